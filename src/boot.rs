@@ -1,0 +1,177 @@
+//! The start of a training job, in order: MPI, arguments, logging, seed, GPU mapping, data, model,
+//! training. After each step all ranks settle whether all of them succeeded; if not, the lowest that
+//! failed says why, and every rank ends. So bad input yields one message and leaves no rank behind.
+
+use anyhow::{Context, Error, Result};
+use fedmpi::config::{Config, DeviceChoice, Flags, GpuMapping, Plan, Seat, seats_table};
+use fedmpi::engine::{self, EngineError};
+use fedmpi::event::Recorder;
+use fedmpi::ids::Rank;
+use fedmpi::record::{Progress, RoundLog, RunFolder, Summary};
+use fedmpi::torch::{self, TorchTrainer};
+use fedmpi::train::{Faulty, TrainError, Trainer};
+use fedmpi::transport::mpi::Mpi;
+use fedmpi::transport::{Metered, World};
+use std::fs;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use tch::Device;
+
+/// Exit code of a run that failed after training had begun.
+pub const FAILED: u8 = 1;
+/// Exit code of input that was refused before training.
+pub const REFUSED: u8 = 2;
+
+/// This rank does not go on; if it has a message, it has not been logged yet.
+struct Stop(Option<Error>);
+
+/// Everything a rank needs to train.
+struct Ready {
+    plan: Plan,
+    device: Device,
+    folder: Option<RunFolder>,
+}
+
+/// Trains as one rank of an MPI job, or alone.
+pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
+    let Some(mpi) = Mpi::start() else {
+        eprintln!("MPI is initialised already");
+        return ExitCode::from(FAILED);
+    };
+    let verbose = parsed.as_ref().map_or(0, |flags| flags.verbose.unwrap_or(0));
+    start_log(mpi.rank(), verbose);
+    let ready = match prepare(&mpi, parsed) {
+        Ok(ready) => ready,
+        Err(Stop(message)) => {
+            message.iter().for_each(|error| log::error!("{error:#}"));
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match fedmpi::stop::catch(|| work(&mpi, &ready)).unwrap_or_else(|panic| Err(Error::msg(panic))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error:#}");
+            log::logger().flush();
+            mpi.abort(i32::from(FAILED))
+        }
+    }
+}
+
+/// Lines carry time, level, rank and host. `RUST_LOG` wins over `--verbose`.
+fn start_log(rank: Rank, verbose: u8) {
+    let host = fedmpi::transport::Host::here().name;
+    let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level))
+        .format(move |out, record| {
+            let time = out.timestamp_millis();
+            writeln!(out, "{time} {:<5} rank {rank} on {host}: {}", record.level(), record.args())
+        })
+        .init();
+}
+
+/// All steps before training.
+fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop> {
+    let flags = settle(mpi, parsed.map_err(|error| Error::msg(error.render().to_string())))?;
+    let config = settle(mpi, read_config(&flags))?;
+    let hosts = mpi.hosts();
+    let seats = settle(mpi, mapping(&config).and_then(|mapping| seats(mapping, &hosts)))?;
+    if mpi.rank() == Rank::SERVER {
+        log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
+    }
+    let device = settle(mpi, torch::open(seats[mpi.rank().index()], config.device).map_err(Error::from))?;
+    let plan = settle(mpi, Plan::resolve(config).map_err(Error::from))?;
+    let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
+    settle(mpi, model.map(drop).map_err(Error::from))?;
+    let folder = match mpi.rank() {
+        Rank::SERVER => prepare_folder(&plan).map(Some),
+        _ => Ok(None),
+    };
+    let folder = settle(mpi, folder)?;
+    Ok(Ready { plan, device, folder })
+}
+
+/// All ranks go on, or none does.
+fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
+    match (mpi.first_failure(step.is_err()), step) {
+        (None, Ok(value)) => Ok(value),
+        (Some(rank), Err(error)) if rank == mpi.rank() => Err(Stop(Some(error))),
+        _ => Err(Stop(None)),
+    }
+}
+
+fn read_config(flags: &Flags) -> Result<Config> {
+    let config = Config::resolve(flags)?;
+    Plan::check(&config)?;
+    Ok(config)
+}
+
+/// The GPU mapping of a config; none means CPU.
+pub fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
+    if config.device == DeviceChoice::Cpu {
+        return Ok(None);
+    }
+    if let Some(line) = &config.gpu_util_parse {
+        return Ok(Some(GpuMapping::parse_line(line).context("--gpu_util_parse")?));
+    }
+    match (&config.gpu_mapping_file, config.device) {
+        (None, DeviceChoice::Mapped) => anyhow::bail!("--device mapped needs a --gpu_mapping_file"),
+        (None, _) => Ok(None),
+        (Some(path), _) => {
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            GpuMapping::parse(&text, &config.gpu_mapping_key).with_context(|| path.display().to_string())
+        }
+    }
+}
+
+fn seats(mapping: Option<GpuMapping>, hosts: &[fedmpi::transport::Host]) -> Result<Vec<Seat>> {
+    match mapping {
+        Some(mapping) => Ok(mapping.place(hosts)?),
+        None => Ok(vec![Seat::Cpu; hosts.len()]),
+    }
+}
+
+fn prepare_folder(plan: &Plan) -> Result<RunFolder> {
+    if let Some(path) = &plan.config.partition_save {
+        plan.partition.save(path)?;
+    }
+    Ok(RunFolder::prepare(&plan.config)?)
+}
+
+/// Training: as server, as worker, or as both when there is one process.
+fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
+    let make = |_: Rank| -> Result<Box<dyn Trainer>, TrainError> {
+        let trainer = TorchTrainer::new(&ready.plan, ready.device).map_err(|error| TrainError(error.to_string()))?;
+        Ok(Faulty::from_environment(Box::new(trainer)))
+    };
+    let mut trainer = make(mpi.rank())?;
+    let Some(folder) = &ready.folder else {
+        return Ok(engine::serve(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut())?);
+    };
+    let mut recorders = recorders(ready, folder, trainer.as_ref())?;
+    let run = match mpi.size() {
+        1 => engine::run_local(&ready.plan, 1, &make, &mut recorders),
+        _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders),
+    };
+    finish(run, folder)
+}
+
+fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result<Vec<Box<dyn Recorder>>> {
+    let rounds = ready.plan.rounds();
+    let mut recorders = folder.recorders(&ready.plan, trainer.layout())?;
+    recorders.push(match std::io::stderr().is_terminal() {
+        true => Box::new(Progress::new(rounds)),
+        false => Box::new(RoundLog { rounds }),
+    });
+    Ok(recorders)
+}
+
+/// Prints the result: where it is and how good.
+fn finish(run: Result<engine::Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+    let outcome = run?;
+    let text = fs::read_to_string(folder.path().join("summary.json"))?;
+    let summary: Summary = serde_json::from_str(&text)?;
+    let accuracy = outcome.test.map_or(0.0, |test| test.accuracy());
+    println!("final test accuracy {accuracy:.4} after {} rounds, model {}", outcome.rounds, summary.model_hash);
+    println!("results in {}", folder.path().display());
+    Ok(())
+}

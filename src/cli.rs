@@ -1,0 +1,195 @@
+//! The command line: what is asked for, and the small commands that answer at once.
+
+use crate::boot;
+use anyhow::{Context, Result};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
+use fedmpi::metrics;
+use fedmpi::registry::Entry;
+use fedmpi::transport::Host;
+use fedmpi::{data, partition, torch, train};
+use std::fs;
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  the run (or command) finished
+  1  the run failed after training had begun
+  2  refused before training: flags, files or data are wrong
+
+Hyphens and underscores are the same in flag names. Precedence: flag, then --cf file, then default.";
+
+/// Federated learning over MPI. Without a subcommand: trains, under `mpirun -np N` or alone.
+#[derive(Debug, Parser)]
+#[command(name = "fedmpi", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// A command other than training.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Settings of the training.
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// Commands that need no MPI.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate everything without training; print the plan, the ranks and the partition
+    Check(CheckArgs),
+    /// List every data set, partitioner, model and optimizer
+    List,
+    /// Print a host file in the dialect of a launcher
+    Hostfile {
+        /// The launcher's dialect
+        #[arg(long)]
+        to: Dialect,
+        /// A host file in either dialect
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `fedmpi check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// World size to check for: one server and N-1 workers [default: 2]
+    #[arg(long, value_name = "RANKS", default_value_t = 2, hide_default_value = true)]
+    np: usize,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// Parses the arguments of the process.
+pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command().try_get_matches_from(arguments.map(underscored))?)
+}
+
+/// `--overwrite` alone means `--overwrite true`.
+fn command() -> clap::Command {
+    let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
+    Cli::command().mut_arg("overwrite", switch).mut_subcommand("check", |check| check.mut_arg("overwrite", switch))
+}
+
+/// `--comm-round=3` as `--comm_round=3`; values stay as they are.
+fn underscored(argument: String) -> String {
+    let Some(name) = argument.strip_prefix("--") else { return argument };
+    match name.split_once('=') {
+        Some((name, value)) => format!("--{}={value}", name.replace('-', "_")),
+        None => format!("--{}", name.replace('-', "_")),
+    }
+}
+
+/// Runs a command that needs no MPI.
+pub fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Check(arguments) => check(&arguments),
+        Command::List => {
+            list();
+            Ok(())
+        }
+        Command::Hostfile { to, file } => {
+            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+            let hosts = HostFile::parse(&text).with_context(|| file.display().to_string())?;
+            print!("{}", hosts.write(to));
+            Ok(())
+        }
+    }
+}
+
+fn list() {
+    section("datasets (--dataset)", data::DATASETS);
+    section("partitioners (--partition_method)", partition::PARTITIONERS);
+    section("models (--model)", torch::models::MODELS);
+    section("optimizers (--client_optimizer)", train::optimizer::OPTIMIZERS);
+}
+
+fn section<B>(title: &str, table: &[Entry<B>]) {
+    println!("{title}");
+    for entry in table {
+        println!("  {:<15}{}", entry.name, entry.about);
+    }
+}
+
+/// All ranks are taken to run here; the mapping is checked against that.
+fn check(arguments: &CheckArgs) -> Result<()> {
+    let ranks = arguments.np.max(1);
+    let config = Config::resolve(&arguments.flags)?;
+    let hosts = vec![Host::here(); ranks];
+    let seats = match boot::mapping(&config)? {
+        Some(mapping) => mapping.place(&hosts)?,
+        None => vec![Seat::Cpu; ranks],
+    };
+    let plan = Plan::resolve(config)?;
+    let network = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes)?;
+    let parameters = torch::models::layout(network.as_ref()).parameters();
+    println!("plan {} ({parameters} parameters)", plan.digest());
+    print!("{}", serde_yaml::to_string(&plan.config)?);
+    println!("\n{}", seats_table(&hosts, &seats));
+    println!("\n{}", histogram(&plan));
+    Ok(())
+}
+
+/// Clients by number of samples, in ten bands, and by number of classes.
+fn histogram(plan: &Plan) -> String {
+    let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
+    let (least, most) = (sizes.iter().min().copied().unwrap_or(0), sizes.iter().max().copied().unwrap_or(0));
+    let median = metrics::median(&sizes.iter().map(|&size| size as f64).collect::<Vec<_>>());
+    let total: u64 = sizes.iter().sum();
+    let mut text =
+        format!("partition: {} clients, {total} samples, {least} to {most} each (median {median})", sizes.len());
+    let width = (most - least) / 10 + 1;
+    for band in 0..10 {
+        let from = least + band * width;
+        let count = sizes.iter().filter(|&&size| (from..from + width).contains(&size)).count();
+        if from <= most {
+            let bar = "#".repeat((count * 50).div_ceil(sizes.len()));
+            text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
+        }
+    }
+    let classes: Vec<f64> = plan.partition.ids().map(|client| classes_of(plan, client) as f64).collect();
+    text + &format!("\nclasses per client: median {} of {}", metrics::median(&classes), plan.dataset.classes)
+}
+
+fn classes_of(plan: &Plan, client: fedmpi::ids::ClientId) -> usize {
+    let mut seen = vec![false; plan.dataset.classes];
+    for &sample in plan.partition.of(client) {
+        seen[plan.dataset.train.labels[sample as usize] as usize] = true;
+    }
+    seen.into_iter().filter(|&seen| seen).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Cli, clap::Error> {
+        parse(line.split(' ').map(str::to_owned))
+    }
+
+    #[test]
+    fn the_tutorials_flags_are_accepted_verbatim() {
+        let line = "fedmpi --gpu_mapping_file gpu_mapping.yaml --gpu_mapping_key mapping_default --model lr \
+                    --dataset mnist --data_dir ./data --partition_method hetero --partition_alpha 0.5 \
+                    --client_num_in_total 1000 --client_num_per_round 4 --comm_round 10 --epochs 1 \
+                    --client_optimizer sgd --batch_size -1 --lr 0.03 --wd 0.001 --ci 0 --frequency_of_the_test 5";
+        let flags = parsed(line).expect("accepted").flags;
+        assert_eq!((flags.batch_size, flags.client_num_per_round), (Some(-1), Some(4)));
+    }
+
+    #[test]
+    fn hyphens_are_underscores_in_names_only() {
+        assert_eq!(parsed("fedmpi --overwrite --ci 1").expect("accepted").flags.overwrite, Some(true));
+        let flags = parsed("fedmpi --comm-round=7 --out-dir a-b --gpu-mapping-key=x-y").expect("accepted").flags;
+        assert_eq!(flags.comm_round, Some(7));
+        assert_eq!(flags.out_dir, Some("a-b".into()));
+        assert_eq!(flags.gpu_mapping_key, Some("x-y".into()));
+    }
+
+    #[test]
+    fn every_flag_shows_its_default_and_unit() {
+        for argument in command().get_arguments().filter(|argument| argument.get_long().is_some()) {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("[default: "), "{}", argument.get_id());
+            assert!(argument.get_value_names().is_some(), "{}", argument.get_id());
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! GPU mappings: how many processes each GPU of each host carries, in FedML's form.
+//!
+//! ```yaml
+//! mapping_default:      # one of several keys
+//!   host1: [2, 0, 1]    # position is the GPU, value the number of processes
+//!   host2: [1]
+//! ```
+//! A rank takes the next free seat of the host it really runs on, so neither the order of hosts in
+//! the file nor that of the host file matters.
+
+use crate::ids::Rank;
+use crate::registry::suggest;
+use crate::transport::Host;
+use serde_yaml::Value;
+use std::fmt::Write;
+
+/// The seats of one mapping key: a host's GPUs, one number per process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GpuMapping {
+    hosts: Vec<(String, Vec<usize>)>,
+}
+
+/// Where a rank computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// On the CPU.
+    Cpu,
+    /// On the GPU with this index on its host.
+    Gpu(usize),
+}
+
+impl std::fmt::Display for Seat {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Seat::Cpu => out.write_str("cpu"),
+            Seat::Gpu(index) => write!(out, "cuda:{index}"),
+        }
+    }
+}
+
+/// A mapping that cannot be read or does not fit the job.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum MappingError {
+    /// YAML does not allow tabs.
+    #[error("line {line}: tabs are not allowed in YAML (hint: indent with spaces)")]
+    Tab {
+        /// Counting from 1.
+        line: usize,
+    },
+    /// Not YAML, or not of the form above.
+    #[error("{0} (hint: write `mapping_default:` and below it, indented, `host1: [2, 1]`)")]
+    Form(String),
+    /// Another key is wanted.
+    #[error("no mapping `{key}` (hint: {hint})")]
+    Key {
+        /// The key that was asked for.
+        key: String,
+        /// The keys that there are.
+        hint: String,
+    },
+    /// Hosts or counts differ from the job.
+    #[error(
+        "the mapping does not fit the job (hint: per host, the numbers must add up to its ranks, server included)\n{0}"
+    )]
+    Misfit(String),
+}
+
+impl GpuMapping {
+    /// Reads one key of a mapping file; `None` when the key is there but empty: train on CPU.
+    ///
+    /// # Errors
+    /// What is not YAML or of another form, with the line; a key that is not there.
+    pub fn parse(text: &str, key: &str) -> Result<Option<GpuMapping>, MappingError> {
+        if let Some(line) = text.lines().position(|line| line.split('#').next().unwrap_or_default().contains('\t')) {
+            return Err(MappingError::Tab { line: line + 1 });
+        }
+        // The colon of `host1:[1]` lacks its space in a widely copied sample.
+        let text = text.replace(":[", ": [");
+        let file: Value = serde_yaml::from_str(&text).map_err(|error| MappingError::Form(error.to_string()))?;
+        let Value::Mapping(keys) = file else {
+            return if file.is_null() { Ok(None) } else { Err(MappingError::Form("no mapping keys".to_owned())) };
+        };
+        match keys.get(key) {
+            None => {
+                let names = keys.keys().filter_map(Value::as_str);
+                Err(MappingError::Key { key: key.to_owned(), hint: suggest(key, names) })
+            }
+            Some(Value::Null) => Ok(None),
+            Some(Value::Mapping(hosts)) => {
+                let hosts = hosts.iter().map(|(host, counts)| read_host(host, counts)).collect::<Result<_, _>>()?;
+                Ok(Some(GpuMapping { hosts }))
+            }
+            Some(_) => Err(MappingError::Form(format!("`{key}` holds no hosts"))),
+        }
+    }
+
+    /// Reads the one-line form `host1:0,1,1,2;host2:3`.
+    ///
+    /// # Errors
+    /// What is of another form.
+    pub fn parse_line(line: &str) -> Result<GpuMapping, MappingError> {
+        let fault = || MappingError::Form(format!("`{line}` is not of the form `host1:0,1,1;host2:2`"));
+        let host = |part: &str| {
+            let (host, counts) = part.rsplit_once(':').ok_or_else(fault)?;
+            let counts: Option<Vec<usize>> = counts.split(',').map(|count| count.trim().parse().ok()).collect();
+            Ok((host.trim().to_owned(), expand(&counts.ok_or_else(fault)?)?))
+        };
+        let hosts = line.split(';').filter(|part| !part.trim().is_empty()).map(host).collect::<Result<_, _>>()?;
+        Ok(GpuMapping { hosts })
+    }
+
+    /// The seat of every rank, from where the ranks really run.
+    ///
+    /// # Errors
+    /// A table of wanted against found when hosts or counts differ.
+    pub fn place(&self, ranks: &[Host]) -> Result<Vec<Seat>, MappingError> {
+        let one_machine = ranks.iter().all(|host| host == &ranks[0]);
+        let here = |name: &str, host: &Host| host.answers_to(name) || (name == "localhost" && one_machine);
+        let mut free: Vec<_> = self.hosts.iter().map(|(name, gpus)| (name, gpus.iter())).collect();
+        let mut take = |host: &Host| {
+            let mut own = free.iter_mut().filter(|(name, _)| here(name, host));
+            own.find_map(|(_, gpus)| gpus.next()).map(|&gpu| Seat::Gpu(gpu))
+        };
+        let seats: Option<Vec<Seat>> = ranks.iter().map(&mut take).collect();
+        match seats {
+            Some(seats) if free.iter().all(|(_, gpus)| gpus.len() == 0) => Ok(seats),
+            _ => Err(MappingError::Misfit(self.misfit(ranks, here))),
+        }
+    }
+
+    fn misfit(&self, ranks: &[Host], here: impl Fn(&str, &Host) -> bool) -> String {
+        let mut table = format!("{:<28}{:>16}{:>14}\n", "host", "mapped processes", "ranks found");
+        for (name, gpus) in &self.hosts {
+            let found = ranks.iter().filter(|host| here(name, host)).count();
+            let _ = writeln!(table, "{name:<28}{:>16}{found:>14}", gpus.len());
+        }
+        let mut strangers: Vec<&str> = Vec::new();
+        for host in ranks.iter().filter(|host| !self.hosts.iter().any(|(name, _)| here(name, host))) {
+            if !strangers.contains(&host.name.as_str()) {
+                strangers.push(&host.name);
+                let found = ranks.iter().filter(|other| other.name == host.name).count();
+                let _ = writeln!(table, "{:<28}{:>16}{found:>14}", host.name, "not mapped");
+            }
+        }
+        let mapped: usize = self.hosts.iter().map(|(_, gpus)| gpus.len()).sum();
+        let _ = write!(table, "{:<28}{mapped:>16}{:>14}", "sum", ranks.len());
+        table
+    }
+}
+
+fn read_host(host: &Value, counts: &Value) -> Result<(String, Vec<usize>), MappingError> {
+    let name = match host {
+        Value::String(name) => name.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return Err(MappingError::Form("a host name is not a word".to_owned())),
+    };
+    let fault = || MappingError::Form(format!("host `{name}` needs a list of whole numbers from 0 up"));
+    let list = counts.as_sequence().ok_or_else(fault)?;
+    let counts: Option<Vec<usize>> = list.iter().map(|count| count.as_u64().map(|count| count as usize)).collect();
+    let gpus = expand(&counts.ok_or_else(fault)?)?;
+    Ok((name, gpus))
+}
+
+/// `[2, 0, 1]` means GPUs 0, 0, 2.
+fn expand(counts: &[usize]) -> Result<Vec<usize>, MappingError> {
+    const MOST: usize = 4096;
+    if counts.iter().any(|&count| count > MOST) {
+        return Err(MappingError::Form(format!("more than {MOST} processes on one GPU")));
+    }
+    Ok(counts.iter().enumerate().flat_map(|(gpu, &count)| std::iter::repeat_n(gpu, count)).collect())
+}
+
+/// One line per rank: rank, role, host, device.
+pub fn seats_table(hosts: &[Host], seats: &[Seat]) -> String {
+    let mut table = format!("{:<6}{:<8}{:<28}{}", "rank", "role", "host", "device");
+    for (rank, (host, seat)) in hosts.iter().zip(seats).enumerate() {
+        let role = if Rank::from(rank) == Rank::SERVER { "server" } else { "worker" };
+        let _ = write!(table, "\n{rank:<6}{role:<8}{:<28}{seat}", host.name);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn host(name: &str) -> Host {
+        Host { name: name.to_owned(), addresses: vec![] }
+    }
+
+    fn mapping(text: &str) -> GpuMapping {
+        GpuMapping::parse(text, "m").expect("well-formed").expect("not empty")
+    }
+
+    #[test]
+    fn ranks_take_the_seats_of_their_real_host() {
+        let mapping = mapping("m:\n  b: [1, 2]\n  a:[0, 1]\n");
+        let ranks = [host("a.cluster"), host("b"), host("b"), host("b")];
+        assert_eq!(mapping.place(&ranks), Ok(vec![Seat::Gpu(1), Seat::Gpu(0), Seat::Gpu(1), Seat::Gpu(1)]));
+    }
+
+    #[test]
+    fn misfits_show_wanted_and_found() {
+        let mapping = mapping("m:\n  a: [1]\n  c: [1]\n");
+        let error = mapping.place(&[host("a"), host("a"), host("b")]).expect_err("misfit").to_string();
+        let lines: Vec<String> =
+            error.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines[2..], ["a 1 2", "c 1 0", "b not mapped 1", "sum 2 3"]);
+    }
+
+    #[test]
+    fn localhost_means_the_only_machine() {
+        let mapping = mapping("m:\n  localhost: [2]\n");
+        assert!(mapping.place(&[host("a"), host("a")]).is_ok());
+        assert!(mapping.place(&[host("a"), host("b")]).is_err());
+    }
+
+    #[test]
+    fn sloppy_and_broken_files_get_human_answers() {
+        assert_eq!(GpuMapping::parse("m:\n\ta: [1]", "m"), Err(MappingError::Tab { line: 2 }));
+        assert_eq!(GpuMapping::parse("m:\n", "m"), Ok(None));
+        let key = GpuMapping::parse("mapping_default:\n  a: [1]", "mapping_defualt").expect_err("key").to_string();
+        assert!(key.contains("did you mean `mapping_default`"), "{key}");
+        for text in
+            ["m: 3", "m:\n  a: 3", "m:\n  a: [-1]", "m:\n  a: [x]", "- 1", "m:\n  a: [1", "m:\n  a: [99999999999]"]
+        {
+            assert!(matches!(GpuMapping::parse(text, "m"), Err(MappingError::Form(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_line_form_is_the_same_mapping() {
+        assert_eq!(GpuMapping::parse_line("a:0,2;b:1"), Ok(mapping("m:\n  a: [0, 2]\n  b: [1]\n")));
+        assert!(GpuMapping::parse_line("a=1").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in "[a-z:\\[\\], \n0-9-]{0,60}") {
+            let _ = GpuMapping::parse(&text, "m");
+            let _ = GpuMapping::parse_line(&text);
+        }
+    }
+}

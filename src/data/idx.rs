@@ -1,0 +1,160 @@
+//! IDX files (MNIST, Fashion-MNIST), plain or gzip.
+//! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each dimension
+//! as a big-endian u32, then the values.
+
+use super::{DataError, Dataset, Samples, Source};
+use flate2::read::GzDecoder;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+const CLASSES: usize = 10;
+/// No image set of this format is larger; a header that says more is damaged.
+const MOST_BYTES: usize = 1 << 32;
+
+/// Reads the four files of an MNIST-like set; pixels become values from 0 to 1.
+pub fn read(source: &Source<'_>) -> Result<Dataset, DataError> {
+    let (train, shape) = read_pair(source.folder, "train")?;
+    let (test, test_shape) = read_pair(source.folder, "t10k")?;
+    if shape != test_shape {
+        let reason = format!("test images are {test_shape:?}, training images {shape:?}");
+        return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });
+    }
+    Ok(Dataset { shape, classes: CLASSES, train, test, owners: None })
+}
+
+fn read_pair(folder: &Path, part: &str) -> Result<(Samples, Vec<usize>), DataError> {
+    let (image_path, images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
+    let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
+    let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
+    if images.dimensions[0] != labels.dimensions[0] {
+        let reason = format!("{} labels for {} images", labels.dimensions[0], images.dimensions[0]);
+        return Err(fault(&label_path, reason));
+    }
+    if images.values.is_empty() {
+        return Err(fault(&image_path, "it holds no images".to_owned()));
+    }
+    if let Some(row) = labels.values.iter().position(|&label| usize::from(label) >= CLASSES) {
+        return Err(fault(&label_path, format!("label {} of image {row} is not below {CLASSES}", labels.values[row])));
+    }
+    let samples = Samples {
+        features: images.values.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+        labels: labels.values.iter().map(|&label| u32::from(label)).collect(),
+    };
+    Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))
+}
+
+/// An array as it lies in the file.
+#[derive(Debug, PartialEq)]
+struct Idx {
+    dimensions: Vec<usize>,
+    values: Vec<u8>,
+}
+
+fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), DataError> {
+    let plain = folder.join(name);
+    let packed = folder.join(format!("{name}.gz"));
+    let path = if !plain.exists() && packed.exists() { packed } else { plain };
+    let file = File::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
+    let reader = BufReader::new(file);
+    let parsed = match path.extension().is_some_and(|extension| extension == "gz") {
+        true => parse(GzDecoder::new(reader), rank),
+        false => parse(reader, rank),
+    };
+    match parsed {
+        Ok(idx) => Ok((path, idx)),
+        Err(reason) => Err(DataError::Format { path, reason }),
+    }
+}
+
+/// Reads one array of `rank` dimensions. Memory grows only as values arrive, whatever the header says.
+fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, String> {
+    let mut magic = [0u8; 4];
+    reader.read_exact(&mut magic).map_err(|error| format!("no header: {error}"))?;
+    let wanted = [0, 0, 8, rank as u8];
+    if magic != wanted {
+        return Err(format!("magic number {magic:02x?}, expected {wanted:02x?}"));
+    }
+    let dimensions = (0..rank).map(|_| read_dimension(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+    let count = dimensions.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+    let count = count.filter(|&count| count <= MOST_BYTES).ok_or(format!("impossible dimensions {dimensions:?}"))?;
+    let mut values = Vec::new();
+    let damaged = |error: io::Error| format!("damaged content: {error}");
+    reader.by_ref().take(count as u64).read_to_end(&mut values).map_err(damaged)?;
+    if values.len() < count {
+        return Err(format!("truncated: {} of {count} values", values.len()));
+    }
+    // Reading to the end also makes gzip check its checksum.
+    match io::copy(&mut reader.take(1), &mut io::sink()).map_err(damaged)? {
+        0 => Ok(Idx { dimensions, values }),
+        _ => Err(format!("more than the {count} values that the header announces")),
+    }
+}
+
+fn read_dimension(reader: &mut impl Read) -> Result<usize, String> {
+    let mut bytes = [0u8; 4];
+    reader.read_exact(&mut bytes).map_err(|error| format!("truncated header: {error}"))?;
+    Ok(u32::from_be_bytes(bytes) as usize)
+}
+
+/// Writes an array of bytes in this format.
+///
+/// # Errors
+/// What the system says when the file cannot be written.
+pub fn write_idx(path: &Path, dimensions: &[u32], values: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(&[0, 0, 8, dimensions.len() as u8])?;
+    for dimension in dimensions {
+        file.write_all(&dimension.to_be_bytes())?;
+    }
+    file.write_all(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+
+    fn bytes(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
+        bytes.extend(dimensions.iter().flat_map(|dimension| dimension.to_be_bytes()));
+        bytes.extend(values);
+        bytes
+    }
+
+    #[test]
+    fn reads_what_the_header_says() {
+        let idx = parse(&bytes(&[2, 1, 2], &[1, 2, 3, 4])[..], 3).expect("well-formed");
+        assert_eq!(idx, Idx { dimensions: vec![2, 1, 2], values: vec![1, 2, 3, 4] });
+    }
+
+    #[test]
+    fn refuses_wrong_magic_short_long_and_absurd_files() {
+        let refused = |bytes: &[u8]| parse(bytes, 1).expect_err("refused");
+        assert!(refused(&bytes(&[1, 1], &[0])).contains("magic number"));
+        assert!(refused(&bytes(&[3], &[0])).contains("truncated: 1 of 3"));
+        assert!(refused(&bytes(&[1], &[0, 0])).contains("more than"));
+        assert!(refused(&[0, 0, 8, 1, 0]).contains("truncated header"));
+        let absurd = parse(&bytes(&[u32::MAX; 3], &[])[..], 3).expect_err("refused");
+        assert!(absurd.contains("impossible"));
+    }
+
+    #[test]
+    fn damaged_gzip_is_noticed() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(&bytes(&[1000], &[7; 1000])).expect("in memory");
+        let mut packed = encoder.finish().expect("in memory");
+        assert!(parse(GzDecoder::new(&packed[..]), 1).is_ok());
+        let checksum = packed.len() - 6;
+        packed[checksum] ^= 1;
+        assert!(parse(GzDecoder::new(&packed[..]), 1).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), rank in 1usize..4) {
+            let _ = parse(&bytes[..], rank);
+        }
+    }
+}

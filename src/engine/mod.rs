@@ -1,0 +1,111 @@
+//! The managers that turn the stages of the walk into a run: the server on rank 0, a client manager
+//! on every other rank.
+
+mod client;
+mod server;
+
+use crate::config::Plan;
+use crate::event::{RankReport, RecordError, Recorder};
+use crate::ids::{ClientId, Rank, Round};
+use crate::message::DecodeError;
+use crate::train::{TrainError, Trainer};
+use crate::transport::{Metered, TransportError, local};
+use crate::weights::SumError;
+use std::thread;
+
+pub use client::serve;
+pub use server::{Outcome, run};
+
+/// A run that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Ranks were started with other flags or other data.
+    #[error(
+        "rank {rank} has another plan or other data than rank 0 (hint: same flags, binary and data files on every host)"
+    )]
+    OtherPlan {
+        /// Who differs.
+        rank: Rank,
+    },
+    /// A client could not be trained.
+    #[error("rank {rank} failed to train client {client} in round {round}: {reason}")]
+    Training {
+        /// Who trained.
+        rank: Rank,
+        /// Whom.
+        client: ClientId,
+        /// When.
+        round: Round,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A worker is gone.
+    #[error("rank {0} is gone")]
+    Lost(Rank),
+    /// A message that makes no sense now.
+    #[error("rank {rank} sent an unexpected message: {what}")]
+    Unexpected {
+        /// The sender.
+        rank: Rank,
+        /// What arrived.
+        what: String,
+    },
+    /// Evaluation failed.
+    #[error("evaluation failed: {0}")]
+    Evaluation(#[from] TrainError),
+    /// A frame could not be moved.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A frame could not be read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// An update cannot enter the mean.
+    #[error("round {round}: {source}")]
+    Sum {
+        /// When.
+        round: Round,
+        /// What is wrong with it.
+        source: SumError,
+    },
+    /// A record could not be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// Makes a rank's trainer, on the thread that will use it.
+pub type MakeTrainer<'a> = dyn Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> + Sync + 'a;
+
+/// A whole job in one process: a server and `workers` client managers on threads.
+///
+/// # Errors
+/// As [`run`]; the first fault of the server, or of a worker whose loss ended the server's run.
+pub fn run_local(
+    plan: &Plan,
+    workers: usize,
+    make: &MakeTrainer<'_>,
+    recorder: &mut dyn Recorder,
+) -> Result<Outcome, EngineError> {
+    let mut ends = local::ranks(workers + 1).into_iter();
+    let server = ends.next().expect("the server's end");
+    thread::scope(|scope| {
+        for end in ends {
+            scope.spawn(move || {
+                let rank = crate::transport::Transport::rank(&end);
+                let served = make(rank)
+                    .map_err(EngineError::from)
+                    .and_then(|mut trainer| serve(plan, &mut Metered::new(end), trainer.as_mut()));
+                if let Err(error) = served {
+                    log::debug!("rank {rank} ended: {error}");
+                }
+            });
+        }
+        let mut trainer = make(Rank::SERVER)?;
+        run(plan, &mut Metered::new(server), trainer.as_mut(), recorder)
+    })
+}
+
+/// What a rank says of itself at the end.
+fn report(rank: Rank, device: String, bytes_sent: u64) -> RankReport {
+    let host = gethostname::gethostname().to_string_lossy().into_owned();
+    RankReport { rank, host, device, bytes_sent, peak_rss_mib: crate::record::peak_rss_mib() }
+}

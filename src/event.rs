@@ -1,0 +1,105 @@
+//! What the engine tells its listeners. The engine never prints or writes a file itself.
+
+use crate::ids::{ClientId, Rank, Round};
+use crate::metrics::Metrics;
+use serde::Serialize;
+
+/// Something that happened in a run, in order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// All ranks agreed on the plan.
+    Started {
+        /// Rounds to do.
+        rounds: u32,
+        /// Ranks that train.
+        workers: usize,
+        /// Model parameters.
+        parameters: usize,
+    },
+    /// One client's update arrived. Order of arrival, so not the same in two runs.
+    ClientTrained {
+        /// In which round.
+        round: Round,
+        /// Whose update.
+        client: ClientId,
+        /// Who trained it.
+        rank: Rank,
+        /// Samples behind the update.
+        samples: u64,
+        /// Mean training loss over the client's steps.
+        loss: f64,
+        /// Seconds of training on the worker.
+        seconds: f64,
+    },
+    /// The global model moved.
+    RoundDone(RoundDone),
+    /// The run is over.
+    Finished {
+        /// What each rank reports of itself, by rank.
+        ranks: Vec<RankReport>,
+        /// Rounds done, fewer than planned when the target accuracy was reached.
+        rounds: u32,
+        /// Seconds from the start of the first round to the end of the last.
+        total_seconds: f64,
+    },
+}
+
+/// The line of one round.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RoundDone {
+    /// Which round.
+    pub round: Round,
+    /// Clients in the cohort.
+    pub clients: usize,
+    /// Samples behind the cohort.
+    pub samples: u64,
+    /// Mean training loss, weighted by samples.
+    pub train_loss: f64,
+    /// Seconds of selection, training and aggregation; evaluation excluded.
+    pub seconds: f64,
+    /// Seconds of evaluation.
+    pub evaluation_seconds: f64,
+    /// Hash of the new global model.
+    pub model_hash: String,
+    /// Metrics on the test set, when this round evaluated.
+    pub test: Option<Metrics>,
+}
+
+/// What a rank knows of itself at the end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+pub struct RankReport {
+    /// Which rank.
+    pub rank: Rank,
+    /// Its host name.
+    pub host: String,
+    /// Where it computed, such as `cpu` or `cuda:0`.
+    pub device: String,
+    /// Bytes of message content sent.
+    pub bytes_sent: u64,
+    /// Largest resident memory in MiB.
+    pub peak_rss_mib: f64,
+}
+
+/// Listens to a run. The first error ends the run: a round that cannot be recorded is not done.
+pub trait Recorder {
+    /// Takes note of an event; `weights` is the global model at that moment.
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError>;
+}
+
+/// A record could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {path}: {reason} (hint: check free space and permissions)")]
+pub struct RecordError {
+    /// The file.
+    pub path: String,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// Recorders in order; each hears every event.
+impl Recorder for Vec<Box<dyn Recorder>> {
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        self.iter_mut().try_for_each(|recorder| recorder.record(event, weights))
+    }
+}

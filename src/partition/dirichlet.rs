@@ -1,0 +1,117 @@
+//! `hetero`: label skew by a Dirichlet prior (FedML's LDA, after Hsu et al. 2019). For each class,
+//! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
+//! their fair share get none. The whole draw is repeated until every client has enough.
+
+use super::{PartitionError, Partitioner, Pool, Settings};
+use crate::seed::Stream;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_distr::Gamma;
+
+/// Samples that each client must have, as in FedML.
+const LEAST: usize = 10;
+const ATTEMPTS: usize = 1000;
+
+/// Each class divided by a Dirichlet draw.
+pub struct Hetero(pub Settings);
+
+impl Partitioner for Hetero {
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Vec<Vec<u32>>, PartitionError> {
+        let Settings { clients, alpha } = self.0;
+        if clients > pool.labels.len() {
+            return Err(PartitionError::TooManyClients { clients, samples: pool.labels.len() });
+        }
+        let unlucky = |attempts| PartitionError::Unlucky { alpha, clients, least: LEAST, attempts };
+        if clients * LEAST > pool.labels.len() {
+            return Err(unlucky(0));
+        }
+        let gamma = Gamma::new(alpha, 1.0).map_err(|_| unlucky(0))?;
+        let by_class = by_class(pool);
+        (0..ATTEMPTS)
+            .map(|_| attempt(&by_class, clients, pool.labels.len(), gamma, stream))
+            .find(|lists| lists.iter().all(|list| list.len() >= LEAST))
+            .map(|mut lists| {
+                lists.iter_mut().for_each(|list| list.shuffle(stream));
+                lists
+            })
+            .ok_or_else(|| unlucky(ATTEMPTS))
+    }
+}
+
+fn by_class(pool: &Pool<'_>) -> Vec<Vec<u32>> {
+    let mut by_class = vec![Vec::new(); pool.classes];
+    for (sample, &label) in pool.labels.iter().enumerate() {
+        by_class[label as usize].push(sample as u32);
+    }
+    by_class
+}
+
+fn attempt(
+    by_class: &[Vec<u32>],
+    clients: usize,
+    total: usize,
+    gamma: Gamma<f64>,
+    stream: &mut Stream,
+) -> Vec<Vec<u32>> {
+    let mut lists = vec![Vec::new(); clients];
+    for class in by_class {
+        let mut samples = class.clone();
+        samples.shuffle(stream);
+        let full = |list: &Vec<u32>| list.len() * clients >= total;
+        let draws: Vec<f64> = lists
+            .iter()
+            .map(|list| if full(list) { stream.sample(gamma) * 0.0 } else { stream.sample(gamma) })
+            .collect();
+        let sum: f64 = draws.iter().sum();
+        let mut reached = 0.0;
+        let mut start = 0;
+        for (client, draw) in draws.iter().enumerate() {
+            reached += draw;
+            // Tiny alphas can make all draws vanish; the class then goes to the last client.
+            let share = if sum > 0.0 { reached / sum } else { 0.0 };
+            let end = if client + 1 == clients { samples.len() } else { (share * samples.len() as f64) as usize };
+            lists[client].extend(&samples[start..end]);
+            start = end;
+        }
+    }
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+
+    fn split(clients: usize, alpha: f64) -> Result<Vec<Vec<u32>>, PartitionError> {
+        let labels: Vec<u32> = (0..2000).map(|i| i % 10).collect();
+        let pool = Pool { labels: &labels, classes: 10, owners: None };
+        Hetero(Settings { clients, alpha }).split(&pool, &mut Seed(1).stream(Purpose::Partition))
+    }
+
+    #[test]
+    fn nothing_is_lost_and_everybody_has_enough() {
+        let lists = split(20, 0.5).expect("divisible");
+        assert_eq!(lists.iter().map(Vec::len).sum::<usize>(), 2000);
+        assert!(lists.iter().all(|list| list.len() >= LEAST));
+    }
+
+    #[test]
+    fn smaller_alpha_is_more_skewed() {
+        let largest_class = |alpha| {
+            let lists = split(10, alpha).expect("divisible");
+            let share = |list: &Vec<u32>| {
+                let mut counts = [0; 10];
+                list.iter().for_each(|&sample| counts[sample as usize % 10] += 1);
+                *counts.iter().max().expect("ten") as f64 / list.len() as f64
+            };
+            lists.iter().map(share).sum::<f64>() / 10.0
+        };
+        assert!(largest_class(0.2) > 2.0 * largest_class(100.0));
+    }
+
+    #[test]
+    fn hopeless_wishes_end_with_an_error() {
+        assert!(matches!(split(190, 0.01), Err(PartitionError::Unlucky { attempts: ATTEMPTS, .. })));
+        assert!(matches!(split(201, 0.5), Err(PartitionError::Unlucky { attempts: 0, .. })));
+    }
+}

@@ -1,0 +1,75 @@
+//! Partitions saved to a file and loaded again: JSON, one list of sample numbers per client.
+
+use super::{Partition, PartitionError};
+use std::fs;
+use std::path::Path;
+
+impl Partition {
+    /// Writes the partition; see [`Partition::load`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), PartitionError> {
+        let lists: Vec<&[u32]> = self.ids().map(|client| self.of(client)).collect();
+        let text = serde_json::to_string(&lists).expect("numbers always encode");
+        fs::write(path, text).map_err(|error| fault(path, format!("{error} (hint: choose a writable folder)")))
+    }
+
+    /// Reads a partition of `samples` samples for `clients` clients.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or one that does not fit the data or the number of clients.
+    pub fn load(path: &Path, samples: usize, clients: usize) -> Result<Partition, PartitionError> {
+        let text = fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
+        let lists: Vec<Vec<u32>> = serde_json::from_str(&text)
+            .map_err(|error| fault(path, format!("{error} (hint: a JSON list of lists of sample numbers)")))?;
+        if lists.len() != clients {
+            return Err(fault(path, format!("{} clients (hint: --client_num_in_total {})", lists.len(), lists.len())));
+        }
+        check(&lists, samples).map_err(|reason| fault(path, reason))?;
+        Ok(Partition::new(&lists))
+    }
+}
+
+fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), String> {
+    let mut owned = vec![false; samples];
+    for (client, list) in lists.iter().enumerate() {
+        if list.is_empty() {
+            return Err(format!("client {client} owns nothing"));
+        }
+        for &sample in list {
+            match owned.get_mut(sample as usize) {
+                None => {
+                    return Err(format!(
+                        "sample {sample} of client {client} is not below {samples} (hint: another data set?)"
+                    ));
+                }
+                Some(true) => return Err(format!("sample {sample} has two owners, client {client} is the second")),
+                Some(free) => *free = true,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fault(path: &Path, reason: String) -> PartitionError {
+    PartitionError::File { path: path.display().to_string(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn saved_partitions_come_back_and_wrong_ones_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("partition.json");
+        let partition = Partition::new(&[vec![2, 0], vec![1]]);
+        partition.save(&path).expect("writable");
+        assert_eq!(Partition::load(&path, 3, 2), Ok(partition));
+        assert!(Partition::load(&path, 2, 2).expect_err("range").to_string().contains("sample 2 of client 0"));
+        assert!(Partition::load(&path, 3, 5).expect_err("clients").to_string().contains("--client_num_in_total 2"));
+        fs::write(&path, "[[1],[1]]").expect("writable");
+        assert!(Partition::load(&path, 3, 2).expect_err("twice").to_string().contains("two owners"));
+    }
+}

@@ -1,0 +1,227 @@
+//! Stage 2, partition: who owns which samples?
+
+mod dirichlet;
+mod file;
+mod iid;
+mod natural;
+mod shards;
+
+use crate::ids::ClientId;
+use crate::registry::Entry;
+use crate::seed::Stream;
+use std::ops::Range;
+
+/// What a partitioner sees of the data.
+pub struct Pool<'a> {
+    /// Class of each sample.
+    pub labels: &'a [u32],
+    /// Number of classes.
+    pub classes: usize,
+    /// Samples by owner, for data that comes with owners.
+    pub owners: Option<&'a [Range<usize>]>,
+}
+
+/// Settings of all partitioners.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Number of owners wanted.
+    pub clients: usize,
+    /// Dirichlet concentration: small is skewed, large is even.
+    pub alpha: f64,
+}
+
+/// Divides samples among clients.
+///
+/// Law: one list per client, none empty; lists are disjoint, in range, and depend only on the
+/// arguments.
+pub trait Partitioner {
+    /// Sample numbers of each client, by client.
+    ///
+    /// # Errors
+    /// When the pool cannot be divided as wanted; never loops for ever.
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Vec<Vec<u32>>, PartitionError>;
+}
+
+/// The data cannot be divided as wanted.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum PartitionError {
+    /// Somebody would own nothing.
+    #[error("clients ({clients}) exceed samples ({samples}) in partition (hint: lower --client_num_in_total)")]
+    TooManyClients {
+        /// Clients wanted.
+        clients: usize,
+        /// Samples there are.
+        samples: usize,
+    },
+    /// Random draws kept failing.
+    #[error(
+        "no Dirichlet({alpha}) draw gave every one of {clients} clients {least} samples in {attempts} attempts \
+         (hint: raise --partition_alpha or lower --client_num_in_total)"
+    )]
+    Unlucky {
+        /// Concentration.
+        alpha: f64,
+        /// Clients wanted.
+        clients: usize,
+        /// Samples each must have.
+        least: usize,
+        /// Draws made.
+        attempts: usize,
+    },
+    /// The data has no owners.
+    #[error("the data has no natural owners (hint: --partition_method homo, hetero or shards)")]
+    NoOwners,
+    /// The data has other owners.
+    #[error("the data has {found} natural owners, {wanted} clients are wanted (hint: --client_num_in_total {found})")]
+    OtherOwners {
+        /// Owners there are.
+        found: usize,
+        /// Clients wanted.
+        wanted: usize,
+    },
+    /// A saved partition that cannot be used.
+    #[error("partition file {path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong, with a hint.
+        reason: String,
+    },
+}
+
+/// Makes a partitioner.
+pub type Build = fn(Settings) -> Box<dyn Partitioner>;
+
+/// Every partitioner, by the name users write.
+pub const PARTITIONERS: &[Entry<Build>] = &[
+    Entry { name: "homo", about: "equal parts of shuffled samples (IID)", build: |s| Box::new(iid::Homo(s)) },
+    Entry {
+        name: "hetero",
+        about: "each class divided by a Dirichlet(--partition_alpha) draw, at least 10 samples per client",
+        build: |s| Box::new(dirichlet::Hetero(s)),
+    },
+    Entry {
+        name: "shards",
+        about: "samples sorted by class, cut in two shards per client (McMahan et al. 2017)",
+        build: |s| Box::new(shards::Shards(s)),
+    },
+    Entry {
+        name: "natural",
+        about: "the owners that the data set comes with",
+        build: |s| Box::new(natural::Natural(s)),
+    },
+];
+
+/// Who owns what: one flat list of sample numbers and where each client's part begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partition {
+    samples: Vec<u32>,
+    starts: Vec<usize>,
+}
+
+impl Partition {
+    /// Joins the lists of all clients.
+    pub fn new(lists: &[Vec<u32>]) -> Self {
+        let mut starts = vec![0];
+        starts.extend(lists.iter().scan(0, |end, list| {
+            *end += list.len();
+            Some(*end)
+        }));
+        Partition { samples: lists.concat(), starts }
+    }
+
+    /// Number of clients.
+    pub fn clients(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The sample numbers of one client.
+    pub fn of(&self, client: ClientId) -> &[u32] {
+        &self.samples[self.starts[client.index()]..self.starts[client.index() + 1]]
+    }
+
+    /// How many samples one client has.
+    pub fn count(&self, client: ClientId) -> u64 {
+        self.of(client).len() as u64
+    }
+
+    /// Every client, in order.
+    pub fn ids(&self) -> impl Iterator<Item = ClientId> + use<> {
+        (0..self.clients()).map(ClientId::from)
+    }
+
+    /// Fingerprint, to tell hosts with another partition apart.
+    pub fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(bytemuck::cast_slice(&self.samples));
+        for start in &self.starts {
+            hasher.update(&(*start as u64).to_le_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+/// Deals `items` out in `parts` runs whose lengths differ by at most one.
+fn deal(items: &[u32], parts: usize) -> Vec<Vec<u32>> {
+    let (base, extra) = (items.len() / parts, items.len() % parts);
+    let mut rest = items;
+    (0..parts)
+        .map(|part| {
+            let (taken, left) = rest.split_at(base + usize::from(part < extra));
+            rest = left;
+            taken.to_vec()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn every_partitioner_keeps_the_law(
+            clients in 1usize..12,
+            per_client in 30usize..60,
+            classes in 2u32..10,
+            seed in any::<u64>(),
+        ) {
+            let labels: Vec<u32> = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
+            let owners: Vec<Range<usize>> = (0..clients).map(|c| c * per_client..(c + 1) * per_client).collect();
+            let pool = Pool { labels: &labels, classes: classes as usize, owners: Some(&owners) };
+            for entry in PARTITIONERS {
+                let split = || {
+                    let partitioner = (entry.build)(Settings { clients, alpha: 5.0 });
+                    partitioner.split(&pool, &mut Seed(seed).stream(Purpose::Partition))
+                };
+                let lists = split().map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
+                prop_assert_eq!(lists.len(), clients, "{}", entry.name);
+                prop_assert!(lists.iter().all(|list| !list.is_empty()), "{}", entry.name);
+                let all: Vec<u32> = lists.concat();
+                let distinct: BTreeSet<u32> = all.iter().copied().collect();
+                prop_assert_eq!(distinct.len(), all.len(), "{}", entry.name);
+                prop_assert!(distinct.iter().all(|&sample| (sample as usize) < labels.len()), "{}", entry.name);
+                prop_assert_eq!(Ok(lists), split(), "{}", entry.name);
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_clients_are_refused_by_all() {
+        let pool = Pool { labels: &[0, 1, 0], classes: 2, owners: Some(&[0..1, 1..2, 2..3]) };
+        for entry in PARTITIONERS {
+            let partitioner = (entry.build)(Settings { clients: 4, alpha: 0.5 });
+            assert!(partitioner.split(&pool, &mut Seed(0).stream(Purpose::Partition)).is_err(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn partition_gives_back_each_list() {
+        let partition = Partition::new(&[vec![3, 1], vec![2]]);
+        assert_eq!((partition.of(ClientId(0)), partition.count(ClientId(1))), (&[3, 1][..], 1));
+        assert_ne!(partition.digest(), Partition::new(&[vec![3], vec![1, 2]]).digest());
+    }
+}

@@ -1,0 +1,56 @@
+//! `metrics.csv`: one line per round, for spreadsheets and plots.
+
+use super::fault;
+use crate::event::{Event, RecordError, Recorder};
+use serde::Serialize;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Writes one line per round.
+pub struct MetricsCsv {
+    path: PathBuf,
+    writer: csv::Writer<File>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    round: u32,
+    clients: usize,
+    samples: u64,
+    train_loss: f64,
+    test_loss: Option<f64>,
+    test_accuracy: Option<f64>,
+    seconds: f64,
+    evaluation_seconds: f64,
+    model_hash: &'a str,
+}
+
+impl MetricsCsv {
+    /// Starts an empty table.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub fn create(path: PathBuf) -> Result<MetricsCsv, RecordError> {
+        let writer = csv::Writer::from_path(&path).map_err(|error| fault(&path, error))?;
+        Ok(MetricsCsv { path, writer })
+    }
+}
+
+impl Recorder for MetricsCsv {
+    fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
+        let Event::RoundDone(done) = event else { return Ok(()) };
+        let line = Line {
+            round: done.round.0,
+            clients: done.clients,
+            samples: done.samples,
+            train_loss: done.train_loss,
+            test_loss: done.test.map(|test| test.loss()),
+            test_accuracy: done.test.map(|test| test.accuracy()),
+            seconds: done.seconds,
+            evaluation_seconds: done.evaluation_seconds,
+            model_hash: &done.model_hash,
+        };
+        self.writer.serialize(line).map_err(|error| fault(&self.path, error))?;
+        self.writer.flush().map_err(|error| fault(&self.path, error))
+    }
+}

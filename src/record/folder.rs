@@ -1,0 +1,115 @@
+//! The folder of one run. A folder that holds a run is never written into by accident.
+
+use crate::config::{Config, Plan};
+use crate::event::{RecordError, Recorder};
+use crate::record::{Journal, MetricsCsv, ModelFile, SummaryFile, fault};
+use crate::weights::Layout;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CONFIG: &str = "config.yaml";
+const JOURNAL: &str = "journal.jsonl";
+const METRICS: &str = "metrics.csv";
+const SUMMARY: &str = "summary.json";
+const MODEL: &str = "model.safetensors";
+
+/// A run's folder, ready to be written to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// A folder that cannot take the run.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Another run's results are there.
+    #[error("{0} holds a run already (hint: another --out_dir, or --overwrite true)")]
+    Occupied(PathBuf),
+    /// It cannot be written to.
+    #[error("cannot write to {path}: {reason} (hint: choose a writable --out_dir)")]
+    Unwritable {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl RunFolder {
+    /// Makes the folder and writes the resolved config into it.
+    ///
+    /// # Errors
+    /// A folder that holds a run, unless it may be overwritten, or that cannot be written to.
+    pub fn prepare(config: &Config) -> Result<RunFolder, FolderError> {
+        let path = config.out_dir.clone().unwrap_or_else(|| default_path(config));
+        let folder = RunFolder { path };
+        let old: Vec<PathBuf> = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL].map(|name| folder.path.join(name)).into();
+        if old.iter().any(|file| file.exists()) && !config.overwrite {
+            return Err(FolderError::Occupied(folder.path));
+        }
+        let unwritable = |path: &Path, error: &dyn ToString| FolderError::Unwritable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        };
+        fs::create_dir_all(&folder.path).map_err(|error| unwritable(&folder.path, &error))?;
+        for file in old.iter().filter(|file| file.exists()) {
+            fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
+        }
+        let text = serde_yaml::to_string(config).map_err(|error| unwritable(&folder.path, &error))?;
+        let file = folder.path.join(CONFIG);
+        fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
+        Ok(folder)
+    }
+
+    /// The recorders that write this folder's files.
+    ///
+    /// # Errors
+    /// A file that cannot be made.
+    pub fn recorders(&self, plan: &Plan, layout: &Layout) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
+        Ok(vec![
+            Box::new(Journal::create(self.path.join(JOURNAL))?),
+            Box::new(MetricsCsv::create(self.path.join(METRICS))?),
+            Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())),
+            Box::new(SummaryFile::new(self.path.join(SUMMARY), plan)),
+        ])
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn default_path(config: &Config) -> PathBuf {
+    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    PathBuf::from(format!("runs/{time}-{}-{}", config.dataset, config.model))
+}
+
+/// Writes a whole file: beside its place, to disk, then in place, so that no reader sees half of it.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), RecordError> {
+    let beside = path.with_extension("part");
+    let write = || {
+        let mut file = fs::File::create(&beside)?;
+        std::io::Write::write_all(&mut file, content)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|error| fault(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_never_overwritten_by_accident() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let config = Config { out_dir: Some(parent.path().join("a/b")), ..Config::default() };
+        let folder = RunFolder::prepare(&config).expect("a new folder");
+        assert!(folder.path().join(CONFIG).exists());
+        assert!(matches!(RunFolder::prepare(&config), Err(FolderError::Occupied(_))));
+        assert!(RunFolder::prepare(&Config { overwrite: true, ..config }).is_ok());
+        let below_a_file = Config { out_dir: Some(folder.path().join(CONFIG).join("x")), ..Config::default() };
+        assert!(matches!(RunFolder::prepare(&below_a_file), Err(FolderError::Unwritable { .. })));
+    }
+}

@@ -1,0 +1,29 @@
+//! One log line per round.
+
+use crate::event::{Event, RecordError, Recorder};
+
+/// Writes rounds to the log.
+pub struct RoundLog {
+    /// Rounds planned.
+    pub rounds: u32,
+}
+
+impl Recorder for RoundLog {
+    fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
+        match event {
+            Event::Started { rounds, workers, parameters } => {
+                log::info!("{workers} workers agree on the plan: {rounds} rounds, {parameters} parameters");
+            }
+            Event::RoundDone(done) => {
+                let test = done.test.map_or_else(String::new, |test| {
+                    format!(" test loss {:.4} accuracy {:.4}", test.loss(), test.accuracy())
+                });
+                let (round, rounds) = (done.round.0 + 1, self.rounds);
+                let (loss, seconds, hash) = (done.train_loss, done.seconds, &done.model_hash);
+                log::info!("round {round}/{rounds}: {seconds:.3} s, train loss {loss:.4},{test} model {hash}");
+            }
+            Event::ClientTrained { .. } | Event::Finished { .. } => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! Stage 10, record: what happened? Each recorder listens to the engine's events and writes one
+//! thing. [`RunFolder`] is where the files go.
+
+mod csv;
+mod folder;
+mod journal;
+mod log;
+mod memory;
+mod model;
+mod progress;
+mod summary;
+
+use crate::event::RecordError;
+use std::path::Path;
+
+pub use self::csv::MetricsCsv;
+pub use self::log::RoundLog;
+pub use folder::{FolderError, RunFolder};
+pub use journal::Journal;
+pub use memory::{Memory, peak_rss_mib};
+pub use model::{ModelFile, read_model};
+pub use progress::Progress;
+pub use summary::{Summary, SummaryFile};
+
+fn fault(path: &Path, reason: impl ToString) -> RecordError {
+    RecordError { path: path.display().to_string(), reason: reason.to_string() }
+}

@@ -1,0 +1,98 @@
+//! `summary.json`: the run in a few figures.
+
+use super::fault;
+use super::folder::write_whole;
+use crate::config::Plan;
+use crate::event::{Event, RankReport, RecordError, Recorder};
+use crate::metrics::{Metrics, median};
+use crate::weights;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The content of `summary.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Name of the model.
+    pub model: String,
+    /// Name of the data set.
+    pub dataset: String,
+    /// Fingerprint of the plan and its data.
+    pub plan_digest: String,
+    /// Rounds done.
+    pub rounds: u32,
+    /// Share of test samples predicted right, from 0 to 1.
+    pub final_test_accuracy: f64,
+    /// Mean test loss in nats.
+    pub final_test_loss: f64,
+    /// First round (from 1) after which the target accuracy was there.
+    pub target_reached_in_round: Option<u32>,
+    /// Hash of the final model.
+    pub model_hash: String,
+    /// Median seconds of a round, evaluation excluded.
+    pub median_round_seconds: f64,
+    /// Seconds of all rounds, evaluation included.
+    pub total_seconds: f64,
+    /// Bytes of message content that all ranks sent.
+    pub bytes_sent: u64,
+    /// Largest resident memory of each rank in MiB.
+    pub peak_rss_mib: Vec<f64>,
+    /// Each rank's own report.
+    pub ranks: Vec<RankReport>,
+}
+
+/// Collects the figures and writes them at the end.
+pub struct SummaryFile {
+    path: PathBuf,
+    target: Option<f64>,
+    summary: Summary,
+    seconds: Vec<f64>,
+}
+
+impl SummaryFile {
+    /// Will write to `path`.
+    pub fn new(path: PathBuf, plan: &Plan) -> Self {
+        let summary = Summary {
+            model: plan.config.model.clone(),
+            dataset: plan.config.dataset.clone(),
+            plan_digest: plan.digest(),
+            ..Summary::default()
+        };
+        SummaryFile { path, target: plan.config.target_accuracy, summary, seconds: Vec::new() }
+    }
+
+    fn note_test(&mut self, round: u32, test: &Metrics) {
+        let accuracy = test.accuracy();
+        self.summary.final_test_accuracy = accuracy;
+        self.summary.final_test_loss = test.loss();
+        if self.target.is_some_and(|target| accuracy >= target) {
+            self.summary.target_reached_in_round.get_or_insert(round + 1);
+        }
+    }
+}
+
+impl Recorder for SummaryFile {
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        match event {
+            Event::RoundDone(done) => {
+                self.seconds.push(done.seconds);
+                done.test.iter().for_each(|test| self.note_test(done.round.0, test));
+                Ok(())
+            }
+            Event::Finished { ranks, rounds, total_seconds } => {
+                let summary = Summary {
+                    rounds: *rounds,
+                    model_hash: weights::hash(weights),
+                    median_round_seconds: median(&self.seconds),
+                    total_seconds: *total_seconds,
+                    bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
+                    peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),
+                    ranks: ranks.clone(),
+                    ..self.summary.clone()
+                };
+                let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
+                write_whole(&self.path, text.as_bytes())
+            }
+            Event::Started { .. } | Event::ClientTrained { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Panics as values: a fault inside one client's training becomes a message that names it.
+
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+
+thread_local! {
+    static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Makes panics remember their place instead of printing it; whoever catches one reports it once.
+/// Call once, at the start of the process.
+pub fn remember_panics() {
+    panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |location| format!(" at {location}"));
+        let text = format!("panicked{place}: {}", info.payload_as_str().unwrap_or("no message"));
+        log::debug!("{text}");
+        LAST.with_borrow_mut(|last| *last = Some(text));
+    }));
+}
+
+/// Runs `work`; a panic comes back as its message.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        LAST.take().or(text).unwrap_or_else(|| "panicked".to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_come_back_as_text() {
+        assert!(catch(|| -> u8 { panic!("client data is odd") }).expect_err("panicked").contains("client data is odd"));
+        assert_eq!(catch(|| 3), Ok(3));
+    }
+}

@@ -1,0 +1,13 @@
+//! Training with libtorch: the only users of `tch`.
+//!
+//! A rank holds one model as one flat tensor, one optimizer and its data; clients take turns.
+
+mod batches;
+mod device;
+pub mod models;
+mod optimizer;
+mod params;
+mod trainer;
+
+pub use device::{DeviceError, gpus, open};
+pub use trainer::TorchTrainer;

@@ -1,0 +1,46 @@
+//! A model's parameters: one flat tensor, and a view of it for each parameter.
+
+use crate::weights::Layout;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Flat parameters and their views.
+pub struct Params {
+    flat: Tensor,
+    views: Vec<Tensor>,
+}
+
+impl Params {
+    /// Zero parameters of this layout.
+    pub fn new(layout: &Layout, device: Device) -> Params {
+        let flat = Tensor::zeros([layout.length() as i64], (Kind::Float, device));
+        let view = |slot: &crate::weights::Slot| {
+            let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
+            let part = flat.narrow(0, slot.offset as i64, slot.count() as i64).view(&shape[..]).detach();
+            part.set_requires_grad(true)
+        };
+        let views = layout.slots().iter().map(view).collect();
+        Params { flat, views }
+    }
+
+    /// Takes over flat weights.
+    pub fn load(&mut self, weights: &[f32]) {
+        no_grad(|| self.flat.copy_(&Tensor::from_slice(weights)));
+    }
+
+    /// The flat weights.
+    pub fn save(&self) -> Vec<f32> {
+        let mut weights = vec![0.0; self.flat.numel()];
+        self.flat.copy_data(&mut weights, self.flat.numel());
+        weights
+    }
+
+    /// The parameters, in the order of the layout.
+    pub fn views(&self) -> &[Tensor] {
+        &self.views
+    }
+
+    /// The parameters, to be changed.
+    pub fn views_mut(&mut self) -> &mut [Tensor] {
+        &mut self.views
+    }
+}

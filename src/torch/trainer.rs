@@ -1,0 +1,121 @@
+//! Trains clients and evaluates models with libtorch.
+
+use super::batches::Rows;
+use super::models::{self, ModelError, Network};
+use super::optimizer::Stepper;
+use super::params::Params;
+use crate::config::Plan;
+use crate::ids::{ClientId, Round};
+use crate::metrics::Metrics;
+use crate::registry::find;
+use crate::seed::Purpose;
+use crate::train::optimizer::{OPTIMIZERS, Optimizer};
+use crate::train::{TrainError, Trained, Trainer};
+use crate::weights::Layout;
+use rand::RngCore;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// Samples per forward pass of an evaluation.
+const EVALUATION_BATCH: usize = 500;
+
+/// One model, one optimizer and the data, whatever the number of clients.
+pub struct TorchTrainer {
+    plan: Plan,
+    device: Device,
+    network: Box<dyn Network>,
+    layout: Layout,
+    params: Params,
+    optimizer: Optimizer,
+    // Loaded when first needed: workers never see the test set, nor the server the training set.
+    train: Option<Rows>,
+    test: Option<Rows>,
+}
+
+impl TorchTrainer {
+    /// A trainer of the plan's model on a device.
+    ///
+    /// # Errors
+    /// A model that is unknown or does not fit the data.
+    pub fn new(plan: &Plan, device: Device) -> Result<Self, ModelError> {
+        let config = &plan.config;
+        let network = models::build(&config.model, &plan.dataset.shape, plan.dataset.classes)?;
+        let layout = models::layout(network.as_ref());
+        let optimizer = find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
+        tch::set_num_threads(config.threads as i32);
+        Ok(TorchTrainer {
+            params: Params::new(&layout, device),
+            optimizer: (optimizer.build)(config.lr, config.wd, config.momentum),
+            plan: plan.clone(),
+            device,
+            network,
+            layout,
+            train: None,
+            test: None,
+        })
+    }
+
+    /// Steps over one epoch; returns the number of steps and their summed loss as a tensor.
+    fn epoch(&mut self, rows: &Rows, batch: usize, stepper: &mut Stepper, losses: &mut Tensor) -> usize {
+        let mut steps = 0;
+        for (features, labels) in rows.batches(batch) {
+            let (loss, gradients) = self.network.gradients(self.params.views(), &features, &labels);
+            no_grad(|| {
+                stepper.step(self.params.views_mut(), gradients);
+                let _ = losses.g_add_(&loss);
+            });
+            steps += 1;
+        }
+        steps
+    }
+}
+
+impl Trainer for TorchTrainer {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn initial(&mut self) -> Vec<f32> {
+        models::initial(self.network.as_ref(), &self.layout, &mut self.plan.seed().stream(Purpose::Initial))
+    }
+
+    fn train(&mut self, round: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError> {
+        let (plan, device) = (self.plan.clone(), self.device);
+        let samples = plan.partition.of(client);
+        let data = self.train.take();
+        let data = data
+            .unwrap_or_else(|| Rows::new(&plan.dataset, &plan.dataset.train, plan.dataset.train.labels.len(), device));
+        tch::manual_seed(plan.seed().for_client(Purpose::Model, round, client).next_u64() as i64);
+        let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
+        let mut stepper = Stepper::new(self.optimizer);
+        let mut losses = Tensor::zeros([], (Kind::Float, device));
+        let mut steps = 0;
+        self.params.load(start);
+        for _ in 0..plan.epochs() {
+            let rows = data.shuffled(samples, &mut stream);
+            steps += self.epoch(&rows, plan.batch(samples.len()), &mut stepper, &mut losses);
+        }
+        self.train = Some(data);
+        let loss = losses.double_value(&[]) / steps.max(1) as f64;
+        Ok(Trained { weights: self.params.save(), samples: samples.len() as u64, loss })
+    }
+
+    fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
+        let (plan, device) = (&self.plan, self.device);
+        let rows =
+            self.test.get_or_insert_with(|| Rows::new(&plan.dataset, &plan.dataset.test, plan.test_samples(), device));
+        self.params.load(weights);
+        let mut metrics = Metrics::default();
+        for (features, labels) in rows.batches(EVALUATION_BATCH) {
+            let (loss_sum, correct) = self.network.score(self.params.views(), &features, &labels);
+            metrics.add(&Metrics { loss_sum, correct, samples: labels.numel() as u64 });
+        }
+        Ok(metrics)
+    }
+
+    fn device(&self) -> String {
+        match self.device {
+            Device::Cuda(index) => format!("cuda:{index}"),
+            _ => "cpu".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
+//! training of one client panic. For tests of a cluster's job control; never set otherwise.
+
+use super::{TrainError, Trained, Trainer};
+use crate::ids::{ClientId, Round};
+use crate::metrics::Metrics;
+use crate::weights::Layout;
+
+/// The environment variable that asks for a fault.
+pub const VARIABLE: &str = "FEDMPI_FAULT";
+
+/// A trainer that panics for one client in one round.
+pub struct Faulty {
+    inner: Box<dyn Trainer>,
+    round: Round,
+    client: ClientId,
+}
+
+impl Faulty {
+    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT`; any other wish is ignored.
+    pub fn wrap(inner: Box<dyn Trainer>, wish: Option<&str>) -> Box<dyn Trainer> {
+        match wish.and_then(parse) {
+            Some((round, client)) => Box::new(Faulty { inner, round, client }),
+            None => inner,
+        }
+    }
+
+    /// Wraps `inner` as the environment asks.
+    pub fn from_environment(inner: Box<dyn Trainer>) -> Box<dyn Trainer> {
+        Faulty::wrap(inner, std::env::var(VARIABLE).ok().as_deref())
+    }
+}
+
+fn parse(wish: &str) -> Option<(Round, ClientId)> {
+    let (round, client) = wish.strip_prefix("panic:")?.split_once(':')?;
+    Some((Round(round.parse().ok()?), ClientId(client.parse().ok()?)))
+}
+
+impl Trainer for Faulty {
+    fn layout(&self) -> &Layout {
+        self.inner.layout()
+    }
+
+    fn initial(&mut self) -> Vec<f32> {
+        self.inner.initial()
+    }
+
+    fn train(&mut self, round: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError> {
+        assert!((round, client) != (self.round, self.client), "fault asked for by {VARIABLE}");
+        self.inner.train(round, client, start)
+    }
+
+    fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
+        self.inner.evaluate(weights)
+    }
+
+    fn device(&self) -> String {
+        self.inner.device()
+    }
+}

@@ -1,0 +1,42 @@
+//! Counts what is sent, for any transport.
+
+use super::{Delivery, Transport, TransportError};
+use crate::ids::Rank;
+use crate::message::Frame;
+
+/// A transport that knows how many bytes of content it has sent.
+pub struct Metered<T> {
+    inner: T,
+    sent: u64,
+}
+
+impl<T: Transport> Metered<T> {
+    /// Counts from zero.
+    pub fn new(inner: T) -> Self {
+        Metered { inner, sent: 0 }
+    }
+
+    /// Bytes of content sent so far.
+    pub fn bytes_sent(&self) -> u64 {
+        self.sent
+    }
+}
+
+impl<T: Transport> Transport for Metered<T> {
+    fn rank(&self) -> Rank {
+        self.inner.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
+        self.sent += frame.bytes();
+        self.inner.send(to, frame)
+    }
+
+    fn recv(&mut self) -> Result<Delivery, TransportError> {
+        self.inner.recv()
+    }
+}

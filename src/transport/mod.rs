@@ -1,0 +1,134 @@
+//! Stage 5, message: how frames travel between ranks, and what ranks settle together at start.
+
+pub mod local;
+mod metered;
+#[cfg(feature = "mpi")]
+pub mod mpi;
+
+use crate::ids::Rank;
+use crate::message::Frame;
+use serde::{Deserialize, Serialize};
+
+pub use metered::Metered;
+
+/// Moves frames between ranks.
+///
+/// Law: frames of one sender arrive in order and unchanged; `send` may wait for the receiver, so a
+/// peer must be receiving when it is sent to.
+pub trait Transport {
+    /// This rank.
+    fn rank(&self) -> Rank;
+
+    /// Ranks in the job.
+    fn size(&self) -> usize;
+
+    /// Sends one frame.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError>;
+
+    /// Waits for the next frame of anybody.
+    ///
+    /// # Errors
+    /// When a frame cannot be received.
+    fn recv(&mut self) -> Result<Delivery, TransportError>;
+
+    /// Every rank but the server.
+    fn workers(&self) -> Vec<Rank> {
+        (1..self.size()).map(Rank::from).collect()
+    }
+}
+
+/// What a receive yields.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Delivery {
+    /// A frame and its sender.
+    Frame(Rank, Frame),
+    /// A peer is gone and will send nothing more.
+    Lost(Rank),
+}
+
+/// A frame could not be moved.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum TransportError {
+    /// Nobody is there.
+    #[error("rank {0} is gone")]
+    Gone(Rank),
+    /// The announced weights do not fit into memory.
+    #[error("rank {from} announces {count} weights, more than memory holds (hint: run the same binary on every host)")]
+    TooLarge {
+        /// The sender.
+        from: Rank,
+        /// Announced number of values.
+        count: u64,
+    },
+}
+
+/// How a rank is known: its host name and the host's addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Host {
+    /// Name as the system gives it.
+    pub name: String,
+    /// Addresses of its network interfaces, as text.
+    pub addresses: Vec<String>,
+}
+
+impl Host {
+    /// This machine.
+    pub fn here() -> Host {
+        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+        Host {
+            name: gethostname::gethostname().to_string_lossy().into_owned(),
+            addresses: interfaces.iter().filter(|i| !i.is_loopback()).map(|i| i.ip().to_string()).collect(),
+        }
+    }
+
+    /// Whether `name` means this host: its full name, its short name or one of its addresses.
+    pub fn answers_to(&self, name: &str) -> bool {
+        let short = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+        let is_address = name.parse::<std::net::IpAddr>().is_ok();
+        self.addresses.iter().any(|address| address == name) || (!is_address && short(&self.name) == short(name))
+    }
+}
+
+/// The ranks of a job before training: the only place with collective calls.
+pub trait World {
+    /// This rank.
+    fn rank(&self) -> Rank;
+
+    /// Where each rank runs, by rank. Every rank must call it.
+    fn hosts(&self) -> Vec<Host>;
+
+    /// The lowest rank that has failed, if any has. Every rank must call it.
+    fn first_failure(&self, failed: bool) -> Option<Rank>;
+}
+
+/// A job of one process.
+pub struct Alone;
+
+impl World for Alone {
+    fn rank(&self) -> Rank {
+        Rank::SERVER
+    }
+
+    fn hosts(&self) -> Vec<Host> {
+        vec![Host::here()]
+    }
+
+    fn first_failure(&self, failed: bool) -> Option<Rank> {
+        failed.then_some(Rank::SERVER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_answer_to_names_and_addresses() {
+        let host = Host { name: "node1.cluster.example".into(), addresses: vec!["10.0.0.1".into()] };
+        assert!(["node1", "NODE1", "node1.cluster.example", "10.0.0.1"].iter().all(|name| host.answers_to(name)));
+        assert!(!["node2", "node", "10.0.0.2", "node1x", "10"].iter().any(|name| host.answers_to(name)));
+    }
+}

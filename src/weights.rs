@@ -1,0 +1,257 @@
+//! A model's parameters as one flat vector, and sums of them that do not depend on order.
+//!
+//! Floating-point addition is not associative, so a plain sum depends on who finished first.
+//! [`ExactSum`] adds integers instead: each client's change `p_i (w_i - w)` with `p_i = n_i / N` is
+//! rounded once to a multiple of 2^-[`FRACTION_BITS`] and held in 64 bits. Integer sums commute, so
+//! any order, any grouping and any number of ranks give the same bits.
+
+use crate::ids::ClientId;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// Every tensor starts at a multiple of this many bytes, whatever its neighbours: matrix libraries
+/// may round differently for differently aligned memory.
+pub const ALIGNMENT_BYTES: usize = 64;
+
+/// Binary digits after the point in an [`ExactSum`]; 19 remain before it, so a weight may change by
+/// up to half a million in one round and is resolved to 6e-14.
+pub const FRACTION_BITS: i32 = 44;
+
+/// One named tensor in the flat vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Name as in the saved model, such as `fc1.weight`.
+    pub name: String,
+    /// Row-major shape.
+    pub shape: Vec<usize>,
+    /// First element in the flat vector.
+    pub offset: usize,
+}
+
+impl Slot {
+    /// Number of values, without padding.
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Where the values lie in the flat vector.
+    pub fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.count()
+    }
+}
+
+/// Where each tensor lies in the flat vector. Padding between tensors is always zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    slots: Vec<Slot>,
+    length: usize,
+}
+
+impl Layout {
+    /// Appends a tensor at the next aligned offset.
+    pub fn push(&mut self, name: &str, shape: &[usize]) {
+        let slot = Slot { name: name.to_owned(), shape: shape.to_vec(), offset: self.length };
+        let per_line = ALIGNMENT_BYTES / size_of::<f32>();
+        self.length = slot.range().end.next_multiple_of(per_line);
+        self.slots.push(slot);
+    }
+
+    /// The tensors in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Length of the flat vector, padding included.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Number of parameters, padding excluded.
+    pub fn parameters(&self) -> usize {
+        self.slots.iter().map(Slot::count).sum()
+    }
+}
+
+/// A short fingerprint of a model: the first 16 hexadecimal digits of the BLAKE3 hash of its bytes
+/// (little-endian f32, padding included).
+pub fn hash(weights: &[f32]) -> String {
+    blake3::hash(bytemuck::cast_slice(weights)).to_hex()[..16].to_owned()
+}
+
+/// A client's weights cannot enter the sum.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SumError {
+    /// A NaN or infinity.
+    #[error("client {client} returned {value} at position {position} (hint: training diverged; lower --lr)")]
+    NotFinite {
+        /// Who sent it.
+        client: ClientId,
+        /// Index in the flat vector.
+        position: usize,
+        /// The value itself.
+        value: f32,
+    },
+    /// A change that would not fit the fixed-point range.
+    #[error(
+        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: training diverged; lower --lr)"
+    )]
+    Overflow {
+        /// Who sent it.
+        client: ClientId,
+        /// Index in the flat vector.
+        position: usize,
+        /// New value minus old.
+        change: f64,
+    },
+    /// Another model's vector.
+    #[error("client {client} returned {found} values where the model has {wanted}")]
+    Length {
+        /// Who sent it.
+        client: ClientId,
+        /// Values received.
+        found: usize,
+        /// Values expected.
+        wanted: usize,
+    },
+}
+
+const SCALE: f64 = (1u64 << FRACTION_BITS) as f64;
+/// Largest change of one weight in one round. Shares add up to one, so the sum stays in range too.
+const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
+
+/// The weighted mean of a cohort's updates, built one client at a time, in any order.
+///
+/// ```
+/// use fedmpi::{ids::ClientId, weights::ExactSum};
+/// let global = [1.0, 2.0];
+/// let mut sum = ExactSum::new(2, 4);
+/// sum.add(ClientId(0), 1, &global, &[5.0, 2.0])?;
+/// sum.add(ClientId(1), 3, &global, &[1.0, 6.0])?;
+/// assert_eq!(sum.mean(&global), [2.0, 5.0]); // (1*5 + 3*1) / 4, (1*2 + 3*6) / 4
+/// # Ok::<(), fedmpi::weights::SumError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExactSum {
+    units: Vec<i64>,
+    total: u64,
+}
+
+impl ExactSum {
+    /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
+    pub fn new(length: usize, total: u64) -> Self {
+        ExactSum { units: vec![0; length], total: total.max(1) }
+    }
+
+    /// Adds one client's weights, of which `samples` out of the total stand behind.
+    ///
+    /// # Errors
+    /// Values that are not finite, out of range, or of another length; the sum is then void.
+    pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
+        let wanted = self.units.len();
+        if update.len() != wanted || global.len() != wanted {
+            return Err(SumError::Length { client, found: update.len(), wanted });
+        }
+        let share = samples as f64 / self.total as f64 * SCALE;
+        let mut within = true;
+        for ((unit, &new), &old) in self.units.iter_mut().zip(update).zip(global) {
+            let change = f64::from(new) - f64::from(old);
+            within &= change.abs() <= LIMIT;
+            // The check below voids the sum when this conversion would not be exact.
+            *unit = unit.wrapping_add((change * share).round_ties_even() as i64);
+        }
+        if within { Ok(()) } else { Err(first_fault(client, global, update)) }
+    }
+
+    /// Adds another part of the same cohort.
+    pub fn merge(&mut self, other: &ExactSum) {
+        for (unit, more) in self.units.iter_mut().zip(&other.units) {
+            *unit = unit.wrapping_add(*more);
+        }
+    }
+
+    /// `global` moved by the summed changes. Exactly `global` when no client changed anything.
+    pub fn mean(&self, global: &[f32]) -> Vec<f32> {
+        let moved = |(&unit, &old): (&i64, &f32)| (f64::from(old) + unit as f64 / SCALE) as f32;
+        self.units.iter().zip(global).map(moved).collect()
+    }
+}
+
+/// Finds what made a sum void. Called only when something did.
+fn first_fault(client: ClientId, global: &[f32], update: &[f32]) -> SumError {
+    let changes = global.iter().zip(update).map(|(&old, &new)| (f64::from(new) - f64::from(old), new));
+    let (position, (change, value)) =
+        changes.enumerate().find(|(_, (change, _))| !(change.abs() <= LIMIT)).expect("a value was out of range");
+    match value.is_finite() {
+        true => SumError::Overflow { client, position, change },
+        false => SumError::NotFinite { client, position, value },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn tensors_are_aligned_and_counted_without_padding() {
+        let mut layout = Layout::default();
+        layout.push("a", &[3, 5]);
+        layout.push("b", &[17]);
+        assert_eq!(layout.slots()[1].offset, 16);
+        assert_eq!((layout.length(), layout.parameters()), (48, 32));
+    }
+
+    #[test]
+    fn unchanged_updates_are_a_fixed_point() {
+        let global = [1e-8, -3.5, 1e6];
+        let mut sum = ExactSum::new(3, 7);
+        for client in 0..7 {
+            sum.add(ClientId(client), 1, &global, &global).expect("finite");
+        }
+        assert_eq!(sum.mean(&global), global);
+    }
+
+    #[test]
+    fn faults_name_client_and_position() {
+        let mut sum = ExactSum::new(2, 1);
+        let nan = sum.add(ClientId(4), 1, &[0.0; 2], &[0.0, f32::NAN]).expect_err("NaN");
+        assert!(matches!(nan, SumError::NotFinite { client: ClientId(4), position: 1, .. }));
+        let large = sum.add(ClientId(4), 1, &[0.0; 2], &[1e9, 0.0]).expect_err("overflow");
+        assert!(matches!(large, SumError::Overflow { position: 0, .. }));
+        assert!(matches!(sum.add(ClientId(4), 1, &[0.0; 2], &[0.0]), Err(SumError::Length { found: 1, .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_grouping_do_not_change_a_bit(
+            updates in prop::collection::vec((1u64..1000, prop::array::uniform4(-100f32..100.0)), 1..20),
+            cut in 0usize..20,
+        ) {
+            let global = [0.1f32, -2.0, 30.0, 0.0];
+            let total = updates.iter().map(|(samples, _)| samples).sum();
+            let sum_of = |part: &[(u64, [f32; 4])]| {
+                let mut sum = ExactSum::new(4, total);
+                for (samples, update) in part {
+                    sum.add(ClientId(0), *samples, &global, update).expect("finite");
+                }
+                sum
+            };
+            let mut backwards = updates.clone();
+            backwards.reverse();
+            let (left, right) = updates.split_at(cut.min(updates.len()));
+            let mut merged = sum_of(right);
+            merged.merge(&sum_of(left));
+            prop_assert_eq!(sum_of(&updates), sum_of(&backwards));
+            prop_assert_eq!(sum_of(&updates), merged);
+        }
+
+        #[test]
+        fn mean_is_right_to_a_float(a in -100f32..100.0, b in -100f32..100.0, n in 1u64..100) {
+            let mut sum = ExactSum::new(1, n + 1);
+            sum.add(ClientId(0), n, &[0.5], &[a]).expect("finite");
+            sum.add(ClientId(1), 1, &[0.5], &[b]).expect("finite");
+            let exact = (f64::from(a) * n as f64 + f64::from(b)) / (n + 1) as f64;
+            prop_assert!((f64::from(sum.mean(&[0.5])[0]) - exact).abs() <= exact.abs() * 1e-7 + 1e-12);
+        }
+    }
+}
