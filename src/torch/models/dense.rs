@@ -67,7 +67,7 @@ impl Network for Dense {
                 gradients.push(delta.sum_dim_intlist(0i64, false, Kind::Float));
                 gradients.push(delta.tr().mm(&inputs[layer]));
                 if layer > 0 {
-                    delta = delta.mm(&pair[0]).threshold_backward(&inputs[layer], 0.0);
+                    delta = inputs[layer].threshold_backward(&delta.mm(&pair[0]), 0.0);
                 }
             }
             gradients.reverse();
