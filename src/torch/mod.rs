@@ -5,9 +5,11 @@
 mod batches;
 mod device;
 pub mod models;
+mod noise;
 mod optimizer;
 mod params;
 mod trainer;
 
 pub use device::{DeviceError, gpus, open};
+pub use noise::Noise;
 pub use trainer::TorchTrainer;

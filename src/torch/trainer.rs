@@ -2,6 +2,7 @@
 
 use super::batches::Rows;
 use super::models::{self, ModelError, Network};
+use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
 use crate::config::Plan;
@@ -12,7 +13,6 @@ use crate::seed::Purpose;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{TrainError, Trained, Trainer};
 use crate::weights::Layout;
-use rand::RngCore;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Samples per forward pass of an evaluation.
@@ -54,19 +54,27 @@ impl TorchTrainer {
         })
     }
 
-    /// Steps over one epoch; returns the number of steps and their summed loss as a tensor.
-    fn epoch(&mut self, rows: &Rows, batch: usize, stepper: &mut Stepper, losses: &mut Tensor) -> usize {
-        let mut steps = 0;
-        for (features, labels) in rows.batches(batch) {
-            let (loss, gradients) = self.network.gradients(self.params.views(), &features, &labels);
+    /// Steps over the rows once.
+    fn epoch(&mut self, rows: &Rows, visit: &mut Visit) {
+        for (features, labels) in rows.batches(visit.batch) {
+            let parameters = self.params.views();
+            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
             no_grad(|| {
-                stepper.step(self.params.views_mut(), gradients);
-                let _ = losses.g_add_(&loss);
+                visit.stepper.step(self.params.views_mut(), gradients);
+                let _ = visit.losses.g_add_(&loss);
             });
-            steps += 1;
+            visit.steps += 1;
         }
-        steps
     }
+}
+
+/// What lives as long as one client trains.
+struct Visit {
+    batch: usize,
+    stepper: Stepper,
+    noise: Noise,
+    losses: Tensor,
+    steps: usize,
 }
 
 impl Trainer for TorchTrainer {
@@ -84,18 +92,21 @@ impl Trainer for TorchTrainer {
         let data = self.train.take();
         let data = data
             .unwrap_or_else(|| Rows::new(&plan.dataset, &plan.dataset.train, plan.dataset.train.labels.len(), device));
-        tch::manual_seed(plan.seed().for_client(Purpose::Model, round, client).next_u64() as i64);
         let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
-        let mut stepper = Stepper::new(self.optimizer);
-        let mut losses = Tensor::zeros([], (Kind::Float, device));
-        let mut steps = 0;
+        let mut visit = Visit {
+            batch: plan.batch(samples.len()),
+            stepper: Stepper::new(self.optimizer),
+            noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
+            losses: Tensor::zeros([], (Kind::Float, device)),
+            steps: 0,
+        };
         self.params.load(start);
         for _ in 0..plan.epochs() {
             let rows = data.shuffled(samples, &mut stream);
-            steps += self.epoch(&rows, plan.batch(samples.len()), &mut stepper, &mut losses);
+            self.epoch(&rows, &mut visit);
         }
         self.train = Some(data);
-        let loss = losses.double_value(&[]) / steps.max(1) as f64;
+        let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
         Ok(Trained { weights: self.params.save(), samples: samples.len() as u64, loss })
     }
 

@@ -1,6 +1,6 @@
 //! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
 
-use super::{ModelError, Network, Parameter, linear, unit};
+use super::{ModelError, Network, Noise, Parameter, linear, unit};
 use tch::Tensor;
 
 /// Either of the two networks.
@@ -42,11 +42,17 @@ impl Network for Cnn {
         &self.parameters
     }
 
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, training: bool) -> Tensor {
+    fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let [w1, b1, w2, b2, w3, b3, w4, b4] = parameters else { unreachable!("four layers of weight and bias") };
         let pool = |x: Tensor| x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
         let convolve = |x: &Tensor, w: &Tensor, b: &Tensor, padding: i64| {
             x.conv2d(w, Some(b), [1, 1], [padding, padding], [1, 1], 1)
+        };
+        // Without training there is no noise, and the original network has no dropout at all.
+        let mut noise = noise.filter(|_| self.with_dropout);
+        let mut drop = |x: Tensor, rate: f64| match &mut noise {
+            Some(noise) => noise.dropout(&x, rate),
+            None => x,
         };
         // ReLU and max pooling commute; pooling first leaves ReLU a quarter of the work.
         let features = match self.with_dropout {
@@ -56,11 +62,10 @@ impl Network for Cnn {
             }
             true => {
                 let first = convolve(batch, w1, b1, 0).relu();
-                pool(convolve(&first, w2, b2, 0)).relu().dropout(0.25, training)
+                drop(pool(convolve(&first, w2, b2, 0)).relu(), 0.25)
             }
         };
         let hidden = features.flatten(1, -1).linear(w3, Some(b3)).relu();
-        let hidden = if self.with_dropout { hidden.dropout(0.5, training) } else { hidden };
-        hidden.linear(w4, Some(b4))
+        drop(hidden, 0.5).linear(w4, Some(b4))
     }
 }

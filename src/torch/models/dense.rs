@@ -4,7 +4,7 @@
 //! autograd costs more than the arithmetic. With `d = (softmax(z) - onehot(y)) / B` at the top and
 //! inputs `h` of a layer: `dW = d^T h`, `db = sum(d)`, and below it `d <- (d W) * (h > 0)`.
 
-use super::{Network, Parameter, linear};
+use super::{Network, Noise, Parameter, linear};
 use tch::{Kind, Tensor, no_grad};
 
 /// A stack of linear layers.
@@ -49,11 +49,17 @@ impl Network for Dense {
         &self.parameters
     }
 
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, _: bool) -> Tensor {
+    fn forward(&self, parameters: &[Tensor], batch: &Tensor, _: Option<&mut Noise>) -> Tensor {
         activations(parameters, batch).1
     }
 
-    fn gradients(&self, parameters: &[Tensor], batch: &Tensor, labels: &Tensor) -> (Tensor, Vec<Tensor>) {
+    fn gradients(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        labels: &Tensor,
+        _: &mut Noise,
+    ) -> (Tensor, Vec<Tensor>) {
         no_grad(|| {
             let (inputs, logits) = activations(parameters, batch);
             let log_probabilities = logits.log_softmax(1, Kind::Float);

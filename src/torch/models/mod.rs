@@ -3,6 +3,7 @@
 mod cnn;
 mod dense;
 
+use super::noise::Noise;
 use crate::registry::{Entry, Unknown, find};
 use crate::seed::Stream;
 use crate::weights::Layout;
@@ -21,12 +22,18 @@ pub trait Network {
     /// Its parameters, in order.
     fn parameters(&self) -> &[Parameter];
 
-    /// Logits `[batch, classes]` of a batch of samples in the data set's shape.
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, training: bool) -> Tensor;
+    /// Logits `[batch, classes]` of a batch of samples in the data set's shape; with noise in training.
+    fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
 
     /// Mean cross-entropy of a batch and its gradient by each parameter.
-    fn gradients(&self, parameters: &[Tensor], batch: &Tensor, labels: &Tensor) -> (Tensor, Vec<Tensor>) {
-        let loss = self.forward(parameters, batch, true).cross_entropy_for_logits(labels);
+    fn gradients(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        labels: &Tensor,
+        noise: &mut Noise,
+    ) -> (Tensor, Vec<Tensor>) {
+        let loss = self.forward(parameters, batch, Some(noise)).cross_entropy_for_logits(labels);
         let gradients = Tensor::run_backward(&[&loss], parameters, false, false);
         (loss.detach(), gradients)
     }
@@ -34,7 +41,7 @@ pub trait Network {
     /// Summed cross-entropy and number of right answers over a batch.
     fn score(&self, parameters: &[Tensor], batch: &Tensor, labels: &Tensor) -> (f64, u64) {
         no_grad(|| {
-            let logits = self.forward(parameters, batch, false);
+            let logits = self.forward(parameters, batch, None);
             let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0);
             let hits = logits.argmax(1, false).eq_tensor(labels).sum(tch::Kind::Int64);
             (loss.double_value(&[]), hits.int64_value(&[]) as u64)
@@ -130,6 +137,10 @@ mod tests {
     use crate::torch::params::Params;
     use tch::{Device, Kind};
 
+    fn noise() -> Noise {
+        Noise::new(Seed(2).stream(Purpose::Model))
+    }
+
     /// A model on MNIST's shape with its initial parameters, and four random samples.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let network = build(name, &[1, 28, 28], 10).expect("takes MNIST");
@@ -154,9 +165,9 @@ mod tests {
     fn every_model_gives_finite_logits_and_all_gradients() {
         for entry in MODELS {
             let (network, params, batch, labels) = ready(entry.name);
-            let logits = network.forward(params.views(), &batch, false);
+            let logits = network.forward(params.views(), &batch, None);
             assert_eq!(logits.size(), [4, 10], "{}", entry.name);
-            let (loss, gradients) = network.gradients(params.views(), &batch, &labels);
+            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, &mut noise());
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             for (gradient, view) in gradients.iter().zip(params.views()) {
                 assert_eq!(gradient.size(), view.size(), "{}", entry.name);
@@ -169,8 +180,8 @@ mod tests {
     fn closed_form_gradients_equal_autograd() {
         for name in ["lr", "2nn"] {
             let (network, params, batch, labels) = ready(name);
-            let (loss, gradients) = no_grad(|| network.gradients(params.views(), &batch, &labels));
-            let wanted = network.forward(params.views(), &batch, true).cross_entropy_for_logits(&labels);
+            let (loss, gradients) = no_grad(|| network.gradients(params.views(), &batch, &labels, &mut noise()));
+            let wanted = network.forward(params.views(), &batch, None).cross_entropy_for_logits(&labels);
             assert!((loss.double_value(&[]) - wanted.double_value(&[])).abs() < 1e-6, "{name}");
             let wanted = Tensor::run_backward(&[&wanted], params.views(), false, false);
             for (gradient, wanted) in gradients.iter().zip(&wanted) {

@@ -1,0 +1,85 @@
+//! Promise 1 with real models: the same bits for any number of workers; and FedAvg's exact cases.
+
+use crate::support::{generated_mnist, mnist, plan, small, train};
+use fedmpi::config::Config;
+use fedmpi::torch::models::MODELS;
+
+#[test]
+fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
+    let momentum = Config { client_optimizer: "sgd".into(), momentum: 0.9, wd: 0.01, ..Config::default() };
+    let adam = Config { client_optimizer: "adam".into(), lr: 0.001, wd: 0.01, ..Config::default() };
+    for entry in MODELS {
+        for optimizer in [&momentum, &adam] {
+            let config = Config {
+                model: entry.name.into(),
+                dataset: "mnist".into(),
+                data_dir: generated_mnist(),
+                client_num_in_total: 200,
+                client_num_per_round: 5,
+                comm_round: 2,
+                partition_method: Some("homo".into()),
+                ci: 1,
+                ..optimizer.clone()
+            };
+            let plan = plan(config);
+            let alone = train(&plan, 1).0;
+            for workers in [2, 4] {
+                assert!(train(&plan, workers).0 == alone, "{} on {workers}", entry.name);
+            }
+        }
+    }
+}
+
+/// With full batches, one epoch, all clients and plain SGD, the weighted mean of the clients' steps is
+/// one step of gradient descent on the pooled data.
+#[test]
+fn full_batch_of_all_clients_equals_centralized_gradient_descent() {
+    for (model, method) in [("lr", "hetero"), ("2nn", "shards"), ("cnn", "homo")] {
+        let many = Config {
+            model: model.into(),
+            dataset: "mnist".into(),
+            data_dir: generated_mnist(),
+            partition_method: Some(method.into()),
+            client_num_in_total: 20,
+            client_num_per_round: 20,
+            comm_round: if model == "cnn" { 2 } else { 5 },
+            batch_size: -1,
+            lr: 0.1,
+            ci: 1,
+            ..Config::default()
+        };
+        let one = Config {
+            client_num_in_total: 1,
+            client_num_per_round: 1,
+            partition_method: Some("homo".into()),
+            ..many.clone()
+        };
+        let (federated, central) = (train(&plan(many), 2).0, train(&plan(one), 1).0);
+        let differences = federated.weights.iter().zip(&central.weights).map(|(a, b)| (a - b).abs());
+        let largest = differences.fold(0.0, f32::max);
+        assert!(largest < 1e-5, "{model}: {largest:e}");
+    }
+}
+
+#[test]
+fn rounds_do_not_depend_on_how_many_follow() {
+    let (three, five) = (plan(small()), plan(Config { comm_round: 5, ..small() }));
+    let hashes = |plan| train(plan, 2).1.rounds().map(|done| done.model_hash.clone()).collect::<Vec<_>>();
+    assert_eq!(hashes(&three), hashes(&five)[..3]);
+}
+
+#[test]
+fn mnist_is_learned() {
+    let config = Config {
+        model: "2nn".into(),
+        dataset: "mnist".into(),
+        data_dir: mnist(),
+        partition_method: Some("homo".into()),
+        comm_round: 10,
+        lr: 0.1,
+        frequency_of_the_test: 10,
+        ..Config::default()
+    };
+    let test = train(&plan(config), 2).0.test.expect("evaluated at the end");
+    assert!(test.accuracy() > 0.9, "{test:?}");
+}

@@ -1,0 +1,8 @@
+//! Whole walks: in process with exact answers, and the real program under `mpirun`.
+
+mod boot;
+mod engine;
+mod equality;
+mod layers;
+mod program;
+mod support;

@@ -1,0 +1,128 @@
+//! The real program under `mpirun`: the main job, its files, the scripts' flags.
+
+use crate::support::{Finished, Job, mnist};
+use fedmpi::record::Summary;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn summary(folder: &Path) -> Summary {
+    let text = fs::read_to_string(folder.join("summary.json")).expect("a summary");
+    serde_json::from_str(&text).expect("well-formed")
+}
+
+#[test]
+fn one_two_three_four_and_five_ranks_give_the_same_model() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let hashes: Vec<String> = [1, 2, 3, 4, 5]
+        .map(|ranks| {
+            let job =
+                Job::ranks(ranks).with("--dataset mnist --model 2nn --partition_method hetero --comm_round 2 --ci 1");
+            let job = job.path("--data_dir", &mnist()).path("--out_dir", &parent.path().join(ranks.to_string()));
+            job.run().succeeded().model_hash().to_owned()
+        })
+        .into();
+    assert!(hashes.iter().all(|hash| hash == &hashes[0]), "{hashes:?}");
+}
+
+#[test]
+fn the_run_folder_holds_what_is_promised() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let finished = Job::ranks(3).with("--comm_round 4 --frequency_of_the_test 2").path("--out_dir", &folder).run();
+    let finished = finished.succeeded();
+    assert!(finished.stdout.contains(folder.to_str().expect("text")), "{}", finished.stdout);
+    let summary = summary(&folder);
+    assert_eq!((summary.rounds, summary.peak_rss_mib.len(), summary.ranks.len()), (4, 3, 3));
+    assert_eq!(summary.model_hash, finished.model_hash());
+    assert!(summary.final_test_accuracy > 0.0 && summary.median_round_seconds > 0.0 && summary.bytes_sent > 0);
+    let metrics = fs::read_to_string(folder.join("metrics.csv")).expect("a table");
+    let tested: Vec<bool> = metrics.lines().skip(1).map(|line| !line.contains(",,")).collect();
+    assert_eq!(tested, [false, true, false, true], "{metrics}");
+    let journal = fs::read_to_string(folder.join("journal.jsonl")).expect("a journal");
+    let events: Vec<serde_json::Value> =
+        journal.lines().map(|line| serde_json::from_str(line).expect("one event a line")).collect();
+    assert_eq!(events.iter().filter(|event| event["event"] == "round_done").count(), 4);
+    assert_eq!(events.iter().filter(|event| event["event"] == "client_trained").count(), 40);
+    assert!(folder.join("config.yaml").exists() && folder.join("model.safetensors").exists());
+    // The run can be repeated from its own config, with another number of ranks.
+    let again = Job::ranks(2).path("--cf", &folder.join("config.yaml")).path("--out_dir", &parent.path().join("again"));
+    assert_eq!(again.run().succeeded().model_hash(), summary.model_hash);
+}
+
+#[test]
+fn every_round_logs_its_hash_with_rank_and_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let finished = Job::ranks(2).with("--comm_round 3").path("--out_dir", folder.path()).run().succeeded();
+    let rounds: Vec<&str> = finished.stderr.lines().filter(|line| line.contains(": round ")).collect();
+    assert_eq!(rounds.len(), 3, "{}", finished.stderr);
+    for line in rounds {
+        assert!(line.contains("INFO  rank 0 on "), "{line}");
+        assert_eq!(line.rsplit("model ").next().expect("a hash").len(), 16, "{line}");
+    }
+    assert!(!finished.stderr.contains("DEBUG"), "{}", finished.stderr);
+    let loud = Job::ranks(2).with("--comm_round 1 --overwrite").env("RUST_LOG", "fedmpi=debug");
+    let loud = loud.path("--out_dir", folder.path()).run().succeeded();
+    assert!(loud.stderr.contains("DEBUG rank 1 on "), "{}", loud.stderr);
+}
+
+#[test]
+fn a_mapping_on_a_machine_without_gpus_falls_back_unless_insisted_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("gpu_mapping.yaml");
+    fs::write(&file, "mapping_default:\n  localhost:[1,2]\n").expect("writable");
+    let job = |device: &str, name: &str| {
+        let job = Job::ranks(3).with("--comm_round 1 --device").with(device);
+        job.path("--gpu_mapping_file", &file).path("--out_dir", &folder.path().join(name)).run()
+    };
+    job("cpu", "cpu").succeeded();
+    if fedmpi::torch::gpus().is_ok_and(|gpus| gpus > 0) {
+        return;
+    }
+    assert!(job("auto", "auto").succeeded().stderr.contains("training on the CPU"));
+    let insisted = job("mapped", "mapped");
+    assert_eq!((insisted.code, insisted.errors().len()), (Some(2), 1), "{}", insisted.stderr);
+}
+
+fn plain(arguments: &[&str]) -> Finished {
+    Finished::of(Command::new(env!("CARGO_BIN_EXE_fedmpi")).args(arguments).output().expect("starts"))
+}
+
+#[test]
+fn check_and_list_answer_without_training() {
+    let check =
+        plain(&["check", "--np", "3", "--partition_method", "natural", "--client-num-in-total", "20"]).succeeded();
+    for expected in
+        ["client_num_in_total: 20", "rank  role", "2     worker", "partition: 20 clients", "classes per client"]
+    {
+        assert!(check.stdout.contains(expected), "{expected}: {}", check.stdout);
+    }
+    let list = plain(&["list"]).succeeded();
+    for expected in ["fashion-mnist", "shards", "cnn_dropout", "adam"] {
+        assert!(list.stdout.contains(expected), "{expected}: {}", list.stdout);
+    }
+    let wrong = plain(&["check", "--model", "cnn"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("[60]"), "{}", wrong.stderr);
+}
+
+#[test]
+fn hostfile_converts_the_shipped_file() {
+    let converted = plain(&["hostfile", "--to", "mpich", "mpi_host_file"]).succeeded();
+    assert_eq!(converted.stdout, "localhost:8\n");
+}
+
+#[test]
+fn the_twelve_argument_script_trains_and_explains_itself() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/run_fedavg_distributed.sh");
+    let run = |arguments: &str| {
+        let mut command = Command::new(&script);
+        Finished::of(command.args(arguments.split_whitespace()).output().expect("starts"))
+    };
+    let folder = mnist();
+    let trained = run(&format!("20 2 lr homo 3 1 10 0.1 mnist {} sgd 1", folder.display())).succeeded();
+    assert!(trained.stdout.contains("after 3 rounds"), "{}", trained.stdout);
+    let usage = run("100 2 lr");
+    assert_eq!(usage.code, Some(2));
+    assert!(usage.stderr.contains("CLIENT_NUM WORKER_NUM") && usage.stderr.contains("3 of 12"), "{}", usage.stderr);
+}

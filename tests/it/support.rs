@@ -1,0 +1,172 @@
+//! Builders and verbs shared by the tests.
+
+use fedmpi::config::{Config, Plan};
+use fedmpi::data::write_idx;
+use fedmpi::engine::{EngineError, Outcome, run_local};
+use fedmpi::event::Recorder;
+use fedmpi::record::Memory;
+use fedmpi::torch::TorchTrainer;
+use fedmpi::train::{Quadratic, TrainError, Trainer};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tch::Device;
+
+/// The real MNIST where it lies beside the checkout, else a generated set of the same format.
+pub fn mnist() -> PathBuf {
+    let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
+    if real.join("train-images-idx3-ubyte.gz").exists() { real } else { generated_mnist() }
+}
+
+/// Ten classes told apart by where the bright square lies; written once per process.
+pub fn generated_mnist() -> PathBuf {
+    static FOLDER: std::sync::OnceLock<tempfile::TempDir> = std::sync::OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (part, count) in [("train", 6000u32), ("t10k", 1000)] {
+            let labels: Vec<u8> = (0..count).map(|i| ((i * 7 + i / 10) % 10) as u8).collect();
+            let images: Vec<u8> = labels.iter().enumerate().flat_map(|(i, &label)| image(i, label)).collect();
+            let path = |name: &str| folder.path().join(format!("{part}-{name}-ubyte"));
+            write_idx(&path("images-idx3"), &[count, 28, 28], &images).expect("writable");
+            write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
+        }
+        folder
+    });
+    folder.path().to_owned()
+}
+
+fn image(index: usize, label: u8) -> [u8; 784] {
+    let mut pixels = [0; 784];
+    let (row, column) = (4 + 10 * (usize::from(label) / 5), 2 + 5 * (usize::from(label) % 5));
+    for (offset, value) in (0..16).map(|i| ((row + i / 4) * 28 + column + i % 4, 128 + (index * 31 + i * 7) % 128)) {
+        pixels[offset] = value as u8;
+    }
+    pixels
+}
+
+/// A small config over synthetic data.
+pub fn small() -> Config {
+    Config { client_num_in_total: 12, client_num_per_round: 5, comm_round: 3, ..Config::default() }
+}
+
+pub fn plan(config: Config) -> Plan {
+    Plan::resolve(config).expect("a sound config")
+}
+
+/// Trains in one process with libtorch.
+pub fn train(plan: &Plan, workers: usize) -> (Outcome, Memory) {
+    run_with(plan, workers, &|_| {
+        let trainer = TorchTrainer::new(plan, Device::Cpu).map_err(|error| TrainError(error.to_string()))?;
+        Ok(Box::new(trainer))
+    })
+    .expect("a sound run")
+}
+
+/// Runs the engine in one process over the closed-form trainer.
+pub fn quadratic(plan: &Plan, workers: usize) -> (Outcome, Memory) {
+    run_with(plan, workers, &|_| Ok(Box::new(Quadratic::new(3, 0.5)))).expect("a sound run")
+}
+
+pub fn run_with(
+    plan: &Plan,
+    workers: usize,
+    make: &(dyn Fn(fedmpi::ids::Rank) -> Result<Box<dyn Trainer>, TrainError> + Sync),
+) -> Result<(Outcome, Memory), EngineError> {
+    let mut memory = Memory::default();
+    let recorder: &mut dyn Recorder = &mut memory;
+    let outcome = run_local(plan, workers, make, recorder)?;
+    Ok((outcome, memory))
+}
+
+/// The real program on so many ranks of this machine.
+pub struct Job {
+    command: Command,
+}
+
+impl Job {
+    /// `mpirun -np ranks fedmpi`.
+    pub fn ranks(ranks: usize) -> Job {
+        Job::launch(&["-np", &ranks.to_string()])
+    }
+
+    /// `mpirun ARGUMENTS fedmpi`.
+    pub fn launch(arguments: &[&str]) -> Job {
+        let mut command = Command::new("mpirun");
+        if is_open_mpi() {
+            command.arg("--oversubscribe");
+        }
+        command.args(arguments).arg(env!("CARGO_BIN_EXE_fedmpi"));
+        Job { command }
+    }
+
+    /// Adds flags, split at spaces.
+    pub fn with(mut self, flags: &str) -> Job {
+        self.command.args(flags.split_whitespace());
+        self
+    }
+
+    /// Adds a flag with a path.
+    pub fn path(mut self, flag: &str, path: &Path) -> Job {
+        self.command.arg(flag).arg(path);
+        self
+    }
+
+    /// Sets an environment variable on every rank.
+    pub fn env(mut self, name: &str, value: &str) -> Job {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Runs to the end; a job that hangs is killed and fails the test.
+    pub fn run(mut self) -> Finished {
+        let mut limited = Command::new("timeout");
+        limited.args(["--kill-after=5", "120"]).arg(self.command.get_program()).args(self.command.get_args());
+        limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] {
+            limited.env(name, "1");
+        }
+        self.command = limited;
+        Finished::of(self.command.output().expect("mpirun starts"))
+    }
+}
+
+fn is_open_mpi() -> bool {
+    static VERSION: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *VERSION.get_or_init(|| {
+        let output = Command::new("mpirun").arg("--version").output().expect("mpirun is installed");
+        String::from_utf8_lossy(&output.stdout).contains("Open")
+    })
+}
+
+/// What a program left behind.
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Finished {
+    pub fn of(output: Output) -> Finished {
+        Finished {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Panics with everything that was printed unless the program succeeded.
+    pub fn succeeded(self) -> Finished {
+        assert_eq!(self.code, Some(0), "{}\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The lines that are errors of ours.
+    pub fn errors(&self) -> Vec<&str> {
+        self.stderr.lines().filter(|line| line.contains(" ERROR rank ")).collect()
+    }
+
+    /// The word after the last `model ` on stdout.
+    pub fn model_hash(&self) -> &str {
+        let line = self.stdout.lines().find(|line| line.contains("model ")).expect("a result line");
+        line.rsplit("model ").next().expect("a hash")
+    }
+}
