@@ -25,7 +25,7 @@ venv() {
 site() { echo "$PWD"/.venv/lib/python3*/site-packages; }
 
 need_compilers() {
-    command -v cargo >/dev/null || die "Rust is missing. Install it with your package manager or rustup (version 1.85 or newer)."
+    command -v cargo >/dev/null || die "Rust is missing. Install it with your package manager or rustup (version 1.91 or newer)."
     command -v c++ >/dev/null || die "a C++ compiler is missing. Install g++ (Debian: apt install g++)."
 }
 

@@ -35,7 +35,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// List every data set, partitioner, model and optimizer
     List,
     /// Print a host file in the dialect of a launcher

@@ -152,14 +152,14 @@ impl ExactSum {
             return Err(SumError::Length { client, found: update.len(), wanted });
         }
         let share = samples as f64 / self.total as f64 * SCALE;
-        let mut within = true;
+        let mut sound = true;
         for ((unit, &new), &old) in self.units.iter_mut().zip(update).zip(global) {
             let change = f64::from(new) - f64::from(old);
-            within &= change.abs() <= LIMIT;
+            sound &= within(change);
             // The check below voids the sum when this conversion would not be exact.
             *unit = unit.wrapping_add((change * share).round_ties_even() as i64);
         }
-        if within { Ok(()) } else { Err(first_fault(client, global, update)) }
+        if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
     }
 
     /// Adds another part of the same cohort.
@@ -176,11 +176,16 @@ impl ExactSum {
     }
 }
 
+/// Whether a change fits; NaN does not.
+fn within(change: f64) -> bool {
+    change.abs() <= LIMIT
+}
+
 /// Finds what made a sum void. Called only when something did.
 fn first_fault(client: ClientId, global: &[f32], update: &[f32]) -> SumError {
     let changes = global.iter().zip(update).map(|(&old, &new)| (f64::from(new) - f64::from(old), new));
     let (position, (change, value)) =
-        changes.enumerate().find(|(_, (change, _))| !(change.abs() <= LIMIT)).expect("a value was out of range");
+        changes.enumerate().find(|(_, (change, _))| !within(*change)).expect("a value was out of range");
     match value.is_finite() {
         true => SumError::Overflow { client, position, change },
         false => SumError::NotFinite { client, position, value },

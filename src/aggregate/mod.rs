@@ -13,8 +13,11 @@ pub trait Aggregator {
     fn apply(&mut self, global: &[f32], mean: Vec<f32>) -> Vec<f32>;
 }
 
+/// Makes an aggregator.
+pub type Build = fn() -> Box<dyn Aggregator>;
+
 /// Every aggregator, by the name users write.
-pub const AGGREGATORS: &[Entry<fn() -> Box<dyn Aggregator>>] = &[Entry {
+pub const AGGREGATORS: &[Entry<Build>] = &[Entry {
     name: "fedavg",
     about: "the sample-weighted mean of the clients' models (McMahan et al. 2017)",
     build: || Box::new(fedavg::FedAvg),

@@ -88,7 +88,7 @@ settings! {
     ci: u8 = 0, "0|1", "0", "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";
     seed: u64 = 0, "INTEGER", "0", "Root of all randomness";
-    out_dir: Option<PathBuf> = None, "FOLDER", "runs/<time>-<dataset>-<model>", "The run's folder";
+    out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", "The run's folder";
     overwrite: bool = false, "true|false", "false", "Replace the run that --out_dir holds";
     gpu_mapping_file: Option<PathBuf> = None, "FILE", "none: every rank on CPU", "Processes per GPU and host, in FedML's form";
     gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", "Which mapping of the file";

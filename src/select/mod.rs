@@ -15,8 +15,11 @@ pub trait Selector {
     fn select(&mut self, round: Round, clients: usize, wanted: usize, stream: &mut Stream) -> Vec<ClientId>;
 }
 
+/// Makes a selector.
+pub type Build = fn() -> Box<dyn Selector>;
+
 /// Every selector, by the name users write.
-pub const SELECTORS: &[Entry<fn() -> Box<dyn Selector>>] = &[Entry {
+pub const SELECTORS: &[Entry<Build>] = &[Entry {
     name: "uniform",
     about: "every client equally likely, without replacement",
     build: || Box::new(uniform::Uniform),
