@@ -6,6 +6,13 @@ if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     export PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi
+# The host file in the dialect of the installed launcher.
+host_file() {
+    case "$(mpirun --version 2>/dev/null)" in
+        *"Open MPI"* | *OpenRTE*) echo mpi_host_file ;;
+        *) target/release/fedmpi hostfile --to mpich mpi_host_file >target/mpi_host_file && echo target/mpi_host_file ;;
+    esac
+}
 # Open MPI counts cores as slots; more ranks than cores need its leave. MPICH needs none.
 oversubscribe() {
     case "$(mpirun --version 2>/dev/null)" in

@@ -6,5 +6,5 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 cargo build --release --locked
 # shellcheck disable=SC2046
-mpirun $(oversubscribe) -np 3 -hostfile mpi_host_file target/release/fedmpi \
+mpirun $(oversubscribe) -np 3 -hostfile "$(host_file)" target/release/fedmpi \
     --comm_round 100 --frequency_of_the_test 20 "$@"

@@ -11,7 +11,7 @@ use fedmpi::record::{Progress, RoundLog, RunFolder, Summary};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Faulty, TrainError, Trainer};
 use fedmpi::transport::mpi::Mpi;
-use fedmpi::transport::{Metered, World};
+use fedmpi::transport::{Host, Metered, World};
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -59,7 +59,7 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
 
 /// Lines carry time, level, rank and host. `RUST_LOG` wins over `--verbose`.
 fn start_log(rank: Rank, verbose: u8) {
-    let host = fedmpi::transport::Host::here().name;
+    let host = Host::here().name;
     let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level))
         .format(move |out, record| {
@@ -73,12 +73,12 @@ fn start_log(rank: Rank, verbose: u8) {
 fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop> {
     let flags = settle(mpi, parsed.map_err(|error| Error::msg(error.render().to_string())))?;
     let config = settle(mpi, read_config(&flags))?;
-    let hosts = mpi.hosts();
-    let seats = settle(mpi, mapping(&config).and_then(|mapping| seats(mapping, &hosts)))?;
+    let mapping = settle(mpi, mapping(&config))?;
+    let hosts = mpi.hosts(here(mapping.is_some()));
+    let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
     if mpi.rank() == Rank::SERVER {
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
     }
-    let device = settle(mpi, torch::open(seats[mpi.rank().index()], config.device).map_err(Error::from))?;
     let plan = settle(mpi, Plan::resolve(config).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
     settle(mpi, model.map(drop).map_err(Error::from))?;
@@ -87,7 +87,7 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         _ => Ok(None),
     };
     let folder = settle(mpi, folder)?;
-    Ok(Ready { plan, device, folder })
+    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder })
 }
 
 /// All ranks go on, or none does.
@@ -123,9 +123,21 @@ pub fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
     }
 }
 
-fn seats(mapping: Option<GpuMapping>, hosts: &[fedmpi::transport::Host]) -> Result<Vec<Seat>> {
+/// This host; its GPUs are counted only for a mapping, since counting opens CUDA's library.
+fn here(mapped: bool) -> Host {
+    let mut here = Host::here();
+    if mapped {
+        here.gpus = torch::gpus().unwrap_or_else(|reason| {
+            log::warn!("no GPU can be used on this host: {reason}");
+            0
+        });
+    }
+    here
+}
+
+fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>> {
     match mapping {
-        Some(mapping) => Ok(mapping.place(hosts)?),
+        Some(mapping) => Ok(mapping.place(hosts, choice)?),
         None => Ok(vec![Seat::Cpu; hosts.len()]),
     }
 }

@@ -109,15 +109,11 @@ fn section<B>(title: &str, table: &[Entry<B>]) {
     }
 }
 
-/// All ranks are taken to run here; the mapping is checked against that.
+/// Ranks are taken to run where the mapping wants them, or here without one.
 fn check(arguments: &CheckArgs) -> Result<()> {
     let ranks = arguments.np.max(1);
     let config = Config::resolve(&arguments.flags)?;
-    let hosts = vec![Host::here(); ranks];
-    let seats = match boot::mapping(&config)? {
-        Some(mapping) => mapping.place(&hosts)?,
-        None => vec![Seat::Cpu; ranks],
-    };
+    let (hosts, seats) = planned_seats(&config, ranks)?;
     let plan = Plan::resolve(config)?;
     let network = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes)?;
     let parameters = torch::models::layout(network.as_ref()).parameters();
@@ -126,6 +122,16 @@ fn check(arguments: &CheckArgs) -> Result<()> {
     println!("\n{}", seats_table(&hosts, &seats));
     println!("\n{}", histogram(&plan));
     Ok(())
+}
+
+fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>, Vec<Seat>)> {
+    let Some(mapping) = boot::mapping(config)? else {
+        return Ok((vec![Host::here(); ranks], vec![Seat::Cpu; ranks]));
+    };
+    let mut hosts = mapping.wanted();
+    hosts.resize(ranks, Host::here());
+    let seats = mapping.place(&hosts, config.device)?;
+    Ok((hosts, seats))
 }
 
 /// Clients by number of samples, in ten bands, and by number of classes.

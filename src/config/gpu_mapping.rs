@@ -8,6 +8,7 @@
 //! A rank takes the next free seat of the host it really runs on, so neither the order of hosts in
 //! the file nor that of the host file matters.
 
+use super::DeviceChoice;
 use crate::ids::Rank;
 use crate::registry::suggest;
 use crate::transport::Host;
@@ -58,9 +59,9 @@ pub enum MappingError {
         /// The keys that there are.
         hint: String,
     },
-    /// Hosts or counts differ from the job.
+    /// Hosts, counts or GPUs differ from the job.
     #[error(
-        "the mapping does not fit the job (hint: per host, the numbers must add up to its ranks, server included)\n{0}"
+        "the mapping does not fit the job (hint: per host, the numbers add up to its ranks, server included, on GPUs that it has)\n{0}"
     )]
     Misfit(String),
 }
@@ -109,17 +110,31 @@ impl GpuMapping {
         Ok(GpuMapping { hosts })
     }
 
-    /// The seat of every rank, from where the ranks really run.
+    /// One host per mapped process, in the order of the file: the job that the mapping was written for.
+    pub fn wanted(&self) -> Vec<Host> {
+        let one = |(name, gpus): &(String, Vec<usize>)| {
+            let host = Host { name: name.clone(), addresses: vec![name.clone()], gpus: highest(gpus) };
+            vec![host; gpus.len()]
+        };
+        self.hosts.iter().flat_map(one).collect()
+    }
+
+    /// The seat of every rank, from where the ranks really run. A host without any GPU trains on its
+    /// CPU unless the user insists on the mapping.
     ///
     /// # Errors
-    /// A table of wanted against found when hosts or counts differ.
-    pub fn place(&self, ranks: &[Host]) -> Result<Vec<Seat>, MappingError> {
+    /// A table of wanted against found when hosts, counts or GPUs differ.
+    pub fn place(&self, ranks: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>, MappingError> {
         let one_machine = ranks.iter().all(|host| host == &ranks[0]);
         let here = |name: &str, host: &Host| host.answers_to(name) || (name == "localhost" && one_machine);
         let mut free: Vec<_> = self.hosts.iter().map(|(name, gpus)| (name, gpus.iter())).collect();
         let mut take = |host: &Host| {
             let mut own = free.iter_mut().filter(|(name, _)| here(name, host));
-            own.find_map(|(_, gpus)| gpus.next()).map(|&gpu| Seat::Gpu(gpu))
+            match own.find_map(|(_, gpus)| gpus.next()) {
+                Some(&gpu) if gpu < host.gpus => Some(Seat::Gpu(gpu)),
+                Some(_) if host.gpus == 0 && choice != DeviceChoice::Mapped => Some(Seat::Cpu),
+                _ => None,
+            }
         };
         let seats: Option<Vec<Seat>> = ranks.iter().map(&mut take).collect();
         match seats {
@@ -129,23 +144,34 @@ impl GpuMapping {
     }
 
     fn misfit(&self, ranks: &[Host], here: impl Fn(&str, &Host) -> bool) -> String {
-        let mut table = format!("{:<28}{:>16}{:>14}\n", "host", "mapped processes", "ranks found");
+        let mut table = line("host", &[&"mapped processes", &"ranks found", &"mapped GPUs", &"GPUs found"]);
         for (name, gpus) in &self.hosts {
-            let found = ranks.iter().filter(|host| here(name, host)).count();
-            let _ = writeln!(table, "{name:<28}{:>16}{found:>14}", gpus.len());
+            let found: Vec<&Host> = ranks.iter().filter(|host| here(name, host)).collect();
+            let there = found.first().map_or("?".to_owned(), |host| host.gpus.to_string());
+            table += &line(name, &[&gpus.len(), &found.len(), &highest(gpus), &there]);
         }
         let mut strangers: Vec<&str> = Vec::new();
         for host in ranks.iter().filter(|host| !self.hosts.iter().any(|(name, _)| here(name, host))) {
             if !strangers.contains(&host.name.as_str()) {
                 strangers.push(&host.name);
                 let found = ranks.iter().filter(|other| other.name == host.name).count();
-                let _ = writeln!(table, "{:<28}{:>16}{found:>14}", host.name, "not mapped");
+                table += &line(&host.name, &[&"not mapped", &found, &0, &host.gpus]);
             }
         }
         let mapped: usize = self.hosts.iter().map(|(_, gpus)| gpus.len()).sum();
-        let _ = write!(table, "{:<28}{mapped:>16}{:>14}", "sum", ranks.len());
-        table
+        table + line("sum", &[&mapped, &ranks.len(), &"", &""]).trim_end()
     }
+}
+
+/// GPUs that a host must have for these to be there.
+fn highest(gpus: &[usize]) -> usize {
+    gpus.iter().max().map_or(0, |most| most + 1)
+}
+
+/// One line of the table of wanted against found.
+fn line(host: &str, cells: &[&dyn std::fmt::Display; 4]) -> String {
+    let [mapped, found, wanted, there] = cells.map(ToString::to_string);
+    format!("{host:<28}{mapped:>18}{found:>13}{wanted:>13}{there:>12}\n")
 }
 
 fn read_host(host: &Value, counts: &Value) -> Result<(String, Vec<usize>), MappingError> {
@@ -186,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn host(name: &str) -> Host {
-        Host { name: name.to_owned(), addresses: vec![] }
+        Host { name: name.to_owned(), addresses: vec![], gpus: 2 }
     }
 
     fn mapping(text: &str) -> GpuMapping {
@@ -197,23 +223,38 @@ mod tests {
     fn ranks_take_the_seats_of_their_real_host() {
         let mapping = mapping("m:\n  b: [1, 2]\n  a:[0, 1]\n");
         let ranks = [host("a.cluster"), host("b"), host("b"), host("b")];
-        assert_eq!(mapping.place(&ranks), Ok(vec![Seat::Gpu(1), Seat::Gpu(0), Seat::Gpu(1), Seat::Gpu(1)]));
+        assert_eq!(
+            mapping.place(&ranks, DeviceChoice::Mapped),
+            Ok(vec![Seat::Gpu(1), Seat::Gpu(0), Seat::Gpu(1), Seat::Gpu(1)])
+        );
     }
 
     #[test]
     fn misfits_show_wanted_and_found() {
         let mapping = mapping("m:\n  a: [1]\n  c: [1]\n");
-        let error = mapping.place(&[host("a"), host("a"), host("b")]).expect_err("misfit").to_string();
+        let ranks = [host("a"), host("a"), host("b")];
+        let error = mapping.place(&ranks, DeviceChoice::Auto).expect_err("misfit").to_string();
         let lines: Vec<String> =
             error.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines[2..], ["a 1 2", "c 1 0", "b not mapped 1", "sum 2 3"]);
+        assert_eq!(lines[2..], ["a 1 2 1 2", "c 1 0 1 ?", "b not mapped 1 0 2", "sum 2 3"]);
     }
 
     #[test]
     fn localhost_means_the_only_machine() {
         let mapping = mapping("m:\n  localhost: [2]\n");
-        assert!(mapping.place(&[host("a"), host("a")]).is_ok());
-        assert!(mapping.place(&[host("a"), host("b")]).is_err());
+        assert!(mapping.place(&[host("a"), host("a")], DeviceChoice::Auto).is_ok());
+        assert!(mapping.place(&[host("a"), host("b")], DeviceChoice::Auto).is_err());
+    }
+
+    #[test]
+    fn gpus_must_be_there_and_only_hosts_without_any_may_fall_back() {
+        let far = mapping("m:\n  a: [1, 0, 1]\n");
+        let error = far.place(&[host("a"), host("a")], DeviceChoice::Auto).expect_err("no third GPU").to_string();
+        assert!(error.contains("GPUs found"), "{error}");
+        let bare = vec![Host { gpus: 0, ..host("a") }; 2];
+        assert_eq!(far.place(&bare, DeviceChoice::Auto), Ok(vec![Seat::Cpu; 2]));
+        assert!(far.place(&bare, DeviceChoice::Mapped).is_err());
+        assert_eq!(far.place(&far.wanted(), DeviceChoice::Mapped), Ok(vec![Seat::Gpu(0), Seat::Gpu(2)]));
     }
 
     #[test]

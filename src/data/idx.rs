@@ -12,10 +12,25 @@ const CLASSES: usize = 10;
 /// No image set of this format is larger; a header that says more is damaged.
 const MOST_BYTES: usize = 1 << 32;
 
-/// Reads the four files of an MNIST-like set; pixels become values from 0 to 1.
-pub fn read(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let (train, shape) = read_pair(source.folder, "train")?;
-    let (test, test_shape) = read_pair(source.folder, "t10k")?;
+/// Mean and standard deviation of a set's pixels, where a pixel is from 0 to 1.
+struct Pixels {
+    mean: f32,
+    deviation: f32,
+}
+
+/// MNIST, standardised by the mean and deviation of its training pixels.
+pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
+    read(source, &Pixels { mean: 0.1307, deviation: 0.3081 })
+}
+
+/// Fashion-MNIST, standardised likewise.
+pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
+    read(source, &Pixels { mean: 0.2860, deviation: 0.3530 })
+}
+
+fn read(source: &Source<'_>, pixels: &Pixels) -> Result<Dataset, DataError> {
+    let (train, shape) = read_pair(source.folder, "train", pixels)?;
+    let (test, test_shape) = read_pair(source.folder, "t10k", pixels)?;
     if shape != test_shape {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
         return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });
@@ -23,7 +38,7 @@ pub fn read(source: &Source<'_>) -> Result<Dataset, DataError> {
     Ok(Dataset { shape, classes: CLASSES, train, test, owners: None })
 }
 
-fn read_pair(folder: &Path, part: &str) -> Result<(Samples, Vec<usize>), DataError> {
+fn read_pair(folder: &Path, part: &str, pixels: &Pixels) -> Result<(Samples, Vec<usize>), DataError> {
     let (image_path, images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
     let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
     let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
@@ -37,8 +52,9 @@ fn read_pair(folder: &Path, part: &str) -> Result<(Samples, Vec<usize>), DataErr
     if let Some(row) = labels.values.iter().position(|&label| usize::from(label) >= CLASSES) {
         return Err(fault(&label_path, format!("label {} of image {row} is not below {CLASSES}", labels.values[row])));
     }
+    let standard: Vec<f32> = (0..=255).map(|pixel| (pixel as f32 / 255.0 - pixels.mean) / pixels.deviation).collect();
     let samples = Samples {
-        features: images.values.iter().map(|&pixel| f32::from(pixel) / 255.0).collect(),
+        features: images.values.iter().map(|&pixel| standard[usize::from(pixel)]).collect(),
         labels: labels.values.iter().map(|&label| u32::from(label)).collect(),
     };
     Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))

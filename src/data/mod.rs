@@ -97,11 +97,11 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry {
         name: "mnist",
         about: "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        build: idx::read,
+        build: idx::mnist,
     },
     Entry {
         name: "fashion-mnist",
         about: "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        build: idx::read,
+        build: idx::fashion_mnist,
     },
 ];

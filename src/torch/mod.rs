@@ -10,6 +10,6 @@ mod optimizer;
 mod params;
 mod trainer;
 
-pub use device::{DeviceError, gpus, open};
+pub use device::{device, gpus};
 pub use noise::Noise;
 pub use trainer::TorchTrainer;

@@ -65,22 +65,25 @@ pub enum TransportError {
     },
 }
 
-/// How a rank is known: its host name and the host's addresses.
+/// How a rank is known: its host's name and addresses, and the GPUs that it can use there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Name as the system gives it.
     pub name: String,
     /// Addresses of its network interfaces, as text.
     pub addresses: Vec<String>,
+    /// GPUs that can be used; counted only when a mapping asks for GPUs.
+    pub gpus: usize,
 }
 
 impl Host {
-    /// This machine.
+    /// This machine, its GPUs not counted.
     pub fn here() -> Host {
         let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
         Host {
             name: gethostname::gethostname().to_string_lossy().into_owned(),
             addresses: interfaces.iter().filter(|i| !i.is_loopback()).map(|i| i.ip().to_string()).collect(),
+            gpus: 0,
         }
     }
 
@@ -97,8 +100,8 @@ pub trait World {
     /// This rank.
     fn rank(&self) -> Rank;
 
-    /// Where each rank runs, by rank. Every rank must call it.
-    fn hosts(&self) -> Vec<Host>;
+    /// Where each rank runs, by rank; each tells its own host. Every rank must call it.
+    fn hosts(&self, here: Host) -> Vec<Host>;
 
     /// The lowest rank that has failed, if any has. Every rank must call it.
     fn first_failure(&self, failed: bool) -> Option<Rank>;
@@ -112,8 +115,8 @@ impl World for Alone {
         Rank::SERVER
     }
 
-    fn hosts(&self) -> Vec<Host> {
-        vec![Host::here()]
+    fn hosts(&self, here: Host) -> Vec<Host> {
+        vec![here]
     }
 
     fn first_failure(&self, failed: bool) -> Option<Rank> {
@@ -127,7 +130,7 @@ mod tests {
 
     #[test]
     fn hosts_answer_to_names_and_addresses() {
-        let host = Host { name: "node1.cluster.example".into(), addresses: vec!["10.0.0.1".into()] };
+        let host = Host { name: "node1.cluster.example".into(), addresses: vec!["10.0.0.1".into()], gpus: 0 };
         assert!(["node1", "NODE1", "node1.cluster.example", "10.0.0.1"].iter().all(|name| host.answers_to(name)));
         assert!(!["node2", "node", "10.0.0.2", "node1x", "10"].iter().any(|name| host.answers_to(name)));
     }

@@ -79,9 +79,11 @@ fn a_mapping_on_a_machine_without_gpus_falls_back_unless_insisted_on() {
     if fedmpi::torch::gpus().is_ok_and(|gpus| gpus > 0) {
         return;
     }
-    assert!(job("auto", "auto").succeeded().stderr.contains("training on the CPU"));
+    let fallen_back = job("auto", "auto").succeeded();
+    assert!(fallen_back.stderr.contains("no GPU can be used") || fallen_back.stderr.contains("cpu"));
     let insisted = job("mapped", "mapped");
     assert_eq!((insisted.code, insisted.errors().len()), (Some(2), 1), "{}", insisted.stderr);
+    assert!(insisted.stderr.contains("GPUs found"), "{}", insisted.stderr);
 }
 
 fn plain(arguments: &[&str]) -> Finished {
@@ -97,6 +99,9 @@ fn check_and_list_answer_without_training() {
     {
         assert!(check.stdout.contains(expected), "{expected}: {}", check.stdout);
     }
+    let mapped = ["check", "--np", "11", "--gpu_mapping_file", "gpu_mapping.yaml", "--gpu_mapping_key"];
+    let table = plain(&[&mapped[..], &["mapping_three_machines"]].concat()).succeeded();
+    assert!(table.stdout.contains("10    worker  host3                       cuda:1"), "{}", table.stdout);
     let list = plain(&["list"]).succeeded();
     for expected in ["fashion-mnist", "shards", "cnn_dropout", "adam"] {
         assert!(list.stdout.contains(expected), "{expected}: {}", list.stdout);
