@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Seconds per round, evaluation excluded: two workers of one thread each beside a plain sequential
-# PyTorch loop over preloaded tensors, the same batches, one after the other in one run.
+# PyTorch loop over preloaded tensors, batches of the same size, one after the other in one run.
 # usage: PYTHON=a-python-with-torch-2.11.0 scripts/bench.sh MNIST_FOLDER [ROUNDS]
 set -euo pipefail
 folder=$(realpath "${1:?usage: scripts/bench.sh MNIST_FOLDER [ROUNDS]}")

@@ -1,5 +1,6 @@
 //! `--cf` files: flat, or in FedML's sections, whose titles mean nothing. FedML's other names for our
-//! settings are translated; its settings for parts that do not exist here are ignored aloud.
+//! settings are translated; its settings for parts that do not exist here are ignored
+//! (`--verbose 1` names them). An algorithm that we do not have is refused, not replaced.
 
 use super::{ConfigError, NAMES};
 use crate::registry::suggest;
@@ -10,6 +11,9 @@ use std::path::Path;
 /// FedML's names for our settings.
 const ALIASES: &[(&str, &str)] =
     &[("random_seed", "seed"), ("data_cache_dir", "data_dir"), ("learning_rate", "lr"), ("weight_decay", "wd")];
+
+/// FedML's names for the algorithm of this program.
+const FEDAVG: &[&str] = &["FedAvg", "FedAvg_seq"];
 
 /// FedML's settings that decide nothing here.
 const IGNORED: &[&str] = &[
@@ -60,9 +64,13 @@ fn flatten(text: &str) -> Result<Mapping, String> {
 
 fn add(flat: &mut Mapping, key: Value, value: Value) -> Result<(), String> {
     let written = key.as_str().ok_or("a key is not a word")?;
+    if written == "federated_optimizer" && !FEDAVG.contains(&value.as_str().unwrap_or_default()) {
+        let wish = value.as_str().unwrap_or("?");
+        return Err(format!("`federated_optimizer`: unknown `{wish}` (hint: known: {})", FEDAVG.join(", ")));
+    }
     let name = ALIASES.iter().find(|(alias, _)| *alias == written).map_or(written, |(_, ours)| ours);
     if IGNORED.contains(&name) {
-        log::info!("`{name}` decides nothing here and is ignored");
+        log::debug!("`{name}` decides nothing here and is ignored");
         return Ok(());
     }
     if !NAMES.contains(&name) {
@@ -83,6 +91,12 @@ mod tests {
         assert_eq!(flat.get("seed"), Some(&Value::from(4)));
         assert_eq!(flat.get("lr"), Some(&Value::from(0.1)));
         assert_eq!(flat.len(), 2);
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_here_is_refused() {
+        assert!(flatten("federated_optimizer: FedAvg\n").is_ok());
+        assert!(flatten("federated_optimizer: FedProx\n").expect_err("refused").contains("FedProx"));
     }
 
     proptest::proptest! {
