@@ -80,8 +80,12 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
     }
     let plan = settle(mpi, Plan::resolve(config).map_err(Error::from))?;
+    settle(mpi, plan.check_workers(mpi.size().max(2) - 1).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
     settle(mpi, model.map(drop).map_err(Error::from))?;
+    if mpi.rank() == Rank::SERVER {
+        plan.notes(mpi.size().max(2) - 1).iter().for_each(|note| log::warn!("{note}"));
+    }
     let folder = match mpi.rank() {
         Rank::SERVER => prepare_folder(&plan).map(Some),
         _ => Ok(None),

@@ -7,7 +7,7 @@ use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
-use fedmpi::{data, partition, torch, train};
+use fedmpi::{data, partition, schedule, select, torch, train};
 use std::fs;
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ pub struct Cli {
 pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
-    /// List every data set, partitioner, model and optimizer
+    /// List every data set, partitioner, selection, scheduler, model and optimizer
     List,
     /// Print a host file in the dialect of a launcher
     Hostfile {
@@ -98,6 +98,8 @@ pub fn run(command: Command) -> Result<()> {
 fn list() {
     section("datasets (--dataset)", data::DATASETS);
     section("partitioners (--partition_method)", partition::PARTITIONERS);
+    section("client selection (--client_selection)", select::SELECTORS);
+    section("schedulers (--scheduler)", schedule::SCHEDULERS);
     section("models (--model)", torch::models::MODELS);
     section("optimizers (--client_optimizer)", train::optimizer::OPTIMIZERS);
 }
@@ -115,6 +117,8 @@ fn check(arguments: &CheckArgs) -> Result<()> {
     let config = Config::resolve(&arguments.flags)?;
     let (hosts, seats) = planned_seats(&config, ranks)?;
     let plan = Plan::resolve(config)?;
+    plan.check_workers(ranks.max(2) - 1)?;
+    plan.notes(ranks.max(2) - 1).iter().for_each(|note| println!("note: {note}"));
     let network = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes)?;
     let parameters = torch::models::layout(network.as_ref()).parameters();
     println!("plan {} ({parameters} parameters)", plan.digest());

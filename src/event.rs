@@ -50,8 +50,14 @@ pub enum Event {
 pub struct RoundDone {
     /// Which round.
     pub round: Round,
-    /// Clients in the cohort.
+    /// Clients in the cohort whose updates count.
     pub clients: usize,
+    /// Clients that were selected and dropped out.
+    pub dropped: usize,
+    /// Clients that were selected and came too late.
+    pub late: usize,
+    /// Seconds of the round by the clients' virtual clock.
+    pub virtual_seconds: f64,
     /// Samples behind the cohort.
     pub samples: u64,
     /// Mean training loss, weighted by samples.
@@ -60,10 +66,25 @@ pub struct RoundDone {
     pub seconds: f64,
     /// Seconds of evaluation.
     pub evaluation_seconds: f64,
+    /// How well the round was planned.
+    pub schedule: Schedule,
     /// Hash of the new global model.
     pub model_hash: String,
     /// Metrics on the test set, when this round evaluated.
     pub test: Option<Metrics>,
+}
+
+/// How well a round was planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Schedule {
+    /// Seconds of selection and scheduling, before the first order.
+    pub planning_seconds: f64,
+    /// Seconds from the first order to the last report.
+    pub makespan_seconds: f64,
+    /// The makespan that no schedule can beat as a share of the real one, from 0 to 1.
+    pub efficiency: f64,
+    /// Mean of |predicted - measured| / measured over the clients' seconds; none before there is history.
+    pub prediction_error: Option<f64>,
 }
 
 /// What a rank knows of itself at the end.

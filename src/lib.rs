@@ -26,4 +26,5 @@ pub mod weights;
 pub mod ids;
 pub mod registry;
 pub mod seed;
+pub mod shelf;
 pub mod stop;

@@ -24,6 +24,10 @@ pub enum Purpose {
     Shuffle = 5,
     /// Dropout masks and other noise inside a model.
     Model = 6,
+    /// Who drops out of a round.
+    Attend = 7,
+    /// How fast a client is.
+    Speed = 8,
 }
 
 /// The root of all randomness of one run.

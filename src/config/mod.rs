@@ -6,6 +6,8 @@ mod gpu_mapping;
 mod hosts;
 mod plan;
 
+use crate::message::Reduce;
+use crate::schedule::DispatchMode;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
@@ -65,7 +67,7 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool, DeviceChoice);
+plain!(String, PathBuf, f64, i64, u64, u32, u8, bool, DeviceChoice, Reduce, DispatchMode);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
@@ -76,6 +78,17 @@ settings! {
     partition_load: Option<PathBuf> = None, "FILE", "none", "Read the partition from a file written by --partition_save";
     partition_save: Option<PathBuf> = None, "FILE", "none", "Write the partition to a JSON file";
     client_num_per_round: i64 = 10, "CLIENTS", "10", "Clients in each round's cohort, whatever the number of workers";
+    client_selection: String = "uniform".into(), "NAME", "uniform", "How a round's clients are chosen; `fedmpi list` shows all";
+    selection_file: Option<PathBuf> = None, "FILE", "none", "List of cohorts for `fixed`, trace for `availability`";
+    over_select: f64 = 1.0, "FACTOR", "1", "Select so many times the clients wanted; the first to finish by the virtual clock count";
+    drop_rate: f64 = 0.0, "SHARE", "0", "Chance that a selected client drops out of the round, from 0 to below 1";
+    deadline: Option<f64> = None, "SECONDS", "none", "Leave out clients that need longer by the virtual clock";
+    seconds_per_sample: f64 = 0.001, "SECONDS", "0.001", "Virtual time of a client of middling speed for a sample";
+    speed_spread: f64 = 0.0, "NUMBER", "0", "Spread of clients' virtual speeds: standard deviation of their logarithm";
+    scheduler: String = "runtime".into(), "NAME", "runtime", "How a planned round's clients are divided among workers; `fedmpi list` shows all";
+    dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free; one_per_worker is FedML's classical layout";
+    worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
+    reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
     model: String = "lr".into(), "NAME", "lr", "Model; `fedmpi list` shows all";
     comm_round: i64 = 10, "ROUNDS", "10", "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", "Passes over a client's samples in each round";

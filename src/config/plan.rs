@@ -5,11 +5,13 @@ use super::Config;
 use crate::aggregate::{AGGREGATORS, Aggregator};
 use crate::data::{DATASETS, DataError, Dataset, Source};
 use crate::ids::{ClientId, Round};
+use crate::message::Reduce;
 use crate::metrics::Metrics;
 use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
 use crate::registry::{Unknown, find};
+use crate::schedule::{DispatchMode, SCHEDULERS, Scheduler, Slowdown, SlowdownError};
 use crate::seed::{Purpose, Seed};
-use crate::select::{SELECTORS, Selector};
+use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
 use crate::train::optimizer::OPTIMIZERS;
 use std::sync::Arc;
 
@@ -43,6 +45,23 @@ pub enum PlanError {
     /// Data that cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A selector that cannot be made.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A slowdown that cannot be read.
+    #[error(transparent)]
+    Slowdown(#[from] SlowdownError),
+    /// Too many or too few workers for the layout.
+    #[error(
+        "--dispatch one_per_worker trains each client of a round on a worker of its own: --client_num_per_round is \
+         {cohort}, but there are {workers} workers (hint: mpirun -np {}, or --dispatch planned)", cohort + 1
+    )]
+    OnePerWorker {
+        /// Clients in a round.
+        cohort: usize,
+        /// Ranks but the server.
+        workers: usize,
+    },
     /// Data that cannot be divided.
     #[error(transparent)]
     Partition(#[from] PartitionError),
@@ -56,11 +75,14 @@ impl Plan {
     pub fn check(config: &Config) -> Result<(), PlanError> {
         find("dataset", DATASETS, &config.dataset)?;
         find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
+        find("scheduler", SCHEDULERS, &config.scheduler)?;
+        config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
         if let Some(method) = &config.partition_method {
             find("partition method", PARTITIONERS, method)?;
         }
         check_counts(config)?;
-        check_rates(config)
+        check_rates(config)?;
+        build_selector(config).map(drop)
     }
 
     /// Reads the data and divides it.
@@ -89,7 +111,13 @@ impl Plan {
             partition_save: None,
             partition_load: None,
             gpu_mapping_file: None,
+            selection_file: None,
             verbose: 0,
+            // Who trains whom, and where updates are summed, does not touch the result.
+            scheduler: String::new(),
+            dispatch: DispatchMode::Planned,
+            worker_slowdown: None,
+            reduce: Reduce::Server,
             ..self.config.clone()
         };
         let text = serde_json::to_string(&decisive).expect("plain data always encodes");
@@ -152,15 +180,83 @@ impl Plan {
         matches!((self.config.target_accuracy, test), (Some(target), Some(test)) if test.accuracy() >= target)
     }
 
+    /// Checks that the layout suits the number of workers.
+    ///
+    /// # Errors
+    /// When every client of a round is to have a worker of its own and there are more or fewer.
+    pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
+        let cohort = self.cohort_size();
+        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
+            true => Err(PlanError::OnePerWorker { cohort, workers }),
+            false => Ok(()),
+        }
+    }
+
+    /// What a user should know before the run, said once.
+    pub fn notes(&self, workers: usize) -> Vec<String> {
+        let mut notes = Vec::new();
+        if workers > self.cohort_size() {
+            notes.push(format!("{workers} workers for {} clients a round: some stay idle", self.cohort_size()));
+        }
+        if let Some(slowdown) = &self.config.worker_slowdown {
+            notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
+        }
+        notes
+    }
+
     /// Stage 3's choice.
-    pub fn selector(&self) -> Box<dyn Selector> {
-        (SELECTORS[0].build)()
+    ///
+    /// # Errors
+    /// When its file has changed since the plan was made.
+    pub fn selector(&self) -> Result<Box<dyn Selector>, SelectError> {
+        let entry = find("client selection", SELECTORS, &self.config.client_selection).expect("the plan was checked");
+        (entry.build)(&selection(&self.config))
+    }
+
+    /// Who of a cohort turns up.
+    pub fn attendance(&self) -> Attendance {
+        let &Config { drop_rate, over_select, deadline, seconds_per_sample, speed_spread, .. } = &self.config;
+        Attendance { drop_rate, over_select, deadline, seconds_per_sample, speed_spread }
+    }
+
+    /// Stage 4's choice.
+    pub fn scheduler(&self) -> Box<dyn Scheduler> {
+        // One each: no scheduler may put two clients on a worker.
+        let name = match self.config.dispatch {
+            DispatchMode::OnePerWorker => "round_robin",
+            DispatchMode::Planned | DispatchMode::Pull => &self.config.scheduler,
+        };
+        (find("scheduler", SCHEDULERS, name).expect("the plan was checked").build)()
+    }
+
+    /// How clients reach workers.
+    pub fn dispatch(&self) -> DispatchMode {
+        self.config.dispatch
+    }
+
+    /// How much slower than they are workers shall seem.
+    pub fn slowdown(&self) -> Slowdown {
+        let text = self.config.worker_slowdown.as_deref();
+        text.map(|text| Slowdown::parse(text).expect("the plan was checked")).unwrap_or_default()
+    }
+
+    /// Where updates are summed.
+    pub fn reduce(&self) -> Reduce {
+        self.config.reduce
     }
 
     /// Stage 8's choice.
     pub fn aggregator(&self) -> Box<dyn Aggregator> {
         (AGGREGATORS[0].build)()
     }
+}
+
+fn selection(config: &Config) -> select::Settings<'_> {
+    select::Settings { clients: config.client_num_in_total as usize, file: config.selection_file.as_deref() }
+}
+
+fn build_selector(config: &Config) -> Result<Box<dyn Selector>, PlanError> {
+    Ok((find("client selection", SELECTORS, &config.client_selection)?.build)(&selection(config))?)
 }
 
 fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
@@ -193,10 +289,20 @@ fn check_counts(config: &Config) -> Result<(), PlanError> {
 }
 
 fn check_rates(config: &Config) -> Result<(), PlanError> {
-    let positive = [("lr", config.lr), ("partition_alpha", config.partition_alpha)];
+    let positive = [
+        ("lr", config.lr),
+        ("partition_alpha", config.partition_alpha),
+        ("seconds_per_sample", config.seconds_per_sample),
+        ("deadline", config.deadline.unwrap_or(1.0)),
+    ];
     for (name, value) in positive {
         require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
     }
+    require("drop_rate", config.drop_rate, (0.0..1.0).contains(&config.drop_rate), "it must be from 0 to below 1")?;
+    let factor = config.over_select;
+    require("over_select", factor, (1.0..1e6).contains(&factor), "it must be a number from 1 up")?;
+    let spread = config.speed_spread;
+    require("speed_spread", spread, (0.0..10.0).contains(&spread), "it must be from 0 to below 10")?;
     require("wd", config.wd, config.wd.is_finite() && config.wd >= 0.0, "it must be a number from 0 up")?;
     require("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "it must be from 0 to below 1")?;
     let target = config.target_accuracy.unwrap_or(1.0);

@@ -1,15 +1,20 @@
-//! The client manager: receives orders, trains the named clients one after another from the same
-//! weights, sends each update. Knows its data already; orders carry client ids only.
+//! The client manager (FedML's LocalAggregator): receives orders, trains the named clients one after
+//! another from the same weights, and adds their updates up or sends each on. It knows its data
+//! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
 use super::{EngineError, report};
+use crate::aggregate::Aggregator;
 use crate::config::Plan;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Frame, Order, Report, Update};
+use crate::message::{Content, Frame, Order, Reduce, Report, Update};
+use crate::schedule::Slowdown;
 use crate::stop;
-use crate::train::Trainer;
+use crate::train::{Trained, Trainer};
 use crate::transport::{Delivery, Metered, Transport};
+use crate::weights::{ExactSum, Weights};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Serves the server until it says stop.
 ///
@@ -17,43 +22,139 @@ use std::time::Instant;
 /// When the server is gone or a message cannot be read. A client that cannot be trained is reported
 /// to the server, which ends the job.
 pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
-    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest() }))?;
-    loop {
-        let frame = match wire.recv()? {
-            Delivery::Frame(Rank::SERVER, frame) => frame,
-            Delivery::Lost(Rank::SERVER) => return Err(EngineError::Lost(Rank::SERVER)),
-            Delivery::Frame(..) | Delivery::Lost(_) => continue,
-        };
-        match frame.decode()? {
-            Order::Train { round, clients } => {
-                for client in clients {
-                    let answer = train(trainer, round, client, &frame.weights);
-                    wire.send(Rank::SERVER, answer)?;
+    let reduce = plan.reduce();
+    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce }))?;
+    let length = trainer.layout().length();
+    let mut worker = Worker {
+        global: if reduce == Reduce::Allreduce { Arc::new(trainer.initial()) } else { Arc::default() },
+        sum: ExactSum::new(if reduce == Reduce::Server { 0 } else { length }, 1),
+        round: None,
+        aggregator: plan.aggregator(),
+        slowdown: plan.slowdown(),
+        plan,
+        reduce,
+        wire,
+        trainer,
+    };
+    while let Some((order, content)) = worker.receive()? {
+        worker.obey(order, content)?;
+    }
+    let last = Report::Bye(report(wire.rank(), trainer.device(), wire.bytes_sent()));
+    Ok(wire.send(Rank::SERVER, Frame::bare(&last))?)
+}
+
+struct Worker<'a, T> {
+    plan: &'a Plan,
+    wire: &'a mut Metered<T>,
+    trainer: &'a mut dyn Trainer,
+    global: Weights,
+    sum: ExactSum,
+    // The round that `sum` belongs to.
+    round: Option<Round>,
+    aggregator: Box<dyn Aggregator>,
+    slowdown: Slowdown,
+    reduce: Reduce,
+}
+
+impl<T: Transport> Worker<'_, T> {
+    /// The next order, none when the run is over.
+    fn receive(&mut self) -> Result<Option<(Order, Content)>, EngineError> {
+        loop {
+            match self.wire.recv()? {
+                Delivery::Frame(Rank::SERVER, frame) => match frame.decode()? {
+                    Order::Stop => return Ok(None),
+                    order => return Ok(Some((order, frame.content))),
+                },
+                Delivery::Lost(Rank::SERVER) => return Err(EngineError::Lost(Rank::SERVER)),
+                Delivery::Frame(..) | Delivery::Lost(_) => {}
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
+        if let Content::Weights(global) = content {
+            self.global = global;
+        }
+        match order {
+            Order::Train { round, total, clients, last } => {
+                self.enter(round, total);
+                self.train_all(round, &clients, last)
+            }
+            Order::Reduce { round, total } => {
+                self.enter(round, total);
+                self.sum.replace(self.wire.all_reduce(Arc::clone(self.sum.units()))?);
+                self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
+                Ok(())
+            }
+            Order::Stop => Ok(()),
+        }
+    }
+
+    /// Empties the accumulator when a new round begins.
+    fn enter(&mut self, round: Round, total: u64) {
+        if self.round != Some(round) {
+            self.sum.reset(total);
+            self.round = Some(round);
+        }
+    }
+
+    /// Trains clients and says so: after each when something may follow it, else at the end.
+    fn train_all(&mut self, round: Round, clients: &[ClientId], last: bool) -> Result<(), EngineError> {
+        let mut updates = Vec::with_capacity(clients.len());
+        for (place, &client) in clients.iter().enumerate() {
+            let (update, weights) = match self.train(round, client) {
+                Ok(trained) => trained,
+                Err(reason) => {
+                    let failed = Report::Failed { round, client, reason };
+                    return Ok(self.wire.send(Rank::SERVER, Frame::bare(&failed))?);
                 }
-            }
-            Order::Stop => {
-                let last = Report::Bye(report(wire.rank(), trainer.device(), wire.bytes_sent()));
-                return Ok(wire.send(Rank::SERVER, Frame::bare(&last))?);
+            };
+            updates.push(update);
+            if self.reduce == Reduce::Server || !last {
+                let done = last && place + 1 == clients.len();
+                let report = Report::Trained { round, updates: std::mem::take(&mut updates), last: done };
+                self.wire.send(Rank::SERVER, Frame::with(&report, weights))?;
             }
         }
-    }
-}
-
-/// Trains one client; whatever goes wrong, a panic too, becomes an answer that names the client.
-fn train(trainer: &mut dyn Trainer, round: Round, client: ClientId, start: &[f32]) -> Frame {
-    let began = Instant::now();
-    match stop::catch(|| trainer.train(round, client, start)) {
-        Ok(Ok(trained)) => {
-            let seconds = began.elapsed().as_secs_f64();
-            log::debug!("round {round} client {client}: loss {:.4}, {seconds:.3} s", trained.loss);
-            let update = Update { round, client, samples: trained.samples, loss: trained.loss, seconds };
-            Frame::with(&Report::Update(update), Arc::new(trained.weights))
+        let told = self.reduce == Reduce::Server && !clients.is_empty();
+        if !last || told {
+            return Ok(());
         }
-        Ok(Err(error)) => failed(round, client, error.to_string()),
-        Err(panic) => failed(round, client, panic),
+        let content = match self.reduce {
+            Reduce::Worker => Content::Units(Arc::clone(self.sum.units())),
+            Reduce::Server | Reduce::Allreduce => Content::Nothing,
+        };
+        Ok(self.wire.send(Rank::SERVER, Frame::with(&Report::Trained { round, updates, last }, content))?)
     }
-}
 
-fn failed(round: Round, client: ClientId, reason: String) -> Frame {
-    Frame::bare(&Report::Failed { round, client, reason })
+    /// Trains one client. Its weights enter the sum, or come back to be sent. Whatever goes wrong, a
+    /// panic too, becomes a reason.
+    fn train(&mut self, round: Round, client: ClientId) -> Result<(Update, Content), String> {
+        let began = Instant::now();
+        let trained = stop::catch(|| self.trainer.train(round, client, &self.global));
+        let Trained { weights, loss } = trained?.map_err(|error| error.to_string())?;
+        let content = match self.reduce {
+            Reduce::Server => Content::Weights(weights),
+            // A client that gives back what it got has changed nothing.
+            Reduce::Worker | Reduce::Allreduce if Arc::ptr_eq(&weights, &self.global) => Content::Nothing,
+            Reduce::Worker | Reduce::Allreduce => {
+                self.sum
+                    .add(client, self.plan.samples(client), &self.global, &weights)
+                    .map_err(|error| error.to_string())?;
+                Content::Nothing
+            }
+        };
+        self.rest(round, began.elapsed());
+        let seconds = began.elapsed().as_secs_f64();
+        log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");
+        Ok((Update { client, loss, seconds }, content))
+    }
+
+    /// Emulates a slower machine.
+    fn rest(&self, round: Round, worked: Duration) {
+        let factor = self.slowdown.factor(self.wire.rank(), round, self.plan.rounds());
+        if factor > 1.0 {
+            thread::sleep(worked.mul_f64(factor - 1.0));
+        }
+    }
 }

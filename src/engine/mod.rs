@@ -2,12 +2,14 @@
 //! on every other rank.
 
 mod client;
+mod exchange;
 mod server;
 
 use crate::config::Plan;
 use crate::event::{RankReport, RecordError, Recorder};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::DecodeError;
+use crate::select::SelectError;
 use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, TransportError, local};
 use crate::weights::SumError;
@@ -60,13 +62,16 @@ pub enum EngineError {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// An update cannot enter the mean.
-    #[error("round {round}: {source}")]
+    #[error("round {round}: {fault}")]
     Sum {
         /// When.
         round: Round,
         /// What is wrong with it.
-        source: SumError,
+        fault: SumError,
     },
+    /// A part of the plan cannot be made.
+    #[error(transparent)]
+    Select(#[from] SelectError),
     /// A record could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),

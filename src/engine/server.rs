@@ -1,19 +1,19 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
+use super::exchange::{Done, Exchange, Trained};
 use super::{EngineError, report};
 use crate::aggregate::Aggregator;
 use crate::config::Plan;
 use crate::event::{Event, RankReport, Recorder, RoundDone};
-use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Frame, Order, Report, Update};
+use crate::ids::{Rank, Round};
+use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
-use crate::schedule::{Balanced, Job, Scheduler};
+use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
-use crate::select::Selector;
+use crate::select::{Attended, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Delivery, Metered, Transport};
-use crate::weights::{self, ExactSum};
-use std::collections::BTreeSet;
+use crate::weights::{self, ExactSum, Weights};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,13 +41,15 @@ pub fn run<T: Transport>(
     let workers = wire.workers();
     let mut server = Server {
         global: Arc::new(trainer.initial()),
+        sum: ExactSum::new(trainer.layout().length(), 1),
+        cost: CostModel::default(),
         plan,
         wire,
         trainer,
         recorder,
         workers,
-        selector: plan.selector(),
-        scheduler: Box::new(Balanced),
+        selector: plan.selector()?,
+        scheduler: plan.scheduler(),
         aggregator: plan.aggregator(),
     };
     server.greet()?;
@@ -70,36 +72,40 @@ struct Server<'a, T> {
     workers: Vec<Rank>,
     selector: Box<dyn Selector>,
     scheduler: Box<dyn Scheduler>,
+    cost: CostModel,
     aggregator: Box<dyn Aggregator>,
-    global: Arc<Vec<f32>>,
-}
-
-/// A cohort's updates, summed as they arrive.
-struct Merged {
     sum: ExactSum,
-    waiting: BTreeSet<ClientId>,
-    losses: Vec<(ClientId, f64)>,
+    global: Weights,
 }
 
 impl<T: Transport> Server<'_, T> {
     fn round(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
         let began = Instant::now();
-        let cohort = self.select(round);
+        let attended = self.select(round);
+        let cohort = &attended.cohort;
         let samples: u64 = cohort.iter().map(|job| job.samples).sum();
-        let assigned = self.scheduler.assign(&cohort, &self.workers);
-        self.dispatch(round, assigned)?;
-        let merged = self.collect(round, &cohort, samples)?;
-        self.global = Arc::new(self.aggregator.apply(&self.global, merged.sum.mean(&self.global)));
+        let dispatch = self.schedule(cohort);
+        let planning = began.elapsed().as_secs_f64();
+        let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch))?;
+        let makespan = began.elapsed().as_secs_f64() - planning;
+        self.reduce(round, samples)?;
+        self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
         let seconds = began.elapsed().as_secs_f64();
+        let schedule = trained.schedule(&self.cost, self.workers.len(), makespan, planning);
+        self.learn(round, &trained)?;
         let evaluating = Instant::now();
         let test = self.evaluate(round)?;
         let done = Event::RoundDone(RoundDone {
             round,
             clients: cohort.len(),
+            dropped: attended.dropped,
+            late: attended.late,
+            virtual_seconds: attended.virtual_seconds,
             samples,
-            train_loss: mean_loss(merged.losses, &cohort, samples),
+            train_loss: trained.mean_loss(),
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
+            schedule,
             model_hash: weights::hash(&self.global),
             test,
         });
@@ -107,31 +113,46 @@ impl<T: Transport> Server<'_, T> {
         Ok(test)
     }
 
-    fn select(&mut self, round: Round) -> Vec<Job> {
-        let mut stream = self.plan.seed().for_round(Purpose::Select, round);
-        let cohort = self.selector.select(round, self.plan.clients(), self.plan.cohort_size(), &mut stream);
-        cohort.into_iter().map(|client| Job { client, samples: self.plan.samples(client) }).collect()
+    /// Stage 3: the clients of the round whose updates will count.
+    fn select(&mut self, round: Round) -> Attended {
+        let plan = self.plan;
+        let mut stream = plan.seed().for_round(Purpose::Select, round);
+        let pool = Pool { clients: plan.clients(), samples: &|client| plan.samples(client) };
+        let wanted = plan.attendance().invited(plan.cohort_size(), plan.clients());
+        let selected = self.selector.select(round, &pool, wanted, &mut stream);
+        let jobs = selected.into_iter().map(|client| Job { client, samples: plan.samples(client) }).collect();
+        plan.attendance().attend(plan.seed(), round, jobs, plan.cohort_size())
     }
 
-    fn dispatch(&mut self, round: Round, assigned: Vec<(Rank, Vec<ClientId>)>) -> Result<(), EngineError> {
-        for (rank, clients) in assigned.into_iter().filter(|(_, clients)| !clients.is_empty()) {
-            log::trace!("round {round}: rank {rank} trains {} clients", clients.len());
-            self.wire.send(rank, Frame::with(&Order::Train { round, clients }, Arc::clone(&self.global)))?;
+    /// Stage 4: who trains whom.
+    fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
+        match self.plan.dispatch() {
+            DispatchMode::Pull => Dispatch::pull(cohort, &self.workers),
+            DispatchMode::Planned | DispatchMode::OnePerWorker => {
+                Dispatch::planned(self.scheduler.assign(cohort, &self.cost, &self.workers))
+            }
         }
-        Ok(())
     }
 
-    fn collect(&mut self, round: Round, cohort: &[Job], samples: u64) -> Result<Merged, EngineError> {
-        let mut merged = Merged {
-            sum: ExactSum::new(self.global.len(), samples),
-            waiting: cohort.iter().map(|job| job.client).collect(),
-            losses: Vec::with_capacity(cohort.len()),
+    /// Stages 5 to 7: sends orders and takes in what comes back, until all clients are trained.
+    fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Trained, EngineError> {
+        self.sum.reset(total);
+        let start = match self.plan.reduce() {
+            Reduce::Allreduce => Content::Nothing,
+            Reduce::Server | Reduce::Worker => Content::Weights(Arc::clone(&self.global)),
         };
-        while !merged.waiting.is_empty() {
+        for batch in exchange.open() {
+            self.order(round, total, batch, start.clone())?;
+        }
+        while !exchange.is_complete() {
             let (rank, frame) = self.receive()?;
             match frame.decode()? {
-                Report::Update(update) if update.round == round && merged.waiting.remove(&update.client) => {
-                    self.merge(&mut merged, rank, update, &frame)?;
+                Report::Trained { round: at, updates, last } if at == round => {
+                    self.merge(round, &updates, &frame.content)?;
+                    let next = exchange.note(rank, updates, last);
+                    if let Some(batch) = next.map_err(|what| EngineError::Unexpected { rank, what })? {
+                        self.order(round, total, batch, Content::Nothing)?;
+                    }
                 }
                 Report::Failed { round, client, reason } => {
                     return Err(EngineError::Training { rank, client, round, reason });
@@ -139,18 +160,51 @@ impl<T: Transport> Server<'_, T> {
                 other => return Err(unexpected(rank, &other)),
             }
         }
-        Ok(merged)
+        Ok(exchange.finish())
     }
 
-    fn merge(&mut self, merged: &mut Merged, rank: Rank, update: Update, frame: &Frame) -> Result<(), EngineError> {
-        let Update { round, client, samples, loss, seconds } = update;
-        merged
-            .sum
-            .add(client, self.plan.samples(client), &self.global, &frame.weights)
-            .map_err(|source| EngineError::Sum { round, source })?;
-        merged.losses.push((client, loss));
-        let event = Event::ClientTrained { round, client, rank, samples, loss, seconds };
-        Ok(self.recorder.record(&event, &self.global)?)
+    fn order(&mut self, round: Round, total: u64, batch: Batch, content: Content) -> Result<(), EngineError> {
+        let Batch { rank, clients, last } = batch;
+        log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
+        Ok(self.wire.send(rank, Frame::with(&Order::Train { round, total, clients, last }, content))?)
+    }
+
+    /// Adds one client's update, or one worker's partial sum.
+    fn merge(&mut self, round: Round, updates: &[Update], content: &Content) -> Result<(), EngineError> {
+        match (content, updates) {
+            (Content::Weights(weights), [update]) if !Arc::ptr_eq(weights, &self.global) => self
+                .sum
+                .add(update.client, self.plan.samples(update.client), &self.global, weights)
+                .map_err(|fault| EngineError::Sum { round, fault }),
+            (Content::Units(units), _) => {
+                self.sum.merge(units);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Stage 7, when it is collective: no rank enters the sum before all have trained.
+    fn reduce(&mut self, round: Round, total: u64) -> Result<(), EngineError> {
+        if self.plan.reduce() == Reduce::Allreduce {
+            for &rank in &self.workers {
+                self.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
+            }
+            self.sum.replace(self.wire.all_reduce(Arc::clone(self.sum.units()))?);
+        }
+        Ok(())
+    }
+
+    /// What the round teaches: times for the scheduler, losses for the selector.
+    fn learn(&mut self, round: Round, trained: &Trained) -> Result<(), EngineError> {
+        self.cost.forget();
+        for &Done { rank, samples, update: Update { client, loss, seconds } } in trained.updates() {
+            self.cost.learn(rank, samples, seconds);
+            self.selector.learn(client, loss);
+            let event = Event::ClientTrained { round, client, rank, samples, loss, seconds };
+            self.recorder.record(&event, &self.global)?;
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
@@ -166,7 +220,7 @@ impl<T: Transport> Server<'_, T> {
         for _ in 0..self.workers.len() {
             let (rank, frame) = self.receive()?;
             match frame.decode()? {
-                Report::Hello { digest: theirs } if theirs == digest => {}
+                Report::Hello { digest: theirs, reduce } if theirs == digest && reduce == self.plan.reduce() => {}
                 Report::Hello { .. } => return Err(EngineError::OtherPlan { rank }),
                 other => return Err(unexpected(rank, &other)),
             }
@@ -210,13 +264,6 @@ impl<T: Transport> Server<'_, T> {
             Delivery::Lost(rank) => Err(EngineError::Lost(rank)),
         }
     }
-}
-
-/// Summed in the order of client ids, so that it does not depend on who arrived first.
-fn mean_loss(mut losses: Vec<(ClientId, f64)>, cohort: &[Job], samples: u64) -> f64 {
-    losses.sort_unstable_by_key(|(client, _)| *client);
-    let weighted = losses.iter().zip(cohort).map(|((_, loss), job)| loss * job.samples as f64);
-    weighted.sum::<f64>() / samples.max(1) as f64
 }
 
 fn unexpected(rank: Rank, report: &Report) -> EngineError {

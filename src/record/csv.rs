@@ -16,12 +16,19 @@ pub struct MetricsCsv {
 struct Line<'a> {
     round: u32,
     clients: usize,
+    dropped: usize,
+    late: usize,
     samples: u64,
     train_loss: f64,
     test_loss: Option<f64>,
     test_accuracy: Option<f64>,
     seconds: f64,
     evaluation_seconds: f64,
+    virtual_seconds: f64,
+    planning_seconds: f64,
+    makespan_seconds: f64,
+    efficiency: f64,
+    prediction_error: Option<f64>,
     model_hash: &'a str,
 }
 
@@ -42,12 +49,19 @@ impl Recorder for MetricsCsv {
         let line = Line {
             round: done.round.0,
             clients: done.clients,
+            dropped: done.dropped,
+            late: done.late,
             samples: done.samples,
             train_loss: done.train_loss,
             test_loss: done.test.map(|test| test.loss()),
             test_accuracy: done.test.map(|test| test.accuracy()),
             seconds: done.seconds,
             evaluation_seconds: done.evaluation_seconds,
+            virtual_seconds: done.virtual_seconds,
+            planning_seconds: done.schedule.planning_seconds,
+            makespan_seconds: done.schedule.makespan_seconds,
+            efficiency: done.schedule.efficiency,
+            prediction_error: done.schedule.prediction_error,
             model_hash: &done.model_hash,
         };
         self.writer.serialize(line).map_err(|error| fault(&self.path, error))?;

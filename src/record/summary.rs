@@ -30,6 +30,10 @@ pub struct Summary {
     pub model_hash: String,
     /// Median seconds of a round, evaluation excluded.
     pub median_round_seconds: f64,
+    /// Median efficiency of the schedule: the makespan that cannot be beaten over the real one.
+    pub median_efficiency: f64,
+    /// Emulated slowdown of workers, when there was one: times are then not those of the machine.
+    pub worker_slowdown: Option<String>,
     /// Seconds of all rounds, evaluation included.
     pub total_seconds: f64,
     /// Bytes of message content that all ranks sent.
@@ -46,6 +50,7 @@ pub struct SummaryFile {
     target: Option<f64>,
     summary: Summary,
     seconds: Vec<f64>,
+    efficiency: Vec<f64>,
 }
 
 impl SummaryFile {
@@ -55,9 +60,10 @@ impl SummaryFile {
             model: plan.config.model.clone(),
             dataset: plan.config.dataset.clone(),
             plan_digest: plan.digest(),
+            worker_slowdown: plan.config.worker_slowdown.clone(),
             ..Summary::default()
         };
-        SummaryFile { path, target: plan.config.target_accuracy, summary, seconds: Vec::new() }
+        SummaryFile { path, target: plan.config.target_accuracy, summary, seconds: Vec::new(), efficiency: Vec::new() }
     }
 
     fn note_test(&mut self, round: u32, test: &Metrics) {
@@ -75,6 +81,7 @@ impl Recorder for SummaryFile {
         match event {
             Event::RoundDone(done) => {
                 self.seconds.push(done.seconds);
+                self.efficiency.push(done.schedule.efficiency);
                 done.test.iter().for_each(|test| self.note_test(done.round.0, test));
                 Ok(())
             }
@@ -83,6 +90,7 @@ impl Recorder for SummaryFile {
                     rounds: *rounds,
                     model_hash: weights::hash(weights),
                     median_round_seconds: median(&self.seconds),
+                    median_efficiency: median(&self.efficiency),
                     total_seconds: *total_seconds,
                     bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
                     peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),

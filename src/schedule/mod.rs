@@ -1,8 +1,19 @@
 //! Stage 4, schedule: which worker trains whom, and in what order?
 
 mod balanced;
+mod cost;
+mod dispatch;
+mod equal_count;
+mod round_robin;
+mod runtime;
+mod slowdown;
 
 use crate::ids::{ClientId, Rank};
+use crate::registry::Entry;
+
+pub use cost::CostModel;
+pub use dispatch::{Batch, Dispatch, DispatchMode};
+pub use slowdown::{Slowdown, SlowdownError};
 
 /// One client of a cohort and the samples it will train on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,32 +24,98 @@ pub struct Job {
     pub samples: u64,
 }
 
+/// Each worker's clients, in the order of training.
+pub type Assignment = Vec<(Rank, Vec<ClientId>)>;
+
 /// Divides a cohort among workers.
 ///
-/// Law: every client appears exactly once, on one of the workers; depends only on the arguments.
+/// Law: every client appears exactly once, on one of the workers, which come in the order given;
+/// depends only on the arguments.
 pub trait Scheduler {
-    /// For each worker, in the order given, its clients in the order of training.
-    fn assign(&mut self, cohort: &[Job], workers: &[Rank]) -> Vec<(Rank, Vec<ClientId>)>;
+    /// For each worker its clients.
+    fn assign(&mut self, cohort: &[Job], cost: &CostModel, workers: &[Rank]) -> Assignment;
 }
 
-pub use balanced::Balanced;
+/// Makes a scheduler.
+pub type Build = fn() -> Box<dyn Scheduler>;
+
+/// Every scheduler, by the name users write.
+pub const SCHEDULERS: &[Entry<Build>] = &[
+    Entry {
+        name: "round_robin",
+        about: "the cohort dealt out one client at a time",
+        build: || Box::new(round_robin::RoundRobin),
+    },
+    Entry {
+        name: "equal_count",
+        about: "as many clients for each worker, in order (FedML's NCCL simulator)",
+        build: || Box::new(equal_count::EqualCount),
+    },
+    Entry {
+        name: "balanced",
+        about: "largest clients first, each to the worker with the fewest samples",
+        build: || Box::new(balanced::Balanced),
+    },
+    Entry {
+        name: "runtime",
+        about: "largest clients first, each to the worker that will finish it first, as past rounds tell",
+        build: || Box::new(runtime::Runtime),
+    },
+];
+
+/// Largest first; clients of equal size in the order of their ids.
+fn largest_first(cohort: &[Job]) -> Vec<Job> {
+    let mut jobs = cohort.to_vec();
+    jobs.sort_unstable_by_key(|job| (std::cmp::Reverse(job.samples), job.client));
+    jobs
+}
+
+/// Workers without clients yet.
+fn idle(workers: &[Rank]) -> Assignment {
+    workers.iter().map(|&rank| (rank, Vec::new())).collect()
+}
+
+/// What no schedule can beat: the mean load of the workers, or the longest client.
+///
+/// ```
+/// assert_eq!(fedmpi::schedule::least_makespan(&[3.0, 1.0, 2.0], 2), 3.0);
+/// assert_eq!(fedmpi::schedule::least_makespan(&[2.0, 2.0, 2.0], 2), 3.0);
+/// ```
+pub fn least_makespan(seconds: &[f64], workers: usize) -> f64 {
+    let longest = seconds.iter().copied().fold(0.0, f64::max);
+    (seconds.iter().sum::<f64>() / workers.max(1) as f64).max(longest)
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    pub fn jobs(sizes: &[u64]) -> Vec<Job> {
+        sizes.iter().enumerate().map(|(i, &samples)| Job { client: ClientId::from(i), samples }).collect()
+    }
+
+    pub fn ranks(workers: usize) -> Vec<Rank> {
+        (1..=workers).map(Rank::from).collect()
+    }
+
     proptest! {
         #[test]
-        fn every_client_is_assigned_once(sizes in prop::collection::vec(1u64..1000, 0..60), workers in 1usize..9) {
-            let cohort: Vec<Job> =
-                sizes.iter().enumerate().map(|(i, &samples)| Job { client: ClientId::from(i), samples }).collect();
-            let ranks: Vec<Rank> = (1..=workers).map(Rank::from).collect();
-            let assigned = Balanced.assign(&cohort, &ranks);
-            prop_assert_eq!(assigned.iter().map(|(rank, _)| *rank).collect::<Vec<_>>(), ranks);
-            let mut clients: Vec<ClientId> = assigned.into_iter().flat_map(|(_, clients)| clients).collect();
-            clients.sort_unstable();
-            prop_assert_eq!(clients, cohort.iter().map(|job| job.client).collect::<Vec<_>>());
+        fn every_scheduler_assigns_every_client_once(
+            sizes in prop::collection::vec(1u64..1000, 0..60),
+            workers in 1usize..9,
+            history in prop::collection::vec((1u32..9, 1u64..1000, 0.0f64..5.0), 0..40),
+        ) {
+            let (cohort, ranks) = (jobs(&sizes), ranks(workers));
+            let mut cost = CostModel::default();
+            history.iter().for_each(|&(rank, samples, seconds)| cost.learn(Rank(rank), samples, seconds));
+            for entry in SCHEDULERS {
+                let assigned = (entry.build)().assign(&cohort, &cost, &ranks);
+                prop_assert_eq!(assigned.iter().map(|(rank, _)| *rank).collect::<Vec<_>>(), ranks.clone());
+                let mut clients: Vec<ClientId> = assigned.into_iter().flat_map(|(_, clients)| clients).collect();
+                clients.sort_unstable();
+                prop_assert_eq!(clients, cohort.iter().map(|job| job.client).collect::<Vec<_>>());
+            }
         }
     }
 }

@@ -1,47 +1,169 @@
 //! Stage 3, select: who takes part in this round?
 
+mod attendance;
+mod availability;
+mod fixed;
+mod power_of_choice;
+mod round_robin;
 mod uniform;
+mod weighted;
 
 use crate::ids::{ClientId, Round};
 use crate::registry::Entry;
 use crate::seed::Stream;
+use std::path::{Path, PathBuf};
+
+pub use attendance::{Attendance, Attended};
+
+/// The clients that a selector chooses from: `0..clients`.
+pub struct Pool<'a> {
+    /// How many there are.
+    pub clients: usize,
+    /// Samples of each.
+    pub samples: &'a dyn Fn(ClientId) -> u64,
+}
 
 /// Chooses the cohort of a round.
 ///
-/// Law: ids are distinct, below `clients`, in ascending order, and as many as wanted; they depend
-/// only on the arguments.
+/// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when
+/// fewer can take part); they depend only on the arguments and on what was learned before.
 pub trait Selector {
-    /// `wanted` clients out of `0..clients`.
-    fn select(&mut self, round: Round, clients: usize, wanted: usize, stream: &mut Stream) -> Vec<ClientId>;
+    /// `wanted` clients of the pool.
+    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId>;
+
+    /// Takes note of a client's mean training loss. Most selectors do not care.
+    fn learn(&mut self, _client: ClientId, _loss: f64) {}
+}
+
+/// Settings of all selectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// Clients that there are.
+    pub clients: usize,
+    /// File with a list or a trace.
+    pub file: Option<&'a Path>,
+}
+
+/// A selector that cannot be made.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SelectError {
+    /// A file is needed.
+    #[error("--client_selection {0} needs a file (hint: --selection_file FILE)")]
+    NoFile(&'static str),
+    /// A file that cannot be read or understood.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line and a hint.
+        reason: String,
+    },
+}
+
+impl SelectError {
+    fn file(path: &Path, reason: impl ToString) -> SelectError {
+        SelectError::File { path: path.to_owned(), reason: reason.to_string() }
+    }
 }
 
 /// Makes a selector.
-pub type Build = fn() -> Box<dyn Selector>;
+pub type Build = fn(&Settings<'_>) -> Result<Box<dyn Selector>, SelectError>;
 
 /// Every selector, by the name users write.
-pub const SELECTORS: &[Entry<Build>] = &[Entry {
-    name: "uniform",
-    about: "every client equally likely, without replacement",
-    build: || Box::new(uniform::Uniform),
-}];
+pub const SELECTORS: &[Entry<Build>] = &[
+    Entry {
+        name: "uniform",
+        about: "every client equally likely, without replacement",
+        build: |_| Ok(Box::new(uniform::Uniform)),
+    },
+    Entry {
+        name: "weighted",
+        about: "clients likely in proportion to their samples, without replacement",
+        build: |_| Ok(Box::new(weighted::Weighted)),
+    },
+    Entry {
+        name: "round_robin",
+        about: "clients in turn: the first ones, then the next ones, and so on",
+        build: |_| Ok(Box::new(round_robin::RoundRobin)),
+    },
+    Entry {
+        name: "fixed",
+        about: "the clients that --selection_file lists, a line for each round, over and over",
+        build: |settings| Ok(Box::new(fixed::Fixed::read(settings)?)),
+    },
+    Entry {
+        name: "power_of_choice",
+        about: "twice as many candidates by samples, of these the ones with the largest last loss (Cho et al. 2022)",
+        build: |_| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
+    },
+    Entry {
+        name: "availability",
+        about: "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round)",
+        build: |settings| Ok(Box::new(availability::Availability::read(settings)?)),
+    },
+];
+
+/// Distinct clients in ascending order.
+fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
+    let mut cohort: Vec<ClientId> = clients.into_iter().collect();
+    cohort.sort_unstable();
+    cohort
+}
+
+fn read(name: &'static str, settings: &Settings<'_>) -> Result<(PathBuf, String), SelectError> {
+    let path = settings.file.ok_or(SelectError::NoFile(name))?;
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok((path.to_owned(), text)),
+        Err(error) => Err(SelectError::file(path, format!("cannot be read: {error}"))),
+    }
+}
+
+/// A client id in a file.
+fn known(text: &str, clients: usize, path: &Path, line: usize) -> Result<ClientId, SelectError> {
+    let fault = |reason: String| SelectError::file(path, format!("line {line}: {reason}"));
+    let id: usize = text.trim().parse().map_err(|_| fault(format!("`{}` is no client id", text.trim())))?;
+    match id < clients {
+        true => Ok(ClientId::from(id)),
+        false => Err(fault(format!("client {id} does not exist, there are {clients} (hint: ids count from 0)"))),
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
     use proptest::prelude::*;
+    use std::io::Write;
+
+    /// A file that is a list and a trace: every client of 200, always.
+    fn file(name: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        match name {
+            "fixed" => writeln!(file, "{}", (0..1).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
+            _ => (0..1).try_for_each(|id| writeln!(file, "{id},0,1000")),
+        }
+        .expect("writable");
+        file
+    }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_selector_keeps_the_law(clients in 1usize..200, share in 0.0f64..1.0, round in 0u32..50) {
             let wanted = 1 + ((clients - 1) as f64 * share) as usize;
+            let pool = Pool { clients, samples: &|client| u64::from(client.0 % 7 + 1) };
             for entry in SELECTORS {
+                let file = file(entry.name);
+                let settings = Settings { clients, file: Some(file.path()) };
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
-                    (entry.build)().select(Round(round), clients, wanted, &mut stream)
+                    let mut selector = (entry.build)(&settings).expect("a sound file");
+                    selector.learn(ClientId(0), 0.5);
+                    selector.select(Round(round), &pool, wanted, &mut stream)
                 };
                 let cohort = select();
-                prop_assert_eq!(cohort.len(), wanted);
+                let most = if ["fixed", "availability"].contains(&entry.name) { 1 } else { wanted };
+                prop_assert_eq!(cohort.len(), wanted.min(most), "{}", entry.name);
                 prop_assert!(cohort.windows(2).all(|pair| pair[0] < pair[1]));
                 prop_assert!(cohort.iter().all(|client| client.index() < clients));
                 prop_assert_eq!(cohort, select());

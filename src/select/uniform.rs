@@ -1,6 +1,6 @@
 //! `uniform`: FedAvg's choice.
 
-use super::Selector;
+use super::{Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::seq::index;
@@ -9,10 +9,7 @@ use rand::seq::index;
 pub struct Uniform;
 
 impl Selector for Uniform {
-    fn select(&mut self, _: Round, clients: usize, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
-        let mut cohort: Vec<ClientId> =
-            index::sample(stream, clients, wanted).into_iter().map(ClientId::from).collect();
-        cohort.sort_unstable();
-        cohort
+    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+        in_order(index::sample(stream, pool.clients, wanted).into_iter().map(ClientId::from))
     }
 }

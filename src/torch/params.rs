@@ -27,11 +27,9 @@ impl Params {
         no_grad(|| self.flat.copy_(&Tensor::from_slice(weights)));
     }
 
-    /// The flat weights.
-    pub fn save(&self) -> Vec<f32> {
-        let mut weights = vec![0.0; self.flat.numel()];
-        self.flat.copy_data(&mut weights, self.flat.numel());
-        weights
+    /// Writes the flat weights to `weights`.
+    pub fn save(&self, weights: &mut [f32]) {
+        self.flat.copy_data(weights, weights.len());
     }
 
     /// The parameters, in the order of the layout.

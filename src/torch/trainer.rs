@@ -10,9 +10,10 @@ use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::registry::find;
 use crate::seed::Purpose;
+use crate::shelf::Shelf;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{TrainError, Trained, Trainer};
-use crate::weights::Layout;
+use crate::weights::{Layout, Weights};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Samples per forward pass of an evaluation.
@@ -29,6 +30,8 @@ pub struct TorchTrainer {
     // Loaded when first needed: workers never see the test set, nor the server the training set.
     train: Option<Rows>,
     test: Option<Rows>,
+    // Updates on their way to the sum; as many as are held at once, so one, or a few.
+    updates: Shelf<f32>,
 }
 
 impl TorchTrainer {
@@ -51,6 +54,7 @@ impl TorchTrainer {
             layout,
             train: None,
             test: None,
+            updates: Shelf::default(),
         })
     }
 
@@ -86,7 +90,7 @@ impl Trainer for TorchTrainer {
         models::initial(self.network.as_ref(), &self.layout, &mut self.plan.seed().stream(Purpose::Initial))
     }
 
-    fn train(&mut self, round: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError> {
+    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
         let (plan, device) = (self.plan.clone(), self.device);
         let samples = plan.partition.of(client);
         let data = self.train.take();
@@ -107,7 +111,8 @@ impl Trainer for TorchTrainer {
         }
         self.train = Some(data);
         let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
-        Ok(Trained { weights: self.params.save(), samples: samples.len() as u64, loss })
+        let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
+        Ok(Trained { weights, loss })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -4,7 +4,7 @@
 use super::{TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::Layout;
+use crate::weights::{Layout, Weights};
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -45,7 +45,7 @@ impl Trainer for Faulty {
         self.inner.initial()
     }
 
-    fn train(&mut self, round: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError> {
+    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
         assert!((round, client) != (self.round, self.client), "fault asked for by {VARIABLE}");
         self.inner.train(round, client, start)
     }

@@ -6,7 +6,7 @@ mod quadratic;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::Layout;
+use crate::weights::{Layout, Weights};
 
 pub use faulty::Faulty;
 pub use quadratic::Quadratic;
@@ -21,11 +21,11 @@ pub trait Trainer {
     /// The weights before the first round, the same on every rank.
     fn initial(&mut self) -> Vec<f32>;
 
-    /// Trains one client from `start`.
+    /// Trains one client from `start`; gives `start` itself back when nothing was done.
     ///
     /// # Errors
     /// Whatever keeps the client from being trained; ends the job with the client's name.
-    fn train(&mut self, round: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError>;
+    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError>;
 
     /// Metrics of `weights` on the test set.
     ///
@@ -43,9 +43,7 @@ pub trait Trainer {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trained {
     /// The client's weights.
-    pub weights: Vec<f32>,
-    /// Samples behind them.
-    pub samples: u64,
+    pub weights: Weights,
     /// Mean loss over the training steps.
     pub loss: f64,
 }

@@ -4,9 +4,10 @@
 use super::{TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::Layout;
+use crate::weights::{Layout, Weights};
+use std::sync::Arc;
 
-/// `w <- w - rate (w - t_c)`; client `c` has `c % 5 + 1` samples.
+/// `w <- w - rate (w - t_c)`.
 pub struct Quadratic {
     layout: Layout,
     rate: f32,
@@ -18,11 +19,6 @@ impl Quadratic {
         let mut layout = Layout::default();
         layout.push("w", &[length]);
         Quadratic { layout, rate }
-    }
-
-    /// Samples of a client.
-    pub fn samples(client: ClientId) -> u64 {
-        u64::from(client.0 % 5 + 1)
     }
 
     fn target(client: ClientId) -> f32 {
@@ -39,11 +35,11 @@ impl Trainer for Quadratic {
         vec![0.0; self.layout.length()]
     }
 
-    fn train(&mut self, _: Round, client: ClientId, start: &[f32]) -> Result<Trained, TrainError> {
+    fn train(&mut self, _: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
         let target = Self::target(client);
         let weights = start.iter().map(|w| w - self.rate * (w - target)).collect();
         let loss = 0.5 * f64::from(start[0] - target).powi(2);
-        Ok(Trained { weights, samples: Self::samples(client), loss })
+        Ok(Trained { weights: Arc::new(weights), loss })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

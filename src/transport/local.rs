@@ -1,23 +1,84 @@
-//! Ranks as threads of one process. Moves the same encoded heads as MPI; weights change hands
+//! Ranks as threads of one process. Moves the same encoded heads as MPI; numbers change hands
 //! without a copy.
 
 use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
+use crate::weights::Units;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// One rank's end of the channels.
 pub struct Local {
     rank: Rank,
     inbox: Receiver<Delivery>,
     outboxes: Vec<Sender<Delivery>>,
+    meeting: Arc<Meeting>,
 }
 
 /// The ends of a job of `size` ranks, by rank.
 pub fn ranks(size: usize) -> Vec<Local> {
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..size).map(|_| channel()).unzip();
-    let end = |(rank, inbox)| Local { rank: Rank::from(rank), inbox, outboxes: outboxes.clone() };
+    let meeting = Arc::new(Meeting::default());
+    let end = |(rank, inbox)| Local {
+        rank: Rank::from(rank),
+        inbox,
+        outboxes: outboxes.clone(),
+        meeting: Arc::clone(&meeting),
+    };
     inboxes.into_iter().enumerate().map(end).collect()
+}
+
+/// Where ranks add up.
+#[derive(Default)]
+struct Meeting {
+    table: Mutex<Table>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Table {
+    /// What those that are here have added so far.
+    sum: Vec<i64>,
+    here: usize,
+    /// The last complete sum, and which it was.
+    done: Units,
+    sums: u64,
+    lost: Option<Rank>,
+}
+
+impl Meeting {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, mine: &[i64], size: usize) -> Result<Units, TransportError> {
+        let mut table = self.table();
+        let this = table.sums;
+        match table.here {
+            0 => table.sum = mine.to_vec(),
+            _ => table.sum.iter_mut().zip(mine).for_each(|(sum, more)| *sum = sum.wrapping_add(*more)),
+        }
+        table.here += 1;
+        if table.here == size {
+            table.done = Arc::new(std::mem::take(&mut table.sum));
+            table.here = 0;
+            table.sums += 1;
+            self.changed.notify_all();
+        }
+        while table.sums == this {
+            if let Some(rank) = table.lost {
+                return Err(TransportError::Gone(rank));
+            }
+            table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+        }
+        Ok(Arc::clone(&table.done))
+    }
+
+    fn leave(&self, rank: Rank) {
+        self.table().lost = Some(rank);
+        self.changed.notify_all();
+    }
 }
 
 impl Transport for Local {
@@ -37,6 +98,10 @@ impl Transport for Local {
     fn recv(&mut self) -> Result<Delivery, TransportError> {
         self.inbox.recv().map_err(|_| TransportError::Gone(self.rank))
     }
+
+    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
+        self.meeting.add(&mine, self.outboxes.len())
+    }
 }
 
 impl Drop for Local {
@@ -45,6 +110,7 @@ impl Drop for Local {
         for outbox in &self.outboxes {
             let _ = outbox.send(Delivery::Lost(self.rank));
         }
+        self.meeting.leave(self.rank);
     }
 }
 
@@ -65,5 +131,24 @@ mod tests {
         drop(worker);
         assert_eq!(server.recv(), Ok(Delivery::Lost(Rank(1))));
         assert_eq!(server.send(Rank(1), Frame::bare(&1u8)), Err(TransportError::Gone(Rank(1))));
+        assert_eq!(server.all_reduce(Arc::new(vec![1])), Err(TransportError::Gone(Rank(1))));
+    }
+
+    #[test]
+    fn sums_meet_again_and_again() {
+        let sums = std::thread::scope(|scope| {
+            let add = |mut end: Local| {
+                let mine = i64::from(end.rank().0) + 1;
+                let sums: Vec<i64> = (0..50)
+                    .map(|round| end.all_reduce(Arc::new(vec![mine * round])).expect("all are here")[0])
+                    .collect();
+                // Nobody leaves before everybody has the last sum.
+                end.all_reduce(Arc::default()).map(|_| sums)
+            };
+            let threads: Vec<_> = ranks(3).into_iter().map(|end| scope.spawn(move || add(end))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+        });
+        let wanted: Vec<i64> = (0..50).map(|round| 6 * round).collect();
+        assert!(sums.iter().flatten().all(|sums| *sums == wanted));
     }
 }

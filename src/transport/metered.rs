@@ -3,6 +3,7 @@
 use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
+use crate::weights::Units;
 
 /// A transport that knows how many bytes of content it has sent.
 pub struct Metered<T> {
@@ -38,5 +39,10 @@ impl<T: Transport> Transport for Metered<T> {
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
         self.inner.recv()
+    }
+
+    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
+        self.sent += size_of_val(mine.as_slice()) as u64;
+        self.inner.all_reduce(mine)
     }
 }

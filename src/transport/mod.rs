@@ -7,14 +7,15 @@ pub mod mpi;
 
 use crate::ids::Rank;
 use crate::message::Frame;
+use crate::weights::Units;
 use serde::{Deserialize, Serialize};
 
 pub use metered::Metered;
 
 /// Moves frames between ranks.
 ///
-/// Law: frames of one sender arrive in order and unchanged; `send` may wait for the receiver, so a
-/// peer must be receiving when it is sent to.
+/// Law: frames of one sender arrive in order and unchanged. Sending a frame that is [`small`] never
+/// waits for the receiver; sending another may, so then the peer must be receiving.
 pub trait Transport {
     /// This rank.
     fn rank(&self) -> Rank;
@@ -34,10 +35,21 @@ pub trait Transport {
     /// When a frame cannot be received.
     fn recv(&mut self) -> Result<Delivery, TransportError>;
 
+    /// Sums vectors of equal length over all ranks; every rank must call it.
+    ///
+    /// # Errors
+    /// When a peer is gone.
+    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError>;
+
     /// Every rank but the server.
     fn workers(&self) -> Vec<Rank> {
         (1..self.size()).map(Rank::from).collect()
     }
+}
+
+/// Whether a frame is short enough to be sent to a rank that is busy.
+pub fn small(frame: &Frame) -> bool {
+    frame.bytes() <= 4096
 }
 
 /// What a receive yields.
@@ -55,8 +67,8 @@ pub enum TransportError {
     /// Nobody is there.
     #[error("rank {0} is gone")]
     Gone(Rank),
-    /// The announced weights do not fit into memory.
-    #[error("rank {from} announces {count} weights, more than memory holds (hint: run the same binary on every host)")]
+    /// The announced numbers do not fit into memory.
+    #[error("rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)")]
     TooLarge {
         /// The sender.
         from: Rank,

@@ -1,25 +1,31 @@
 //! Ranks as MPI processes. Only the thread that made [`Mpi`] may use it.
 //!
-//! A frame is one message with the number of weights and the head, then the weights themselves in
-//! chunks below MPI's count limit, straight from and into the vectors that hold them. Waiting sleeps
-//! instead of spinning, so that an idle rank leaves its core to one that trains.
+//! A frame is one message with the kind and number of what follows and the head, then the numbers
+//! themselves in chunks below MPI's count limit, straight from and into the vectors that hold them.
+//! Waiting sleeps instead of spinning, so that an idle rank leaves its core to one that trains.
 
-use super::{Delivery, Host, Transport, TransportError, World};
+use super::{Delivery, Host, Transport, TransportError, World, small};
 use crate::ids::Rank;
-use crate::message::Frame;
+use crate::message::{Content, Frame};
+use crate::shelf::Shelf;
+use crate::weights::Units;
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::point_to_point::Status;
+use mpi::request::{self, LocalScope, Request};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 const HEAD: mpi::Tag = 1;
-const WEIGHTS: mpi::Tag = 2;
+const NUMBERS: mpi::Tag = 2;
 /// Values per message; MPI counts are C ints.
 const CHUNK: usize = 1 << 28;
+/// Room for small frames on their way to ranks that are busy: thousands of them.
+const BUFFER_BYTES: usize = 8 << 20;
+/// Bytes before the head: a letter for the kind of numbers that follow, and how many.
+const PREFIX: usize = 1 + size_of::<u64>();
 /// Bytes that describe a host when ranks exchange their names.
 const HOST_BYTES: usize = 2048;
 
@@ -32,7 +38,8 @@ pub struct Mpi {
 impl Mpi {
     /// Initialises MPI; `None` when that was done before in this process.
     pub fn start() -> Option<Mpi> {
-        let universe = mpi::initialize()?;
+        let mut universe = mpi::initialize()?;
+        universe.set_buffer_size(BUFFER_BYTES);
         Some(Mpi { world: universe.world(), _universe: universe })
     }
 
@@ -48,7 +55,7 @@ impl Mpi {
 
     /// The transport between the ranks.
     pub fn transport(&self) -> Wire<'_> {
-        Wire { world: &self.world }
+        Wire { world: &self.world, weights: Shelf::default(), units: Shelf::default() }
     }
 }
 
@@ -76,9 +83,11 @@ impl World for Mpi {
     }
 }
 
-/// The point-to-point side of [`Mpi`].
+/// The transport over [`Mpi`], with the memory that it receives into.
 pub struct Wire<'a> {
     world: &'a SimpleCommunicator,
+    weights: Shelf<f32>,
+    units: Shelf<i64>,
 }
 
 impl Transport for Wire<'_> {
@@ -92,11 +101,22 @@ impl Transport for Wire<'_> {
 
     fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
         let peer = self.world.process_at_rank(to.0 as mpi::Rank);
-        let mut head = (frame.weights.len() as u64).to_le_bytes().to_vec();
+        let (kind, count) = match &frame.content {
+            Content::Nothing => (b'n', 0),
+            Content::Weights(weights) => (b'w', weights.len()),
+            Content::Units(units) => (b'u', units.len()),
+        };
+        let mut head = vec![kind];
+        head.extend((count as u64).to_le_bytes());
         head.extend(&frame.head);
-        peer.send_with_tag(&head[..], HEAD);
-        for chunk in frame.weights.chunks(CHUNK) {
-            peer.send_with_tag(chunk, WEIGHTS);
+        match small(&frame) && count == 0 {
+            true => peer.buffered_send_with_tag(&head[..], HEAD),
+            false => peer.send_with_tag(&head[..], HEAD),
+        }
+        match &frame.content {
+            Content::Nothing => {}
+            Content::Weights(weights) => send_chunks(&peer, weights),
+            Content::Units(units) => send_chunks(&peer, units),
         }
         Ok(())
     }
@@ -106,11 +126,28 @@ impl Transport for Wire<'_> {
         let from = Rank::from(status.source_rank() as usize);
         let mut head = vec![0u8; bytes_in(&status)];
         message.matched_receive_into(&mut head[..]);
-        // A head shorter than its count cannot be of this program; decoding says so.
-        let count = head.first_chunk().map_or(0, |count| u64::from_le_bytes(*count));
-        head.drain(..head.len().min(size_of::<u64>()));
-        let weights = Arc::new(self.receive_weights(from, count)?);
-        Ok(Delivery::Frame(from, Frame { head, weights }))
+        // A head without its prefix cannot be of this program; decoding says so.
+        let count = head.get(1..).and_then(|rest| rest.first_chunk()).map_or(0, |count| u64::from_le_bytes(*count));
+        let kind = head.first().copied().unwrap_or_default();
+        head.drain(..head.len().min(PREFIX));
+        let peer = self.world.process_at_rank(from.0 as mpi::Rank);
+        let content = match kind {
+            b'w' => {
+                Content::Weights(self.weights.filled(length::<f32>(from, count)?, |all| receive_chunks(&peer, all)))
+            }
+            b'u' => Content::Units(self.units.filled(length::<i64>(from, count)?, |all| receive_chunks(&peer, all))),
+            _ => Content::Nothing,
+        };
+        Ok(Delivery::Frame(from, Frame { head, content }))
+    }
+
+    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
+        let world = self.world;
+        Ok(self.units.filled(mine.len(), |sum| {
+            for (mine, sum) in mine.chunks(CHUNK).zip(sum.chunks_mut(CHUNK)) {
+                wait(|scope| world.immediate_all_reduce_into(scope, mine, sum, SystemOperation::sum()));
+            }
+        }))
     }
 }
 
@@ -124,21 +161,38 @@ impl Wire<'_> {
             patience.pause();
         }
     }
+}
 
-    fn receive_weights(&self, from: Rank, count: u64) -> Result<Vec<f32>, TransportError> {
-        let too_large = TransportError::TooLarge { from, count };
-        let Ok(length) = usize::try_from(count) else { return Err(too_large) };
-        let mut weights: Vec<f32> = Vec::new();
-        if weights.try_reserve_exact(length).is_err() {
-            return Err(too_large);
-        }
-        weights.resize(length, 0.0);
-        let peer = self.world.process_at_rank(from.0 as mpi::Rank);
-        for chunk in weights.chunks_mut(CHUNK) {
-            peer.receive_into_with_tag(chunk, WEIGHTS);
-        }
-        Ok(weights)
+/// Checks an announced number of values against what memory can hold.
+fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
+    let too_large = TransportError::TooLarge { from, count };
+    let Ok(length) = usize::try_from(count) else { return Err(too_large) };
+    match Vec::<T>::new().try_reserve_exact(length) {
+        Ok(()) => Ok(length),
+        Err(_) => Err(too_large),
     }
+}
+
+fn send_chunks<T: Equivalence>(peer: &impl Destination, numbers: &[T]) {
+    numbers.chunks(CHUNK).for_each(|chunk| peer.send_with_tag(chunk, NUMBERS));
+}
+
+fn receive_chunks<T: Equivalence>(peer: &impl Source, numbers: &mut [T]) {
+    for chunk in numbers.chunks_mut(CHUNK) {
+        peer.receive_into_with_tag(chunk, NUMBERS);
+    }
+}
+
+/// Starts a request and waits for it patiently.
+fn wait<'a, D: ?Sized + 'a>(start: impl for<'s> FnOnce(&'s LocalScope<'a>) -> Request<'a, D, &'s LocalScope<'a>>) {
+    request::scope(|scope| {
+        let mut request = start(scope);
+        let mut patience = Patience::default();
+        while let Err(unfinished) = request.test() {
+            request = unfinished;
+            patience.pause();
+        }
+    });
 }
 
 fn bytes_in(status: &Status) -> usize {

@@ -4,5 +4,6 @@ mod boot;
 mod engine;
 mod equality;
 mod layers;
+mod modes;
 mod program;
 mod support;

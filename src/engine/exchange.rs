@@ -1,0 +1,106 @@
+//! What is still out in a round and what has come back. Pure state: the server feeds it reports and
+//! sends what it asks for.
+
+use crate::event::Schedule;
+use crate::ids::{ClientId, Rank};
+use crate::message::Update;
+use crate::schedule::{Batch, CostModel, Dispatch, Job, least_makespan};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One round between the first order and the last report.
+pub struct Exchange {
+    waiting: BTreeMap<ClientId, u64>,
+    working: BTreeSet<Rank>,
+    dispatch: Dispatch,
+    done: Vec<Done>,
+}
+
+impl Exchange {
+    /// Nothing is sent yet.
+    pub fn new(cohort: &[Job], dispatch: Dispatch) -> Exchange {
+        let waiting = cohort.iter().map(|job| (job.client, job.samples)).collect();
+        Exchange { waiting, working: BTreeSet::new(), dispatch, done: Vec::with_capacity(cohort.len()) }
+    }
+
+    /// The orders that open the round.
+    pub fn open(&mut self) -> Vec<Batch> {
+        let opening = self.dispatch.open();
+        self.working = opening.iter().map(|batch| batch.rank).collect();
+        opening
+    }
+
+    /// Takes note of a report. The answer is the worker's next order, if it gets one.
+    ///
+    /// # Errors
+    /// What makes no sense about the report.
+    pub fn note(&mut self, rank: Rank, updates: Vec<Update>, last: bool) -> Result<Option<Batch>, String> {
+        for update in updates {
+            let client = update.client;
+            let samples = self.waiting.remove(&client);
+            let samples = samples.ok_or_else(|| format!("client {client}, which was not asked for"))?;
+            self.done.push(Done { rank, samples, update });
+        }
+        match last {
+            true if self.working.remove(&rank) => Ok(None),
+            true => Err("the end of a part that it did not have".to_owned()),
+            false => Ok(self.dispatch.next(rank)),
+        }
+    }
+
+    /// Whether every client is trained and every worker has handed over its part.
+    pub fn is_complete(&self) -> bool {
+        self.waiting.is_empty() && self.working.is_empty()
+    }
+
+    /// What came back, in the order of client ids, whoever was first.
+    pub fn finish(self) -> Trained {
+        let mut done = self.done;
+        done.sort_unstable_by_key(|done| done.update.client);
+        Trained { done }
+    }
+}
+
+/// One update.
+pub struct Done {
+    /// Who trained.
+    pub rank: Rank,
+    /// On how much.
+    pub samples: u64,
+    /// Whom, and how it went.
+    pub update: Update,
+}
+
+/// A round's updates by client: who trained whom, and how it went.
+pub struct Trained {
+    done: Vec<Done>,
+}
+
+impl Trained {
+    /// The updates by client.
+    pub fn updates(&self) -> &[Done] {
+        &self.done
+    }
+
+    /// Mean loss, weighted by samples.
+    pub fn mean_loss(&self) -> f64 {
+        let samples: u64 = self.done.iter().map(|done| done.samples).sum();
+        let weighted = self.done.iter().map(|done| done.update.loss * done.samples as f64);
+        weighted.sum::<f64>() / samples.max(1) as f64
+    }
+
+    /// How well the round was planned, and predicted by what was known before it.
+    pub fn schedule(&self, cost: &CostModel, workers: usize, makespan: f64, planning: f64) -> Schedule {
+        let seconds: Vec<f64> = self.done.iter().map(|done| done.update.seconds).collect();
+        let error = |done: &Done| {
+            let seconds = done.update.seconds.max(1e-9);
+            (cost.line(done.rank).seconds(done.samples) - seconds).abs() / seconds
+        };
+        let known = cost.is_known() && !self.done.is_empty();
+        Schedule {
+            planning_seconds: planning,
+            makespan_seconds: makespan,
+            efficiency: least_makespan(&seconds, workers) / makespan.max(1e-9),
+            prediction_error: known.then(|| self.done.iter().map(error).sum::<f64>() / self.done.len() as f64),
+        }
+    }
+}

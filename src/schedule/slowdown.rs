@@ -1,0 +1,69 @@
+//! Emulated heterogeneity, for experiments on equal machines: a worker rests after each client, and
+//! its rest counts as training time. Both forms are FedML's (Parrot's experiments).
+
+use crate::ids::{Rank, Round};
+use std::f64::consts::PI;
+
+/// How much longer each rank takes.
+///
+/// ```
+/// use fedmpi::{ids::{Rank, Round}, schedule::Slowdown};
+/// let slow = Slowdown::parse("2:3, 4:1.5")?;
+/// assert_eq!(slow.factor(Rank(2), Round(0), 10), 3.0);
+/// assert_eq!(slow.factor(Rank(1), Round(0), 10), 1.0);
+/// let waves = Slowdown::parse("cos:0.5")?; // 1 + 0.5 (1 + cos(pi round / rounds + rank))
+/// assert_eq!(waves.factor(Rank(0), Round(5), 10), 1.5);
+/// # Ok::<(), fedmpi::schedule::SlowdownError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Slowdown {
+    ranks: Vec<(Rank, f64)>,
+    wave: f64,
+}
+
+/// A slowdown that cannot be read.
+#[derive(Debug, thiserror::Error, PartialEq)]
+#[error("`{0}` is neither RANK:FACTOR with a factor from 1 up nor cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)")]
+pub struct SlowdownError(String);
+
+impl Slowdown {
+    /// Reads `RANK:FACTOR` or `cos:RATIO`, several separated by commas.
+    ///
+    /// # Errors
+    /// Anything else, factors below 1 and ratios below 0.
+    pub fn parse(text: &str) -> Result<Slowdown, SlowdownError> {
+        let mut slowdown = Slowdown::default();
+        for part in text.split(',').map(str::trim) {
+            let unread = || SlowdownError(part.to_owned());
+            let (who, much) = part.split_once(':').ok_or_else(unread)?;
+            let much: f64 = much.trim().parse().map_err(|_| unread())?;
+            match who.trim() {
+                "cos" if (0.0..1e6).contains(&much) => slowdown.wave = much,
+                rank if (1.0..1e6).contains(&much) => {
+                    slowdown.ranks.push((Rank(rank.parse().map_err(|_| unread())?), much));
+                }
+                _ => return Err(unread()),
+            }
+        }
+        Ok(slowdown)
+    }
+
+    /// Time of a rank in a round as a multiple of what it would be.
+    pub fn factor(&self, rank: Rank, round: Round, rounds: u32) -> f64 {
+        let constant = self.ranks.iter().find(|(slow, _)| *slow == rank).map_or(1.0, |(_, factor)| *factor);
+        let phase = PI * f64::from(round.0) / f64::from(rounds.max(1)) + f64::from(rank.0);
+        constant + self.wave * (1.0 + phase.cos())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9"] {
+            assert!(Slowdown::parse(text).is_err(), "{text}");
+        }
+    }
+}

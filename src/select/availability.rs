@@ -1,0 +1,89 @@
+//! `availability`: clients come and go, by a trace (as FedScale's device traces, in rounds).
+
+use super::{Pool, SelectError, Selector, Settings, in_order, known, read};
+use crate::ids::{ClientId, Round};
+use crate::seed::Stream;
+use rand::seq::index;
+
+/// When each client is there; one that the trace does not name never is.
+#[derive(Debug)]
+pub struct Availability {
+    spans: Vec<(ClientId, u32, u32)>,
+}
+
+impl Availability {
+    /// Reads lines `client,first_round,last_round` (rounds from 0, both included); a client may have
+    /// several. A heading and `#` comments are skipped.
+    ///
+    /// # Errors
+    /// No file, an empty one, unknown clients, or spans that end before they begin.
+    pub fn read(settings: &Settings<'_>) -> Result<Availability, SelectError> {
+        let (path, text) = read("availability", settings)?;
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(text.starts_with("client"))
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(text.as_bytes());
+        let mut spans = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(|error| SelectError::file(&path, error))?;
+            let line = record.position().map_or(0, |position| position.line() as usize);
+            let fault = |reason: &str| SelectError::file(&path, format!("line {line}: {reason}"));
+            let [client, first, last] = [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
+            let client = known(client, settings.clients, &path, line)?;
+            let round = |text: &str| text.parse::<u32>().map_err(|_| fault(&format!("`{text}` is no round")));
+            let (first, last) = (round(first)?, round(last)?);
+            if last < first {
+                return Err(fault("the last round comes before the first"));
+            }
+            spans.push((client, first, last));
+        }
+        match spans.is_empty() {
+            true => Err(SelectError::file(&path, "no client is ever there (hint: client,first_round,last_round)")),
+            false => Ok(Availability { spans }),
+        }
+    }
+
+    fn present(&self, round: Round) -> Vec<ClientId> {
+        let there = self.spans.iter().filter(|(_, first, last)| (*first..=*last).contains(&round.0));
+        let mut present = in_order(there.map(|(client, _, _)| *client));
+        present.dedup();
+        present
+    }
+}
+
+impl Selector for Availability {
+    fn select(&mut self, round: Round, _: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+        let present = self.present(round);
+        let chosen = index::sample(stream, present.len(), wanted.min(present.len()));
+        in_order(chosen.into_iter().map(|place| present[place]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+    use std::fs;
+
+    #[test]
+    fn only_those_that_are_there_are_chosen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("trace.csv");
+        let make = |text: &str| {
+            fs::write(&path, text).expect("writable");
+            Availability::read(&Settings { clients: 10, file: Some(&path) })
+        };
+        let mut trace = make("client,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
+        let pool = Pool { clients: 10, samples: &|_| 1 };
+        let mut cohort = |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
+        assert_eq!(cohort(0), [ClientId(1)]);
+        assert_eq!(cohort(3), [ClientId(1), ClientId(2)]);
+        assert_eq!(cohort(10), []);
+        let fault = |text: &str| make(text).map(|_| ()).expect_err("refused").to_string();
+        assert!(fault("1,0,4\n10,0,1\n").contains("line 2: client 10 does not exist, there are 10"));
+        assert!(fault("1,4,0\n").contains("before the first"));
+        assert!(fault("1,x,0\n").contains("`x`"));
+        assert!(fault("").contains("no client is ever there"));
+    }
+}

@@ -1,0 +1,68 @@
+//! `fixed`: cohorts from a file, to repeat an experiment of another system exactly.
+
+use super::{Pool, SelectError, Selector, Settings, in_order, known, read};
+use crate::ids::{ClientId, Round};
+use crate::seed::Stream;
+use std::collections::BTreeSet;
+
+/// One cohort per line; after the last line the first follows.
+pub struct Fixed {
+    cohorts: Vec<Vec<ClientId>>,
+}
+
+impl Fixed {
+    /// Reads client ids separated by spaces or commas, a line for each round; `#` begins a comment.
+    ///
+    /// # Errors
+    /// No file, an empty one, or ids that do not exist or come twice in a line.
+    pub fn read(settings: &Settings<'_>) -> Result<Fixed, SelectError> {
+        let (path, text) = read("fixed", settings)?;
+        let mut cohorts = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.split('#').next().unwrap_or_default();
+            let words: Vec<&str> = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).collect();
+            let ids = words.iter().map(|word| known(word, settings.clients, &path, number + 1));
+            let cohort = ids.collect::<Result<BTreeSet<ClientId>, _>>()?;
+            if cohort.len() < words.len() {
+                return Err(SelectError::file(&path, format!("line {}: a client comes twice", number + 1)));
+            }
+            if !cohort.is_empty() {
+                cohorts.push(in_order(cohort));
+            }
+        }
+        match cohorts.is_empty() {
+            true => Err(SelectError::file(&path, "no clients are listed (hint: a line of ids for each round)")),
+            false => Ok(Fixed { cohorts }),
+        }
+    }
+}
+
+impl Selector for Fixed {
+    /// The whole line, whatever number is wanted.
+    fn select(&mut self, round: Round, _: &Pool<'_>, _: usize, _: &mut Stream) -> Vec<ClientId> {
+        self.cohorts[round.index() % self.cohorts.len()].clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn lines_are_rounds_and_faults_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cohorts.txt");
+        let make = |text: &str| {
+            fs::write(&path, text).expect("writable");
+            Fixed::read(&Settings { clients: 5, file: Some(&path) })
+        };
+        let fixed = make("3 1 # first\n\n0,4\n").expect("sound");
+        assert_eq!(fixed.cohorts, [vec![ClientId(1), ClientId(3)], vec![ClientId(0), ClientId(4)]]);
+        let fault = |text: &str| make(text).map(|_| ()).expect_err("refused").to_string();
+        assert!(fault("1\n5\n").contains("line 2: client 5 does not exist, there are 5"));
+        assert!(fault("1 1\n").contains("twice"));
+        assert!(fault("one\n").contains("`one`"));
+        assert!(fault("\n").contains("no clients"));
+    }
+}

@@ -1,0 +1,45 @@
+//! `power_of_choice`: prefer clients whose loss is large (Cho, Wang and Joshi 2022, the variant
+//! `rpow-d` that uses the loss of a client's last training instead of asking it anew).
+
+use super::{Pool, Selector, in_order, weighted};
+use crate::ids::{ClientId, Round};
+use crate::seed::Stream;
+use std::collections::BTreeMap;
+
+/// Candidates for each place in the cohort.
+const CHOICE: usize = 2;
+
+/// Remembers the last loss of every client that has trained; those that have not come first.
+#[derive(Default)]
+pub struct PowerOfChoice {
+    losses: BTreeMap<ClientId, f64>,
+}
+
+impl Selector for PowerOfChoice {
+    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+        let mut candidates = weighted::draw(pool, CHOICE * wanted, stream);
+        let loss = |client: &ClientId| self.losses.get(client).copied().unwrap_or(f64::INFINITY);
+        candidates.sort_unstable_by(|a, b| loss(b).total_cmp(&loss(a)).then(a.cmp(b)));
+        candidates.truncate(wanted);
+        in_order(candidates)
+    }
+
+    fn learn(&mut self, client: ClientId, loss: f64) {
+        self.losses.insert(client, loss);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+
+    #[test]
+    fn the_unknown_then_the_worst_are_chosen() {
+        let mut selector = PowerOfChoice::default();
+        [(0, 0.1), (1, 0.9), (3, 0.5)].into_iter().for_each(|(client, loss)| selector.learn(ClientId(client), loss));
+        let pool = Pool { clients: 4, samples: &|_| 1 };
+        let cohort = selector.select(Round(0), &pool, 2, &mut Seed(0).stream(Purpose::Select));
+        assert_eq!(cohort, [ClientId(1), ClientId(2)]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Promise 1 over the ways of running a round: reduction, dispatch, scheduler and number of ranks.
+
+use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
+use fedmpi::config::Config;
+use fedmpi::engine::EngineError;
+use fedmpi::message::Reduce;
+use fedmpi::schedule::{DispatchMode, SCHEDULERS};
+use fedmpi::train::{Faulty, Quadratic, Trainer};
+
+const REDUCE: [Reduce; 3] = [Reduce::Server, Reduce::Worker, Reduce::Allreduce];
+
+/// Every combination; `pull` needs no scheduler.
+fn modes(config: &Config) -> Vec<Config> {
+    let mut modes = Vec::new();
+    for reduce in REDUCE {
+        modes.push(Config { reduce, dispatch: DispatchMode::Pull, ..config.clone() });
+        for entry in SCHEDULERS {
+            modes.push(Config { reduce, scheduler: entry.name.into(), ..config.clone() });
+        }
+    }
+    modes
+}
+
+fn name(config: &Config) -> String {
+    format!("{:?} {:?} {}", config.reduce, config.dispatch, config.scheduler)
+}
+
+#[test]
+fn every_mode_on_any_number_of_workers_gives_the_same_bits() {
+    let wanted = quadratic(&plan(small()), 1).0;
+    for config in modes(&small()) {
+        for workers in [1, 2, 3, 5, 8] {
+            assert!(quadratic(&plan(config.clone()), workers).0 == wanted, "{} on {workers}", name(&config));
+        }
+    }
+    let classical = Config { dispatch: DispatchMode::OnePerWorker, ..small() };
+    assert!(quadratic(&plan(classical), 5).0 == wanted);
+}
+
+#[test]
+fn every_mode_gives_the_same_bits_with_real_models() {
+    for model in ["2nn", "cnn_dropout"] {
+        let config = Config {
+            model: model.into(),
+            dataset: "mnist".into(),
+            data_dir: generated_mnist(),
+            client_num_in_total: 100,
+            client_num_per_round: 7,
+            comm_round: 2,
+            ci: 1,
+            frequency_of_the_test: 2,
+            partition_method: Some("homo".into()),
+            ..Config::default()
+        };
+        let wanted = train(&plan(config.clone()), 1).0;
+        for config in modes(&config) {
+            assert!(train(&plan(config.clone()), 3).0 == wanted, "{model}: {}", name(&config));
+        }
+    }
+}
+
+#[test]
+fn every_mode_gives_the_same_bits_under_mpirun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hash = |ranks: usize, flags: &str| {
+        let flags = format!("--dataset mnist --model 2nn --comm_round 2 --ci 1 --client_num_per_round 4 {flags}");
+        let job = Job::ranks(ranks).path("--data_dir", &mnist()).path("--out_dir", &folder.path().join("run"));
+        job.with(&flags).with("--overwrite").run().succeeded().model_hash().to_owned()
+    };
+    let wanted = hash(1, "--reduce server");
+    for (ranks, flags) in [
+        (2, "--reduce allreduce --dispatch pull"),
+        (3, "--reduce worker --dispatch pull"),
+        (3, "--reduce allreduce --scheduler round_robin --worker_slowdown 2:1.5"),
+        (5, "--reduce server --dispatch one_per_worker"),
+        (5, "--reduce allreduce --scheduler equal_count"),
+        (8, "--reduce worker --scheduler balanced"),
+    ] {
+        assert_eq!(hash(ranks, flags), wanted, "{flags} on {ranks} ranks");
+    }
+}
+
+#[test]
+fn a_fault_ends_every_mode() {
+    for config in modes(&Config { client_num_per_round: 12, ..small() }) {
+        let make = |_| -> Result<Box<dyn Trainer>, _> {
+            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:1:7")))
+        };
+        let error = run_with(&plan(config.clone()), 3, &make).map(|_| ()).expect_err("a fault");
+        assert!(matches!(error, EngineError::Training { .. }), "{}: {error}", name(&config));
+    }
+}
+
+#[test]
+fn dropped_and_late_clients_are_left_out_the_same_way_everywhere() {
+    let config =
+        Config { drop_rate: 0.3, over_select: 1.5, deadline: Some(1.0), speed_spread: 1.0, comm_round: 6, ..small() };
+    let (wanted, memory) = quadratic(&plan(config.clone()), 1);
+    assert!(memory.rounds().map(|done| done.dropped).sum::<usize>() > 0);
+    assert!(memory.rounds().map(|done| done.late).sum::<usize>() > 0);
+    assert!(memory.rounds().all(|done| done.virtual_seconds <= 1.0 && done.clients <= 5));
+    for config in modes(&config) {
+        assert!(quadratic(&plan(config.clone()), 4).0 == wanted, "{}", name(&config));
+    }
+}
+
+/// A round in which nobody turns up leaves the model as it is.
+#[test]
+fn an_empty_round_changes_nothing() {
+    for reduce in REDUCE {
+        let config = Config { deadline: Some(1e-9), reduce, ..small() };
+        let (outcome, memory) = quadratic(&plan(config), 2);
+        assert_eq!((outcome.rounds, memory.rounds().map(|done| done.clients).sum::<usize>()), (3, 0));
+        assert!(outcome.weights.iter().all(|&weight| weight == 0.0));
+    }
+}
