@@ -9,7 +9,7 @@ use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary};
 use fedmpi::torch::{self, TorchTrainer};
-use fedmpi::train::{Faulty, TrainError, Trainer};
+use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
 use fedmpi::transport::mpi::Mpi;
 use fedmpi::transport::{Host, Metered, World};
 use std::fs;
@@ -157,7 +157,10 @@ fn prepare_folder(plan: &Plan) -> Result<RunFolder> {
 fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
     let make = |_: Rank| -> Result<Box<dyn Trainer>, TrainError> {
         let trainer = TorchTrainer::new(&ready.plan, ready.device).map_err(|error| TrainError(error.to_string()))?;
-        Ok(Faulty::from_environment(Box::new(trainer)))
+        Ok(match ready.plan.config.dry_train {
+            true => Box::new(Dry(Box::new(trainer))),
+            false => Faulty::from_environment(Box::new(trainer)),
+        })
     };
     let mut trainer = make(mpi.rank())?;
     let Some(folder) = &ready.folder else {

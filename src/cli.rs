@@ -1,6 +1,6 @@
 //! The command line: what is asked for, and the small commands that answer at once.
 
-use crate::boot;
+use crate::{bench, boot};
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
@@ -31,11 +31,14 @@ pub struct Cli {
     pub flags: Flags,
 }
 
-/// Commands that need no MPI.
+/// Commands beside training.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
+    /// Measure this cluster; run it under mpirun
+    #[command(subcommand)]
+    Bench(Bench),
     /// List every data set, partitioner, selection, scheduler, model and optimizer
     List,
     /// Print a host file in the dialect of a launcher
@@ -46,6 +49,24 @@ pub enum Command {
         /// A host file in either dialect
         file: PathBuf,
     },
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Bench {
+    /// The exchange of a model, beside bare MPI operations on as many bytes
+    Comm(BenchArgs),
+}
+
+/// Arguments of `fedmpi bench comm`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct BenchArgs {
+    /// Parameters of the model [default: 11000000]
+    #[arg(long, value_name = "COUNT", default_value_t = 11_000_000, hide_default_value = true)]
+    pub parameters: usize,
+    /// Rounds to take the median of [default: 9]
+    #[arg(long, value_name = "ROUNDS", default_value_t = 9, hide_default_value = true)]
+    pub rounds: u32,
 }
 
 /// Arguments of `fedmpi check`.
@@ -63,10 +84,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error
     Cli::from_arg_matches(&command().try_get_matches_from(arguments.map(underscored))?)
 }
 
-/// `--overwrite` alone means `--overwrite true`.
+/// `--overwrite` alone means `--overwrite true`, and so for every switch.
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
-    Cli::command().mut_arg("overwrite", switch).mut_subcommand("check", |check| check.mut_arg("overwrite", switch))
+    let switches = |command: clap::Command| command.mut_arg("overwrite", switch).mut_arg("dry_train", switch);
+    switches(Cli::command()).mut_subcommand("check", switches)
 }
 
 /// `--comm-round=3` as `--comm_round=3`; values stay as they are.
@@ -78,9 +100,13 @@ fn underscored(argument: String) -> String {
     }
 }
 
-/// Runs a command that needs no MPI.
+/// Runs a command.
 pub fn run(command: Command) -> Result<()> {
     match command {
+        Command::Bench(Bench::Comm(arguments)) => {
+            bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
+            Ok(())
+        }
         Command::Check(arguments) => check(&arguments),
         Command::List => {
             list();

@@ -79,7 +79,7 @@ pub struct RoundDone {
 pub struct Schedule {
     /// Seconds of selection and scheduling, before the first order.
     pub planning_seconds: f64,
-    /// Seconds from the first order to the last report.
+    /// Seconds from the first order to the complete sum of updates.
     pub makespan_seconds: f64,
     /// The makespan that no schedule can beat as a share of the real one, from 0 to 1.
     pub efficiency: f64,

@@ -1,6 +1,8 @@
 //! `fedmpi`: federated learning on clusters over MPI.
 
 #[cfg(all(feature = "mpi", feature = "torch"))]
+mod bench;
+#[cfg(all(feature = "mpi", feature = "torch"))]
 mod boot;
 #[cfg(all(feature = "mpi", feature = "torch"))]
 mod cli;

@@ -137,10 +137,22 @@ const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
 /// assert_eq!(sum.mean(&global), [2.0, 5.0]); // (1*5 + 3*1) / 4, (1*2 + 3*6) / 4
 /// # Ok::<(), fedmpi::weights::SumError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ExactSum {
     units: Units,
     total: u64,
+    memory: Memory,
+}
+
+/// What the vector of an [`ExactSum`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Memory {
+    /// Zeros: an empty sum.
+    Clean,
+    /// What an earlier round left; the sum is empty.
+    Stale,
+    /// The sum.
+    Full,
 }
 
 /// Values are added in runs that stay in the nearest cache.
@@ -153,16 +165,26 @@ const SMALL: f64 = (1u64 << 50) as f64;
 impl ExactSum {
     /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
     pub fn new(length: usize, total: u64) -> Self {
-        ExactSum { units: Arc::new(vec![0; length]), total: total.max(1) }
+        ExactSum { units: Arc::new(vec![0; length]), total: total.max(1), memory: Memory::Clean }
     }
 
     /// Empties the sum, for updates whose weights add up to `total`; keeps its memory.
     pub fn reset(&mut self, total: u64) {
-        match Arc::get_mut(&mut self.units) {
-            Some(units) => units.fill(0),
-            None => self.units = Arc::new(vec![0; self.units.len()]),
-        }
         self.total = total.max(1);
+        if self.memory == Memory::Full {
+            self.memory = Memory::Stale;
+        }
+    }
+
+    /// The vector, to be written; in a fresh place when somebody still holds the old one.
+    fn writable(&mut self) -> &mut [i64] {
+        if Arc::get_mut(&mut self.units).is_none() {
+            self.units = match self.memory {
+                Memory::Full => Arc::new(self.units.to_vec()),
+                Memory::Clean | Memory::Stale => Arc::new(vec![0; self.units.len()]),
+            };
+        }
+        Arc::get_mut(&mut self.units).expect("nobody else holds it")
     }
 
     /// Adds one client's weights, of which `samples` out of the total stand behind.
@@ -175,31 +197,48 @@ impl ExactSum {
             return Err(SumError::Length { client, found: update.len(), wanted });
         }
         let share = samples as f64 / self.total as f64 * SCALE;
-        let units = Arc::make_mut(&mut self.units);
-        let runs = units.chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
-        let sound = runs.fold(true, |sound, ((units, new), old)| add_run(units, new, old, share) & sound);
+        let onto_nothing = self.memory != Memory::Full;
+        let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
+        let sound = runs.fold(true, |sound, ((units, new), old)| {
+            if onto_nothing {
+                units.fill(0);
+            }
+            add_run(units, new, old, share) & sound
+        });
+        self.memory = Memory::Full;
         if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
     }
 
     /// Adds another part of the same cohort.
-    pub fn merge(&mut self, other: &[i64]) {
-        for (unit, more) in Arc::make_mut(&mut self.units).iter_mut().zip(other) {
+    pub fn merge(&mut self, other: &Units) {
+        if self.memory != Memory::Full {
+            return self.replace(Arc::clone(other));
+        }
+        for (unit, more) in self.writable().iter_mut().zip(other.iter()) {
             *unit = unit.wrapping_add(*more);
         }
     }
 
     /// The fixed-point changes, to be merged elsewhere.
-    pub fn units(&self) -> &Units {
+    pub fn units(&mut self) -> &Units {
+        if self.memory == Memory::Stale {
+            self.writable().fill(0);
+            self.memory = Memory::Clean;
+        }
         &self.units
     }
 
     /// Takes over the changes of the whole cohort, summed elsewhere.
     pub fn replace(&mut self, units: Units) {
         self.units = units;
+        self.memory = Memory::Full;
     }
 
     /// `global` moved by the summed changes. Exactly `global` when no client changed anything.
     pub fn mean(&self, global: &[f32]) -> Vec<f32> {
+        if self.memory != Memory::Full {
+            return global.to_vec();
+        }
         let moved = |(&unit, &old): (&i64, &f32)| (f64::from(old) + unit as f64 / SCALE) as f32;
         self.units.iter().zip(global).map(moved).collect()
     }
@@ -262,6 +301,19 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_sum_is_zero_whatever_was_before_and_whoever_holds_it() {
+        let mut sum = ExactSum::new(1, 1);
+        sum.add(ClientId(0), 1, &[0.0], &[1.0]).expect("finite");
+        let held = sum.units().clone();
+        sum.reset(1);
+        assert_eq!((sum.mean(&[3.0]), &sum.units()[..]), (vec![3.0], &[0][..]));
+        assert_eq!(held[0], 1 << FRACTION_BITS);
+        sum.reset(1);
+        sum.add(ClientId(0), 1, &[0.0], &[1.0]).expect("finite");
+        assert_eq!(*sum.units(), held);
+    }
+
+    #[test]
     fn faults_name_client_and_position() {
         let mut sum = ExactSum::new(2, 1);
         let nan = sum.add(ClientId(4), 1, &[0.0; 2], &[0.0, f32::NAN]).expect_err("NaN");
@@ -280,7 +332,10 @@ mod tests {
             let global = [0.1f32, -2.0, 30.0, 0.0];
             let total = updates.iter().map(|(samples, _)| samples).sum();
             let sum_of = |part: &[(u64, [f32; 4])]| {
-                let mut sum = ExactSum::new(4, total);
+                // What an earlier round left must not matter.
+                let mut sum = ExactSum::new(4, 1);
+                sum.add(ClientId(9), 1, &global, &[7.0; 4]).expect("finite");
+                sum.reset(total);
                 for (samples, update) in part {
                     sum.add(ClientId(0), *samples, &global, update).expect("finite");
                 }
@@ -291,8 +346,9 @@ mod tests {
             let (left, right) = updates.split_at(cut.min(updates.len()));
             let mut merged = sum_of(right);
             merged.merge(sum_of(left).units());
-            prop_assert_eq!(sum_of(&updates), sum_of(&backwards));
-            prop_assert_eq!(sum_of(&updates), merged);
+            let units = |mut sum: ExactSum| sum.units().clone();
+            prop_assert_eq!(units(sum_of(&updates)), units(sum_of(&backwards)));
+            prop_assert_eq!(units(sum_of(&updates)), units(merged));
         }
 
         #[test]

@@ -97,6 +97,7 @@ settings! {
     lr: f64 = 0.03, "RATE", "0.03", "Learning rate of the client optimizer";
     wd: f64 = 0.0, "RATE", "0", "Weight decay (L2) of the client optimizer";
     momentum: f64 = 0.0, "FACTOR", "0", "Momentum of `sgd`, from 0 to below 1";
+    dry_train: bool = false, "true|false", "false", "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", "Evaluate every so many rounds, and after the last";
     ci: u8 = 0, "0|1", "0", "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";

@@ -82,7 +82,8 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
-                self.sum.replace(self.wire.all_reduce(Arc::clone(self.sum.units()))?);
+                let mine = Arc::clone(self.sum.units());
+                self.sum.replace(self.wire.all_reduce(mine)?);
                 self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
                 Ok(())
             }

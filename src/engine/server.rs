@@ -87,8 +87,8 @@ impl<T: Transport> Server<'_, T> {
         let dispatch = self.schedule(cohort);
         let planning = began.elapsed().as_secs_f64();
         let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch))?;
-        let makespan = began.elapsed().as_secs_f64() - planning;
         self.reduce(round, samples)?;
+        let makespan = began.elapsed().as_secs_f64() - planning;
         self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
         let seconds = began.elapsed().as_secs_f64();
         let schedule = trained.schedule(&self.cost, self.workers.len(), makespan, planning);
@@ -190,7 +190,8 @@ impl<T: Transport> Server<'_, T> {
             for &rank in &self.workers {
                 self.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
             }
-            self.sum.replace(self.wire.all_reduce(Arc::clone(self.sum.units()))?);
+            let mine = Arc::clone(self.sum.units());
+            self.sum.replace(self.wire.all_reduce(mine)?);
         }
         Ok(())
     }

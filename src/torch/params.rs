@@ -1,6 +1,6 @@
 //! A model's parameters: one flat tensor, and a view of it for each parameter.
 
-use crate::weights::Layout;
+use crate::weights::{Layout, Slot};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Flat parameters and their views.
@@ -10,15 +10,15 @@ pub struct Params {
 }
 
 impl Params {
-    /// Zero parameters of this layout.
-    pub fn new(layout: &Layout, device: Device) -> Params {
+    /// Zero parameters of this layout, of which the first `trained` collect gradients.
+    pub fn new(layout: &Layout, trained: usize, device: Device) -> Params {
         let flat = Tensor::zeros([layout.length() as i64], (Kind::Float, device));
-        let view = |slot: &crate::weights::Slot| {
+        let view = |(place, slot): (usize, &Slot)| {
             let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
             let part = flat.narrow(0, slot.offset as i64, slot.count() as i64).view(&shape[..]).detach();
-            part.set_requires_grad(true)
+            part.set_requires_grad(place < trained)
         };
-        let views = layout.slots().iter().map(view).collect();
+        let views = layout.slots().iter().enumerate().map(view).collect();
         Params { flat, views }
     }
 

@@ -46,7 +46,7 @@ impl TorchTrainer {
         let optimizer = find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
         tch::set_num_threads(config.threads as i32);
         Ok(TorchTrainer {
-            params: Params::new(&layout, device),
+            params: Params::new(&layout, network.trained(), device),
             optimizer: (optimizer.build)(config.lr, config.wd, config.momentum),
             plan: plan.clone(),
             device,

@@ -1,5 +1,6 @@
 //! Stages 6 and 9, train and evaluate: what does one client do, and how good is the model?
 
+mod dry;
 mod faulty;
 pub mod optimizer;
 mod quadratic;
@@ -8,6 +9,7 @@ use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::weights::{Layout, Weights};
 
+pub use dry::Dry;
 pub use faulty::Faulty;
 pub use quadratic::Quadratic;
 

@@ -53,6 +53,32 @@ impl Mpi {
         self.world.abort(code)
     }
 
+    /// Waits for all ranks.
+    pub fn barrier(&self) {
+        self.world.barrier();
+    }
+
+    /// A round's traffic as bare sends and receives, to measure against: `weights` to every worker,
+    /// `units` back from each.
+    pub fn bare_exchange(&self, weights: &mut [f32], units: &mut [i64]) {
+        let peers = |ranks: std::ops::Range<i32>| ranks.map(|rank| self.world.process_at_rank(rank));
+        match self.world.rank() {
+            0 => {
+                peers(1..self.world.size()).for_each(|peer| peer.send(weights));
+                peers(1..self.world.size()).for_each(|peer| _ = peer.receive_into(units));
+            }
+            _ => {
+                peers(0..1).for_each(|peer| _ = peer.receive_into(weights));
+                peers(0..1).for_each(|peer| peer.send(units));
+            }
+        }
+    }
+
+    /// A round's collective sum as a bare operation.
+    pub fn bare_all_reduce(&self, mine: &[i64], sum: &mut [i64]) {
+        self.world.all_reduce_into(mine, sum, SystemOperation::sum());
+    }
+
     /// The transport between the ranks.
     pub fn transport(&self) -> Wire<'_> {
         Wire { world: &self.world, weights: Shelf::default(), units: Shelf::default() }

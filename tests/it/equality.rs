@@ -8,7 +8,8 @@ use fedmpi::torch::models::MODELS;
 fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
     let momentum = Config { client_optimizer: "sgd".into(), momentum: 0.9, wd: 0.01, ..Config::default() };
     let adam = Config { client_optimizer: "adam".into(), lr: 0.001, wd: 0.01, ..Config::default() };
-    for entry in MODELS {
+    // resnet18 is resnet20's code with more of everything: minutes here.
+    for entry in MODELS.iter().filter(|entry| entry.name != "resnet18") {
         for optimizer in [&momentum, &adam] {
             let config = Config {
                 model: entry.name.into(),

@@ -39,13 +39,13 @@ fn every_mode_on_any_number_of_workers_gives_the_same_bits() {
 
 #[test]
 fn every_mode_gives_the_same_bits_with_real_models() {
-    for model in ["2nn", "cnn_dropout"] {
+    for model in ["2nn", "cnn_dropout", "resnet20"] {
         let config = Config {
             model: model.into(),
             dataset: "mnist".into(),
             data_dir: generated_mnist(),
-            client_num_in_total: 100,
-            client_num_per_round: 7,
+            client_num_in_total: 300,
+            client_num_per_round: 5,
             comm_round: 2,
             ci: 1,
             frequency_of_the_test: 2,

@@ -1,6 +1,6 @@
 //! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
 
-use super::{ModelError, Network, Noise, Parameter, linear, unit};
+use super::{ModelError, Network, Noise, Parameter, layer};
 use tch::Tensor;
 
 /// Either of the two networks.
@@ -28,10 +28,10 @@ impl Cnn {
         }
         let [kernel, flat, hidden, classes] = sizes;
         let layers = [
-            unit(["conv1.weight", "conv1.bias"], vec![32, 1, kernel, kernel], kernel * kernel),
-            unit(["conv2.weight", "conv2.bias"], vec![64, 32, kernel, kernel], 32 * kernel * kernel),
-            linear(["fc1.weight", "fc1.bias"], flat, hidden),
-            linear(["fc2.weight", "fc2.bias"], hidden, classes),
+            layer("conv1", &[32, 1, kernel, kernel]),
+            layer("conv2", &[64, 32, kernel, kernel]),
+            layer("fc1", &[hidden, flat]),
+            layer("fc2", &[classes, hidden]),
         ];
         Ok(Cnn { parameters: layers.into_iter().flatten().collect(), with_dropout })
     }

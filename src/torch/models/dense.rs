@@ -4,7 +4,7 @@
 //! autograd costs more than the arithmetic. With `d = (softmax(z) - onehot(y)) / B` at the top and
 //! inputs `h` of a layer: `dW = d^T h`, `db = sum(d)`, and below it `d <- (d W) * (h > 0)`.
 
-use super::{Network, Noise, Parameter, linear};
+use super::{Network, Noise, Parameter, layer};
 use tch::{Kind, Tensor, no_grad};
 
 /// A stack of linear layers.
@@ -16,17 +16,13 @@ impl Dense {
     /// One layer.
     pub fn logistic(shape: &[usize], classes: usize) -> Self {
         let width = shape.iter().product();
-        Dense { parameters: linear(["linear.weight", "linear.bias"], width, classes).into() }
+        Dense { parameters: layer("linear", &[classes, width]).into() }
     }
 
     /// Two hidden layers of 200.
     pub fn two_hidden(shape: &[usize], classes: usize) -> Self {
         let width = shape.iter().product();
-        let layers = [
-            linear(["fc1.weight", "fc1.bias"], width, 200),
-            linear(["fc2.weight", "fc2.bias"], 200, 200),
-            linear(["fc3.weight", "fc3.bias"], 200, classes),
-        ];
+        let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[classes, 200])];
         Dense { parameters: layers.into_iter().flatten().collect() }
     }
 }

@@ -2,6 +2,7 @@
 
 mod cnn;
 mod dense;
+mod resnet;
 
 use super::noise::Noise;
 use crate::registry::{Entry, Unknown, find};
@@ -10,22 +11,37 @@ use crate::weights::Layout;
 use rand::Rng;
 use tch::{Reduction, Tensor, no_grad};
 
-/// One parameter: its name, its shape, and the number of inputs of the unit it belongs to.
+/// One tensor of a model: its name, its shape, and what it starts as.
 pub struct Parameter {
-    name: &'static str,
+    name: String,
     shape: Vec<usize>,
-    fan_in: usize,
+    initial: Initial,
+}
+
+/// What a tensor starts as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Initial {
+    /// Uniform within plus and minus this.
+    Uniform(f32),
+    /// The same everywhere.
+    Constant(f32),
 }
 
 /// A classifier.
 pub trait Network {
-    /// Its parameters, in order.
+    /// Its tensors, in order: first those that are trained, then those that are only kept, such as the
+    /// running means of batch normalisation. Both travel and are averaged.
     fn parameters(&self) -> &[Parameter];
+
+    /// How many of them are trained.
+    fn trained(&self) -> usize {
+        self.parameters().len()
+    }
 
     /// Logits `[batch, classes]` of a batch of samples in the data set's shape; with noise in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
 
-    /// Mean cross-entropy of a batch and its gradient by each parameter.
+    /// Mean cross-entropy of a batch and its gradient by each trained parameter.
     fn gradients(
         &self,
         parameters: &[Tensor],
@@ -34,7 +50,7 @@ pub trait Network {
         noise: &mut Noise,
     ) -> (Tensor, Vec<Tensor>) {
         let loss = self.forward(parameters, batch, Some(noise)).cross_entropy_for_logits(labels);
-        let gradients = Tensor::run_backward(&[&loss], parameters, false, false);
+        let gradients = Tensor::run_backward(&[&loss], &parameters[..self.trained()], false, false);
         (loss.detach(), gradients)
     }
 
@@ -92,6 +108,16 @@ pub const MODELS: &[Entry<Build>] = &[
         about: "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
         build: |shape, classes| Ok(Box::new(cnn::Cnn::dropout(shape, classes)?)),
     },
+    Entry {
+        name: "resnet20",
+        about: "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
+        build: |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet20", shape, classes, &[16, 32, 64], 3)?)),
+    },
+    Entry {
+        name: "resnet18",
+        about: "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
+        build: |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet18", shape, classes, &[64, 128, 256, 512], 2)?)),
+    },
 ];
 
 /// Makes a model by name.
@@ -105,29 +131,41 @@ pub fn build(name: &str, shape: &[usize], classes: usize) -> Result<Box<dyn Netw
 /// Where each parameter lies in the flat vector.
 pub fn layout(network: &dyn Network) -> Layout {
     let mut layout = Layout::default();
-    network.parameters().iter().for_each(|parameter| layout.push(parameter.name, &parameter.shape));
+    network.parameters().iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
     layout
 }
 
-/// Initial weights: uniform within `1 / sqrt(fan_in)`, as PyTorch's linear and convolution layers.
+/// Initial weights, as each tensor starts.
 pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> Vec<f32> {
     let mut weights = vec![0.0; layout.length()];
     for (parameter, slot) in network.parameters().iter().zip(layout.slots()) {
-        let bound = 1.0 / (parameter.fan_in as f32).sqrt();
-        weights[slot.range()].iter_mut().for_each(|weight| *weight = stream.random_range(-bound..bound));
+        let tensor = &mut weights[slot.range()];
+        match parameter.initial {
+            Initial::Uniform(bound) => {
+                tensor.iter_mut().for_each(|weight| *weight = stream.random_range(-bound..bound))
+            }
+            Initial::Constant(value) => tensor.fill(value),
+        }
     }
     weights
 }
 
-/// Weight and bias of a linear layer.
-fn linear(names: [&'static str; 2], inputs: usize, outputs: usize) -> [Parameter; 2] {
-    unit(names, vec![outputs, inputs], inputs)
+/// A tensor of weights: uniform within `sqrt(6 / (inputs + outputs))` of a unit (Glorot and Bengio
+/// 2010), so that signals and gradients keep their size through the layers.
+fn weight(name: impl Into<String>, shape: &[usize]) -> Parameter {
+    let area: usize = shape[2..].iter().product();
+    let bound = (6.0 / (area * (shape[0] + shape[1])) as f32).sqrt();
+    Parameter { name: name.into(), shape: shape.to_vec(), initial: Initial::Uniform(bound) }
 }
 
-/// Weight and bias of units with `fan_in` inputs each.
-fn unit(names: [&'static str; 2], shape: Vec<usize>, fan_in: usize) -> [Parameter; 2] {
-    let outputs = vec![shape[0]];
-    [Parameter { name: names[0], shape, fan_in }, Parameter { name: names[1], shape: outputs, fan_in }]
+/// A tensor that starts the same everywhere.
+fn constant(name: impl Into<String>, length: usize, value: f32) -> Parameter {
+    Parameter { name: name.into(), shape: vec![length], initial: Initial::Constant(value) }
+}
+
+/// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
+fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
+    [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]
 }
 
 #[cfg(test)]
@@ -145,7 +183,7 @@ mod tests {
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let network = build(name, &[1, 28, 28], 10).expect("takes MNIST");
         let layout = layout(network.as_ref());
-        let mut params = Params::new(&layout, Device::Cpu);
+        let mut params = Params::new(&layout, network.trained(), Device::Cpu);
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
         tch::manual_seed(3);
         let batch = Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu));
@@ -154,7 +192,13 @@ mod tests {
 
     #[test]
     fn published_parameter_counts() {
-        let count = |name| layout(build(name, &[1, 28, 28], 10).expect("takes MNIST").as_ref()).parameters();
+        let count_of = |name, shape: &[usize]| {
+            let network = build(name, shape, 10).expect("takes images");
+            let layout = layout(network.as_ref());
+            layout.slots()[..network.trained()].iter().map(|slot| slot.count()).sum::<usize>()
+        };
+        let count = |name| count_of(name, &[1, 28, 28]);
+        assert_eq!([count_of("resnet20", &[3, 32, 32]), count_of("resnet18", &[3, 32, 32])], [272_474, 11_173_962]);
         assert_eq!(
             [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout")],
             [7_850, 199_210, 1_663_370, 1_199_882]
@@ -173,6 +217,7 @@ mod tests {
                 assert_eq!(gradient.size(), view.size(), "{}", entry.name);
                 assert!(gradient.abs().sum(Kind::Float).double_value(&[]) > 0.0, "{}", entry.name);
             }
+            assert_eq!(gradients.len(), network.trained(), "{}", entry.name);
         }
     }
 

@@ -1,0 +1,70 @@
+//! `fedmpi bench comm`: what the exchange of a round costs beside the bare MPI operations on as many
+//! bytes, in one run. Clients do not train, so that only the exchange is left.
+
+use crate::cli::BenchArgs;
+use anyhow::{Result, bail};
+use fedmpi::config::{Config, Plan};
+use fedmpi::engine;
+use fedmpi::ids::Rank;
+use fedmpi::message::Reduce;
+use fedmpi::metrics::median;
+use fedmpi::record::Memory;
+use fedmpi::train::{Dry, Quadratic, Trainer};
+use fedmpi::transport::mpi::{Mpi, Wire};
+use fedmpi::transport::{Metered, World};
+use std::time::Instant;
+
+/// The lines of the report, on rank 0; none elsewhere.
+pub fn comm(arguments: &BenchArgs) -> Result<Vec<String>> {
+    let Some(mpi) = Mpi::start() else { bail!("MPI is initialised already") };
+    if mpi.size() < 2 {
+        bail!("there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)");
+    }
+    let title =
+        format!("{} parameters, {} workers, median of {}", arguments.parameters, mpi.size() - 1, arguments.rounds);
+    let mut lines = vec![title, format!("{:<10}{:>14}{:>14}{:>8}", "reduce", "bare MPI ms", "fedmpi ms", "ratio")];
+    let mut wire = Metered::new(mpi.transport());
+    for reduce in [Reduce::Worker, Reduce::Allreduce] {
+        let bare = bare(&mpi, reduce, arguments);
+        let ours = ours(&mpi, &mut wire, reduce, arguments)?;
+        let name = format!("{reduce:?}").to_lowercase();
+        lines.push(format!("{name:<10}{:>14.2}{:>14.2}{:>8.2}", bare * 1e3, ours * 1e3, ours / bare));
+    }
+    Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })
+}
+
+/// Seconds of the bare operations, in memory that is there already.
+fn bare(mpi: &Mpi, reduce: Reduce, arguments: &BenchArgs) -> f64 {
+    let mut weights = vec![1f32; arguments.parameters];
+    let (mut units, mut sum) = (vec![1i64; arguments.parameters], vec![1i64; arguments.parameters]);
+    let once = |_| {
+        mpi.barrier();
+        let began = Instant::now();
+        match reduce {
+            Reduce::Allreduce => mpi.bare_all_reduce(&units, &mut sum),
+            Reduce::Server | Reduce::Worker => mpi.bare_exchange(&mut weights, &mut units),
+        }
+        began.elapsed().as_secs_f64()
+    };
+    median(&(0..arguments.rounds).map(once).collect::<Vec<_>>())
+}
+
+/// Seconds from the first order of a round to the complete sum.
+fn ours(mpi: &Mpi, wire: &mut Metered<Wire<'_>>, reduce: Reduce, arguments: &BenchArgs) -> Result<f64> {
+    let clients = mpi.size() as i64 - 1;
+    let plan = Plan::resolve(Config {
+        client_num_in_total: clients,
+        client_num_per_round: clients,
+        comm_round: i64::from(arguments.rounds),
+        frequency_of_the_test: i64::from(arguments.rounds),
+        reduce,
+        ..Config::default()
+    })?;
+    let mut trainer = Dry(Box::new(Quadratic::new(arguments.parameters, 0.5)) as Box<dyn Trainer>);
+    let mut memory = Memory::default();
+    match mpi.rank() {
+        Rank::SERVER => engine::run(&plan, wire, &mut trainer, &mut memory).map(drop)?,
+        _ => engine::serve(&plan, wire, &mut trainer)?,
+    }
+    Ok(median(&memory.rounds().map(|done| done.schedule.makespan_seconds).collect::<Vec<_>>()))
+}

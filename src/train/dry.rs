@@ -1,0 +1,31 @@
+//! Rounds without work: every client gives back what it got. Shows what the exchange itself costs.
+
+use super::{TrainError, Trained, Trainer};
+use crate::ids::{ClientId, Round};
+use crate::metrics::Metrics;
+use crate::weights::{Layout, Weights};
+
+/// Another trainer's model, never trained.
+pub struct Dry(pub Box<dyn Trainer>);
+
+impl Trainer for Dry {
+    fn layout(&self) -> &Layout {
+        self.0.layout()
+    }
+
+    fn initial(&mut self) -> Vec<f32> {
+        self.0.initial()
+    }
+
+    fn train(&mut self, _: Round, _: ClientId, start: &Weights) -> Result<Trained, TrainError> {
+        Ok(Trained { weights: Weights::clone(start), loss: 0.0 })
+    }
+
+    fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
+        self.0.evaluate(weights)
+    }
+
+    fn device(&self) -> String {
+        self.0.device()
+    }
+}
