@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""A plain sequential FedAvg loop in PyTorch over preloaded tensors, to measure against.
+"""A plain FedAvg loop in PyTorch over preloaded tensors, to measure against.
 
-Same work as `fedmpi --dataset mnist --partition_method homo --client_num_in_total 100
---client_num_per_round 10 --epochs 1 --batch_size 10`: ten clients of 600 samples, one after another,
-on one thread. Prints the median seconds of a round.
+Same work as `fedmpi --dataset mnist --partition_method homo --epochs 1 --batch_size 10`: the round's
+clients are trained one after another on one thread, divided among one or two processes that share
+memory. Prints the median seconds of a round.
 
-usage: bench_pytorch.py DATA_DIR lr|2nn|cnn ROUNDS
+usage: bench_pytorch.py DATA_DIR lr|2nn|cnn CLIENTS PER_ROUND PROCESSES ROUNDS
 """
-import copy, gzip, statistics, struct, sys, time
+import gzip, statistics, struct, sys, time
 import torch
+import torch.multiprocessing as mp
 from torch import nn
 from torch.nn import functional as F
 
@@ -40,25 +41,50 @@ def train(model, x, y, order):
         optimizer.step()
 
 
-def main(folder, name, rounds):
+def work(rank, processes, model, x, y, clients, cohort, start, sums, barrier):
+    """One process: its share of each round's clients, summed in its own row of `sums`."""
+    torch.set_num_threads(1)
+    parameters = list(model.parameters())
+    while True:
+        barrier.wait()
+        if cohort[0] < 0:
+            return
+        sums[rank].zero_()
+        for client in cohort[rank::processes].tolist():
+            nn.utils.vector_to_parameters(start.clone(), parameters)
+            train(model, x, y, clients[client][torch.randperm(clients.shape[1])])
+            sums[rank] += nn.utils.parameters_to_vector(parameters).detach() / len(cohort)
+        barrier.wait()
+
+
+def main(folder, name, total, per_round, processes, rounds):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1)
-    y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long()
-    clients = torch.randperm(60000).view(100, 600)
-    model, seconds = build(name), []
+    x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1).share_memory_()
+    y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long().share_memory_()
+    clients = torch.randperm(60000).view(total, -1)
+    model = build(name)
+    start = nn.utils.parameters_to_vector(model.parameters()).detach().share_memory_()
+    sums = torch.zeros(processes, len(start)).share_memory_()
+    cohort = torch.zeros(per_round, dtype=torch.long).share_memory_()
+    barrier = mp.get_context("fork").Barrier(processes + 1)
+    shared = (processes, model, x, y, clients, cohort, start, sums, barrier)
+    workers = [mp.get_context("fork").Process(target=work, args=(rank, *shared)) for rank in range(processes)]
+    for worker in workers:
+        worker.start()
+    seconds = []
     for _ in range(rounds):
         began = time.perf_counter()
-        start = copy.deepcopy(model.state_dict())
-        mean = {key: torch.zeros_like(value) for key, value in start.items()}
-        for client in torch.randperm(100)[:10]:
-            model.load_state_dict(start)
-            train(model, x, y, clients[client][torch.randperm(600)])
-            for key, value in model.state_dict().items():
-                mean[key] += value / 10
-        model.load_state_dict(mean)
+        cohort.copy_(torch.randperm(total)[:per_round])
+        barrier.wait()
+        barrier.wait()
+        start.copy_(sums.sum(0))
         seconds.append(time.perf_counter() - began)
-    print(f"{name}: {statistics.median(seconds):.4f} s per round (PyTorch {torch.__version__}, one thread)")
+    cohort.fill_(-1)
+    barrier.wait()
+    for worker in workers:
+        worker.join()
+    print(f"{name}: {statistics.median(seconds):.5f} s per round (PyTorch {torch.__version__})")
 
 
-main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]))

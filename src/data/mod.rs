@@ -19,6 +19,19 @@ pub struct Samples {
     pub labels: Vec<u32>,
 }
 
+impl Samples {
+    /// Copies the named rows, one after another, to `features` and `labels`.
+    pub fn gather(&self, samples: &[u32], features: &mut Vec<f32>, labels: &mut Vec<u32>) {
+        let width = self.features.len() / self.labels.len().max(1);
+        features.clear();
+        labels.clear();
+        for sample in samples.iter().map(|&sample| sample as usize) {
+            features.extend_from_slice(&self.features[sample * width..(sample + 1) * width]);
+            labels.push(self.labels[sample]);
+        }
+    }
+}
+
 /// Everything that is known of a data set once it is read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {

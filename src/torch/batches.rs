@@ -2,8 +2,6 @@
 //! into fresh memory, so that alignment does not depend on rank or history.
 
 use crate::data::{Dataset, Samples};
-use crate::seed::Stream;
-use rand::seq::SliceRandom;
 use tch::{Device, Tensor};
 
 /// Samples on a device.
@@ -31,10 +29,9 @@ impl Rows {
         self.labels.numel()
     }
 
-    /// The named samples in a random order.
-    pub fn shuffled(&self, samples: &[u32], stream: &mut Stream) -> Rows {
-        let mut order: Vec<i64> = samples.iter().map(|&sample| i64::from(sample)).collect();
-        order.shuffle(stream);
+    /// The named samples, in this order.
+    pub fn in_order(&self, samples: &[u32]) -> Rows {
+        let order: Vec<i64> = samples.iter().map(|&sample| i64::from(sample)).collect();
         let order = Tensor::from_slice(&order).to_device(self.labels.device());
         Rows { features: self.features.index_select(0, &order), labels: self.labels.index_select(0, &order) }
     }

@@ -4,6 +4,7 @@
 
 mod batches;
 mod device;
+pub mod kernels;
 pub mod models;
 mod noise;
 mod optimizer;

@@ -1,7 +1,7 @@
 //! Trains clients and evaluates models with libtorch.
 
 use super::batches::Rows;
-use super::models::{self, ModelError, Network};
+use super::models::{self, Descent, ModelError, Network};
 use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
@@ -14,10 +14,15 @@ use crate::shelf::Shelf;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{TrainError, Trained, Trainer};
 use crate::weights::{Layout, Weights};
+use rand::seq::SliceRandom;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Samples per forward pass of an evaluation.
 const EVALUATION_BATCH: usize = 500;
+
+/// Largest batch of which the steps are written out: for larger ones matrix libraries are at home, and
+/// sum with less rounding.
+const SMALL_BATCH: usize = 64;
 
 /// One model, one optimizer and the data, whatever the number of clients.
 pub struct TorchTrainer {
@@ -32,6 +37,7 @@ pub struct TorchTrainer {
     test: Option<Rows>,
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
+    descent: Option<Box<dyn Descent>>,
 }
 
 impl TorchTrainer {
@@ -44,10 +50,17 @@ impl TorchTrainer {
         let network = models::build(&config.model, &plan.dataset.shape, plan.dataset.classes)?;
         let layout = models::layout(network.as_ref());
         let optimizer = find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
+        let optimizer = (optimizer.build)(config.lr, config.wd, config.momentum);
+        let descent = match optimizer {
+            Optimizer::Sgd { lr, wd, momentum: 0.0 } if device == Device::Cpu => {
+                network.descent(&layout, lr as f32, wd as f32)
+            }
+            _ => None,
+        };
         tch::set_num_threads(config.threads as i32);
         Ok(TorchTrainer {
             params: Params::new(&layout, network.trained(), device),
-            optimizer: (optimizer.build)(config.lr, config.wd, config.momentum),
+            optimizer,
             plan: plan.clone(),
             device,
             network,
@@ -55,7 +68,55 @@ impl TorchTrainer {
             train: None,
             test: None,
             updates: Shelf::default(),
+            descent,
         })
+    }
+
+    /// Trains a client by the model's own steps, in place in the update.
+    fn descend(&mut self, descent: &mut dyn Descent, round: Round, client: ClientId, start: &[f32]) -> Trained {
+        let Plan { dataset, partition, .. } = &self.plan;
+        let mut order = partition.of(client).to_vec();
+        let batch = self.plan.batch(order.len());
+        let mut stream = self.plan.seed().for_client(Purpose::Shuffle, round, client);
+        let mut losses = Vec::with_capacity(self.plan.epochs() * order.len().div_ceil(batch));
+        let weights = self.updates.filled(start.len(), |weights| {
+            weights.copy_from_slice(start);
+            let (mut features, mut labels) = (Vec::new(), Vec::new());
+            for _ in 0..self.plan.epochs() {
+                order.shuffle(&mut stream);
+                for samples in order.chunks(batch) {
+                    dataset.train.gather(samples, &mut features, &mut labels);
+                    losses.push(f64::from(descent.step(weights, &features, &labels)));
+                }
+            }
+        });
+        Trained { weights, loss: losses.iter().sum::<f64>() / losses.len().max(1) as f64 }
+    }
+
+    /// Trains a client by autograd and an optimizer.
+    fn optimize(&mut self, round: Round, client: ClientId, start: &[f32]) -> Trained {
+        let (plan, device) = (self.plan.clone(), self.device);
+        let mut order = plan.partition.of(client).to_vec();
+        let data = self.train.take();
+        let data = data
+            .unwrap_or_else(|| Rows::new(&plan.dataset, &plan.dataset.train, plan.dataset.train.labels.len(), device));
+        let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
+        let mut visit = Visit {
+            batch: plan.batch(order.len()),
+            stepper: Stepper::new(self.optimizer),
+            noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
+            losses: Tensor::zeros([], (Kind::Float, device)),
+            steps: 0,
+        };
+        self.params.load(start);
+        for _ in 0..plan.epochs() {
+            order.shuffle(&mut stream);
+            self.epoch(&data.in_order(&order), &mut visit);
+        }
+        self.train = Some(data);
+        let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
+        let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
+        Trained { weights, loss }
     }
 
     /// Steps over the rows once.
@@ -64,7 +125,7 @@ impl TorchTrainer {
             let parameters = self.params.views();
             let (loss, gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
             no_grad(|| {
-                visit.stepper.step(self.params.views_mut(), gradients);
+                visit.stepper.step(&mut self.params.views_mut()[..gradients.len()], gradients);
                 let _ = visit.losses.g_add_(&loss);
             });
             visit.steps += 1;
@@ -91,28 +152,15 @@ impl Trainer for TorchTrainer {
     }
 
     fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        let (plan, device) = (self.plan.clone(), self.device);
-        let samples = plan.partition.of(client);
-        let data = self.train.take();
-        let data = data
-            .unwrap_or_else(|| Rows::new(&plan.dataset, &plan.dataset.train, plan.dataset.train.labels.len(), device));
-        let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
-        let mut visit = Visit {
-            batch: plan.batch(samples.len()),
-            stepper: Stepper::new(self.optimizer),
-            noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
-            losses: Tensor::zeros([], (Kind::Float, device)),
-            steps: 0,
-        };
-        self.params.load(start);
-        for _ in 0..plan.epochs() {
-            let rows = data.shuffled(samples, &mut stream);
-            self.epoch(&rows, &mut visit);
-        }
-        self.train = Some(data);
-        let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
-        let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
-        Ok(Trained { weights, loss })
+        let small = self.plan.batch(self.plan.partition.of(client).len()) <= SMALL_BATCH;
+        Ok(match self.descent.take_if(|_| small) {
+            Some(mut descent) => {
+                let trained = self.descend(descent.as_mut(), round, client, start);
+                self.descent = Some(descent);
+                trained
+            }
+            None => self.optimize(round, client, start),
+        })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

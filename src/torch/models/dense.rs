@@ -1,11 +1,9 @@
 //! `lr` and `2nn`: linear layers with ReLU between them.
-//!
-//! Their gradient is written out instead of recorded: for such small layers the bookkeeping of
-//! autograd costs more than the arithmetic. With `d = (softmax(z) - onehot(y)) / B` at the top and
-//! inputs `h` of a layer: `dW = d^T h`, `db = sum(d)`, and below it `d <- (d W) * (h > 0)`.
 
-use super::{Network, Noise, Parameter, layer};
-use tch::{Kind, Tensor, no_grad};
+use super::{Descent, Network, Noise, Parameter, layer};
+use crate::torch::kernels;
+use crate::weights::{Layout, Slot};
+use tch::Tensor;
 
 /// A stack of linear layers.
 pub struct Dense {
@@ -27,53 +25,112 @@ impl Dense {
     }
 }
 
-/// The inputs of every layer, and the logits.
-fn activations(parameters: &[Tensor], batch: &Tensor) -> (Vec<Tensor>, Tensor) {
-    let mut inputs = vec![batch.flatten(1, -1)];
-    let mut output = Tensor::new();
-    for (layer, pair) in parameters.chunks_exact(2).enumerate() {
-        if layer > 0 {
-            inputs.push(output.relu_());
-        }
-        output = pair[1].addmm(&inputs[layer], &pair[0].tr());
-    }
-    (inputs, output)
-}
-
 impl Network for Dense {
     fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, _: Option<&mut Noise>) -> Tensor {
-        activations(parameters, batch).1
+        let mut layers = parameters.chunks_exact(2);
+        let first = layers.next().expect("at least one layer");
+        let output = batch.flatten(1, -1).linear(&first[0], Some(&first[1]));
+        layers.fold(output, |output, layer| output.relu().linear(&layer[0], Some(&layer[1])))
     }
 
-    fn gradients(
-        &self,
-        parameters: &[Tensor],
-        batch: &Tensor,
-        labels: &Tensor,
-        _: &mut Noise,
-    ) -> (Tensor, Vec<Tensor>) {
-        no_grad(|| {
-            let (inputs, logits) = activations(parameters, batch);
-            let log_probabilities = logits.log_softmax(1, Kind::Float);
-            let column = labels.unsqueeze(1);
-            let loss = -log_probabilities.gather(1, &column, false).mean(Kind::Float);
-            let share = 1.0 / labels.numel() as f64;
-            let onehot = Tensor::zeros_like(&logits).scatter_value_(1, &column, 1.0);
-            let mut delta = (log_probabilities.exp() - onehot) * share;
-            let mut gradients = Vec::with_capacity(parameters.len());
-            for (layer, pair) in parameters.chunks_exact(2).enumerate().rev() {
-                gradients.push(delta.sum_dim_intlist(0i64, false, Kind::Float));
-                gradients.push(delta.tr().mm(&inputs[layer]));
-                if layer > 0 {
-                    delta = inputs[layer].threshold_backward(&delta.mm(&pair[0]), 0.0);
-                }
+    fn descent(&self, layout: &Layout, rate: f32, decay: f32) -> Option<Box<dyn Descent>> {
+        Some(Box::new(Stack::new(layout.slots(), rate, decay)))
+    }
+}
+
+/// Steps of plain SGD through linear layers, written out. With `d = (softmax(z) - onehot(y)) / B` at
+/// the top and inputs `h` of a layer: `W <- (1 - lr wd) W - lr d^T h`, `b` likewise with the sum of
+/// `d`, and below it `d <- (d W) * (h > 0)` with the old `W`.
+pub struct Stack {
+    layers: Vec<Linear>,
+    rate: f32,
+    decay: f32,
+}
+
+/// One layer: where its weights lie, its inputs, and the gradient of its outputs.
+struct Linear {
+    weight: Slot,
+    bias: Slot,
+    inputs: Vec<f32>,
+    gradient: Vec<f32>,
+}
+
+impl Stack {
+    /// Layers of which weight and bias lie in `slots`, trained with this rate and weight decay.
+    pub fn new(slots: &[Slot], rate: f32, decay: f32) -> Stack {
+        let linear = |pair: &[Slot]| Linear {
+            weight: pair[0].clone(),
+            bias: pair[1].clone(),
+            inputs: Vec::new(),
+            gradient: Vec::new(),
+        };
+        Stack { layers: slots.chunks_exact(2).map(linear).collect(), rate, decay }
+    }
+
+    /// One step over a batch; gives the mean loss. When `below` is there, it becomes the gradient by
+    /// the batch.
+    pub fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], below: Option<&mut Vec<f32>>) -> f32 {
+        let mut output = batch.to_vec();
+        for (depth, layer) in self.layers.iter_mut().enumerate() {
+            if depth > 0 {
+                output.iter_mut().for_each(|value| *value = value.max(0.0));
             }
-            gradients.reverse();
-            (loss, gradients)
-        })
+            layer.inputs.clone_from(&output);
+            output.resize(labels.len() * layer.bias.count(), 0.0);
+            kernels::affine(&layer.inputs, &weights[layer.weight.range()], &weights[layer.bias.range()], &mut output);
+        }
+        let loss = kernels::cross_entropy(&mut output, labels);
+        self.descend(weights, output, below);
+        loss
+    }
+
+    /// From the last layer to the first: the gradient of its inputs, then its own step.
+    fn descend(&mut self, weights: &mut [f32], gradient: Vec<f32>, below: Option<&mut Vec<f32>>) {
+        let (rate, keep) = (self.rate, 1.0 - self.rate * self.decay);
+        let wanted = below.is_some();
+        let mut gradient = gradient;
+        for (depth, layer) in self.layers.iter_mut().enumerate().rev() {
+            let (width, outputs) = (layer.weight.shape[1], layer.bias.count());
+            layer.gradient.clone_from(&gradient);
+            if depth > 0 || wanted {
+                gradient.clear();
+                gradient.resize(layer.inputs.len(), 0.0);
+                kernels::add_product(
+                    &mut gradient,
+                    &layer.gradient,
+                    [outputs, 1],
+                    &weights[layer.weight.range()],
+                    width,
+                );
+            }
+            if depth > 0 {
+                let active = gradient.iter_mut().zip(&layer.inputs);
+                active.for_each(|(gradient, &input)| *gradient = if input > 0.0 { *gradient } else { 0.0 });
+            }
+            layer.gradient.iter_mut().for_each(|value| *value *= -rate);
+            if keep != 1.0 {
+                weights[layer.weight.range()].iter_mut().for_each(|weight| *weight *= keep);
+                weights[layer.bias.range()].iter_mut().for_each(|weight| *weight *= keep);
+            }
+            let weight = &mut weights[layer.weight.range()];
+            kernels::add_product(weight, &layer.gradient, [1, outputs], &layer.inputs, width);
+            let bias = &mut weights[layer.bias.range()];
+            for row in layer.gradient.chunks_exact(outputs) {
+                bias.iter_mut().zip(row).for_each(|(bias, step)| *bias += step);
+            }
+        }
+        if let Some(below) = below {
+            *below = gradient;
+        }
+    }
+}
+
+impl Descent for Stack {
+    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32]) -> f32 {
+        Stack::step(self, weights, batch, labels, None)
     }
 }

@@ -1,0 +1,248 @@
+//! Dense layers on the CPU, for the small batches of federated clients: with ten samples a matrix
+//! library spends more time on packing than on arithmetic. Everything is row-major; vectors are as
+//! wide as the processor's, which is found out at run time.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Rows that are worked on together: as many sums as fit into the registers.
+const ROWS: usize = 5;
+/// Rows of `b` that are added in one pass over `c`.
+const DEPTH: usize = 16;
+
+/// `out[m][o] = bias[o] + sum_i x[m][i] w[o][i]`: a linear layer.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// fedmpi::torch::kernels::affine(&[1.0, 2.0, 3.0], &[1.0, 0.0, 1.0, 0.5, 0.5, 0.5], &[0.0, 1.0], &mut out);
+/// assert_eq!(out, [4.0, 4.0]);
+/// ```
+pub fn affine(x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
+    Arch::new().dispatch(Affine { x, w, bias, out });
+}
+
+/// `c[m][n] += sum_k a(m, k) b[k][n]` with `a(m, k) = a[m * strides[0] + k * strides[1]]` and rows of
+/// `width`: the gradient of a layer by its inputs (`a` the gradient of the outputs, `b` the weights)
+/// and by its weights (`a` the same, transposed, `b` the inputs).
+///
+/// ```
+/// let mut c = [1.0, 1.0];
+/// fedmpi::torch::kernels::add_product(&mut c, &[2.0, 3.0], [2, 1], &[1.0, 2.0, 10.0, 20.0], 2);
+/// assert_eq!(c, [33.0, 65.0]);
+/// ```
+pub fn add_product(c: &mut [f32], a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+    for (block, b) in b.chunks(DEPTH * width).enumerate() {
+        let a = &a[block * DEPTH * strides[1]..];
+        Arch::new().dispatch(AddProduct { c, a, strides, b, width });
+    }
+}
+
+/// Softmax cross-entropy of logits: puts the gradient of the mean loss in their place, and gives the
+/// mean loss. `d = (softmax(z) - onehot(y)) / samples`.
+pub fn cross_entropy(logits: &mut [f32], labels: &[u32]) -> f32 {
+    let (classes, share) = (logits.len() / labels.len(), 1.0 / labels.len() as f32);
+    let mut loss = 0.0;
+    for (row, &label) in logits.chunks_exact_mut(classes).zip(labels) {
+        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let right = row[label as usize] - largest;
+        row.iter_mut().for_each(|value| *value = (*value - largest).exp());
+        let sum: f32 = row.iter().sum();
+        loss += sum.ln() - right;
+        row.iter_mut().for_each(|value| *value *= share / sum);
+        row[label as usize] -= share;
+    }
+    loss * share
+}
+
+struct Affine<'a> {
+    x: &'a [f32],
+    w: &'a [f32],
+    bias: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Affine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let outputs = self.bias.len();
+        let inputs = self.w.len() / outputs;
+        let samples = self.x.chunks(ROWS * inputs).zip(self.out.chunks_mut(ROWS * outputs));
+        for (x, out) in samples {
+            match x.len() / inputs {
+                ROWS => dots::<S, ROWS>(simd, x, self.w, self.bias, out),
+                _ => x.chunks(inputs).zip(out.chunks_mut(outputs)).for_each(|(x, out)| {
+                    dots::<S, 1>(simd, x, self.w, self.bias, out);
+                }),
+            }
+        }
+    }
+}
+
+/// `M` samples by all outputs, two at a time.
+#[inline(always)]
+fn dots<S: Simd, const M: usize>(simd: S, x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
+    let (outputs, inputs) = (bias.len(), x.len() / M);
+    let x: [&[f32]; M] = std::array::from_fn(|m| &x[m * inputs..(m + 1) * inputs]);
+    for o in (0..outputs).step_by(2) {
+        // With an odd number of outputs the last one is computed alone.
+        let pair = if o + 1 < outputs { [o, o + 1] } else { [o, o] };
+        let sums = dot_tile(simd, x, pair.map(|o| &w[o * inputs..(o + 1) * inputs]));
+        for (m, sums) in sums.into_iter().enumerate() {
+            pair.into_iter().zip(sums).for_each(|(o, sum)| out[m * outputs + o] = sum + bias[o]);
+        }
+    }
+}
+
+#[inline(always)]
+fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) -> [[f32; 2]; M] {
+    let heads = S::as_simd_f32s(w[0]).0.len();
+    let x_heads = x.map(|x| &S::as_simd_f32s(x).0[..heads]);
+    let w_heads = w.map(|w| &S::as_simd_f32s(w).0[..heads]);
+    let mut sums = [[simd.splat_f32s(0.0); 2]; M];
+    for i in 0..heads {
+        let w = w_heads.map(|w| w[i]);
+        for m in 0..M {
+            sums[m][0] = simd.mul_add_f32s(x_heads[m][i], w[0], sums[m][0]);
+            sums[m][1] = simd.mul_add_f32s(x_heads[m][i], w[1], sums[m][1]);
+        }
+    }
+    let w_tails = w.map(|w| S::as_simd_f32s(w).1);
+    if !w_tails[0].is_empty() {
+        let w = w_tails.map(|tail| simd.partial_load_f32s(tail));
+        for m in 0..M {
+            let x = simd.partial_load_f32s(S::as_simd_f32s(x[m]).1);
+            sums[m][0] = simd.mul_add_f32s(x, w[0], sums[m][0]);
+            sums[m][1] = simd.mul_add_f32s(x, w[1], sums[m][1]);
+        }
+    }
+    sums.map(|sums| sums.map(lane_sum::<S>))
+}
+
+/// The sum of a vector's lanes, four at a time.
+#[inline(always)]
+fn lane_sum<S: Simd>(vector: S::f32s) -> f32 {
+    let mut sums = [0.0f32; 4];
+    for part in bytemuck::cast_slice::<S::f32s, f32>(&[vector]).chunks(4) {
+        sums.iter_mut().zip(part).for_each(|(sum, lane)| *sum += lane);
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
+}
+
+struct AddProduct<'a> {
+    c: &'a mut [f32],
+    a: &'a [f32],
+    strides: [usize; 2],
+    b: &'a [f32],
+    width: usize,
+}
+
+impl WithSimd for AddProduct<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let AddProduct { c, a, strides, b, width } = self;
+        for (tile, rows) in c.chunks_mut(ROWS * width).enumerate() {
+            let a = &a[tile * ROWS * strides[0]..];
+            match rows.len() / width {
+                ROWS => add_rows::<S, ROWS>(simd, rows, a, strides, b, width),
+                _ => rows.chunks_mut(width).enumerate().for_each(|(m, row)| {
+                    add_rows::<S, 1>(simd, row, &a[m * strides[0]..], strides, b, width);
+                }),
+            }
+        }
+    }
+}
+
+/// `M` rows of `c`, a strip of two vectors at a time.
+#[inline(always)]
+fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+    let depth = b.len() / width;
+    let heads = width / S::F32_LANES;
+    let mut factors = [[0.0f32; M]; DEPTH];
+    let mut b_rows: [&[f32]; DEPTH] = [&[]; DEPTH];
+    for (k, row) in b.chunks_exact(width).enumerate() {
+        b_rows[k] = row;
+        factors[k] = std::array::from_fn(|m| a[m * strides[0] + k * strides[1]]);
+    }
+    let (b_rows, factors) = (&b_rows[..depth], &factors[..depth]);
+    let mut rows = c.chunks_exact_mut(width);
+    let c: [&mut [f32]; M] = std::array::from_fn(|_| rows.next().expect("as many rows as asked for"));
+    for strip in (0..heads / 2 * 2).step_by(2) {
+        let place = |row: &[f32], v: usize| S::as_simd_f32s(row).0[strip + v];
+        let mut sums: [[S::f32s; 2]; M] = std::array::from_fn(|m| [place(c[m], 0), place(c[m], 1)]);
+        for (row, factors) in b_rows.iter().zip(factors) {
+            let b = [place(row, 0), place(row, 1)];
+            for m in 0..M {
+                let factor = simd.splat_f32s(factors[m]);
+                sums[m][0] = simd.mul_add_f32s(factor, b[0], sums[m][0]);
+                sums[m][1] = simd.mul_add_f32s(factor, b[1], sums[m][1]);
+            }
+        }
+        for m in 0..M {
+            let row = S::as_mut_simd_f32s(c[m]).0;
+            [row[strip], row[strip + 1]] = sums[m];
+        }
+    }
+    for start in (heads / 2 * 2 * S::F32_LANES..width).step_by(S::F32_LANES) {
+        let end = width.min(start + S::F32_LANES);
+        let mut sums: [S::f32s; M] = std::array::from_fn(|m| simd.partial_load_f32s(&c[m][start..end]));
+        for (row, factors) in b_rows.iter().zip(factors) {
+            let b = simd.partial_load_f32s(&row[start..end]);
+            for m in 0..M {
+                sums[m] = simd.mul_add_f32s(simd.splat_f32s(factors[m]), b, sums[m]);
+            }
+        }
+        for m in 0..M {
+            simd.partial_store_f32s(&mut c[m][start..end], sums[m]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+    use proptest::prelude::*;
+    use rand::Rng;
+
+    fn numbers(count: usize, which: u64) -> Vec<f32> {
+        let mut stream = Seed(which).stream(Purpose::Data);
+        (0..count).map(|_| stream.random_range(-1.0..1.0)).collect()
+    }
+
+    fn close(found: &[f32], wanted: impl Fn(usize) -> f64) -> bool {
+        found.iter().enumerate().all(|(i, &value)| (f64::from(value) - wanted(i)).abs() < 1e-4)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn products_are_what_they_should_be(m in 1usize..13, o in 1usize..40, i in 1usize..90) {
+            let (x, w, bias) = (numbers(m * i, 1), numbers(o * i, 2), numbers(o, 3));
+            let sum = |count: usize, term: &dyn Fn(usize) -> (f32, f32)| {
+                (0..count).map(term).map(|(a, b)| f64::from(a) * f64::from(b)).sum::<f64>()
+            };
+            let mut out = vec![9.0; m * o];
+            affine(&x, &w, &bias, &mut out);
+            let layer = |at: usize| f64::from(bias[at % o]) + sum(i, &|j| (x[at / o * i + j], w[at % o * i + j]));
+            prop_assert!(close(&out, layer));
+            let (d, mut dx, mut dw) = (numbers(m * o, 4), vec![1.0; m * i], vec![2.0; o * i]);
+            add_product(&mut dx, &d, [o, 1], &w, i);
+            let by_inputs = |at: usize| 1.0 + sum(o, &|j| (d[at / i * o + j], w[j * i + at % i]));
+            prop_assert!(close(&dx, by_inputs));
+            add_product(&mut dw, &d, [1, o], &x, i);
+            let by_weights = |at: usize| 2.0 + sum(m, &|j| (d[j * o + at / i], x[j * i + at % i]));
+            prop_assert!(close(&dw, by_weights));
+        }
+    }
+
+    #[test]
+    fn cross_entropy_of_even_logits() {
+        let mut logits = [0.0, 0.0, 1000.0, 0.0];
+        let loss = cross_entropy(&mut logits, &[1, 0]);
+        assert!((loss - 2f32.ln() / 2.0).abs() < 1e-6);
+        assert_eq!(logits, [0.25, -0.25, 0.0, 0.0]);
+    }
+}
