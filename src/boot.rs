@@ -4,6 +4,7 @@
 
 use anyhow::{Context, Error, Result};
 use fedmpi::config::{Config, DeviceChoice, Flags, GpuMapping, Plan, Seat, seats_table};
+use fedmpi::data::{self, Dataset};
 use fedmpi::engine::{self, EngineError};
 use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
@@ -14,6 +15,7 @@ use fedmpi::transport::mpi::Mpi;
 use fedmpi::transport::{Host, Metered, World};
 use std::fs;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use tch::Device;
 
@@ -79,7 +81,8 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     if mpi.rank() == Rank::SERVER {
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
     }
-    let plan = settle(mpi, Plan::resolve(config).map_err(Error::from))?;
+    let dataset = share(mpi, &hosts, &config)?;
+    let plan = settle(mpi, Plan::new(config, dataset).map_err(Error::from))?;
     settle(mpi, plan.check_workers(mpi.size().max(2) - 1).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
     settle(mpi, model.map(drop).map_err(Error::from))?;
@@ -101,6 +104,31 @@ fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
         (Some(rank), Err(error)) if rank == mpi.rank() => Err(Stop(Some(error))),
         _ => Err(Stop(None)),
     }
+}
+
+/// The data set: read by the first rank of each host, mapped by the others.
+fn share(mpi: &Mpi, hosts: &[Host], config: &Config) -> Result<Dataset, Stop> {
+    let here = &hosts[mpi.rank().index()].name;
+    let first = hosts.iter().position(|host| host.name == *here).unwrap_or_default();
+    let read = || Plan::read(config).map_err(Error::from);
+    let (mut dataset, mut offer) = (None, None);
+    if first == mpi.rank().index() {
+        let own = read();
+        let shared = hosts.iter().filter(|host| host.name == *here).count() > 1;
+        offer = own.as_ref().ok().filter(|_| shared).and_then(data::shared::offer);
+        dataset = settle(mpi, own.map(Some))?;
+    } else {
+        settle(mpi, Ok(()))?;
+    }
+    let paths = mpi.tell(&offer.as_ref().map_or_else(String::new, |file| file.path().to_string_lossy().into_owned()));
+    // Whoever cannot map what the first rank offers reads for itself; the first rank maps its own offer.
+    let dataset = match data::shared::open(Path::new(&paths[first])) {
+        Ok(mapped) => Ok(mapped),
+        Err(_) => dataset.map_or_else(read, Ok),
+    };
+    let dataset = settle(mpi, dataset)?;
+    drop(offer);
+    Ok(dataset)
 }
 
 fn read_config(flags: &Flags) -> Result<Config> {

@@ -181,14 +181,15 @@ fn histogram(plan: &Plan) -> String {
             text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
         }
     }
-    let classes: Vec<f64> = plan.partition.ids().map(|client| classes_of(plan, client) as f64).collect();
+    let Some(labels) = plan.dataset.train.labels() else { return text };
+    let classes: Vec<f64> = plan.partition.ids().map(|client| classes_of(plan, labels, client) as f64).collect();
     text + &format!("\nclasses per client: median {} of {}", metrics::median(&classes), plan.dataset.classes)
 }
 
-fn classes_of(plan: &Plan, client: fedmpi::ids::ClientId) -> usize {
+fn classes_of(plan: &Plan, labels: &[u32], client: fedmpi::ids::ClientId) -> usize {
     let mut seen = vec![false; plan.dataset.classes];
-    for &sample in plan.partition.of(client) {
-        seen[plan.dataset.train.labels[sample as usize] as usize] = true;
+    for &sample in plan.partition.of(client).iter() {
+        seen[labels[sample as usize] as usize] = true;
     }
     seen.into_iter().filter(|&seen| seen).count()
 }

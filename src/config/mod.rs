@@ -74,7 +74,7 @@ settings! {
     data_dir: PathBuf = "data".into(), "FOLDER", "data", "Folder with the data files, on every host";
     client_num_in_total: i64 = 100, "CLIENTS", "100", "Clients that own data";
     partition_method: Option<String> = None, "NAME", "natural if the data has owners, else hetero", "How samples are divided among clients; `fedmpi list` shows all";
-    partition_alpha: f64 = 0.5, "NUMBER", "0.5", "Dirichlet concentration of `hetero`: small is skewed, large is even";
+    partition_alpha: f64 = 0.5, "NUMBER", "0.5", "Dirichlet concentration of `hetero` (small is skewed), exponent of `power_law` (large is skewed)";
     partition_load: Option<PathBuf> = None, "FILE", "none", "Read the partition from a file written by --partition_save";
     partition_save: Option<PathBuf> = None, "FILE", "none", "Write the partition to a JSON file";
     client_num_per_round: i64 = 10, "CLIENTS", "10", "Clients in each round's cohort, whatever the number of workers";

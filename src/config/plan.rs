@@ -85,17 +85,34 @@ impl Plan {
         build_selector(config).map(drop)
     }
 
-    /// Reads the data and divides it.
+    /// Reads the data of a config and divides it.
     ///
     /// # Errors
     /// As [`Plan::check`]; data that cannot be read or divided.
     pub fn resolve(config: Config) -> Result<Plan, PlanError> {
+        let dataset = Plan::read(&config)?;
+        Plan::new(config, dataset)
+    }
+
+    /// Reads or generates the data of a config.
+    ///
+    /// # Errors
+    /// As [`Plan::check`]; data that cannot be read.
+    pub fn read(config: &Config) -> Result<Dataset, PlanError> {
+        Plan::check(config)?;
+        let clients = config.client_num_in_total as usize;
+        let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed) };
+        Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
+    }
+
+    /// Divides data that was read for this config.
+    ///
+    /// # Errors
+    /// As [`Plan::check`]; data that cannot be divided.
+    pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
         Plan::check(&config)?;
-        let source =
-            Source { folder: &config.data_dir, clients: config.client_num_in_total as usize, seed: Seed(config.seed) };
-        let dataset = (find("dataset", DATASETS, &config.dataset)?.build)(&source)?;
         let partition = match &config.partition_load {
-            Some(path) => Partition::load(path, dataset.train.labels.len(), source.clients)?,
+            Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
             None => divide(&config, &dataset)?,
         };
         Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config })
@@ -263,9 +280,14 @@ fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
     let default = if dataset.owners.is_some() { "natural" } else { "hetero" };
     let method = config.partition_method.as_deref().unwrap_or(default);
     let settings = Settings { clients: config.client_num_in_total as usize, alpha: config.partition_alpha };
-    let pool = Pool { labels: &dataset.train.labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
+    let labels = match dataset.train.labels() {
+        Some(labels) => labels,
+        None if method == "natural" => &[],
+        None => return Err(PartitionError::NotHeld { method: method.to_owned() }.into()),
+    };
+    let pool = Pool { labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
     let partitioner = (find("partition method", PARTITIONERS, method)?.build)(settings);
-    Ok(Partition::new(&partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?))
+    Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }
 
 fn check_counts(config: &Config) -> Result<(), PlanError> {

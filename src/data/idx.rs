@@ -2,7 +2,7 @@
 //! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each dimension
 //! as a big-endian u32, then the values.
 
-use super::{DataError, Dataset, Samples, Source};
+use super::{DataError, Dataset, Samples, Source, Train};
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -35,7 +35,7 @@ fn read(source: &Source<'_>, pixels: &Pixels) -> Result<Dataset, DataError> {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
         return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });
     }
-    Ok(Dataset { shape, classes: CLASSES, train, test, owners: None })
+    Ok(Dataset { shape, classes: CLASSES, train: Train::Stored(train), test, owners: None })
 }
 
 fn read_pair(folder: &Path, part: &str, pixels: &Pixels) -> Result<(Samples, Vec<usize>), DataError> {
@@ -54,8 +54,8 @@ fn read_pair(folder: &Path, part: &str, pixels: &Pixels) -> Result<(Samples, Vec
     }
     let standard: Vec<f32> = (0..=255).map(|pixel| (pixel as f32 / 255.0 - pixels.mean) / pixels.deviation).collect();
     let samples = Samples {
-        features: images.values.iter().map(|&pixel| standard[usize::from(pixel)]).collect(),
-        labels: labels.values.iter().map(|&label| u32::from(label)).collect(),
+        features: images.values.iter().map(|&pixel| standard[usize::from(pixel)]).collect::<Vec<_>>().into(),
+        labels: labels.values.iter().map(|&label| u32::from(label)).collect::<Vec<_>>().into(),
     };
     Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))
 }

@@ -1,33 +1,78 @@
 //! Stage 2, data: files or generators to plain arrays. No tensors, no devices, no partition yet.
 
 mod idx;
+pub mod shared;
 mod synthetic;
+mod values;
 
 use crate::registry::Entry;
 use crate::seed::Seed;
-use std::ops::Range;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use idx::write_idx;
+pub use synthetic::Synthetic;
+pub use values::Values;
 
 /// Labelled samples of one shape, row after row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples {
     /// `labels.len()` rows of the data set's shape, row-major.
-    pub features: Vec<f32>,
+    pub features: Values<f32>,
     /// Class of each row, below the data set's number of classes.
-    pub labels: Vec<u32>,
+    pub labels: Values<u32>,
 }
 
 impl Samples {
     /// Copies the named rows, one after another, to `features` and `labels`.
     pub fn gather(&self, samples: &[u32], features: &mut Vec<f32>, labels: &mut Vec<u32>) {
-        let width = self.features.len() / self.labels.len().max(1);
+        let (all, classes) = (&self.features[..], &self.labels[..]);
+        let width = all.len() / classes.len().max(1);
         features.clear();
         labels.clear();
         for sample in samples.iter().map(|&sample| sample as usize) {
-            features.extend_from_slice(&self.features[sample * width..(sample + 1) * width]);
-            labels.push(self.labels[sample]);
+            features.extend_from_slice(&all[sample * width..(sample + 1) * width]);
+            labels.push(classes[sample]);
+        }
+    }
+}
+
+/// What clients own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Train {
+    /// All there is.
+    Stored(Samples),
+    /// Too much to hold: each owner's samples are made when they are needed.
+    Generated(Synthetic),
+}
+
+impl Train {
+    /// A client's samples and their numbers among them. `samples` are the client's numbers in the
+    /// whole set; where it is generated, they are one owner's.
+    pub fn of<'a>(&'a self, samples: &'a [u32]) -> (Cow<'a, Samples>, Cow<'a, [u32]>) {
+        match self {
+            Train::Stored(stored) => (Cow::Borrowed(stored), Cow::Borrowed(samples)),
+            Train::Generated(generator) => {
+                let made = generator.owner_of(samples.first().copied().unwrap_or_default());
+                let numbers = (0..made.labels.len() as u32).collect();
+                (Cow::Owned(made), Cow::Owned(numbers))
+            }
+        }
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> usize {
+        match self {
+            Train::Stored(samples) => samples.labels.len(),
+            Train::Generated(generator) => generator.count(),
+        }
+    }
+
+    /// Class of each sample, where they are stored.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match self {
+            Train::Stored(samples) => Some(&samples.labels),
+            Train::Generated(_) => None,
         }
     }
 }
@@ -40,11 +85,11 @@ pub struct Dataset {
     /// Number of classes.
     pub classes: usize,
     /// What clients own.
-    pub train: Samples,
+    pub train: Train,
     /// What the server evaluates on.
     pub test: Samples,
-    /// Rows of `train` by owner, for data that comes with owners.
-    pub owners: Option<Vec<Range<usize>>>,
+    /// For data that comes with owners: where each one's rows of `train` begin, and the end.
+    pub owners: Option<Vec<usize>>,
 }
 
 impl Dataset {
@@ -56,7 +101,12 @@ impl Dataset {
     /// Fingerprint of everything in the data set, to tell hosts with other files apart.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for samples in [&self.train, &self.test] {
+        let mut samples = vec![&self.test];
+        match &self.train {
+            Train::Stored(train) => samples.push(train),
+            Train::Generated(generator) => _ = hasher.update(generator.name().as_bytes()),
+        }
+        for samples in samples {
             hasher.update(bytemuck::cast_slice(&samples.features));
             hasher.update(bytemuck::cast_slice(&samples.labels));
         }

@@ -3,11 +3,12 @@
 //! `x ~ N(v, S)` with `S_jj = j^-1.2`; `y = argmax(W x + b)`. One tenth of each client's points are
 //! kept for the test set. Alpha and beta are 1, as in the paper's most heterogeneous setting.
 
-use super::{DataError, Dataset, Samples, Source};
+use super::{DataError, Dataset, Samples, Source, Train};
 use crate::ids::{ClientId, Round};
-use crate::seed::{Purpose, Stream};
+use crate::seed::{Purpose, Seed, Stream};
 use rand::Rng;
 use rand_distr::{LogNormal, StandardNormal};
+use std::sync::Arc;
 
 const FEATURES: usize = 60;
 const CLASSES: usize = 10;
@@ -17,36 +18,104 @@ const BETA: f64 = 1.0;
 const LEAST: usize = 50;
 /// Most points of a client: the log-normal tail would otherwise decide a run's memory.
 const MOST: usize = 2_000;
+/// With more clients than this, points are made when they are needed, and the test set holds those of
+/// so many clients only.
+const STORED: usize = 2_000;
 
-/// Generates the points of all clients.
-pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let mut train = Samples::default();
-    let mut test = Samples::default();
-    let mut owners = Vec::with_capacity(source.clients);
-    for client in (0..source.clients).map(ClientId::from) {
-        let mut stream = source.seed.for_client(Purpose::Data, Round(0), client);
-        let start = train.labels.len();
-        add_client(&mut stream, &mut train, &mut test);
-        owners.push(start..train.labels.len());
-    }
-    Ok(Dataset { shape: vec![FEATURES], classes: CLASSES, train, test, owners: Some(owners) })
+/// The generator of all clients' points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Synthetic {
+    seed: Seed,
+    starts: Arc<Vec<usize>>,
 }
 
-fn add_client(stream: &mut Stream, train: &mut Samples, test: &mut Samples) {
-    let sizes = LogNormal::new(4.0, 2.0).expect("a positive deviation");
-    let count = (stream.sample::<f64, _>(sizes) as usize).saturating_add(LEAST).min(MOST);
-    let model_mean = normal(stream) * ALPHA.sqrt();
-    let data_mean = normal(stream) * BETA.sqrt();
-    let weights: Vec<f64> = (0..CLASSES * FEATURES).map(|_| model_mean + normal(stream)).collect();
-    let bias: Vec<f64> = (0..CLASSES).map(|_| model_mean + normal(stream)).collect();
-    let centre: Vec<f64> = (0..FEATURES).map(|_| data_mean + normal(stream)).collect();
-    for row in 0..count {
-        let spread = |feature: usize| ((feature + 1) as f64).powf(-0.6);
-        let point: Vec<f64> = (0..FEATURES).map(|j| centre[j] + spread(j) * normal(stream)).collect();
-        let part = if row % 10 == 9 { &mut *test } else { &mut *train };
-        part.labels.push(label(&weights, &bias, &point));
-        part.features.extend(point.iter().map(|&value| value as f32));
+/// Generates the points of all clients, or what generates them.
+pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
+    let generator = Synthetic::new(source.seed, source.clients);
+    let clients = |most: usize| (0..source.clients.min(most)).map(ClientId::from);
+    let mut test = Points::default();
+    clients(STORED).for_each(|client| generator.make(client, &mut Points::default(), &mut test));
+    let owners = Some(generator.starts.to_vec());
+    let train = match source.clients {
+        0..=STORED => {
+            let mut train = Points::default();
+            clients(STORED).for_each(|client| generator.make(client, &mut train, &mut Points::default()));
+            Train::Stored(train.into())
+        }
+        _ => Train::Generated(generator),
+    };
+    Ok(Dataset { shape: vec![FEATURES], classes: CLASSES, train, test: test.into(), owners })
+}
+
+/// Points in the making.
+#[derive(Default)]
+struct Points {
+    features: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+impl From<Points> for Samples {
+    fn from(points: Points) -> Samples {
+        Samples { features: points.features.into(), labels: points.labels.into() }
     }
+}
+
+impl Synthetic {
+    fn new(seed: Seed, clients: usize) -> Synthetic {
+        let mut starts = vec![0];
+        starts.extend((0..clients).map(ClientId::from).scan(0, |end, client| {
+            let count = size(&mut stream(seed, client));
+            *end += count - count / 10;
+            Some(*end)
+        }));
+        Synthetic { seed, starts: Arc::new(starts) }
+    }
+
+    /// Number of training points of all clients.
+    pub fn count(&self) -> usize {
+        self.starts.last().copied().unwrap_or_default()
+    }
+
+    /// Says everything that the points follow from.
+    pub fn name(&self) -> String {
+        format!("synthetic {ALPHA} {BETA} {LEAST} {MOST} {} {}", self.seed.0, self.starts.len())
+    }
+
+    /// The training points of the client to whom a point belongs.
+    pub fn owner_of(&self, sample: u32) -> Samples {
+        let client = self.starts.partition_point(|&start| start <= sample as usize) - 1;
+        let mut train = Points::default();
+        self.make(ClientId::from(client), &mut train, &mut Points::default());
+        train.into()
+    }
+
+    /// Appends a client's points: every tenth to the test set.
+    fn make(&self, client: ClientId, train: &mut Points, test: &mut Points) {
+        let stream = &mut stream(self.seed, client);
+        let count = size(stream);
+        let model_mean = normal(stream) * ALPHA.sqrt();
+        let data_mean = normal(stream) * BETA.sqrt();
+        let weights: Vec<f64> = (0..CLASSES * FEATURES).map(|_| model_mean + normal(stream)).collect();
+        let bias: Vec<f64> = (0..CLASSES).map(|_| model_mean + normal(stream)).collect();
+        let centre: Vec<f64> = (0..FEATURES).map(|_| data_mean + normal(stream)).collect();
+        let spread: Vec<f64> = (0..FEATURES).map(|feature| ((feature + 1) as f64).powf(-0.6)).collect();
+        for row in 0..count {
+            let point: Vec<f64> = (0..FEATURES).map(|j| centre[j] + spread[j] * normal(stream)).collect();
+            let part = if row % 10 == 9 { &mut *test } else { &mut *train };
+            part.labels.push(label(&weights, &bias, &point));
+            part.features.extend(point.iter().map(|&value| value as f32));
+        }
+    }
+}
+
+fn stream(seed: Seed, client: ClientId) -> Stream {
+    seed.for_client(Purpose::Data, Round(0), client)
+}
+
+/// Points of a client: the first thing that its stream says.
+fn size(stream: &mut Stream) -> usize {
+    let sizes = LogNormal::new(4.0, 2.0).expect("a positive deviation");
+    (stream.sample::<f64, _>(sizes) as usize).saturating_add(LEAST).min(MOST)
 }
 
 fn label(weights: &[f64], bias: &[f64], point: &[f64]) -> u32 {
@@ -64,29 +133,49 @@ fn normal(stream: &mut Stream) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
     use std::path::Path;
 
     fn generated(clients: usize, seed: u64) -> Dataset {
         generate(&Source { folder: Path::new(""), clients, seed: Seed(seed) }).expect("generated")
     }
 
+    fn stored(data: &Dataset) -> &Samples {
+        let Train::Stored(samples) = &data.train else { panic!("stored") };
+        samples
+    }
+
     #[test]
     fn owners_cover_the_training_set_and_a_tenth_is_kept() {
         let data = generated(30, 1);
-        let owners = data.owners.as_ref().expect("naturally partitioned");
-        assert_eq!((owners.len(), owners[29].end), (30, data.train.labels.len()));
-        assert!(owners.windows(2).all(|pair| pair[0].end == pair[1].start));
-        assert_eq!(data.train.features.len(), data.train.labels.len() * data.width());
-        let share = data.test.labels.len() as f64 / (data.test.labels.len() + data.train.labels.len()) as f64;
+        let (owners, train) = (data.owners.as_ref().expect("naturally partitioned"), stored(&data));
+        assert_eq!((owners.len(), owners[0], owners[30]), (31, 0, train.labels.len()));
+        assert!(owners.is_sorted());
+        assert_eq!(train.features.len(), train.labels.len() * data.width());
+        let share = data.test.labels.len() as f64 / (data.test.labels.len() + train.labels.len()) as f64;
         assert!((0.08..=0.1).contains(&share), "{share}");
-        assert!(data.train.labels.iter().chain(&data.test.labels).all(|&label| label < 10));
+        assert!(train.labels.iter().chain(&data.test.labels[..]).all(|&label| label < 10));
     }
 
     #[test]
     fn a_client_keeps_its_points_when_others_join() {
         let (few, many) = (generated(3, 7), generated(5, 7));
-        assert_eq!(few.train.labels[..], many.train.labels[..few.train.labels.len()]);
+        let labels = &stored(&few).labels;
+        assert_eq!(labels[..], stored(&many).labels[..labels.len()]);
         assert_ne!(few.digest(), generated(3, 8).digest());
+    }
+
+    #[test]
+    fn points_that_are_made_when_needed_are_the_same() {
+        let (stored_one, made) = (generated(3, 7), generated(STORED + 1, 7));
+        assert!(made.train.labels().is_none());
+        let owners = stored_one.owners.as_ref().expect("owners");
+        let samples: Vec<u32> = (owners[1] as u32..owners[2] as u32).collect();
+        let rows = |data: &Dataset| {
+            let (rows, numbers) = data.train.of(&samples);
+            let (mut features, mut labels) = (Vec::new(), Vec::new());
+            rows.gather(&numbers, &mut features, &mut labels);
+            (features, labels)
+        };
+        assert_eq!(rows(&stored_one), rows(&made));
     }
 }

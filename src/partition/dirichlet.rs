@@ -2,7 +2,7 @@
 //! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
 //! their fair share get none. The whole draw is repeated until every client has enough.
 
-use super::{PartitionError, Partitioner, Pool, Settings};
+use super::{Partition, PartitionError, Partitioner, Pool, Settings};
 use crate::seed::Stream;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 1000;
 pub struct Hetero(pub Settings);
 
 impl Partitioner for Hetero {
-    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Vec<Vec<u32>>, PartitionError> {
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let Settings { clients, alpha } = self.0;
         if clients > pool.labels.len() {
             return Err(PartitionError::TooManyClients { clients, samples: pool.labels.len() });
@@ -32,7 +32,7 @@ impl Partitioner for Hetero {
             .find(|lists| lists.iter().all(|list| list.len() >= LEAST))
             .map(|mut lists| {
                 lists.iter_mut().for_each(|list| list.shuffle(stream));
-                lists
+                Partition::new(&lists)
             })
             .ok_or_else(|| unlucky(ATTEMPTS))
     }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
 
-    fn split(clients: usize, alpha: f64) -> Result<Vec<Vec<u32>>, PartitionError> {
+    fn split(clients: usize, alpha: f64) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..2000).map(|i| i % 10).collect();
         let pool = Pool { labels: &labels, classes: 10, owners: None };
         Hetero(Settings { clients, alpha }).split(&pool, &mut Seed(1).stream(Purpose::Partition))
@@ -90,21 +90,22 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_and_everybody_has_enough() {
-        let lists = split(20, 0.5).expect("divisible");
-        assert_eq!(lists.iter().map(Vec::len).sum::<usize>(), 2000);
+        let partition = split(20, 0.5).expect("divisible");
+        let lists = partition.lists();
+        assert_eq!(lists.iter().map(|list| list.len()).sum::<usize>(), 2000);
         assert!(lists.iter().all(|list| list.len() >= LEAST));
     }
 
     #[test]
     fn smaller_alpha_is_more_skewed() {
         let largest_class = |alpha| {
-            let lists = split(10, alpha).expect("divisible");
-            let share = |list: &Vec<u32>| {
+            let partition = split(10, alpha).expect("divisible");
+            let share = |list: &[u32]| {
                 let mut counts = [0; 10];
                 list.iter().for_each(|&sample| counts[sample as usize % 10] += 1);
                 *counts.iter().max().expect("ten") as f64 / list.len() as f64
             };
-            lists.iter().map(share).sum::<f64>() / 10.0
+            partition.lists().iter().map(|list| share(list)).sum::<f64>() / 10.0
         };
         assert!(largest_class(0.2) > 2.0 * largest_class(100.0));
     }

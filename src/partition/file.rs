@@ -10,8 +10,7 @@ impl Partition {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PartitionError> {
-        let lists: Vec<&[u32]> = self.ids().map(|client| self.of(client)).collect();
-        let text = serde_json::to_string(&lists).expect("numbers always encode");
+        let text = serde_json::to_string(&self.lists()).expect("numbers always encode");
         fs::write(path, text).map_err(|error| fault(path, format!("{error} (hint: choose a writable folder)")))
     }
 

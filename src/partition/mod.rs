@@ -4,11 +4,13 @@ mod dirichlet;
 mod file;
 mod iid;
 mod natural;
+mod power_law;
 mod shards;
 
 use crate::ids::ClientId;
 use crate::registry::Entry;
 use crate::seed::Stream;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What a partitioner sees of the data.
@@ -17,8 +19,8 @@ pub struct Pool<'a> {
     pub labels: &'a [u32],
     /// Number of classes.
     pub classes: usize,
-    /// Samples by owner, for data that comes with owners.
-    pub owners: Option<&'a [Range<usize>]>,
+    /// Where each owner's samples begin, and the end, for data that comes with owners.
+    pub owners: Option<&'a [usize]>,
 }
 
 /// Settings of all partitioners.
@@ -35,11 +37,11 @@ pub struct Settings {
 /// Law: one list per client, none empty; lists are disjoint, in range, and depend only on the
 /// arguments.
 pub trait Partitioner {
-    /// Sample numbers of each client, by client.
+    /// Who owns which samples.
     ///
     /// # Errors
     /// When the pool cannot be divided as wanted; never loops for ever.
-    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Vec<Vec<u32>>, PartitionError>;
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError>;
 }
 
 /// The data cannot be divided as wanted.
@@ -67,6 +69,15 @@ pub enum PartitionError {
         least: usize,
         /// Draws made.
         attempts: usize,
+    },
+    /// The data is not held, so its classes are not known.
+    #[error(
+        "there are too many samples to hold, and `{method}` would have to see them \
+         (hint: --partition_method natural, or fewer clients)"
+    )]
+    NotHeld {
+        /// The partitioner.
+        method: String,
     },
     /// The data has no owners.
     #[error("the data has no natural owners (hint: --partition_method homo, hetero or shards)")]
@@ -106,16 +117,22 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
         build: |s| Box::new(shards::Shards(s)),
     },
     Entry {
+        name: "power_law",
+        about: "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
+        build: |s| Box::new(power_law::PowerLaw(s)),
+    },
+    Entry {
         name: "natural",
         about: "the owners that the data set comes with",
         build: |s| Box::new(natural::Natural(s)),
     },
 ];
 
-/// Who owns what: one flat list of sample numbers and where each client's part begins.
+/// Who owns what: where each client's part begins in one flat list of sample numbers. Without a list
+/// the numbers are simply in order, so that a million clients cost a number each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    samples: Vec<u32>,
+    samples: Option<Vec<u32>>,
     starts: Vec<usize>,
 }
 
@@ -127,7 +144,12 @@ impl Partition {
             *end += list.len();
             Some(*end)
         }));
-        Partition { samples: lists.concat(), starts }
+        Partition { samples: Some(lists.concat()), starts }
+    }
+
+    /// Client `i` owns the samples from `starts[i]` to below `starts[i + 1]`.
+    pub fn in_order(starts: Vec<usize>) -> Self {
+        Partition { samples: None, starts }
     }
 
     /// Number of clients.
@@ -135,14 +157,27 @@ impl Partition {
         self.starts.len() - 1
     }
 
+    fn range(&self, client: ClientId) -> Range<usize> {
+        self.starts[client.index()]..self.starts[client.index() + 1]
+    }
+
     /// The sample numbers of one client.
-    pub fn of(&self, client: ClientId) -> &[u32] {
-        &self.samples[self.starts[client.index()]..self.starts[client.index() + 1]]
+    pub fn of(&self, client: ClientId) -> Cow<'_, [u32]> {
+        let range = self.range(client);
+        match &self.samples {
+            Some(samples) => Cow::Borrowed(&samples[range]),
+            None => Cow::Owned((range.start as u32..range.end as u32).collect()),
+        }
     }
 
     /// How many samples one client has.
     pub fn count(&self, client: ClientId) -> u64 {
-        self.of(client).len() as u64
+        self.range(client).len() as u64
+    }
+
+    /// The sample numbers of all clients, by client.
+    pub fn lists(&self) -> Vec<Cow<'_, [u32]>> {
+        self.ids().map(|client| self.of(client)).collect()
     }
 
     /// Every client, in order.
@@ -153,7 +188,7 @@ impl Partition {
     /// Fingerprint, to tell hosts with another partition apart.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(bytemuck::cast_slice(&self.samples));
+        hasher.update(bytemuck::cast_slice(self.samples.as_deref().unwrap_or_default()));
         for start in &self.starts {
             hasher.update(&(*start as u64).to_le_bytes());
         }
@@ -190,28 +225,29 @@ mod tests {
             seed in any::<u64>(),
         ) {
             let labels: Vec<u32> = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
-            let owners: Vec<Range<usize>> = (0..clients).map(|c| c * per_client..(c + 1) * per_client).collect();
+            let owners: Vec<usize> = (0..=clients).map(|c| c * per_client).collect();
             let pool = Pool { labels: &labels, classes: classes as usize, owners: Some(&owners) };
             for entry in PARTITIONERS {
                 let split = || {
                     let partitioner = (entry.build)(Settings { clients, alpha: 5.0 });
                     partitioner.split(&pool, &mut Seed(seed).stream(Purpose::Partition))
                 };
-                let lists = split().map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
+                let partition = split().map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
+                let lists: Vec<Vec<u32>> = partition.ids().map(|client| partition.of(client).to_vec()).collect();
                 prop_assert_eq!(lists.len(), clients, "{}", entry.name);
                 prop_assert!(lists.iter().all(|list| !list.is_empty()), "{}", entry.name);
                 let all: Vec<u32> = lists.concat();
                 let distinct: BTreeSet<u32> = all.iter().copied().collect();
                 prop_assert_eq!(distinct.len(), all.len(), "{}", entry.name);
                 prop_assert!(distinct.iter().all(|&sample| (sample as usize) < labels.len()), "{}", entry.name);
-                prop_assert_eq!(Ok(lists), split(), "{}", entry.name);
+                prop_assert_eq!(Ok(partition), split(), "{}", entry.name);
             }
         }
     }
 
     #[test]
     fn too_many_clients_are_refused_by_all() {
-        let pool = Pool { labels: &[0, 1, 0], classes: 2, owners: Some(&[0..1, 1..2, 2..3]) };
+        let pool = Pool { labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
         for entry in PARTITIONERS {
             let partitioner = (entry.build)(Settings { clients: 4, alpha: 0.5 });
             assert!(partitioner.split(&pool, &mut Seed(0).stream(Purpose::Partition)).is_err(), "{}", entry.name);
@@ -221,7 +257,7 @@ mod tests {
     #[test]
     fn partition_gives_back_each_list() {
         let partition = Partition::new(&[vec![3, 1], vec![2]]);
-        assert_eq!((partition.of(ClientId(0)), partition.count(ClientId(1))), (&[3, 1][..], 1));
+        assert_eq!((&partition.of(ClientId(0))[..], partition.count(ClientId(1))), (&[3, 1][..], 1));
         assert_ne!(partition.digest(), Partition::new(&[vec![3], vec![1, 2]]).digest());
     }
 }

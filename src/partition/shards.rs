@@ -1,7 +1,7 @@
 //! `shards`: pathological label skew (McMahan et al. 2017, section 3). Samples are sorted by class
 //! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes.
 
-use super::{PartitionError, Partitioner, Pool, Settings, deal};
+use super::{Partition, PartitionError, Partitioner, Pool, Settings, deal};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
@@ -9,7 +9,7 @@ use rand::seq::SliceRandom;
 pub struct Shards(pub Settings);
 
 impl Partitioner for Shards {
-    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Vec<Vec<u32>>, PartitionError> {
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, samples) = (self.0.clients, pool.labels.len());
         if clients * 2 > samples {
             return Err(PartitionError::TooManyClients { clients, samples });
@@ -19,7 +19,8 @@ impl Partitioner for Shards {
         order.sort_by_key(|&sample| pool.labels[sample as usize]);
         let mut shards = deal(&order, clients * 2);
         shards.shuffle(stream);
-        Ok(shards.chunks(2).map(<[_]>::concat).collect())
+        let lists: Vec<Vec<u32>> = shards.chunks(2).map(<[_]>::concat).collect();
+        Ok(Partition::new(&lists))
     }
 }
 
@@ -33,8 +34,8 @@ mod tests {
         let labels: Vec<u32> = (0..1000).map(|i| i % 10).collect();
         let pool = Pool { labels: &labels, classes: 10, owners: None };
         let shards = Shards(Settings { clients: 10, alpha: 0.5 });
-        let lists = shards.split(&pool, &mut Seed(1).stream(Purpose::Partition)).expect("divisible");
-        for list in lists {
+        let partition = shards.split(&pool, &mut Seed(1).stream(Purpose::Partition)).expect("divisible");
+        for list in partition.lists() {
             let mut classes: Vec<u32> = list.iter().map(|&sample| labels[sample as usize]).collect();
             classes.sort_unstable();
             classes.dedup();

@@ -1,8 +1,8 @@
 //! Data as tensors, and a client's samples as batches. A client's rows are gathered once per epoch
 //! into fresh memory, so that alignment does not depend on rank or history.
 
-use crate::data::{Dataset, Samples};
-use tch::{Device, Tensor};
+use crate::data::Samples;
+use tch::{Device, TchError, Tensor};
 
 /// Samples on a device.
 pub struct Rows {
@@ -11,17 +11,30 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Copies the first `count` samples to a device, each in the data set's shape.
-    pub fn new(dataset: &Dataset, samples: &Samples, count: usize, device: Device) -> Rows {
-        let mut shape = vec![count as i64];
-        shape.extend(dataset.shape.iter().map(|&n| n as i64));
-        let labels: Vec<i64> = samples.labels[..count].iter().map(|&label| i64::from(label)).collect();
-        Rows {
-            features: Tensor::from_slice(&samples.features[..count * dataset.width()])
-                .view(&shape[..])
-                .to_device(device),
-            labels: Tensor::from_slice(&labels).to_device(device),
-        }
+    /// Copies the first `count` samples of this shape to a device.
+    ///
+    /// # Errors
+    /// When the device has no room for them.
+    pub fn resident(samples: &Samples, count: usize, shape: &[usize], device: Device) -> Result<Rows, TchError> {
+        let width: usize = shape.iter().product();
+        Rows::new(&samples.features[..count * width], &samples.labels[..count], shape, device)
+    }
+
+    /// Copies the named samples to a device, in this order.
+    pub fn gathered(samples: &Samples, order: &[u32], shape: &[usize], device: Device) -> Rows {
+        let (mut features, mut labels) = (Vec::new(), Vec::new());
+        samples.gather(order, &mut features, &mut labels);
+        Rows::new(&features, &labels, shape, device).expect("room for one client")
+    }
+
+    fn new(features: &[f32], labels: &[u32], shape: &[usize], device: Device) -> Result<Rows, TchError> {
+        let mut sizes = vec![labels.len() as i64];
+        sizes.extend(shape.iter().map(|&n| n as i64));
+        let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+        Ok(Rows {
+            features: Tensor::from_slice(features).view(&sizes[..]).f_to_device(device)?,
+            labels: Tensor::from_slice(&labels).f_to_device(device)?,
+        })
     }
 
     /// Number of samples.

@@ -6,6 +6,7 @@ use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
 use crate::config::Plan;
+use crate::data::Train;
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::registry::find;
@@ -15,6 +16,7 @@ use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{TrainError, Trained, Trainer};
 use crate::weights::{Layout, Weights};
 use rand::seq::SliceRandom;
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// Samples per forward pass of an evaluation.
@@ -33,7 +35,7 @@ pub struct TorchTrainer {
     params: Params,
     optimizer: Optimizer,
     // Loaded when first needed: workers never see the test set, nor the server the training set.
-    train: Option<Rows>,
+    train: Option<Option<Arc<Rows>>>,
     test: Option<Rows>,
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
@@ -74,8 +76,9 @@ impl TorchTrainer {
 
     /// Trains a client by the model's own steps, in place in the update.
     fn descend(&mut self, descent: &mut dyn Descent, round: Round, client: ClientId, start: &[f32]) -> Trained {
-        let Plan { dataset, partition, .. } = &self.plan;
-        let mut order = partition.of(client).to_vec();
+        let samples = self.plan.partition.of(client);
+        let (rows, order) = self.plan.dataset.train.of(&samples);
+        let mut order = order.into_owned();
         let batch = self.plan.batch(order.len());
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, round, client);
         let mut losses = Vec::with_capacity(self.plan.epochs() * order.len().div_ceil(batch));
@@ -85,7 +88,7 @@ impl TorchTrainer {
             for _ in 0..self.plan.epochs() {
                 order.shuffle(&mut stream);
                 for samples in order.chunks(batch) {
-                    dataset.train.gather(samples, &mut features, &mut labels);
+                    rows.gather(samples, &mut features, &mut labels);
                     losses.push(f64::from(descent.step(weights, &features, &labels)));
                 }
             }
@@ -93,13 +96,24 @@ impl TorchTrainer {
         Trained { weights, loss: losses.iter().sum::<f64>() / losses.len().max(1) as f64 }
     }
 
+    /// The training set on the device, when it has room for it; the CPU reads it where it is.
+    fn resident(&mut self) -> Option<Arc<Rows>> {
+        let (Train::Stored(samples), Device::Cuda(_)) = (&self.plan.dataset.train, self.device) else { return None };
+        let shape = &self.plan.dataset.shape;
+        let load = || {
+            let rows = Rows::resident(samples, samples.labels.len(), shape, self.device);
+            rows.inspect_err(|error| log::warn!("the data does not fit on the device and is streamed: {error}"))
+        };
+        self.train.get_or_insert_with(|| load().ok().map(Arc::new)).clone()
+    }
+
     /// Trains a client by autograd and an optimizer.
     fn optimize(&mut self, round: Round, client: ClientId, start: &[f32]) -> Trained {
         let (plan, device) = (self.plan.clone(), self.device);
-        let mut order = plan.partition.of(client).to_vec();
-        let data = self.train.take();
-        let data = data
-            .unwrap_or_else(|| Rows::new(&plan.dataset, &plan.dataset.train, plan.dataset.train.labels.len(), device));
+        let samples = plan.partition.of(client);
+        let (rows, order) = plan.dataset.train.of(&samples);
+        let mut order = order.into_owned();
+        let resident = self.resident();
         let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
         let mut visit = Visit {
             batch: plan.batch(order.len()),
@@ -111,9 +125,12 @@ impl TorchTrainer {
         self.params.load(start);
         for _ in 0..plan.epochs() {
             order.shuffle(&mut stream);
-            self.epoch(&data.in_order(&order), &mut visit);
+            let batches = match &resident {
+                Some(all) => all.in_order(&order),
+                None => Rows::gathered(&rows, &order, &plan.dataset.shape, device),
+            };
+            self.epoch(&batches, &mut visit);
         }
-        self.train = Some(data);
         let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
         let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
         Trained { weights, loss }
@@ -165,14 +182,18 @@ impl Trainer for TorchTrainer {
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
         let (plan, device) = (&self.plan, self.device);
-        let rows =
-            self.test.get_or_insert_with(|| Rows::new(&plan.dataset, &plan.dataset.test, plan.test_samples(), device));
+        let rows = match self.test.take() {
+            Some(rows) => rows,
+            None => Rows::resident(&plan.dataset.test, plan.test_samples(), &plan.dataset.shape, device)
+                .map_err(|error| TrainError(error.to_string()))?,
+        };
         self.params.load(weights);
         let mut metrics = Metrics::default();
         for (features, labels) in rows.batches(EVALUATION_BATCH) {
             let (loss_sum, correct) = self.network.score(self.params.views(), &features, &labels);
             metrics.add(&Metrics { loss_sum, correct, samples: labels.numel() as u64 });
         }
+        self.test = Some(rows);
         Ok(metrics)
     }
 

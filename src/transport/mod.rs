@@ -107,13 +107,25 @@ impl Host {
     }
 }
 
+/// Bytes that a rank can tell at once.
+const TELL_BYTES: usize = 2048;
+
 /// The ranks of a job before training: the only place with collective calls.
 pub trait World {
     /// This rank.
     fn rank(&self) -> Rank;
 
+    /// What each rank has to tell, by rank: at most 2048 bytes of text. Every rank must call it.
+    fn tell(&self, text: &str) -> Vec<String>;
+
     /// Where each rank runs, by rank; each tells its own host. Every rank must call it.
-    fn hosts(&self, here: Host) -> Vec<Host>;
+    fn hosts(&self, mut here: Host) -> Vec<Host> {
+        let mut text = serde_json::to_string(&here).expect("text always encodes");
+        while text.len() > TELL_BYTES && here.addresses.pop().is_some() {
+            text = serde_json::to_string(&here).expect("text always encodes");
+        }
+        self.tell(&text).iter().map(|host| serde_json::from_str(host).unwrap_or_default()).collect()
+    }
 
     /// The lowest rank that has failed, if any has. Every rank must call it.
     fn first_failure(&self, failed: bool) -> Option<Rank>;
@@ -127,8 +139,8 @@ impl World for Alone {
         Rank::SERVER
     }
 
-    fn hosts(&self, here: Host) -> Vec<Host> {
-        vec![here]
+    fn tell(&self, text: &str) -> Vec<String> {
+        vec![text.to_owned()]
     }
 
     fn first_failure(&self, failed: bool) -> Option<Rank> {

@@ -4,7 +4,7 @@
 //! themselves in chunks below MPI's count limit, straight from and into the vectors that hold them.
 //! Waiting sleeps instead of spinning, so that an idle rank leaves its core to one that trains.
 
-use super::{Delivery, Host, Transport, TransportError, World, small};
+use super::{Delivery, TELL_BYTES, Transport, TransportError, World, small};
 use crate::ids::Rank;
 use crate::message::{Content, Frame};
 use crate::shelf::Shelf;
@@ -26,8 +26,6 @@ const CHUNK: usize = 1 << 28;
 const BUFFER_BYTES: usize = 8 << 20;
 /// Bytes before the head: a letter for the kind of numbers that follow, and how many.
 const PREFIX: usize = 1 + size_of::<u64>();
-/// Bytes that describe a host when ranks exchange their names.
-const HOST_BYTES: usize = 2048;
 
 /// MPI, from initialisation to finalisation.
 pub struct Mpi {
@@ -90,15 +88,12 @@ impl World for Mpi {
         Rank::from(self.world.rank() as usize)
     }
 
-    fn hosts(&self, mut here: Host) -> Vec<Host> {
-        let mut text = serde_json::to_vec(&here).expect("text always encodes");
-        while text.len() > HOST_BYTES && here.addresses.pop().is_some() {
-            text = serde_json::to_vec(&here).expect("text always encodes");
-        }
-        text.resize(HOST_BYTES, b' ');
-        let mut all = vec![0u8; HOST_BYTES * self.size()];
-        self.world.all_gather_into(&text[..], &mut all[..]);
-        all.chunks(HOST_BYTES).map(|host| serde_json::from_slice(host).unwrap_or_default()).collect()
+    fn tell(&self, text: &str) -> Vec<String> {
+        let mut mine = text.as_bytes().to_vec();
+        mine.resize(TELL_BYTES, b' ');
+        let mut all = vec![0u8; TELL_BYTES * self.size()];
+        self.world.all_gather_into(&mine[..], &mut all[..]);
+        all.chunks(TELL_BYTES).map(|told| String::from_utf8_lossy(told).trim_end().to_owned()).collect()
     }
 
     fn first_failure(&self, failed: bool) -> Option<Rank> {

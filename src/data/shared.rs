@@ -1,0 +1,117 @@
+//! One copy of a data set for all ranks of a host: the first rank writes it to a file in memory, the
+//! others map it, then the name is removed and the memory goes with the last rank.
+
+use super::{Dataset, Samples, Train, Values};
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::NamedTempFile;
+
+/// Where the file may lie, in order: memory first.
+fn places() -> [std::path::PathBuf; 2] {
+    ["/dev/shm".into(), std::env::temp_dir()]
+}
+
+/// Writes a data set for other ranks to [`open`]; the file goes when the value is dropped. None when
+/// there is no room, or when the data set is generated anyway.
+pub fn offer(dataset: &Dataset) -> Option<NamedTempFile> {
+    let Train::Stored(train) = &dataset.train else { return None };
+    places().into_iter().find_map(|place| {
+        let file = NamedTempFile::with_prefix_in("fedmpi-", place).ok()?;
+        write(dataset, train, file.path())?;
+        Some(file)
+    })
+}
+
+fn write(dataset: &Dataset, train: &Samples, path: &Path) -> Option<()> {
+    let owners: Vec<u64> = dataset.owners.iter().flatten().map(|&start| start as u64).collect();
+    let numbers = [("train", train), ("test", &dataset.test)];
+    let mut tensors = vec![("owners".to_owned(), view(Dtype::U64, bytemuck::cast_slice(&owners))?)];
+    for (name, samples) in numbers {
+        tensors.push((format!("{name}.features"), view(Dtype::F32, bytemuck::cast_slice(&samples.features))?));
+        tensors.push((format!("{name}.labels"), view(Dtype::U32, bytemuck::cast_slice(&samples.labels))?));
+    }
+    let shape = serde_json::to_string(&dataset.shape).ok()?;
+    let facts = HashMap::from([
+        ("shape".to_owned(), shape),
+        ("classes".to_owned(), dataset.classes.to_string()),
+        ("owned".to_owned(), dataset.owners.is_some().to_string()),
+    ]);
+    safetensors::serialize_to_file(tensors, &Some(facts), path).ok()
+}
+
+fn view(kind: Dtype, bytes: &[u8]) -> Option<TensorView<'_>> {
+    TensorView::new(kind, vec![bytes.len() / kind.size()], bytes).ok()
+}
+
+/// Maps what another rank of this host offers.
+///
+/// # Errors
+/// A file that is not there or not of this program.
+pub fn open(path: &Path) -> io::Result<Dataset> {
+    let file = File::open(path)?;
+    // SAFETY: the file is private to this job and nobody writes to it once its name is known.
+    let map = Arc::new(unsafe { Mmap::map(&file)? });
+    decode(&map).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a data set of this program"))
+}
+
+fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
+    let (_, header) = SafeTensors::read_metadata(map).ok()?;
+    let tensors = SafeTensors::deserialize(map).ok()?;
+    let facts = header.metadata().as_ref()?;
+    let samples = |name: &str| {
+        let features = Values::mapped(map, place(map, tensors.tensor(&format!("{name}.features")).ok()?.data()))?;
+        let labels = Values::mapped(map, place(map, tensors.tensor(&format!("{name}.labels")).ok()?.data()))?;
+        Some(Samples { features, labels })
+    };
+    let owners: Values<u64> = Values::mapped(map, place(map, tensors.tensor("owners").ok()?.data()))?;
+    let owned = facts.get("owned")? == "true";
+    Some(Dataset {
+        shape: serde_json::from_str(facts.get("shape")?).ok()?,
+        classes: facts.get("classes")?.parse().ok()?,
+        train: Train::Stored(samples("train")?),
+        test: samples("test")?,
+        owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
+    })
+}
+
+/// Where `part` lies in the map.
+fn place(map: &Mmap, part: &[u8]) -> std::ops::Range<usize> {
+    let start = part.as_ptr() as usize - map.as_ptr() as usize;
+    start..start + part.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn what_is_offered_is_opened_even_after_its_name_is_gone() {
+        let samples = |offset: f32| Samples { features: vec![offset, 2.0, 3.0, 4.0].into(), labels: vec![1, 0].into() };
+        let dataset = Dataset {
+            shape: vec![2],
+            classes: 2,
+            train: Train::Stored(samples(1.0)),
+            test: samples(9.0),
+            owners: Some(vec![0, 1, 2]),
+        };
+        let file = offer(&dataset).expect("room");
+        let opened = open(file.path()).expect("a data set");
+        drop(file);
+        assert_eq!(opened, dataset);
+        assert_eq!(opened.digest(), dataset.digest());
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let mut file = NamedTempFile::new().expect("a file");
+        assert!(open(file.path()).is_err());
+        file.write_all(b"something else").expect("written");
+        assert!(open(file.path()).is_err());
+    }
+}

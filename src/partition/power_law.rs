@@ -1,0 +1,54 @@
+//! `power_law`: IID samples in very unequal amounts, as clients have them in practice: the k-th largest
+//! client owns in proportion to `k^-alpha`.
+
+use super::{Partition, PartitionError, Partitioner, Pool, Settings};
+use crate::seed::Stream;
+use rand::seq::SliceRandom;
+
+/// Sizes by a power law, dealt to clients at random.
+pub struct PowerLaw(pub Settings);
+
+impl Partitioner for PowerLaw {
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
+        let (clients, samples) = (self.0.clients, pool.labels.len());
+        if clients > samples {
+            return Err(PartitionError::TooManyClients { clients, samples });
+        }
+        let mut order: Vec<u32> = (0..samples as u32).collect();
+        order.shuffle(stream);
+        // Everybody gets one sample; the others follow the law.
+        let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.0.alpha)).collect();
+        let total: f64 = shares.iter().sum();
+        let free = (samples - clients) as f64;
+        let mut rest = &order[..];
+        let mut reached = 0.0;
+        let mut lists: Vec<Vec<u32>> = Vec::with_capacity(clients);
+        for (rank, share) in shares.iter().enumerate() {
+            reached += share;
+            let end = if rank + 1 == clients { samples } else { rank + 1 + (free * reached / total) as usize };
+            let (taken, left) = rest.split_at(end - (samples - rest.len()));
+            lists.push(taken.to_vec());
+            rest = left;
+        }
+        lists.shuffle(stream);
+        Ok(Partition::new(&lists))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::{Purpose, Seed};
+
+    #[test]
+    fn sizes_follow_the_law() {
+        let pool = Pool { labels: &[0; 10_000], classes: 1, owners: None };
+        let partition = PowerLaw(Settings { clients: 4, alpha: 1.0 })
+            .split(&pool, &mut Seed(0).stream(Purpose::Partition))
+            .expect("enough");
+        let mut sizes: Vec<u64> = partition.ids().map(|client| partition.count(client)).collect();
+        sizes.sort_unstable();
+        // 12/25 of all for the first, then 1/2, 1/3 and 1/4 of that, but for the one that everybody gets.
+        assert!(sizes.iter().zip([1200u64, 1600, 2400, 4800]).all(|(size, law)| size.abs_diff(law) <= 1), "{sizes:?}");
+    }
+}
