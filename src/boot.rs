@@ -19,8 +19,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use tch::Device;
 
-/// Exit code of a run that failed after training had begun.
-pub const FAILED: u8 = 1;
 /// Exit code of input that was refused before training.
 pub const REFUSED: u8 = 2;
 
@@ -38,7 +36,7 @@ struct Ready {
 pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
     let Some(mpi) = Mpi::start() else {
         eprintln!("MPI is initialised already");
-        return ExitCode::from(FAILED);
+        return ExitCode::FAILURE;
     };
     let verbose = parsed.as_ref().map_or(0, |flags| flags.verbose.unwrap_or(0));
     start_log(mpi.rank(), verbose);
@@ -49,14 +47,8 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
-    match fedmpi::stop::catch(|| work(&mpi, &ready)).unwrap_or_else(|panic| Err(Error::msg(panic))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            log::error!("{error:#}");
-            log::logger().flush();
-            mpi.abort(i32::from(FAILED))
-        }
-    }
+    mpi.run(|mpi| work(mpi, &ready));
+    ExitCode::SUCCESS
 }
 
 /// Lines carry time, level, rank and host. `RUST_LOG` wins over `--verbose`.

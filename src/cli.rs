@@ -7,7 +7,7 @@ use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
-use fedmpi::{data, partition, schedule, select, torch, train};
+use fedmpi::{aggregate, data, partition, schedule, select, torch, train};
 use std::fs;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub enum Command {
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
-    /// List every data set, partitioner, selection, scheduler, model and optimizer
+    /// List every data set, partitioner, selection, scheduler, aggregator, model and optimizer
     List,
     /// Print a host file in the dialect of a launcher
     Hostfile {
@@ -126,6 +126,7 @@ fn list() {
     section("partitioners (--partition_method)", partition::PARTITIONERS);
     section("client selection (--client_selection)", select::SELECTORS);
     section("schedulers (--scheduler)", schedule::SCHEDULERS);
+    section("aggregators (--aggregator)", aggregate::AGGREGATORS);
     section("models (--model)", torch::models::MODELS);
     section("optimizers (--client_optimizer)", train::optimizer::OPTIMIZERS);
 }

@@ -2,6 +2,7 @@
 //! `fedmpi list` and the law tests all walk the same tables.
 
 /// One replaceable part: how it is called, what it is, how it is made.
+#[derive(Clone, Copy, Debug)]
 pub struct Entry<B> {
     /// The name users write.
     pub name: &'static str,

@@ -89,6 +89,7 @@ settings! {
     dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free; one_per_worker is FedML's classical layout";
     worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
     reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
+    aggregator: String = "fedavg".into(), "NAME", "fedavg", "How the global model moves; `fedmpi list` shows all";
     model: String = "lr".into(), "NAME", "lr", "Model; `fedmpi list` shows all";
     comm_round: i64 = 10, "ROUNDS", "10", "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", "Passes over a client's samples in each round";

@@ -2,13 +2,13 @@
 //! checks across settings live here. Every rank resolves the same plan.
 
 use super::Config;
-use crate::aggregate::{AGGREGATORS, Aggregator};
+use crate::aggregate::{self, AGGREGATORS, Aggregator, Merge};
 use crate::data::{DATASETS, DataError, Dataset, Source};
 use crate::ids::{ClientId, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
 use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
-use crate::registry::{Unknown, find};
+use crate::registry::{Entry, Unknown, find};
 use crate::schedule::{DispatchMode, SCHEDULERS, Scheduler, Slowdown, SlowdownError};
 use crate::seed::{Purpose, Seed};
 use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
@@ -24,6 +24,7 @@ pub struct Plan {
     pub dataset: Arc<Dataset>,
     /// Who owns which.
     pub partition: Arc<Partition>,
+    aggregator: Entry<aggregate::Build>,
 }
 
 /// A config that makes no sense.
@@ -76,6 +77,7 @@ impl Plan {
         find("dataset", DATASETS, &config.dataset)?;
         find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
         find("scheduler", SCHEDULERS, &config.scheduler)?;
+        check_reduce(find("aggregator", AGGREGATORS, &config.aggregator)?, config.reduce)?;
         config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
         if let Some(method) = &config.partition_method {
             find("partition method", PARTITIONERS, method)?;
@@ -115,7 +117,19 @@ impl Plan {
             Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
             None => divide(&config, &dataset)?,
         };
-        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config })
+        let aggregator = *find("aggregator", AGGREGATORS, &config.aggregator)?;
+        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator })
+    }
+
+    /// The same plan with an aggregator of the caller's own; every rank must have it.
+    ///
+    /// # Errors
+    /// When updates are to be summed on their way and the aggregator must see each.
+    pub fn with_aggregator(mut self, aggregator: Entry<aggregate::Build>) -> Result<Plan, PlanError> {
+        self.config.aggregator = aggregator.name.to_owned();
+        self.aggregator = aggregator;
+        check_reduce(&aggregator, self.config.reduce)?;
+        Ok(self)
     }
 
     /// Fingerprint of everything that decides the result; equal on all ranks of a sound job.
@@ -264,8 +278,18 @@ impl Plan {
 
     /// Stage 8's choice.
     pub fn aggregator(&self) -> Box<dyn Aggregator> {
-        (AGGREGATORS[0].build)()
+        (self.aggregator.build)()
     }
+}
+
+fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Result<(), PlanError> {
+    let each = (aggregator.build)().merge() == Merge::Each;
+    let reason = format!(
+        "aggregator `{}` must see every client's update, which are summed on their way (hint: --reduce server)",
+        aggregator.name
+    );
+    let name = format!("{reduce:?}").to_lowercase();
+    require("reduce", name, !each || reduce == Reduce::Server, &reason)
 }
 
 fn selection(config: &Config) -> select::Settings<'_> {

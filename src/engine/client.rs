@@ -3,7 +3,7 @@
 //! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
 use super::{EngineError, report};
-use crate::aggregate::Aggregator;
+use crate::aggregate::{Aggregator, Merged};
 use crate::config::Plan;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Reduce, Report, Update};
@@ -84,7 +84,8 @@ impl<T: Transport> Worker<'_, T> {
                 self.enter(round, total);
                 let mine = Arc::clone(self.sum.units());
                 self.sum.replace(self.wire.all_reduce(mine)?);
-                self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
+                let mean = Merged::Mean(self.sum.mean(&self.global));
+                self.global = Arc::new(self.aggregator.apply(&self.global, mean));
                 Ok(())
             }
             Order::Stop => Ok(()),

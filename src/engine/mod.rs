@@ -16,7 +16,7 @@ use crate::weights::SumError;
 use std::thread;
 
 pub use client::serve;
-pub use server::{Outcome, run};
+pub use server::{Outcome, Server, run};
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use super::exchange::{Done, Exchange, Trained};
 use super::{EngineError, report};
-use crate::aggregate::Aggregator;
+use crate::aggregate::{Aggregator, Each, Merge, Merged};
 use crate::config::Plan;
 use crate::event::{Event, RankReport, Recorder, RoundDone};
 use crate::ids::{Rank, Round};
@@ -38,33 +38,16 @@ pub fn run<T: Transport>(
     trainer: &mut dyn Trainer,
     recorder: &mut dyn Recorder,
 ) -> Result<Outcome, EngineError> {
-    let workers = wire.workers();
-    let mut server = Server {
-        global: Arc::new(trainer.initial()),
-        sum: ExactSum::new(trainer.layout().length(), 1),
-        cost: CostModel::default(),
-        plan,
-        wire,
-        trainer,
-        recorder,
-        workers,
-        selector: plan.selector()?,
-        scheduler: plan.scheduler(),
-        aggregator: plan.aggregator(),
-    };
-    server.greet()?;
-    let began = Instant::now();
-    let mut test = None;
-    let mut rounds = 0;
-    while rounds < plan.rounds() && !plan.reached(test.as_ref()) {
-        test = server.round(Round(rounds))?.or(test);
-        rounds += 1;
+    let mut server = Server::start(plan, wire, trainer, recorder)?;
+    while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
+        server.round()?;
     }
-    server.finish(rounds, began)?;
-    Ok(Outcome { weights: server.global.to_vec(), rounds, test })
+    server.finish()
 }
 
-struct Server<'a, T> {
+/// The server between two rounds, for callers who decide themselves when to go on; [`run`] is the
+/// usual way.
+pub struct Server<'a, T> {
     plan: &'a Plan,
     wire: &'a mut Metered<T>,
     trainer: &'a mut dyn Trainer,
@@ -75,11 +58,67 @@ struct Server<'a, T> {
     cost: CostModel,
     aggregator: Box<dyn Aggregator>,
     sum: ExactSum,
+    each: Vec<Each>,
     global: Weights,
+    began: Instant,
+    rounds: u32,
+    test: Option<Metrics>,
 }
 
-impl<T: Transport> Server<'_, T> {
-    fn round(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
+impl<'a, T: Transport> Server<'a, T> {
+    /// Waits for all workers and makes sure that they follow the same plan.
+    ///
+    /// # Errors
+    /// Workers with another plan; workers or records that fail.
+    pub fn start(
+        plan: &'a Plan,
+        wire: &'a mut Metered<T>,
+        trainer: &'a mut dyn Trainer,
+        recorder: &'a mut dyn Recorder,
+    ) -> Result<Self, EngineError> {
+        let mut server = Server {
+            global: Arc::new(trainer.initial()),
+            sum: ExactSum::new(trainer.layout().length(), 1),
+            each: Vec::new(),
+            workers: wire.workers(),
+            selector: plan.selector()?,
+            scheduler: plan.scheduler(),
+            cost: CostModel::default(),
+            aggregator: plan.aggregator(),
+            plan,
+            wire,
+            trainer,
+            recorder,
+            began: Instant::now(),
+            rounds: 0,
+            test: None,
+        };
+        server.greet()?;
+        server.began = Instant::now();
+        Ok(server)
+    }
+
+    /// Rounds done.
+    pub fn rounds(&self) -> u32 {
+        self.rounds
+    }
+
+    /// The last evaluation.
+    pub fn test(&self) -> Option<&Metrics> {
+        self.test.as_ref()
+    }
+
+    /// The global model, flat.
+    pub fn weights(&self) -> &[f32] {
+        &self.global
+    }
+
+    /// One round, through all stages of the walk; gives its line.
+    ///
+    /// # Errors
+    /// Any rank's fault, and records that cannot be written.
+    pub fn round(&mut self) -> Result<RoundDone, EngineError> {
+        let round = Round(self.rounds);
         let began = Instant::now();
         let attended = self.select(round);
         let cohort = &attended.cohort;
@@ -89,13 +128,13 @@ impl<T: Transport> Server<'_, T> {
         let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch))?;
         self.reduce(round, samples)?;
         let makespan = began.elapsed().as_secs_f64() - planning;
-        self.global = Arc::new(self.aggregator.apply(&self.global, self.sum.mean(&self.global)));
+        self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
         let schedule = trained.schedule(&self.cost, self.workers.len(), makespan, planning);
         self.learn(round, &trained)?;
         let evaluating = Instant::now();
         let test = self.evaluate(round)?;
-        let done = Event::RoundDone(RoundDone {
+        let done = RoundDone {
             round,
             clients: cohort.len(),
             dropped: attended.dropped,
@@ -108,9 +147,24 @@ impl<T: Transport> Server<'_, T> {
             schedule,
             model_hash: weights::hash(&self.global),
             test,
-        });
-        self.recorder.record(&done, &self.global)?;
-        Ok(test)
+        };
+        self.recorder.record(&Event::RoundDone(done.clone()), &self.global)?;
+        self.rounds += 1;
+        self.test = test.or(self.test);
+        Ok(done)
+    }
+
+    /// Ends the run on all ranks.
+    ///
+    /// # Errors
+    /// Workers that are gone, and records that cannot be written.
+    pub fn finish(mut self) -> Result<Outcome, EngineError> {
+        let (rounds, total_seconds) = (self.rounds, self.began.elapsed().as_secs_f64());
+        let mut ranks = self.farewell()?;
+        ranks.push(report(Rank::SERVER, self.trainer.device(), self.wire.bytes_sent()));
+        ranks.sort_by_key(|report| report.rank);
+        self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
+        Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
     }
 
     /// Stage 3: the clients of the round whose updates will count.
@@ -148,7 +202,7 @@ impl<T: Transport> Server<'_, T> {
             let (rank, frame) = self.receive()?;
             match frame.decode()? {
                 Report::Trained { round: at, updates, last } if at == round => {
-                    self.merge(round, &updates, &frame.content)?;
+                    self.merge(round, &updates, frame.content)?;
                     let next = exchange.note(rank, updates, last);
                     if let Some(batch) = next.map_err(|what| EngineError::Unexpected { rank, what })? {
                         self.order(round, total, batch, Content::Nothing)?;
@@ -170,14 +224,18 @@ impl<T: Transport> Server<'_, T> {
     }
 
     /// Adds one client's update, or one worker's partial sum.
-    fn merge(&mut self, round: Round, updates: &[Update], content: &Content) -> Result<(), EngineError> {
+    fn merge(&mut self, round: Round, updates: &[Update], content: Content) -> Result<(), EngineError> {
         match (content, updates) {
-            (Content::Weights(weights), [update]) if !Arc::ptr_eq(weights, &self.global) => self
-                .sum
-                .add(update.client, self.plan.samples(update.client), &self.global, weights)
-                .map_err(|fault| EngineError::Sum { round, fault }),
+            (Content::Weights(weights), &[Update { client, .. }]) => {
+                let samples = self.plan.samples(client);
+                let added = self.sum.add(client, samples, &self.global, &weights);
+                if self.aggregator.merge() == Merge::Each {
+                    self.each.push(Each { client, samples, weights });
+                }
+                added.map_err(|fault| EngineError::Sum { round, fault })
+            }
             (Content::Units(units), _) => {
-                self.sum.merge(units);
+                self.sum.merge(&units);
                 Ok(())
             }
             _ => Ok(()),
@@ -194,6 +252,17 @@ impl<T: Transport> Server<'_, T> {
             self.sum.replace(self.wire.all_reduce(mine)?);
         }
         Ok(())
+    }
+
+    /// Stage 8: the global model moves.
+    fn aggregate(&mut self) {
+        self.each.sort_unstable_by_key(|update| update.client);
+        let merged = match self.aggregator.merge() {
+            Merge::Sum => Merged::Mean(self.sum.mean(&self.global)),
+            Merge::Each => Merged::Each(&self.each),
+        };
+        self.global = Arc::new(self.aggregator.apply(&self.global, merged));
+        self.each.clear();
     }
 
     /// What the round teaches: times for the scheduler, losses for the selector.
@@ -229,14 +298,6 @@ impl<T: Transport> Server<'_, T> {
         let parameters = self.trainer.layout().parameters();
         let started = Event::Started { rounds: self.plan.rounds(), workers: self.workers.len(), parameters };
         Ok(self.recorder.record(&started, &self.global)?)
-    }
-
-    fn finish(&mut self, rounds: u32, began: Instant) -> Result<(), EngineError> {
-        let total_seconds = began.elapsed().as_secs_f64();
-        let mut ranks = self.farewell()?;
-        ranks.push(report(Rank::SERVER, self.trainer.device(), self.wire.bytes_sent()));
-        ranks.sort_by_key(|report| report.rank);
-        Ok(self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?)
     }
 
     fn farewell(&mut self) -> Result<Vec<RankReport>, EngineError> {

@@ -8,6 +8,7 @@ use super::{Delivery, TELL_BYTES, Transport, TransportError, World, small};
 use crate::ids::Rank;
 use crate::message::{Content, Frame};
 use crate::shelf::Shelf;
+use crate::stop;
 use crate::weights::Units;
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
@@ -26,6 +27,9 @@ const CHUNK: usize = 1 << 28;
 const BUFFER_BYTES: usize = 8 << 20;
 /// Bytes before the head: a letter for the kind of numbers that follow, and how many.
 const PREFIX: usize = 1 + size_of::<u64>();
+
+/// Exit code of a job that failed after training had begun.
+pub const FAILED: i32 = 1;
 
 /// MPI, from initialisation to finalisation.
 pub struct Mpi {
@@ -49,6 +53,19 @@ impl Mpi {
     /// Ends every rank of the job at once.
     pub fn abort(&self, code: i32) -> ! {
         self.world.abort(code)
+    }
+
+    /// Does a rank's whole work. When it fails or panics, says why and ends the job on every rank, so
+    /// that none waits for ever.
+    pub fn run<E: std::fmt::Display>(&self, work: impl FnOnce(&Mpi) -> Result<(), E>) {
+        let fault = match stop::catch(|| work(self)) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(panic) => panic,
+        };
+        log::error!("{fault}");
+        log::logger().flush();
+        self.abort(FAILED)
     }
 
     /// Waits for all ranks.

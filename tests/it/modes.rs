@@ -1,8 +1,9 @@
 //! Promise 1 over the ways of running a round: reduction, dispatch, scheduler and number of ranks.
 
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
-use fedmpi::config::Config;
+use fedmpi::config::{Config, Plan};
 use fedmpi::engine::EngineError;
+use fedmpi::event::Event;
 use fedmpi::message::Reduce;
 use fedmpi::schedule::{DispatchMode, SCHEDULERS};
 use fedmpi::train::{Faulty, Quadratic, Trainer};
@@ -112,5 +113,30 @@ fn an_empty_round_changes_nothing() {
         let (outcome, memory) = quadratic(&plan(config), 2);
         assert_eq!((outcome.rounds, memory.rounds().map(|done| done.clients).sum::<usize>()), (3, 0));
         assert!(outcome.weights.iter().all(|&weight| weight == 0.0));
+    }
+}
+
+#[test]
+fn the_median_sees_every_update_and_refuses_sums() {
+    let config = Config { aggregator: "median".into(), reduce: Reduce::Server, comm_round: 1, ..small() };
+    // From zero every client goes half way to its own target, id + 1; the middle of the cohort counts.
+    let plan = plan(config.clone());
+    let (outcome, memory) = quadratic(&plan, 1);
+    let mut cohort: Vec<f32> = memory
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::ClientTrained { client, .. } => Some(0.5 * (client.0 as f32 + 1.0)),
+            _ => None,
+        })
+        .collect();
+    cohort.sort_by(f32::total_cmp);
+    assert_eq!(outcome.weights[0], cohort[cohort.len() / 2]);
+    for workers in [2, 3, 5] {
+        assert!(quadratic(&plan, workers).0 == outcome);
+    }
+    for reduce in [Reduce::Worker, Reduce::Allreduce] {
+        let refused = Plan::resolve(Config { reduce, ..config.clone() }).expect_err("refused").to_string();
+        assert!(refused.contains("--reduce server"), "{refused}");
     }
 }

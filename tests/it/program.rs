@@ -131,3 +131,17 @@ fn the_twelve_argument_script_trains_and_explains_itself() {
     assert_eq!(usage.code, Some(2));
     assert!(usage.stderr.contains("CLIENT_NUM WORKER_NUM") && usage.stderr.contains("3 of 12"), "{}", usage.stderr);
 }
+
+#[test]
+fn the_examples_run_and_do_not_depend_on_the_number_of_ranks() {
+    for (name, wanted) in [
+        ("custom_trainer", "y = 2.999 x + 1.001"),
+        ("custom_aggregator", "test accuracy"),
+        ("custom_main", "stopped after"),
+    ] {
+        let said = |ranks| Job::example(ranks, name).run().succeeded().stdout;
+        let (two, four) = (said(2), said(4));
+        assert!(two.contains(wanted), "{name}: {two}");
+        assert_eq!(two, four, "{name}");
+    }
+}

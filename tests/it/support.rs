@@ -88,13 +88,23 @@ impl Job {
         Job::launch(&["-np", &ranks.to_string()])
     }
 
+    /// `mpirun -np ranks EXAMPLE`, one of the programs in `examples/`.
+    pub fn example(ranks: usize, name: &str) -> Job {
+        let folder = Path::new(env!("CARGO_BIN_EXE_fedmpi")).parent().expect("a folder").join("examples");
+        Job::program(&["-np", &ranks.to_string()], &folder.join(name))
+    }
+
     /// `mpirun ARGUMENTS fedmpi`.
     pub fn launch(arguments: &[&str]) -> Job {
+        Job::program(arguments, Path::new(env!("CARGO_BIN_EXE_fedmpi")))
+    }
+
+    fn program(arguments: &[&str], program: &Path) -> Job {
         let mut command = Command::new("mpirun");
         if is_open_mpi() {
             command.arg("--oversubscribe");
         }
-        command.args(arguments).arg(env!("CARGO_BIN_EXE_fedmpi"));
+        command.args(arguments).arg(program);
         Job { command }
     }
 
