@@ -139,22 +139,26 @@ const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ExactSum {
-    units: Units,
+    own: Units,
+    holds: Holds,
+    // Sums of others that are not added to `own` yet: the last addition happens on the way to the mean.
+    parts: Vec<Units>,
     total: u64,
-    memory: Memory,
 }
 
-/// What the vector of an [`ExactSum`] holds.
+/// What the own vector of an [`ExactSum`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Memory {
-    /// Zeros: an empty sum.
-    Clean,
-    /// What an earlier round left; the sum is empty.
-    Stale,
-    /// The sum.
-    Full,
+enum Holds {
+    /// Zeros.
+    Zeros,
+    /// What an earlier round left: it counts as zeros.
+    Rest,
+    /// Something of this round.
+    Changes,
 }
 
+/// Parts that may wait.
+const PARTS: usize = 2;
 /// Values are added in runs that stay in the nearest cache.
 const RUN: usize = 2048;
 /// Adding this to a smaller value leaves its nearest integer (ties to even) in the lowest bits.
@@ -165,26 +169,16 @@ const SMALL: f64 = (1u64 << 50) as f64;
 impl ExactSum {
     /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
     pub fn new(length: usize, total: u64) -> Self {
-        ExactSum { units: Arc::new(vec![0; length]), total: total.max(1), memory: Memory::Clean }
+        ExactSum { own: Arc::new(vec![0; length]), holds: Holds::Zeros, parts: Vec::new(), total: total.max(1) }
     }
 
     /// Empties the sum, for updates whose weights add up to `total`; keeps its memory.
     pub fn reset(&mut self, total: u64) {
         self.total = total.max(1);
-        if self.memory == Memory::Full {
-            self.memory = Memory::Stale;
+        self.parts.clear();
+        if self.holds == Holds::Changes {
+            self.holds = Holds::Rest;
         }
-    }
-
-    /// The vector, to be written; in a fresh place when somebody still holds the old one.
-    fn writable(&mut self) -> &mut [i64] {
-        if Arc::get_mut(&mut self.units).is_none() {
-            self.units = match self.memory {
-                Memory::Full => Arc::new(self.units.to_vec()),
-                Memory::Clean | Memory::Stale => Arc::new(vec![0; self.units.len()]),
-            };
-        }
-        Arc::get_mut(&mut self.units).expect("nobody else holds it")
     }
 
     /// Adds one client's weights, of which `samples` out of the total stand behind.
@@ -192,55 +186,86 @@ impl ExactSum {
     /// # Errors
     /// Values that are not finite, out of range, or of another length; the sum is then void.
     pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-        let wanted = self.units.len();
+        let wanted = self.own.len();
         if update.len() != wanted || global.len() != wanted {
             return Err(SumError::Length { client, found: update.len(), wanted });
         }
         let share = samples as f64 / self.total as f64 * SCALE;
-        let onto_nothing = self.memory != Memory::Full;
+        let stale = self.holds == Holds::Rest;
         let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
         let sound = runs.fold(true, |sound, ((units, new), old)| {
-            if onto_nothing {
+            if stale {
                 units.fill(0);
             }
             add_run(units, new, old, share) & sound
         });
-        self.memory = Memory::Full;
+        self.holds = Holds::Changes;
         if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
     }
 
     /// Adds another part of the same cohort.
-    pub fn merge(&mut self, other: &Units) {
-        if self.memory != Memory::Full {
-            return self.replace(Arc::clone(other));
+    pub fn merge(&mut self, part: &Units) {
+        match self.parts.len() < PARTS {
+            true => self.parts.push(Arc::clone(part)),
+            false => self.fold(part),
         }
-        for (unit, more) in self.writable().iter_mut().zip(other.iter()) {
-            *unit = unit.wrapping_add(*more);
+    }
+
+    /// The own vector, to be written; a fresh one when a receiver still holds the last.
+    fn writable(&mut self) -> &mut [i64] {
+        if Arc::get_mut(&mut self.own).is_none() {
+            self.own = match self.holds {
+                Holds::Changes => Arc::new(self.own.to_vec()),
+                Holds::Zeros | Holds::Rest => Arc::new(vec![0; self.own.len()]),
+            };
         }
+        Arc::get_mut(&mut self.own).expect("nobody else holds it")
+    }
+
+    fn fold(&mut self, part: &[i64]) {
+        match self.holds {
+            Holds::Changes => {
+                self.writable().iter_mut().zip(part).for_each(|(unit, more)| *unit = unit.wrapping_add(*more))
+            }
+            Holds::Zeros | Holds::Rest => self.writable().copy_from_slice(part),
+        }
+        self.holds = Holds::Changes;
     }
 
     /// The fixed-point changes, to be merged elsewhere.
     pub fn units(&mut self) -> &Units {
-        if self.memory == Memory::Stale {
-            self.writable().fill(0);
-            self.memory = Memory::Clean;
+        for part in std::mem::take(&mut self.parts) {
+            self.fold(&part);
         }
-        &self.units
+        if self.holds == Holds::Rest {
+            self.writable().fill(0);
+            self.holds = Holds::Zeros;
+        }
+        &self.own
     }
 
     /// Takes over the changes of the whole cohort, summed elsewhere.
     pub fn replace(&mut self, units: Units) {
-        self.units = units;
-        self.memory = Memory::Full;
+        self.reset(self.total);
+        self.parts.push(units);
     }
 
     /// `global` moved by the summed changes. Exactly `global` when no client changed anything.
     pub fn mean(&self, global: &[f32]) -> Vec<f32> {
-        if self.memory != Memory::Full {
-            return global.to_vec();
+        let mut sums: Vec<&[i64]> = self.parts.iter().map(|part| part.as_slice()).collect();
+        if self.holds == Holds::Changes {
+            sums.push(&self.own);
         }
-        let moved = |(&unit, &old): (&i64, &f32)| (f64::from(old) + unit as f64 / SCALE) as f32;
-        self.units.iter().zip(global).map(moved).collect()
+        let moved = |old: f32, unit: i64| (f64::from(old) + unit as f64 / SCALE) as f32;
+        match sums[..] {
+            [] => global.to_vec(),
+            [a] => global.iter().zip(a).map(|(&old, &a)| moved(old, a)).collect(),
+            [a, b] => global.iter().zip(a).zip(b).map(|((&old, &a), &b)| moved(old, a.wrapping_add(b))).collect(),
+            _ => {
+                let sum = |place: usize| sums.iter().fold(0i64, |sum, units| sum.wrapping_add(units[place]));
+                global.iter().enumerate().map(|(place, &old)| moved(old, sum(place))).collect()
+            }
+        }
     }
 }
 
@@ -301,16 +326,25 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_sum_is_zero_whatever_was_before_and_whoever_holds_it() {
+    fn an_empty_sum_is_zero_whatever_was_before() {
         let mut sum = ExactSum::new(1, 1);
         sum.add(ClientId(0), 1, &[0.0], &[1.0]).expect("finite");
-        let held = sum.units().clone();
         sum.reset(1);
-        assert_eq!((sum.mean(&[3.0]), &sum.units()[..]), (vec![3.0], &[0][..]));
-        assert_eq!(held[0], 1 << FRACTION_BITS);
-        sum.reset(1);
-        sum.add(ClientId(0), 1, &[0.0], &[1.0]).expect("finite");
-        assert_eq!(*sum.units(), held);
+        assert_eq!((sum.mean(&[3.0]), sum.units()), (vec![3.0], &Arc::new(vec![0])));
+        sum.replace(Arc::new(vec![1 << FRACTION_BITS]));
+        assert_eq!(sum.mean(&[3.0]), [4.0]);
+    }
+
+    #[test]
+    fn any_number_of_parts_gives_one_mean() {
+        for parts in 0..6i64 {
+            let mut sum = ExactSum::new(1, 8);
+            (1..=parts).for_each(|part| sum.merge(&Arc::new(vec![part << FRACTION_BITS])));
+            sum.add(ClientId(0), 8, &[0.0], &[0.5]).expect("finite");
+            let wanted = (parts * (parts + 1) / 2) as f32 + 0.5;
+            assert_eq!(sum.mean(&[0.0]), [wanted], "{parts} parts");
+            assert_eq!(sum.units()[0] as f64 / SCALE, f64::from(wanted), "{parts} parts");
+        }
     }
 
     #[test]
@@ -346,7 +380,7 @@ mod tests {
             let (left, right) = updates.split_at(cut.min(updates.len()));
             let mut merged = sum_of(right);
             merged.merge(sum_of(left).units());
-            let units = |mut sum: ExactSum| sum.units().clone();
+            let units = |mut sum: ExactSum| sum.units().to_vec();
             prop_assert_eq!(units(sum_of(&updates)), units(sum_of(&backwards)));
             prop_assert_eq!(units(sum_of(&updates)), units(merged));
         }

@@ -82,8 +82,8 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
-                let mine = Arc::clone(self.sum.units());
-                self.sum.replace(self.wire.all_reduce(mine)?);
+                let sum = self.wire.all_reduce(self.sum.units())?;
+                self.sum.replace(sum);
                 let mean = Merged::Mean(self.sum.mean(&self.global));
                 self.global = Arc::new(self.aggregator.apply(&self.global, mean));
                 Ok(())

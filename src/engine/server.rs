@@ -248,8 +248,8 @@ impl<'a, T: Transport> Server<'a, T> {
             for &rank in &self.workers {
                 self.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
             }
-            let mine = Arc::clone(self.sum.units());
-            self.sum.replace(self.wire.all_reduce(mine)?);
+            let sum = self.wire.all_reduce(self.sum.units())?;
+            self.sum.replace(sum);
         }
         Ok(())
     }

@@ -99,8 +99,8 @@ impl Transport for Local {
         self.inbox.recv().map_err(|_| TransportError::Gone(self.rank))
     }
 
-    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
-        self.meeting.add(&mine, self.outboxes.len())
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
+        self.meeting.add(mine, self.outboxes.len())
     }
 }
 
@@ -131,7 +131,7 @@ mod tests {
         drop(worker);
         assert_eq!(server.recv(), Ok(Delivery::Lost(Rank(1))));
         assert_eq!(server.send(Rank(1), Frame::bare(&1u8)), Err(TransportError::Gone(Rank(1))));
-        assert_eq!(server.all_reduce(Arc::new(vec![1])), Err(TransportError::Gone(Rank(1))));
+        assert_eq!(server.all_reduce(&[1]), Err(TransportError::Gone(Rank(1))));
     }
 
     #[test]
@@ -139,11 +139,10 @@ mod tests {
         let sums = std::thread::scope(|scope| {
             let add = |mut end: Local| {
                 let mine = i64::from(end.rank().0) + 1;
-                let sums: Vec<i64> = (0..50)
-                    .map(|round| end.all_reduce(Arc::new(vec![mine * round])).expect("all are here")[0])
-                    .collect();
+                let sums: Vec<i64> =
+                    (0..50).map(|round| end.all_reduce(&[mine * round]).expect("all are here")[0]).collect();
                 // Nobody leaves before everybody has the last sum.
-                end.all_reduce(Arc::default()).map(|_| sums)
+                end.all_reduce(&[]).map(|_| sums)
             };
             let threads: Vec<_> = ranks(3).into_iter().map(|end| scope.spawn(move || add(end))).collect();
             threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()

@@ -41,8 +41,8 @@ impl<T: Transport> Transport for Metered<T> {
         self.inner.recv()
     }
 
-    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
-        self.sent += size_of_val(mine.as_slice()) as u64;
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
+        self.sent += size_of_val(mine) as u64;
         self.inner.all_reduce(mine)
     }
 }

@@ -39,7 +39,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// When a peer is gone.
-    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError>;
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
     /// Every rank but the server.
     fn workers(&self) -> Vec<Rank> {

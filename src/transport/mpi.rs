@@ -13,7 +13,7 @@ use crate::weights::Units;
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::point_to_point::Status;
-use mpi::request::{self, LocalScope, Request};
+use mpi::request::{self, Request, Scope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
 use std::thread;
@@ -23,6 +23,8 @@ const HEAD: mpi::Tag = 1;
 const NUMBERS: mpi::Tag = 2;
 /// Values per message; MPI counts are C ints.
 const CHUNK: usize = 1 << 28;
+/// Values per part of a collective sum: parts overlap, one being added while the next one travels.
+const PIECE: usize = 1 << 18;
 /// Room for small frames on their way to ranks that are busy: thousands of them.
 const BUFFER_BYTES: usize = 8 << 20;
 /// Bytes before the head: a letter for the kind of numbers that follow, and how many.
@@ -179,12 +181,15 @@ impl Transport for Wire<'_> {
         Ok(Delivery::Frame(from, Frame { head, content }))
     }
 
-    fn all_reduce(&mut self, mine: Units) -> Result<Units, TransportError> {
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
         let world = self.world;
         Ok(self.units.filled(mine.len(), |sum| {
-            for (mine, sum) in mine.chunks(CHUNK).zip(sum.chunks_mut(CHUNK)) {
-                wait(|scope| world.immediate_all_reduce_into(scope, mine, sum, SystemOperation::sum()));
-            }
+            request::scope(|scope| {
+                let pieces = mine.chunks(PIECE).zip(sum.chunks_mut(PIECE));
+                let sum = |(mine, sum)| world.immediate_all_reduce_into(scope, mine, sum, SystemOperation::sum());
+                let started: Vec<_> = pieces.map(sum).collect();
+                started.into_iter().for_each(finish);
+            });
         }))
     }
 }
@@ -221,16 +226,12 @@ fn receive_chunks<T: Equivalence>(peer: &impl Source, numbers: &mut [T]) {
     }
 }
 
-/// Starts a request and waits for it patiently.
-fn wait<'a, D: ?Sized + 'a>(start: impl for<'s> FnOnce(&'s LocalScope<'a>) -> Request<'a, D, &'s LocalScope<'a>>) {
-    request::scope(|scope| {
-        let mut request = start(scope);
-        let mut patience = Patience::default();
-        while let Err(unfinished) = request.test() {
-            request = unfinished;
-            patience.pause();
-        }
-    });
+/// Waits for a part of a collective sum. All ranks are in it, so that nobody else wants the core.
+fn finish<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    while let Err(unfinished) = request.test() {
+        request = unfinished;
+        thread::yield_now();
+    }
 }
 
 fn bytes_in(status: &Status) -> usize {
