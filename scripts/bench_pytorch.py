@@ -5,7 +5,9 @@ Same work as `fedmpi --dataset mnist --partition_method homo --epochs 1 --batch_
 clients are trained one after another on one thread, divided among one or two processes that share
 memory. Prints the median seconds of a round.
 
-usage: bench_pytorch.py DATA_DIR lr|2nn|cnn CLIENTS PER_ROUND PROCESSES ROUNDS
+usage: bench_pytorch.py DATA_DIR lr|2nn|cnn CLIENTS PER_ROUND PROCESSES ROUNDS [cuda]
+
+With `cuda` there is one process, and model and data are on the GPU.
 """
 import gzip, statistics, struct, sys, time
 import torch
@@ -57,13 +59,34 @@ def work(rank, processes, model, x, y, clients, cohort, start, sums, barrier):
         barrier.wait()
 
 
-def main(folder, name, total, per_round, processes, rounds):
+def on_gpu(x, y, clients, model, per_round, rounds):
+    x, y, model = x.cuda(), y.cuda(), model.cuda()
+    clients, parameters, seconds = clients.cuda(), list(model.parameters()), []
+    start = nn.utils.parameters_to_vector(parameters).detach().clone()
+    for _ in range(rounds):
+        began = time.perf_counter()
+        mean = torch.zeros_like(start)
+        for client in torch.randperm(len(clients))[:per_round].tolist():
+            nn.utils.vector_to_parameters(start.clone(), parameters)
+            train(model, x, y, clients[client][torch.randperm(clients.shape[1], device="cuda")])
+            mean += nn.utils.parameters_to_vector(parameters).detach() / per_round
+        start = mean
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def main(folder, name, total, per_round, processes, rounds, device="cpu"):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1).share_memory_()
     y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long().share_memory_()
     clients = torch.randperm(60000).view(total, -1)
     model = build(name)
+    if device == "cuda":
+        seconds = on_gpu(x, y, clients, model, per_round, rounds)
+        print(f"{name}: {statistics.median(seconds):.5f} s per round (PyTorch {torch.__version__}, GPU)")
+        return
     start = nn.utils.parameters_to_vector(model.parameters()).detach().share_memory_()
     sums = torch.zeros(processes, len(start)).share_memory_()
     cohort = torch.zeros(per_round, dtype=torch.long).share_memory_()
@@ -87,4 +110,4 @@ def main(folder, name, total, per_round, processes, rounds):
     print(f"{name}: {statistics.median(seconds):.5f} s per round (PyTorch {torch.__version__})")
 
 
-main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]))
+main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]), *sys.argv[7:])

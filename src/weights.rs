@@ -124,7 +124,7 @@ pub enum SumError {
 
 const SCALE: f64 = (1u64 << FRACTION_BITS) as f64;
 /// Largest change of one weight in one round. Shares add up to one, so the sum stays in range too.
-const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
+pub const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
 
 /// The weighted mean of a cohort's updates, built one client at a time, in any order.
 ///
@@ -181,6 +181,11 @@ impl ExactSum {
         }
     }
 
+    /// The weight of a client with so many samples, in fixed-point units.
+    pub fn share(&self, samples: u64) -> f64 {
+        samples as f64 / self.total as f64 * SCALE
+    }
+
     /// Adds one client's weights, of which `samples` out of the total stand behind.
     ///
     /// # Errors
@@ -190,7 +195,7 @@ impl ExactSum {
         if update.len() != wanted || global.len() != wanted {
             return Err(SumError::Length { client, found: update.len(), wanted });
         }
-        let share = samples as f64 / self.total as f64 * SCALE;
+        let share = self.share(samples);
         let stale = self.holds == Holds::Rest;
         let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
         let sound = runs.fold(true, |sound, ((units, new), old)| {

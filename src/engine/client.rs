@@ -9,7 +9,7 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::schedule::Slowdown;
 use crate::stop;
-use crate::train::{Trained, Trainer};
+use crate::train::{TrainError, Trained, Trainer};
 use crate::transport::{Delivery, Metered, Transport};
 use crate::weights::{ExactSum, Weights};
 use std::sync::Arc;
@@ -122,6 +122,7 @@ impl<T: Transport> Worker<'_, T> {
         if !last || told {
             return Ok(());
         }
+        self.trainer.hand_over(&mut self.sum);
         let content = match self.reduce {
             Reduce::Worker => Content::Units(Arc::clone(self.sum.units())),
             Reduce::Server | Reduce::Allreduce => Content::Nothing,
@@ -133,19 +134,18 @@ impl<T: Transport> Worker<'_, T> {
     /// panic too, becomes a reason.
     fn train(&mut self, round: Round, client: ClientId) -> Result<(Update, Content), String> {
         let began = Instant::now();
-        let trained = stop::catch(|| self.trainer.train(round, client, &self.global));
-        let Trained { weights, loss } = trained?.map_err(|error| error.to_string())?;
-        let content = match self.reduce {
-            Reduce::Server => Content::Weights(weights),
-            // A client that gives back what it got has changed nothing.
-            Reduce::Worker | Reduce::Allreduce if Arc::ptr_eq(&weights, &self.global) => Content::Nothing,
-            Reduce::Worker | Reduce::Allreduce => {
-                self.sum
-                    .add(client, self.plan.samples(client), &self.global, &weights)
-                    .map_err(|error| error.to_string())?;
-                Content::Nothing
+        let samples = self.plan.samples(client);
+        let trained = stop::catch(|| match self.reduce {
+            Reduce::Server => {
+                let Trained { weights, loss } = self.trainer.train(round, client, &self.global)?;
+                Ok((loss, Content::Weights(weights)))
             }
-        };
+            Reduce::Worker | Reduce::Allreduce => {
+                let loss = self.trainer.train_into(round, client, samples, &self.global, &mut self.sum)?;
+                Ok((loss, Content::Nothing))
+            }
+        });
+        let (loss, content) = trained?.map_err(|error: TrainError| error.to_string())?;
         self.rest(round, began.elapsed());
         let seconds = began.elapsed().as_secs_f64();
         log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");

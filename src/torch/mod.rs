@@ -9,6 +9,7 @@ pub mod models;
 mod noise;
 mod optimizer;
 mod params;
+mod sum;
 mod trainer;
 
 pub use device::{device, gpus};

@@ -27,6 +27,16 @@ impl Params {
         no_grad(|| self.flat.copy_(&Tensor::from_slice(weights)));
     }
 
+    /// Takes over flat weights that are on the device already.
+    pub fn copy_from(&mut self, weights: &Tensor) {
+        no_grad(|| self.flat.copy_(weights));
+    }
+
+    /// All weights in one tensor.
+    pub fn flat(&self) -> &Tensor {
+        &self.flat
+    }
+
     /// Writes the flat weights to `weights`.
     pub fn save(&self, weights: &mut [f32]) {
         self.flat.copy_data(weights, weights.len());

@@ -5,6 +5,7 @@ use super::models::{self, Descent, ModelError, Network};
 use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
+use super::sum::DeviceSum;
 use crate::config::Plan;
 use crate::data::Train;
 use crate::ids::{ClientId, Round};
@@ -14,7 +15,7 @@ use crate::seed::Purpose;
 use crate::shelf::Shelf;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{TrainError, Trained, Trainer};
-use crate::weights::{Layout, Weights};
+use crate::weights::{ExactSum, Layout, Weights};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -40,6 +41,8 @@ pub struct TorchTrainer {
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
     descent: Option<Box<dyn Descent>>,
+    // On a GPU, changes are summed there and leave once a round.
+    held: Option<DeviceSum>,
 }
 
 impl TorchTrainer {
@@ -59,6 +62,7 @@ impl TorchTrainer {
             }
             _ => None,
         };
+        let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
         Ok(TorchTrainer {
             params: Params::new(&layout, network.trained(), device),
@@ -71,6 +75,7 @@ impl TorchTrainer {
             test: None,
             updates: Shelf::default(),
             descent,
+            held,
         })
     }
 
@@ -107,8 +112,8 @@ impl TorchTrainer {
         self.train.get_or_insert_with(|| load().ok().map(Arc::new)).clone()
     }
 
-    /// Trains a client by autograd and an optimizer.
-    fn optimize(&mut self, round: Round, client: ClientId, start: &[f32]) -> Trained {
+    /// Trains a client by autograd and an optimizer, from the present parameters; gives its loss.
+    fn optimize(&mut self, round: Round, client: ClientId) -> f64 {
         let (plan, device) = (self.plan.clone(), self.device);
         let samples = plan.partition.of(client);
         let (rows, order) = plan.dataset.train.of(&samples);
@@ -122,7 +127,6 @@ impl TorchTrainer {
             losses: Tensor::zeros([], (Kind::Float, device)),
             steps: 0,
         };
-        self.params.load(start);
         for _ in 0..plan.epochs() {
             order.shuffle(&mut stream);
             let batches = match &resident {
@@ -131,9 +135,7 @@ impl TorchTrainer {
             };
             self.epoch(&batches, &mut visit);
         }
-        let loss = visit.losses.double_value(&[]) / visit.steps.max(1) as f64;
-        let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
-        Trained { weights, loss }
+        visit.losses.double_value(&[]) / visit.steps.max(1) as f64
     }
 
     /// Steps over the rows once.
@@ -176,8 +178,35 @@ impl Trainer for TorchTrainer {
                 self.descent = Some(descent);
                 trained
             }
-            None => self.optimize(round, client, start),
+            None => {
+                self.params.load(start);
+                let loss = self.optimize(round, client);
+                let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
+                Trained { weights, loss }
+            }
         })
+    }
+
+    fn train_into(
+        &mut self,
+        round: Round,
+        client: ClientId,
+        samples: u64,
+        start: &Weights,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
+        let Some(mut held) = self.held.take() else {
+            return self.train(round, client, start)?.add_to(sum, client, samples, start);
+        };
+        self.params.copy_from(held.start(start));
+        let loss = self.optimize(round, client);
+        let added = held.add(client, &self.params, sum.share(samples));
+        self.held = Some(held);
+        added.map(|()| loss)
+    }
+
+    fn hand_over(&mut self, sum: &mut ExactSum) {
+        self.held.iter_mut().for_each(|held| held.hand_over(sum));
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

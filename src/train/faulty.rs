@@ -4,7 +4,7 @@
 use super::{TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Layout, Weights};
+use crate::weights::{ExactSum, Layout, Weights};
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -29,6 +29,10 @@ impl Faulty {
     pub fn from_environment(inner: Box<dyn Trainer>) -> Box<dyn Trainer> {
         Faulty::wrap(inner, std::env::var(VARIABLE).ok().as_deref())
     }
+
+    fn strike(&self, round: Round, client: ClientId) {
+        assert!((round, client) != (self.round, self.client), "fault asked for by {VARIABLE}");
+    }
 }
 
 fn parse(wish: &str) -> Option<(Round, ClientId)> {
@@ -46,8 +50,24 @@ impl Trainer for Faulty {
     }
 
     fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        assert!((round, client) != (self.round, self.client), "fault asked for by {VARIABLE}");
+        self.strike(round, client);
         self.inner.train(round, client, start)
+    }
+
+    fn train_into(
+        &mut self,
+        round: Round,
+        client: ClientId,
+        samples: u64,
+        start: &Weights,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
+        self.strike(round, client);
+        self.inner.train_into(round, client, samples, start, sum)
+    }
+
+    fn hand_over(&mut self, sum: &mut ExactSum) {
+        self.inner.hand_over(sum);
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -7,7 +7,8 @@ mod quadratic;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Layout, Weights};
+use crate::weights::{ExactSum, Layout, Weights};
+use std::sync::Arc;
 
 pub use dry::Dry;
 pub use faulty::Faulty;
@@ -29,6 +30,25 @@ pub trait Trainer {
     /// Whatever keeps the client from being trained; ends the job with the client's name.
     fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError>;
 
+    /// Trains one client and adds its change to `sum`, as one of `samples` samples; gives its loss. A
+    /// trainer may hold the change back until [`Trainer::hand_over`].
+    ///
+    /// # Errors
+    /// As [`Trainer::train`]; updates that cannot enter the sum.
+    fn train_into(
+        &mut self,
+        round: Round,
+        client: ClientId,
+        samples: u64,
+        start: &Weights,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
+        self.train(round, client, start)?.add_to(sum, client, samples, start)
+    }
+
+    /// Adds what was held back to `sum`. Most trainers hold nothing back.
+    fn hand_over(&mut self, _sum: &mut ExactSum) {}
+
     /// Metrics of `weights` on the test set.
     ///
     /// # Errors
@@ -48,6 +68,26 @@ pub struct Trained {
     pub weights: Weights,
     /// Mean loss over the training steps.
     pub loss: f64,
+}
+
+impl Trained {
+    /// Adds a client's change to a sum; gives its loss.
+    ///
+    /// # Errors
+    /// Weights that cannot enter the sum.
+    pub fn add_to(
+        self,
+        sum: &mut ExactSum,
+        client: ClientId,
+        samples: u64,
+        start: &Weights,
+    ) -> Result<f64, TrainError> {
+        // A client that gives back what it got has changed nothing.
+        if !Arc::ptr_eq(&self.weights, start) {
+            sum.add(client, samples, start, &self.weights).map_err(|error| TrainError(error.to_string()))?;
+        }
+        Ok(self.loss)
+    }
 }
 
 /// Training or evaluation failed.

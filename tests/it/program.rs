@@ -145,3 +145,13 @@ fn the_examples_run_and_do_not_depend_on_the_number_of_ranks() {
         assert_eq!(two, four, "{name}");
     }
 }
+
+#[test]
+fn a_million_clients_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flags = "--client_num_in_total 1000000 --client_num_per_round 1000 --comm_round 2";
+    Job::ranks(3).with(flags).path("--out_dir", &folder.path().join("run")).run().succeeded();
+    let peaks = summary(&folder.path().join("run")).peak_rss_mib;
+    assert_eq!(peaks.len(), 3);
+    assert!(peaks.iter().all(|peak| *peak < 1024.0), "{peaks:?}");
+}
