@@ -89,6 +89,7 @@ need_libclang
 need_libtorch
 echo "export LIBTORCH=\"$LIBTORCH\"" >>"$env_file"
 write_if_new .venv/env.sh "$(cat "$env_file")"
+# The same for a plain `cargo build`; PATH cannot be set there.
 write_if_new .cargo/config.toml "[env]
-LIBTORCH = \"$LIBTORCH\""
+$(sed -n 's/^export \([A-Z_]*\)=\(".*"\)$/\1 = \2/p' .venv/env.sh | grep -v '^PATH')"
 say "ready"
