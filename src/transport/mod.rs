@@ -14,8 +14,8 @@ pub use metered::Metered;
 
 /// Moves frames between ranks.
 ///
-/// Law: frames of one sender arrive in order and unchanged. Sending a frame that is [`small`] never
-/// waits for the receiver; sending another may, so then the peer must be receiving.
+/// Law: frames of one sender arrive in order and unchanged. The server's sends never wait for the
+/// receiver; a worker's may, since the server is always receiving.
 pub trait Transport {
     /// This rank.
     fn rank(&self) -> Rank;
@@ -45,11 +45,6 @@ pub trait Transport {
     fn workers(&self) -> Vec<Rank> {
         (1..self.size()).map(Rank::from).collect()
     }
-}
-
-/// Whether a frame is short enough to be sent to a rank that is busy.
-pub fn small(frame: &Frame) -> bool {
-    frame.bytes() <= 4096
 }
 
 /// What a receive yields.

@@ -4,29 +4,31 @@
 //! themselves in chunks below MPI's count limit, straight from and into the vectors that hold them.
 //! Waiting sleeps instead of spinning, so that an idle rank leaves its core to one that trains.
 
-use super::{Delivery, TELL_BYTES, Transport, TransportError, World, small};
+use super::{Delivery, TELL_BYTES, Transport, TransportError, World};
 use crate::ids::Rank;
 use crate::message::{Content, Frame};
 use crate::shelf::Shelf;
 use crate::stop;
 use crate::weights::Units;
+use bytemuck::{NoUninit, Pod};
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::point_to_point::Status;
-use mpi::request::{self, Request, Scope};
+use mpi::request::{self, Request, Scope, StaticScope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::*;
+use std::any::Any;
+use std::mem;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 const HEAD: mpi::Tag = 1;
 const NUMBERS: mpi::Tag = 2;
-/// Values per message; MPI counts are C ints.
-const CHUNK: usize = 1 << 28;
+/// Bytes per message; MPI counts are C ints.
+const CHUNK: usize = 1 << 30;
 /// Values per part of a collective sum: parts overlap, one being added while the next one travels.
 const PIECE: usize = 1 << 18;
-/// Room for small frames on their way to ranks that are busy: thousands of them.
-const BUFFER_BYTES: usize = 8 << 20;
 /// Bytes before the head: a letter for the kind of numbers that follow, and how many.
 const PREFIX: usize = 1 + size_of::<u64>();
 
@@ -42,8 +44,7 @@ pub struct Mpi {
 impl Mpi {
     /// Initialises MPI; `None` when that was done before in this process.
     pub fn start() -> Option<Mpi> {
-        let mut universe = mpi::initialize()?;
-        universe.set_buffer_size(BUFFER_BYTES);
+        let universe = mpi::initialize()?;
         Some(Mpi { world: universe.world(), _universe: universe })
     }
 
@@ -98,7 +99,7 @@ impl Mpi {
 
     /// The transport between the ranks.
     pub fn transport(&self) -> Wire<'_> {
-        Wire { world: &self.world, weights: Shelf::default(), units: Shelf::default() }
+        Wire { world: &self.world, weights: Shelf::default(), units: Shelf::default(), outbox: Vec::new() }
     }
 }
 
@@ -128,6 +129,13 @@ pub struct Wire<'a> {
     world: &'a SimpleCommunicator,
     weights: Shelf<f32>,
     units: Shelf<i64>,
+    outbox: Vec<Parcel>,
+}
+
+/// A message on its way, and what it is made of.
+struct Parcel {
+    request: Request<'static, [u8], StaticScope>,
+    content: Arc<dyn Any + Send + Sync>,
 }
 
 impl Transport for Wire<'_> {
@@ -149,14 +157,11 @@ impl Transport for Wire<'_> {
         let mut head = vec![kind];
         head.extend((count as u64).to_le_bytes());
         head.extend(&frame.head);
-        match small(&frame) && count == 0 {
-            true => peer.buffered_send_with_tag(&head[..], HEAD),
-            false => peer.send_with_tag(&head[..], HEAD),
-        }
-        match &frame.content {
+        self.post(&peer, Arc::new(head), HEAD);
+        match frame.content {
             Content::Nothing => {}
-            Content::Weights(weights) => send_chunks(&peer, weights),
-            Content::Units(units) => send_chunks(&peer, units),
+            Content::Weights(weights) => self.post(&peer, weights, NUMBERS),
+            Content::Units(units) => self.post(&peer, units, NUMBERS),
         }
         Ok(())
     }
@@ -195,14 +200,50 @@ impl Transport for Wire<'_> {
 }
 
 impl Wire<'_> {
-    fn wait_for_head(&self) -> (mpi::point_to_point::Message, Status) {
+    /// Sends numbers in chunks. A worker waits until they are gone, since nobody moves them on while it
+    /// trains; the server does not, since the peer may be busy.
+    fn post<T: NoUninit + Send + Sync>(&mut self, peer: &impl Destination, numbers: Arc<Vec<T>>, tag: mpi::Tag) {
+        let bytes: &[u8] = bytemuck::cast_slice(&numbers);
+        if self.world.rank() != 0 {
+            return bytes.chunks(CHUNK).for_each(|chunk| peer.send_with_tag(chunk, tag));
+        }
+        for chunk in bytes.chunks(CHUNK) {
+            // SAFETY: the parcel owns the vector, which nobody changes while it is shared, and is only
+            // forgotten, never freed, before MPI is done with it.
+            let chunk: &'static [u8] = unsafe { std::slice::from_raw_parts(chunk.as_ptr(), chunk.len()) };
+            let request = peer.immediate_send_with_tag(StaticScope, chunk, tag);
+            self.outbox.push(Parcel { request, content: Arc::clone(&numbers) as Arc<dyn Any + Send + Sync> });
+        }
+    }
+
+    /// Lets go of what has been sent.
+    fn tidy(&mut self) {
+        for parcel in mem::take(&mut self.outbox) {
+            let Parcel { request, content } = parcel;
+            if let Err(request) = request.test() {
+                self.outbox.push(Parcel { request, content });
+            }
+        }
+    }
+
+    fn wait_for_head(&mut self) -> (mpi::point_to_point::Message, Status) {
         let mut patience = Patience::default();
         loop {
+            self.tidy();
             if let Some(found) = self.world.any_process().immediate_matched_probe_with_tag(HEAD) {
                 return found;
             }
             patience.pause();
         }
+    }
+}
+
+impl Drop for Wire<'_> {
+    /// After an orderly end everything has arrived. Otherwise the job is about to be aborted, and
+    /// waiting for a peer could take for ever.
+    fn drop(&mut self) {
+        self.tidy();
+        self.outbox.drain(..).for_each(mem::forget);
     }
 }
 
@@ -216,12 +257,9 @@ fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
     }
 }
 
-fn send_chunks<T: Equivalence>(peer: &impl Destination, numbers: &[T]) {
-    numbers.chunks(CHUNK).for_each(|chunk| peer.send_with_tag(chunk, NUMBERS));
-}
-
-fn receive_chunks<T: Equivalence>(peer: &impl Source, numbers: &mut [T]) {
-    for chunk in numbers.chunks_mut(CHUNK) {
+fn receive_chunks<T: Pod>(peer: &impl Source, numbers: &mut [T]) {
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(numbers);
+    for chunk in bytes.chunks_mut(CHUNK) {
         peer.receive_into_with_tag(chunk, NUMBERS);
     }
 }
