@@ -9,6 +9,7 @@
 pub mod aggregate;
 pub mod config;
 pub mod data;
+pub mod delay;
 pub mod engine;
 pub mod event;
 pub mod message;
@@ -27,4 +28,5 @@ pub mod ids;
 pub mod registry;
 pub mod seed;
 pub mod shelf;
+pub mod staleness;
 pub mod stop;

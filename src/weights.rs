@@ -191,11 +191,18 @@ impl ExactSum {
     /// # Errors
     /// Values that are not finite, out of range, or of another length; the sum is then void.
     pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
+        self.add_share(client, self.share(samples), global, update)
+    }
+
+    /// Adds one client's change with a weight in fixed-point units; see [`ExactSum::share`].
+    ///
+    /// # Errors
+    /// As [`ExactSum::add`].
+    pub fn add_share(&mut self, client: ClientId, share: f64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
         let wanted = self.own.len();
         if update.len() != wanted || global.len() != wanted {
             return Err(SumError::Length { client, found: update.len(), wanted });
         }
-        let share = self.share(samples);
         let stale = self.holds == Holds::Rest;
         let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
         let sound = runs.fold(true, |sound, ((units, new), old)| {
@@ -257,11 +264,16 @@ impl ExactSum {
 
     /// `global` moved by the summed changes. Exactly `global` when no client changed anything.
     pub fn mean(&self, global: &[f32]) -> Vec<f32> {
+        self.moved(global, 1.0)
+    }
+
+    /// `global` moved by `rate` times the summed changes.
+    pub fn moved(&self, global: &[f32], rate: f64) -> Vec<f32> {
         let mut sums: Vec<&[i64]> = self.parts.iter().map(|part| part.as_slice()).collect();
         if self.holds == Holds::Changes {
             sums.push(&self.own);
         }
-        let moved = |old: f32, unit: i64| (f64::from(old) + unit as f64 / SCALE) as f32;
+        let moved = |old: f32, unit: i64| (f64::from(old) + rate * (unit as f64 / SCALE)) as f32;
         match sums[..] {
             [] => global.to_vec(),
             [a] => global.iter().zip(a).map(|(&old, &a)| moved(old, a)).collect(),

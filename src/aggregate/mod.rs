@@ -1,5 +1,6 @@
 //! Stage 8, aggregate: how does the global model move?
 
+pub mod arrivals;
 mod fedavg;
 mod median;
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 /// From the vocabulary outwards; modules of one layer may use each other.
 const LAYERS: &[&[&str]] = &[
-    &["ids", "seed", "registry", "weights", "metrics", "shelf", "stop"],
+    &["ids", "seed", "registry", "weights", "metrics", "shelf", "staleness", "stop"],
     &["event", "message"],
-    &["select", "schedule", "aggregate", "partition", "data", "train", "transport", "config"],
+    &["delay", "select", "schedule", "aggregate", "partition", "data", "train", "transport", "config"],
     &["record", "engine"],
     &["torch"],
 ];
