@@ -7,7 +7,7 @@ use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
-use fedmpi::{aggregate, data, partition, schedule, select, torch, train};
+use fedmpi::{aggregate, data, delay, partition, schedule, select, torch, train};
 use std::fs;
 use std::path::PathBuf;
 
@@ -87,7 +87,11 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error
 /// `--overwrite` alone means `--overwrite true`, and so for every switch.
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
-    let switches = |command: clap::Command| command.mut_arg("overwrite", switch).mut_arg("dry_train", switch);
+    let switches = |command: clap::Command| {
+        ["overwrite", "dry_train", "sleep_delays"]
+            .into_iter()
+            .fold(command, |command, name| command.mut_arg(name, switch))
+    };
     switches(Cli::command()).mut_subcommand("check", switches)
 }
 
@@ -127,6 +131,8 @@ fn list() {
     section("client selection (--client_selection)", select::SELECTORS);
     section("schedulers (--scheduler)", schedule::SCHEDULERS);
     section("aggregators (--aggregator)", aggregate::AGGREGATORS);
+    section("aggregators of asynchronous runs (--mode async --aggregator)", aggregate::arrivals::ARRIVALS);
+    section("delays (--delay)", delay::DELAYS);
     section("models (--model)", torch::models::MODELS);
     section("optimizers (--client_optimizer)", train::optimizer::OPTIMIZERS);
 }

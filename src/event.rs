@@ -32,6 +32,8 @@ pub enum Event {
         /// Seconds of training on the worker.
         seconds: f64,
     },
+    /// Async: one update arrived, in the order of the run's clock.
+    Arrived(Arrived),
     /// The global model moved.
     RoundDone(RoundDone),
     /// The run is over.
@@ -45,7 +47,30 @@ pub enum Event {
     },
 }
 
-/// The line of one round.
+/// An update that arrived without a round.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Arrived {
+    /// Which update of the run, from 1.
+    pub update: u64,
+    /// Whose.
+    pub client: ClientId,
+    /// Who trained it.
+    pub rank: Rank,
+    /// How often the model had moved since the client got it.
+    pub staleness: u32,
+    /// What that leaves of it; none when it was dropped.
+    pub weight: Option<f64>,
+    /// Seconds on the run's clock.
+    pub clock: f64,
+    /// Mean training loss over the client's steps.
+    pub loss: f64,
+    /// Seconds of training on the worker.
+    pub seconds: f64,
+    /// Clients still in training.
+    pub in_flight: usize,
+}
+
+/// The line of one round; in async mode of one move of the model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RoundDone {
     /// Which round.
@@ -58,6 +83,12 @@ pub struct RoundDone {
     pub late: usize,
     /// Seconds of the round by the clients' virtual clock.
     pub virtual_seconds: f64,
+    /// Seconds on the run's clock at its end.
+    pub clock: f64,
+    /// Updates that have counted so far.
+    pub updates: u64,
+    /// Mean staleness of the updates that moved the model; 0 in sync mode.
+    pub staleness: f64,
     /// Samples behind the cohort.
     pub samples: u64,
     /// Mean training loss, weighted by samples.

@@ -28,6 +28,8 @@ pub enum Purpose {
     Attend = 7,
     /// How fast a client is.
     Speed = 8,
+    /// When clients check in.
+    Checkin = 9,
 }
 
 /// The root of all randomness of one run.

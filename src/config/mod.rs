@@ -7,7 +7,9 @@ mod hosts;
 mod plan;
 
 use crate::message::Reduce;
-use crate::schedule::DispatchMode;
+use crate::registry::suggest;
+use crate::schedule::{AsyncSchedule, Clock, DispatchMode};
+use crate::staleness::StalenessKind;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
@@ -41,6 +43,10 @@ macro_rules! settings {
             #[arg(long, value_name = "FILE")]
             #[serde(skip)]
             pub cf: Option<PathBuf>,
+            /// A setting by name, as `aggregate.alpha=0.6`; the section is for the reader [default: none]
+            #[arg(long, value_name = "NAME=VALUE")]
+            #[serde(skip)]
+            pub set: Vec<String>,
             $(
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
@@ -67,7 +73,23 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool, DeviceChoice, Reduce, DispatchMode);
+plain!(
+    String,
+    PathBuf,
+    f64,
+    i64,
+    u64,
+    u32,
+    u8,
+    bool,
+    DeviceChoice,
+    Reduce,
+    DispatchMode,
+    Mode,
+    Clock,
+    StalenessKind,
+    AsyncSchedule
+);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
@@ -82,20 +104,38 @@ settings! {
     selection_file: Option<PathBuf> = None, "FILE", "none", "List of cohorts for `fixed`, trace for `availability`";
     over_select: f64 = 1.0, "FACTOR", "1", "Select so many times the clients wanted; the first to finish by the virtual clock count";
     drop_rate: f64 = 0.0, "SHARE", "0", "Chance that a selected client drops out of the round, from 0 to below 1";
-    deadline: Option<f64> = None, "SECONDS", "none", "Leave out clients that need longer by the virtual clock";
-    seconds_per_sample: f64 = 0.001, "SECONDS", "0.001", "Virtual time of a client of middling speed for a sample";
-    speed_spread: f64 = 0.0, "NUMBER", "0", "Spread of clients' virtual speeds: standard deviation of their logarithm";
+    deadline: Option<f64> = None, "SECONDS", "none", "Leave out clients that need longer by the virtual clock; with `semi_async`, how long a round waits";
+    delay: String = "samples:0.001".into(), "MODEL", "samples:0.001", "Virtual time of a client's training; `fedmpi list` shows all models";
     scheduler: String = "runtime".into(), "NAME", "runtime", "How a planned round's clients are divided among workers; `fedmpi list` shows all";
     dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free; one_per_worker is FedML's classical layout";
     worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
     reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
-    aggregator: String = "fedavg".into(), "NAME", "fedavg", "How the global model moves; `fedmpi list` shows all";
+    aggregator: Option<String> = None, "NAME", "fedavg, fedasync in async mode", "How the global model moves; `fedmpi list` shows all";
+    mode: Mode = Mode::Sync, "sync|async", "sync", "Rounds, or a model that moves as updates arrive; --comm_round then counts how often it moves";
+    concurrency: i64 = 10, "CLIENTS", "10", "Async: clients in training at once";
+    clock: Clock = Clock::Virtual, "virtual|real", "virtual", "Async: updates arrive in the order of --delay, the same in every run, or as they really do";
+    sleep_delays: bool = false, "true|false", "false", "With --clock real: workers sleep for --delay";
+    alpha: f64 = 0.6, "RATE", "0.6", "Async: mixing rate of `fedasync` and `myfed`";
+    staleness: StalenessKind = StalenessKind::Polynomial, "constant|polynomial|hinge", "polynomial", "Async: how much an update counts that comes from an old model";
+    staleness_a: f64 = 0.5, "NUMBER", "0.5", "Async: exponent of `polynomial`, steepness of `hinge`";
+    staleness_b: f64 = 4.0, "VERSIONS", "4", "Async: staleness up to which `hinge` counts fully";
+    max_staleness: Option<i64> = None, "VERSIONS", "none", "Async: updates from older models count --stale_weight";
+    stale_weight: f64 = 0.0, "SHARE", "0", "Async: what updates beyond --max_staleness count; 0 drops them";
+    buffer_size: i64 = 10, "UPDATES", "10", "Async: updates for each move of `fedbuff` and `fedavg_async`";
+    server_lr: f64 = 1.0, "RATE", "1", "Async: rate of the server for buffered updates";
+    semi_fraction: f64 = 0.5, "SHARE", "0.5", "Async: share of --concurrency that `semi_async` waits for";
+    scheduler_interval: i64 = 0, "MOVES", "0: at once", "Async: choose clients only every so many moves of the model (async-FL)";
+    async_schedule: AsyncSchedule = AsyncSchedule::Random, "random|round_robin|full|all_idle", "random", "Async: whom to choose every --scheduler_interval";
+    c_ratio: f64 = 0.1, "SHARE", "0.1", "Async: share of the checked-in clients to choose every --scheduler_interval";
+    checkin_num: i64 = 0, "CLIENTS", "0: all at the start", "Async: clients that check in at the start and every --checkin_interval";
+    checkin_interval: i64 = 1, "MOVES", "1", "Async: moves of the model between two check-ins";
     model: String = "lr".into(), "NAME", "lr", "Model; `fedmpi list` shows all";
     comm_round: i64 = 10, "ROUNDS", "10", "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", "Passes over a client's samples in each round";
     batch_size: i64 = 10, "SAMPLES", "10", "Samples per step; 0 or less takes all of a client's samples";
     client_optimizer: String = "sgd".into(), "NAME", "sgd", "Optimizer on clients; `fedmpi list` shows all";
     lr: f64 = 0.03, "RATE", "0.03", "Learning rate of the client optimizer";
+    rho: f64 = 0.0, "RATE", "0", "Proximal term: pulls a client's weights to those that it got (FedProx's mu)";
     wd: f64 = 0.0, "RATE", "0", "Weight decay (L2) of the client optimizer";
     momentum: f64 = 0.0, "FACTOR", "0", "Momentum of `sgd`, from 0 to below 1";
     dry_train: bool = false, "true|false", "false", "Clients give back what they got: shows what the exchange itself costs";
@@ -111,6 +151,16 @@ settings! {
     device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
     threads: i64 = 1, "THREADS", "1", "Torch threads per rank; part of what makes results reproducible";
     verbose: u8 = 0, "0|1|2", "0", "Log per round, per client or per message; RUST_LOG wins";
+}
+
+/// How the global model moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// In rounds: once all clients of a cohort are there.
+    Sync,
+    /// As updates arrive.
+    Async,
 }
 
 /// Where ranks compute.
@@ -157,11 +207,26 @@ impl Config {
             None => serde_yaml::Mapping::new(),
         };
         let path = flags.cf.as_deref().unwrap_or(Path::new("flags"));
+        for text in &flags.set {
+            let (name, value) = set(text).map_err(|reason| ConfigError::Content { path: "--set".into(), reason })?;
+            written.insert(Value::String(name), value);
+        }
         if let Ok(Value::Mapping(given)) = serde_yaml::to_value(flags) {
             written.extend(given);
         }
         parse(written).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
     }
+}
+
+/// `section.name=value`: the name without its section, and the value as YAML.
+fn set(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text.split_once('=').ok_or(format!("`{text}` is not NAME=VALUE"))?;
+    let name = name.rsplit('.').next().unwrap_or(name).trim();
+    if !NAMES.contains(&name) {
+        return Err(format!("unknown setting `{name}` (hint: {})", suggest(name, NAMES.iter().copied())));
+    }
+    let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
+    Ok((name.to_owned(), value))
 }
 
 /// Fields are tried one by one, so that an error can name the key.
@@ -203,6 +268,16 @@ mod tests {
         assert!(unknown.contains("did you mean `epochs`"), "{unknown}");
         let torn = with_file("a: [1\n", Flags::default()).expect_err("torn").to_string();
         assert!(torn.contains("line"), "{torn}");
+    }
+
+    #[test]
+    fn single_settings_win_over_the_file_and_lose_to_flags() {
+        let set = vec!["aggregate.alpha=0.25".to_owned(), "epochs=4".to_owned(), "lr=9".to_owned()];
+        let flags = Flags { set, lr: Some(0.5), ..Flags::default() };
+        let config = with_file("aggregate:\n  alpha: 0.1\n  buffer_size: 3\n", flags).expect("well-formed");
+        assert_eq!((config.alpha, config.buffer_size, config.epochs, config.lr), (0.25, 3, 4, 0.5));
+        let unknown = Flags { set: vec!["aggregate.alfa=1".to_owned()], ..Flags::default() };
+        assert!(Config::resolve(&unknown).expect_err("unknown").to_string().contains("did you mean `alpha`"));
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! The plan: a config whose every value was checked, together with the data and its partition. All
 //! checks across settings live here. Every rank resolves the same plan.
 
-use super::Config;
+use super::{Config, Mode};
+use crate::aggregate::arrivals::{self, ARRIVALS, Arrivals};
 use crate::aggregate::{self, AGGREGATORS, Aggregator, Merge};
 use crate::data::{DATASETS, DataError, Dataset, Source};
+use crate::delay::{Delay, DelayError};
 use crate::ids::{ClientId, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
 use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
 use crate::registry::{Entry, Unknown, find};
-use crate::schedule::{DispatchMode, SCHEDULERS, Scheduler, Slowdown, SlowdownError};
+use crate::schedule::{Checkin, Chooser, Clock, DispatchMode, Refill, SCHEDULERS, Scheduler, Slowdown, SlowdownError};
 use crate::seed::{Purpose, Seed};
 use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
+use crate::staleness::{Staleness, StalenessKind};
 use crate::train::optimizer::OPTIMIZERS;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A run, resolved and trusted.
 #[derive(Clone, Debug)]
@@ -25,6 +29,7 @@ pub struct Plan {
     /// Who owns which.
     pub partition: Arc<Partition>,
     aggregator: Entry<aggregate::Build>,
+    delay: Delay,
 }
 
 /// A config that makes no sense.
@@ -49,6 +54,9 @@ pub enum PlanError {
     /// A selector that cannot be made.
     #[error(transparent)]
     Select(#[from] SelectError),
+    /// A delay model that cannot be used.
+    #[error(transparent)]
+    Delay(#[from] DelayError),
     /// A slowdown that cannot be read.
     #[error(transparent)]
     Slowdown(#[from] SlowdownError),
@@ -77,13 +85,18 @@ impl Plan {
         find("dataset", DATASETS, &config.dataset)?;
         find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
         find("scheduler", SCHEDULERS, &config.scheduler)?;
-        check_reduce(find("aggregator", AGGREGATORS, &config.aggregator)?, config.reduce)?;
+        match config.mode {
+            Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, aggregator_name(config))?, config.reduce)?,
+            Mode::Async => _ = find("aggregator", ARRIVALS, aggregator_name(config))?,
+        }
         config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
         if let Some(method) = &config.partition_method {
             find("partition method", PARTITIONERS, method)?;
         }
         check_counts(config)?;
         check_rates(config)?;
+        check_async(config)?;
+        Delay::parse(&config.delay, config.client_num_in_total as usize)?;
         build_selector(config).map(drop)
     }
 
@@ -117,8 +130,12 @@ impl Plan {
             Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
             None => divide(&config, &dataset)?,
         };
-        let aggregator = *find("aggregator", AGGREGATORS, &config.aggregator)?;
-        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator })
+        let aggregator = match config.mode {
+            Mode::Sync => *find("aggregator", AGGREGATORS, aggregator_name(&config))?,
+            Mode::Async => AGGREGATORS[0],
+        };
+        let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator, delay })
     }
 
     /// The same plan with an aggregator of the caller's own; every rank must have it.
@@ -126,7 +143,7 @@ impl Plan {
     /// # Errors
     /// When updates are to be summed on their way and the aggregator must see each.
     pub fn with_aggregator(mut self, aggregator: Entry<aggregate::Build>) -> Result<Plan, PlanError> {
-        self.config.aggregator = aggregator.name.to_owned();
+        self.config.aggregator = Some(aggregator.name.to_owned());
         self.aggregator = aggregator;
         check_reduce(&aggregator, self.config.reduce)?;
         Ok(self)
@@ -246,8 +263,8 @@ impl Plan {
 
     /// Who of a cohort turns up.
     pub fn attendance(&self) -> Attendance {
-        let &Config { drop_rate, over_select, deadline, seconds_per_sample, speed_spread, .. } = &self.config;
-        Attendance { drop_rate, over_select, deadline, seconds_per_sample, speed_spread }
+        let &Config { drop_rate, over_select, deadline, .. } = &self.config;
+        Attendance { drop_rate, over_select, deadline }
     }
 
     /// Stage 4's choice.
@@ -271,9 +288,72 @@ impl Plan {
         text.map(|text| Slowdown::parse(text).expect("the plan was checked")).unwrap_or_default()
     }
 
-    /// Where updates are summed.
+    /// Where updates are summed. Without rounds every update travels.
     pub fn reduce(&self) -> Reduce {
-        self.config.reduce
+        match self.config.mode {
+            Mode::Sync => self.config.reduce,
+            Mode::Async => Reduce::Server,
+        }
+    }
+
+    /// Whether the model moves in rounds or as updates arrive.
+    pub fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    /// Virtual time of trainings.
+    pub fn delay(&self) -> &Delay {
+        &self.delay
+    }
+
+    /// What the order of arrivals follows.
+    pub fn clock(&self) -> Clock {
+        self.config.clock
+    }
+
+    /// How long a worker sleeps to make a delay real.
+    pub fn nap(&self, client: ClientId, task: Round) -> Option<Duration> {
+        let seconds = || self.delay.seconds(self.seed(), client, task, self.samples(client));
+        let asleep = self.config.sleep_delays && self.config.mode == Mode::Async;
+        asleep.then(|| Duration::from_secs_f64(seconds().min(1e6)))
+    }
+
+    /// Who trains when, without rounds.
+    pub fn chooser(&self) -> Chooser {
+        let config = &self.config;
+        let refill = match config.scheduler_interval {
+            0 => Refill::Keep(config.concurrency as usize),
+            interval => {
+                Refill::Every { interval: interval as u32, schedule: config.async_schedule, share: config.c_ratio }
+            }
+        };
+        let checkin = Checkin { number: config.checkin_num as usize, interval: config.checkin_interval as u32 };
+        Chooser::new(self.seed(), self.clients(), refill, checkin)
+    }
+
+    /// How updates move the model, without rounds.
+    pub fn arrivals(&self) -> Box<dyn Arrivals> {
+        let config = &self.config;
+        let settings = arrivals::Settings {
+            alpha: config.alpha,
+            staleness: staleness(config),
+            buffer: config.buffer_size as usize,
+            server_lr: config.server_lr,
+            concurrency: config.concurrency as usize,
+            fraction: config.semi_fraction,
+            deadline: config.deadline,
+        };
+        let entry = find("aggregator", ARRIVALS, aggregator_name(config)).expect("the plan was checked");
+        (entry.build)(&settings)
+    }
+
+    /// What an update counts that is so many versions old; none when it is dropped.
+    pub fn stale_weight(&self, old: u32) -> Option<f64> {
+        let config = &self.config;
+        match config.max_staleness {
+            Some(most) if i64::from(old) > most => Some(config.stale_weight).filter(|weight| *weight > 0.0),
+            _ => Some(staleness(config).weight(old)),
+        }
     }
 
     /// Stage 8's choice.
@@ -290,6 +370,60 @@ fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Result<
     );
     let name = format!("{reduce:?}").to_lowercase();
     require("reduce", name, !each || reduce == Reduce::Server, &reason)
+}
+
+fn aggregator_name(config: &Config) -> &str {
+    config.aggregator.as_deref().unwrap_or(match config.mode {
+        Mode::Sync => "fedavg",
+        Mode::Async => "fedasync",
+    })
+}
+
+fn staleness(config: &Config) -> Staleness {
+    let (a, b) = (config.staleness_a, config.staleness_b);
+    match config.staleness {
+        StalenessKind::Constant => Staleness::Constant,
+        StalenessKind::Polynomial => Staleness::Polynomial { a },
+        StalenessKind::Hinge => Staleness::Hinge { a, b },
+    }
+}
+
+/// Settings of asynchronous runs.
+fn check_async(config: &Config) -> Result<(), PlanError> {
+    let unit = |name, value: f64| {
+        require(name, value, value > 0.0 && value <= 1.0, "it must be a number above 0 and at most 1")
+    };
+    unit("alpha", config.alpha)?;
+    unit("semi_fraction", config.semi_fraction)?;
+    unit("c_ratio", config.c_ratio)?;
+    let from_zero = [
+        ("staleness_a", config.staleness_a),
+        ("staleness_b", config.staleness_b),
+        ("rho", config.rho),
+        ("server_lr", config.server_lr),
+    ];
+    for (name, value) in from_zero {
+        require(name, value, value.is_finite() && value >= 0.0, "it must be a number from 0 up")?;
+    }
+    let weight = config.stale_weight;
+    require("stale_weight", weight, (0.0..=1.0).contains(&weight), "it must be from 0 to 1")?;
+    let counts = [
+        ("max_staleness", config.max_staleness.unwrap_or(0)),
+        ("scheduler_interval", config.scheduler_interval),
+        ("checkin_num", config.checkin_num),
+    ];
+    for (name, value) in counts {
+        require(name, value, (0..=i64::from(u32::MAX)).contains(&value), "it must be a whole number from 0 up")?;
+    }
+    if config.mode == Mode::Sync {
+        return Ok(());
+    }
+    let (most, clients) = (config.concurrency, config.client_num_in_total);
+    let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
+    require("concurrency", most, most <= clients, &hint)?;
+    let buffered = ["fedbuff", "fedavg_async"].contains(&aggregator_name(config)) && config.scheduler_interval == 0;
+    let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
+    require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
 }
 
 fn selection(config: &Config) -> select::Settings<'_> {
@@ -323,32 +457,29 @@ fn check_counts(config: &Config) -> Result<(), PlanError> {
         ("epochs", config.epochs),
         ("frequency_of_the_test", config.frequency_of_the_test),
         ("threads", config.threads),
+        ("concurrency", config.concurrency),
+        ("buffer_size", config.buffer_size),
+        ("checkin_interval", config.checkin_interval),
     ];
     for (name, value) in counts {
         require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 up")?;
     }
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
-    require("client_num_per_round", cohort, cohort <= clients, &hint)?;
+    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
     require("ci", config.ci, config.ci <= 1, "it must be 0 or 1")?;
     require("verbose", config.verbose, config.verbose <= 2, "it must be 0, 1 or 2")
 }
 
 fn check_rates(config: &Config) -> Result<(), PlanError> {
-    let positive = [
-        ("lr", config.lr),
-        ("partition_alpha", config.partition_alpha),
-        ("seconds_per_sample", config.seconds_per_sample),
-        ("deadline", config.deadline.unwrap_or(1.0)),
-    ];
+    let positive =
+        [("lr", config.lr), ("partition_alpha", config.partition_alpha), ("deadline", config.deadline.unwrap_or(1.0))];
     for (name, value) in positive {
         require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
     }
     require("drop_rate", config.drop_rate, (0.0..1.0).contains(&config.drop_rate), "it must be from 0 to below 1")?;
     let factor = config.over_select;
     require("over_select", factor, (1.0..1e6).contains(&factor), "it must be a number from 1 up")?;
-    let spread = config.speed_spread;
-    require("speed_spread", spread, (0.0..10.0).contains(&spread), "it must be from 0 to below 10")?;
     require("wd", config.wd, config.wd.is_finite() && config.wd >= 0.0, "it must be a number from 0 up")?;
     require("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "it must be from 0 to below 1")?;
     let target = config.target_accuracy.unwrap_or(1.0);

@@ -147,6 +147,7 @@ impl<T: Transport> Worker<'_, T> {
         });
         let (loss, content) = trained?.map_err(|error: TrainError| error.to_string())?;
         self.rest(round, began.elapsed());
+        self.plan.nap(client, round).into_iter().for_each(thread::sleep);
         let seconds = began.elapsed().as_secs_f64();
         log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");
         Ok((Update { client, loss, seconds }, content))

@@ -1,8 +1,10 @@
 //! The managers that turn the stages of the walk into a run: the server on rank 0, a client manager
 //! on every other rank.
 
+mod asynchronous;
 mod client;
 mod exchange;
+mod link;
 mod server;
 
 use crate::config::Plan;

@@ -1,18 +1,19 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
 use super::exchange::{Done, Exchange, Trained};
-use super::{EngineError, report};
+use super::link::{Link, unexpected};
+use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
-use crate::config::Plan;
-use crate::event::{Event, RankReport, Recorder, RoundDone};
-use crate::ids::{Rank, Round};
+use crate::config::{Mode, Plan};
+use crate::event::{Event, Recorder, RoundDone};
+use crate::ids::Round;
 use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Pool, Selector};
 use crate::train::Trainer;
-use crate::transport::{Delivery, Metered, Transport};
+use crate::transport::{Metered, Transport};
 use crate::weights::{self, ExactSum, Weights};
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,6 +39,9 @@ pub fn run<T: Transport>(
     trainer: &mut dyn Trainer,
     recorder: &mut dyn Recorder,
 ) -> Result<Outcome, EngineError> {
+    if plan.mode() == Mode::Async {
+        return asynchronous::run(plan, wire, trainer, recorder);
+    }
     let mut server = Server::start(plan, wire, trainer, recorder)?;
     while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
         server.round()?;
@@ -48,11 +52,9 @@ pub fn run<T: Transport>(
 /// The server between two rounds, for callers who decide themselves when to go on; [`run`] is the
 /// usual way.
 pub struct Server<'a, T> {
-    plan: &'a Plan,
-    wire: &'a mut Metered<T>,
+    link: Link<'a, T>,
     trainer: &'a mut dyn Trainer,
     recorder: &'a mut dyn Recorder,
-    workers: Vec<Rank>,
     selector: Box<dyn Selector>,
     scheduler: Box<dyn Scheduler>,
     cost: CostModel,
@@ -62,6 +64,8 @@ pub struct Server<'a, T> {
     global: Weights,
     began: Instant,
     rounds: u32,
+    clock: f64,
+    updates: u64,
     test: Option<Metrics>,
 }
 
@@ -80,20 +84,22 @@ impl<'a, T: Transport> Server<'a, T> {
             global: Arc::new(trainer.initial()),
             sum: ExactSum::new(trainer.layout().length(), 1),
             each: Vec::new(),
-            workers: wire.workers(),
             selector: plan.selector()?,
             scheduler: plan.scheduler(),
             cost: CostModel::default(),
             aggregator: plan.aggregator(),
-            plan,
-            wire,
+            link: Link::open(plan, wire)?,
             trainer,
             recorder,
             began: Instant::now(),
             rounds: 0,
+            clock: 0.0,
+            updates: 0,
             test: None,
         };
-        server.greet()?;
+        let (workers, parameters) = (server.link.workers.len(), server.trainer.layout().parameters());
+        let started = Event::Started { rounds: plan.rounds(), workers, parameters };
+        server.recorder.record(&started, &server.global)?;
         server.began = Instant::now();
         Ok(server)
     }
@@ -130,8 +136,10 @@ impl<'a, T: Transport> Server<'a, T> {
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
-        let schedule = trained.schedule(&self.cost, self.workers.len(), makespan, planning);
+        let schedule = trained.schedule(&self.cost, self.link.workers.len(), makespan, planning);
         self.learn(round, &trained)?;
+        self.clock += attended.virtual_seconds;
+        self.updates += cohort.len() as u64;
         let evaluating = Instant::now();
         let test = self.evaluate(round)?;
         let done = RoundDone {
@@ -140,6 +148,9 @@ impl<'a, T: Transport> Server<'a, T> {
             dropped: attended.dropped,
             late: attended.late,
             virtual_seconds: attended.virtual_seconds,
+            clock: self.clock,
+            updates: self.updates,
+            staleness: 0.0,
             samples,
             train_loss: trained.mean_loss(),
             seconds,
@@ -160,30 +171,28 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
         let (rounds, total_seconds) = (self.rounds, self.began.elapsed().as_secs_f64());
-        let mut ranks = self.farewell()?;
-        ranks.push(report(Rank::SERVER, self.trainer.device(), self.wire.bytes_sent()));
-        ranks.sort_by_key(|report| report.rank);
+        let ranks = self.link.close(self.trainer.device())?;
         self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
         Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
     }
 
     /// Stage 3: the clients of the round whose updates will count.
     fn select(&mut self, round: Round) -> Attended {
-        let plan = self.plan;
+        let plan = self.link.plan;
         let mut stream = plan.seed().for_round(Purpose::Select, round);
         let pool = Pool { clients: plan.clients(), samples: &|client| plan.samples(client) };
         let wanted = plan.attendance().invited(plan.cohort_size(), plan.clients());
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
         let jobs = selected.into_iter().map(|client| Job { client, samples: plan.samples(client) }).collect();
-        plan.attendance().attend(plan.seed(), round, jobs, plan.cohort_size())
+        plan.attendance().attend(plan.seed(), round, jobs, plan.cohort_size(), plan.delay())
     }
 
     /// Stage 4: who trains whom.
     fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
-        match self.plan.dispatch() {
-            DispatchMode::Pull => Dispatch::pull(cohort, &self.workers),
+        match self.link.plan.dispatch() {
+            DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers),
             DispatchMode::Planned | DispatchMode::OnePerWorker => {
-                Dispatch::planned(self.scheduler.assign(cohort, &self.cost, &self.workers))
+                Dispatch::planned(self.scheduler.assign(cohort, &self.cost, &self.link.workers))
             }
         }
     }
@@ -191,7 +200,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Stages 5 to 7: sends orders and takes in what comes back, until all clients are trained.
     fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Trained, EngineError> {
         self.sum.reset(total);
-        let start = match self.plan.reduce() {
+        let start = match self.link.plan.reduce() {
             Reduce::Allreduce => Content::Nothing,
             Reduce::Server | Reduce::Worker => Content::Weights(Arc::clone(&self.global)),
         };
@@ -199,7 +208,7 @@ impl<'a, T: Transport> Server<'a, T> {
             self.order(round, total, batch, start.clone())?;
         }
         while !exchange.is_complete() {
-            let (rank, frame) = self.receive()?;
+            let (rank, frame) = self.link.receive()?;
             match frame.decode()? {
                 Report::Trained { round: at, updates, last } if at == round => {
                     self.merge(round, &updates, frame.content)?;
@@ -207,9 +216,6 @@ impl<'a, T: Transport> Server<'a, T> {
                     if let Some(batch) = next.map_err(|what| EngineError::Unexpected { rank, what })? {
                         self.order(round, total, batch, Content::Nothing)?;
                     }
-                }
-                Report::Failed { round, client, reason } => {
-                    return Err(EngineError::Training { rank, client, round, reason });
                 }
                 other => return Err(unexpected(rank, &other)),
             }
@@ -220,14 +226,14 @@ impl<'a, T: Transport> Server<'a, T> {
     fn order(&mut self, round: Round, total: u64, batch: Batch, content: Content) -> Result<(), EngineError> {
         let Batch { rank, clients, last } = batch;
         log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
-        Ok(self.wire.send(rank, Frame::with(&Order::Train { round, total, clients, last }, content))?)
+        Ok(self.link.wire.send(rank, Frame::with(&Order::Train { round, total, clients, last }, content))?)
     }
 
     /// Adds one client's update, or one worker's partial sum.
     fn merge(&mut self, round: Round, updates: &[Update], content: Content) -> Result<(), EngineError> {
         match (content, updates) {
             (Content::Weights(weights), &[Update { client, .. }]) => {
-                let samples = self.plan.samples(client);
+                let samples = self.link.plan.samples(client);
                 let added = self.sum.add(client, samples, &self.global, &weights);
                 if self.aggregator.merge() == Merge::Each {
                     self.each.push(Each { client, samples, weights });
@@ -244,11 +250,11 @@ impl<'a, T: Transport> Server<'a, T> {
 
     /// Stage 7, when it is collective: no rank enters the sum before all have trained.
     fn reduce(&mut self, round: Round, total: u64) -> Result<(), EngineError> {
-        if self.plan.reduce() == Reduce::Allreduce {
-            for &rank in &self.workers {
-                self.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
+        if self.link.plan.reduce() == Reduce::Allreduce {
+            for &rank in &self.link.workers {
+                self.link.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
             }
-            let sum = self.wire.all_reduce(self.sum.units())?;
+            let sum = self.link.wire.all_reduce(self.sum.units())?;
             self.sum.replace(sum);
         }
         Ok(())
@@ -278,56 +284,9 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
-        match self.plan.evaluates_after(round) {
+        match self.link.plan.evaluates_after(round) {
             true => Ok(Some(self.trainer.evaluate(&self.global)?)),
             false => Ok(None),
         }
     }
-
-    /// All ranks must have resolved the same plan over the same data.
-    fn greet(&mut self) -> Result<(), EngineError> {
-        let digest = self.plan.digest();
-        for _ in 0..self.workers.len() {
-            let (rank, frame) = self.receive()?;
-            match frame.decode()? {
-                Report::Hello { digest: theirs, reduce } if theirs == digest && reduce == self.plan.reduce() => {}
-                Report::Hello { .. } => return Err(EngineError::OtherPlan { rank }),
-                other => return Err(unexpected(rank, &other)),
-            }
-        }
-        let parameters = self.trainer.layout().parameters();
-        let started = Event::Started { rounds: self.plan.rounds(), workers: self.workers.len(), parameters };
-        Ok(self.recorder.record(&started, &self.global)?)
-    }
-
-    fn farewell(&mut self) -> Result<Vec<RankReport>, EngineError> {
-        for &rank in &self.workers {
-            self.wire.send(rank, Frame::bare(&Order::Stop))?;
-        }
-        let mut ranks = Vec::with_capacity(self.workers.len());
-        while ranks.len() < self.workers.len() {
-            let (rank, frame) = match self.wire.recv()? {
-                Delivery::Frame(rank, frame) => (rank, frame),
-                // A rank that has said goodbye may leave before the others.
-                Delivery::Lost(rank) if ranks.iter().any(|report: &RankReport| report.rank == rank) => continue,
-                Delivery::Lost(rank) => return Err(EngineError::Lost(rank)),
-            };
-            match frame.decode()? {
-                Report::Bye(report) => ranks.push(report),
-                other => return Err(unexpected(rank, &other)),
-            }
-        }
-        Ok(ranks)
-    }
-
-    fn receive(&mut self) -> Result<(Rank, Frame), EngineError> {
-        match self.wire.recv()? {
-            Delivery::Frame(rank, frame) => Ok((rank, frame)),
-            Delivery::Lost(rank) => Err(EngineError::Lost(rank)),
-        }
-    }
-}
-
-fn unexpected(rank: Rank, report: &Report) -> EngineError {
-    EngineError::Unexpected { rank, what: format!("{report:?}").chars().take(200).collect() }
 }

@@ -29,7 +29,7 @@ impl Recorder for Journal {
             serde_json::to_writer(&mut self.file, event)?;
             self.file.write_all(b"\n")?;
             match event {
-                Event::ClientTrained { .. } => Ok(()),
+                Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
                 _ => self.file.flush().and_then(|()| self.file.get_ref().sync_data()),
             }
         };

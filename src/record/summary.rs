@@ -100,7 +100,7 @@ impl Recorder for SummaryFile {
                 let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
                 write_whole(&self.path, text.as_bytes())
             }
-            Event::Started { .. } | Event::ClientTrained { .. } => Ok(()),
+            Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
         }
     }
 }

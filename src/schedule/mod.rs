@@ -1,5 +1,6 @@
 //! Stage 4, schedule: which worker trains whom, and in what order?
 
+mod asynchronous;
 mod balanced;
 mod cost;
 mod dispatch;
@@ -11,6 +12,7 @@ mod slowdown;
 use crate::ids::{ClientId, Rank};
 use crate::registry::Entry;
 
+pub use asynchronous::{AsyncSchedule, Checkin, Chooser, Clock, Refill};
 pub use cost::CostModel;
 pub use dispatch::{Batch, Dispatch, DispatchMode};
 pub use slowdown::{Slowdown, SlowdownError};

@@ -1,0 +1,307 @@
+//! The server without rounds: as many clients as wished are in training, every arrival may move the
+//! model, and the freed place is taken by another client with the model as it is then.
+//!
+//! Under the virtual clock the delay model says who arrives when. Trainings are sent to workers as soon
+//! as they are known, the ones that are needed first come first, and an arrival is taken in when its
+//! turn comes: so the result is the same for any number of workers, and they are all busy.
+
+use super::link::{Link, unexpected};
+use super::{EngineError, Outcome};
+use crate::aggregate::arrivals::{Arrival, Arrivals};
+use crate::config::Plan;
+use crate::event::{Arrived, Event, Recorder, RoundDone, Schedule};
+use crate::ids::{ClientId, Rank, Round};
+use crate::message::{Content, Frame, Order, Report, Update};
+use crate::metrics::Metrics;
+use crate::schedule::{Chooser, Clock};
+use crate::train::Trainer;
+use crate::transport::{Metered, Transport};
+use crate::weights::{self, Weights};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Trainings that a worker holds: one under way and one that waits.
+const DEPTH: usize = 2;
+
+/// Runs the plan to its end as rank 0.
+pub fn run<T: Transport>(
+    plan: &Plan,
+    wire: &mut Metered<T>,
+    trainer: &mut dyn Trainer,
+    recorder: &mut dyn Recorder,
+) -> Result<Outcome, EngineError> {
+    let global: Weights = Arc::new(trainer.initial());
+    let link = Link::open(plan, wire)?;
+    let parameters = trainer.layout().parameters();
+    let started = Event::Started { rounds: plan.rounds(), workers: link.workers.len(), parameters };
+    recorder.record(&started, &global)?;
+    let mut server = Server {
+        load: link.workers.iter().map(|&rank| (rank, 0)).collect(),
+        link,
+        trainer,
+        recorder,
+        global,
+        flight: Flight::default(),
+        chooser: plan.chooser(),
+        rule: plan.arrivals(),
+        began: Instant::now(),
+        pending: Pending::default(),
+        version: 0,
+        moved_at: 0.0,
+        moved_when: Instant::now(),
+        updates: 0,
+        test: None,
+    };
+    while server.version < plan.rounds() && !plan.reached(server.test.as_ref()) {
+        server.step()?;
+    }
+    server.finish()
+}
+
+struct Server<'a, T> {
+    link: Link<'a, T>,
+    trainer: &'a mut dyn Trainer,
+    recorder: &'a mut dyn Recorder,
+    global: Weights,
+    flight: Flight,
+    chooser: Chooser,
+    rule: Box<dyn Arrivals>,
+    // Trainings that each worker holds.
+    load: BTreeMap<Rank, usize>,
+    began: Instant,
+    // What has arrived since the model moved.
+    pending: Pending,
+    // How often the model has moved.
+    version: u32,
+    moved_at: f64,
+    moved_when: Instant,
+    updates: u64,
+    test: Option<Metrics>,
+}
+
+/// Everything that is in training: tasks by when they arrive, and results that came before their turn.
+#[derive(Default)]
+struct Flight {
+    now: f64,
+    next: u32,
+    tasks: BTreeMap<Key, Task>,
+    unsent: BTreeSet<Key>,
+    results: BTreeMap<u32, (Rank, Update, Weights)>,
+}
+
+/// Arrival time (bits of a float from 0 up order like the float itself), then number.
+type Key = (u64, u32);
+
+/// One client's training.
+struct Task {
+    client: ClientId,
+    version: u32,
+    start: Weights,
+}
+
+/// Arrivals between two moves of the model.
+#[derive(Default)]
+struct Pending {
+    clients: usize,
+    samples: u64,
+    dropped: usize,
+    loss: f64,
+    staleness: f64,
+}
+
+impl Flight {
+    fn busy(&self) -> BTreeSet<ClientId> {
+        self.tasks.values().map(|task| task.client).collect()
+    }
+
+    /// A client starts now.
+    fn launch(&mut self, client: ClientId, version: u32, start: &Weights, seconds: impl Fn(Round) -> f64) {
+        let number = self.next;
+        let key = ((self.now + seconds(Round(number))).to_bits(), number);
+        self.tasks.insert(key, Task { client, version, start: Arc::clone(start) });
+        self.unsent.insert(key);
+        self.next += 1;
+    }
+
+    /// The earliest arrival.
+    fn first(&self) -> Option<Key> {
+        self.tasks.keys().next().copied()
+    }
+
+    /// The task with a number, wherever it stands.
+    fn numbered(&self, number: u32) -> Option<Key> {
+        self.tasks.keys().find(|key| key.1 == number).copied()
+    }
+}
+
+impl<T: Transport> Server<'_, T> {
+    /// One event: an arrival, or a deadline.
+    fn step(&mut self) -> Result<(), EngineError> {
+        if self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0 {
+            self.refill();
+        }
+        self.send_out()?;
+        let key = self.next_arrival()?;
+        let deadline = self.rule.deadline(self.moved_at).filter(|_| self.pending.clients > 0);
+        match (key, deadline) {
+            (key, Some(deadline)) if key.is_none_or(|(time, _)| f64::from_bits(time) > deadline) => {
+                self.flight.now = deadline.max(self.flight.now);
+                let moved = self.rule.due(&self.global);
+                self.move_to(moved)
+            }
+            (Some(key), _) => self.arrive(key),
+            (None, _) => {
+                // Everybody is there and too few count: semi-asynchronous rounds take what they have.
+                let moved = self.rule.due(&self.global);
+                self.pending = Pending { dropped: self.pending.dropped, ..Pending::default() };
+                self.move_to(moved)
+            }
+        }
+    }
+
+    fn refill(&mut self) {
+        let plan = self.link.plan;
+        for client in self.chooser.choose(self.version, &self.flight.busy()) {
+            let samples = plan.samples(client);
+            let seconds = |task| plan.delay().seconds(plan.seed(), client, task, samples);
+            self.flight.launch(client, self.version, &self.global, seconds);
+        }
+    }
+
+    /// Gives waiting trainings to the workers that have least to do, the earliest arrival first.
+    fn send_out(&mut self) -> Result<(), EngineError> {
+        while let Some(&key) = self.flight.unsent.first() {
+            let least = self.load.iter_mut().min_by_key(|(rank, load)| (**load, **rank));
+            let Some((&rank, load)) = least.filter(|(_, load)| **load < DEPTH) else { break };
+            *load += 1;
+            self.flight.unsent.remove(&key);
+            let task = &self.flight.tasks[&key];
+            let order = Order::Train { round: Round(key.1), total: 1, clients: vec![task.client], last: true };
+            self.link.wire.send(rank, Frame::with(&order, Content::Weights(Arc::clone(&task.start))))?;
+        }
+        Ok(())
+    }
+
+    /// Whose turn it is to arrive: by the delay model, or whoever is there first.
+    fn next_arrival(&mut self) -> Result<Option<Key>, EngineError> {
+        match self.link.plan.clock() {
+            Clock::Virtual => Ok(self.flight.first()),
+            Clock::Real if self.flight.tasks.is_empty() => Ok(None),
+            Clock::Real => {
+                while self.flight.results.is_empty() {
+                    self.take_in()?;
+                }
+                self.flight.now = self.began.elapsed().as_secs_f64();
+                let number = self.flight.results.keys().next().copied().unwrap_or_default();
+                let key = self.flight.numbered(number);
+                // Under the real clock it arrives now, whatever was planned.
+                let task = key.and_then(|key| self.flight.tasks.remove(&key));
+                Ok(task.map(|task| {
+                    let key = (self.flight.now.to_bits(), number);
+                    self.flight.tasks.insert(key, task);
+                    key
+                }))
+            }
+        }
+    }
+
+    /// Takes in one report.
+    fn take_in(&mut self) -> Result<(), EngineError> {
+        let (rank, frame) = self.link.receive()?;
+        match (frame.decode()?, frame.content) {
+            (Report::Trained { round, updates, .. }, Content::Weights(weights)) if updates.len() == 1 => {
+                self.load.entry(rank).and_modify(|load| *load = load.saturating_sub(1));
+                self.flight.results.insert(round.0, (rank, updates[0], weights));
+                self.send_out()
+            }
+            (other, _) => Err(unexpected(rank, &other)),
+        }
+    }
+
+    /// An update's turn has come.
+    fn arrive(&mut self, key: Key) -> Result<(), EngineError> {
+        let (rank, update, weights) = loop {
+            match self.flight.results.remove(&key.1) {
+                Some(result) => break result,
+                None => self.take_in()?,
+            }
+        };
+        let Some(task) = self.flight.tasks.remove(&key) else { return Ok(()) };
+        self.flight.now = f64::from_bits(key.0).max(self.flight.now);
+        let plan = self.link.plan;
+        let staleness = self.version - task.version;
+        let weight = plan.stale_weight(staleness);
+        self.updates += u64::from(weight.is_some());
+        let Update { client, loss, seconds } = update;
+        let arrived = Event::Arrived(Arrived {
+            update: self.updates,
+            client,
+            rank,
+            staleness,
+            weight,
+            clock: self.flight.now,
+            loss,
+            seconds,
+            in_flight: self.flight.tasks.len(),
+        });
+        self.recorder.record(&arrived, &self.global)?;
+        let Some(weight) = weight else {
+            self.pending.dropped += 1;
+            return Ok(());
+        };
+        let samples = plan.samples(client);
+        self.pending.clients += 1;
+        self.pending.samples += samples;
+        self.pending.loss += loss * samples as f64;
+        self.pending.staleness += f64::from(staleness);
+        let now = self.flight.now;
+        let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
+        let moved = self.rule.arrive(&self.global, &arrival);
+        let moved = moved.map_err(|fault| EngineError::Sum { round: Round(self.version), fault })?;
+        self.move_to(moved)
+    }
+
+    /// The model moves, if it does.
+    fn move_to(&mut self, moved: Option<Vec<f32>>) -> Result<(), EngineError> {
+        let Some(moved) = moved else { return Ok(()) };
+        self.global = Arc::new(moved);
+        let (plan, round) = (self.link.plan, Round(self.version));
+        let seconds = self.moved_when.elapsed().as_secs_f64();
+        let evaluating = Instant::now();
+        let test = match plan.evaluates_after(round) {
+            true => Some(self.trainer.evaluate(&self.global)?),
+            false => None,
+        };
+        let pending = std::mem::take(&mut self.pending);
+        let done = RoundDone {
+            round,
+            clients: pending.clients,
+            dropped: pending.dropped,
+            late: 0,
+            virtual_seconds: self.flight.now - self.moved_at,
+            clock: self.flight.now,
+            updates: self.updates,
+            staleness: pending.staleness / pending.clients.max(1) as f64,
+            samples: pending.samples,
+            train_loss: pending.loss / pending.samples.max(1) as f64,
+            seconds,
+            evaluation_seconds: evaluating.elapsed().as_secs_f64(),
+            schedule: Schedule::default(),
+            model_hash: weights::hash(&self.global),
+            test,
+        };
+        self.version += 1;
+        self.moved_at = self.flight.now;
+        self.moved_when = Instant::now();
+        self.test = test.or(self.test);
+        Ok(self.recorder.record(&Event::RoundDone(done), &self.global)?)
+    }
+
+    fn finish(mut self) -> Result<Outcome, EngineError> {
+        let (rounds, total_seconds) = (self.version, self.began.elapsed().as_secs_f64());
+        let ranks = self.link.close(self.trainer.device())?;
+        self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
+        Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
+    }
+}
