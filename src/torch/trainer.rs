@@ -85,6 +85,7 @@ impl TorchTrainer {
         let (rows, order) = self.plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
         let batch = self.plan.batch(order.len());
+        let pull_rate = (self.plan.config.lr * self.plan.config.rho) as f32;
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, round, client);
         let mut losses = Vec::with_capacity(self.plan.epochs() * order.len().div_ceil(batch));
         let weights = self.updates.filled(start.len(), |weights| {
@@ -94,7 +95,13 @@ impl TorchTrainer {
                 order.shuffle(&mut stream);
                 for samples in order.chunks(batch) {
                     rows.gather(samples, &mut features, &mut labels);
+                    // The proximal term's gradient is that before the step.
+                    let pull: Vec<f32> = match pull_rate > 0.0 {
+                        true => weights.iter().zip(start).map(|(weight, start)| pull_rate * (weight - start)).collect(),
+                        false => Vec::new(),
+                    };
                     losses.push(f64::from(descent.step(weights, &features, &labels)));
+                    pull.iter().zip(weights.iter_mut()).for_each(|(pull, weight)| *weight -= pull);
                 }
             }
         });
@@ -126,6 +133,10 @@ impl TorchTrainer {
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
             losses: Tensor::zeros([], (Kind::Float, device)),
             steps: 0,
+            anchor: match plan.config.rho > 0.0 {
+                true => self.params.views().iter().map(|view| view.detach().copy()).collect(),
+                false => Vec::new(),
+            },
         };
         for _ in 0..plan.epochs() {
             order.shuffle(&mut stream);
@@ -142,8 +153,11 @@ impl TorchTrainer {
     fn epoch(&mut self, rows: &Rows, visit: &mut Visit) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
-            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
+            let (loss, mut gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
             no_grad(|| {
+                for ((gradient, parameter), start) in gradients.iter_mut().zip(self.params.views()).zip(&visit.anchor) {
+                    *gradient += (parameter - start) * self.plan.config.rho;
+                }
                 visit.stepper.step(&mut self.params.views_mut()[..gradients.len()], gradients);
                 let _ = visit.losses.g_add_(&loss);
             });
@@ -159,6 +173,8 @@ struct Visit {
     noise: Noise,
     losses: Tensor,
     steps: usize,
+    // The weights that the client got, when it is pulled back to them; else none.
+    anchor: Vec<Tensor>,
 }
 
 impl Trainer for TorchTrainer {

@@ -69,6 +69,26 @@ fn rounds_do_not_depend_on_how_many_follow() {
     assert_eq!(hashes(&three), hashes(&five)[..3]);
 }
 
+/// FedProx: the client stays nearer to where it began, and both ways of stepping agree.
+#[test]
+fn the_proximal_term_pulls_back() {
+    let config = Config { client_num_per_round: 1, comm_round: 1, epochs: 2, batch_size: 32, lr: 0.1, ..small() };
+    let moved = |rho: f64, momentum: f64| {
+        let plan = plan(Config { rho, momentum, ..config.clone() });
+        let start = plan_start(&plan);
+        let end = train(&plan, 1).0.weights;
+        end.iter().zip(&start).map(|(end, start)| f64::from(end - start).powi(2)).sum::<f64>().sqrt()
+    };
+    assert!(moved(5.0, 0.0) < 0.9 * moved(0.0, 0.0));
+    // A tiny momentum goes by autograd instead of the steps that are written out.
+    assert!((moved(5.0, 0.0) / moved(5.0, 1e-9) - 1.0).abs() < 1e-4);
+}
+
+fn plan_start(plan: &fedmpi::config::Plan) -> Vec<f32> {
+    use fedmpi::train::Trainer;
+    fedmpi::torch::TorchTrainer::new(plan, tch::Device::Cpu).expect("fits").initial()
+}
+
 #[test]
 fn mnist_is_learned() {
     let config = Config {

@@ -1,5 +1,6 @@
 //! Whole walks: in process with exact answers, and the real program under `mpirun`.
 
+mod asynchronous;
 mod boot;
 mod engine;
 mod equality;

@@ -94,8 +94,14 @@ fn a_fault_ends_every_mode() {
 
 #[test]
 fn dropped_and_late_clients_are_left_out_the_same_way_everywhere() {
-    let config =
-        Config { drop_rate: 0.3, over_select: 1.5, deadline: Some(1.0), speed_spread: 1.0, comm_round: 6, ..small() };
+    let config = Config {
+        drop_rate: 0.3,
+        over_select: 1.5,
+        deadline: Some(1.0),
+        delay: "samples:0.001,1".into(),
+        comm_round: 6,
+        ..small()
+    };
     let (wanted, memory) = quadratic(&plan(config.clone()), 1);
     assert!(memory.rounds().map(|done| done.dropped).sum::<usize>() > 0);
     assert!(memory.rounds().map(|done| done.late).sum::<usize>() > 0);
@@ -118,7 +124,7 @@ fn an_empty_round_changes_nothing() {
 
 #[test]
 fn the_median_sees_every_update_and_refuses_sums() {
-    let config = Config { aggregator: "median".into(), reduce: Reduce::Server, comm_round: 1, ..small() };
+    let config = Config { aggregator: Some("median".into()), reduce: Reduce::Server, comm_round: 1, ..small() };
     // From zero every client goes half way to its own target, id + 1; the middle of the cohort counts.
     let plan = plan(config.clone());
     let (outcome, memory) = quadratic(&plan, 1);

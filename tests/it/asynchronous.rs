@@ -1,0 +1,182 @@
+//! Runs without rounds: exact gates, and the same bits for any number of ranks.
+
+use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
+use fedmpi::aggregate::arrivals::ARRIVALS;
+use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::event::{Arrived, Event};
+use fedmpi::ids::{ClientId, Round};
+use fedmpi::record::Memory;
+use fedmpi::schedule::AsyncSchedule;
+use fedmpi::staleness::StalenessKind;
+use fedmpi::torch::TorchTrainer;
+use fedmpi::train::{Quadratic, Trainer};
+use std::sync::Arc;
+use tch::Device;
+
+fn asynchronous(config: Config) -> Config {
+    Config { mode: Mode::Async, concurrency: 4, buffer_size: 3, comm_round: 12, ..config }
+}
+
+fn arrivals(memory: &Memory) -> Vec<&Arrived> {
+    memory
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Arrived(arrived) => Some(arrived),
+            _ => None,
+        })
+        .collect()
+}
+
+/// What does not depend on the machine.
+fn lines(memory: &Memory) -> Vec<(ClientId, u32, f64)> {
+    arrivals(memory).iter().map(|arrived| (arrived.client, arrived.staleness, arrived.clock)).collect()
+}
+
+#[test]
+fn every_rule_and_delay_gives_the_same_bits_on_any_number_of_workers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stale = folder.path().join("stale.txt");
+    std::fs::write(&stale, (0..12).map(|i| format!("{}\n", i % 5)).collect::<String>()).expect("writable");
+    let listed = format!("file:{}", stale.display());
+    let delays =
+        ["samples:0.01,1", "constant:1", "uniform:1,3/task", "exponential:1", "halfnormal:2", "classes:1,5", &listed];
+    for entry in ARRIVALS {
+        for delay in delays {
+            let config = Config { aggregator: Some(entry.name.into()), delay: delay.into(), ..asynchronous(small()) };
+            let plan = plan(config);
+            let (wanted, memory) = quadratic(&plan, 1);
+            for workers in [2, 3, 5] {
+                let (outcome, other) = quadratic(&plan, workers);
+                assert!(outcome == wanted, "{} {delay} on {workers}", entry.name);
+                assert_eq!(lines(&other), lines(&memory), "{} {delay} on {workers}", entry.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn real_models_give_the_same_bits_under_mpirun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hash = |ranks: usize, rule: &str| {
+        let flags = format!(
+            "--mode async --dataset mnist --model 2nn --comm_round 6 --ci 1 --concurrency 5 --buffer_size 4 \
+             --delay lognormal:1,0.7 --aggregator {rule} --rho 0.1 --overwrite"
+        );
+        let job = Job::ranks(ranks).path("--data_dir", &mnist()).path("--out_dir", &folder.path().join("run"));
+        job.with(&flags).run().succeeded().model_hash().to_owned()
+    };
+    for rule in ["fedasync", "fedbuff", "semi_async"] {
+        let wanted = hash(1, rule);
+        for ranks in [2, 3, 5] {
+            assert_eq!(hash(ranks, rule), wanted, "{rule} on {ranks} ranks");
+        }
+    }
+}
+
+/// One client at a time, no delay, rate 1: the model walks from client to client.
+#[test]
+fn one_client_at_a_time_is_sequential_sgd() {
+    let config = Config {
+        concurrency: 1,
+        alpha: 1.0,
+        delay: "constant:0".into(),
+        staleness: StalenessKind::Constant,
+        ..asynchronous(small())
+    };
+    let plan = plan(config);
+    let (outcome, memory) = train(&plan, 2);
+    let mut trainer = TorchTrainer::new(&plan, Device::Cpu).expect("fits");
+    let mut weights = Arc::new(trainer.initial());
+    for (task, arrived) in arrivals(&memory).into_iter().enumerate() {
+        assert_eq!(arrived.staleness, 0);
+        weights = trainer.train(Round(task as u32), arrived.client, &weights).expect("trains").weights;
+    }
+    assert!(*weights == outcome.weights);
+}
+
+/// As many in the buffer as in training, all equally fast and large: rounds.
+#[test]
+fn a_full_buffer_without_staleness_is_a_synchronous_round() {
+    let even = Config {
+        dataset: "mnist".into(),
+        data_dir: generated_mnist(),
+        model: "2nn".into(),
+        partition_method: Some("homo".into()),
+        client_num_in_total: 5,
+        client_num_per_round: 5,
+        ci: 1,
+        ..Config::default()
+    };
+    // One move of the model, from the same weights, with the same streams: task i trains client i.
+    let rounds = plan(Config { comm_round: 1, epochs: 1, batch_size: -1, ..even.clone() });
+    let buffer = plan(Config {
+        mode: Mode::Async,
+        concurrency: 5,
+        buffer_size: 5,
+        aggregator: Some("fedbuff".into()),
+        delay: "constant:1".into(),
+        comm_round: 1,
+        epochs: 1,
+        batch_size: -1,
+        ..even
+    });
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(40, 0.3))) };
+    let (synchronous, _) = run_with(&rounds, 2, &make).expect("sound");
+    let (buffered, memory) = run_with(&buffer, 2, &make).expect("sound");
+    assert!(arrivals(&memory).iter().all(|arrived| arrived.staleness == 0));
+    assert!(synchronous.weights == buffered.weights);
+}
+
+#[test]
+fn stale_updates_are_dropped_or_kept_with_a_floor() {
+    let base = Config { delay: "classes:1,20".into(), max_staleness: Some(2), ..asynchronous(small()) };
+    let (_, memory) = quadratic(&plan(base.clone()), 2);
+    let all = arrivals(&memory);
+    assert!(all.iter().any(|arrived| arrived.staleness > 2));
+    assert!(all.iter().all(|arrived| arrived.weight.is_none() == (arrived.staleness > 2)));
+    assert_eq!(memory.rounds().last().expect("moves").updates, 12);
+    let (_, memory) = quadratic(&plan(Config { stale_weight: 0.25, ..base }), 2);
+    assert!(arrivals(&memory).iter().all(|arrived| arrived.staleness <= 2 || arrived.weight == Some(0.25)));
+}
+
+#[test]
+fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
+    for schedule in [AsyncSchedule::Random, AsyncSchedule::RoundRobin, AsyncSchedule::Full, AsyncSchedule::AllIdle] {
+        let config = Config {
+            scheduler_interval: 3,
+            async_schedule: schedule,
+            checkin_num: 4,
+            checkin_interval: 5,
+            delay: "uniform:1,9/task".into(),
+            comm_round: 30,
+            ..asynchronous(small())
+        };
+        let plan = plan(config);
+        let (wanted, memory) = quadratic(&plan, 1);
+        assert_eq!(wanted.rounds, 30, "{schedule:?}");
+        assert!(arrivals(&memory).iter().any(|arrived| arrived.staleness > 0), "{schedule:?}");
+        assert!(quadratic(&plan, 3).0 == wanted, "{schedule:?}");
+    }
+}
+
+#[test]
+fn deadlocks_and_bad_delays_are_refused_before_training() {
+    let refused = |config: Config| Plan::resolve(config).map(drop).expect_err("refused").to_string();
+    let base = || asynchronous(small());
+    assert!(refused(Config { concurrency: 13, ..base() }).contains("--concurrency is 13"));
+    let deadlock = Config { aggregator: Some("fedbuff".into()), buffer_size: 5, ..base() };
+    assert!(refused(deadlock).contains("only 4 clients train at once"));
+    assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("constant:-1"));
+    assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("uniform:NaN,1"));
+    assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("unknown aggregator `median`"));
+    assert!(refused(Config { alpha: 1.5, ..base() }).contains("--alpha is 1.5"));
+}
+
+#[test]
+fn the_real_clock_takes_what_comes() {
+    let config = Config { clock: fedmpi::schedule::Clock::Real, ..asynchronous(small()) };
+    let (outcome, memory) = quadratic(&plan(config), 3);
+    assert_eq!((outcome.rounds, arrivals(&memory).len()), (12, 12));
+    assert!(arrivals(&memory).windows(2).all(|pair| pair[0].clock <= pair[1].clock));
+}
