@@ -1,13 +1,13 @@
 //! The command line: what is asked for, and the small commands that answer at once.
 
 use crate::{bench, boot};
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
-use fedmpi::{aggregate, data, delay, partition, schedule, select, torch, train};
+use fedmpi::{aggregate, data, delay, partition, record, schedule, select, torch, train};
 use std::fs;
 use std::path::PathBuf;
 
@@ -36,6 +36,18 @@ pub struct Cli {
 pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
+    /// Compare finished runs: a table, and a picture of accuracy against virtual time
+    Compare {
+        /// Folders of runs
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<PathBuf>,
+        /// Accuracy whose time is asked for [default: the best that all reach]
+        #[arg(long, value_name = "SHARE")]
+        target_accuracy: Option<f64>,
+        /// Where the picture goes
+        #[arg(long, value_name = "FILE", default_value = "compare.svg")]
+        svg: PathBuf,
+    },
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
@@ -109,6 +121,13 @@ pub fn run(command: Command) -> Result<()> {
     match command {
         Command::Bench(Bench::Comm(arguments)) => {
             bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
+            Ok(())
+        }
+        Command::Compare { runs, target_accuracy, svg } => {
+            let comparison = record::compare(&runs, target_accuracy).map_err(Error::msg)?;
+            print!("{}", comparison.table());
+            comparison.draw(&svg).map_err(Error::msg)?;
+            println!("picture in {}", svg.display());
             Ok(())
         }
         Command::Check(arguments) => check(&arguments),

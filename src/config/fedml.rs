@@ -1,8 +1,9 @@
 //! `--cf` files: flat, or in FedML's sections, whose titles mean nothing. FedML's other names for our
 //! settings are translated; its settings for parts that do not exist here are ignored
-//! (`--verbose 1` names them). An algorithm that we do not have is refused, not replaced.
+//! (`--verbose 1` names them). An algorithm that we do not have is refused, not replaced. async-FL's
+//! JSON files are understood too.
 
-use super::{ConfigError, NAMES};
+use super::{ConfigError, NAMES, async_fl};
 use crate::registry::suggest;
 use serde_yaml::{Mapping, Value};
 use std::fs;
@@ -52,6 +53,9 @@ fn flatten(text: &str) -> Result<Mapping, String> {
         Value::Mapping(sections) => sections,
         _ => return Err("not a list of `name: value` lines".to_owned()),
     };
+    if async_fl::is_one(&sections) {
+        return async_fl::translate(&sections);
+    }
     let mut flat = Mapping::new();
     for (title, value) in sections {
         match value {

@@ -1,6 +1,7 @@
 //! Stage 1, config: what did the user ask for? [`Config`] is what was written, from flags, a `--cf`
 //! file and defaults, in this order of precedence. [`Plan`] is resolved, checked and trusted.
 
+mod async_fl;
 mod fedml;
 mod gpu_mapping;
 mod hosts;

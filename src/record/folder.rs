@@ -1,8 +1,8 @@
 //! The folder of one run. A folder that holds a run is never written into by accident.
 
-use crate::config::{Config, Plan};
+use crate::config::{Config, Mode, Plan};
 use crate::event::{RecordError, Recorder};
-use crate::record::{Journal, MetricsCsv, ModelFile, SummaryFile, fault};
+use crate::record::{AsyncFl, Journal, MetricsCsv, ModelFile, SummaryFile, fault};
 use crate::weights::Layout;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,12 +66,16 @@ impl RunFolder {
     /// # Errors
     /// A file that cannot be made.
     pub fn recorders(&self, plan: &Plan, layout: &Layout) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
-        Ok(vec![
+        let mut recorders: Vec<Box<dyn Recorder>> = vec![
             Box::new(Journal::create(self.path.join(JOURNAL))?),
             Box::new(MetricsCsv::create(self.path.join(METRICS))?),
             Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())),
             Box::new(SummaryFile::new(self.path.join(SUMMARY), plan)),
-        ])
+        ];
+        if plan.mode() == Mode::Async {
+            recorders.push(Box::new(AsyncFl::create(&self.path)?));
+        }
+        Ok(recorders)
     }
 
     /// Where it is.

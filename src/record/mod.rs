@@ -1,6 +1,8 @@
 //! Stage 10, record: what happened? Each recorder listens to the engine's events and writes one
 //! thing. [`RunFolder`] is where the files go.
 
+mod async_fl;
+mod compare;
 mod csv;
 mod folder;
 mod journal;
@@ -13,8 +15,10 @@ mod summary;
 use crate::event::RecordError;
 use std::path::Path;
 
+pub use self::compare::{Comparison, compare};
 pub use self::csv::MetricsCsv;
 pub use self::log::RoundLog;
+pub use async_fl::AsyncFl;
 pub use folder::{FolderError, RunFolder};
 pub use journal::Journal;
 pub use memory::{Memory, peak_rss_mib};

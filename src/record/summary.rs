@@ -34,6 +34,16 @@ pub struct Summary {
     pub median_efficiency: f64,
     /// Emulated slowdown of workers, when there was one: times are then not those of the machine.
     pub worker_slowdown: Option<String>,
+    /// Updates that counted.
+    pub updates: u64,
+    /// Updates that were dropped because they were too stale.
+    pub dropped_updates: u64,
+    /// How many updates had which staleness, from 0 up; one number in sync mode.
+    pub staleness_histogram: Vec<u64>,
+    /// Seconds on the run's virtual clock.
+    pub virtual_seconds: f64,
+    /// Share of the run that workers spent on training, from 0 to 1.
+    pub worker_utilisation: f64,
     /// Seconds of all rounds, evaluation included.
     pub total_seconds: f64,
     /// Bytes of message content that all ranks sent.
@@ -51,6 +61,8 @@ pub struct SummaryFile {
     summary: Summary,
     seconds: Vec<f64>,
     efficiency: Vec<f64>,
+    trained: f64,
+    workers: usize,
 }
 
 impl SummaryFile {
@@ -63,7 +75,22 @@ impl SummaryFile {
             worker_slowdown: plan.config.worker_slowdown.clone(),
             ..Summary::default()
         };
-        SummaryFile { path, target: plan.config.target_accuracy, summary, seconds: Vec::new(), efficiency: Vec::new() }
+        SummaryFile {
+            path,
+            target: plan.config.target_accuracy,
+            summary,
+            seconds: Vec::new(),
+            efficiency: Vec::new(),
+            trained: 0.0,
+            workers: 1,
+        }
+    }
+
+    fn note_update(&mut self, staleness: usize, seconds: f64) {
+        let histogram = &mut self.summary.staleness_histogram;
+        histogram.resize(histogram.len().max(staleness + 1), 0);
+        histogram[staleness] += 1;
+        self.trained += seconds;
     }
 
     fn note_test(&mut self, round: u32, test: &Metrics) {
@@ -82,6 +109,8 @@ impl Recorder for SummaryFile {
             Event::RoundDone(done) => {
                 self.seconds.push(done.seconds);
                 self.efficiency.push(done.schedule.efficiency);
+                self.summary.virtual_seconds = done.clock;
+                self.summary.updates = done.updates;
                 done.test.iter().for_each(|test| self.note_test(done.round.0, test));
                 Ok(())
             }
@@ -91,6 +120,7 @@ impl Recorder for SummaryFile {
                     model_hash: weights::hash(weights),
                     median_round_seconds: median(&self.seconds),
                     median_efficiency: median(&self.efficiency),
+                    worker_utilisation: self.trained / (self.workers as f64 * total_seconds).max(1e-9),
                     total_seconds: *total_seconds,
                     bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
                     peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),
@@ -100,7 +130,19 @@ impl Recorder for SummaryFile {
                 let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
                 write_whole(&self.path, text.as_bytes())
             }
-            Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
+            Event::Started { workers, .. } => {
+                self.workers = *workers;
+                Ok(())
+            }
+            Event::ClientTrained { seconds, .. } => {
+                self.note_update(0, *seconds);
+                Ok(())
+            }
+            Event::Arrived(arrived) => {
+                self.summary.dropped_updates += u64::from(arrived.weight.is_none());
+                self.note_update(arrived.staleness as usize, arrived.seconds);
+                Ok(())
+            }
         }
     }
 }

@@ -110,7 +110,7 @@ impl Chooser {
                 self.draw(present, wanted, busy, &mut stream)
             }
             Refill::Every { interval, schedule, share } => {
-                if version % interval != 0 || self.fired == Some(version) {
+                if !version.is_multiple_of(interval) || self.fired == Some(version) {
                     return Vec::new();
                 }
                 self.fired = Some(version);

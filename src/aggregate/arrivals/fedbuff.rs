@@ -1,7 +1,19 @@
 //! `fedbuff`: K changes at a time (Nguyen et al. 2022, algorithm 1), in the exact arithmetic of
 //! synchronous rounds: without staleness the two agree to the bit.
 //!
-//! With K = 2, rate 1, changes of +2 (fresh) and +8 (3 versions old, weight 0.5): `w + (2 + 4) / 2`.
+//! ```
+//! use fedmpi::aggregate::arrivals::{ARRIVALS, Arrival, Settings};
+//! use fedmpi::{ids::ClientId, registry::find, staleness::Staleness};
+//! let settings = Settings { alpha: 1.0, staleness: Staleness::Polynomial { a: 0.5 }, buffer: 2, server_lr: 1.0,
+//!     concurrency: 2, fraction: 1.0, deadline: None };
+//! let mut rule = (find("aggregator", ARRIVALS, "fedbuff")?.build)(&settings);
+//! let arrival = |start: f32, weight: f32, staleness| Arrival { client: ClientId(0), samples: 1, staleness,
+//!     weight: settings.staleness.weight(staleness), now: 0.0, start: std::sync::Arc::new(vec![start]),
+//!     weights: std::sync::Arc::new(vec![weight]) };
+//! assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 3.0, 0))?, None); // +2, fresh
+//! assert_eq!(rule.arrive(&[1.0], &arrival(-1.0, 7.0, 3))?, Some(vec![4.0])); // +8 * 4^-0.5: 1 + (2 + 4) / 2
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::{Arrival, Arrivals};
 use crate::weights::{ExactSum, SumError};

@@ -1,0 +1,40 @@
+//! `accuracy.txt` and `time.txt`: what the async-FL framework leaves behind, one number per evaluation.
+
+use super::fault;
+use crate::event::{Event, RecordError, Recorder};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Appends to both files.
+pub struct AsyncFl {
+    accuracy: (PathBuf, File),
+    time: (PathBuf, File),
+}
+
+impl AsyncFl {
+    /// Starts both files empty.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn create(folder: &Path) -> Result<AsyncFl, RecordError> {
+        let file = |name: &str| {
+            let path = folder.join(name);
+            let file = File::create(&path).map_err(|error| fault(&path, error))?;
+            Ok((path, file))
+        };
+        Ok(AsyncFl { accuracy: file("accuracy.txt")?, time: file("time.txt")? })
+    }
+}
+
+impl Recorder for AsyncFl {
+    /// Accuracy in percent, and seconds on the run's clock.
+    fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
+        let Event::RoundDone(done) = event else { return Ok(()) };
+        let Some(test) = done.test else { return Ok(()) };
+        let lines = [(&mut self.accuracy, test.accuracy() * 100.0), (&mut self.time, done.clock)];
+        lines
+            .into_iter()
+            .try_for_each(|((path, file), value)| writeln!(file, "{value}").map_err(|error| fault(path, error)))
+    }
+}
