@@ -100,6 +100,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
     let switches = |command: clap::Command| {
+        let command = command.mut_arg("aggregator", |argument| argument.alias("federated_optimizer"));
         ["overwrite", "dry_train", "sleep_delays"]
             .into_iter()
             .fold(command, |command, name| command.mut_arg(name, switch))

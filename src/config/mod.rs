@@ -215,6 +215,11 @@ impl Config {
         if let Ok(Value::Mapping(given)) = serde_yaml::to_value(flags) {
             written.extend(given);
         }
+        if let Some(name) = written.get_mut("aggregator")
+            && let Some(theirs) = name.as_str()
+        {
+            *name = fedml::aggregator(theirs).into();
+        }
         parse(written).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
     }
 }

@@ -508,6 +508,19 @@ mod tests {
     }
 
     #[test]
+    fn fedmls_optimizers_are_our_aggregators_and_others_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fedml.yaml");
+        let planned = |name: &str| {
+            std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n")).expect("writable");
+            let flags = crate::config::Flags { cf: Some(path.clone()), ..Default::default() };
+            Plan::check(&Config::resolve(&flags).expect("well-formed"))
+        };
+        assert!(planned("FedAvg").is_ok());
+        assert!(planned("SCAFFOLD").expect_err("refused").to_string().contains("SCAFFOLD"));
+    }
+
+    #[test]
     fn senseless_values_are_named() {
         let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
         let base = Config::default;
