@@ -43,7 +43,7 @@ fn work(mpi: &Mpi) -> Result<(), EngineError> {
     if mpi.rank() != Rank::SERVER {
         return engine::serve(&plan, &mut wire, &mut trainer);
     }
-    let outcome = engine::run(&plan, &mut wire, &mut trainer, &mut Memory::default())?;
+    let outcome = engine::run(&plan, &mut wire, &mut trainer, &mut Memory::default(), None)?;
     let test = outcome.test.expect("evaluated after the last round");
     println!("test accuracy {:.4} after {} rounds", test.accuracy(), outcome.rounds);
     Ok(())

@@ -63,7 +63,7 @@ fn work(mpi: &Mpi) -> Result<(), EngineError> {
     if mpi.rank() != Rank::SERVER {
         return engine::serve(&plan, &mut wire, &mut Line::new());
     }
-    let outcome = engine::run(&plan, &mut wire, &mut Line::new(), &mut Memory::default())?;
+    let outcome = engine::run(&plan, &mut wire, &mut Line::new(), &mut Memory::default(), None)?;
     println!("y = {:.3} x + {:.3}", outcome.weights[0], outcome.weights[1]);
     Ok(())
 }

@@ -63,7 +63,7 @@ fn ours(mpi: &Mpi, wire: &mut Metered<Wire<'_>>, reduce: Reduce, arguments: &Ben
     let mut trainer = Dry(Box::new(Quadratic::new(arguments.parameters, 0.5)) as Box<dyn Trainer>);
     let mut memory = Memory::default();
     match mpi.rank() {
-        Rank::SERVER => engine::run(&plan, wire, &mut trainer, &mut memory).map(drop)?,
+        Rank::SERVER => engine::run(&plan, wire, &mut trainer, &mut memory, None).map(drop)?,
         _ => engine::serve(&plan, wire, &mut trainer)?,
     }
     Ok(median(&memory.rounds().map(|done| done.schedule.makespan_seconds).collect::<Vec<_>>()))

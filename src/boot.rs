@@ -8,6 +8,7 @@ use fedmpi::data::{self, Dataset};
 use fedmpi::engine::{self, EngineError};
 use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
+use fedmpi::record::checkpoint::{self, Saved};
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
@@ -30,6 +31,7 @@ struct Ready {
     plan: Plan,
     device: Device,
     folder: Option<RunFolder>,
+    saved: Option<Saved>,
 }
 
 /// Trains as one rank of an MPI job, or alone.
@@ -86,7 +88,12 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         _ => Ok(None),
     };
     let folder = settle(mpi, folder)?;
-    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder })
+    let saved = match (&folder, &plan.config.resume) {
+        (Some(folder), Some(_)) => checkpoint::newest(&folder.checkpoints(), &plan).map(Some).map_err(Error::from),
+        _ => Ok(None),
+    };
+    let saved = settle(mpi, saved)?;
+    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder, saved })
 }
 
 /// All ranks go on, or none does.
@@ -187,16 +194,21 @@ fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
         return Ok(engine::serve(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut())?);
     };
     let mut recorders = recorders(ready, folder, trainer.as_ref())?;
+    let saved = ready.saved.clone().map(|saved| (saved.state, saved.weights));
     let run = match mpi.size() {
-        1 => engine::run_local(&ready.plan, 1, &make, &mut recorders),
-        _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders),
+        1 => engine::run_local(&ready.plan, 1, &make, &mut recorders, saved),
+        _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
     };
     finish(run, folder)
 }
 
 fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result<Vec<Box<dyn Recorder>>> {
     let rounds = ready.plan.rounds();
-    let mut recorders = folder.recorders(&ready.plan, trainer.layout())?;
+    let done = ready.saved.as_ref().map(|saved| saved.state.rounds);
+    if let Some(done) = done {
+        log::info!("going on after round {done} of {rounds}");
+    }
+    let mut recorders = folder.recorders(&ready.plan, trainer.layout(), done)?;
     recorders.push(match std::io::stderr().is_terminal() {
         true => Box::new(Progress::new(rounds)),
         false => Box::new(RoundLog { rounds }),

@@ -16,6 +16,7 @@ Exit codes:
   0  the run (or command) finished
   1  the run failed after training had begun
   2  refused before training: flags, files or data are wrong
+  3  stopped by SIGTERM or SIGINT: --resume goes on from the last round
 
 Hyphens and underscores are the same in flag names. Precedence: flag, then --cf file, then default.";
 
@@ -100,6 +101,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
     let switches = |command: clap::Command| {
+        let command = command.mut_arg("resume", |argument| argument.num_args(0..=1).default_missing_value(""));
         let command = command.mut_arg("aggregator", |argument| argument.alias("federated_optimizer"));
         ["overwrite", "dry_train", "sleep_delays"]
             .into_iter()

@@ -2,10 +2,10 @@
 
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something that happened in a run, in order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// All ranks agreed on the plan.
@@ -36,6 +36,8 @@ pub enum Event {
     Arrived(Arrived),
     /// The global model moved.
     RoundDone(RoundDone),
+    /// Everything that the next round depends on, beside the weights; told when a recorder wants it.
+    Saved(State),
     /// The run is over.
     Finished {
         /// What each rank reports of itself, by rank.
@@ -47,8 +49,27 @@ pub enum Event {
     },
 }
 
+/// What a run needs to go on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Rounds done.
+    pub rounds: u32,
+    /// Seconds on the run's clock.
+    pub clock: f64,
+    /// Updates that have counted.
+    pub updates: u64,
+    /// The last evaluation.
+    pub test: Option<Metrics>,
+    /// What the selector has learned.
+    pub selector: serde_json::Value,
+    /// What the scheduler has learned.
+    pub cost: serde_json::Value,
+    /// What the aggregator remembers.
+    pub aggregator: Vec<f32>,
+}
+
 /// An update that arrived without a round.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Arrived {
     /// Which update of the run, from 1.
     pub update: u64,
@@ -71,7 +92,7 @@ pub struct Arrived {
 }
 
 /// The line of one round; in async mode of one move of the model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoundDone {
     /// Which round.
     pub round: Round,
@@ -106,7 +127,7 @@ pub struct RoundDone {
 }
 
 /// How well a round was planned.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Seconds of selection and scheduling, before the first order.
     pub planning_seconds: f64,
@@ -119,7 +140,7 @@ pub struct Schedule {
 }
 
 /// What a rank knows of itself at the end.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RankReport {
     /// Which rank.
     pub rank: Rank,
@@ -137,6 +158,11 @@ pub struct RankReport {
 pub trait Recorder {
     /// Takes note of an event; `weights` is the global model at that moment.
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError>;
+
+    /// Asked after every round: whether [`Event::Saved`] shall follow.
+    fn wants_state(&mut self) -> bool {
+        false
+    }
 }
 
 /// A record could not be written.
@@ -153,5 +179,10 @@ pub struct RecordError {
 impl Recorder for Vec<Box<dyn Recorder>> {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         self.iter_mut().try_for_each(|recorder| recorder.record(event, weights))
+    }
+
+    fn wants_state(&mut self) -> bool {
+        // All are asked: each may count rounds.
+        self.iter_mut().fold(false, |wanted, recorder| recorder.wants_state() | wanted)
     }
 }

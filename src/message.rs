@@ -7,7 +7,7 @@ use crate::weights::{Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,11 @@ pub enum Order {
         round: Round,
         /// Samples behind the whole cohort.
         total: u64,
+    },
+    /// The model to go on from follows, and what the aggregator remembers.
+    Model {
+        /// Its state, as it gave it to a checkpoint.
+        aggregator: Vec<f32>,
     },
     /// The run is over: report and end.
     Stop,

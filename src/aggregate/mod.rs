@@ -20,6 +20,14 @@ pub trait Aggregator {
     fn merge(&self) -> Merge {
         Merge::Sum
     }
+
+    /// What it remembers between rounds, for a checkpoint. Most remember nothing.
+    fn state(&self) -> Vec<f32> {
+        Vec::new()
+    }
+
+    /// Takes over what [`Aggregator::state`] gave.
+    fn restore(&mut self, _state: Vec<f32>) {}
 }
 
 /// What an aggregator needs to see.

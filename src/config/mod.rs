@@ -145,6 +145,9 @@ settings! {
     target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";
     seed: u64 = 0, "INTEGER", "0", "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", "The run's folder";
+    checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", "Save the run's state every so many rounds; 0 never does";
+    keep_checkpoints: i64 = 2, "FILES", "2", "Checkpoints to keep";
+    resume: Option<PathBuf> = None, "FOLDER", "none", "Go on with the run in this folder; without a folder the one in --out_dir";
     overwrite: bool = false, "true|false", "false", "Replace the run that --out_dir holds";
     gpu_mapping_file: Option<PathBuf> = None, "FILE", "none: every rank on CPU", "Processes per GPU and host, in FedML's form";
     gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", "Which mapping of the file";
@@ -203,7 +206,9 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
-        let mut written = match &flags.cf {
+        let resumed = resumed(flags);
+        let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
+        let mut written = match flags.cf.as_ref().or(stored.as_ref()) {
             Some(path) => fedml::read(path)?,
             None => serde_yaml::Mapping::new(),
         };
@@ -220,7 +225,20 @@ impl Config {
         {
             *name = fedml::aggregator(theirs).into();
         }
-        parse(written).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
+        let config = parse(written).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })?;
+        Ok(match resumed {
+            Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
+            None => Config { resume: None, ..config },
+        })
+    }
+}
+
+/// The folder of the run that shall go on.
+fn resumed(flags: &Flags) -> Option<PathBuf> {
+    let folder = flags.resume.clone()?;
+    match folder.as_os_str().is_empty() {
+        true => flags.out_dir.clone().or(Some("runs".into())),
+        false => Some(folder),
     }
 }
 

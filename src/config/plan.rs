@@ -160,6 +160,9 @@ impl Plan {
             partition_load: None,
             gpu_mapping_file: None,
             selection_file: None,
+            resume: None,
+            checkpoint_every: None,
+            keep_checkpoints: 0,
             verbose: 0,
             // Who trains whom, and where updates are summed, does not touch the result.
             scheduler: String::new(),
@@ -171,6 +174,19 @@ impl Plan {
         let text = serde_json::to_string(&decisive).expect("plain data always encodes");
         let parts = [env!("CARGO_PKG_VERSION"), &text, &self.dataset.digest(), &self.partition.digest()];
         blake3::hash(parts.join("\n").as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
+    /// looked at may.
+    pub fn lasting_digest(&self) -> String {
+        let config =
+            Config { comm_round: 0, frequency_of_the_test: 0, ci: 0, target_accuracy: None, ..self.config.clone() };
+        Plan { config, ..self.clone() }.digest()
+    }
+
+    /// Rounds between two checkpoints; none leaves it to their cost.
+    pub fn checkpoint_every(&self) -> Option<u32> {
+        self.config.checkpoint_every.map(|rounds| rounds as u32)
     }
 
     /// Root of all randomness.
@@ -409,6 +425,7 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     require("stale_weight", weight, (0.0..=1.0).contains(&weight), "it must be from 0 to 1")?;
     let counts = [
         ("max_staleness", config.max_staleness.unwrap_or(0)),
+        ("checkpoint_every", config.checkpoint_every.unwrap_or(0)),
         ("scheduler_interval", config.scheduler_interval),
         ("checkin_num", config.checkin_num),
     ];
@@ -418,6 +435,8 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     if config.mode == Mode::Sync {
         return Ok(());
     }
+    let resume = config.resume.as_ref().map_or(String::new(), |folder| folder.display().to_string());
+    require("resume", resume, config.resume.is_none(), "asynchronous runs cannot go on (hint: start anew)")?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
     require("concurrency", most, most <= clients, &hint)?;
@@ -460,6 +479,7 @@ fn check_counts(config: &Config) -> Result<(), PlanError> {
         ("concurrency", config.concurrency),
         ("buffer_size", config.buffer_size),
         ("checkin_interval", config.checkin_interval),
+        ("keep_checkpoints", config.keep_checkpoints),
     ];
     for (name, value) in counts {
         require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 up")?;

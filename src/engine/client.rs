@@ -88,6 +88,10 @@ impl<T: Transport> Worker<'_, T> {
                 self.global = Arc::new(self.aggregator.apply(&self.global, mean));
                 Ok(())
             }
+            Order::Model { aggregator } => {
+                self.aggregator.restore(aggregator);
+                Ok(())
+            }
             Order::Stop => Ok(()),
         }
     }

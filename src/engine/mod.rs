@@ -8,7 +8,7 @@ mod link;
 mod server;
 
 use crate::config::Plan;
-use crate::event::{RankReport, RecordError, Recorder};
+use crate::event::{RankReport, RecordError, Recorder, State};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::DecodeError;
 use crate::select::SelectError;
@@ -71,6 +71,14 @@ pub enum EngineError {
         /// What is wrong with it.
         fault: SumError,
     },
+    /// A checkpoint of another model.
+    #[error("the checkpoint has {found} weights, the model {wanted}")]
+    OtherModel {
+        /// Weights in the checkpoint.
+        found: usize,
+        /// Weights of the model.
+        wanted: usize,
+    },
     /// A part of the plan cannot be made.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -91,6 +99,7 @@ pub fn run_local(
     workers: usize,
     make: &MakeTrainer<'_>,
     recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
     let mut ends = local::ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
@@ -107,7 +116,7 @@ pub fn run_local(
             });
         }
         let mut trainer = make(Rank::SERVER)?;
-        run(plan, &mut Metered::new(server), trainer.as_mut(), recorder)
+        run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved)
     })
 }
 

@@ -5,7 +5,7 @@ use super::link::{Link, unexpected};
 use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
 use crate::config::{Mode, Plan};
-use crate::event::{Event, Recorder, RoundDone};
+use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::Round;
 use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
@@ -29,7 +29,7 @@ pub struct Outcome {
     pub test: Option<Metrics>,
 }
 
-/// Runs the plan to its end as rank 0.
+/// Runs the plan to its end as rank 0, from its start or from where it was saved.
 ///
 /// # Errors
 /// Any rank's fault; the caller ends the job. Rounds that were recorded stay recorded.
@@ -38,11 +38,15 @@ pub fn run<T: Transport>(
     wire: &mut Metered<T>,
     trainer: &mut dyn Trainer,
     recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
     if plan.mode() == Mode::Async {
         return asynchronous::run(plan, wire, trainer, recorder);
     }
     let mut server = Server::start(plan, wire, trainer, recorder)?;
+    if let Some((state, weights)) = saved {
+        server.go_on(state, weights)?;
+    }
     while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
         server.round()?;
     }
@@ -104,6 +108,45 @@ impl<'a, T: Transport> Server<'a, T> {
         Ok(server)
     }
 
+    /// Goes on where a run was saved.
+    ///
+    /// # Errors
+    /// Weights of another model; workers that are gone.
+    pub fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
+        let (found, wanted) = (weights.len(), self.global.len());
+        if found != wanted {
+            return Err(EngineError::OtherModel { found, wanted });
+        }
+        self.global = Arc::new(weights);
+        self.rounds = state.rounds;
+        self.clock = state.clock;
+        self.updates = state.updates;
+        self.test = state.test;
+        self.selector.restore(&state.selector);
+        self.cost = serde_json::from_value(state.cost).unwrap_or_default();
+        if self.link.plan.reduce() == Reduce::Allreduce {
+            let order = Order::Model { aggregator: state.aggregator.clone() };
+            for &rank in &self.link.workers {
+                self.link.wire.send(rank, Frame::with(&order, Content::Weights(Arc::clone(&self.global))))?;
+            }
+        }
+        self.aggregator.restore(state.aggregator);
+        Ok(())
+    }
+
+    /// Everything that the next round depends on, beside the weights.
+    fn state(&self) -> State {
+        State {
+            rounds: self.rounds,
+            clock: self.clock,
+            updates: self.updates,
+            test: self.test,
+            selector: self.selector.state(),
+            cost: serde_json::to_value(&self.cost).unwrap_or_default(),
+            aggregator: self.aggregator.state(),
+        }
+    }
+
     /// Rounds done.
     pub fn rounds(&self) -> u32 {
         self.rounds
@@ -162,6 +205,10 @@ impl<'a, T: Transport> Server<'a, T> {
         self.recorder.record(&Event::RoundDone(done.clone()), &self.global)?;
         self.rounds += 1;
         self.test = test.or(self.test);
+        if self.recorder.wants_state() {
+            let saved = Event::Saved(self.state());
+            self.recorder.record(&saved, &self.global)?;
+        }
         Ok(done)
     }
 

@@ -1,8 +1,8 @@
 //! The folder of one run. A folder that holds a run is never written into by accident.
 
 use crate::config::{Config, Mode, Plan};
-use crate::event::{RecordError, Recorder};
-use crate::record::{AsyncFl, Journal, MetricsCsv, ModelFile, SummaryFile, fault};
+use crate::event::{Event, RecordError, Recorder};
+use crate::record::{AsyncFl, Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile, fault};
 use crate::weights::Layout;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ const CONFIG: &str = "config.yaml";
 const JOURNAL: &str = "journal.jsonl";
 const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
+const CHECKPOINTS: &str = "checkpoints";
 const MODEL: &str = "model.safetensors";
 
 /// A run's folder, ready to be written to.
@@ -44,7 +45,8 @@ impl RunFolder {
         let path = config.out_dir.clone().unwrap_or_else(|| default_path(config));
         let folder = RunFolder { path };
         let old: Vec<PathBuf> = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL].map(|name| folder.path.join(name)).into();
-        if old.iter().any(|file| file.exists()) && !config.overwrite {
+        let goes_on = config.resume.is_some();
+        if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {
             return Err(FolderError::Occupied(folder.path));
         }
         let unwritable = |path: &Path, error: &dyn ToString| FolderError::Unwritable {
@@ -52,8 +54,12 @@ impl RunFolder {
             reason: error.to_string(),
         };
         fs::create_dir_all(&folder.path).map_err(|error| unwritable(&folder.path, &error))?;
-        for file in old.iter().filter(|file| file.exists()) {
+        for file in old.iter().filter(|file| file.exists() && !goes_on) {
             fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
+        }
+        let checkpoints = folder.checkpoints();
+        if checkpoints.exists() && !goes_on {
+            fs::remove_dir_all(&checkpoints).map_err(|error| unwritable(&checkpoints, &error))?;
         }
         let text = serde_yaml::to_string(config).map_err(|error| unwritable(&folder.path, &error))?;
         let file = folder.path.join(CONFIG);
@@ -61,21 +67,40 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// The recorders that write this folder's files.
+    /// The recorders that write this folder's files. When a run goes on after so many `rounds`, they
+    /// begin with what is kept of it.
     ///
     /// # Errors
-    /// A file that cannot be made.
-    pub fn recorders(&self, plan: &Plan, layout: &Layout) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
+    /// A file that cannot be made or read.
+    pub fn recorders(
+        &self,
+        plan: &Plan,
+        layout: &Layout,
+        rounds: Option<u32>,
+    ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
+        let (journal, kept) = match rounds {
+            Some(rounds) => Journal::resume(self.path.join(JOURNAL), rounds)?,
+            None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
+        };
         let mut recorders: Vec<Box<dyn Recorder>> = vec![
-            Box::new(Journal::create(self.path.join(JOURNAL))?),
             Box::new(MetricsCsv::create(self.path.join(METRICS))?),
-            Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())),
             Box::new(SummaryFile::new(self.path.join(SUMMARY), plan)),
         ];
-        if plan.mode() == Mode::Async {
-            recorders.push(Box::new(AsyncFl::create(&self.path)?));
+        kept.iter()
+            .filter(|event| !matches!(event, Event::Finished { .. }))
+            .try_for_each(|event| recorders.record(event, &[]))?;
+        recorders.insert(0, Box::new(journal));
+        recorders.push(Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())));
+        match plan.mode() {
+            Mode::Async => recorders.push(Box::new(AsyncFl::create(&self.path)?)),
+            Mode::Sync => recorders.push(Box::new(Checkpoints::create(self.checkpoints(), plan)?)),
         }
         Ok(recorders)
+    }
+
+    /// Where its checkpoints are.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
     }
 
     /// Where it is.

@@ -22,7 +22,7 @@ impl Recorder for RoundLog {
                 let (loss, seconds, hash) = (done.train_loss, done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, train loss {loss:.4},{test} model {hash}");
             }
-            Event::ClientTrained { .. } | Event::Arrived(_) | Event::Finished { .. } => {}
+            Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Finished { .. } => {}
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! thing. [`RunFolder`] is where the files go.
 
 mod async_fl;
+pub mod checkpoint;
 mod compare;
 mod csv;
 mod folder;
@@ -19,6 +20,7 @@ pub use self::compare::{Comparison, compare};
 pub use self::csv::MetricsCsv;
 pub use self::log::RoundLog;
 pub use async_fl::AsyncFl;
+pub use checkpoint::Checkpoints;
 pub use folder::{FolderError, RunFolder};
 pub use journal::Journal;
 pub use memory::{Memory, peak_rss_mib};

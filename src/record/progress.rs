@@ -28,7 +28,7 @@ impl Recorder for Progress {
                 self.bar.inc(1);
             }
             Event::Finished { .. } => self.bar.finish(),
-            Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) => {}
+            Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) => {}
         }
         Ok(())
     }

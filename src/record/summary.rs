@@ -138,6 +138,7 @@ impl Recorder for SummaryFile {
                 self.note_update(0, *seconds);
                 Ok(())
             }
+            Event::Saved(_) => Ok(()),
             Event::Arrived(arrived) => {
                 self.summary.dropped_updates += u64::from(arrived.weight.is_none());
                 self.note_update(arrived.staleness as usize, arrived.seconds);

@@ -4,6 +4,7 @@
 //! absurd, time is taken to be proportional or constant.
 
 use crate::ids::Rank;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What a measurement still counts after one more round.
@@ -19,7 +20,7 @@ const MEMORY: f64 = 0.7;
 /// assert!((cost.line(Rank(1)).seconds(400) - 0.9).abs() < 1e-9); // 0.002 a sample, and 0.1
 /// assert!((cost.line(Rank(2)).seconds(150) - 0.4).abs() < 1e-9); // Not seen yet: as the others.
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CostModel {
     workers: BTreeMap<Rank, Moments>,
 }
@@ -66,7 +67,7 @@ impl CostModel {
 }
 
 /// Weighted sums from which a line follows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Moments {
     weight: f64,
     n: f64,

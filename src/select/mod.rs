@@ -33,6 +33,14 @@ pub trait Selector {
 
     /// Takes note of a client's mean training loss. Most selectors do not care.
     fn learn(&mut self, _client: ClientId, _loss: f64) {}
+
+    /// What was learned, for a checkpoint.
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    /// Takes over what [`Selector::state`] gave.
+    fn restore(&mut self, _state: &serde_json::Value) {}
 }
 
 /// Settings of all selectors.

@@ -27,6 +27,16 @@ impl Selector for PowerOfChoice {
     fn learn(&mut self, client: ClientId, loss: f64) {
         self.losses.insert(client, loss);
     }
+
+    fn state(&self) -> serde_json::Value {
+        // Bits, since JSON has no infinity.
+        self.losses.iter().map(|(client, loss)| serde_json::json!([client, loss.to_bits()])).collect()
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) {
+        let pairs: Vec<(ClientId, u64)> = serde_json::from_value(state.clone()).unwrap_or_default();
+        self.losses = pairs.into_iter().map(|(client, bits)| (client, f64::from_bits(bits))).collect();
+    }
 }
 
 #[cfg(test)]

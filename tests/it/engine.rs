@@ -87,7 +87,8 @@ fn ranks_with_other_plans_do_not_train() {
     let (server, worker) = (ends.next().expect("server"), ends.next().expect("worker"));
     let error = std::thread::scope(|scope| {
         scope.spawn(|| serve(&theirs, &mut Metered::new(worker), &mut Quadratic::new(3, 0.5)).expect_err("ended"));
-        run(&ours, &mut Metered::new(server), &mut Quadratic::new(3, 0.5), &mut Memory::default()).expect_err("refused")
+        run(&ours, &mut Metered::new(server), &mut Quadratic::new(3, 0.5), &mut Memory::default(), None)
+            .expect_err("refused")
     });
     assert!(matches!(error, EngineError::OtherPlan { rank: Rank(1) }), "{error}");
 }

@@ -73,7 +73,7 @@ pub fn run_with(
 ) -> Result<(Outcome, Memory), EngineError> {
     let mut memory = Memory::default();
     let recorder: &mut dyn Recorder = &mut memory;
-    let outcome = run_local(plan, workers, make, recorder)?;
+    let outcome = run_local(plan, workers, make, recorder, None)?;
     Ok((outcome, memory))
 }
 

@@ -1,0 +1,276 @@
+//! Checkpoints: everything that the next round depends on, in a file that is whole or not there. The
+//! last few are kept.
+
+use super::fault;
+use super::folder::write_whole;
+use crate::config::Plan;
+use crate::event::{Event, RecordError, Recorder, State};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Raised whenever the meaning of a checkpoint changes.
+const FORMAT: u32 = 1;
+/// Without a fixed rhythm, writing takes at most one part in so many of the time.
+const SPARING: u32 = 20;
+
+/// A checkpoint that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// There is none.
+    #[error("{0} holds no checkpoint (hint: start without --resume, or name the run's folder)")]
+    None(PathBuf),
+    /// A file that is not whole any more.
+    #[error("{path} is damaged: {reason} (hint: {hint})")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A file of another program or a newer one.
+    #[error("{path} has format {found}, this program reads {FORMAT} (hint: resume with the version that wrote it)")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// A file of another plan.
+    #[error("{path} belongs to another plan or other data (hint: resume with the settings in the run's config.yaml)")]
+    OtherPlan {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// What is written beside the weights.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    format: u32,
+    plan: String,
+    state: State,
+}
+
+/// Where a run goes on.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Everything but the weights.
+    pub state: State,
+    /// The global model, flat.
+    pub weights: Vec<f32>,
+}
+
+/// Writes checkpoints.
+pub struct Checkpoints {
+    folder: PathBuf,
+    plan: String,
+    every: Option<u32>,
+    keep: usize,
+    last: Instant,
+    cost: Duration,
+    rounds: u32,
+}
+
+impl Checkpoints {
+    /// Will write to `folder`.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn create(folder: PathBuf, plan: &Plan) -> Result<Checkpoints, RecordError> {
+        fs::create_dir_all(&folder).map_err(|error| fault(&folder, error))?;
+        Ok(Checkpoints {
+            folder,
+            plan: plan.lasting_digest(),
+            every: plan.checkpoint_every(),
+            keep: plan.config.keep_checkpoints as usize,
+            last: Instant::now(),
+            cost: Duration::ZERO,
+            rounds: 0,
+        })
+    }
+
+    /// Removes all but the newest ones.
+    fn thin_out(&self) -> Result<(), RecordError> {
+        let files = files(&self.folder);
+        let old = files.len().saturating_sub(self.keep);
+        files[..old].iter().try_for_each(|file| fs::remove_file(file).map_err(|error| fault(file, error)))
+    }
+}
+
+impl Recorder for Checkpoints {
+    fn wants_state(&mut self) -> bool {
+        self.rounds += 1;
+        match self.every {
+            Some(0) => false,
+            Some(every) => self.rounds.is_multiple_of(every),
+            None => self.last.elapsed() >= self.cost * SPARING,
+        }
+    }
+
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        let Event::Saved(state) = event else { return Ok(()) };
+        let began = Instant::now();
+        let path = self.folder.join(format!("round-{:08}.safetensors", state.rounds));
+        let bytes = encode(&self.plan, state, weights).map_err(|error| fault(&path, error))?;
+        write_whole(&path, &bytes)?;
+        self.cost = began.elapsed();
+        self.last = Instant::now();
+        self.thin_out()
+    }
+}
+
+fn encode(plan: &str, state: &State, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let facts = Facts { format: FORMAT, plan: plan.to_owned(), state: state.clone() };
+    let facts = serde_json::to_string(&facts).expect("plain data always encodes");
+    let bytes: &[u8] = bytemuck::cast_slice(weights);
+    let metadata = HashMap::from([("checksum".to_owned(), checksum(&facts, bytes)), ("facts".to_owned(), facts)]);
+    let view = TensorView::new(Dtype::F32, vec![weights.len()], bytes)?;
+    safetensors::serialize([("weights", view)], &Some(metadata))
+}
+
+fn checksum(facts: &str, weights: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(facts.as_bytes()).update(weights);
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The checkpoints of a folder, oldest first.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect();
+    files.sort();
+    files
+}
+
+/// The newest checkpoint of a folder.
+///
+/// # Errors
+/// None there, or the newest one cannot be used; then the message names the newest that can.
+pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
+    let files = files(folder);
+    let (newest, older) = files.split_last().ok_or_else(|| CheckpointError::None(folder.to_owned()))?;
+    read(newest, plan).map_err(|error| match error {
+        CheckpointError::Damaged { path, reason, .. } => {
+            let good = older.iter().rev().find(|path| read(path, plan).is_ok());
+            let hint = good.map_or("there is no older one that is whole".to_owned(), |good| {
+                format!("{} is whole: remove the damaged one to go on from there", good.display())
+            });
+            CheckpointError::Damaged { path, reason, hint }
+        }
+        other => other,
+    })
+}
+
+/// Whether a folder holds any checkpoint.
+pub fn any(folder: &Path) -> bool {
+    !files(folder).is_empty()
+}
+
+fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
+    let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
+    let bytes = fs::read(path).map_err(|error| damaged(error.to_string()))?;
+    let (facts, weights) = decode(&bytes).map_err(damaged)?;
+    if facts.format != FORMAT {
+        return Err(CheckpointError::Format { path: path.to_owned(), found: facts.format });
+    }
+    match facts.plan == plan.lasting_digest() {
+        true => Ok(Saved { state: facts.state, weights }),
+        false => Err(CheckpointError::OtherPlan { path: path.to_owned() }),
+    }
+}
+
+/// Reads a checkpoint from bytes that may be anything.
+fn decode(bytes: &[u8]) -> Result<(Facts, Vec<f32>), String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
+    let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+    let metadata = header.metadata().as_ref().ok_or("it has no facts")?;
+    let (facts, sum) = (metadata.get("facts").ok_or("it has no facts")?, metadata.get("checksum"));
+    let tensor = file.tensor("weights").map_err(|error| error.to_string())?;
+    // The format is looked at first: a newer one may have another checksum.
+    let format: serde_json::Value = serde_json::from_str(facts).map_err(|error| error.to_string())?;
+    let newer = format["format"].as_u64().is_some_and(|format| format != u64::from(FORMAT));
+    if !newer && sum != Some(&checksum(facts, tensor.data())) {
+        return Err("its checksum does not fit".to_owned());
+    }
+    let weights = tensor.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    let facts: Facts = serde_json::from_str(facts).map_err(|error| error.to_string())?;
+    Ok((facts, weights.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use proptest::prelude::*;
+
+    fn plan() -> Plan {
+        Plan::resolve(Config { client_num_in_total: 3, client_num_per_round: 2, ..Config::default() }).expect("sound")
+    }
+
+    fn state(rounds: u32) -> State {
+        State { rounds, clock: 0.1 + 0.2, updates: 7, ..State::default() }
+    }
+
+    #[test]
+    fn the_last_ones_are_kept_and_come_back_exactly() {
+        let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
+        let mut checkpoints = Checkpoints::create(folder.path().join("c"), &plan).expect("made");
+        for rounds in 1..6 {
+            checkpoints.record(&Event::Saved(state(rounds)), &[rounds as f32, 0.1]).expect("written");
+        }
+        assert_eq!(files(&folder.path().join("c")).len(), 2);
+        let saved = newest(&folder.path().join("c"), &plan).expect("whole");
+        assert_eq!((saved.state, saved.weights), (state(5), vec![5.0, 0.1]));
+        assert!(matches!(newest(folder.path(), &plan), Err(CheckpointError::None(_))));
+    }
+
+    #[test]
+    fn damaged_foreign_and_newer_ones_are_refused_and_the_good_one_is_offered() {
+        let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
+        let mut checkpoints = Checkpoints::create(folder.path().to_owned(), &plan).expect("made");
+        (1..3).for_each(|rounds| checkpoints.record(&Event::Saved(state(rounds)), &[1.0]).expect("written"));
+        let last = files(folder.path()).pop().expect("there");
+        let whole = fs::read(&last).expect("readable");
+        let refused = |bytes: &[u8], plan: &Plan| {
+            fs::write(&last, bytes).expect("writable");
+            newest(folder.path(), plan).expect_err("refused").to_string()
+        };
+        assert!(refused(&whole[..whole.len() - 1], &plan).contains("round-00000001.safetensors is whole"));
+        let mut flipped = whole.clone();
+        *flipped.last_mut().expect("bytes") ^= 1;
+        assert!(refused(&flipped, &plan).contains("checksum"));
+        let newer = String::from_utf8_lossy(&whole).replace(r#"{\"format\":1"#, r#"{\"format\":9"#).into_owned();
+        assert!(refused(newer.as_bytes(), &plan).contains("format 9") || String::from_utf8(whole.clone()).is_err());
+        let other = Plan { config: Config { lr: 0.9, ..plan.config.clone() }, ..plan.clone() };
+        assert!(refused(&whole, &other).contains("another plan"));
+        // More rounds are no other plan.
+        let longer = Plan { config: Config { comm_round: 99, ..plan.config.clone() }, ..plan };
+        assert!(newest(folder.path(), &longer).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes);
+        }
+
+        #[test]
+        fn every_flipped_bit_is_noticed(place in 0usize..10_000, bit in 0u8..8) {
+            let mut bytes = encode("plan", &state(3), &[1.5, -2.0]).expect("encodes");
+            let place = place % bytes.len();
+            bytes[place] ^= 1 << bit;
+            // What still reads must be what was written: a flip in the padding changes nothing.
+            if let Ok((facts, weights)) = decode(&bytes) {
+                prop_assert!(facts.format != FORMAT || (facts.state == state(3) && weights == [1.5, -2.0]));
+            }
+        }
+    }
+}
