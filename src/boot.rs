@@ -9,10 +9,10 @@ use fedmpi::engine::{self, EngineError};
 use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
 use fedmpi::record::checkpoint::{self, Saved};
-use fedmpi::record::{Progress, RoundLog, RunFolder, Summary};
+use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
-use fedmpi::transport::mpi::Mpi;
+use fedmpi::transport::mpi::{ENDED, Mpi};
 use fedmpi::transport::{Host, Metered, World};
 use std::fs;
 use std::io::{IsTerminal, Write};
@@ -42,6 +42,9 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
     };
     let verbose = parsed.as_ref().map_or(0, |flags| flags.verbose.unwrap_or(0));
     start_log(mpi.rank(), verbose);
+    if let Err(error) = fedmpi::stop::listen() {
+        log::warn!("signals will kill this rank at once: {error}");
+    }
     let ready = match prepare(&mpi, parsed) {
         Ok(ready) => ready,
         Err(Stop(message)) => {
@@ -83,16 +86,17 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     if mpi.rank() == Rank::SERVER {
         plan.notes(mpi.size().max(2) - 1).iter().for_each(|note| log::warn!("{note}"));
     }
+    // Before anything is written: a run that cannot go on stays as it is.
+    let saved = match (mpi.rank(), &plan.config.resume) {
+        (Rank::SERVER, Some(folder)) => checkpoint::newest(&checkpoints(folder), &plan).map(Some).map_err(Error::from),
+        _ => Ok(None),
+    };
+    let saved = settle(mpi, saved)?;
     let folder = match mpi.rank() {
         Rank::SERVER => prepare_folder(&plan).map(Some),
         _ => Ok(None),
     };
     let folder = settle(mpi, folder)?;
-    let saved = match (&folder, &plan.config.resume) {
-        (Some(folder), Some(_)) => checkpoint::newest(&folder.checkpoints(), &plan).map(Some).map_err(Error::from),
-        _ => Ok(None),
-    };
-    let saved = settle(mpi, saved)?;
     Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder, saved })
 }
 
@@ -199,7 +203,7 @@ fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
         1 => engine::run_local(&ready.plan, 1, &make, &mut recorders, saved),
         _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
     };
-    finish(run, folder)
+    finish(mpi, run, folder)
 }
 
 fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result<Vec<Box<dyn Recorder>>> {
@@ -217,7 +221,12 @@ fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result
 }
 
 /// Prints the result: where it is and how good.
-fn finish(run: Result<engine::Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+fn finish(mpi: &Mpi, run: Result<engine::Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+    if let Err(EngineError::EndWanted) = &run {
+        log::warn!("{}", EngineError::EndWanted);
+        log::logger().flush();
+        mpi.abort(ENDED);
+    }
     let outcome = run?;
     let text = fs::read_to_string(folder.path().join("summary.json"))?;
     let summary: Summary = serde_json::from_str(&text)?;

@@ -1,7 +1,12 @@
-//! Panics as values: a fault inside one client's training becomes a message that names it.
+//! How things end early. Panics as values: a fault inside one client's training becomes a message that
+//! names it. Signals as wishes: batch systems send them before they kill.
 
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::flag;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -25,6 +30,35 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
         LAST.take().or(text).unwrap_or_else(|| "panicked".to_owned())
     })
+}
+
+static WISHES: OnceLock<[Arc<AtomicBool>; 2]> = OnceLock::new();
+
+fn wishes() -> &'static [Arc<AtomicBool>; 2] {
+    WISHES.get_or_init(Default::default)
+}
+
+/// From now on SIGTERM and SIGINT ask for the end and SIGUSR1 for a checkpoint, instead of killing.
+/// Call once, on every rank: launchers send signals to all.
+///
+/// # Errors
+/// What the system says.
+pub fn listen() -> std::io::Result<()> {
+    let [end, save] = wishes();
+    for (signal, wish) in [(SIGTERM, end), (SIGINT, end), (SIGUSR1, save)] {
+        flag::register(signal, Arc::clone(wish))?;
+    }
+    Ok(())
+}
+
+/// Whether somebody wants the run to end.
+pub fn end_wanted() -> bool {
+    wishes()[0].load(Ordering::Relaxed)
+}
+
+/// Whether somebody wants a checkpoint; says so once.
+pub fn save_wanted() -> bool {
+    wishes()[1].swap(false, Ordering::Relaxed)
 }
 
 #[cfg(test)]

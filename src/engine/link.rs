@@ -40,6 +40,7 @@ impl<'a, T: Transport> Link<'a, T> {
         match self.wire.recv()? {
             Delivery::Frame(rank, frame) => Ok((rank, frame)),
             Delivery::Lost(rank) => Err(EngineError::Lost(rank)),
+            Delivery::EndWanted => Err(EngineError::EndWanted),
         }
     }
 
@@ -56,6 +57,8 @@ impl<'a, T: Transport> Link<'a, T> {
                 // A rank that has said goodbye may leave before the others.
                 Delivery::Lost(rank) if ranks.iter().any(|report| report.rank == rank) => continue,
                 Delivery::Lost(rank) => return Err(EngineError::Lost(rank)),
+                // It is ending.
+                Delivery::EndWanted => continue,
             };
             match frame.decode()? {
                 Report::Bye(report) => ranks.push(report),

@@ -71,6 +71,9 @@ pub enum EngineError {
         /// What is wrong with it.
         fault: SumError,
     },
+    /// A signal asked for the end. What was saved is whole.
+    #[error("asked to end: the round in hand is dropped (hint: --resume goes on)")]
+    EndWanted,
     /// A checkpoint of another model.
     #[error("the checkpoint has {found} weights, the model {wanted}")]
     OtherModel {

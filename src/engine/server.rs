@@ -48,7 +48,14 @@ pub fn run<T: Transport>(
         server.go_on(state, weights)?;
     }
     while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
-        server.round()?;
+        match server.round() {
+            // The round in hand has changed nothing yet.
+            Err(EngineError::EndWanted) => {
+                server.save()?;
+                return Err(EngineError::EndWanted);
+            }
+            other => _ = other?,
+        }
     }
     server.finish()
 }
@@ -147,6 +154,11 @@ impl<'a, T: Transport> Server<'a, T> {
         }
     }
 
+    fn save(&mut self) -> Result<(), EngineError> {
+        let saved = Event::Saved(self.state());
+        Ok(self.recorder.record(&saved, &self.global)?)
+    }
+
     /// Rounds done.
     pub fn rounds(&self) -> u32 {
         self.rounds
@@ -206,8 +218,7 @@ impl<'a, T: Transport> Server<'a, T> {
         self.rounds += 1;
         self.test = test.or(self.test);
         if self.recorder.wants_state() {
-            let saved = Event::Saved(self.state());
-            self.recorder.record(&saved, &self.global)?;
+            self.save()?;
         }
         Ok(done)
     }

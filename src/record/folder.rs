@@ -57,7 +57,7 @@ impl RunFolder {
         for file in old.iter().filter(|file| file.exists() && !goes_on) {
             fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
         }
-        let checkpoints = folder.checkpoints();
+        let checkpoints = checkpoints(&folder.path);
         if checkpoints.exists() && !goes_on {
             fs::remove_dir_all(&checkpoints).map_err(|error| unwritable(&checkpoints, &error))?;
         }
@@ -93,20 +93,20 @@ impl RunFolder {
         recorders.push(Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())));
         match plan.mode() {
             Mode::Async => recorders.push(Box::new(AsyncFl::create(&self.path)?)),
-            Mode::Sync => recorders.push(Box::new(Checkpoints::create(self.checkpoints(), plan)?)),
+            Mode::Sync => recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?)),
         }
         Ok(recorders)
-    }
-
-    /// Where its checkpoints are.
-    pub fn checkpoints(&self) -> PathBuf {
-        self.path.join(CHECKPOINTS)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Where the checkpoints of a run's folder are.
+pub fn checkpoints(folder: &Path) -> PathBuf {
+    folder.join(CHECKPOINTS)
 }
 
 fn default_path(config: &Config) -> PathBuf {

@@ -4,9 +4,14 @@
 use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
+use crate::stop;
 use crate::weights::Units;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often a waiting server looks whether it shall end.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// One rank's end of the channels.
 pub struct Local {
@@ -96,7 +101,16 @@ impl Transport for Local {
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
-        self.inbox.recv().map_err(|_| TransportError::Gone(self.rank))
+        loop {
+            match self.inbox.recv_timeout(GLANCE) {
+                Ok(delivery) => return Ok(delivery),
+                Err(RecvTimeoutError::Timeout) if self.rank == Rank::SERVER && stop::end_wanted() => {
+                    return Ok(Delivery::EndWanted);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Gone(self.rank)),
+            }
+        }
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {

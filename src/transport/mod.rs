@@ -54,6 +54,8 @@ pub enum Delivery {
     Frame(Rank, Frame),
     /// A peer is gone and will send nothing more.
     Lost(Rank),
+    /// The server only: somebody wants the run to end.
+    EndWanted,
 }
 
 /// A frame could not be moved.

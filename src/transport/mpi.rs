@@ -34,6 +34,8 @@ const PREFIX: usize = 1 + size_of::<u64>();
 
 /// Exit code of a job that failed after training had begun.
 pub const FAILED: i32 = 1;
+/// Exit code of a job that was asked to end.
+pub const ENDED: i32 = 3;
 
 /// MPI, from initialisation to finalisation.
 pub struct Mpi {
@@ -167,7 +169,7 @@ impl Transport for Wire<'_> {
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
-        let (message, status) = self.wait_for_head();
+        let Some((message, status)) = self.wait_for_head() else { return Ok(Delivery::EndWanted) };
         let from = Rank::from(status.source_rank() as usize);
         let mut head = vec![0u8; bytes_in(&status)];
         message.matched_receive_into(&mut head[..]);
@@ -226,12 +228,16 @@ impl Wire<'_> {
         }
     }
 
-    fn wait_for_head(&mut self) -> (mpi::point_to_point::Message, Status) {
+    /// The next head; none when the server shall end.
+    fn wait_for_head(&mut self) -> Option<(mpi::point_to_point::Message, Status)> {
         let mut patience = Patience::default();
         loop {
             self.tidy();
             if let Some(found) = self.world.any_process().immediate_matched_probe_with_tag(HEAD) {
-                return found;
+                return Some(found);
+            }
+            if self.world.rank() == 0 && stop::end_wanted() {
+                return None;
             }
             patience.pause();
         }

@@ -7,4 +7,5 @@ mod equality;
 mod layers;
 mod modes;
 mod program;
+mod resume;
 mod support;

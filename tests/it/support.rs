@@ -127,15 +127,26 @@ impl Job {
     }
 
     /// Runs to the end; a job that hangs is killed and fails the test.
-    pub fn run(mut self) -> Finished {
+    pub fn run(self) -> Finished {
+        Finished::of(self.limited().output().expect("mpirun starts"))
+    }
+
+    /// Starts without waiting, its output thrown away. What is signalled is `timeout`, which passes
+    /// signals on.
+    pub fn start(self) -> std::process::Child {
+        let mut command = self.limited();
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command.spawn().expect("mpirun starts")
+    }
+
+    fn limited(self) -> Command {
         let mut limited = Command::new("timeout");
         limited.args(["--kill-after=5", "120"]).arg(self.command.get_program()).args(self.command.get_args());
         limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] {
             limited.env(name, "1");
         }
-        self.command = limited;
-        Finished::of(self.command.output().expect("mpirun starts"))
+        limited
     }
 }
 

@@ -1,0 +1,87 @@
+//! Promise 3, and promise 1 across an interruption.
+
+use crate::support::{Job, mnist};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+const FLAGS: &str = "--dataset mnist --model 2nn --ci 1 --client_selection power_of_choice --lr 0.05";
+
+fn trained(ranks: usize, folder: &Path, flags: &str) -> String {
+    let job = Job::ranks(ranks).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", folder).with(flags);
+    job.run().succeeded().model_hash().to_owned()
+}
+
+fn resumed(ranks: usize, folder: &Path, flags: &str) -> String {
+    Job::ranks(ranks).path("--resume", folder).with(flags).run().succeeded().model_hash().to_owned()
+}
+
+#[test]
+fn a_run_that_goes_on_elsewhere_ends_with_the_same_bits_and_lines() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| parent.path().join(name);
+    let wanted = trained(3, &path("whole"), "--comm_round 6");
+    let lines = |name: &str| {
+        let text = fs::read_to_string(path(name).join("metrics.csv")).expect("written");
+        text.lines().map(|line| line.rsplit(',').next().expect("a column").to_owned()).collect::<Vec<_>>()
+    };
+    for (name, ranks, flags) in
+        [("a", 2, "--reduce allreduce"), ("b", 5, "--dispatch pull"), ("c", 1, "--reduce server")]
+    {
+        trained(2, &path(name), "--comm_round 3");
+        // A torn tail, as a crash leaves it, and a round beyond the checkpoint.
+        let journal = path(name).join("journal.jsonl");
+        let text = fs::read_to_string(&journal).expect("written");
+        fs::write(&journal, format!("{text}{{\"event\":\"round_do")).expect("writable");
+        assert_eq!(resumed(ranks, &path(name), &format!("--comm_round 6 {flags}")), wanted, "{flags}");
+        assert_eq!(lines(name), lines("whole"), "{flags}");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_run_and_nothing_is_lost() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let long = "--comm_round 400 --epochs 3 --checkpoint_every 1";
+    let mut job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder).with(long).start();
+    let checkpoints = folder.join("checkpoints");
+    let began = Instant::now();
+    while fs::read_dir(&checkpoints).map_or(0, Iterator::count) == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint came");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Command::new("kill").arg("-TERM").arg(job.id().to_string()).status().expect("kill runs");
+    let status = job.wait().expect("ends");
+    assert!(!status.success() && began.elapsed() < Duration::from_secs(100));
+    let newest = fs::read_dir(&checkpoints).expect("there").map(|entry| entry.expect("readable").file_name()).max();
+    let newest = newest.expect("a checkpoint").into_string().expect("text");
+    let rounds: u32 = newest[6..14].parse().expect("a round");
+    let more = rounds + 2;
+    let wanted = trained(2, &parent.path().join("whole"), &format!("--epochs 3 --comm_round {more}"));
+    assert_eq!(resumed(2, &folder, &format!("--comm_round {more}")), wanted);
+}
+
+#[test]
+fn what_cannot_go_on_is_refused() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    trained(2, &folder, "--comm_round 3 --checkpoint_every 1");
+    let refused = |flags: &str| {
+        let finished = Job::ranks(2).path("--resume", &folder).with(flags).run();
+        assert_eq!(finished.code, Some(2), "{}", finished.stderr);
+        assert_eq!(finished.errors().len(), 1, "{}", finished.stderr);
+        finished.stderr
+    };
+    assert!(refused("--lr 0.5").contains("another plan"));
+    assert!(refused("--mode async").contains("cannot go on"));
+    let newest = folder.join("checkpoints/round-00000003.safetensors");
+    let mut bytes = fs::read(&newest).expect("there");
+    let last = bytes.len() - 5;
+    bytes[last] ^= 4;
+    fs::write(&newest, bytes).expect("writable");
+    let said = refused("--comm_round 5");
+    assert!(said.contains("checksum") && said.contains("round-00000002.safetensors is whole"), "{said}");
+    fs::remove_dir_all(folder.join("checkpoints")).expect("removable");
+    assert!(refused("--comm_round 5").contains("no checkpoint"));
+}
