@@ -4,12 +4,13 @@ use crate::{bench, boot};
 use anyhow::{Context, Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
+use fedmpi::launch::{self, Launcher};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
-use fedmpi::{aggregate, data, delay, partition, record, schedule, select, torch, train};
+use fedmpi::{aggregate, data, delay, partition, record, schedule, select, stop, torch, train};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -49,6 +50,8 @@ pub enum Command {
         #[arg(long, value_name = "FILE", default_value = "compare.svg")]
         svg: PathBuf,
     },
+    /// Start a training job with the installed mpirun, and start it again when it fails
+    Launch(LaunchArgs),
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
@@ -62,6 +65,33 @@ pub enum Command {
         /// A host file in either dialect
         file: PathBuf,
     },
+}
+
+/// Arguments of `fedmpi launch`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct LaunchArgs {
+    /// Ranks, the server included (also `-np N`)
+    #[arg(long, value_name = "RANKS")]
+    np: usize,
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    #[arg(long, value_name = "FILE")]
+    hostfile: Option<PathBuf>,
+    /// Times to start again from the newest checkpoint after a failure [default: 0]
+    #[arg(long, value_name = "TIMES", default_value_t = 0, hide_default_value = true)]
+    max_restarts: u32,
+    /// Each line of output says its rank
+    #[arg(long)]
+    tag_output: bool,
+    /// A further option for the launcher, as one word; may come several times
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    mpirun_option: Vec<String>,
+    /// Print the command and the ranks only
+    #[arg(long)]
+    dry_run: bool,
+    /// Flags of the training
+    #[arg(last = true, value_name = "FLAGS")]
+    training: Vec<String>,
 }
 
 /// What can be measured.
@@ -112,6 +142,10 @@ fn command() -> clap::Command {
 
 /// `--comm-round=3` as `--comm_round=3`; values stay as they are.
 fn underscored(argument: String) -> String {
+    // What mpirun's users write.
+    if ["-np", "-hostfile"].contains(&argument.as_str()) {
+        return format!("-{argument}");
+    }
     let Some(name) = argument.strip_prefix("--") else { return argument };
     match name.split_once('=') {
         Some((name, value)) => format!("--{}={value}", name.replace('-', "_")),
@@ -119,30 +153,95 @@ fn underscored(argument: String) -> String {
     }
 }
 
-/// Runs a command.
-pub fn run(command: Command) -> Result<()> {
+/// Runs a command; gives its exit code.
+pub fn run(command: Command) -> Result<u8> {
+    run_plain(command).map(|code| code.unwrap_or_default())
+}
+
+fn launch(arguments: LaunchArgs) -> Result<Option<u8>> {
+    let version = std::process::Command::new("mpirun").arg("--version").output();
+    let version = version.context("cannot run `mpirun --version` (hint: scripts/setup.sh installs an MPI)")?;
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let launcher = Launcher::from_version(&version)
+        .with_context(|| format!("unknown launcher: {}", version.lines().next().unwrap_or("it says nothing")))?;
+    let hosts = match &arguments.hostfile {
+        Some(path) => Some(read_hosts(path)?),
+        None => launch::allocation()?,
+    };
+    let flags = parse(flags_of(&arguments.training)).map_err(|error| Error::msg(error.render().to_string()))?.flags;
+    let config = Config::resolve(&flags)?;
+    Plan::check(&config)?;
+    let mut program = vec![std::env::current_exe()?.display().to_string()];
+    program.extend(arguments.training);
+    let folder = launch::value_of(&program, "out_dir").or(config.resume.clone()).unwrap_or_else(|| {
+        let folder = record::default_folder(&config);
+        program.extend(["--out_dir".to_owned(), folder.display().to_string()]);
+        folder
+    });
+    let job = launch::Job {
+        launcher,
+        ranks: arguments.np,
+        hosts,
+        tag_output: arguments.tag_output,
+        options: arguments.mpirun_option,
+        program,
+    };
+    println!("{}", job.command(Path::new("HOSTS")).join(" "));
+    if let Some(hosts) = &job.hosts {
+        print!("with HOSTS:\n{}", hosts.write(launcher.dialect()));
+    }
+    println!("{}", launch_table(&job, &config)?);
+    if arguments.dry_run {
+        return Ok(None);
+    }
+    stop::listen()?;
+    let launch::Ended(code) = launch::run(&job, &folder, arguments.max_restarts)?;
+    Ok(Some(code))
+}
+
+/// Training flags as a command line of their own.
+fn flags_of(training: &[String]) -> impl Iterator<Item = String> + '_ {
+    std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned())
+}
+
+fn read_hosts(path: &Path) -> Result<HostFile> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    HostFile::parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Ranks, hosts and devices as they will be.
+fn launch_table(job: &launch::Job, config: &Config) -> Result<String> {
+    if boot::mapping(config)?.is_some() {
+        let (hosts, seats) = planned_seats(config, job.ranks)?;
+        return Ok(seats_table(&hosts, &seats));
+    }
+    let host = |name: String| Host { name, ..Host::default() };
+    let hosts: Vec<Host> = job.places().into_iter().map(host).collect();
+    Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
+}
+
+fn run_plain(command: Command) -> Result<Option<u8>> {
     match command {
         Command::Bench(Bench::Comm(arguments)) => {
             bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
-            Ok(())
+            Ok(None)
         }
+        Command::Launch(arguments) => launch(arguments),
         Command::Compare { runs, target_accuracy, svg } => {
             let comparison = record::compare(&runs, target_accuracy).map_err(Error::msg)?;
             print!("{}", comparison.table());
             comparison.draw(&svg).map_err(Error::msg)?;
             println!("picture in {}", svg.display());
-            Ok(())
+            Ok(None)
         }
-        Command::Check(arguments) => check(&arguments),
+        Command::Check(arguments) => check(&arguments).map(|()| None),
         Command::List => {
             list();
-            Ok(())
+            Ok(None)
         }
         Command::Hostfile { to, file } => {
-            let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-            let hosts = HostFile::parse(&text).with_context(|| file.display().to_string())?;
-            print!("{}", hosts.write(to));
-            Ok(())
+            print!("{}", read_hosts(&file)?.write(to));
+            Ok(None)
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod data;
 pub mod delay;
 pub mod engine;
 pub mod event;
+pub mod launch;
 pub mod message;
 pub mod metrics;
 pub mod partition;

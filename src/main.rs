@@ -20,9 +20,9 @@ fn main() -> std::process::ExitCode {
         // Help and version need no MPI.
         Err(error) => error.exit(),
     };
-    env_logger::init();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     match cli::run(command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(boot::REFUSED)

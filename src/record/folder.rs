@@ -42,7 +42,7 @@ impl RunFolder {
     /// # Errors
     /// A folder that holds a run, unless it may be overwritten, or that cannot be written to.
     pub fn prepare(config: &Config) -> Result<RunFolder, FolderError> {
-        let path = config.out_dir.clone().unwrap_or_else(|| default_path(config));
+        let path = config.out_dir.clone().unwrap_or_else(|| default_folder(config));
         let folder = RunFolder { path };
         let old: Vec<PathBuf> = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL].map(|name| folder.path.join(name)).into();
         let goes_on = config.resume.is_some();
@@ -109,7 +109,8 @@ pub fn checkpoints(folder: &Path) -> PathBuf {
     folder.join(CHECKPOINTS)
 }
 
-fn default_path(config: &Config) -> PathBuf {
+/// Where a run goes that names no folder.
+pub fn default_folder(config: &Config) -> PathBuf {
     let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
     PathBuf::from(format!("runs/{time}-{}-{}", config.dataset, config.model))
 }

@@ -21,7 +21,7 @@ pub use self::csv::MetricsCsv;
 pub use self::log::RoundLog;
 pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
-pub use folder::{FolderError, RunFolder, checkpoints};
+pub use folder::{FolderError, RunFolder, checkpoints, default_folder};
 pub use journal::Journal;
 pub use memory::{Memory, peak_rss_mib};
 pub use model::{ModelFile, read_model};

@@ -9,6 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["event", "message"],
     &["delay", "select", "schedule", "aggregate", "partition", "data", "train", "transport", "config"],
     &["record", "engine"],
+    &["launch"],
     &["torch"],
 ];
 

@@ -4,6 +4,7 @@ mod asynchronous;
 mod boot;
 mod engine;
 mod equality;
+mod launch;
 mod layers;
 mod modes;
 mod program;

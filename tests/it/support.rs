@@ -187,7 +187,7 @@ impl Finished {
 
     /// The word after the last `model ` on stdout.
     pub fn model_hash(&self) -> &str {
-        let line = self.stdout.lines().find(|line| line.contains("model ")).expect("a result line");
+        let line = self.stdout.lines().find(|line| line.starts_with("final ")).expect("a result line");
         line.rsplit("model ").next().expect("a hash")
     }
 }

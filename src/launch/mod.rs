@@ -1,0 +1,288 @@
+//! Starting a job: which launcher is installed, where the hosts come from, what command it takes; and
+//! starting it again from the newest checkpoint when it fails.
+
+mod allocation;
+
+use crate::config::{Dialect, HostFile};
+use crate::record::{checkpoint, checkpoints};
+use crate::stop;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+pub use allocation::allocation;
+
+/// How often a running job is looked after.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// An installed launcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launcher {
+    /// Open MPI up to version 4.
+    OpenMpi4,
+    /// Open MPI from version 5 on (PRRTE).
+    OpenMpi5,
+    /// MPICH's Hydra.
+    Mpich,
+    /// Intel MPI's Hydra.
+    Intel,
+}
+
+impl Launcher {
+    /// Which one answers to `mpirun --version` like this.
+    ///
+    /// ```
+    /// use fedmpi::launch::Launcher;
+    /// assert_eq!(Launcher::from_version("mpirun (Open MPI) 4.1.4"), Some(Launcher::OpenMpi4));
+    /// assert_eq!(Launcher::from_version("mpirun (Open MPI) 5.0.11"), Some(Launcher::OpenMpi5));
+    /// assert_eq!(Launcher::from_version("HYDRA build details:\n Version: 4.0.2"), Some(Launcher::Mpich));
+    /// assert_eq!(Launcher::from_version("Intel(R) MPI Library for Linux* OS, Version 2021.9"), Some(Launcher::Intel));
+    /// ```
+    pub fn from_version(text: &str) -> Option<Launcher> {
+        if text.contains("Intel(R) MPI") {
+            return Some(Launcher::Intel);
+        }
+        if text.contains("HYDRA") || text.to_lowercase().contains("mpich") {
+            return Some(Launcher::Mpich);
+        }
+        let open = text.find("(Open MPI)").map(|at| text[at + "(Open MPI)".len()..].trim_start());
+        let major = open?.split('.').next()?.parse::<u32>().ok()?;
+        Some(if major >= 5 { Launcher::OpenMpi5 } else { Launcher::OpenMpi4 })
+    }
+
+    /// How it wants its host file.
+    pub fn dialect(self) -> Dialect {
+        match self {
+            Launcher::OpenMpi4 | Launcher::OpenMpi5 => Dialect::Openmpi,
+            Launcher::Mpich | Launcher::Intel => Dialect::Mpich,
+        }
+    }
+
+    fn flag(self, open_mpi: &'static str, open_mpi5: &'static str, hydra: &'static str) -> &'static str {
+        match self {
+            Launcher::OpenMpi4 => open_mpi,
+            Launcher::OpenMpi5 => open_mpi5,
+            Launcher::Mpich | Launcher::Intel => hydra,
+        }
+    }
+}
+
+/// A job to start.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The installed launcher.
+    pub launcher: Launcher,
+    /// Ranks, the server included.
+    pub ranks: usize,
+    /// Where they may run; none leaves it to the launcher.
+    pub hosts: Option<HostFile>,
+    /// Whether each line of output says its rank.
+    pub tag_output: bool,
+    /// Further options for the launcher.
+    pub options: Vec<String>,
+    /// The program and the training's flags.
+    pub program: Vec<String>,
+}
+
+impl Job {
+    /// The command line; `host_file` is where the hosts are written for the launcher.
+    pub fn command(&self, host_file: &Path) -> Vec<String> {
+        let mut command = vec!["mpirun".to_owned(), "-np".to_owned(), self.ranks.to_string()];
+        if let Some(hosts) = &self.hosts {
+            command.push(self.launcher.flag("--hostfile", "--hostfile", "-f").to_owned());
+            command.push(host_file.display().to_string());
+            let slots: Option<u32> = hosts.hosts.iter().map(|(_, slots)| *slots).sum();
+            let crowded = slots.is_none_or(|slots| (slots as usize) < self.ranks);
+            if crowded && self.launcher.dialect() == Dialect::Openmpi {
+                command.push("--oversubscribe".to_owned());
+            }
+        }
+        if self.tag_output {
+            let flag = self.launcher.flag("--tag-output", "--output tag", "-prepend-rank");
+            command.extend(flag.split(' ').map(str::to_owned));
+        }
+        command.extend(self.options.iter().cloned());
+        command.extend(self.program.iter().cloned());
+        command
+    }
+
+    /// Where each rank will run, by rank, as launchers fill slots in the order of the file.
+    pub fn places(&self) -> Vec<String> {
+        let hosts = self.hosts.as_ref().map(|file| file.hosts.clone()).unwrap_or_default();
+        let mut places: Vec<String> = Vec::with_capacity(self.ranks);
+        for (host, slots) in &hosts {
+            places.extend(std::iter::repeat_n(host.clone(), slots.unwrap_or(1) as usize));
+        }
+        places.truncate(self.ranks);
+        let last = hosts.last().map_or_else(|| "as the launcher likes".to_owned(), |(host, _)| host.clone());
+        places.resize(self.ranks, last);
+        places
+    }
+}
+
+/// How the job ended, as an exit code of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended(pub u8);
+
+/// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
+/// checkpoint in `folder` if there is one. SIGTERM and SIGINT are passed on and end it.
+///
+/// # Errors
+/// When the launcher or the host file cannot be used.
+pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
+    let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
+    if let Some(hosts) = &job.hosts {
+        fs::write(place.path(), hosts.write(job.launcher.dialect()))?;
+    }
+    let mut job = job.clone();
+    for attempt in 0..=restarts {
+        let code = watch(start(&job.command(place.path()))?)?;
+        let refused = code == Ended(2);
+        if code == Ended(0) || refused || stop::end_wanted() || attempt == restarts {
+            return Ok(code);
+        }
+        let left = restarts - attempt;
+        match checkpoint::any(&checkpoints(folder)) {
+            true => {
+                log::warn!(
+                    "the job ended with code {}; it goes on from its newest checkpoint ({left} restarts left)",
+                    code.0
+                );
+                job.program = resuming(&job.program, folder);
+            }
+            false => {
+                log::warn!(
+                    "the job ended with code {} before any checkpoint; it starts anew ({left} restarts left)",
+                    code.0
+                );
+                job.program = renewed(&job.program);
+            }
+        }
+    }
+    Ok(Ended(1))
+}
+
+fn start(command: &[String]) -> io::Result<Child> {
+    let mut process = Command::new(&command[0]);
+    process.args(command[1..].iter().map(OsString::from));
+    if geteuid().is_root() {
+        // Open MPI refuses to run as root unless told twice.
+        for name in ["OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT"] {
+            process.env(name, "1").env(format!("{name}_CONFIRM"), "1");
+        }
+    }
+    process.spawn()
+}
+
+/// Waits for a job and passes signals on.
+fn watch(mut child: Child) -> io::Result<Ended> {
+    let mut told = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(code(status));
+        }
+        if stop::end_wanted() && !told {
+            told = true;
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))?;
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// A launcher that was killed by a signal has failed.
+fn code(status: ExitStatus) -> Ended {
+    Ended(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Flags that say where a run's folder is or what happens to it.
+const OF_THE_FOLDER: &[&str] = &["out_dir", "overwrite", "resume"];
+
+/// The same program, going on in `folder`.
+fn resuming(program: &[String], folder: &Path) -> Vec<String> {
+    let mut program = without(program, OF_THE_FOLDER);
+    program.extend(["--resume".to_owned(), folder.display().to_string()]);
+    program
+}
+
+/// The same program from the start; what it left behind may go.
+fn renewed(program: &[String]) -> Vec<String> {
+    let mut program = without(program, &["overwrite"]);
+    program.extend(["--overwrite".to_owned(), "true".to_owned()]);
+    program
+}
+
+/// The arguments without some flags and their values.
+fn without(program: &[String], names: &[&str]) -> Vec<String> {
+    let mut kept = Vec::with_capacity(program.len());
+    let mut arguments = program.iter().peekable();
+    while let Some(argument) = arguments.next() {
+        let (name, value) =
+            argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value)));
+        let flag = name.strip_prefix("--").map(|name| name.replace('-', "_"));
+        match flag.is_some_and(|flag| names.contains(&flag.as_str())) {
+            true if value.is_none() => _ = arguments.next_if(|next| !next.starts_with("--")),
+            true => {}
+            false => kept.push(argument.clone()),
+        }
+    }
+    kept
+}
+
+/// The value of a flag among a program's arguments.
+pub fn value_of(program: &[String], name: &str) -> Option<PathBuf> {
+    let named = |argument: &String| argument.strip_prefix("--").map(|rest| rest.replacen('-', "_", 1));
+    program.iter().enumerate().find_map(|(place, argument)| {
+        let rest = named(argument)?;
+        match rest.split_once('=') {
+            Some((flag, value)) if flag == name => Some(value.into()),
+            None if rest == name => program.get(place + 1).map(PathBuf::from),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    fn job(launcher: Launcher, hosts: &str) -> Job {
+        let hosts = Some(HostFile::parse(hosts).expect("well-formed"));
+        Job { launcher, ranks: 4, hosts, tag_output: true, options: words("--x y"), program: words("fedmpi --lr 1") }
+    }
+
+    #[test]
+    fn every_launcher_gets_its_own_words() {
+        let line = |launcher, hosts| job(launcher, hosts).command(Path::new("F")).join(" ");
+        assert_eq!(line(Launcher::OpenMpi4, "a:2\nb:2"), "mpirun -np 4 --hostfile F --tag-output --x y fedmpi --lr 1");
+        assert_eq!(
+            line(Launcher::OpenMpi5, "a slots=1"),
+            "mpirun -np 4 --hostfile F --oversubscribe --output tag --x y fedmpi --lr 1"
+        );
+        assert_eq!(line(Launcher::Mpich, "a"), "mpirun -np 4 -f F -prepend-rank --x y fedmpi --lr 1");
+    }
+
+    #[test]
+    fn slots_are_filled_in_order() {
+        assert_eq!(job(Launcher::OpenMpi4, "a:1\nb:2").places(), ["a", "b", "b", "b"]);
+    }
+
+    #[test]
+    fn a_restart_goes_on_in_the_same_folder() {
+        let program = words("fedmpi --out-dir x --lr 1 --overwrite --epochs 2 --resume=y");
+        assert_eq!(resuming(&program, Path::new("x")).join(" "), "fedmpi --lr 1 --epochs 2 --resume x");
+        assert_eq!(renewed(&program).join(" "), "fedmpi --out-dir x --lr 1 --epochs 2 --resume=y --overwrite true");
+        assert_eq!(value_of(&program, "out_dir"), Some("x".into()));
+        assert_eq!(value_of(&program, "resume"), Some("y".into()));
+        assert_eq!(value_of(&program, "epoch"), None);
+    }
+}
