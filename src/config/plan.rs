@@ -161,6 +161,7 @@ impl Plan {
             gpu_mapping_file: None,
             selection_file: None,
             resume: None,
+            round_timeout: None,
             checkpoint_every: None,
             keep_checkpoints: 0,
             verbose: 0,
@@ -182,6 +183,11 @@ impl Plan {
         let config =
             Config { comm_round: 0, frequency_of_the_test: 0, ci: 0, target_accuracy: None, ..self.config.clone() };
         Plan { config, ..self.clone() }.digest()
+    }
+
+    /// How long the server waits for a report.
+    pub fn round_timeout(&self) -> Option<Duration> {
+        self.config.round_timeout.map(|seconds| Duration::from_secs_f64(seconds.min(1e9)))
     }
 
     /// Rounds between two checkpoints; none leaves it to their cost.
@@ -492,8 +498,12 @@ fn check_counts(config: &Config) -> Result<(), PlanError> {
 }
 
 fn check_rates(config: &Config) -> Result<(), PlanError> {
-    let positive =
-        [("lr", config.lr), ("partition_alpha", config.partition_alpha), ("deadline", config.deadline.unwrap_or(1.0))];
+    let positive = [
+        ("lr", config.lr),
+        ("partition_alpha", config.partition_alpha),
+        ("deadline", config.deadline.unwrap_or(1.0)),
+        ("round_timeout", config.round_timeout.unwrap_or(1.0)),
+    ];
     for (name, value) in positive {
         require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
     }

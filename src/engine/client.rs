@@ -66,7 +66,7 @@ impl<T: Transport> Worker<'_, T> {
                     order => return Ok(Some((order, frame.content))),
                 },
                 Delivery::Lost(Rank::SERVER) => return Err(EngineError::Lost(Rank::SERVER)),
-                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted => {}
+                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted | Delivery::Silence => {}
             }
         }
     }

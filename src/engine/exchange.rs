@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Exchange {
     waiting: BTreeMap<ClientId, u64>,
     working: BTreeSet<Rank>,
+    // Clients that were sent to each rank.
+    sent: BTreeMap<Rank, Vec<ClientId>>,
     dispatch: Dispatch,
     done: Vec<Done>,
 }
@@ -19,13 +21,20 @@ impl Exchange {
     /// Nothing is sent yet.
     pub fn new(cohort: &[Job], dispatch: Dispatch) -> Exchange {
         let waiting = cohort.iter().map(|job| (job.client, job.samples)).collect();
-        Exchange { waiting, working: BTreeSet::new(), dispatch, done: Vec::with_capacity(cohort.len()) }
+        Exchange {
+            waiting,
+            working: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            dispatch,
+            done: Vec::with_capacity(cohort.len()),
+        }
     }
 
     /// The orders that open the round.
     pub fn open(&mut self) -> Vec<Batch> {
         let opening = self.dispatch.open();
         self.working = opening.iter().map(|batch| batch.rank).collect();
+        opening.iter().for_each(|batch| self.remember(batch));
         opening
     }
 
@@ -43,8 +52,28 @@ impl Exchange {
         match last {
             true if self.working.remove(&rank) => Ok(None),
             true => Err("the end of a part that it did not have".to_owned()),
-            false => Ok(self.dispatch.next(rank)),
+            false => {
+                let next = self.dispatch.next(rank);
+                next.iter().for_each(|batch| self.remember(batch));
+                Ok(next)
+            }
         }
+    }
+
+    fn remember(&mut self, batch: &Batch) {
+        self.sent.entry(batch.rank).or_default().extend(&batch.clients);
+    }
+
+    /// Who has not handed over its part, and which clients that concerns.
+    pub fn outstanding(&self) -> String {
+        let owes = |rank: &Rank| {
+            let clients = self.sent.get(rank).into_iter().flatten();
+            let open: Vec<String> =
+                clients.filter(|client| self.waiting.contains_key(client)).map(|client| client.to_string()).collect();
+            let some = open.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+            format!("rank {rank} ({} clients: {some}{})", open.len(), if open.len() > 5 { ", ..." } else { "" })
+        };
+        self.working.iter().map(owes).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether every client is trained and every worker has handed over its part.

@@ -22,6 +22,7 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Waits for all workers; all ranks must have resolved the same plan over the same data.
     pub fn open(plan: &'a Plan, wire: &'a mut Metered<T>) -> Result<Self, EngineError> {
         let workers = wire.workers();
+        wire.set_patience(plan.round_timeout());
         let mut link = Link { plan, wire, workers };
         let digest = plan.digest();
         for _ in 0..link.workers.len() {
@@ -41,7 +42,14 @@ impl<'a, T: Transport> Link<'a, T> {
             Delivery::Frame(rank, frame) => Ok((rank, frame)),
             Delivery::Lost(rank) => Err(EngineError::Lost(rank)),
             Delivery::EndWanted => Err(EngineError::EndWanted),
+            Delivery::Silence => Err(self.silence(String::new())),
         }
+    }
+
+    /// Nothing has come for too long.
+    pub fn silence(&self, outstanding: String) -> EngineError {
+        let seconds = self.plan.round_timeout().unwrap_or_default().as_secs_f64();
+        EngineError::Silence { seconds, outstanding }
     }
 
     /// Tells all workers to end, and collects what every rank reports of itself, by rank. What is still
@@ -59,6 +67,7 @@ impl<'a, T: Transport> Link<'a, T> {
                 Delivery::Lost(rank) => return Err(EngineError::Lost(rank)),
                 // It is ending.
                 Delivery::EndWanted => continue,
+                Delivery::Silence => return Err(self.silence("the end of the run is waited for".to_owned())),
             };
             match frame.decode()? {
                 Report::Bye(report) => ranks.push(report),

@@ -71,6 +71,17 @@ pub enum EngineError {
         /// What is wrong with it.
         fault: SumError,
     },
+    /// Nobody reports any more.
+    #[error(
+        "no sign of life from any worker for {seconds} s; {outstanding} (hint: look at these hosts; raise --round_timeout \
+         when a round may take longer; `fedmpi launch --max_restarts` goes on by itself)"
+    )]
+    Silence {
+        /// How long nothing came.
+        seconds: f64,
+        /// Who owes what.
+        outstanding: String,
+    },
     /// A signal asked for the end. What was saved is whole.
     #[error("asked to end: the round in hand is dropped (hint: --resume goes on)")]
     EndWanted,

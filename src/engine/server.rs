@@ -266,7 +266,12 @@ impl<'a, T: Transport> Server<'a, T> {
             self.order(round, total, batch, start.clone())?;
         }
         while !exchange.is_complete() {
-            let (rank, frame) = self.link.receive()?;
+            let (rank, frame) = self.link.receive().map_err(|error| match error {
+                EngineError::Silence { .. } => {
+                    self.link.silence(format!("round {round} waits for {}", exchange.outstanding()))
+                }
+                other => other,
+            })?;
             match frame.decode()? {
                 Report::Trained { round: at, updates, last } if at == round => {
                     self.merge(round, &updates, frame.content)?;

@@ -8,7 +8,7 @@ use crate::stop;
 use crate::weights::Units;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a waiting server looks whether it shall end.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -19,6 +19,7 @@ pub struct Local {
     inbox: Receiver<Delivery>,
     outboxes: Vec<Sender<Delivery>>,
     meeting: Arc<Meeting>,
+    patience: Option<Duration>,
 }
 
 /// The ends of a job of `size` ranks, by rank.
@@ -30,6 +31,7 @@ pub fn ranks(size: usize) -> Vec<Local> {
         inbox,
         outboxes: outboxes.clone(),
         meeting: Arc::clone(&meeting),
+        patience: None,
     };
     inboxes.into_iter().enumerate().map(end).collect()
 }
@@ -101,16 +103,24 @@ impl Transport for Local {
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
+        let began = Instant::now();
         loop {
             match self.inbox.recv_timeout(GLANCE) {
                 Ok(delivery) => return Ok(delivery),
                 Err(RecvTimeoutError::Timeout) if self.rank == Rank::SERVER && stop::end_wanted() => {
                     return Ok(Delivery::EndWanted);
                 }
+                Err(RecvTimeoutError::Timeout) if self.patience.is_some_and(|most| began.elapsed() > most) => {
+                    return Ok(Delivery::Silence);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Gone(self.rank)),
             }
         }
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {

@@ -4,6 +4,7 @@ use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
 use crate::weights::Units;
+use std::time::Duration;
 
 /// A transport that knows how many bytes of content it has sent.
 pub struct Metered<T> {
@@ -39,6 +40,10 @@ impl<T: Transport> Transport for Metered<T> {
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
         self.inner.recv()
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.inner.set_patience(patience);
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {

@@ -9,6 +9,7 @@ use crate::ids::Rank;
 use crate::message::Frame;
 use crate::weights::Units;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 pub use metered::Metered;
 
@@ -41,6 +42,9 @@ pub trait Transport {
     /// When a peer is gone.
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
+    /// From now on waits so long at most; nothing waits for ever.
+    fn set_patience(&mut self, patience: Option<Duration>);
+
     /// Every rank but the server.
     fn workers(&self) -> Vec<Rank> {
         (1..self.size()).map(Rank::from).collect()
@@ -56,6 +60,8 @@ pub enum Delivery {
     Lost(Rank),
     /// The server only: somebody wants the run to end.
     EndWanted,
+    /// Nothing has come for as long as the patience lasts.
+    Silence,
 }
 
 /// A frame could not be moved.

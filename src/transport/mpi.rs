@@ -21,7 +21,7 @@ use std::any::Any;
 use std::mem;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const HEAD: mpi::Tag = 1;
 const NUMBERS: mpi::Tag = 2;
@@ -101,7 +101,13 @@ impl Mpi {
 
     /// The transport between the ranks.
     pub fn transport(&self) -> Wire<'_> {
-        Wire { world: &self.world, weights: Shelf::default(), units: Shelf::default(), outbox: Vec::new() }
+        Wire {
+            world: &self.world,
+            weights: Shelf::default(),
+            units: Shelf::default(),
+            outbox: Vec::new(),
+            patience: None,
+        }
     }
 }
 
@@ -132,6 +138,7 @@ pub struct Wire<'a> {
     weights: Shelf<f32>,
     units: Shelf<i64>,
     outbox: Vec<Parcel>,
+    patience: Option<Duration>,
 }
 
 /// A message on its way, and what it is made of.
@@ -169,7 +176,10 @@ impl Transport for Wire<'_> {
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
-        let Some((message, status)) = self.wait_for_head() else { return Ok(Delivery::EndWanted) };
+        let (message, status) = match self.wait_for_head() {
+            Ok(found) => found,
+            Err(instead) => return Ok(instead),
+        };
         let from = Rank::from(status.source_rank() as usize);
         let mut head = vec![0u8; bytes_in(&status)];
         message.matched_receive_into(&mut head[..]);
@@ -189,15 +199,19 @@ impl Transport for Wire<'_> {
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
-        let world = self.world;
+        let (world, patience) = (self.world, self.patience);
         Ok(self.units.filled(mine.len(), |sum| {
             request::scope(|scope| {
                 let pieces = mine.chunks(PIECE).zip(sum.chunks_mut(PIECE));
                 let sum = |(mine, sum)| world.immediate_all_reduce_into(scope, mine, sum, SystemOperation::sum());
                 let started: Vec<_> = pieces.map(sum).collect();
-                started.into_iter().for_each(finish);
+                started.into_iter().for_each(|part| finish(world, part, patience));
             });
         }))
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
     }
 }
 
@@ -228,18 +242,20 @@ impl Wire<'_> {
         }
     }
 
-    /// The next head; none when the server shall end.
-    fn wait_for_head(&mut self) -> Option<(mpi::point_to_point::Message, Status)> {
-        let mut patience = Patience::default();
+    /// The next head, or what happens instead.
+    fn wait_for_head(&mut self) -> Result<(mpi::point_to_point::Message, Status), Delivery> {
+        let mut patience = Patience::new(self.patience);
         loop {
             self.tidy();
             if let Some(found) = self.world.any_process().immediate_matched_probe_with_tag(HEAD) {
-                return Some(found);
+                return Ok(found);
             }
             if self.world.rank() == 0 && stop::end_wanted() {
-                return None;
+                return Err(Delivery::EndWanted);
             }
-            patience.pause();
+            if !patience.pause() {
+                return Err(Delivery::Silence);
+            }
         }
     }
 }
@@ -270,10 +286,21 @@ fn receive_chunks<T: Pod>(peer: &impl Source, numbers: &mut [T]) {
     }
 }
 
-/// Waits for a part of a collective sum. All ranks are in it, so that nobody else wants the core.
-fn finish<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+/// Waits for a part of a collective sum. All ranks are in it, so that nobody else wants the core. When
+/// that takes too long the job ends here: a sum that others never join cannot be left in order.
+fn finish<'a, D: ?Sized, S: Scope<'a>>(
+    world: &SimpleCommunicator,
+    mut request: Request<'a, D, S>,
+    patience: Option<Duration>,
+) {
+    let began = Instant::now();
     while let Err(unfinished) = request.test() {
         request = unfinished;
+        if patience.is_some_and(|most| began.elapsed() > most) {
+            log::error!("a collective sum did not end in time: some rank hangs (hint: look at the hosts)");
+            log::logger().flush();
+            world.abort(FAILED);
+        }
         thread::yield_now();
     }
 }
@@ -283,18 +310,25 @@ fn bytes_in(status: &Status) -> usize {
 }
 
 /// Yields while an answer is likely near, then sleeps longer and longer, at most 0.2 ms.
-#[derive(Default)]
 struct Patience {
     polls: u32,
+    began: Instant,
+    most: Option<Duration>,
 }
 
 impl Patience {
-    fn pause(&mut self) {
+    fn new(most: Option<Duration>) -> Patience {
+        Patience { polls: 0, began: Instant::now(), most }
+    }
+
+    /// Waits a little; false when there is no patience left.
+    fn pause(&mut self) -> bool {
         self.polls = self.polls.saturating_add(1);
         match self.polls {
             0..=200 => thread::yield_now(),
             201..=400 => thread::sleep(Duration::from_micros(20)),
             _ => thread::sleep(Duration::from_micros(200)),
         }
+        self.most.is_none_or(|most| self.began.elapsed() <= most)
     }
 }

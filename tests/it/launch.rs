@@ -1,4 +1,4 @@
-//! `fedmpi launch`: a job that loses a worker goes on from its newest checkpoint.
+//! `fedmpi launch`: a job that loses a worker, or has one that hangs, goes on from its newest checkpoint.
 
 use crate::support::{Finished, Job, generated_mnist};
 use std::fs;
@@ -31,33 +31,45 @@ fn ranks_of(folder: &Path) -> Vec<u32> {
     fs::read_dir("/proc").expect("Linux").flatten().filter_map(rank).collect()
 }
 
-#[test]
-fn a_killed_worker_costs_a_restart_and_no_bit() {
-    let parent = tempfile::tempdir().expect("a folder");
-    let (whole, broken) = (parent.path().join("whole"), parent.path().join("broken"));
-    let data = generated_mnist();
-    let job = Job::ranks(3).with(TRAINING).path("--data_dir", &data).path("--out_dir", &whole);
-    let wanted = job.run().succeeded().model_hash().to_owned();
-
-    let hosts = parent.path().join("hosts");
+/// Strikes the newest rank of a launched job with a signal once a checkpoint is there; the job must end
+/// as if nothing had happened.
+fn struck(parent: &Path, signal: &str, flags: &str) -> (String, String) {
+    let folder = parent.join(signal);
+    let hosts = parent.join("hosts");
     fs::write(&hosts, "localhost:2\n").expect("writable");
     let mut command = launch(&["-np", "3", "--max_restarts", "2", "-hostfile"]);
     command.arg(&hosts);
-    training(&mut command, &broken);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    training(&mut command, &folder);
+    command.args(flags.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("starts");
     let began = Instant::now();
-    let first = broken.join("checkpoints/round-00000001.safetensors");
+    let first = folder.join("checkpoints/round-00000001.safetensors");
     let victim = loop {
-        assert!(began.elapsed() < Duration::from_secs(60), "no rank to kill");
-        match (first.exists(), ranks_of(&broken).last()) {
-            (true, Some(&rank)) => break rank,
+        assert!(began.elapsed() < Duration::from_secs(60), "no rank to strike");
+        match (first.exists(), ranks_of(&folder).into_iter().max()) {
+            (true, Some(rank)) => break rank,
             _ => std::thread::sleep(Duration::from_millis(10)),
         }
     };
-    Command::new("kill").arg("-KILL").arg(victim.to_string()).status().expect("kill runs");
+    Command::new("kill").arg(format!("-{signal}")).arg(victim.to_string()).status().expect("kill runs");
     let finished = Finished::of(child.wait_with_output().expect("ends")).succeeded();
-    assert!(finished.stderr.contains("goes on from its newest checkpoint"), "{}", finished.stderr);
-    assert_eq!(finished.model_hash(), wanted);
+    (finished.model_hash().to_owned(), finished.stderr)
+}
+
+#[test]
+fn killed_and_hanging_workers_cost_a_restart_and_no_bit() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let data = generated_mnist();
+    let job = Job::ranks(3).with(TRAINING).path("--data_dir", &data).path("--out_dir", &parent.path().join("whole"));
+    let wanted = job.run().succeeded().model_hash().to_owned();
+
+    let (hash, said) = struck(parent.path(), "KILL", "--reduce worker");
+    assert!(said.contains("goes on from its newest checkpoint"), "{said}");
+    assert_eq!(hash, wanted);
+
+    let (hash, said) = struck(parent.path(), "STOP", "--reduce allreduce --round_timeout 2");
+    assert!(said.contains("no sign of life") || said.contains("did not end in time"), "{said}");
+    assert_eq!(hash, wanted);
 }
 
 #[test]
