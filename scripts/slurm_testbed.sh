@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Slurm on this one machine, to try the batch script for real: as root, with Debian's slurm-wlm and munge.
+# usage: scripts/slurm_testbed.sh up | down | check
+#   check brings it up, submits scripts/slurm/fedmpi.sbatch, waits, compares the result with a run without
+#   Slurm, and takes everything down again. Exit code 77: Slurm cannot run here, nothing was checked.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+state=/tmp/fedmpi-slurm
+export SLURM_CONF=$state/slurm.conf
+die() { echo "slurm_testbed: $*" >&2; exit 1; }
+skip() { echo "slurm_testbed: skipped: $*" >&2; exit 77; }
+
+up() {
+    [ "$(id -u)" = 0 ] || skip "this needs root"
+    if ! command -v slurmctld >/dev/null || ! command -v munged >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends slurm-wlm munge >/dev/null ||
+            skip "slurm-wlm and munge cannot be installed"
+    fi
+    mkdir -p "$state/spool" "$state/save" /run/munge
+    [ -f /etc/munge/munge.key ] || { dd if=/dev/urandom of=/etc/munge/munge.key bs=1024 count=1 status=none; chmod 400 /etc/munge/munge.key; }
+    chown -R munge: /run/munge /etc/munge
+    pgrep -x munged >/dev/null || su -s /bin/sh munge -c munged
+    local host cores
+    host=$(hostname -s)
+    cores=$(nproc)
+    cat >"$SLURM_CONF" <<CONF
+ClusterName=testbed
+SlurmctldHost=$host
+SlurmUser=root
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+StateSaveLocation=$state/save
+SlurmdSpoolDir=$state/spool
+SlurmctldPidFile=$state/slurmctld.pid
+SlurmdPidFile=$state/slurmd.pid
+SlurmctldLogFile=$state/slurmctld.log
+SlurmdLogFile=$state/slurmd.log
+ReturnToService=2
+MaxNodeCount=1
+NodeName=$host CPUs=$((cores > 4 ? cores : 4)) State=UNKNOWN
+PartitionName=test Nodes=$host Default=YES MaxTime=INFINITE State=UP
+SlurmdParameters=config_overrides
+CONF
+    slurmctld
+    slurmd
+    for _ in $(seq 50); do
+        sinfo -h -o %t 2>/dev/null | grep -q idle && return
+        sleep 0.2
+    done
+    skip "the node does not come up: $(tail -n 3 "$state/slurmd.log" 2>/dev/null)"
+}
+
+down() {
+    for daemon in slurmd slurmctld; do
+        [ ! -f "$state/$daemon.pid" ] || kill "$(cat "$state/$daemon.pid")" 2>/dev/null || true
+    done
+    rm -rf "$state"
+}
+
+check() {
+    trap down EXIT
+    up
+    . scripts/env.sh
+    local flags=(--comm_round 5 --client_num_per_round 8) run=$state/run job wanted found
+    job=$(FEDMPI_RUN=$run sbatch --parsable --output="$state/job.log" scripts/slurm/fedmpi.sbatch "${flags[@]}")
+    echo "submitted job $job"
+    for _ in $(seq 120); do
+        [ -z "$(squeue -h -j "$job" 2>/dev/null)" ] && break
+        sleep 0.5
+    done
+    found=$(grep -o 'model [0-9a-f]*$' "$state/job.log" | tail -n 1) || { cat "$state/job.log"; die "the job left no result"; }
+    wanted=$(target/release/fedmpi "${flags[@]}" --out_dir "$state/alone" 2>/dev/null | grep -o 'model [0-9a-f]*$')
+    [ "$found" = "$wanted" ] || die "under Slurm: $found, alone: $wanted"
+    echo "under Slurm and alone: $found"
+}
+
+case "${1:-}" in
+up | down | check) "$1" ;;
+*) die "usage: scripts/slurm_testbed.sh up | down | check" ;;
+esac
