@@ -173,7 +173,7 @@ fn launch(arguments: LaunchArgs) -> Result<Option<u8>> {
     Plan::check(&config)?;
     let mut program = vec![std::env::current_exe()?.display().to_string()];
     program.extend(arguments.training);
-    let folder = launch::value_of(&program, "out_dir").or(config.resume.clone()).unwrap_or_else(|| {
+    let folder = config.out_dir.clone().unwrap_or_else(|| {
         let folder = record::default_folder(&config);
         program.extend(["--out_dir".to_owned(), folder.display().to_string()]);
         folder

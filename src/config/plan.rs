@@ -127,9 +127,20 @@ impl Plan {
     pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
         Plan::check(&config)?;
         let partition = match &config.partition_load {
+            Some(_) if dataset.train.labels().is_none() => {
+                return Err(PartitionError::NotHeld { method: "--partition_load".to_owned() }.into());
+            }
             Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
             None => divide(&config, &dataset)?,
         };
+        let samples = dataset.train.count();
+        let most = u32::MAX as usize;
+        require(
+            "client_num_in_total",
+            partition.clients(),
+            samples <= most,
+            "they own more samples than can be counted",
+        )?;
         let aggregator = match config.mode {
             Mode::Sync => *find("aggregator", AGGREGATORS, aggregator_name(&config))?,
             Mode::Async => AGGREGATORS[0],

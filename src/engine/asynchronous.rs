@@ -14,6 +14,7 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Chooser, Clock};
+use crate::stop;
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Weights};
@@ -54,7 +55,16 @@ pub fn run<T: Transport>(
         test: None,
     };
     while server.version < plan.rounds() && !plan.reached(server.test.as_ref()) {
-        server.step()?;
+        match stop::end_wanted().then_some(EngineError::EndWanted).map_or_else(|| server.step(), Err) {
+            Err(EngineError::EndWanted) => {
+                // What is there is written; such a run cannot go on.
+                let (rounds, total_seconds) = (server.version, server.began.elapsed().as_secs_f64());
+                let finished = Event::Finished { ranks: Vec::new(), rounds, total_seconds };
+                server.recorder.record(&finished, &server.global)?;
+                return Err(EngineError::EndWanted);
+            }
+            other => other?,
+        }
     }
     server.finish()
 }
@@ -151,12 +161,7 @@ impl<T: Transport> Server<'_, T> {
                 self.move_to(moved)
             }
             (Some(key), _) => self.arrive(key),
-            (None, _) => {
-                // Everybody is there and too few count: semi-asynchronous rounds take what they have.
-                let moved = self.rule.due(&self.global);
-                self.pending = Pending { dropped: self.pending.dropped, ..Pending::default() };
-                self.move_to(moved)
-            }
+            (None, _) => Err(EngineError::Idle),
         }
     }
 

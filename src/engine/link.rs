@@ -7,6 +7,8 @@ use crate::event::RankReport;
 use crate::ids::Rank;
 use crate::message::{Frame, Order, Report};
 use crate::transport::{Delivery, Metered, Transport};
+use std::thread;
+use std::time::Duration;
 
 /// All workers.
 pub struct Link<'a, T> {
@@ -65,8 +67,11 @@ impl<'a, T: Transport> Link<'a, T> {
                 // A rank that has said goodbye may leave before the others.
                 Delivery::Lost(rank) if ranks.iter().any(|report| report.rank == rank) => continue,
                 Delivery::Lost(rank) => return Err(EngineError::Lost(rank)),
-                // It is ending.
-                Delivery::EndWanted => continue,
+                // It is ending already.
+                Delivery::EndWanted => {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
                 Delivery::Silence => return Err(self.silence("the end of the run is waited for".to_owned())),
             };
             match frame.decode()? {

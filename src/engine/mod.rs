@@ -83,8 +83,13 @@ pub enum EngineError {
         outstanding: String,
     },
     /// A signal asked for the end. What was saved is whole.
-    #[error("asked to end: the round in hand is dropped (hint: --resume goes on)")]
+    #[error("asked to end: what is done is saved (hint: --resume goes on with rounds; asynchronous runs cannot go on)")]
     EndWanted,
+    /// No client is in training, and none would ever be.
+    #[error(
+        "no client can be chosen any more, so the model would never move again (hint: more clients, or --checkin_num)"
+    )]
+    Idle,
     /// A checkpoint of another model.
     #[error("the checkpoint has {found} weights, the model {wanted}")]
     OtherModel {

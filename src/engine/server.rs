@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Pool, Selector};
+use crate::stop;
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, ExactSum, Weights};
@@ -48,7 +49,7 @@ pub fn run<T: Transport>(
         server.go_on(state, weights)?;
     }
     while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
-        match server.round() {
+        match stop::end_wanted().then_some(EngineError::EndWanted).map_or_else(|| server.round(), Err) {
             // The round in hand has changed nothing yet.
             Err(EngineError::EndWanted) => {
                 server.save()?;

@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub use allocation::allocation;
 
@@ -129,8 +129,14 @@ impl Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended(pub u8);
 
+const DONE: Ended = Ended(0);
+/// Another attempt would be refused too.
+const REFUSED: Ended = Ended(2);
+/// Somebody wanted the end.
+const ENDED: Ended = Ended(3);
+
 /// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
-/// checkpoint in `folder` if there is one. SIGTERM and SIGINT are passed on and end it.
+/// checkpoint that it has left in `folder`. SIGTERM and SIGINT are passed on and end it.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
@@ -139,15 +145,15 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     if let Some(hosts) = &job.hosts {
         fs::write(place.path(), hosts.write(job.launcher.dialect()))?;
     }
-    let mut job = job.clone();
+    let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
         let code = watch(start(&job.command(place.path()))?)?;
-        let refused = code == Ended(2);
-        if code == Ended(0) || refused || stop::end_wanted() || attempt == restarts {
+        let settled = [DONE, REFUSED, ENDED].contains(&code);
+        if settled || stop::end_wanted() || attempt == restarts {
             return Ok(code);
         }
         let left = restarts - attempt;
-        match checkpoint::any(&checkpoints(folder)) {
+        match checkpoint::any_since(&checkpoints(folder), began) {
             true => {
                 log::warn!(
                     "the job ended with code {}; it goes on from its newest checkpoint ({left} restarts left)",
@@ -210,8 +216,11 @@ fn resuming(program: &[String], folder: &Path) -> Vec<String> {
     program
 }
 
-/// The same program from the start; what it left behind may go.
+/// The same program from the start; what it left behind may go. One that was to go on still is.
 fn renewed(program: &[String]) -> Vec<String> {
+    if without(program, &["resume"]).len() < program.len() {
+        return program.to_vec();
+    }
     let mut program = without(program, &["overwrite"]);
     program.extend(["--overwrite".to_owned(), "true".to_owned()]);
     program
@@ -232,19 +241,6 @@ fn without(program: &[String], names: &[&str]) -> Vec<String> {
         }
     }
     kept
-}
-
-/// The value of a flag among a program's arguments.
-pub fn value_of(program: &[String], name: &str) -> Option<PathBuf> {
-    let named = |argument: &String| argument.strip_prefix("--").map(|rest| rest.replacen('-', "_", 1));
-    program.iter().enumerate().find_map(|(place, argument)| {
-        let rest = named(argument)?;
-        match rest.split_once('=') {
-            Some((flag, value)) if flag == name => Some(value.into()),
-            None if rest == name => program.get(place + 1).map(PathBuf::from),
-            _ => None,
-        }
-    })
 }
 
 #[cfg(test)]
@@ -280,9 +276,8 @@ mod tests {
     fn a_restart_goes_on_in_the_same_folder() {
         let program = words("fedmpi --out-dir x --lr 1 --overwrite --epochs 2 --resume=y");
         assert_eq!(resuming(&program, Path::new("x")).join(" "), "fedmpi --lr 1 --epochs 2 --resume x");
-        assert_eq!(renewed(&program).join(" "), "fedmpi --out-dir x --lr 1 --epochs 2 --resume=y --overwrite true");
-        assert_eq!(value_of(&program, "out_dir"), Some("x".into()));
-        assert_eq!(value_of(&program, "resume"), Some("y".into()));
-        assert_eq!(value_of(&program, "epoch"), None);
+        assert_eq!(renewed(&program), program);
+        let fresh = words("fedmpi --out_dir x --overwrite --lr 1");
+        assert_eq!(renewed(&fresh).join(" "), "fedmpi --out_dir x --lr 1 --overwrite true");
     }
 }

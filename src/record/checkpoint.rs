@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Raised whenever the meaning of a checkpoint changes.
 const FORMAT: u32 = 1;
@@ -173,9 +173,10 @@ pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     })
 }
 
-/// Whether a folder holds any checkpoint.
-pub fn any(folder: &Path) -> bool {
-    !files(folder).is_empty()
+/// Whether a folder holds a checkpoint that was written after `began`.
+pub fn any_since(folder: &Path, began: SystemTime) -> bool {
+    let written = |path: &PathBuf| fs::metadata(path).and_then(|facts| facts.modified());
+    files(folder).iter().any(|path| written(path).is_ok_and(|time| time >= began))
 }
 
 fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {

@@ -108,20 +108,20 @@ impl Recorder for SummaryFile {
         match event {
             Event::RoundDone(done) => {
                 self.seconds.push(done.seconds);
+                self.summary.total_seconds += done.seconds + done.evaluation_seconds;
                 self.efficiency.push(done.schedule.efficiency);
                 self.summary.virtual_seconds = done.clock;
                 self.summary.updates = done.updates;
                 done.test.iter().for_each(|test| self.note_test(done.round.0, test));
                 Ok(())
             }
-            Event::Finished { ranks, rounds, total_seconds } => {
+            Event::Finished { ranks, rounds, .. } => {
                 let summary = Summary {
                     rounds: *rounds,
                     model_hash: weights::hash(weights),
                     median_round_seconds: median(&self.seconds),
                     median_efficiency: median(&self.efficiency),
-                    worker_utilisation: self.trained / (self.workers as f64 * total_seconds).max(1e-9),
-                    total_seconds: *total_seconds,
+                    worker_utilisation: self.trained / (self.workers as f64 * self.summary.total_seconds).max(1e-9),
                     bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
                     peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),
                     ranks: ranks.clone(),

@@ -35,7 +35,8 @@ pub struct Attended {
 impl Attendance {
     /// Clients to select when `wanted` are needed and there are `clients`.
     pub fn invited(&self, wanted: usize, clients: usize) -> usize {
-        ((wanted as f64 * self.over_select).ceil() as usize).clamp(wanted.min(clients), clients)
+        // A tenth more of a hundred is 110, although 1.1 is not exact.
+        ((wanted as f64 * self.over_select - 1e-6).ceil() as usize).clamp(wanted.min(clients), clients)
     }
 
     /// Of those selected, the first `wanted` to finish in time.
@@ -55,9 +56,13 @@ impl Attendance {
         let wanted = if self.over_select > 1.0 { wanted } else { usize::MAX };
         let in_time = finishing.iter().filter(|(seconds, _)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
         let mut present: Vec<(f64, Job)> = in_time.take(wanted).copied().collect();
-        let virtual_seconds = present.last().map_or(0.0, |(seconds, _)| *seconds);
-        present.sort_unstable_by_key(|(_, job)| job.client);
         let late = finishing.len() - present.len();
+        // Who misses some waits for them until the deadline.
+        let virtual_seconds = match self.deadline {
+            Some(deadline) if late > 0 && present.len() < wanted => deadline,
+            _ => present.last().map_or(0.0, |(seconds, _)| *seconds),
+        };
+        present.sort_unstable_by_key(|(_, job)| job.client);
         Attended { cohort: present.into_iter().map(|(_, job)| job).collect(), dropped, late, virtual_seconds }
     }
 }
@@ -89,8 +94,9 @@ mod tests {
     fn the_first_to_finish_count_and_the_deadline_cuts() {
         let rules = Attendance { over_select: 1.3, deadline: Some(2.5), ..ALL };
         assert_eq!((rules.invited(10, 100), rules.invited(10, 12), rules.invited(3, 100)), (13, 12, 4));
+        assert_eq!(Attendance { over_select: 1.1, ..ALL }.invited(100, 1000), 110);
         let attended = rules.attend(Seed(0), Round(0), jobs(4), 3, &delay());
-        assert_eq!((attended.cohort, attended.late, attended.virtual_seconds), (jobs(2), 2, 2.0));
+        assert_eq!((attended.cohort, attended.late, attended.virtual_seconds), (jobs(2), 2, 2.5));
         let enough = Attendance { deadline: None, ..rules }.attend(Seed(0), Round(0), jobs(4), 3, &delay());
         assert_eq!((enough.cohort, enough.late), (jobs(3), 1));
     }

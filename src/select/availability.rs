@@ -20,7 +20,7 @@ impl Availability {
     pub fn read(settings: &Settings<'_>) -> Result<Availability, SelectError> {
         let (path, text) = read("availability", settings)?;
         let mut reader = csv::ReaderBuilder::new()
-            .has_headers(text.starts_with("client"))
+            .has_headers(heading(&text))
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
@@ -52,6 +52,14 @@ impl Availability {
     }
 }
 
+/// Whether the first line that says something is a heading.
+fn heading(text: &str) -> bool {
+    text.lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))
+        .is_some_and(|line| line.starts_with("client"))
+}
+
 impl Selector for Availability {
     fn select(&mut self, round: Round, _: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
         let present = self.present(round);
@@ -74,7 +82,7 @@ mod tests {
             fs::write(&path, text).expect("writable");
             Availability::read(&Settings { clients: 10, file: Some(&path) })
         };
-        let mut trace = make("client,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
+        let mut trace = make("# who is there\nclient,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
         let pool = Pool { clients: 10, samples: &|_| 1 };
         let mut cohort = |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort(0), [ClientId(1)]);

@@ -244,3 +244,30 @@ fn memory_does_not_grow_with_updates() {
         assert!(many < few + 24.0, "{few} MiB after 200 updates, {many} MiB after 10,000");
     }
 }
+
+/// Fewer clients than moves until the next choice, updates that are dropped, buffers that are too large:
+/// whoever is idle then starts, and the run ends.
+#[test]
+fn a_scheduler_that_chooses_too_few_does_not_stall_the_run() {
+    for (rule, checkin_num, max_staleness, c_ratio) in [
+        ("fedasync", 3, None, 0.1),
+        ("fedasync", 0, Some(1), 0.1),
+        ("fedbuff", 0, None, 0.05),
+        ("semi_async", 2, None, 0.1),
+    ] {
+        let config = Config {
+            aggregator: Some(rule.into()),
+            scheduler_interval: 5,
+            buffer_size: 10,
+            checkin_num,
+            max_staleness,
+            c_ratio,
+            delay: "uniform:1,9/task".into(),
+            ..asynchronous(small())
+        };
+        let plan = plan(Config { buffer_size: 10, ..config });
+        let wanted = quadratic(&plan, 1).0;
+        assert_eq!(wanted.rounds, 12, "{rule}");
+        assert!(quadratic(&plan, 3).0 == wanted, "{rule}");
+    }
+}
