@@ -1,6 +1,6 @@
 //! `fedmpi launch`: a job that loses a worker, or has one that hangs, goes on from its newest checkpoint.
 
-use crate::support::{Finished, Job, generated_mnist};
+use crate::support::{Finished, Job, generated_mnist, ranks_of};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,19 +16,6 @@ fn launch(flags: &[&str]) -> Command {
 
 fn training(command: &mut Command, folder: &Path) {
     command.arg("--").args(TRAINING.split(' ')).arg("--data_dir").arg(generated_mnist()).arg("--out_dir").arg(folder);
-}
-
-/// Ranks of the job that writes to a folder: processes whose second word is already a training flag.
-fn ranks_of(folder: &Path) -> Vec<u32> {
-    let folder = folder.display().to_string();
-    let rank = |entry: fs::DirEntry| {
-        let command = fs::read_to_string(entry.path().join("cmdline")).ok()?;
-        let mut words = command.split('\0');
-        let trains = words.next()?.ends_with("/fedmpi") && words.next()?.starts_with("--");
-        let id = entry.file_name().to_str()?.parse().ok()?;
-        (trains && command.contains(&folder)).then_some(id)
-    };
-    fs::read_dir("/proc").expect("Linux").flatten().filter_map(rank).collect()
 }
 
 /// Strikes the newest rank of a launched job with a signal once a checkpoint is there; the job must end

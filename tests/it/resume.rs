@@ -1,6 +1,6 @@
 //! Promise 3, and promise 1 across an interruption.
 
-use crate::support::{Job, mnist};
+use crate::support::{Job, mnist, ranks_of};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -54,12 +54,17 @@ fn a_signal_ends_the_run_and_nothing_is_lost() {
     Command::new("kill").arg("-TERM").arg(job.id().to_string()).status().expect("kill runs");
     let status = job.wait().expect("ends");
     assert!(!status.success() && began.elapsed() < Duration::from_secs(100));
+    // The launcher may be gone before its ranks are.
+    while !ranks_of(&folder).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(110), "a rank is left behind");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let newest = fs::read_dir(&checkpoints).expect("there").map(|entry| entry.expect("readable").file_name()).max();
     let newest = newest.expect("a checkpoint").into_string().expect("text");
     let rounds: u32 = newest[6..14].parse().expect("a round");
     let more = rounds + 2;
     let wanted = trained(2, &parent.path().join("whole"), &format!("--epochs 3 --comm_round {more}"));
-    assert_eq!(resumed(2, &folder, &format!("--comm_round {more}")), wanted);
+    assert_eq!(resumed(2, &folder, &format!("--comm_round {more}")), wanted, "after round {rounds}");
 }
 
 #[test]

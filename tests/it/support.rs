@@ -7,6 +7,7 @@ use fedmpi::event::Recorder;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, TrainError, Trainer};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tch::Device;
@@ -190,4 +191,17 @@ impl Finished {
         let line = self.stdout.lines().find(|line| line.starts_with("final ")).expect("a result line");
         line.rsplit("model ").next().expect("a hash")
     }
+}
+
+/// Ranks of the job that writes to a folder: processes whose second word is already a training flag.
+pub fn ranks_of(folder: &Path) -> Vec<u32> {
+    let folder = folder.display().to_string();
+    let rank = |entry: fs::DirEntry| {
+        let command = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        let mut words = command.split('\0');
+        let trains = words.next()?.ends_with("/fedmpi") && words.next()?.starts_with("--");
+        let id = entry.file_name().to_str()?.parse().ok()?;
+        (trains && command.contains(&folder)).then_some(id)
+    };
+    fs::read_dir("/proc").expect("Linux").flatten().filter_map(rank).collect()
 }
