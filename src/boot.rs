@@ -32,6 +32,8 @@ struct Ready {
     device: Device,
     folder: Option<RunFolder>,
     saved: Option<Saved>,
+    // Held until the process ends.
+    _lock: Option<fs::File>,
 }
 
 /// Trains as one rank of an MPI job, or alone.
@@ -86,6 +88,11 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     if mpi.rank() == Rank::SERVER {
         plan.notes(mpi.size().max(2) - 1).iter().for_each(|note| log::warn!("{note}"));
     }
+    let lock = match mpi.rank() {
+        Rank::SERVER => RunFolder::lock(&plan.config).map_err(Error::from),
+        _ => Ok(None),
+    };
+    let lock = settle(mpi, lock)?;
     // Before anything is written: a run that cannot go on stays as it is.
     let saved = match (mpi.rank(), &plan.config.resume) {
         (Rank::SERVER, Some(folder)) => checkpoint::newest(&checkpoints(folder), &plan).map(Some).map_err(Error::from),
@@ -97,7 +104,7 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         _ => Ok(None),
     };
     let folder = settle(mpi, folder)?;
-    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder, saved })
+    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder, saved, _lock: lock })
 }
 
 /// All ranks go on, or none does.

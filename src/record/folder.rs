@@ -6,12 +6,17 @@ use crate::record::{AsyncFl, Checkpoints, Journal, MetricsCsv, ModelFile, Summar
 use crate::weights::Layout;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const CONFIG: &str = "config.yaml";
 const JOURNAL: &str = "journal.jsonl";
 const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
 const CHECKPOINTS: &str = "checkpoints";
+const LOCK: &str = ".lock";
+/// How long the ranks of an ended job are waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
 const MODEL: &str = "model.safetensors";
 
 /// A run's folder, ready to be written to.
@@ -26,6 +31,9 @@ pub enum FolderError {
     /// Another run's results are there.
     #[error("{0} holds a run already (hint: another --out_dir, or --overwrite true)")]
     Occupied(PathBuf),
+    /// A run is still going on there.
+    #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
+    Busy(PathBuf),
     /// It cannot be written to.
     #[error("cannot write to {path}: {reason} (hint: choose a writable --out_dir)")]
     Unwritable {
@@ -37,6 +45,29 @@ pub enum FolderError {
 }
 
 impl RunFolder {
+    /// Makes the folder this process's alone for as long as the file is held. A job that was ended may
+    /// outlive its launcher, so its ranks are waited for.
+    ///
+    /// # Errors
+    /// A folder that cannot be written to, or in which another run goes on.
+    pub fn lock(config: &Config) -> Result<Option<fs::File>, FolderError> {
+        let Some(path) = &config.out_dir else { return Ok(None) };
+        let unwritable =
+            |error: std::io::Error| FolderError::Unwritable { path: path.to_owned(), reason: error.to_string() };
+        fs::create_dir_all(path).map_err(unwritable)?;
+        let file = fs::File::create(path.join(LOCK)).map_err(unwritable)?;
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(PATIENCE / 200),
+                Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path.to_owned())),
+                // Some file systems cannot lock; runs went without it before.
+                Err(fs::TryLockError::Error(_)) => return Ok(None),
+            }
+        }
+    }
+
     /// Makes the folder and writes the resolved config into it.
     ///
     /// # Errors
@@ -138,7 +169,11 @@ mod tests {
         let folder = RunFolder::prepare(&config).expect("a new folder");
         assert!(folder.path().join(CONFIG).exists());
         assert!(matches!(RunFolder::prepare(&config), Err(FolderError::Occupied(_))));
-        assert!(RunFolder::prepare(&Config { overwrite: true, ..config }).is_ok());
+        assert!(RunFolder::prepare(&Config { overwrite: true, ..config.clone() }).is_ok());
+        let held = RunFolder::lock(&config).expect("free").expect("lockable");
+        assert!(fs::File::open(folder.path().join(LOCK)).expect("there").try_lock().is_err());
+        drop(held);
+        assert!(RunFolder::lock(&config).expect("free again").is_some());
         let below_a_file = Config { out_dir: Some(folder.path().join(CONFIG).join("x")), ..Config::default() };
         assert!(matches!(RunFolder::prepare(&below_a_file), Err(FolderError::Unwritable { .. })));
     }
