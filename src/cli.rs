@@ -155,10 +155,25 @@ fn underscored(argument: String) -> String {
 
 /// Runs a command; gives its exit code.
 pub fn run(command: Command) -> Result<u8> {
-    run_plain(command).map(|code| code.unwrap_or_default())
+    match command {
+        Command::Bench(Bench::Comm(arguments)) => {
+            bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
+        }
+        Command::Launch(arguments) => return launch(arguments),
+        Command::Compare { runs, target_accuracy, svg } => {
+            let comparison = record::compare(&runs, target_accuracy).map_err(Error::msg)?;
+            print!("{}", comparison.table());
+            comparison.draw(&svg).map_err(Error::msg)?;
+            println!("picture in {}", svg.display());
+        }
+        Command::Check(arguments) => check(&arguments)?,
+        Command::List => list(),
+        Command::Hostfile { to, file } => print!("{}", read_hosts(&file)?.write(to)),
+    }
+    Ok(0)
 }
 
-fn launch(arguments: LaunchArgs) -> Result<Option<u8>> {
+fn launch(arguments: LaunchArgs) -> Result<u8> {
     let version = std::process::Command::new("mpirun").arg("--version").output();
     let version = version.context("cannot run `mpirun --version` (hint: scripts/setup.sh installs an MPI)")?;
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
@@ -192,11 +207,11 @@ fn launch(arguments: LaunchArgs) -> Result<Option<u8>> {
     }
     println!("{}", launch_table(&job, &config)?);
     if arguments.dry_run {
-        return Ok(None);
+        return Ok(0);
     }
     stop::listen()?;
     let launch::Ended(code) = launch::run(&job, &folder, arguments.max_restarts)?;
-    Ok(Some(code))
+    Ok(code)
 }
 
 /// Training flags as a command line of their own.
@@ -218,32 +233,6 @@ fn launch_table(job: &launch::Job, config: &Config) -> Result<String> {
     let host = |name: String| Host { name, ..Host::default() };
     let hosts: Vec<Host> = job.places().into_iter().map(host).collect();
     Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
-}
-
-fn run_plain(command: Command) -> Result<Option<u8>> {
-    match command {
-        Command::Bench(Bench::Comm(arguments)) => {
-            bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
-            Ok(None)
-        }
-        Command::Launch(arguments) => launch(arguments),
-        Command::Compare { runs, target_accuracy, svg } => {
-            let comparison = record::compare(&runs, target_accuracy).map_err(Error::msg)?;
-            print!("{}", comparison.table());
-            comparison.draw(&svg).map_err(Error::msg)?;
-            println!("picture in {}", svg.display());
-            Ok(None)
-        }
-        Command::Check(arguments) => check(&arguments).map(|()| None),
-        Command::List => {
-            list();
-            Ok(None)
-        }
-        Command::Hostfile { to, file } => {
-            print!("{}", read_hosts(&file)?.write(to));
-            Ok(None)
-        }
-    }
 }
 
 fn list() {

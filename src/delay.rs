@@ -231,7 +231,12 @@ mod tests {
 
     #[test]
     fn every_model_draws_the_same_again_and_never_below_zero() {
-        for text in [
+        let folder = tempfile::tempdir().expect("a folder");
+        let [list, trace] = ["list.txt", "trace.csv"].map(|name| folder.path().join(name));
+        fs::write(&list, "1\n2\n3\n").expect("writable");
+        fs::write(&trace, "client,seconds\n0,1\n1,2\n2,3\n").expect("writable");
+        let (list, trace) = (format!("file:{}", list.display()), format!("trace:{}", trace.display()));
+        let written = [
             "samples:0.01,1",
             "constant:2",
             "uniform:1,2",
@@ -240,7 +245,11 @@ mod tests {
             "halfnormal:1",
             "classes:1,2,5",
             "lognormal:1,0.7/task",
-        ] {
+            &list,
+            &trace,
+        ];
+        assert!(DELAYS.iter().all(|entry| written.iter().any(|text| text.split(':').next() == Some(entry.name))));
+        for text in written {
             let delay = parsed(text).expect(text);
             let draw = |client, task| delay.seconds(Seed(1), ClientId(client), Round(task), 10);
             assert!((0..3).all(|client| draw(client, 0) >= 0.0 && draw(client, 5) == draw(client, 5)), "{text}");

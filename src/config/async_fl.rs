@@ -8,11 +8,13 @@ const DATASETS: &[(&str, &str)] = &[("MNIST", "mnist"), ("FashionMNIST", "fashio
 const MODELS: &[(&str, &str)] = &[("CNN", "cnn")];
 const UPDATERS: &[(&str, &str)] = &[("FedAsync", "fedasync"), ("Avg", "avg"), ("MyFed", "myfed")];
 const SCHEDULES: &[(&str, &str)] = &[
-    ("RandomSchedule", "random"),
+    ("RandomSchedule", "uniform"),
     ("RoundRobin", "round_robin"),
-    ("FullSchedule", "full"),
-    ("NoSchedule", "all_idle"),
+    ("FullSchedule", "uniform"),
+    ("NoSchedule", "uniform"),
 ];
+/// Schedules that take everybody, whatever the share.
+const ALL: &[&str] = &["FullSchedule", "NoSchedule"];
 
 /// Whether a file is of that kind.
 pub fn is_one(sections: &Mapping) -> bool {
@@ -39,6 +41,8 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
     let number = |path: &[&str], default: f64| at(path).and_then(|value| value.as_f64()).unwrap_or(default);
     let iid = at(&["global", "iid"]).and_then(|value| value.as_bool()).unwrap_or(false);
     let experiment = at(&["global", "experiment"]).and_then(|value| value.as_str().map(str::to_owned));
+    let schedule = at(&["server", "scheduler", "schedule_name"]);
+    let all = schedule.as_ref().and_then(Value::as_str).is_some_and(|name| ALL.contains(&name));
     let alpha = number(&["server", "updater", "params", "alpha"], 0.1);
     let given = [
         ("mode", Some("async".into())),
@@ -51,8 +55,8 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
         ("checkin_interval", at(&["server", "checkin", "checkin_interval"])),
         ("checkin_num", at(&["server", "checkin", "checkin_num"])),
         ("scheduler_interval", at(&["server", "scheduler", "scheduler_interval"])),
-        ("async_schedule", class(&["server", "scheduler", "schedule_name"], SCHEDULES)?),
-        ("c_ratio", at(&["server", "scheduler", "params", "c_ratio"])),
+        ("client_selection", class(&["server", "scheduler", "schedule_name"], SCHEDULES)?),
+        ("c_ratio", if all { Some(1.0.into()) } else { at(&["server", "scheduler", "params", "c_ratio"]) }),
         ("aggregator", class(&["server", "updater", "update_name"], UPDATERS)?),
         ("staleness", Some("hinge".into())),
         ("staleness_a", at(&["server", "updater", "params", "a"])),

@@ -2,6 +2,7 @@
 //! file and defaults, in this order of precedence. [`Plan`] is resolved, checked and trusted.
 
 mod async_fl;
+mod check;
 mod fedml;
 mod gpu_mapping;
 mod hosts;
@@ -9,16 +10,17 @@ mod plan;
 
 use crate::message::Reduce;
 use crate::registry::suggest;
-use crate::schedule::{AsyncSchedule, Clock, DispatchMode};
+use crate::schedule::{Clock, DispatchMode};
 use crate::staleness::StalenessKind;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use std::path::{Path, PathBuf};
 
+pub use check::PlanError;
 pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
 pub use hosts::{Dialect, HostFile, HostFileError};
-pub use plan::{Plan, PlanError};
+pub use plan::Plan;
 
 /// One line per setting makes its field in [`Config`], its default, its flag and its help text.
 macro_rules! settings {
@@ -74,23 +76,7 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(
-    String,
-    PathBuf,
-    f64,
-    i64,
-    u64,
-    u32,
-    u8,
-    bool,
-    DeviceChoice,
-    Reduce,
-    DispatchMode,
-    Mode,
-    Clock,
-    StalenessKind,
-    AsyncSchedule
-);
+plain!(String, PathBuf, f64, i64, u64, u32, u8, bool, DeviceChoice, Reduce, DispatchMode, Mode, Clock, StalenessKind);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
@@ -101,7 +87,7 @@ settings! {
     partition_load: Option<PathBuf> = None, "FILE", "none", "Read the partition from a file written by --partition_save";
     partition_save: Option<PathBuf> = None, "FILE", "none", "Write the partition to a JSON file";
     client_num_per_round: i64 = 10, "CLIENTS", "10", "Clients in each round's cohort, whatever the number of workers";
-    client_selection: String = "uniform".into(), "NAME", "uniform", "How a round's clients are chosen; `fedmpi list` shows all";
+    client_selection: String = "uniform".into(), "NAME", "uniform", "How clients are chosen; `fedmpi list` shows all";
     selection_file: Option<PathBuf> = None, "FILE", "none", "List of cohorts for `fixed`, trace for `availability`";
     over_select: f64 = 1.0, "FACTOR", "1", "Select so many times the clients wanted; the first to finish by the virtual clock count";
     drop_rate: f64 = 0.0, "SHARE", "0", "Chance that a selected client drops out of the round, from 0 to below 1";
@@ -126,8 +112,7 @@ settings! {
     server_lr: f64 = 1.0, "RATE", "1", "Async: rate of the server for buffered updates";
     semi_fraction: f64 = 0.5, "SHARE", "0.5", "Async: share of --concurrency that `semi_async` waits for";
     scheduler_interval: i64 = 0, "MOVES", "0: at once", "Async: choose clients only every so many moves of the model (async-FL)";
-    async_schedule: AsyncSchedule = AsyncSchedule::Random, "random|round_robin|full|all_idle", "random", "Async: whom to choose every --scheduler_interval";
-    c_ratio: f64 = 0.1, "SHARE", "0.1", "Async: share of the checked-in clients to choose every --scheduler_interval";
+    c_ratio: f64 = 0.1, "SHARE", "0.1", "Async: share of the checked-in clients to choose every --scheduler_interval; 1 takes all that are idle";
     checkin_num: i64 = 0, "CLIENTS", "0: all at the start", "Async: clients that check in at the start and every --checkin_interval";
     checkin_interval: i64 = 1, "MOVES", "1", "Async: moves of the model between two check-ins";
     model: String = "lr".into(), "NAME", "lr", "Model; `fedmpi list` shows all";

@@ -1,21 +1,21 @@
-//! The plan: a config whose every value was checked, together with the data and its partition. All
-//! checks across settings live here. Every rank resolves the same plan.
+//! The plan: a config whose every value was checked, together with the data and its partition. Every
+//! rank resolves the same plan.
 
+use super::check::{self, PlanError, check_reduce, require};
 use super::{Config, Mode};
 use crate::aggregate::arrivals::{self, ARRIVALS, Arrivals};
-use crate::aggregate::{self, AGGREGATORS, Aggregator, Merge};
-use crate::data::{DATASETS, DataError, Dataset, Source};
-use crate::delay::{Delay, DelayError};
+use crate::aggregate::{self, AGGREGATORS, Aggregator};
+use crate::data::{DATASETS, Dataset, Source};
+use crate::delay::Delay;
 use crate::ids::{ClientId, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
 use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
-use crate::registry::{Entry, Unknown, find};
-use crate::schedule::{Checkin, Chooser, Clock, DispatchMode, Refill, SCHEDULERS, Scheduler, Slowdown, SlowdownError};
+use crate::registry::{Entry, find};
+use crate::schedule::{Checkin, Chooser, Clock, DispatchMode, Refill, SCHEDULERS, Scheduler, Slowdown};
 use crate::seed::{Purpose, Seed};
 use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
 use crate::staleness::{Staleness, StalenessKind};
-use crate::train::optimizer::OPTIMIZERS;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,74 +30,17 @@ pub struct Plan {
     pub partition: Arc<Partition>,
     aggregator: Entry<aggregate::Build>,
     delay: Delay,
-}
-
-/// A config that makes no sense.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// A value out of range.
-    #[error("--{name} is {value}: {reason}")]
-    Value {
-        /// The setting.
-        name: &'static str,
-        /// What was given.
-        value: String,
-        /// What it must be.
-        reason: String,
-    },
-    /// A name of nothing.
-    #[error(transparent)]
-    Unknown(#[from] Unknown),
-    /// Data that cannot be used.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// A selector that cannot be made.
-    #[error(transparent)]
-    Select(#[from] SelectError),
-    /// A delay model that cannot be used.
-    #[error(transparent)]
-    Delay(#[from] DelayError),
-    /// A slowdown that cannot be read.
-    #[error(transparent)]
-    Slowdown(#[from] SlowdownError),
-    /// Too many or too few workers for the layout.
-    #[error(
-        "--dispatch one_per_worker trains each client of a round on a worker of its own: --client_num_per_round is \
-         {cohort}, but there are {workers} workers (hint: mpirun -np {}, or --dispatch planned)", cohort + 1
-    )]
-    OnePerWorker {
-        /// Clients in a round.
-        cohort: usize,
-        /// Ranks but the server.
-        workers: usize,
-    },
-    /// Data that cannot be divided.
-    #[error(transparent)]
-    Partition(#[from] PartitionError),
+    // Of the data and its partition, which never change: hashing them takes long.
+    fingerprint: String,
 }
 
 impl Plan {
-    /// Checks the config alone: fast, reads no file.
+    /// Checks the config alone: fast, reads no data.
     ///
     /// # Errors
     /// The first value that is out of range or names nothing.
     pub fn check(config: &Config) -> Result<(), PlanError> {
-        find("dataset", DATASETS, &config.dataset)?;
-        find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
-        find("scheduler", SCHEDULERS, &config.scheduler)?;
-        match config.mode {
-            Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, aggregator_name(config))?, config.reduce)?,
-            Mode::Async => _ = find("aggregator", ARRIVALS, aggregator_name(config))?,
-        }
-        config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
-        if let Some(method) = &config.partition_method {
-            find("partition method", PARTITIONERS, method)?;
-        }
-        check_counts(config)?;
-        check_rates(config)?;
-        check_async(config)?;
-        Delay::parse(&config.delay, config.client_num_in_total as usize)?;
-        build_selector(config).map(drop)
+        check::all(config)
     }
 
     /// Reads the data of a config and divides it.
@@ -146,7 +89,8 @@ impl Plan {
             Mode::Async => AGGREGATORS[0],
         };
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
-        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator, delay })
+        let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
+        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator, delay, fingerprint })
     }
 
     /// The same plan with an aggregator of the caller's own; every rank must have it.
@@ -184,7 +128,7 @@ impl Plan {
             ..self.config.clone()
         };
         let text = serde_json::to_string(&decisive).expect("plain data always encodes");
-        let parts = [env!("CARGO_PKG_VERSION"), &text, &self.dataset.digest(), &self.partition.digest()];
+        let parts = [env!("CARGO_PKG_VERSION"), &text, &self.fingerprint];
         blake3::hash(parts.join("\n").as_bytes()).to_hex()[..16].to_owned()
     }
 
@@ -261,30 +205,6 @@ impl Plan {
         matches!((self.config.target_accuracy, test), (Some(target), Some(test)) if test.accuracy() >= target)
     }
 
-    /// Checks that the layout suits the number of workers.
-    ///
-    /// # Errors
-    /// When every client of a round is to have a worker of its own and there are more or fewer.
-    pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
-        let cohort = self.cohort_size();
-        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
-            true => Err(PlanError::OnePerWorker { cohort, workers }),
-            false => Ok(()),
-        }
-    }
-
-    /// What a user should know before the run, said once.
-    pub fn notes(&self, workers: usize) -> Vec<String> {
-        let mut notes = Vec::new();
-        if workers > self.cohort_size() {
-            notes.push(format!("{workers} workers for {} clients a round: some stay idle", self.cohort_size()));
-        }
-        if let Some(slowdown) = &self.config.worker_slowdown {
-            notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
-        }
-        notes
-    }
-
     /// Stage 3's choice.
     ///
     /// # Errors
@@ -352,16 +272,17 @@ impl Plan {
     }
 
     /// Who trains when, without rounds.
-    pub fn chooser(&self) -> Chooser {
+    ///
+    /// # Errors
+    /// As [`Plan::selector`].
+    pub fn chooser(&self) -> Result<Chooser, SelectError> {
         let config = &self.config;
         let refill = match config.scheduler_interval {
             0 => Refill::Keep(config.concurrency as usize),
-            interval => {
-                Refill::Every { interval: interval as u32, schedule: config.async_schedule, share: config.c_ratio }
-            }
+            interval => Refill::Every { interval: interval as u32, share: config.c_ratio },
         };
         let checkin = Checkin { number: config.checkin_num as usize, interval: config.checkin_interval as u32 };
-        Chooser::new(self.seed(), self.clients(), refill, checkin)
+        Ok(Chooser::new(self.seed(), self.clients(), self.selector()?, refill, checkin))
     }
 
     /// How updates move the model, without rounds.
@@ -395,17 +316,8 @@ impl Plan {
     }
 }
 
-fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Result<(), PlanError> {
-    let each = (aggregator.build)().merge() == Merge::Each;
-    let reason = format!(
-        "aggregator `{}` must see every client's update, which are summed on their way (hint: --reduce server)",
-        aggregator.name
-    );
-    let name = format!("{reduce:?}").to_lowercase();
-    require("reduce", name, !each || reduce == Reduce::Server, &reason)
-}
-
-fn aggregator_name(config: &Config) -> &str {
+/// The aggregator that was asked for, or the mode's own.
+pub fn aggregator_name(config: &Config) -> &str {
     config.aggregator.as_deref().unwrap_or(match config.mode {
         Mode::Sync => "fedavg",
         Mode::Async => "fedasync",
@@ -421,53 +333,13 @@ fn staleness(config: &Config) -> Staleness {
     }
 }
 
-/// Settings of asynchronous runs.
-fn check_async(config: &Config) -> Result<(), PlanError> {
-    let unit = |name, value: f64| {
-        require(name, value, value > 0.0 && value <= 1.0, "it must be a number above 0 and at most 1")
-    };
-    unit("alpha", config.alpha)?;
-    unit("semi_fraction", config.semi_fraction)?;
-    unit("c_ratio", config.c_ratio)?;
-    let from_zero = [
-        ("staleness_a", config.staleness_a),
-        ("staleness_b", config.staleness_b),
-        ("rho", config.rho),
-        ("server_lr", config.server_lr),
-    ];
-    for (name, value) in from_zero {
-        require(name, value, value.is_finite() && value >= 0.0, "it must be a number from 0 up")?;
+/// What selectors may depend on.
+pub fn selection(config: &Config) -> select::Settings<'_> {
+    select::Settings {
+        clients: config.client_num_in_total as usize,
+        wanted: config.client_num_per_round as usize,
+        file: config.selection_file.as_deref(),
     }
-    let weight = config.stale_weight;
-    require("stale_weight", weight, (0.0..=1.0).contains(&weight), "it must be from 0 to 1")?;
-    let counts = [
-        ("max_staleness", config.max_staleness.unwrap_or(0)),
-        ("checkpoint_every", config.checkpoint_every.unwrap_or(0)),
-        ("scheduler_interval", config.scheduler_interval),
-        ("checkin_num", config.checkin_num),
-    ];
-    for (name, value) in counts {
-        require(name, value, (0..=i64::from(u32::MAX)).contains(&value), "it must be a whole number from 0 up")?;
-    }
-    if config.mode == Mode::Sync {
-        return Ok(());
-    }
-    let resume = config.resume.as_ref().map_or(String::new(), |folder| folder.display().to_string());
-    require("resume", resume, config.resume.is_none(), "asynchronous runs cannot go on (hint: start anew)")?;
-    let (most, clients) = (config.concurrency, config.client_num_in_total);
-    let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients, &hint)?;
-    let buffered = ["fedbuff", "fedavg_async"].contains(&aggregator_name(config)) && config.scheduler_interval == 0;
-    let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
-    require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
-}
-
-fn selection(config: &Config) -> select::Settings<'_> {
-    select::Settings { clients: config.client_num_in_total as usize, file: config.selection_file.as_deref() }
-}
-
-fn build_selector(config: &Config) -> Result<Box<dyn Selector>, PlanError> {
-    Ok((find("client selection", SELECTORS, &config.client_selection)?.build)(&selection(config))?)
 }
 
 fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
@@ -484,56 +356,6 @@ fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }
 
-fn check_counts(config: &Config) -> Result<(), PlanError> {
-    let most = i64::from(u32::MAX);
-    let counts = [
-        ("client_num_in_total", config.client_num_in_total),
-        ("client_num_per_round", config.client_num_per_round),
-        ("comm_round", config.comm_round),
-        ("epochs", config.epochs),
-        ("frequency_of_the_test", config.frequency_of_the_test),
-        ("threads", config.threads),
-        ("concurrency", config.concurrency),
-        ("buffer_size", config.buffer_size),
-        ("checkin_interval", config.checkin_interval),
-        ("keep_checkpoints", config.keep_checkpoints),
-    ];
-    for (name, value) in counts {
-        require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 up")?;
-    }
-    let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
-    let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
-    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
-    require("ci", config.ci, config.ci <= 1, "it must be 0 or 1")?;
-    require("verbose", config.verbose, config.verbose <= 2, "it must be 0, 1 or 2")
-}
-
-fn check_rates(config: &Config) -> Result<(), PlanError> {
-    let positive = [
-        ("lr", config.lr),
-        ("partition_alpha", config.partition_alpha),
-        ("deadline", config.deadline.unwrap_or(1.0)),
-        ("round_timeout", config.round_timeout.unwrap_or(1.0)),
-    ];
-    for (name, value) in positive {
-        require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
-    }
-    require("drop_rate", config.drop_rate, (0.0..1.0).contains(&config.drop_rate), "it must be from 0 to below 1")?;
-    let factor = config.over_select;
-    require("over_select", factor, (1.0..1e6).contains(&factor), "it must be a number from 1 up")?;
-    require("wd", config.wd, config.wd.is_finite() && config.wd >= 0.0, "it must be a number from 0 up")?;
-    require("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "it must be from 0 to below 1")?;
-    let target = config.target_accuracy.unwrap_or(1.0);
-    require("target_accuracy", target, target > 0.0 && target <= 1.0, "it must be above 0 and at most 1")
-}
-
-fn require(name: &'static str, value: impl ToString, holds: bool, reason: &str) -> Result<(), PlanError> {
-    match holds {
-        true => Ok(()),
-        false => Err(PlanError::Value { name, value: value.to_string(), reason: reason.to_owned() }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -546,33 +368,6 @@ mod tests {
         assert_eq!(plan.digest(), Plan::resolve(elsewhere).expect("sound").digest());
         let other = Config { lr: 0.04, ..Config::default() };
         assert_ne!(plan.digest(), Plan::resolve(other).expect("sound").digest());
-    }
-
-    #[test]
-    fn fedmls_optimizers_are_our_aggregators_and_others_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("fedml.yaml");
-        let planned = |name: &str| {
-            std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n")).expect("writable");
-            let flags = crate::config::Flags { cf: Some(path.clone()), ..Default::default() };
-            Plan::check(&Config::resolve(&flags).expect("well-formed"))
-        };
-        assert!(planned("FedAvg").is_ok());
-        assert!(planned("SCAFFOLD").expect_err("refused").to_string().contains("SCAFFOLD"));
-    }
-
-    #[test]
-    fn senseless_values_are_named() {
-        let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
-        let base = Config::default;
-        assert!(refused(Config { lr: f64::NAN, ..base() }).starts_with("--lr is NaN"));
-        assert!(refused(Config { lr: -0.1, ..base() }).starts_with("--lr is -0.1"));
-        assert!(refused(Config { comm_round: 0, ..base() }).starts_with("--comm_round is 0"));
-        assert!(refused(Config { epochs: -1, ..base() }).starts_with("--epochs is -1"));
-        assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
-        assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));
-        assert!(refused(Config { client_optimizer: "sdg".into(), ..base() }).contains("did you mean `sgd`"));
-        assert!(refused(Config { target_accuracy: Some(97.0), ..base() }).starts_with("--target_accuracy is 97"));
     }
 
     #[test]

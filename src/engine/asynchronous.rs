@@ -14,7 +14,6 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Chooser, Clock};
-use crate::stop;
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Weights};
@@ -44,7 +43,7 @@ pub fn run<T: Transport>(
         recorder,
         global,
         flight: Flight::default(),
-        chooser: plan.chooser(),
+        chooser: plan.chooser()?,
         rule: plan.arrivals(),
         began: Instant::now(),
         pending: Pending::default(),
@@ -55,7 +54,7 @@ pub fn run<T: Transport>(
         test: None,
     };
     while server.version < plan.rounds() && !plan.reached(server.test.as_ref()) {
-        match stop::end_wanted().then_some(EngineError::EndWanted).map_or_else(|| server.step(), Err) {
+        match server.step() {
             Err(EngineError::EndWanted) => {
                 // What is there is written; such a run cannot go on.
                 let (rounds, total_seconds) = (server.version, server.began.elapsed().as_secs_f64());
@@ -148,7 +147,9 @@ impl Flight {
 impl<T: Transport> Server<'_, T> {
     /// One event: an arrival, or a deadline.
     fn step(&mut self) -> Result<(), EngineError> {
-        if self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0 {
+        self.link.look_for_end()?;
+        let free = self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0;
+        if free && self.instant_is_over() {
             self.refill();
         }
         self.send_out()?;
@@ -165,9 +166,16 @@ impl<T: Transport> Server<'_, T> {
         }
     }
 
+    /// Those that arrive at the same instant are all taken in before others start: they start with what
+    /// the instant has made of the model.
+    fn instant_is_over(&self) -> bool {
+        let more = self.flight.first().is_some_and(|(time, _)| f64::from_bits(time) <= self.flight.now);
+        !more || self.link.plan.clock() == Clock::Real
+    }
+
     fn refill(&mut self) {
         let plan = self.link.plan;
-        for client in self.chooser.choose(self.version, &self.flight.busy()) {
+        for client in self.chooser.choose(self.version, &self.flight.busy(), &|client| plan.samples(client)) {
             let samples = plan.samples(client);
             let seconds = |task| plan.delay().seconds(plan.seed(), client, task, samples);
             self.flight.launch(client, self.version, &self.global, seconds);
@@ -239,6 +247,7 @@ impl<T: Transport> Server<'_, T> {
         let weight = plan.stale_weight(staleness);
         self.updates += u64::from(weight.is_some());
         let Update { client, loss, seconds } = update;
+        self.chooser.learn(client, loss);
         let arrived = Event::Arrived(Arrived {
             update: self.updates,
             client,

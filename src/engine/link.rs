@@ -6,6 +6,7 @@ use crate::config::Plan;
 use crate::event::RankReport;
 use crate::ids::Rank;
 use crate::message::{Frame, Order, Report};
+use crate::stop;
 use crate::transport::{Delivery, Metered, Transport};
 use std::thread;
 use std::time::Duration;
@@ -46,6 +47,11 @@ impl<'a, T: Transport> Link<'a, T> {
             Delivery::EndWanted => Err(EngineError::EndWanted),
             Delivery::Silence => Err(self.silence(String::new())),
         }
+    }
+
+    /// Whether somebody wants the run to end: asked before each round, since short ones never wait.
+    pub fn look_for_end(&self) -> Result<(), EngineError> {
+        if stop::end_wanted() { Err(EngineError::EndWanted) } else { Ok(()) }
     }
 
     /// Nothing has come for too long.

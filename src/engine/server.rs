@@ -11,8 +11,7 @@ use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
-use crate::select::{Attended, Pool, Selector};
-use crate::stop;
+use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, ExactSum, Weights};
@@ -49,7 +48,7 @@ pub fn run<T: Transport>(
         server.go_on(state, weights)?;
     }
     while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
-        match stop::end_wanted().then_some(EngineError::EndWanted).map_or_else(|| server.round(), Err) {
+        match server.round() {
             // The round in hand has changed nothing yet.
             Err(EngineError::EndWanted) => {
                 server.save()?;
@@ -180,6 +179,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Any rank's fault, and records that cannot be written.
     pub fn round(&mut self) -> Result<RoundDone, EngineError> {
+        self.link.look_for_end()?;
         let round = Round(self.rounds);
         let began = Instant::now();
         let attended = self.select(round);
@@ -239,7 +239,7 @@ impl<'a, T: Transport> Server<'a, T> {
     fn select(&mut self, round: Round) -> Attended {
         let plan = self.link.plan;
         let mut stream = plan.seed().for_round(Purpose::Select, round);
-        let pool = Pool { clients: plan.clients(), samples: &|client| plan.samples(client) };
+        let pool = Pool { members: Members::All(plan.clients()), samples: &|client| plan.samples(client) };
         let wanted = plan.attendance().invited(plan.cohort_size(), plan.clients());
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
         let jobs = selected.into_iter().map(|client| Job { client, samples: plan.samples(client) }).collect();

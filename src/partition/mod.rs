@@ -10,6 +10,7 @@ mod shards;
 use crate::ids::ClientId;
 use crate::registry::Entry;
 use crate::seed::Stream;
+use rand::seq::SliceRandom;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -194,6 +195,17 @@ impl Partition {
         }
         hasher.finalize().to_hex()[..16].to_owned()
     }
+}
+
+/// All samples in a random order, for at least `least` of them per client.
+fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
+    let samples = pool.labels.len();
+    if clients * least > samples {
+        return Err(PartitionError::TooManyClients { clients, samples });
+    }
+    let mut order: Vec<u32> = (0..samples as u32).collect();
+    order.shuffle(stream);
+    Ok(order)
 }
 
 /// Deals `items` out in `parts` runs whose lengths differ by at most one.

@@ -1,7 +1,7 @@
 //! `power_law`: IID samples in very unequal amounts, as clients have them in practice: the k-th largest
 //! client owns in proportion to `k^-alpha`.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings};
+use super::{Partition, PartitionError, Partitioner, Pool, Settings, shuffled};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
@@ -11,11 +11,7 @@ pub struct PowerLaw(pub Settings);
 impl Partitioner for PowerLaw {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, samples) = (self.0.clients, pool.labels.len());
-        if clients > samples {
-            return Err(PartitionError::TooManyClients { clients, samples });
-        }
-        let mut order: Vec<u32> = (0..samples as u32).collect();
-        order.shuffle(stream);
+        let order = shuffled(pool, clients, 1, stream)?;
         // Everybody gets one sample; the others follow the law.
         let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.0.alpha)).collect();
         let total: f64 = shares.iter().sum();

@@ -1,7 +1,7 @@
 //! `shards`: pathological label skew (McMahan et al. 2017, section 3). Samples are sorted by class
 //! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings, deal};
+use super::{Partition, PartitionError, Partitioner, Pool, Settings, deal, shuffled};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
@@ -10,12 +10,8 @@ pub struct Shards(pub Settings);
 
 impl Partitioner for Shards {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let (clients, samples) = (self.0.clients, pool.labels.len());
-        if clients * 2 > samples {
-            return Err(PartitionError::TooManyClients { clients, samples });
-        }
-        let mut order: Vec<u32> = (0..samples as u32).collect();
-        order.shuffle(stream);
+        let clients = self.0.clients;
+        let mut order = shuffled(pool, clients, 2, stream)?;
         order.sort_by_key(|&sample| pool.labels[sample as usize]);
         let mut shards = deal(&order, clients * 2);
         shards.shuffle(stream);

@@ -1,8 +1,8 @@
 //! Who trains when there are no rounds: how many clients at once, chosen when, among whom.
 
 use crate::ids::{ClientId, Round};
-use crate::seed::{Purpose, Seed, Stream};
-use rand::Rng;
+use crate::seed::{Purpose, Seed};
+use crate::select::{Members, Pool, Selector};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -17,21 +17,6 @@ pub enum Clock {
     Real,
 }
 
-/// Whom a scheduler chooses that fires every so many moves of the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum AsyncSchedule {
-    /// A random share of those that have checked in.
-    Random,
-    /// As many, in turn.
-    RoundRobin,
-    /// All that have checked in.
-    Full,
-    /// All that are idle.
-    AllIdle,
-}
-
 /// When clients are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Refill {
@@ -42,8 +27,6 @@ pub enum Refill {
     Every {
         /// Moves between two times.
         interval: u32,
-        /// Whom.
-        schedule: AsyncSchedule,
         /// Which share.
         share: f64,
     },
@@ -59,28 +42,29 @@ pub struct Checkin {
     pub interval: u32,
 }
 
-/// Chooses the next clients; those in training are never chosen again.
+/// Says who starts when, by the same selectors as rounds; those in training are never chosen again.
 pub struct Chooser {
     seed: Seed,
+    selector: Box<dyn Selector>,
     refill: Refill,
     checkin: Checkin,
     // In the order of check-in; empty when all are in from the start.
     arrivals: Vec<ClientId>,
     clients: usize,
-    turn: usize,
+    // The move of the model at which the scheduler fired last.
     fired: Option<u32>,
     choices: u32,
 }
 
 impl Chooser {
     /// A chooser among so many clients.
-    pub fn new(seed: Seed, clients: usize, refill: Refill, checkin: Checkin) -> Chooser {
+    pub fn new(seed: Seed, clients: usize, selector: Box<dyn Selector>, refill: Refill, checkin: Checkin) -> Chooser {
         let mut arrivals = Vec::new();
         if checkin.number > 0 {
             arrivals = (0..clients).map(ClientId::from).collect();
             arrivals.shuffle(&mut seed.stream(Purpose::Checkin));
         }
-        Chooser { seed, refill, checkin, arrivals, clients, turn: 0, fired: None, choices: 0 }
+        Chooser { seed, selector, refill, checkin, arrivals, clients, fired: None, choices: 0 }
     }
 
     /// How many clients are in when the model has moved so often.
@@ -94,120 +78,100 @@ impl Chooser {
         }
     }
 
-    fn client(&self, place: usize) -> ClientId {
-        self.arrivals.get(place).copied().unwrap_or_else(|| ClientId::from(place))
+    /// How many shall start now, of so many that are in.
+    fn wanted(&mut self, version: u32, present: usize, busy: usize) -> usize {
+        match self.refill {
+            Refill::Keep(most) => most.saturating_sub(busy),
+            Refill::Every { interval, share } => {
+                // When nobody is in training any more, nothing would ever move the model again.
+                let due = version.is_multiple_of(interval) && self.fired != Some(version);
+                if !due && busy > 0 {
+                    return 0;
+                }
+                self.fired = Some(version);
+                ((share * present as f64) as usize).max(interval as usize + 1)
+            }
+        }
     }
 
     /// The clients that start now.
-    pub fn choose(&mut self, version: u32, busy: &BTreeSet<ClientId>) -> Vec<ClientId> {
+    pub fn choose(
+        &mut self,
+        version: u32,
+        busy: &BTreeSet<ClientId>,
+        samples: &dyn Fn(ClientId) -> u64,
+    ) -> Vec<ClientId> {
         let present = self.present(version);
+        let wanted = self.wanted(version, present, busy.len());
+        if wanted == 0 {
+            return Vec::new();
+        }
+        let client = |place: usize| self.arrivals.get(place).copied().unwrap_or_else(|| ClientId::from(place));
+        let mut idle: Vec<ClientId> = (0..present).map(client).filter(|client| !busy.contains(client)).collect();
+        idle.sort_unstable();
         self.choices += 1;
         let mut stream = self.seed.for_round(Purpose::Select, Round(self.choices));
-        match self.refill {
-            Refill::Keep(wanted) => {
-                let idle = present.saturating_sub(busy.len());
-                let wanted = wanted.saturating_sub(busy.len()).min(idle);
-                self.draw(present, wanted, busy, &mut stream)
-            }
-            Refill::Every { interval, schedule, share } => {
-                // When nobody is in training any more, nothing would ever move the model again.
-                let due = version.is_multiple_of(interval) && self.fired != Some(version);
-                if !due && !busy.is_empty() {
-                    return Vec::new();
-                }
-                self.fired = Some(version);
-                let some = ((share * present as f64) as usize).max(interval as usize + 1);
-                self.fire(schedule, present, some, busy, &mut stream)
-            }
-        }
+        let pool = Pool { members: Members::Some(&idle), samples };
+        self.selector.select(Round(version), &pool, wanted, &mut stream)
     }
 
-    fn fire(
-        &mut self,
-        schedule: AsyncSchedule,
-        present: usize,
-        some: usize,
-        busy: &BTreeSet<ClientId>,
-        stream: &mut Stream,
-    ) -> Vec<ClientId> {
-        let free = |client: &ClientId| !busy.contains(client);
-        match schedule {
-            AsyncSchedule::Random => {
-                let idle = (0..present).map(|place| self.client(place)).filter(free).count();
-                self.draw(present, some.min(idle), busy, stream)
-            }
-            AsyncSchedule::RoundRobin => {
-                let turns = self.turn..self.turn + some.min(present);
-                self.turn += some;
-                turns.map(|turn| self.client(turn % present)).filter(free).collect()
-            }
-            AsyncSchedule::Full | AsyncSchedule::AllIdle => {
-                (0..present).map(|place| self.client(place)).filter(free).collect()
-            }
-        }
-    }
-
-    /// Distinct clients that are not busy, by trying: those in training are few among many, or the pool
-    /// is small.
-    fn draw(&self, present: usize, wanted: usize, busy: &BTreeSet<ClientId>, stream: &mut Stream) -> Vec<ClientId> {
-        let mut chosen = BTreeSet::new();
-        let mut order = Vec::with_capacity(wanted);
-        while order.len() < wanted {
-            let client = self.client(stream.random_range(0..present));
-            if !busy.contains(&client) && chosen.insert(client) {
-                order.push(client);
-            }
-        }
-        order
+    /// Takes note of a client's mean training loss.
+    pub fn learn(&mut self, client: ClientId, loss: f64) {
+        self.selector.learn(client, loss);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::find;
+    use crate::select::{SELECTORS, Settings};
 
-    fn chooser(refill: Refill, number: usize) -> Chooser {
-        Chooser::new(Seed(1), 10, refill, Checkin { number, interval: 5 })
+    fn chooser(selection: &str, refill: Refill, number: usize) -> Chooser {
+        let settings = Settings { clients: 10, wanted: 10, file: None };
+        let entry = find("client selection", SELECTORS, selection).expect("known");
+        let selector = (entry.build)(&settings).expect("no file");
+        Chooser::new(Seed(1), 10, selector, refill, Checkin { number, interval: 5 })
+    }
+
+    fn choose(chooser: &mut Chooser, version: u32, busy: &BTreeSet<ClientId>) -> BTreeSet<ClientId> {
+        let chosen = chooser.choose(version, busy, &|_| 1);
+        assert!(chosen.iter().all(|client| !busy.contains(client)), "nobody trains twice at once");
+        chosen.into_iter().collect()
     }
 
     #[test]
-    fn places_are_filled_up_and_nobody_trains_twice_at_once() {
-        let mut keep = chooser(Refill::Keep(4), 0);
-        let busy: BTreeSet<ClientId> = keep.choose(0, &BTreeSet::new()).into_iter().collect();
-        assert_eq!(busy.len(), 4);
-        let rest: BTreeSet<ClientId> = busy.iter().skip(1).copied().collect();
-        let next = keep.choose(1, &rest);
-        assert!(next.len() == 1 && !rest.contains(&next[0]));
-        assert_eq!(chooser(Refill::Keep(99), 0).choose(0, &BTreeSet::new()).len(), 10);
+    fn places_are_filled_up() {
+        for selection in ["uniform", "weighted", "round_robin", "power_of_choice"] {
+            let mut keep = chooser(selection, Refill::Keep(4), 0);
+            let busy = choose(&mut keep, 0, &BTreeSet::new());
+            assert_eq!(busy.len(), 4, "{selection}");
+            let rest: BTreeSet<ClientId> = busy.iter().skip(1).copied().collect();
+            assert_eq!(choose(&mut keep, 1, &rest).len(), 1, "{selection}");
+            assert_eq!(choose(&mut chooser(selection, Refill::Keep(99), 0), 0, &BTreeSet::new()).len(), 10);
+        }
     }
 
     #[test]
     fn clients_check_in_over_time() {
-        let mut keep = chooser(Refill::Keep(10), 3);
-        let first: BTreeSet<ClientId> = keep.choose(0, &BTreeSet::new()).into_iter().collect();
+        let mut keep = chooser("uniform", Refill::Keep(10), 3);
+        let first = choose(&mut keep, 0, &BTreeSet::new());
         assert_eq!(first.len(), 3);
-        assert_eq!(keep.choose(4, &first), []);
-        assert_eq!(keep.choose(5, &first).len(), 3);
-        assert_eq!(keep.choose(99, &first).len(), 7);
+        assert!(choose(&mut keep, 4, &first).is_empty());
+        assert_eq!(choose(&mut keep, 5, &first).len(), 3);
+        assert_eq!(choose(&mut keep, 99, &first).len(), 7);
     }
 
     #[test]
-    fn a_scheduler_fires_every_so_many_moves() {
-        let every = |schedule| Refill::Every { interval: 2, schedule, share: 0.1 };
-        let nobody = BTreeSet::new();
-        for (schedule, wanted) in [
-            (AsyncSchedule::Random, 3),
-            (AsyncSchedule::RoundRobin, 3),
-            (AsyncSchedule::Full, 10),
-            (AsyncSchedule::AllIdle, 10),
-        ] {
-            let mut chooser = chooser(every(schedule), 0);
-            assert_eq!(chooser.choose(0, &nobody).len(), wanted, "{schedule:?}");
-            let somebody = BTreeSet::from([ClientId(0)]);
-            assert_eq!(chooser.choose(0, &somebody), [], "{schedule:?}");
-            assert_eq!(chooser.choose(1, &somebody), [], "{schedule:?}");
-            assert!(!chooser.choose(1, &nobody).is_empty(), "{schedule:?}");
-            assert!(chooser.choose(2, &somebody).len() >= wanted - 1, "{schedule:?}");
+    fn a_scheduler_fires_every_so_many_moves_and_when_nobody_is_left() {
+        for (selection, share, wanted) in [("uniform", 0.1, 3), ("round_robin", 0.1, 3), ("uniform", 1.0, 10)] {
+            let mut chooser = chooser(selection, Refill::Every { interval: 2, share }, 0);
+            let (nobody, somebody) = (BTreeSet::new(), BTreeSet::from([ClientId(0)]));
+            assert_eq!(choose(&mut chooser, 0, &nobody).len(), wanted, "{selection}");
+            assert!(choose(&mut chooser, 0, &somebody).is_empty(), "{selection}");
+            assert!(choose(&mut chooser, 1, &somebody).is_empty(), "{selection}");
+            assert!(!choose(&mut chooser, 1, &nobody).is_empty(), "{selection}");
+            assert_eq!(choose(&mut chooser, 2, &somebody).len(), wanted.min(9), "{selection}");
         }
     }
 }

@@ -12,7 +12,7 @@ mod slowdown;
 use crate::ids::{ClientId, Rank};
 use crate::registry::Entry;
 
-pub use asynchronous::{AsyncSchedule, Checkin, Chooser, Clock, Refill};
+pub use asynchronous::{Checkin, Chooser, Clock, Refill};
 pub use cost::CostModel;
 pub use dispatch::{Batch, Dispatch, DispatchMode};
 pub use slowdown::{Slowdown, SlowdownError};

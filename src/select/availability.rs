@@ -61,8 +61,9 @@ fn heading(text: &str) -> bool {
 }
 
 impl Selector for Availability {
-    fn select(&mut self, round: Round, _: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
-        let present = self.present(round);
+    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+        let mut present = self.present(round);
+        present.retain(|client| pool.holds(*client));
         let chosen = index::sample(stream, present.len(), wanted.min(present.len()));
         in_order(chosen.into_iter().map(|place| present[place]))
     }
@@ -70,6 +71,7 @@ impl Selector for Availability {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
     use std::fs;
@@ -80,10 +82,10 @@ mod tests {
         let path = folder.path().join("trace.csv");
         let make = |text: &str| {
             fs::write(&path, text).expect("writable");
-            Availability::read(&Settings { clients: 10, file: Some(&path) })
+            Availability::read(&Settings { clients: 10, wanted: 5, file: Some(&path) })
         };
         let mut trace = make("# who is there\nclient,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
-        let pool = Pool { clients: 10, samples: &|_| 1 };
+        let pool = Pool { members: Members::All(10), samples: &|_| 1 };
         let mut cohort = |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort(0), [ClientId(1)]);
         assert_eq!(cohort(3), [ClientId(1), ClientId(2)]);

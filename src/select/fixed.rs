@@ -14,7 +14,8 @@ impl Fixed {
     /// Reads client ids separated by spaces or commas, a line for each round; `#` begins a comment.
     ///
     /// # Errors
-    /// No file, an empty one, or ids that do not exist or come twice in a line.
+    /// No file, an empty one, ids that do not exist or come twice in a line, and lines with more of them
+    /// than a round takes.
     pub fn read(settings: &Settings<'_>) -> Result<Fixed, SelectError> {
         let (path, text) = read("fixed", settings)?;
         let mut cohorts = Vec::new();
@@ -25,6 +26,11 @@ impl Fixed {
             let cohort = ids.collect::<Result<BTreeSet<ClientId>, _>>()?;
             if cohort.len() < words.len() {
                 return Err(SelectError::file(&path, format!("line {}: a client comes twice", number + 1)));
+            }
+            if cohort.len() > settings.wanted {
+                let hint = format!("(hint: --client_num_per_round {})", cohort.len());
+                let reason = format!("{} clients where a round takes {} {hint}", cohort.len(), settings.wanted);
+                return Err(SelectError::file(&path, format!("line {}: {reason}", number + 1)));
             }
             if !cohort.is_empty() {
                 cohorts.push(in_order(cohort));
@@ -38,9 +44,14 @@ impl Fixed {
 }
 
 impl Selector for Fixed {
-    /// The whole line, whatever number is wanted.
-    fn select(&mut self, round: Round, _: &Pool<'_>, _: usize, _: &mut Stream) -> Vec<ClientId> {
-        self.cohorts[round.index() % self.cohorts.len()].clone()
+    /// The whole line.
+    fn select(&mut self, round: Round, pool: &Pool<'_>, _: usize, _: &mut Stream) -> Vec<ClientId> {
+        let line = &self.cohorts[round.index() % self.cohorts.len()];
+        line.iter().copied().filter(|client| pool.holds(*client)).collect()
+    }
+
+    fn needs_rounds(&self) -> bool {
+        true
     }
 }
 
@@ -55,13 +66,14 @@ mod tests {
         let path = folder.path().join("cohorts.txt");
         let make = |text: &str| {
             fs::write(&path, text).expect("writable");
-            Fixed::read(&Settings { clients: 5, file: Some(&path) })
+            Fixed::read(&Settings { clients: 5, wanted: 2, file: Some(&path) })
         };
         let fixed = make("3 1 # first\n\n0,4\n").expect("sound");
         assert_eq!(fixed.cohorts, [vec![ClientId(1), ClientId(3)], vec![ClientId(0), ClientId(4)]]);
         let fault = |text: &str| make(text).map(|_| ()).expect_err("refused").to_string();
         assert!(fault("1\n5\n").contains("line 2: client 5 does not exist, there are 5"));
         assert!(fault("1 1\n").contains("twice"));
+        assert!(fault("0 1\n1 2 3\n").contains("line 2: 3 clients where a round takes 2"));
         assert!(fault("one\n").contains("`one`"));
         assert!(fault("\n").contains("no clients"));
     }

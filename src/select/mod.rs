@@ -15,24 +15,74 @@ use std::path::{Path, PathBuf};
 
 pub use attendance::{Attendance, Attended};
 
-/// The clients that a selector chooses from: `0..clients`.
+/// The clients that a selector chooses from.
 pub struct Pool<'a> {
-    /// How many there are.
-    pub clients: usize,
+    /// Who they are.
+    pub members: Members<'a>,
     /// Samples of each.
     pub samples: &'a dyn Fn(ClientId) -> u64,
 }
 
+/// The members of a pool.
+#[derive(Clone, Copy, Debug)]
+pub enum Members<'a> {
+    /// All clients below a number.
+    All(usize),
+    /// These, in ascending order: without rounds some are in training.
+    Some(&'a [ClientId]),
+}
+
+impl Pool<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self.members {
+            Members::All(clients) => clients,
+            Members::Some(clients) => clients.len(),
+        }
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The member at a place, in ascending order.
+    fn at(&self, place: usize) -> ClientId {
+        match self.members {
+            Members::All(_) => ClientId::from(place),
+            Members::Some(clients) => clients[place],
+        }
+    }
+
+    /// The place of the first member whose id is not below `id`.
+    fn place_of(&self, id: usize) -> usize {
+        match self.members {
+            Members::All(clients) => id.min(clients),
+            Members::Some(clients) => clients.partition_point(|client| client.index() < id),
+        }
+    }
+
+    fn holds(&self, client: ClientId) -> bool {
+        let place = self.place_of(client.index());
+        place < self.len() && self.at(place) == client
+    }
+}
+
 /// Chooses the cohort of a round.
 ///
-/// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when
-/// fewer can take part); they depend only on the arguments and on what was learned before.
+/// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when the
+/// pool has fewer, or fewer can take part); they depend only on the arguments and on what was learned before.
 pub trait Selector {
-    /// `wanted` clients of the pool.
+    /// `wanted` clients of the pool. Without rounds, `round` is how often the model has moved.
     fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId>;
 
     /// Takes note of a client's mean training loss. Most selectors do not care.
     fn learn(&mut self, _client: ClientId, _loss: f64) {}
+
+    /// Whether it makes sense only when the model moves in rounds.
+    fn needs_rounds(&self) -> bool {
+        false
+    }
 
     /// What was learned, for a checkpoint.
     fn state(&self) -> serde_json::Value {
@@ -48,6 +98,8 @@ pub trait Selector {
 pub struct Settings<'a> {
     /// Clients that there are.
     pub clients: usize,
+    /// Clients in a round.
+    pub wanted: usize,
     /// File with a list or a trace.
     pub file: Option<&'a Path>,
 }
@@ -92,7 +144,7 @@ pub const SELECTORS: &[Entry<Build>] = &[
     Entry {
         name: "round_robin",
         about: "clients in turn: the first ones, then the next ones, and so on",
-        build: |_| Ok(Box::new(round_robin::RoundRobin)),
+        build: |_| Ok(Box::new(round_robin::RoundRobin::default())),
     },
     Entry {
         name: "fixed",
@@ -157,12 +209,18 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn every_selector_keeps_the_law(clients in 1usize..200, share in 0.0f64..1.0, round in 0u32..50) {
+        fn every_selector_keeps_the_law(
+            clients in 1usize..200, share in 0.0f64..1.0, round in 0u32..50, gaps in 1usize..4,
+        ) {
             let wanted = 1 + ((clients - 1) as f64 * share) as usize;
-            let pool = Pool { clients, samples: &|client| u64::from(client.0 % 7 + 1) };
-            for entry in SELECTORS {
+            let some: Vec<ClientId> = (0..clients).step_by(gaps).map(ClientId::from).collect();
+            let samples = |client: ClientId| u64::from(client.0 % 7 + 1);
+            for (entry, members) in SELECTORS.iter().flat_map(|entry| {
+                [(entry, Members::All(clients)), (entry, Members::Some(&some))]
+            }) {
+                let pool = Pool { members, samples: &samples };
                 let file = file(entry.name);
-                let settings = Settings { clients, file: Some(file.path()) };
+                let settings = Settings { clients, wanted, file: Some(file.path()) };
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
                     let mut selector = (entry.build)(&settings).expect("a sound file");
@@ -170,10 +228,10 @@ mod tests {
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };
                 let cohort = select();
-                let most = if ["fixed", "availability"].contains(&entry.name) { 1 } else { wanted };
+                let most = if ["fixed", "availability"].contains(&entry.name) { 1 } else { pool.len() };
                 prop_assert_eq!(cohort.len(), wanted.min(most), "{}", entry.name);
                 prop_assert!(cohort.windows(2).all(|pair| pair[0] < pair[1]));
-                prop_assert!(cohort.iter().all(|client| client.index() < clients));
+                prop_assert!(cohort.iter().all(|client| pool.holds(*client)));
                 prop_assert_eq!(cohort, select());
             }
         }

@@ -41,6 +41,7 @@ impl Selector for PowerOfChoice {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
 
@@ -48,7 +49,7 @@ mod tests {
     fn the_unknown_then_the_worst_are_chosen() {
         let mut selector = PowerOfChoice::default();
         [(0, 0.1), (1, 0.9), (3, 0.5)].into_iter().for_each(|(client, loss)| selector.learn(ClientId(client), loss));
-        let pool = Pool { clients: 4, samples: &|_| 1 };
+        let pool = Pool { members: Members::All(4), samples: &|_| 1 };
         let cohort = selector.select(Round(0), &pool, 2, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort, [ClientId(1), ClientId(2)]);
     }

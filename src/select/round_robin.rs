@@ -4,27 +4,50 @@ use super::{Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 
-/// Round `r` takes the clients from `r * wanted` on, counting in a circle.
-pub struct RoundRobin;
+/// The next members of the pool, counting in a circle.
+#[derive(Default)]
+pub struct RoundRobin {
+    // The id from which on the circle goes on.
+    next: usize,
+}
 
 impl Selector for RoundRobin {
-    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, _: &mut Stream) -> Vec<ClientId> {
-        let start = (u64::from(round.0) * wanted as u64 % pool.clients as u64) as usize;
-        in_order((start..start + wanted.min(pool.clients)).map(|turn| ClientId::from(turn % pool.clients)))
+    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, _: &mut Stream) -> Vec<ClientId> {
+        let start = pool.place_of(self.next);
+        let turns = start..start + wanted.min(pool.len());
+        let chosen: Vec<ClientId> = turns.map(|turn| pool.at(turn % pool.len())).collect();
+        self.next = chosen.last().map_or(self.next, |last| last.index() + 1);
+        in_order(chosen)
+    }
+
+    fn state(&self) -> serde_json::Value {
+        self.next.into()
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) {
+        self.next = state.as_u64().map_or(0, |next| next as usize);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
 
     #[test]
-    fn the_circle_closes() {
-        let pool = Pool { clients: 5, samples: &|_| 1 };
+    fn the_circle_closes_and_goes_on_where_it_was_saved() {
         let mut stream = Seed(0).stream(Purpose::Select);
-        let mut cohort = |round| RoundRobin.select(Round(round), &pool, 2, &mut stream);
-        assert_eq!(cohort(1), [ClientId(2), ClientId(3)]);
-        assert_eq!(cohort(2), [ClientId(0), ClientId(4)]);
+        let mut circle = RoundRobin::default();
+        let mut cohort = |circle: &mut RoundRobin, members| {
+            circle.select(Round(0), &Pool { members, samples: &|_| 1 }, 2, &mut stream)
+        };
+        assert_eq!(cohort(&mut circle, Members::All(5)), [ClientId(0), ClientId(1)]);
+        // Client 2 is in training.
+        let idle = [0, 1, 3, 4].map(ClientId);
+        assert_eq!(cohort(&mut circle, Members::Some(&idle)), [ClientId(3), ClientId(4)]);
+        let mut other = RoundRobin::default();
+        other.restore(&circle.state());
+        assert_eq!(cohort(&mut other, Members::All(5)), [ClientId(0), ClientId(1)]);
     }
 }

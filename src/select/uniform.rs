@@ -10,6 +10,7 @@ pub struct Uniform;
 
 impl Selector for Uniform {
     fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
-        in_order(index::sample(stream, pool.clients, wanted).into_iter().map(ClientId::from))
+        let places = index::sample(stream, pool.len(), wanted.min(pool.len()));
+        in_order(places.into_iter().map(|place| pool.at(place)))
     }
 }

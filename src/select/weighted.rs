@@ -18,7 +18,7 @@ impl Selector for Weighted {
 /// `wanted` distinct clients by samples, in no order.
 pub fn draw(pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
     let key = |client: ClientId| (stream.random::<f64>().ln() / (pool.samples)(client).max(1) as f64, client);
-    let mut keys: Vec<(f64, ClientId)> = (0..pool.clients).map(ClientId::from).map(key).collect();
+    let mut keys: Vec<(f64, ClientId)> = (0..pool.len()).map(|place| pool.at(place)).map(key).collect();
     let wanted = wanted.min(keys.len());
     if wanted < keys.len() {
         keys.select_nth_unstable_by(wanted, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -28,12 +28,13 @@ pub fn draw(pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId
 
 #[cfg(test)]
 mod tests {
+    use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
 
     #[test]
     fn a_client_with_three_times_the_samples_comes_three_times_as_often() {
-        let pool = Pool { clients: 4, samples: &|client| if client.0 == 2 { 3 } else { 1 } };
+        let pool = Pool { members: Members::All(4), samples: &|client| if client.0 == 2 { 3 } else { 1 } };
         let hits = (0..6000).filter(|&round| {
             let mut stream = Seed(3).for_round(Purpose::Select, Round(round));
             Weighted.select(Round(round), &pool, 1, &mut stream) == [ClientId(2)]

@@ -188,11 +188,14 @@ impl Transport for Wire<'_> {
         let kind = head.first().copied().unwrap_or_default();
         head.drain(..head.len().min(PREFIX));
         let peer = self.world.process_at_rank(from.0 as mpi::Rank);
+        let (world, patience) = (self.world, self.patience);
         let content = match kind {
-            b'w' => {
-                Content::Weights(self.weights.filled(length::<f32>(from, count)?, |all| receive_chunks(&peer, all)))
-            }
-            b'u' => Content::Units(self.units.filled(length::<i64>(from, count)?, |all| receive_chunks(&peer, all))),
+            b'w' => Content::Weights(
+                self.weights.filled(length::<f32>(from, count)?, |all| receive(world, &peer, all, patience)),
+            ),
+            b'u' => Content::Units(
+                self.units.filled(length::<i64>(from, count)?, |all| receive(world, &peer, all, patience)),
+            ),
             _ => Content::Nothing,
         };
         Ok(Delivery::Frame(from, Frame { head, content }))
@@ -279,15 +282,16 @@ fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
     }
 }
 
-fn receive_chunks<T: Pod>(peer: &impl Source, numbers: &mut [T]) {
+/// Receives the numbers that a head has announced.
+fn receive<T: Pod>(world: &SimpleCommunicator, peer: &impl Source, numbers: &mut [T], patience: Option<Duration>) {
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(numbers);
     for chunk in bytes.chunks_mut(CHUNK) {
-        peer.receive_into_with_tag(chunk, NUMBERS);
+        request::scope(|scope| finish(world, peer.immediate_receive_into_with_tag(scope, chunk, NUMBERS), patience));
     }
 }
 
-/// Waits for a part of a collective sum. All ranks are in it, so that nobody else wants the core. When
-/// that takes too long the job ends here: a sum that others never join cannot be left in order.
+/// Waits for numbers that are on their way, or being summed. The peers are at it, so nobody else wants
+/// the core. When that takes too long the job ends here: what MPI may still write to cannot be left.
 fn finish<'a, D: ?Sized, S: Scope<'a>>(
     world: &SimpleCommunicator,
     mut request: Request<'a, D, S>,
@@ -296,8 +300,10 @@ fn finish<'a, D: ?Sized, S: Scope<'a>>(
     let began = Instant::now();
     while let Err(unfinished) = request.test() {
         request = unfinished;
-        if patience.is_some_and(|most| began.elapsed() > most) {
-            log::error!("a collective sum did not end in time: some rank hangs (hint: look at the hosts)");
+        if let Some(most) = patience
+            && began.elapsed() > most
+        {
+            log::error!("a transfer did not end in {most:?}: some rank hangs (hint: look at the hosts)");
             log::logger().flush();
             world.abort(FAILED);
         }

@@ -6,7 +6,6 @@ use fedmpi::config::{Config, Mode, Plan};
 use fedmpi::event::{Arrived, Event};
 use fedmpi::ids::{ClientId, Round};
 use fedmpi::record::Memory;
-use fedmpi::schedule::AsyncSchedule;
 use fedmpi::staleness::StalenessKind;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, Trainer};
@@ -108,23 +107,24 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
         ci: 1,
         ..Config::default()
     };
-    // One move of the model, from the same weights, with the same streams: task i trains client i.
-    let rounds = plan(Config { comm_round: 1, epochs: 1, batch_size: -1, ..even.clone() });
+    // The trainer has no randomness: streams are keyed by rounds here and by tasks there.
+    let rounds = plan(Config { comm_round: 6, batch_size: -1, ..even.clone() });
     let buffer = plan(Config {
         mode: Mode::Async,
         concurrency: 5,
         buffer_size: 5,
         aggregator: Some("fedbuff".into()),
         delay: "constant:1".into(),
-        comm_round: 1,
-        epochs: 1,
+        comm_round: 6,
         batch_size: -1,
         ..even
     });
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(40, 0.3))) };
-    let (synchronous, _) = run_with(&rounds, 2, &make).expect("sound");
-    let (buffered, memory) = run_with(&buffer, 2, &make).expect("sound");
-    assert!(arrivals(&memory).iter().all(|arrived| arrived.staleness == 0));
+    let (synchronous, rounds) = run_with(&rounds, 2, &make).expect("sound");
+    let (buffered, moves) = run_with(&buffer, 2, &make).expect("sound");
+    assert!(arrivals(&moves).iter().all(|arrived| arrived.staleness == 0));
+    let hashes = |memory: &Memory| memory.rounds().map(|done| done.model_hash.clone()).collect::<Vec<_>>();
+    assert_eq!(hashes(&rounds), hashes(&moves));
     assert!(synchronous.weights == buffered.weights);
 }
 
@@ -142,10 +142,11 @@ fn stale_updates_are_dropped_or_kept_with_a_floor() {
 
 #[test]
 fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
-    for schedule in [AsyncSchedule::Random, AsyncSchedule::RoundRobin, AsyncSchedule::Full, AsyncSchedule::AllIdle] {
+    for (selection, c_ratio) in [("uniform", 0.1), ("round_robin", 0.1), ("weighted", 0.1), ("uniform", 1.0)] {
         let config = Config {
             scheduler_interval: 3,
-            async_schedule: schedule,
+            client_selection: selection.into(),
+            c_ratio,
             checkin_num: 4,
             checkin_interval: 5,
             delay: "uniform:1,9/task".into(),
@@ -154,10 +155,24 @@ fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
         };
         let plan = plan(config);
         let (wanted, memory) = quadratic(&plan, 1);
-        assert_eq!(wanted.rounds, 30, "{schedule:?}");
-        assert!(arrivals(&memory).iter().any(|arrived| arrived.staleness > 0), "{schedule:?}");
-        assert!(quadratic(&plan, 3).0 == wanted, "{schedule:?}");
+        assert_eq!(wanted.rounds, 30, "{selection}");
+        assert!(arrivals(&memory).iter().any(|arrived| arrived.staleness > 0), "{selection}");
+        assert!(quadratic(&plan, 3).0 == wanted, "{selection}");
     }
+}
+
+/// The selectors are those of rounds: in turn means in turn.
+#[test]
+fn clients_are_selected_as_in_rounds() {
+    let config = Config {
+        client_selection: "round_robin".into(),
+        delay: "constant:1".into(),
+        concurrency: 3,
+        ..asynchronous(small())
+    };
+    let (_, memory) = quadratic(&plan(config), 2);
+    let turns: Vec<u32> = arrivals(&memory).iter().map(|arrived| arrived.client.0).collect();
+    assert_eq!(turns, (0..12).collect::<Vec<_>>());
 }
 
 #[test]
@@ -171,6 +186,10 @@ fn deadlocks_and_bad_delays_are_refused_before_training() {
     assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("uniform:NaN,1"));
     assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("unknown aggregator `median`"));
     assert!(refused(Config { alpha: 1.5, ..base() }).contains("--alpha is 1.5"));
+    let lines = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(lines.path(), "0 1\n").expect("writable");
+    let fixed = Config { client_selection: "fixed".into(), selection_file: Some(lines.path().to_owned()), ..base() };
+    assert!(refused(fixed).contains("--client_selection is fixed"));
 }
 
 #[test]

@@ -1,89 +1,17 @@
-//! A model's parameters as one flat vector, and sums of them that do not depend on order.
+//! Sums that do not depend on order.
 //!
 //! Floating-point addition is not associative, so a plain sum depends on who finished first.
 //! [`ExactSum`] adds integers instead: each client's change `p_i (w_i - w)` with `p_i = n_i / N` is
 //! rounded once to a multiple of 2^-[`FRACTION_BITS`] and held in 64 bits. Integer sums commute, so
 //! any order, any grouping and any number of ranks give the same bits.
 
+use super::Units;
 use crate::ids::ClientId;
-use serde::{Deserialize, Serialize};
-use std::ops::Range;
 use std::sync::Arc;
-
-/// A flat weight vector that several may hold; it is never copied to be sent.
-pub type Weights = Arc<Vec<f32>>;
-
-/// A flat vector of fixed-point changes, as [`ExactSum`] adds them.
-pub type Units = Arc<Vec<i64>>;
-
-/// Every tensor starts at a multiple of this many bytes, whatever its neighbours: matrix libraries
-/// may round differently for differently aligned memory.
-pub const ALIGNMENT_BYTES: usize = 64;
 
 /// Binary digits after the point in an [`ExactSum`]; 19 remain before it, so a weight may change by
 /// up to half a million in one round and is resolved to 6e-14.
 pub const FRACTION_BITS: i32 = 44;
-
-/// One named tensor in the flat vector.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Slot {
-    /// Name as in the saved model, such as `fc1.weight`.
-    pub name: String,
-    /// Row-major shape.
-    pub shape: Vec<usize>,
-    /// First element in the flat vector.
-    pub offset: usize,
-}
-
-impl Slot {
-    /// Number of values, without padding.
-    pub fn count(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Where the values lie in the flat vector.
-    pub fn range(&self) -> Range<usize> {
-        self.offset..self.offset + self.count()
-    }
-}
-
-/// Where each tensor lies in the flat vector. Padding between tensors is always zero.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layout {
-    slots: Vec<Slot>,
-    length: usize,
-}
-
-impl Layout {
-    /// Appends a tensor at the next aligned offset.
-    pub fn push(&mut self, name: &str, shape: &[usize]) {
-        let slot = Slot { name: name.to_owned(), shape: shape.to_vec(), offset: self.length };
-        let per_line = ALIGNMENT_BYTES / size_of::<f32>();
-        self.length = slot.range().end.next_multiple_of(per_line);
-        self.slots.push(slot);
-    }
-
-    /// The tensors in order.
-    pub fn slots(&self) -> &[Slot] {
-        &self.slots
-    }
-
-    /// Length of the flat vector, padding included.
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
-    /// Number of parameters, padding excluded.
-    pub fn parameters(&self) -> usize {
-        self.slots.iter().map(Slot::count).sum()
-    }
-}
-
-/// A short fingerprint of a model: the first 16 hexadecimal digits of the BLAKE3 hash of its bytes
-/// (little-endian f32, padding included).
-pub fn hash(weights: &[f32]) -> String {
-    blake3::hash(bytemuck::cast_slice(weights)).to_hex()[..16].to_owned()
-}
 
 /// A client's weights cannot enter the sum.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -322,15 +250,6 @@ fn first_fault(client: ClientId, global: &[f32], update: &[f32]) -> SumError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn tensors_are_aligned_and_counted_without_padding() {
-        let mut layout = Layout::default();
-        layout.push("a", &[3, 5]);
-        layout.push("b", &[17]);
-        assert_eq!(layout.slots()[1].offset, 16);
-        assert_eq!((layout.length(), layout.parameters()), (48, 32));
-    }
 
     #[test]
     fn unchanged_updates_are_a_fixed_point() {

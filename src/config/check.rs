@@ -1,0 +1,247 @@
+//! Every check of a config, across settings too. Nothing else checks values.
+
+use super::plan::{aggregator_name, selection};
+use super::{Config, Mode, Plan};
+use crate::aggregate::arrivals::ARRIVALS;
+use crate::aggregate::{self, AGGREGATORS, Merge};
+use crate::data::{DATASETS, DataError};
+use crate::delay::{Delay, DelayError};
+use crate::message::Reduce;
+use crate::partition::{PARTITIONERS, PartitionError};
+use crate::registry::{Entry, Unknown, find};
+use crate::schedule::{DispatchMode, SCHEDULERS, Slowdown, SlowdownError};
+use crate::select::{SELECTORS, SelectError};
+use crate::train::optimizer::OPTIMIZERS;
+
+/// A config that makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A value out of range.
+    #[error("--{name} is {value}: {reason}")]
+    Value {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must be.
+        reason: String,
+    },
+    /// A name of nothing.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
+    /// Data that cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A selector that cannot be made.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A delay model that cannot be used.
+    #[error(transparent)]
+    Delay(#[from] DelayError),
+    /// A slowdown that cannot be read.
+    #[error(transparent)]
+    Slowdown(#[from] SlowdownError),
+    /// Too many or too few workers for the layout.
+    #[error(
+        "--dispatch one_per_worker trains each client of a round on a worker of its own: --client_num_per_round is \
+         {cohort}, but there are {workers} workers (hint: mpirun -np {}, or --dispatch planned)", cohort + 1
+    )]
+    OnePerWorker {
+        /// Clients in a round.
+        cohort: usize,
+        /// Ranks but the server.
+        workers: usize,
+    },
+    /// Data that cannot be divided.
+    #[error(transparent)]
+    Partition(#[from] PartitionError),
+}
+
+impl Plan {
+    /// Checks that the layout suits the number of workers.
+    ///
+    /// # Errors
+    /// When every client of a round is to have a worker of its own and there are more or fewer.
+    pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
+        let cohort = self.cohort_size();
+        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
+            true => Err(PlanError::OnePerWorker { cohort, workers }),
+            false => Ok(()),
+        }
+    }
+
+    /// What a user should know before the run, said once.
+    pub fn notes(&self, workers: usize) -> Vec<String> {
+        let mut notes = Vec::new();
+        if workers > self.cohort_size() {
+            notes.push(format!("{workers} workers for {} clients a round: some stay idle", self.cohort_size()));
+        }
+        if let Some(slowdown) = &self.config.worker_slowdown {
+            notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
+        }
+        notes
+    }
+}
+
+/// The first value that is out of range or names nothing.
+pub fn all(config: &Config) -> Result<(), PlanError> {
+    find("dataset", DATASETS, &config.dataset)?;
+    find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
+    find("scheduler", SCHEDULERS, &config.scheduler)?;
+    match config.mode {
+        Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, aggregator_name(config))?, config.reduce)?,
+        Mode::Async => _ = find("aggregator", ARRIVALS, aggregator_name(config))?,
+    }
+    config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
+    if let Some(method) = &config.partition_method {
+        find("partition method", PARTITIONERS, method)?;
+    }
+    check_counts(config)?;
+    check_rates(config)?;
+    check_async(config)?;
+    Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+    check_selector(config)
+}
+
+/// An aggregator that must see each update cannot have them summed on their way.
+pub fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Result<(), PlanError> {
+    let each = (aggregator.build)().merge() == Merge::Each;
+    let reason = format!(
+        "aggregator `{}` must see every client's update, which are summed on their way (hint: --reduce server)",
+        aggregator.name
+    );
+    let name = format!("{reduce:?}").to_lowercase();
+    require("reduce", name, !each || reduce == Reduce::Server, &reason)
+}
+
+/// The selector's file must be sound.
+fn check_selector(config: &Config) -> Result<(), PlanError> {
+    let entry = find("client selection", SELECTORS, &config.client_selection)?;
+    let selector = (entry.build)(&selection(config))?;
+    let suits = config.mode == Mode::Sync || !selector.needs_rounds();
+    require("client_selection", entry.name, suits, "it is for rounds, and --mode async has none")
+}
+
+fn check_counts(config: &Config) -> Result<(), PlanError> {
+    let most = i64::from(u32::MAX);
+    let counts = [
+        ("client_num_in_total", config.client_num_in_total),
+        ("client_num_per_round", config.client_num_per_round),
+        ("comm_round", config.comm_round),
+        ("epochs", config.epochs),
+        ("frequency_of_the_test", config.frequency_of_the_test),
+        ("threads", config.threads),
+        ("concurrency", config.concurrency),
+        ("buffer_size", config.buffer_size),
+        ("checkin_interval", config.checkin_interval),
+        ("keep_checkpoints", config.keep_checkpoints),
+    ];
+    for (name, value) in counts {
+        require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 up")?;
+    }
+    let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
+    let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
+    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
+    require("ci", config.ci, config.ci <= 1, "it must be 0 or 1")?;
+    require("verbose", config.verbose, config.verbose <= 2, "it must be 0, 1 or 2")
+}
+
+fn check_rates(config: &Config) -> Result<(), PlanError> {
+    let positive = [
+        ("lr", config.lr),
+        ("partition_alpha", config.partition_alpha),
+        ("deadline", config.deadline.unwrap_or(1.0)),
+        ("round_timeout", config.round_timeout.unwrap_or(1.0)),
+    ];
+    for (name, value) in positive {
+        require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
+    }
+    require("drop_rate", config.drop_rate, (0.0..1.0).contains(&config.drop_rate), "it must be from 0 to below 1")?;
+    let factor = config.over_select;
+    require("over_select", factor, (1.0..1e6).contains(&factor), "it must be a number from 1 up")?;
+    require("wd", config.wd, config.wd.is_finite() && config.wd >= 0.0, "it must be a number from 0 up")?;
+    require("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "it must be from 0 to below 1")?;
+    let target = config.target_accuracy.unwrap_or(1.0);
+    require("target_accuracy", target, target > 0.0 && target <= 1.0, "it must be above 0 and at most 1")
+}
+
+/// Refuses a value unless something holds.
+pub fn require(name: &'static str, value: impl ToString, holds: bool, reason: &str) -> Result<(), PlanError> {
+    match holds {
+        true => Ok(()),
+        false => Err(PlanError::Value { name, value: value.to_string(), reason: reason.to_owned() }),
+    }
+}
+
+/// Settings of asynchronous runs.
+fn check_async(config: &Config) -> Result<(), PlanError> {
+    let unit = |name, value: f64| {
+        require(name, value, value > 0.0 && value <= 1.0, "it must be a number above 0 and at most 1")
+    };
+    unit("alpha", config.alpha)?;
+    unit("semi_fraction", config.semi_fraction)?;
+    unit("c_ratio", config.c_ratio)?;
+    let from_zero = [
+        ("staleness_a", config.staleness_a),
+        ("staleness_b", config.staleness_b),
+        ("rho", config.rho),
+        ("server_lr", config.server_lr),
+    ];
+    for (name, value) in from_zero {
+        require(name, value, value.is_finite() && value >= 0.0, "it must be a number from 0 up")?;
+    }
+    let weight = config.stale_weight;
+    require("stale_weight", weight, (0.0..=1.0).contains(&weight), "it must be from 0 to 1")?;
+    let counts = [
+        ("max_staleness", config.max_staleness.unwrap_or(0)),
+        ("checkpoint_every", config.checkpoint_every.unwrap_or(0)),
+        ("scheduler_interval", config.scheduler_interval),
+        ("checkin_num", config.checkin_num),
+    ];
+    for (name, value) in counts {
+        require(name, value, (0..=i64::from(u32::MAX)).contains(&value), "it must be a whole number from 0 up")?;
+    }
+    if config.mode == Mode::Sync {
+        return Ok(());
+    }
+    let resume = config.resume.as_ref().map_or(String::new(), |folder| folder.display().to_string());
+    require("resume", resume, config.resume.is_none(), "asynchronous runs cannot go on (hint: start anew)")?;
+    let (most, clients) = (config.concurrency, config.client_num_in_total);
+    let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
+    require("concurrency", most, most <= clients, &hint)?;
+    let buffered = ["fedbuff", "fedavg_async"].contains(&aggregator_name(config)) && config.scheduler_interval == 0;
+    let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
+    require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fedmls_optimizers_are_our_aggregators_and_others_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fedml.yaml");
+        let planned = |name: &str| {
+            std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n")).expect("writable");
+            let flags = crate::config::Flags { cf: Some(path.clone()), ..Default::default() };
+            Plan::check(&Config::resolve(&flags).expect("well-formed"))
+        };
+        assert!(planned("FedAvg").is_ok());
+        assert!(planned("SCAFFOLD").expect_err("refused").to_string().contains("SCAFFOLD"));
+    }
+
+    #[test]
+    fn senseless_values_are_named() {
+        let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
+        let base = Config::default;
+        assert!(refused(Config { lr: f64::NAN, ..base() }).starts_with("--lr is NaN"));
+        assert!(refused(Config { lr: -0.1, ..base() }).starts_with("--lr is -0.1"));
+        assert!(refused(Config { comm_round: 0, ..base() }).starts_with("--comm_round is 0"));
+        assert!(refused(Config { epochs: -1, ..base() }).starts_with("--epochs is -1"));
+        assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
+        assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));
+        assert!(refused(Config { client_optimizer: "sdg".into(), ..base() }).contains("did you mean `sgd`"));
+        assert!(refused(Config { target_accuracy: Some(97.0), ..base() }).starts_with("--target_accuracy is 97"));
+    }
+}
