@@ -19,7 +19,7 @@ up() {
     mkdir -p "$state/spool" "$state/save" /run/munge
     [ -f /etc/munge/munge.key ] || { dd if=/dev/urandom of=/etc/munge/munge.key bs=1024 count=1 status=none; chmod 400 /etc/munge/munge.key; }
     chown -R munge: /run/munge /etc/munge
-    pgrep -x munged >/dev/null || su -s /bin/sh munge -c munged
+    pgrep -x munged >/dev/null || { su -s /bin/sh munge -c munged && touch "$state/own_munged"; }
     local host cores
     host=$(hostname -s)
     cores=$(nproc)
@@ -56,6 +56,8 @@ down() {
     for daemon in slurmd slurmctld; do
         [ ! -f "$state/$daemon.pid" ] || kill "$(cat "$state/$daemon.pid")" 2>/dev/null || true
     done
+    # Its socket must not stay behind either: MPI would wait for an answer at every start.
+    [ ! -f "$state/own_munged" ] || { pkill -x munged; rm -f /run/munge/munge.socket.2*; } || true
     rm -rf "$state"
 }
 

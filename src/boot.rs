@@ -12,8 +12,8 @@ use fedmpi::record::checkpoint::{self, Saved};
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
-use fedmpi::transport::mpi::{ENDED, Mpi};
-use fedmpi::transport::{Host, Metered, World};
+use fedmpi::transport::mpi::{ENDED, FAILED, Mpi};
+use fedmpi::transport::{Host, Metered, TransportError, World};
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -202,7 +202,8 @@ fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
     };
     let mut trainer = make(mpi.rank())?;
     let Some(folder) = &ready.folder else {
-        return Ok(engine::serve(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut())?);
+        let served = engine::serve(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut());
+        return served.or_else(|error| without_server(mpi, error));
     };
     let mut recorders = recorders(ready, folder, trainer.as_ref())?;
     let saved = ready.saved.clone().map(|saved| (saved.state, saved.weights));
@@ -211,6 +212,20 @@ fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
         _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
     };
     finish(mpi, run, folder)
+}
+
+/// The server has said why it is gone, if it could. One of the others says the rest.
+fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
+    match error {
+        EngineError::Transport(TransportError::Gone(Rank::SERVER)) => {
+            if mpi.is_lowest_left() {
+                log::warn!("rank 0 is gone, and nothing goes on without the server");
+                log::logger().flush();
+            }
+            mpi.abort(FAILED)
+        }
+        error => Err(error.into()),
+    }
 }
 
 fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result<Vec<Box<dyn Recorder>>> {

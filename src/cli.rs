@@ -4,7 +4,7 @@ use crate::{bench, boot};
 use anyhow::{Context, Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
-use fedmpi::launch::{self, Launcher};
+use fedmpi::launch::{self, LaunchError, Launcher};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
 use fedmpi::transport::Host;
@@ -83,6 +83,12 @@ pub struct LaunchArgs {
     /// Each line of output says its rank
     #[arg(long)]
     tag_output: bool,
+    /// Go on without workers that are lost; the others train their clients (Open MPI 5) [default: off]
+    #[arg(long)]
+    survive: bool,
+    /// Network interface for everything that the MPI sends, as `eth0` [default: the MPI's choice]
+    #[arg(long, value_name = "NAME")]
+    interface: Option<String>,
     /// A further option for the launcher, as one word; may come several times
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     mpirun_option: Vec<String>,
@@ -174,11 +180,10 @@ pub fn run(command: Command) -> Result<u8> {
 }
 
 fn launch(arguments: LaunchArgs) -> Result<u8> {
-    let version = std::process::Command::new("mpirun").arg("--version").output();
-    let version = version.context("cannot run `mpirun --version` (hint: scripts/setup.sh installs an MPI)")?;
-    let version = String::from_utf8_lossy(&version.stdout).into_owned();
-    let launcher = Launcher::from_version(&version)
-        .with_context(|| format!("unknown launcher: {}", version.lines().next().unwrap_or("it says nothing")))?;
+    let launcher = Launcher::installed()?;
+    if arguments.survive && !launcher.survives() {
+        return Err(LaunchError::Mortal(launcher).into());
+    }
     let hosts = match &arguments.hostfile {
         Some(path) => Some(read_hosts(path)?),
         None => launch::allocation()?,
@@ -198,6 +203,8 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
         ranks: arguments.np,
         hosts,
         tag_output: arguments.tag_output,
+        survive: arguments.survive,
+        interface: arguments.interface,
         options: arguments.mpirun_option,
         program,
     };

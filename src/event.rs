@@ -32,6 +32,17 @@ pub enum Event {
         /// Seconds of training on the worker.
         seconds: f64,
     },
+    /// A worker is gone; what it had not handed over is trained by the others.
+    Lost {
+        /// In which round; in async mode how often the model had moved.
+        round: Round,
+        /// Who.
+        rank: Rank,
+        /// Where it ran.
+        host: String,
+        /// Clients that are trained again.
+        clients: usize,
+    },
     /// Async: one update arrived, in the order of the run's clock.
     Arrived(Arrived),
     /// The global model moved.

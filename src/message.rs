@@ -7,7 +7,7 @@ use crate::weights::{Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,8 @@ pub enum Report {
         digest: String,
         /// How it will hand over its updates; all ranks must agree.
         reduce: Reduce,
+        /// The name of its host.
+        host: String,
     },
     /// Clients are trained. With `--reduce server` the weights of the only one follow; with
     /// `--reduce worker` the last of a round is followed by the worker's partial sum.

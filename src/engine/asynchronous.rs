@@ -5,13 +5,13 @@
 //! as they are known, the ones that are needed first come first, and an arrival is taken in when its
 //! turn comes: so the result is the same for any number of workers, and they are all busy.
 
-use super::link::{Link, unexpected};
+use super::link::{Link, News, unexpected};
 use super::{EngineError, Outcome};
 use crate::aggregate::arrivals::{Arrival, Arrivals};
 use crate::config::Plan;
 use crate::event::{Arrived, Event, Recorder, RoundDone, Schedule};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Frame, Order, Report, Update};
+use crate::message::{Content, Order, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Chooser, Clock};
 use crate::train::Trainer;
@@ -33,11 +33,9 @@ pub fn run<T: Transport>(
 ) -> Result<Outcome, EngineError> {
     let global: Weights = Arc::new(trainer.initial());
     let link = Link::open(plan, wire)?;
-    let parameters = trainer.layout().parameters();
-    let started = Event::Started { rounds: plan.rounds(), workers: link.workers.len(), parameters };
-    recorder.record(&started, &global)?;
+    link.announce(recorder, trainer.layout(), &global)?;
     let mut server = Server {
-        load: link.workers.iter().map(|&rank| (rank, 0)).collect(),
+        held: link.workers.iter().map(|&rank| (rank, BTreeSet::new())).collect(),
         link,
         trainer,
         recorder,
@@ -76,8 +74,8 @@ struct Server<'a, T> {
     flight: Flight,
     chooser: Chooser,
     rule: Box<dyn Arrivals>,
-    // Trainings that each worker holds.
-    load: BTreeMap<Rank, usize>,
+    // Trainings that each worker holds, by number.
+    held: BTreeMap<Rank, BTreeSet<u32>>,
     began: Instant,
     // What has arrived since the model moved.
     pending: Pending,
@@ -185,13 +183,13 @@ impl<T: Transport> Server<'_, T> {
     /// Gives waiting trainings to the workers that have least to do, the earliest arrival first.
     fn send_out(&mut self) -> Result<(), EngineError> {
         while let Some(&key) = self.flight.unsent.first() {
-            let least = self.load.iter_mut().min_by_key(|(rank, load)| (**load, **rank));
-            let Some((&rank, load)) = least.filter(|(_, load)| **load < DEPTH) else { break };
-            *load += 1;
+            let least = self.held.iter_mut().min_by_key(|(rank, held)| (held.len(), **rank));
+            let Some((&rank, held)) = least.filter(|(_, held)| held.len() < DEPTH) else { break };
+            held.insert(key.1);
             self.flight.unsent.remove(&key);
             let task = &self.flight.tasks[&key];
             let order = Order::Train { round: Round(key.1), total: 1, clients: vec![task.client], last: true };
-            self.link.wire.send(rank, Frame::with(&order, Content::Weights(Arc::clone(&task.start))))?;
+            self.link.send(rank, &order, Content::Weights(Arc::clone(&task.start)))?;
         }
         Ok(())
     }
@@ -221,15 +219,31 @@ impl<T: Transport> Server<'_, T> {
 
     /// Takes in one report.
     fn take_in(&mut self) -> Result<(), EngineError> {
-        let (rank, frame) = self.link.receive()?;
-        match (frame.decode()?, frame.content) {
-            (Report::Trained { round, updates, .. }, Content::Weights(weights)) if updates.len() == 1 => {
-                self.load.entry(rank).and_modify(|load| *load = load.saturating_sub(1));
+        let owed = |(rank, held): (&Rank, &BTreeSet<u32>)| {
+            let clients = held.iter().filter_map(|number| self.flight.numbered(*number));
+            (*rank, clients.map(|key| self.flight.tasks[&key].client).collect())
+        };
+        match self.link.receive(|| self.held.iter().map(owed).collect())? {
+            News::Report(rank, Report::Trained { round, updates, .. }, Content::Weights(weights))
+                if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
+            {
                 self.flight.results.insert(round.0, (rank, updates[0], weights));
                 self.send_out()
             }
-            (other, _) => Err(unexpected(rank, &other)),
+            News::Report(rank, other, _) => Err(unexpected(rank, &other)),
+            News::Lost(rank) => self.replace(rank),
         }
+    }
+
+    /// The others train what a lost worker held.
+    fn replace(&mut self, rank: Rank) -> Result<(), EngineError> {
+        let numbers = self.held.remove(&rank).unwrap_or_default();
+        let again: Vec<Key> = numbers.iter().filter_map(|number| self.flight.numbered(*number)).collect();
+        self.flight.unsent.extend(again);
+        let (round, host) = (Round(self.version), self.link.host(rank));
+        let event = Event::Lost { round, rank, host, clients: numbers.len() };
+        self.recorder.record(&event, &self.global)?;
+        self.send_out()
     }
 
     /// An update's turn has come.

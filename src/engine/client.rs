@@ -2,7 +2,7 @@
 //! another from the same weights, and adds their updates up or sends each on. It knows its data
 //! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
-use super::{EngineError, report};
+use super::{EngineError, host, report};
 use crate::aggregate::{Aggregator, Merged};
 use crate::config::Plan;
 use crate::ids::{ClientId, Rank, Round};
@@ -10,7 +10,7 @@ use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::schedule::Slowdown;
 use crate::stop;
 use crate::train::{TrainError, Trained, Trainer};
-use crate::transport::{Delivery, Metered, Transport};
+use crate::transport::{Delivery, Metered, Transport, TransportError};
 use crate::weights::{ExactSum, Weights};
 use std::sync::Arc;
 use std::thread;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 /// to the server, which ends the job.
 pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
     let reduce = plan.reduce();
-    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce }))?;
+    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host() }))?;
     let length = trainer.layout().length();
     let mut worker = Worker {
         global: if reduce == Reduce::Allreduce { Arc::new(trainer.initial()) } else { Arc::default() },
@@ -65,7 +65,7 @@ impl<T: Transport> Worker<'_, T> {
                     Order::Stop => return Ok(None),
                     order => return Ok(Some((order, frame.content))),
                 },
-                Delivery::Lost(Rank::SERVER) => return Err(EngineError::Lost(Rank::SERVER)),
+                Delivery::Lost(Rank::SERVER) => return Err(TransportError::Gone(Rank::SERVER).into()),
                 Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted | Delivery::Silence => {}
             }
         }
@@ -82,7 +82,11 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
-                let sum = self.wire.all_reduce(self.sum.units())?;
+                let sum = match self.wire.all_reduce(self.sum.units()) {
+                    // The server says how it goes on: what was added so far stays.
+                    Err(TransportError::Interrupted { .. }) => return Ok(()),
+                    sum => sum?,
+                };
                 self.sum.replace(sum);
                 let mean = Merged::Mean(self.sum.mean(&self.global));
                 self.global = Arc::new(self.aggregator.apply(&self.global, mean));
@@ -128,7 +132,11 @@ impl<T: Transport> Worker<'_, T> {
         }
         self.trainer.hand_over(&mut self.sum);
         let content = match self.reduce {
-            Reduce::Worker => Content::Units(Arc::clone(self.sum.units())),
+            Reduce::Worker => {
+                // Should more follow in this round, it is another sum.
+                self.round = None;
+                Content::Units(Arc::clone(self.sum.units()))
+            }
             Reduce::Server | Reduce::Allreduce => Content::Nothing,
         };
         Ok(self.wire.send(Rank::SERVER, Frame::with(&Report::Trained { round, updates, last }, content))?)

@@ -3,14 +3,16 @@
 
 use crate::event::Schedule;
 use crate::ids::{ClientId, Rank};
-use crate::message::Update;
-use crate::schedule::{Batch, CostModel, Dispatch, Job, least_makespan};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::message::{Reduce, Update};
+use crate::schedule::{Assignment, Batch, CostModel, Dispatch, Job, least_makespan};
+use std::collections::BTreeMap;
 
 /// One round between the first order and the last report.
 pub struct Exchange {
+    reduce: Reduce,
     waiting: BTreeMap<ClientId, u64>,
-    working: BTreeSet<Rank>,
+    // Parts of the round that each rank has not handed over.
+    working: BTreeMap<Rank, usize>,
     // Clients that were sent to each rank.
     sent: BTreeMap<Rank, Vec<ClientId>>,
     dispatch: Dispatch,
@@ -19,11 +21,11 @@ pub struct Exchange {
 
 impl Exchange {
     /// Nothing is sent yet.
-    pub fn new(cohort: &[Job], dispatch: Dispatch) -> Exchange {
-        let waiting = cohort.iter().map(|job| (job.client, job.samples)).collect();
+    pub fn new(cohort: &[Job], dispatch: Dispatch, reduce: Reduce) -> Exchange {
         Exchange {
-            waiting,
-            working: BTreeSet::new(),
+            reduce,
+            waiting: cohort.iter().map(|job| (job.client, job.samples)).collect(),
+            working: BTreeMap::new(),
             sent: BTreeMap::new(),
             dispatch,
             done: Vec::with_capacity(cohort.len()),
@@ -33,8 +35,7 @@ impl Exchange {
     /// The orders that open the round.
     pub fn open(&mut self) -> Vec<Batch> {
         let opening = self.dispatch.open();
-        self.working = opening.iter().map(|batch| batch.rank).collect();
-        opening.iter().for_each(|batch| self.remember(batch));
+        opening.iter().for_each(|batch| self.begin(batch));
         opening
     }
 
@@ -47,17 +48,42 @@ impl Exchange {
             let client = update.client;
             let samples = self.waiting.remove(&client);
             let samples = samples.ok_or_else(|| format!("client {client}, which was not asked for"))?;
-            self.done.push(Done { rank, samples, update });
+            self.done.push(Done { rank, samples, update, kept: self.reduce == Reduce::Server });
         }
-        match last {
-            true if self.working.remove(&rank) => Ok(None),
-            true => Err("the end of a part that it did not have".to_owned()),
-            false => {
-                let next = self.dispatch.next(rank);
-                next.iter().for_each(|batch| self.remember(batch));
-                Ok(next)
-            }
+        if last {
+            let parts = self.working.get_mut(&rank).ok_or("the end of a part that it did not have")?;
+            *parts -= 1;
+            self.working.retain(|_, parts| *parts > 0);
+            let summed = self.reduce == Reduce::Worker;
+            self.done.iter_mut().filter(|done| summed && done.rank == rank).for_each(|done| done.kept = true);
+            return Ok(None);
         }
+        let next = self.dispatch.next(rank);
+        next.iter().for_each(|batch| self.remember(batch));
+        Ok(next)
+    }
+
+    /// A rank is lost. The answer is what must be trained by others: whatever it had not handed over.
+    pub fn lose(&mut self, rank: Rank) -> Vec<Job> {
+        self.dispatch.lose(rank);
+        self.working.remove(&rank);
+        let gone = |done: &mut Done| done.rank == rank && !done.kept;
+        let lost = self.done.extract_if(.., gone).map(|done| (done.update.client, done.samples));
+        self.waiting.extend(lost);
+        let sent = self.sent.remove(&rank).unwrap_or_default().into_iter();
+        sent.filter_map(|client| Some(Job { client, samples: *self.waiting.get(&client)? })).collect()
+    }
+
+    /// Gives clients of a lost rank to others, each as a part of its own.
+    pub fn reassign(&mut self, assigned: Assignment) -> Vec<Batch> {
+        let again = Dispatch::planned(assigned).open();
+        again.iter().for_each(|batch| self.begin(batch));
+        again
+    }
+
+    fn begin(&mut self, batch: &Batch) {
+        *self.working.entry(batch.rank).or_default() += 1;
+        self.remember(batch);
     }
 
     fn remember(&mut self, batch: &Batch) {
@@ -65,15 +91,12 @@ impl Exchange {
     }
 
     /// Who has not handed over its part, and which clients that concerns.
-    pub fn outstanding(&self) -> String {
-        let owes = |rank: &Rank| {
+    pub fn outstanding(&self) -> Vec<(Rank, Vec<ClientId>)> {
+        let open = |rank: &Rank| {
             let clients = self.sent.get(rank).into_iter().flatten();
-            let open: Vec<String> =
-                clients.filter(|client| self.waiting.contains_key(client)).map(|client| client.to_string()).collect();
-            let some = open.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-            format!("rank {rank} ({} clients: {some}{})", open.len(), if open.len() > 5 { ", ..." } else { "" })
+            clients.filter(|client| self.waiting.contains_key(client)).copied().collect()
         };
-        self.working.iter().map(owes).collect::<Vec<_>>().join(", ")
+        self.working.keys().map(|rank| (*rank, open(rank))).collect()
     }
 
     /// Whether every client is trained and every worker has handed over its part.
@@ -97,6 +120,8 @@ pub struct Done {
     pub samples: u64,
     /// Whom, and how it went.
     pub update: Update,
+    // Whether the server has it, in a sum or by itself.
+    kept: bool,
 }
 
 /// A round's updates by client: who trained whom, and how it went.

@@ -3,13 +3,15 @@
 
 use super::{EngineError, report};
 use crate::config::Plan;
-use crate::event::RankReport;
-use crate::ids::Rank;
-use crate::message::{Frame, Order, Report};
+use crate::event::{Event, RankReport, Recorder};
+use crate::ids::{ClientId, Rank, Round};
+use crate::message::{Content, Frame, Order, Report};
 use crate::stop;
-use crate::transport::{Delivery, Metered, Transport};
+use crate::transport::{Delivery, Metered, Transport, TransportError};
+use crate::weights::Layout;
+use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// All workers.
 pub struct Link<'a, T> {
@@ -17,36 +19,96 @@ pub struct Link<'a, T> {
     pub plan: &'a Plan,
     /// How frames travel.
     pub wire: &'a mut Metered<T>,
-    /// Every rank but the server.
+    /// Every rank but the server and those that were lost.
     pub workers: Vec<Rank>,
+    peers: BTreeMap<Rank, Peer>,
+}
+
+/// What is known of a worker.
+struct Peer {
+    host: String,
+    heard: Instant,
+}
+
+/// What the server hears.
+pub enum News {
+    /// A worker's report, and what came with it.
+    Report(Rank, Report, Content),
+    /// A worker is lost.
+    Lost(Rank),
 }
 
 impl<'a, T: Transport> Link<'a, T> {
     /// Waits for all workers; all ranks must have resolved the same plan over the same data.
     pub fn open(plan: &'a Plan, wire: &'a mut Metered<T>) -> Result<Self, EngineError> {
-        let workers = wire.workers();
         wire.set_patience(plan.round_timeout());
-        let mut link = Link { plan, wire, workers };
+        let mut link = Link { plan, workers: wire.workers(), wire, peers: BTreeMap::new() };
         let digest = plan.digest();
-        for _ in 0..link.workers.len() {
-            let (rank, frame) = link.receive()?;
-            match frame.decode()? {
-                Report::Hello { digest: theirs, reduce } if theirs == digest && reduce == plan.reduce() => {}
-                Report::Hello { .. } => return Err(EngineError::OtherPlan { rank }),
-                other => return Err(unexpected(rank, &other)),
+        while link.workers.iter().any(|rank| !link.peers.contains_key(rank)) {
+            match link.receive(Vec::new)? {
+                News::Report(rank, Report::Hello { digest: theirs, reduce, host }, _) => {
+                    if theirs != digest || reduce != plan.reduce() {
+                        return Err(EngineError::OtherPlan { rank, host });
+                    }
+                    link.peers.insert(rank, Peer { host, heard: Instant::now() });
+                }
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(_) => {}
             }
         }
         Ok(link)
     }
 
-    /// The next frame of any worker.
-    pub fn receive(&mut self) -> Result<(Rank, Frame), EngineError> {
-        match self.wire.recv()? {
-            Delivery::Frame(rank, frame) => Ok((rank, frame)),
-            Delivery::Lost(rank) => Err(EngineError::Lost(rank)),
-            Delivery::EndWanted => Err(EngineError::EndWanted),
-            Delivery::Silence => Err(self.silence(String::new())),
+    /// Tells how the run begins, and without whom.
+    pub fn announce(&self, recorder: &mut dyn Recorder, layout: &Layout, weights: &[f32]) -> Result<(), EngineError> {
+        let (workers, parameters) = (self.workers.len(), layout.parameters());
+        recorder.record(&Event::Started { rounds: self.plan.rounds(), workers, parameters }, weights)?;
+        for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {
+            let event = Event::Lost { round: Round(0), rank, host: self.host(rank), clients: 0 };
+            recorder.record(&event, weights)?;
         }
+        Ok(())
+    }
+
+    /// The next news of any worker; `outstanding` says who owes what, should none come.
+    pub fn receive(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<News, EngineError> {
+        loop {
+            match self.wire.recv()? {
+                Delivery::Frame(rank, frame) => {
+                    self.peers.entry(rank).and_modify(|peer| peer.heard = Instant::now());
+                    return Ok(News::Report(rank, frame.decode()?, frame.content));
+                }
+                Delivery::Lost(rank) if self.lose(rank)? => return Ok(News::Lost(rank)),
+                Delivery::Lost(_) => {}
+                Delivery::EndWanted => return Err(EngineError::EndWanted),
+                Delivery::Silence => return Err(self.silence(&outstanding())),
+            }
+        }
+    }
+
+    /// A worker is counted out; false when it was before.
+    pub fn lose(&mut self, rank: Rank) -> Result<bool, EngineError> {
+        let before = self.workers.len();
+        self.workers.retain(|worker| *worker != rank);
+        if self.workers.is_empty() { Err(self.lost(rank)) } else { Ok(self.workers.len() < before) }
+    }
+
+    /// Sends an order. That a worker is lost is told by [`Link::receive`] alone.
+    pub fn send(&mut self, to: Rank, order: &Order, content: Content) -> Result<(), EngineError> {
+        match self.wire.send(to, Frame::with(order, content)) {
+            Err(TransportError::Gone(_)) => Ok(()),
+            sent => Ok(sent?),
+        }
+    }
+
+    /// Where a worker runs.
+    pub fn host(&self, rank: Rank) -> String {
+        self.peers.get(&rank).map_or("an unknown host".to_owned(), |peer| peer.host.clone())
+    }
+
+    /// A worker without which the run cannot go on.
+    fn lost(&self, rank: Rank) -> EngineError {
+        EngineError::Lost { rank, host: self.host(rank) }
     }
 
     /// Whether somebody wants the run to end: asked before each round, since short ones never wait.
@@ -55,39 +117,50 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// Nothing has come for too long.
-    pub fn silence(&self, outstanding: String) -> EngineError {
-        let seconds = self.plan.round_timeout().unwrap_or_default().as_secs_f64();
-        EngineError::Silence { seconds, outstanding }
+    fn silence(&self, outstanding: &[(Rank, Vec<ClientId>)]) -> EngineError {
+        let owes = |(rank, clients): &(Rank, Vec<ClientId>)| {
+            let some: Vec<String> = clients.iter().take(5).map(ToString::to_string).collect();
+            let more = if clients.len() > some.len() { ", ..." } else { "" };
+            let heard = self.peers.get(rank).map_or(0.0, |peer| peer.heard.elapsed().as_secs_f64());
+            let (host, some, count) = (self.host(*rank), some.join(", "), clients.len());
+            let clients = if count == 0 { String::new() } else { format!(", owes {count} clients ({some}{more})") };
+            format!("rank {rank} on {host}, heard {heard:.0} s ago{clients}")
+        };
+        EngineError::Silence {
+            seconds: self.plan.round_timeout().unwrap_or_default().as_secs_f64(),
+            outstanding: outstanding.iter().map(owes).collect::<Vec<_>>().join("; "),
+        }
     }
 
     /// Tells all workers to end, and collects what every rank reports of itself, by rank. What is still
     /// being trained is not waited for longer than that takes.
     pub fn close(&mut self, device: String) -> Result<Vec<RankReport>, EngineError> {
-        for &rank in &self.workers {
-            self.wire.send(rank, Frame::bare(&Order::Stop))?;
+        let mut open = self.workers.clone();
+        for &rank in &open {
+            self.send(rank, &Order::Stop, Content::Nothing)?;
         }
-        let mut ranks: Vec<RankReport> = Vec::with_capacity(self.workers.len() + 1);
-        while ranks.len() < self.workers.len() {
-            let (rank, frame) = match self.wire.recv()? {
-                Delivery::Frame(rank, frame) => (rank, frame),
-                // A rank that has said goodbye may leave before the others.
-                Delivery::Lost(rank) if ranks.iter().any(|report| report.rank == rank) => continue,
-                Delivery::Lost(rank) => return Err(EngineError::Lost(rank)),
+        let mut ranks = vec![report(Rank::SERVER, device, self.wire.bytes_sent())];
+        while !open.is_empty() {
+            match self.wire.recv()? {
+                Delivery::Frame(rank, frame) => match frame.decode()? {
+                    Report::Bye(report) => {
+                        open.retain(|worker| *worker != rank);
+                        ranks.push(report);
+                    }
+                    // Updates that come too late to count.
+                    Report::Trained { .. } => {}
+                    other => return Err(unexpected(rank, &other)),
+                },
+                // Everything is done; a rank that has said goodbye may leave before the others.
+                Delivery::Lost(rank) => open.retain(|worker| *worker != rank),
                 // It is ending already.
-                Delivery::EndWanted => {
-                    thread::sleep(Duration::from_millis(1));
-                    continue;
+                Delivery::EndWanted => thread::sleep(Duration::from_millis(1)),
+                Delivery::Silence => {
+                    let open: Vec<_> = open.iter().map(|rank| (*rank, Vec::new())).collect();
+                    return Err(self.silence(&open));
                 }
-                Delivery::Silence => return Err(self.silence("the end of the run is waited for".to_owned())),
-            };
-            match frame.decode()? {
-                Report::Bye(report) => ranks.push(report),
-                // Updates that come too late to count.
-                Report::Trained { .. } => {}
-                other => return Err(unexpected(rank, &other)),
             }
         }
-        ranks.push(report(Rank::SERVER, device, self.wire.bytes_sent()));
         ranks.sort_by_key(|report| report.rank);
         Ok(ranks)
     }

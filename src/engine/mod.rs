@@ -25,11 +25,14 @@ pub use server::{Outcome, Server, run};
 pub enum EngineError {
     /// Ranks were started with other flags or other data.
     #[error(
-        "rank {rank} has another plan or other data than rank 0 (hint: same flags, binary and data files on every host)"
+        "rank {rank} on {host} has another plan or other data than rank 0 (hint: same flags, binary and data files on \
+         every host)"
     )]
     OtherPlan {
         /// Who differs.
         rank: Rank,
+        /// Where it runs.
+        host: String,
     },
     /// A client could not be trained.
     #[error("rank {rank} failed to train client {client} in round {round}: {reason}")]
@@ -43,9 +46,16 @@ pub enum EngineError {
         /// What went wrong.
         reason: String,
     },
-    /// A worker is gone.
-    #[error("rank {0} is gone")]
-    Lost(Rank),
+    /// The server is gone, or the last worker.
+    #[error(
+        "rank {rank} on {host} is gone, and nobody is left (hint: `fedmpi launch --max_restarts` goes on by itself)"
+    )]
+    Lost {
+        /// Who.
+        rank: Rank,
+        /// Where it ran.
+        host: String,
+    },
     /// A message that makes no sense now.
     #[error("rank {rank} sent an unexpected message: {what}")]
     Unexpected {
@@ -139,8 +149,12 @@ pub fn run_local(
     })
 }
 
+/// The name of this host.
+fn host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
 /// What a rank says of itself at the end.
 fn report(rank: Rank, device: String, bytes_sent: u64) -> RankReport {
-    let host = gethostname::gethostname().to_string_lossy().into_owned();
-    RankReport { rank, host, device, bytes_sent, peak_rss_mib: crate::record::peak_rss_mib() }
+    RankReport { rank, host: host(), device, bytes_sent, peak_rss_mib: crate::record::peak_rss_mib() }
 }

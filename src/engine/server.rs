@@ -1,19 +1,19 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
 use super::exchange::{Done, Exchange, Trained};
-use super::link::{Link, unexpected};
+use super::link::{Link, News, unexpected};
 use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
 use crate::config::{Mode, Plan};
 use crate::event::{Event, Recorder, RoundDone, State};
-use crate::ids::Round;
-use crate::message::{Content, Frame, Order, Reduce, Report, Update};
+use crate::ids::{Rank, Round};
+use crate::message::{Content, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
-use crate::transport::{Metered, Transport};
+use crate::transport::{Metered, Transport, TransportError};
 use crate::weights::{self, ExactSum, Weights};
 use std::sync::Arc;
 use std::time::Instant;
@@ -108,9 +108,7 @@ impl<'a, T: Transport> Server<'a, T> {
             updates: 0,
             test: None,
         };
-        let (workers, parameters) = (server.link.workers.len(), server.trainer.layout().parameters());
-        let started = Event::Started { rounds: plan.rounds(), workers, parameters };
-        server.recorder.record(&started, &server.global)?;
+        server.link.announce(server.recorder, server.trainer.layout(), &server.global)?;
         server.began = Instant::now();
         Ok(server)
     }
@@ -133,8 +131,8 @@ impl<'a, T: Transport> Server<'a, T> {
         self.cost = serde_json::from_value(state.cost).unwrap_or_default();
         if self.link.plan.reduce() == Reduce::Allreduce {
             let order = Order::Model { aggregator: state.aggregator.clone() };
-            for &rank in &self.link.workers {
-                self.link.wire.send(rank, Frame::with(&order, Content::Weights(Arc::clone(&self.global))))?;
+            for rank in self.link.workers.clone() {
+                self.link.send(rank, &order, Content::Weights(Arc::clone(&self.global)))?;
             }
         }
         self.aggregator.restore(state.aggregator);
@@ -187,8 +185,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let samples: u64 = cohort.iter().map(|job| job.samples).sum();
         let dispatch = self.schedule(cohort);
         let planning = began.elapsed().as_secs_f64();
-        let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch))?;
-        self.reduce(round, samples)?;
+        let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch, self.link.plan.reduce()))?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
@@ -256,41 +253,67 @@ impl<'a, T: Transport> Server<'a, T> {
         }
     }
 
-    /// Stages 5 to 7: sends orders and takes in what comes back, until all clients are trained.
+    /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
     fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Trained, EngineError> {
         self.sum.reset(total);
-        let start = match self.link.plan.reduce() {
-            Reduce::Allreduce => Content::Nothing,
-            Reduce::Server | Reduce::Worker => Content::Weights(Arc::clone(&self.global)),
-        };
         for batch in exchange.open() {
-            self.order(round, total, batch, start.clone())?;
+            let start = self.starting_point();
+            self.order(round, total, batch, start)?;
         }
-        while !exchange.is_complete() {
-            let (rank, frame) = self.link.receive().map_err(|error| match error {
-                EngineError::Silence { .. } => {
-                    self.link.silence(format!("round {round} waits for {}", exchange.outstanding()))
+        loop {
+            self.collect(round, total, &mut exchange)?;
+            let Err(lost) = self.reduce(round, total)? else { return Ok(exchange.finish()) };
+            for rank in lost {
+                if self.link.lose(rank)? {
+                    self.replace(round, total, &mut exchange, rank)?;
                 }
-                other => other,
-            })?;
-            match frame.decode()? {
-                Report::Trained { round: at, updates, last } if at == round => {
-                    self.merge(round, &updates, frame.content)?;
+            }
+        }
+    }
+
+    /// Until all clients are trained and every worker has handed over its part.
+    fn collect(&mut self, round: Round, total: u64, exchange: &mut Exchange) -> Result<(), EngineError> {
+        while !exchange.is_complete() {
+            match self.link.receive(|| exchange.outstanding())? {
+                News::Report(rank, Report::Trained { round: at, updates, last }, content) if at == round => {
+                    self.merge(round, &updates, content)?;
                     let next = exchange.note(rank, updates, last);
                     if let Some(batch) = next.map_err(|what| EngineError::Unexpected { rank, what })? {
                         self.order(round, total, batch, Content::Nothing)?;
                     }
                 }
-                other => return Err(unexpected(rank, &other)),
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(rank) => self.replace(round, total, exchange, rank)?,
             }
         }
-        Ok(exchange.finish())
+        Ok(())
+    }
+
+    /// The others train what a lost worker has not handed over.
+    fn replace(&mut self, round: Round, total: u64, exchange: &mut Exchange, rank: Rank) -> Result<(), EngineError> {
+        let again = exchange.lose(rank);
+        let event = Event::Lost { round, rank, host: self.link.host(rank), clients: again.len() };
+        self.recorder.record(&event, &self.global)?;
+        let assigned = self.scheduler.assign(&again, &self.cost, &self.link.workers);
+        for batch in exchange.reassign(assigned) {
+            let start = self.starting_point();
+            self.order(round, total, batch, start)?;
+        }
+        Ok(())
+    }
+
+    /// The weights that training starts from, unless every rank has them.
+    fn starting_point(&self) -> Content {
+        match self.link.plan.reduce() {
+            Reduce::Allreduce => Content::Nothing,
+            Reduce::Server | Reduce::Worker => Content::Weights(Arc::clone(&self.global)),
+        }
     }
 
     fn order(&mut self, round: Round, total: u64, batch: Batch, content: Content) -> Result<(), EngineError> {
         let Batch { rank, clients, last } = batch;
         log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
-        Ok(self.link.wire.send(rank, Frame::with(&Order::Train { round, total, clients, last }, content))?)
+        self.link.send(rank, &Order::Train { round, total, clients, last }, content)
     }
 
     /// Adds one client's update, or one worker's partial sum.
@@ -312,16 +335,23 @@ impl<'a, T: Transport> Server<'a, T> {
         }
     }
 
-    /// Stage 7, when it is collective: no rank enters the sum before all have trained.
-    fn reduce(&mut self, round: Round, total: u64) -> Result<(), EngineError> {
-        if self.link.plan.reduce() == Reduce::Allreduce {
-            for &rank in &self.link.workers {
-                self.link.wire.send(rank, Frame::bare(&Order::Reduce { round, total }))?;
-            }
-            let sum = self.link.wire.all_reduce(self.sum.units())?;
-            self.sum.replace(sum);
+    /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks were
+    /// lost the sum is not whole, and the answer is which.
+    fn reduce(&mut self, round: Round, total: u64) -> Result<Result<(), Vec<Rank>>, EngineError> {
+        if self.link.plan.reduce() != Reduce::Allreduce {
+            return Ok(Ok(()));
         }
-        Ok(())
+        for rank in self.link.workers.clone() {
+            self.link.send(rank, &Order::Reduce { round, total }, Content::Nothing)?;
+        }
+        match self.link.wire.all_reduce(self.sum.units()) {
+            Ok(sum) => {
+                self.sum.replace(sum);
+                Ok(Ok(()))
+            }
+            Err(TransportError::Interrupted { lost }) => Ok(Err(lost)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Stage 8: the global model moves.
@@ -338,7 +368,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// What the round teaches: times for the scheduler, losses for the selector.
     fn learn(&mut self, round: Round, trained: &Trained) -> Result<(), EngineError> {
         self.cost.forget();
-        for &Done { rank, samples, update: Update { client, loss, seconds } } in trained.updates() {
+        for &Done { rank, samples, update: Update { client, loss, seconds }, .. } in trained.updates() {
             self.cost.learn(rank, samples, seconds);
             self.selector.learn(client, loss);
             let event = Event::ClientTrained { round, client, rank, samples, loss, seconds };

@@ -55,12 +55,55 @@ impl Launcher {
         Some(if major >= 5 { Launcher::OpenMpi5 } else { Launcher::OpenMpi4 })
     }
 
+    /// The one that `mpirun` is.
+    ///
+    /// # Errors
+    /// When there is none, or an unknown one.
+    pub fn installed() -> Result<Launcher, LaunchError> {
+        let output = Command::new("mpirun").arg("--version").output().map_err(LaunchError::Missing)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let unknown = || LaunchError::Unknown(text.lines().next().unwrap_or("it says nothing").to_owned());
+        Launcher::from_version(&text).ok_or_else(unknown)
+    }
+
     /// How it wants its host file.
     pub fn dialect(self) -> Dialect {
         match self {
             Launcher::OpenMpi4 | Launcher::OpenMpi5 => Dialect::Openmpi,
             Launcher::Mpich | Launcher::Intel => Dialect::Mpich,
         }
+    }
+
+    /// Whether it can go on without lost ranks.
+    pub fn survives(self) -> bool {
+        self == Launcher::OpenMpi5
+    }
+
+    /// The flag that sets a parameter of the launcher itself.
+    fn own_parameter(self) -> Option<&'static str> {
+        match self {
+            Launcher::OpenMpi4 => Some("--mca"),
+            Launcher::OpenMpi5 => Some("--prtemca"),
+            Launcher::Mpich | Launcher::Intel => None,
+        }
+    }
+
+    /// A host that is cut off is given up after some 16 s. Left alone, Open MPI waits for eight minutes.
+    fn keepalive(self) -> Vec<String> {
+        let parameters = [("time", 10), ("intvl", 2), ("probes", 3)];
+        let set = |flag: &str| {
+            let words = parameters.map(|(name, value)| format!("{flag} oob_tcp_keepalive_{name} {value}"));
+            words.join(" ").split(' ').map(str::to_owned).collect()
+        };
+        self.own_parameter().map_or(Vec::new(), set)
+    }
+
+    fn on_interface(self, name: &str) -> Vec<String> {
+        let words = match self.own_parameter() {
+            Some(flag) => format!("--mca btl_tcp_if_include {name} {flag} oob_tcp_if_include {name}"),
+            None => format!("-iface {name}"),
+        };
+        words.split(' ').map(str::to_owned).collect()
     }
 
     fn flag(self, open_mpi: &'static str, open_mpi5: &'static str, hydra: &'static str) -> &'static str {
@@ -70,6 +113,22 @@ impl Launcher {
             Launcher::Mpich | Launcher::Intel => hydra,
         }
     }
+}
+
+/// No launcher that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// Nothing to run.
+    #[error("cannot run `mpirun --version`: {0} (hint: scripts/setup.sh installs an MPI)")]
+    Missing(io::Error),
+    /// None that is known.
+    #[error(
+        "unknown launcher: {0} (hint: Open MPI, MPICH and Intel MPI are known; or start the job by its own mpirun)"
+    )]
+    Unknown(String),
+    /// It cannot go on without lost ranks.
+    #[error("{0:?} cannot go on without lost workers (hint: Open MPI 5 can; --max_restarts works with every MPI)")]
+    Mortal(Launcher),
 }
 
 /// A job to start.
@@ -83,6 +142,10 @@ pub struct Job {
     pub hosts: Option<HostFile>,
     /// Whether each line of output says its rank.
     pub tag_output: bool,
+    /// Go on without workers that are lost; Open MPI 5 can.
+    pub survive: bool,
+    /// The network interface to use, as `eth0`.
+    pub interface: Option<String>,
     /// Further options for the launcher.
     pub options: Vec<String>,
     /// The program and the training's flags.
@@ -101,6 +164,13 @@ impl Job {
             if crowded && self.launcher.dialect() == Dialect::Openmpi {
                 command.push("--oversubscribe".to_owned());
             }
+            command.extend(self.launcher.keepalive());
+        }
+        if self.survive {
+            command.extend(["--with-ft".to_owned(), "ulfm".to_owned()]);
+        }
+        if let Some(interface) = &self.interface {
+            command.extend(self.launcher.on_interface(interface));
         }
         if self.tag_output {
             let flag = self.launcher.flag("--tag-output", "--output tag", "-prepend-rank");
@@ -130,6 +200,7 @@ impl Job {
 pub struct Ended(pub u8);
 
 const DONE: Ended = Ended(0);
+const FAILED: Ended = Ended(1);
 /// Another attempt would be refused too.
 const REFUSED: Ended = Ended(2);
 /// Somebody wanted the end.
@@ -147,7 +218,11 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     }
     let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
-        let code = watch(start(&job.command(place.path()))?)?;
+        let code = match watch(start(&job.command(place.path()))?)? {
+            // A launcher that loses a host may take that for success.
+            DONE if !is_finished(folder, began) => FAILED,
+            code => code,
+        };
         let settled = [DONE, REFUSED, ENDED].contains(&code);
         if settled || stop::end_wanted() || attempt == restarts {
             return Ok(code);
@@ -170,7 +245,16 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
             }
         }
     }
-    Ok(Ended(1))
+    Ok(FAILED)
+}
+
+/// Whether the run in `folder` has come to its end since `began`; a folder on another host is not seen.
+fn is_finished(folder: &Path, began: SystemTime) -> bool {
+    if !folder.exists() {
+        return true;
+    }
+    let written = fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified());
+    written.is_ok_and(|time| time >= began)
 }
 
 fn start(command: &[String]) -> io::Result<Child> {
@@ -253,16 +337,34 @@ mod tests {
 
     fn job(launcher: Launcher, hosts: &str) -> Job {
         let hosts = Some(HostFile::parse(hosts).expect("well-formed"));
-        Job { launcher, ranks: 4, hosts, tag_output: true, options: words("--x y"), program: words("fedmpi --lr 1") }
+        let (options, program) = (words("--x y"), words("fedmpi --lr 1"));
+        Job { launcher, ranks: 4, hosts, tag_output: true, survive: false, interface: None, options, program }
     }
 
     #[test]
     fn every_launcher_gets_its_own_words() {
         let line = |launcher, hosts| job(launcher, hosts).command(Path::new("F")).join(" ");
-        assert_eq!(line(Launcher::OpenMpi4, "a:2\nb:2"), "mpirun -np 4 --hostfile F --tag-output --x y fedmpi --lr 1");
+        let alive = |flag: &str| {
+            format!(
+                "{flag} oob_tcp_keepalive_time 10 {flag} oob_tcp_keepalive_intvl 2 {flag} oob_tcp_keepalive_probes 3"
+            )
+        };
+        assert_eq!(
+            line(Launcher::OpenMpi4, "a:2\nb:2"),
+            format!("mpirun -np 4 --hostfile F {} --tag-output --x y fedmpi --lr 1", alive("--mca"))
+        );
         assert_eq!(
             line(Launcher::OpenMpi5, "a slots=1"),
-            "mpirun -np 4 --hostfile F --oversubscribe --output tag --x y fedmpi --lr 1"
+            format!(
+                "mpirun -np 4 --hostfile F --oversubscribe {} --output tag --x y fedmpi --lr 1",
+                alive("--prtemca")
+            )
+        );
+        let survivor = Job { survive: true, interface: Some("eth1".into()), ..job(Launcher::OpenMpi5, "a:4") };
+        let said = survivor.command(Path::new("F")).join(" ");
+        assert!(
+            said.contains("--with-ft ulfm --mca btl_tcp_if_include eth1 --prtemca oob_tcp_if_include eth1"),
+            "{said}"
         );
         assert_eq!(line(Launcher::Mpich, "a"), "mpirun -np 4 -f F -prepend-rank --x y fedmpi --lr 1");
     }

@@ -22,6 +22,10 @@ impl Recorder for RoundLog {
                 let (loss, seconds, hash) = (done.train_loss, done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, train loss {loss:.4},{test} model {hash}");
             }
+            Event::Lost { round, rank, host, clients } => log::warn!(
+                "round {}: rank {rank} on {host} is lost; the others train its {clients} clients",
+                round.0 + 1
+            ),
             Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Finished { .. } => {}
         }
         Ok(())

@@ -27,6 +27,9 @@ impl Recorder for Progress {
                 }
                 self.bar.inc(1);
             }
+            Event::Lost { rank, host, .. } => {
+                self.bar.println(format!("rank {rank} on {host} is lost; the others go on"))
+            }
             Event::Finished { .. } => self.bar.finish(),
             Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) => {}
         }

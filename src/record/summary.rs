@@ -4,6 +4,7 @@ use super::fault;
 use super::folder::write_whole;
 use crate::config::Plan;
 use crate::event::{Event, RankReport, RecordError, Recorder};
+use crate::ids::Rank;
 use crate::metrics::{Metrics, median};
 use crate::weights;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,8 @@ pub struct Summary {
     pub bytes_sent: u64,
     /// Largest resident memory of each rank in MiB.
     pub peak_rss_mib: Vec<f64>,
+    /// Workers that were lost on the way.
+    pub lost_workers: Vec<Rank>,
     /// Each rank's own report.
     pub ranks: Vec<RankReport>,
 }
@@ -136,6 +139,10 @@ impl Recorder for SummaryFile {
             }
             Event::ClientTrained { seconds, .. } => {
                 self.note_update(0, *seconds);
+                Ok(())
+            }
+            Event::Lost { rank, .. } => {
+                self.summary.lost_workers.push(*rank);
                 Ok(())
             }
             Event::Saved(_) => Ok(()),

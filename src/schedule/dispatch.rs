@@ -80,6 +80,11 @@ impl Dispatch {
         }
         Some(Batch { rank, clients, last })
     }
+
+    /// A worker gets nothing more.
+    pub fn lose(&mut self, rank: Rank) {
+        self.open.remove(&rank);
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub struct Local {
 /// The ends of a job of `size` ranks, by rank.
 pub fn ranks(size: usize) -> Vec<Local> {
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..size).map(|_| channel()).unzip();
-    let meeting = Arc::new(Meeting::default());
+    let meeting = Arc::new(Meeting::new(size));
     let end = |(rank, inbox)| Local {
         rank: Rank::from(rank),
         inbox,
@@ -37,54 +37,67 @@ pub fn ranks(size: usize) -> Vec<Local> {
 }
 
 /// Where ranks add up.
-#[derive(Default)]
 struct Meeting {
     table: Mutex<Table>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct Table {
     /// What those that are here have added so far.
     sum: Vec<i64>,
     here: usize,
-    /// The last complete sum, and which it was.
-    done: Units,
-    sums: u64,
-    lost: Option<Rank>,
+    /// How many there are, and who has left since the last meeting.
+    members: usize,
+    left: Vec<Rank>,
+    /// How the last meeting ended, and which it was.
+    outcome: Result<Units, TransportError>,
+    meetings: u64,
 }
 
 impl Meeting {
+    fn new(members: usize) -> Meeting {
+        let outcome = Ok(Units::default());
+        let table = Table { sum: Vec::new(), here: 0, members, left: Vec::new(), outcome, meetings: 0 };
+        Meeting { table: Mutex::new(table), changed: Condvar::new() }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, mine: &[i64], size: usize) -> Result<Units, TransportError> {
+    fn add(&self, mine: &[i64]) -> Result<Units, TransportError> {
         let mut table = self.table();
-        let this = table.sums;
+        let this = table.meetings;
         match table.here {
             0 => table.sum = mine.to_vec(),
             _ => table.sum.iter_mut().zip(mine).for_each(|(sum, more)| *sum = sum.wrapping_add(*more)),
         }
         table.here += 1;
-        if table.here == size {
-            table.done = Arc::new(std::mem::take(&mut table.sum));
-            table.here = 0;
-            table.sums += 1;
-            self.changed.notify_all();
-        }
-        while table.sums == this {
-            if let Some(rank) = table.lost {
-                return Err(TransportError::Gone(rank));
-            }
+        self.end(&mut table);
+        while table.meetings == this {
             table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
         }
-        Ok(Arc::clone(&table.done))
+        table.outcome.clone()
+    }
+
+    /// Ends the meeting once all are here. When somebody has left it has come to nothing, for all.
+    fn end(&self, table: &mut Table) {
+        if table.here == 0 || table.here < table.members {
+            return;
+        }
+        let lost = std::mem::take(&mut table.left);
+        let sum = Arc::new(std::mem::take(&mut table.sum));
+        table.outcome = if lost.is_empty() { Ok(sum) } else { Err(TransportError::Interrupted { lost }) };
+        table.here = 0;
+        table.meetings += 1;
+        self.changed.notify_all();
     }
 
     fn leave(&self, rank: Rank) {
-        self.table().lost = Some(rank);
-        self.changed.notify_all();
+        let mut table = self.table();
+        table.members -= 1;
+        table.left.push(rank);
+        self.end(&mut table);
     }
 }
 
@@ -124,7 +137,7 @@ impl Transport for Local {
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
-        self.meeting.add(mine, self.outboxes.len())
+        self.meeting.add(mine)
     }
 }
 
@@ -155,7 +168,8 @@ mod tests {
         drop(worker);
         assert_eq!(server.recv(), Ok(Delivery::Lost(Rank(1))));
         assert_eq!(server.send(Rank(1), Frame::bare(&1u8)), Err(TransportError::Gone(Rank(1))));
-        assert_eq!(server.all_reduce(&[1]), Err(TransportError::Gone(Rank(1))));
+        assert_eq!(server.all_reduce(&[1]), Err(TransportError::Interrupted { lost: vec![Rank(1)] }));
+        assert_eq!(server.all_reduce(&[1]), Ok(Arc::new(vec![1])));
     }
 
     #[test]

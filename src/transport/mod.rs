@@ -15,7 +15,7 @@ pub use metered::Metered;
 
 /// Moves frames between ranks.
 ///
-/// Law: frames of one sender arrive in order and unchanged. The server's sends never wait for the
+/// Law: frames of one sender arrive in order and unchanged; after the news that it is lost, none does. The server's sends never wait for the
 /// receiver; a worker's may, since the server is always receiving.
 pub trait Transport {
     /// This rank.
@@ -39,7 +39,8 @@ pub trait Transport {
     /// Sums vectors of equal length over all ranks; every rank must call it.
     ///
     /// # Errors
-    /// When a peer is gone.
+    /// [`TransportError::Interrupted`], on every rank, when some were lost since the last sum. Those that
+    /// are left can try again.
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
     /// From now on waits so long at most; nothing waits for ever.
@@ -65,11 +66,17 @@ pub enum Delivery {
 }
 
 /// A frame could not be moved.
-#[derive(Debug, thiserror::Error, PartialEq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
 pub enum TransportError {
     /// Nobody is there.
     #[error("rank {0} is gone")]
     Gone(Rank),
+    /// Ranks were lost since the last sum, so this one is not whole.
+    #[error("ranks {lost:?} were lost during a collective sum")]
+    Interrupted {
+        /// Who.
+        lost: Vec<Rank>,
+    },
     /// The announced numbers do not fit into memory.
     #[error("rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)")]
     TooLarge {

@@ -90,7 +90,7 @@ fn ranks_with_other_plans_do_not_train() {
         run(&ours, &mut Metered::new(server), &mut Quadratic::new(3, 0.5), &mut Memory::default(), None)
             .expect_err("refused")
     });
-    assert!(matches!(error, EngineError::OtherPlan { rank: Rank(1) }), "{error}");
+    assert!(matches!(error, EngineError::OtherPlan { rank: Rank(1), .. }), "{error}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn imports_point_inwards() {
             assert!(!named || inner.starts_with(home), "{} names {name}", inner.display());
         };
         outside("tch::", "torch");
-        outside("mpi::traits", "transport/mpi.rs");
+        outside("mpi::traits", "transport/mpi");
         outside("println!", "cli.rs");
     }
 }

@@ -6,6 +6,7 @@ mod engine;
 mod equality;
 mod launch;
 mod layers;
+mod loss;
 mod modes;
 mod program;
 mod resume;

@@ -11,7 +11,7 @@ use fedmpi::train::{Faulty, Quadratic, Trainer};
 const REDUCE: [Reduce; 3] = [Reduce::Server, Reduce::Worker, Reduce::Allreduce];
 
 /// Every combination; `pull` needs no scheduler.
-fn modes(config: &Config) -> Vec<Config> {
+pub fn modes(config: &Config) -> Vec<Config> {
     let mut modes = Vec::new();
     for reduce in REDUCE {
         modes.push(Config { reduce, dispatch: DispatchMode::Pull, ..config.clone() });

@@ -1,0 +1,323 @@
+//! Frames and collective sums over MPI.
+//!
+//! A frame is one message with the kind and number of what follows and the head, then the numbers
+//! themselves in chunks below MPI's count limit, straight from and into the vectors that hold them.
+//! Waiting sleeps instead of spinning, so that an idle rank leaves its core to one that trains.
+//!
+//! With ULFM a lost rank is news. Sums have a communicator of their own: who learns of a loss during a
+//! sum revokes it, all agree whether the sum is whole, and go on with those that are left.
+
+use super::raw::{self, Broken, Request, Waiting};
+use super::ulfm::{self, Losses, Ulfm};
+use super::{FAILED, abort};
+use crate::ids::Rank;
+use crate::message::{Content, Frame};
+use crate::shelf::Shelf;
+use crate::stop;
+use crate::transport::{Delivery, Transport, TransportError};
+use crate::weights::Units;
+use bytemuck::{NoUninit, Pod};
+use mpi::ffi::{self, MPI_Comm};
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::*;
+use std::any::Any;
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const HEAD: i32 = 1;
+const NUMBERS: i32 = 2;
+/// Bytes per message; MPI counts are C ints.
+const CHUNK: usize = 1 << 30;
+/// Values per part of a collective sum: parts overlap, one being added while the next one travels.
+const PIECE: usize = 1 << 18;
+/// Bytes before the head: a letter for the kind of numbers that follow, and how many.
+const PREFIX: usize = 1 + size_of::<u64>();
+
+/// The transport over MPI, with the memory that it receives into.
+pub struct Wire<'a> {
+    world: &'a SimpleCommunicator,
+    weights: Shelf<f32>,
+    units: Shelf<i64>,
+    outbox: Vec<Parcel>,
+    patience: Option<Duration>,
+    survival: Option<Survival>,
+}
+
+/// A message on its way.
+struct Parcel {
+    request: Request,
+    // Kept for as long as MPI reads it.
+    _content: Arc<dyn Any + Send + Sync>,
+}
+
+/// What it takes to go on without a rank.
+struct Survival {
+    ulfm: Ulfm,
+    losses: Losses,
+    // Of all ranks that were left when the last sum ended.
+    sums: MPI_Comm,
+}
+
+impl Transport for Wire<'_> {
+    fn rank(&self) -> Rank {
+        Rank::from(self.world.rank() as usize)
+    }
+
+    fn size(&self) -> usize {
+        self.world.size() as usize
+    }
+
+    fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
+        let (kind, count) = match &frame.content {
+            Content::Nothing => (b'n', 0),
+            Content::Weights(weights) => (b'w', weights.len()),
+            Content::Units(units) => (b'u', units.len()),
+        };
+        let mut head = vec![kind];
+        head.extend((count as u64).to_le_bytes());
+        head.extend(&frame.head);
+        let sent = self.post(to, Arc::new(head), HEAD).and_then(|()| match frame.content {
+            Content::Nothing => Ok(()),
+            Content::Weights(weights) => self.post(to, weights, NUMBERS),
+            Content::Units(units) => self.post(to, units, NUMBERS),
+        });
+        sent.map_err(|Broken| TransportError::Gone(to))
+    }
+
+    fn recv(&mut self) -> Result<Delivery, TransportError> {
+        loop {
+            let waiting = match self.wait_for_head() {
+                Ok(waiting) => waiting,
+                Err(instead) => return Ok(instead),
+            };
+            let from = Rank::from(waiting.from as usize);
+            let lost_before = self.survival.as_ref().is_some_and(|survival| survival.losses.has(from));
+            // Whoever was lost in the middle of a message is told about next.
+            if let Some(frame) = waiting.take().map(|head| self.frame(from, head)).transpose()?.flatten()
+                && !lost_before
+            {
+                return Ok(Delivery::Frame(from, frame));
+            }
+        }
+    }
+
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
+        let comm = self.survival.as_ref().map_or(self.world.as_raw(), |survival| survival.sums);
+        let (world, patience, survival) = (self.world, self.patience, &self.survival);
+        let watch = || {
+            let failed = |survival: &&Survival| !survival.ulfm.failed(comm).is_empty();
+            survival.iter().filter(failed).for_each(|survival| survival.ulfm.revoke(comm));
+        };
+        let mut whole = Ok(());
+        let sum = self.units.filled(mine.len(), |sum| {
+            let pieces = mine.chunks(PIECE).zip(sum.chunks_mut(PIECE));
+            // SAFETY: both slices outlive the requests, which end below.
+            let started: Vec<_> = pieces.map(|(mine, sum)| unsafe { raw::all_reduce(comm, mine, sum) }).collect();
+            for part in started {
+                let ended = part.and_then(|part| finish(world, part, patience, watch));
+                whole = whole.and(ended);
+            }
+        });
+        match &mut self.survival {
+            Some(survival) => survival.settle(self.world, whole).map(|()| sum),
+            None => Ok(sum),
+        }
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.patience = patience;
+    }
+}
+
+impl Survival {
+    /// Prepares for losses, if this MPI can survive them. Every rank must call it.
+    fn begin(world: &SimpleCommunicator) -> Option<Survival> {
+        let ulfm = Ulfm::find()?;
+        // SAFETY: plain calls on a live communicator; the new one inherits its error handler.
+        let sums = unsafe {
+            let mut sums = ffi::RSMPI_COMM_NULL;
+            ffi::MPI_Comm_set_errhandler(world.as_raw(), ffi::RSMPI_ERRORS_RETURN);
+            ffi::MPI_Comm_dup(world.as_raw(), &mut sums);
+            sums
+        };
+        Some(Survival { ulfm, losses: Losses::default(), sums })
+    }
+
+    /// All that are left agree whether a sum is whole, and leave the others out of the next one.
+    fn settle(&mut self, world: &SimpleCommunicator, mine: Result<(), Broken>) -> Result<(), TransportError> {
+        if self.ulfm.agree(self.sums, mine.is_ok()) {
+            return Ok(());
+        }
+        self.ulfm.revoke(self.sums);
+        let left = self.ulfm.shrink(self.sums);
+        // SAFETY: nothing is under way on it any more, and nobody else has the handle.
+        unsafe { ffi::MPI_Comm_free(&mut self.sums) };
+        self.sums = left;
+        Err(TransportError::Interrupted { lost: ulfm::missing(world.as_raw(), left) })
+    }
+}
+
+impl<'a> Wire<'a> {
+    /// Every rank must call it.
+    pub(super) fn new(world: &'a SimpleCommunicator) -> Wire<'a> {
+        Wire {
+            world,
+            weights: Shelf::default(),
+            units: Shelf::default(),
+            outbox: Vec::new(),
+            patience: None,
+            survival: Survival::begin(world),
+        }
+    }
+
+    /// Sends numbers in chunks. A worker waits until they are gone, since nobody moves them on while it
+    /// trains; the server does not, since the peer may be busy.
+    fn post<T: NoUninit + Send + Sync>(&mut self, to: Rank, numbers: Arc<Vec<T>>, tag: i32) -> Result<(), Broken> {
+        let bytes: &[u8] = bytemuck::cast_slice(&numbers);
+        for chunk in bytes.chunks(CHUNK) {
+            // SAFETY: the parcel owns the vector, which nobody changes while it is shared, and is only
+            // forgotten, never freed, before MPI is done with it.
+            let request = unsafe { raw::send(self.world.as_raw(), to.0 as i32, tag, chunk) }?;
+            if self.world.rank() == 0 {
+                self.outbox.push(Parcel { request, _content: Arc::clone(&numbers) as Arc<dyn Any + Send + Sync> });
+            } else {
+                finish(self.world, request, None, || {})?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what has been sent, or never will be.
+    fn tidy(&mut self) {
+        self.outbox.retain_mut(|parcel| parcel.request.ended().is_continue());
+    }
+
+    /// The next head, or what happens instead.
+    fn wait_for_head(&mut self) -> Result<Waiting, Delivery> {
+        let mut patience = Patience::new(self.patience);
+        loop {
+            self.tidy();
+            if let Some(waiting) = raw::look(self.world.as_raw(), HEAD) {
+                return Ok(waiting);
+            }
+            if let Some(Survival { ulfm, losses, .. }) = &mut self.survival {
+                losses.look(ulfm, self.world.as_raw());
+                if let Some(rank) = losses.tell() {
+                    return Err(Delivery::Lost(rank));
+                }
+            }
+            if self.world.rank() == 0 && stop::end_wanted() {
+                return Err(Delivery::EndWanted);
+            }
+            if !patience.pause() {
+                return Err(Delivery::Silence);
+            }
+        }
+    }
+
+    /// Receives the rest of a frame; none when its sender is lost.
+    fn frame(&mut self, from: Rank, mut head: Vec<u8>) -> Result<Option<Frame>, TransportError> {
+        // A head without its prefix cannot be of this program; decoding says so.
+        let count = head.get(1..).and_then(|rest| rest.first_chunk()).map_or(0, |count| u64::from_le_bytes(*count));
+        let kind = head.first().copied().unwrap_or_default();
+        head.drain(..head.len().min(PREFIX));
+        let (world, patience) = (self.world, self.patience);
+        let mut whole = Ok(());
+        let content = match kind {
+            b'w' => Content::Weights(
+                self.weights.filled(length::<f32>(from, count)?, |all| whole = receive(world, from, all, patience)),
+            ),
+            b'u' => Content::Units(
+                self.units.filled(length::<i64>(from, count)?, |all| whole = receive(world, from, all, patience)),
+            ),
+            _ => Content::Nothing,
+        };
+        Ok(whole.ok().map(|()| Frame { head, content }))
+    }
+}
+
+impl Drop for Wire<'_> {
+    /// After an orderly end everything has arrived. Otherwise the job is about to be aborted, and
+    /// waiting for a peer could take for ever.
+    fn drop(&mut self) {
+        self.tidy();
+        self.outbox.drain(..).for_each(mem::forget);
+    }
+}
+
+/// Checks an announced number of values against what memory can hold.
+fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
+    let too_large = TransportError::TooLarge { from, count };
+    let Ok(length) = usize::try_from(count) else { return Err(too_large) };
+    match Vec::<T>::new().try_reserve_exact(length) {
+        Ok(()) => Ok(length),
+        Err(_) => Err(too_large),
+    }
+}
+
+/// Receives the numbers that a head has announced.
+fn receive<T: Pod>(
+    world: &SimpleCommunicator,
+    from: Rank,
+    numbers: &mut [T],
+    patience: Option<Duration>,
+) -> Result<(), Broken> {
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(numbers);
+    bytes.chunks_mut(CHUNK).try_for_each(|chunk| {
+        // SAFETY: the request ends here.
+        let request = unsafe { raw::receive(world.as_raw(), from.0 as i32, NUMBERS, chunk) }?;
+        finish(world, request, patience, || {})
+    })
+}
+
+/// Waits for what is on its way, or being summed. The peers are at it, so nobody else wants the core.
+/// When that takes too long the job ends here: what MPI may still write to cannot be left.
+fn finish(
+    world: &SimpleCommunicator,
+    mut request: Request,
+    patience: Option<Duration>,
+    mut watch: impl FnMut(),
+) -> Result<(), Broken> {
+    let began = Instant::now();
+    loop {
+        if let ControlFlow::Break(ended) = request.ended() {
+            return ended;
+        }
+        if let Some(most) = patience
+            && began.elapsed() > most
+        {
+            log::error!("a transfer did not end in {most:?}: some rank hangs (hint: look at the hosts)");
+            log::logger().flush();
+            abort(world, FAILED);
+        }
+        watch();
+        thread::yield_now();
+    }
+}
+
+/// Yields while an answer is likely near, then sleeps longer and longer, at most 0.2 ms.
+struct Patience {
+    polls: u32,
+    began: Instant,
+    most: Option<Duration>,
+}
+
+impl Patience {
+    fn new(most: Option<Duration>) -> Patience {
+        Patience { polls: 0, began: Instant::now(), most }
+    }
+
+    /// Waits a little; false when there is no patience left.
+    fn pause(&mut self) -> bool {
+        self.polls = self.polls.saturating_add(1);
+        match self.polls {
+            0..=200 => thread::yield_now(),
+            201..=400 => thread::sleep(Duration::from_micros(20)),
+            _ => thread::sleep(Duration::from_micros(200)),
+        }
+        self.most.is_none_or(|most| self.began.elapsed() <= most)
+    }
+}

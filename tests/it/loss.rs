@@ -1,0 +1,136 @@
+//! A lost worker does not lose the run: whoever goes, whenever, the bits are those of an undisturbed run.
+
+use crate::modes::modes;
+use crate::support::{plan, quadratic, small};
+use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::engine::{EngineError, Outcome, run, serve};
+use fedmpi::event::Event;
+use fedmpi::ids::Rank;
+use fedmpi::message::Frame;
+use fedmpi::record::Memory;
+use fedmpi::train::Quadratic;
+use fedmpi::transport::local::{Local, ranks};
+use fedmpi::transport::{Delivery, Metered, Transport, TransportError};
+use fedmpi::weights::Units;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+/// Breaks down after so many calls.
+struct Mortal {
+    inner: Local,
+    calls: u32,
+}
+
+impl Mortal {
+    fn live(&mut self) -> Result<(), TransportError> {
+        self.calls = self.calls.checked_sub(1).ok_or(TransportError::Gone(self.inner.rank()))?;
+        Ok(())
+    }
+}
+
+impl Transport for Mortal {
+    fn rank(&self) -> Rank {
+        self.inner.rank()
+    }
+
+    fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
+        self.live()?;
+        self.inner.send(to, frame)
+    }
+
+    fn recv(&mut self) -> Result<Delivery, TransportError> {
+        self.live()?;
+        self.inner.recv()
+    }
+
+    fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
+        self.live()?;
+        self.inner.all_reduce(mine)
+    }
+
+    fn set_patience(&mut self, patience: Option<Duration>) {
+        self.inner.set_patience(patience);
+    }
+}
+
+/// Runs a job of which some ranks break down after so many calls.
+fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Result<Outcome, EngineError>, Memory) {
+    let deaths: BTreeMap<u32, u32> = deaths.iter().copied().collect();
+    let mut ends = ranks(workers + 1).into_iter();
+    let server = ends.next().expect("the server's end");
+    let mut memory = Memory::default();
+    let outcome = thread::scope(|scope| {
+        for inner in ends {
+            let calls = deaths.get(&inner.rank().0).copied().unwrap_or(u32::MAX);
+            let worker = Mortal { inner, calls };
+            scope.spawn(move || _ = serve(plan, &mut Metered::new(worker), &mut Quadratic::new(3, 0.5)));
+        }
+        run(plan, &mut Metered::new(server), &mut Quadratic::new(3, 0.5), &mut memory, None)
+    });
+    (outcome, memory)
+}
+
+fn losses(memory: &Memory) -> usize {
+    memory.events.iter().filter(|event| matches!(event, Event::Lost { .. })).count()
+}
+
+/// The first call of a worker says hello; without that the job never begins.
+const HELLO: u32 = 1;
+
+#[test]
+fn one_worker_of_three_may_go_at_any_moment() {
+    let wanted = quadratic(&plan(small()), 1).0;
+    for config in modes(&small()) {
+        let (plan, mut seen) = (plan(config.clone()), 0);
+        for calls in HELLO..16 {
+            let (outcome, memory) = with_deaths(&plan, 3, &[(2, calls)]);
+            assert!(outcome.expect("goes on") == wanted, "{config:?} after {calls} calls");
+            seen += losses(&memory);
+        }
+        assert!(seen > 3, "{config:?}: {seen} losses were noticed before the end");
+    }
+}
+
+#[test]
+fn all_but_one_may_go() {
+    let wanted = quadratic(&plan(small()), 1).0;
+    for config in modes(&small()) {
+        let plan = plan(config.clone());
+        for (first, second) in [(1, 1), (2, 3), (3, 5), (5, 2), (6, 7), (8, 4)] {
+            let (outcome, _) = with_deaths(&plan, 3, &[(1, first), (3, second)]);
+            assert!(outcome.expect("goes on") == wanted, "{config:?} after {first} and {second} calls");
+        }
+    }
+}
+
+#[test]
+fn the_last_one_may_not() {
+    for config in modes(&small()) {
+        let (outcome, _) = with_deaths(&plan(config), 2, &[(1, 3), (2, 4)]);
+        assert!(matches!(outcome.expect_err("nobody is left"), EngineError::Lost { .. }));
+    }
+}
+
+#[test]
+fn asynchronous_runs_go_on_too() {
+    let config = Config {
+        mode: Mode::Async,
+        aggregator: Some("fedbuff".into()),
+        buffer_size: 3,
+        concurrency: 6,
+        comm_round: 8,
+        delay: "uniform:1,5".into(),
+        ..small()
+    };
+    let plan = plan(config);
+    let wanted = quadratic(&plan, 1).0;
+    for calls in HELLO..20 {
+        let (outcome, _) = with_deaths(&plan, 3, &[(2, calls), (3, calls / 2 + 1)]);
+        assert!(outcome.expect("goes on") == wanted, "after {calls} calls");
+    }
+}
