@@ -3,11 +3,15 @@
 //! failed says why, and every rank ends. So bad input yields one message and leaves no rank behind.
 
 use anyhow::{Context, Error, Result};
-use fedmpi::config::{Config, DeviceChoice, Flags, GpuMapping, Plan, Seat, seats_table};
+use fedmpi::config::{
+    Config, DeviceChoice, Evaluator, Flags, GpuMapping, Holding, Homes, Plan, PlanError, Residency, Seat, expand,
+    housemates, seats_table, shares,
+};
 use fedmpi::data::{self, Dataset};
 use fedmpi::engine::{self, EngineError};
 use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
+use fedmpi::partition::Partition;
 use fedmpi::record::checkpoint::{self, Saved};
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
 use fedmpi::torch::{self, TorchTrainer};
@@ -80,8 +84,7 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     if mpi.rank() == Rank::SERVER {
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
     }
-    let dataset = share(mpi, &hosts, &config)?;
-    let plan = settle(mpi, Plan::new(config, dataset).map_err(Error::from))?;
+    let plan = plan(mpi, &hosts, config)?;
     settle(mpi, plan.check_workers(mpi.size().max(2) - 1).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
     settle(mpi, model.map(drop).map_err(Error::from))?;
@@ -116,15 +119,56 @@ fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
     }
 }
 
-/// The data set: read by the first rank of each host, mapped by the others.
-fn share(mpi: &Mpi, hosts: &[Host], config: &Config) -> Result<Dataset, Stop> {
-    let here = &hosts[mpi.rank().index()].name;
-    let first = hosts.iter().position(|host| host.name == *here).unwrap_or_default();
-    let read = || Plan::read(config).map_err(Error::from);
+/// The plan over the data that this rank can see.
+fn plan(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop> {
+    if config.data_residency == Residency::Local {
+        return plan_at_home(mpi, hosts, config);
+    }
+    let read =
+        Config { data_dir: expand(&config.data_dir, mpi.rank(), &hosts[mpi.rank().index()].name), ..config.clone() };
+    let dataset = share(mpi, &mpi.tell(&hosts[mpi.rank().index()].name), || Plan::read(&read))?;
+    settle(mpi, Plan::new(config, dataset).map_err(Error::from))
+}
+
+/// The plan over data that stays where it is: every rank says how much it holds, and nothing else.
+fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop> {
+    let host = &hosts[mpi.rank().index()].name;
+    // Alone, this rank is server and worker.
+    let rank = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
+    let own = Config { data_dir: expand(&config.data_dir, rank, host), ..config.clone() };
+    let places = mpi.tell(&format!("{host} {} {}", own.data_dir.display(), rank == Rank::SERVER));
+    let mates = housemates(&places);
+    let shares = settle(mpi, shares(config.client_num_in_total as usize, mates.len()).map_err(Error::from))?;
+    let mut dataset = share(mpi, &places, || match (rank, config.evaluate) {
+        (Rank::SERVER, Evaluator::Clients) => Ok(Dataset::default()),
+        (Rank::SERVER, Evaluator::Server) => Plan::read_test(&own),
+        _ => Plan::read(&own),
+    })?;
+    let home = mates.iter().position(|ranks| ranks.contains(&rank));
+    let partition = match home {
+        Some(home) => Plan::divide_own(&own, &dataset, shares[home]),
+        None => Ok(Partition::in_order(vec![0])),
+    };
+    let partition = settle(mpi, partition.map_err(Error::from))?;
+    let counts = partition.ids().map(|client| partition.count(client)).collect();
+    let mine = Holding { shape: dataset.shape.clone(), classes: dataset.classes, counts };
+    let holdings = mpi.share(&mine);
+    if let (true, Some(kind)) = (dataset.shape.is_empty(), holdings.iter().find(|held| !held.shape.is_empty())) {
+        dataset = Dataset { shape: kind.shape.clone(), classes: kind.classes, ..dataset };
+    }
+    let homes = settle(mpi, Homes::new(&config, mates, &holdings).map_err(Error::from))?;
+    settle(mpi, Plan::at_home(config, dataset, partition, homes, rank).map_err(Error::from))
+}
+
+/// A data set that is read by the first rank of each place and mapped by the others there.
+fn share(mpi: &Mpi, places: &[String], read: impl Fn() -> Result<Dataset, PlanError>) -> Result<Dataset, Stop> {
+    let read = || read().map_err(Error::from);
+    let here = &places[mpi.rank().index()];
+    let first = places.iter().position(|place| place == here).unwrap_or_default();
     let (mut dataset, mut offer) = (None, None);
     if first == mpi.rank().index() {
         let own = read();
-        let shared = hosts.iter().filter(|host| host.name == *here).count() > 1;
+        let shared = places.iter().filter(|place| *place == here).count() > 1;
         offer = own.as_ref().ok().filter(|_| shared).and_then(data::shared::offer);
         dataset = settle(mpi, own.map(Some))?;
     } else {

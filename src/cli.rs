@@ -3,7 +3,7 @@
 use crate::{bench, boot};
 use anyhow::{Context, Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Seat, seats_table};
+use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Residency, Seat, seats_table};
 use fedmpi::launch::{self, LaunchError, Launcher};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
@@ -266,6 +266,13 @@ fn check(arguments: &CheckArgs) -> Result<()> {
     let ranks = arguments.np.max(1);
     let config = Config::resolve(&arguments.flags)?;
     let (hosts, seats) = planned_seats(&config, ranks)?;
+    if config.data_residency == Residency::Local {
+        Plan::check(&config)?;
+        println!("note: every rank looks at its own data when the job starts");
+        print!("{}", serde_yaml::to_string(&config)?);
+        println!("\n{}", seats_table(&hosts, &seats));
+        return Ok(());
+    }
     let plan = Plan::resolve(config)?;
     plan.check_workers(ranks.max(2) - 1)?;
     plan.notes(ranks.max(2) - 1).iter().for_each(|note| println!("note: {note}"));

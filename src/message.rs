@@ -3,11 +3,12 @@
 
 use crate::event::RankReport;
 use crate::ids::{ClientId, Round};
+use crate::metrics::Metrics;
 use crate::weights::{Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,11 @@ pub enum Order {
         round: Round,
         /// Samples behind the whole cohort.
         total: u64,
+    },
+    /// Evaluate the weights that follow on the worker's own test data.
+    Evaluate {
+        /// After which round.
+        round: Round,
     },
     /// The model to go on from follows, and what the aggregator remembers.
     Model {
@@ -61,6 +67,13 @@ pub enum Report {
         updates: Vec<Update>,
         /// Whether the worker has done everything that it was told to do in this round.
         last: bool,
+    },
+    /// The model is evaluated on the worker's own test data.
+    Evaluated {
+        /// After which round.
+        round: Round,
+        /// The sums.
+        metrics: Metrics,
     },
     /// Training failed; the job cannot go on.
     Failed {

@@ -1,7 +1,7 @@
 //! Every check of a config, across settings too. Nothing else checks values.
 
 use super::plan::{aggregator_name, selection};
-use super::{Config, Mode, Plan};
+use super::{Config, Evaluator, HomesError, Mode, Plan, Residency};
 use crate::aggregate::arrivals::ARRIVALS;
 use crate::aggregate::{self, AGGREGATORS, Merge};
 use crate::data::{DATASETS, DataError};
@@ -52,6 +52,9 @@ pub enum PlanError {
         /// Ranks but the server.
         workers: usize,
     },
+    /// Data on many machines that does not fit together.
+    #[error(transparent)]
+    Homes(#[from] HomesError),
     /// Data that cannot be divided.
     #[error(transparent)]
     Partition(#[from] PartitionError),
@@ -99,6 +102,7 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     check_counts(config)?;
     check_rates(config)?;
     check_async(config)?;
+    check_residency(config)?;
     Delay::parse(&config.delay, config.client_num_in_total as usize)?;
     check_selector(config)
 }
@@ -171,6 +175,26 @@ pub fn require(name: &'static str, value: impl ToString, holds: bool, reason: &s
         true => Ok(()),
         false => Err(PlanError::Value { name, value: value.to_string(), reason: reason.to_owned() }),
     }
+}
+
+/// What data that stays on its machine allows.
+fn check_residency(config: &Config) -> Result<(), PlanError> {
+    let by_clients = config.evaluate == Evaluator::Clients;
+    if config.data_residency == Residency::Shared {
+        let hint = "every rank has the same test data (hint: --data_residency local, or --evaluate server)";
+        return require("evaluate", "clients", !by_clients, hint);
+    }
+    let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
+    let mode = format!("{:?}", config.dispatch).to_lowercase();
+    require("dispatch", mode, config.dispatch == DispatchMode::Planned, hint)?;
+    let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
+    require("dataset", &config.dataset, config.dataset != "synthetic", hint)?;
+    for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {
+        let path = file.as_ref().map_or(String::new(), |path| path.display().to_string());
+        require(name, path, file.is_none(), "with --data_residency local nobody knows the whole partition")?;
+    }
+    let hint = "without rounds the server evaluates (hint: --evaluate server)";
+    require("evaluate", "clients", !by_clients || config.mode == Mode::Sync, hint)
 }
 
 /// Settings of asynchronous runs.

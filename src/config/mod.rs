@@ -5,6 +5,7 @@ mod async_fl;
 mod check;
 mod fedml;
 mod gpu_mapping;
+mod homes;
 mod hosts;
 mod plan;
 
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::PlanError;
 pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
+pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 pub use hosts::{Dialect, HostFile, HostFileError};
 pub use plan::Plan;
 
@@ -76,11 +78,13 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool, DeviceChoice, Reduce, DispatchMode, Mode, Clock, StalenessKind);
+plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
+plain!(DeviceChoice, Reduce, DispatchMode, Mode, Clock, StalenessKind, Residency, Evaluator);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
-    data_dir: PathBuf = "data".into(), "FOLDER", "data", "Folder with the data files, on every host";
+    data_dir: PathBuf = "data".into(), "FOLDER", "data", "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
+    data_residency: Residency = Residency::Shared, "shared|local", "shared", "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
     client_num_in_total: i64 = 100, "CLIENTS", "100", "Clients that own data";
     partition_method: Option<String> = None, "NAME", "natural if the data has owners, else hetero", "How samples are divided among clients; `fedmpi list` shows all";
     partition_alpha: f64 = 0.5, "NUMBER", "0.5", "Dirichlet concentration of `hetero` (small is skewed), exponent of `power_law` (large is skewed)";
@@ -126,6 +130,7 @@ settings! {
     momentum: f64 = 0.0, "FACTOR", "0", "Momentum of `sgd`, from 0 to below 1";
     dry_train: bool = false, "true|false", "false", "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", "Evaluate every so many rounds, and after the last";
+    evaluate: Evaluator = Evaluator::Server, "server|clients", "server", "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
     ci: u8 = 0, "0|1", "0", "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";
     seed: u64 = 0, "INTEGER", "0", "Root of all randomness";
@@ -151,6 +156,26 @@ pub enum Mode {
     Sync,
     /// As updates arrive.
     Async,
+}
+
+/// Where data lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Residency {
+    /// Every rank can read all of it.
+    Shared,
+    /// Every worker has its own.
+    Local,
+}
+
+/// Who evaluates the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Evaluator {
+    /// The server, on its test data.
+    Server,
+    /// The workers, each on its own test data.
+    Clients,
 }
 
 /// Where ranks compute.

@@ -2,12 +2,12 @@
 //! rank resolves the same plan.
 
 use super::check::{self, PlanError, check_reduce, require};
-use super::{Config, Mode};
+use super::{Config, Evaluator, Homes, Mode};
 use crate::aggregate::arrivals::{self, ARRIVALS, Arrivals};
 use crate::aggregate::{self, AGGREGATORS, Aggregator};
 use crate::data::{DATASETS, Dataset, Source};
 use crate::delay::Delay;
-use crate::ids::{ClientId, Round};
+use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
 use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
@@ -28,6 +28,8 @@ pub struct Plan {
     pub dataset: Arc<Dataset>,
     /// Who owns which.
     pub partition: Arc<Partition>,
+    // Where clients live, unless everywhere.
+    homes: Option<Arc<Homes>>,
     aggregator: Entry<aggregate::Build>,
     delay: Delay,
     // Of the data and its partition, which never change: hashing them takes long.
@@ -59,7 +61,17 @@ impl Plan {
     pub fn read(config: &Config) -> Result<Dataset, PlanError> {
         Plan::check(config)?;
         let clients = config.client_num_in_total as usize;
-        let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed) };
+        let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only: false };
+        Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
+    }
+
+    /// Reads only the test data of a config.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub fn read_test(config: &Config) -> Result<Dataset, PlanError> {
+        Plan::check(config)?;
+        let source = Source { folder: &config.data_dir, clients: 0, seed: Seed(config.seed), test_only: true };
         Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
     }
 
@@ -76,21 +88,53 @@ impl Plan {
             Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
             None => divide(&config, &dataset)?,
         };
-        let samples = dataset.train.count();
-        let most = u32::MAX as usize;
-        require(
-            "client_num_in_total",
-            partition.clients(),
-            samples <= most,
-            "they own more samples than can be counted",
-        )?;
+        let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
+        Plan::over(config, dataset, partition, None, fingerprint)
+    }
+
+    /// Divides the samples of `rank` among the clients that live with it.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn divide_own(config: &Config, dataset: &Dataset, clients: usize) -> Result<Partition, PlanError> {
+        let clients = dataset.owners.as_ref().map_or(clients, |owners| owners.len() - 1);
+        divide(&Config { client_num_in_total: clients as i64, ..config.clone() }, dataset)
+    }
+
+    /// The plan of a rank that holds some of the clients: `partition` divides its own `dataset`.
+    ///
+    /// # Errors
+    /// As [`Plan::check`].
+    pub fn at_home(
+        config: Config,
+        dataset: Dataset,
+        partition: Partition,
+        homes: Homes,
+        rank: Rank,
+    ) -> Result<Plan, PlanError> {
+        Plan::check(&config)?;
+        let partition = partition.among(homes.first_of(rank), homes.counts().to_vec());
+        let fingerprint = partition.digest();
+        Plan::over(config, dataset, partition, Some(homes), fingerprint)
+    }
+
+    fn over(
+        config: Config,
+        dataset: Dataset,
+        partition: Partition,
+        homes: Option<Homes>,
+        fingerprint: String,
+    ) -> Result<Plan, PlanError> {
+        let countable = dataset.train.count() <= u32::MAX as usize;
+        let hint = "they own more samples than can be counted";
+        require("client_num_in_total", partition.clients(), countable, hint)?;
         let aggregator = match config.mode {
             Mode::Sync => *find("aggregator", AGGREGATORS, aggregator_name(&config))?,
             Mode::Async => AGGREGATORS[0],
         };
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
-        let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
-        Ok(Plan { dataset: Arc::new(dataset), partition: Arc::new(partition), config, aggregator, delay, fingerprint })
+        let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
+        Ok(Plan { config, dataset, partition, homes, aggregator, delay, fingerprint })
     }
 
     /// The same plan with an aggregator of the caller's own; every rank must have it.
@@ -138,6 +182,16 @@ impl Plan {
         let config =
             Config { comm_round: 0, frequency_of_the_test: 0, ci: 0, target_accuracy: None, ..self.config.clone() };
         Plan { config, ..self.clone() }.digest()
+    }
+
+    /// Where clients live, when their data does not leave its machine.
+    pub fn homes(&self) -> Option<&Homes> {
+        self.homes.as_deref()
+    }
+
+    /// Who evaluates the model.
+    pub fn evaluator(&self) -> Evaluator {
+        self.config.evaluate
     }
 
     /// How long the server waits for a report.

@@ -46,6 +46,12 @@ pub enum Train {
     Generated(Synthetic),
 }
 
+impl Default for Train {
+    fn default() -> Self {
+        Train::Stored(Samples::default())
+    }
+}
+
 impl Train {
     /// A client's samples and their numbers among them. `samples` are the client's numbers in the
     /// whole set; where it is generated, they are one owner's.
@@ -78,7 +84,7 @@ impl Train {
 }
 
 /// Everything that is known of a data set once it is read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
     /// Shape of one sample, such as `[1, 28, 28]` (channels, height, width) or `[60]`.
     pub shape: Vec<usize>,
@@ -122,6 +128,8 @@ pub struct Source<'a> {
     pub clients: usize,
     /// For generators.
     pub seed: Seed,
+    /// Only what is evaluated on; what clients own lies elsewhere.
+    pub test_only: bool,
 }
 
 /// A data set that cannot be used.

@@ -136,7 +136,7 @@ mod tests {
     use std::path::Path;
 
     fn generated(clients: usize, seed: u64) -> Dataset {
-        generate(&Source { folder: Path::new(""), clients, seed: Seed(seed) }).expect("generated")
+        generate(&Source { folder: Path::new(""), clients, seed: Seed(seed), test_only: false }).expect("generated")
     }
 
     fn stored(data: &Dataset) -> &Samples {

@@ -182,16 +182,31 @@ impl<T: Transport> Server<'_, T> {
 
     /// Gives waiting trainings to the workers that have least to do, the earliest arrival first.
     fn send_out(&mut self) -> Result<(), EngineError> {
-        while let Some(&key) = self.flight.unsent.first() {
-            let least = self.held.iter_mut().min_by_key(|(rank, held)| (held.len(), **rank));
-            let Some((&rank, held)) = least.filter(|(_, held)| held.len() < DEPTH) else { break };
-            held.insert(key.1);
+        while let Some((key, rank)) = self.next_to_send() {
+            self.held.entry(rank).or_default().insert(key.1);
             self.flight.unsent.remove(&key);
             let task = &self.flight.tasks[&key];
             let order = Order::Train { round: Round(key.1), total: 1, clients: vec![task.client], last: true };
             self.link.send(rank, &order, Content::Weights(Arc::clone(&task.start)))?;
         }
         Ok(())
+    }
+
+    /// The earliest arrival for which a worker has room, and that worker.
+    fn next_to_send(&self) -> Option<(Key, Rank)> {
+        let room = |rank: &Rank| self.held.get(rank).map_or(0, BTreeSet::len);
+        let free = |ranks: &[Rank]| {
+            let least = ranks.iter().copied().min_by_key(|rank| (room(rank), *rank));
+            least.filter(|rank| room(rank) < DEPTH)
+        };
+        match self.link.plan.homes() {
+            None => Some((*self.flight.unsent.first()?, free(&self.link.workers)?)),
+            Some(_) => self
+                .flight
+                .unsent
+                .iter()
+                .find_map(|key| Some((*key, free(&self.link.able(self.flight.tasks[key].client))?))),
+        }
     }
 
     /// Whose turn it is to arrive: by the delay model, or whoever is there first.

@@ -72,8 +72,12 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
-        if let Content::Weights(global) = content {
-            self.global = global;
+        let weights = match content {
+            Content::Weights(weights) => weights,
+            _ => Arc::clone(&self.global),
+        };
+        if !matches!(order, Order::Evaluate { .. }) {
+            self.global = Arc::clone(&weights);
         }
         match order {
             Order::Train { round, total, clients, last } => {
@@ -91,6 +95,10 @@ impl<T: Transport> Worker<'_, T> {
                 let mean = Merged::Mean(self.sum.mean(&self.global));
                 self.global = Arc::new(self.aggregator.apply(&self.global, mean));
                 Ok(())
+            }
+            Order::Evaluate { round } => {
+                let metrics = self.trainer.evaluate(&weights)?;
+                Ok(self.wire.send(Rank::SERVER, Frame::bare(&Report::Evaluated { round, metrics }))?)
             }
             Order::Model { aggregator } => {
                 self.aggregator.restore(aggregator);

@@ -2,7 +2,7 @@
 //! asynchronous runs share it.
 
 use super::{EngineError, report};
-use crate::config::Plan;
+use crate::config::{Home, Homes, Plan};
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Report};
@@ -90,7 +90,28 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn lose(&mut self, rank: Rank) -> Result<bool, EngineError> {
         let before = self.workers.len();
         self.workers.retain(|worker| *worker != rank);
-        if self.workers.is_empty() { Err(self.lost(rank)) } else { Ok(self.workers.len() < before) }
+        let left = |ranks: &[Rank]| ranks.iter().any(|rank| self.workers.contains(rank));
+        let homes = self.plan.homes().map_or(&[][..], Homes::all);
+        match self.workers.is_empty() {
+            true => Err(EngineError::Lost { rank, host: self.host(rank) }),
+            false if !homes.iter().all(|home| left(&home.ranks)) => {
+                Err(EngineError::Homeless { rank, host: self.host(rank) })
+            }
+            false => Ok(self.workers.len() < before),
+        }
+    }
+
+    /// The workers that can train a client.
+    pub fn able(&self, client: ClientId) -> Vec<Rank> {
+        match self.plan.homes() {
+            Some(homes) => self.living(homes.of(client)),
+            None => self.workers.clone(),
+        }
+    }
+
+    /// The workers that are left of a home.
+    pub fn living(&self, home: &Home) -> Vec<Rank> {
+        home.ranks.iter().copied().filter(|rank| self.workers.contains(rank)).collect()
     }
 
     /// Sends an order. That a worker is lost is told by [`Link::receive`] alone.
@@ -104,11 +125,6 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Where a worker runs.
     pub fn host(&self, rank: Rank) -> String {
         self.peers.get(&rank).map_or("an unknown host".to_owned(), |peer| peer.host.clone())
-    }
-
-    /// A worker without which the run cannot go on.
-    fn lost(&self, rank: Rank) -> EngineError {
-        EngineError::Lost { rank, host: self.host(rank) }
     }
 
     /// Whether somebody wants the run to end: asked before each round, since short ones never wait.

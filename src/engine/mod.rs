@@ -56,6 +56,17 @@ pub enum EngineError {
         /// Where it ran.
         host: String,
     },
+    /// Clients whose data is gone with the last worker that holds it.
+    #[error(
+        "rank {rank} on {host} is gone, and nobody else holds the data of its clients (hint: `fedmpi launch \
+         --max_restarts` goes on from the newest checkpoint once the host is back)"
+    )]
+    Homeless {
+        /// Who.
+        rank: Rank,
+        /// Where it ran.
+        host: String,
+    },
     /// A message that makes no sense now.
     #[error("rank {rank} sent an unexpected message: {what}")]
     Unexpected {

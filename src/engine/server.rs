@@ -4,17 +4,18 @@ use super::exchange::{Done, Exchange, Trained};
 use super::link::{Link, News, unexpected};
 use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
-use crate::config::{Mode, Plan};
+use crate::config::{Evaluator, Home, Homes, Mode, Plan};
 use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
-use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
+use crate::schedule::{Assignment, Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport, TransportError};
 use crate::weights::{self, ExactSum, Weights};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -247,10 +248,20 @@ impl<'a, T: Transport> Server<'a, T> {
     fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
         match self.link.plan.dispatch() {
             DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers),
-            DispatchMode::Planned | DispatchMode::OnePerWorker => {
-                Dispatch::planned(self.scheduler.assign(cohort, &self.cost, &self.link.workers))
-            }
+            DispatchMode::Planned | DispatchMode::OnePerWorker => Dispatch::planned(self.assign(cohort)),
         }
+    }
+
+    /// Divides clients among all workers, or among those that hold their data.
+    fn assign(&mut self, cohort: &[Job]) -> Assignment {
+        let Some(homes) = self.link.plan.homes() else {
+            return self.scheduler.assign(cohort, &self.cost, &self.link.workers);
+        };
+        let at =
+            |home: &Home| cohort.iter().filter(|job| home.clients.contains(&job.client.index())).copied().collect();
+        let parts: Vec<(Vec<Job>, Vec<Rank>)> =
+            homes.all().iter().map(|home| (at(home), self.link.living(home))).collect();
+        parts.iter().flat_map(|(jobs, ranks)| self.scheduler.assign(jobs, &self.cost, ranks)).collect()
     }
 
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
@@ -294,7 +305,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let again = exchange.lose(rank);
         let event = Event::Lost { round, rank, host: self.link.host(rank), clients: again.len() };
         self.recorder.record(&event, &self.global)?;
-        let assigned = self.scheduler.assign(&again, &self.cost, &self.link.workers);
+        let assigned = self.assign(&again);
         for batch in exchange.reassign(assigned) {
             let start = self.starting_point();
             self.order(round, total, batch, start)?;
@@ -378,9 +389,44 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
-        match self.link.plan.evaluates_after(round) {
-            true => Ok(Some(self.trainer.evaluate(&self.global)?)),
-            false => Ok(None),
+        match (self.link.plan.evaluates_after(round), self.link.plan.evaluator()) {
+            (true, Evaluator::Server) => Ok(Some(self.trainer.evaluate(&self.global)?)),
+            (true, Evaluator::Clients) => Ok(Some(self.survey(round)?)),
+            (false, _) => Ok(None),
         }
+    }
+
+    /// One worker of each home evaluates the model on its own test data; the sums add up in the order of
+    /// homes.
+    fn survey(&mut self, round: Round) -> Result<Metrics, EngineError> {
+        let homes = self.link.plan.homes().map_or(&[][..], Homes::all);
+        let mut open: BTreeMap<Rank, usize> = BTreeMap::new();
+        let mut parts = vec![Metrics::default(); homes.len()];
+        let mut ask: Vec<usize> = (0..homes.len()).collect();
+        while !ask.is_empty() || !open.is_empty() {
+            for home in ask.drain(..) {
+                let rank = self.link.living(&homes[home])[0];
+                open.insert(rank, home);
+                self.link.send(rank, &Order::Evaluate { round }, Content::Weights(Arc::clone(&self.global)))?;
+            }
+            match self.link.receive(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+                News::Report(rank, Report::Evaluated { round: at, metrics }, _) if at == round => {
+                    let home = open.remove(&rank).ok_or_else(|| EngineError::Unexpected {
+                        rank,
+                        what: "an evaluation that nobody asked for".to_owned(),
+                    })?;
+                    parts[home] = metrics;
+                }
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(rank) => {
+                    let event = Event::Lost { round, rank, host: self.link.host(rank), clients: 0 };
+                    self.recorder.record(&event, &self.global)?;
+                    ask.extend(open.remove(&rank));
+                }
+            }
+        }
+        let mut sum = Metrics::default();
+        parts.iter().for_each(|part| sum.add(part));
+        Ok(sum)
     }
 }

@@ -135,6 +135,8 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
 pub struct Partition {
     samples: Option<Vec<u32>>,
     starts: Vec<usize>,
+    // Where clients live on many machines: the first one here, and how much each owns anywhere.
+    among: Option<(usize, Vec<u64>)>,
 }
 
 impl Partition {
@@ -145,21 +147,29 @@ impl Partition {
             *end += list.len();
             Some(*end)
         }));
-        Partition { samples: Some(lists.concat()), starts }
+        Partition { samples: Some(lists.concat()), starts, among: None }
     }
 
     /// Client `i` owns the samples from `starts[i]` to below `starts[i + 1]`.
     pub fn in_order(starts: Vec<usize>) -> Self {
-        Partition { samples: None, starts }
+        Partition { samples: None, starts, among: None }
+    }
+
+    /// The same clients among those of other machines: they are numbered from `first`, and `counts` says
+    /// how many samples every client owns. Lists of clients elsewhere are empty.
+    pub fn among(self, first: usize, counts: Vec<u64>) -> Self {
+        Partition { among: Some((first, counts)), ..self }
     }
 
     /// Number of clients.
     pub fn clients(&self) -> usize {
-        self.starts.len() - 1
+        self.among.as_ref().map_or(self.starts.len() - 1, |(_, counts)| counts.len())
     }
 
     fn range(&self, client: ClientId) -> Range<usize> {
-        self.starts[client.index()]..self.starts[client.index() + 1]
+        let first = self.among.as_ref().map_or(0, |(first, _)| *first);
+        let place = client.index().checked_sub(first).filter(|place| place + 1 < self.starts.len());
+        place.map_or(0..0, |place| self.starts[place]..self.starts[place + 1])
     }
 
     /// The sample numbers of one client.
@@ -173,7 +183,7 @@ impl Partition {
 
     /// How many samples one client has.
     pub fn count(&self, client: ClientId) -> u64 {
-        self.range(client).len() as u64
+        self.among.as_ref().map_or_else(|| self.range(client).len() as u64, |(_, counts)| counts[client.index()])
     }
 
     /// The sample numbers of all clients, by client.
@@ -186,9 +196,14 @@ impl Partition {
         (0..self.clients()).map(ClientId::from)
     }
 
-    /// Fingerprint, to tell hosts with another partition apart.
+    /// Fingerprint, to tell hosts with another partition apart. Of clients on many machines only the
+    /// amounts are known everywhere.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
+        if let Some((_, counts)) = &self.among {
+            counts.iter().for_each(|count| _ = hasher.update(&count.to_le_bytes()));
+            return hasher.finalize().to_hex()[..16].to_owned();
+        }
         hasher.update(bytemuck::cast_slice(self.samples.as_deref().unwrap_or_default()));
         for start in &self.starts {
             hasher.update(&(*start as u64).to_le_bytes());

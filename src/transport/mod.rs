@@ -8,7 +8,7 @@ pub mod mpi;
 use crate::ids::Rank;
 use crate::message::Frame;
 use crate::weights::Units;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 pub use metered::Metered;
@@ -117,45 +117,27 @@ impl Host {
     }
 }
 
-/// Bytes that a rank can tell at once.
-const TELL_BYTES: usize = 2048;
-
 /// The ranks of a job before training: the only place with collective calls.
 pub trait World {
     /// This rank.
     fn rank(&self) -> Rank;
 
-    /// What each rank has to tell, by rank: at most 2048 bytes of text. Every rank must call it.
+    /// What each rank has to tell, by rank. Every rank must call it.
     fn tell(&self, text: &str) -> Vec<String>;
 
     /// Where each rank runs, by rank; each tells its own host. Every rank must call it.
-    fn hosts(&self, mut here: Host) -> Vec<Host> {
-        let mut text = serde_json::to_string(&here).expect("text always encodes");
-        while text.len() > TELL_BYTES && here.addresses.pop().is_some() {
-            text = serde_json::to_string(&here).expect("text always encodes");
-        }
-        self.tell(&text).iter().map(|host| serde_json::from_str(host).unwrap_or_default()).collect()
+    fn hosts(&self, here: Host) -> Vec<Host> {
+        self.share(&here)
+    }
+
+    /// What each rank knows of something, by rank. Every rank must call it.
+    fn share<T: Serialize + DeserializeOwned + Default>(&self, mine: &T) -> Vec<T> {
+        let text = serde_json::to_string(mine).expect("plain data always encodes");
+        self.tell(&text).iter().map(|told| serde_json::from_str(told).unwrap_or_default()).collect()
     }
 
     /// The lowest rank that has failed, if any has. Every rank must call it.
     fn first_failure(&self, failed: bool) -> Option<Rank>;
-}
-
-/// A job of one process.
-pub struct Alone;
-
-impl World for Alone {
-    fn rank(&self) -> Rank {
-        Rank::SERVER
-    }
-
-    fn tell(&self, text: &str) -> Vec<String> {
-        vec![text.to_owned()]
-    }
-
-    fn first_failure(&self, failed: bool) -> Option<Rank> {
-        failed.then_some(Rank::SERVER)
-    }
 }
 
 #[cfg(test)]

@@ -9,5 +9,6 @@ mod layers;
 mod loss;
 mod modes;
 mod program;
+mod residency;
 mod resume;
 mod support;

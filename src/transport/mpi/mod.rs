@@ -4,7 +4,7 @@ mod raw;
 mod ulfm;
 mod wire;
 
-use super::{TELL_BYTES, World};
+use super::World;
 use crate::ids::Rank;
 use crate::stop;
 use mpi::collective::SystemOperation;
@@ -121,11 +121,14 @@ impl World for Mpi {
     }
 
     fn tell(&self, text: &str) -> Vec<String> {
+        let (mine, mut most) = (text.len() as u64, 0u64);
+        self.world.all_reduce_into(&mine, &mut most, SystemOperation::max());
+        let most = (most as usize).max(1);
         let mut mine = text.as_bytes().to_vec();
-        mine.resize(TELL_BYTES, b' ');
-        let mut all = vec![0u8; TELL_BYTES * self.size()];
+        mine.resize(most, b' ');
+        let mut all = vec![0u8; most * self.size()];
         self.world.all_gather_into(&mine[..], &mut all[..]);
-        all.chunks(TELL_BYTES).map(|told| String::from_utf8_lossy(told).trim_end().to_owned()).collect()
+        all.chunks(most).map(|told| String::from_utf8_lossy(told).trim_end().to_owned()).collect()
     }
 
     fn first_failure(&self, failed: bool) -> Option<Rank> {

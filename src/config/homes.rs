@@ -1,0 +1,214 @@
+//! Data that never leaves its machine: which ranks hold which clients. Ranks that read the same folder
+//! of the same host are one home.
+
+use super::Config;
+use crate::ids::{ClientId, Rank};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// What a rank says of the data that it holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Holding {
+    /// Shape of one sample; empty when it holds none.
+    pub shape: Vec<usize>,
+    /// Number of classes.
+    pub classes: usize,
+    /// Samples of each client that it holds.
+    pub counts: Vec<u64>,
+}
+
+/// Ranks that hold the same clients.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Home {
+    /// Its ranks, in order.
+    pub ranks: Vec<Rank>,
+    /// Its clients.
+    pub clients: Range<usize>,
+}
+
+/// All homes, by their lowest rank; clients are numbered in this order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Homes {
+    homes: Vec<Home>,
+    counts: Vec<u64>,
+}
+
+/// Data that does not fit together.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum HomesError {
+    /// Somebody has other data.
+    #[error(
+        "rank {rank} holds samples of shape {found:?} in {found_classes} classes, rank {first} of {wanted:?} in \
+         {wanted_classes} (hint: the same --dataset in every --data_dir)"
+    )]
+    OtherShape {
+        /// Who.
+        rank: Rank,
+        /// What it holds.
+        found: Vec<usize>,
+        /// In how many classes.
+        found_classes: usize,
+        /// The first that holds data.
+        first: Rank,
+        /// What that holds.
+        wanted: Vec<usize>,
+        /// In how many classes.
+        wanted_classes: usize,
+    },
+    /// More or fewer clients than wanted.
+    #[error(
+        "all ranks together hold {found} clients, --client_num_in_total is {wanted} (hint: --client_num_in_total {found})"
+    )]
+    OtherNumber {
+        /// Clients there are.
+        found: usize,
+        /// Clients wanted.
+        wanted: usize,
+    },
+    /// Not enough clients for all.
+    #[error("--client_num_in_total is {clients}, but data lies in {homes} places (hint: at least one client for each)")]
+    TooFew {
+        /// Clients wanted.
+        clients: usize,
+        /// Homes there are.
+        homes: usize,
+    },
+}
+
+/// `{rank}` and `{host}` in a folder's name.
+///
+/// ```
+/// # use fedmpi::{config::expand, ids::Rank};
+/// # use std::path::Path;
+/// assert_eq!(expand(Path::new("/data/{host}/{rank}"), Rank(2), "node7"), Path::new("/data/node7/2"));
+/// ```
+pub fn expand(folder: &Path, rank: Rank, host: &str) -> PathBuf {
+    folder.to_string_lossy().replace("{rank}", &rank.to_string()).replace("{host}", host).into()
+}
+
+/// Workers by the place that each reads from, in the order of the lowest rank. `places` are by rank; a
+/// job of one rank has its worker there too.
+pub fn housemates(places: &[String]) -> Vec<Vec<Rank>> {
+    if places.len() == 1 {
+        return vec![vec![Rank(1)]];
+    }
+    let mut homes: Vec<(&String, Vec<Rank>)> = Vec::new();
+    for (rank, place) in places.iter().enumerate().skip(1) {
+        match homes.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, ranks)) => ranks.push(Rank::from(rank)),
+            None => homes.push((place, vec![Rank::from(rank)])),
+        }
+    }
+    homes.into_iter().map(|(_, ranks)| ranks).collect()
+}
+
+/// How many of `clients` live in each of `homes`: as evenly as can be.
+pub fn shares(clients: usize, homes: usize) -> Result<Vec<usize>, HomesError> {
+    match clients >= homes {
+        true => Ok((0..homes).map(|home| clients / homes + usize::from(home < clients % homes)).collect()),
+        false => Err(HomesError::TooFew { clients, homes }),
+    }
+}
+
+impl Homes {
+    /// Puts together what all ranks hold; `holdings` are by rank.
+    ///
+    /// # Errors
+    /// Data of different kinds, or another number of clients than the config says.
+    pub fn new(config: &Config, mates: Vec<Vec<Rank>>, holdings: &[Holding]) -> Result<Homes, HomesError> {
+        let held: Vec<(Rank, &Holding)> = holdings
+            .iter()
+            .enumerate()
+            .map(|(rank, holding)| (Rank::from(rank), holding))
+            .filter(|(_, holding)| !holding.shape.is_empty())
+            .collect();
+        let kind = |holding: &Holding| (holding.shape.clone(), holding.classes);
+        for &(rank, holding) in held.iter().skip(1) {
+            let ((found, found_classes), (first, (wanted, wanted_classes))) =
+                (kind(holding), (held[0].0, kind(held[0].1)));
+            if (&found, found_classes) != (&wanted, wanted_classes) {
+                return Err(HomesError::OtherShape { rank, found, found_classes, first, wanted, wanted_classes });
+            }
+        }
+        let (mut homes, mut counts) = (Vec::with_capacity(mates.len()), Vec::new());
+        for ranks in mates {
+            // A job of one rank holds its worker's data itself.
+            let holding = holdings.get(ranks[0].index()).unwrap_or(&holdings[0]);
+            let first = counts.len();
+            counts.extend(&holding.counts);
+            homes.push(Home { ranks, clients: first..counts.len() });
+        }
+        let (found, wanted) = (counts.len(), config.client_num_in_total as usize);
+        if found != wanted {
+            return Err(HomesError::OtherNumber { found, wanted });
+        }
+        Ok(Homes { homes, counts })
+    }
+
+    /// Every home.
+    pub fn all(&self) -> &[Home] {
+        &self.homes
+    }
+
+    /// The home of a client.
+    pub fn of(&self, client: ClientId) -> &Home {
+        let place = self.homes.partition_point(|home| home.clients.end <= client.index());
+        &self.homes[place]
+    }
+
+    /// The first client of a rank.
+    pub fn first_of(&self, rank: Rank) -> usize {
+        self.homes.iter().find(|home| home.ranks.contains(&rank)).map_or(0, |home| home.clients.start)
+    }
+
+    /// Samples of every client.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(counts: &[u64]) -> Holding {
+        Holding { shape: vec![2], classes: 3, counts: counts.to_vec() }
+    }
+
+    fn config(clients: i64) -> Config {
+        Config { client_num_in_total: clients, ..Config::default() }
+    }
+
+    #[test]
+    fn ranks_of_one_folder_are_one_home() {
+        let places = ["h1 /0", "h1 /a", "h2 /a", "h1 /a"].map(str::to_owned);
+        let mates = housemates(&places);
+        assert_eq!(mates, [vec![Rank(1), Rank(3)], vec![Rank(2)]]);
+        assert_eq!(shares(5, mates.len()), Ok(vec![3, 2]));
+        let holdings = [Holding::default(), holding(&[7, 8, 9]), holding(&[1, 2]), holding(&[7, 8, 9])];
+        let homes = Homes::new(&config(5), mates, &holdings).expect("sound");
+        assert_eq!(homes.counts(), [7, 8, 9, 1, 2]);
+        assert_eq!(homes.of(ClientId(2)).ranks, [Rank(1), Rank(3)]);
+        assert_eq!((homes.of(ClientId(3)).ranks[0], homes.first_of(Rank(2)), homes.first_of(Rank(3))), (Rank(2), 3, 0));
+    }
+
+    #[test]
+    fn a_job_of_one_rank_is_its_own_worker() {
+        let homes = Homes::new(&config(2), housemates(&["h /1".to_owned()]), &[holding(&[4, 5])]).expect("sound");
+        assert_eq!(homes.all(), [Home { ranks: vec![Rank(1)], clients: 0..2 }]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let mates = || vec![vec![Rank(1)], vec![Rank(2)]];
+        let other = Holding { classes: 4, ..holding(&[1]) };
+        let refused =
+            |holdings: &[Holding], clients| Homes::new(&config(clients), mates(), holdings).expect_err("refused");
+        let said = refused(&[Holding::default(), holding(&[1]), other], 2).to_string();
+        assert!(said.starts_with("rank 2 holds samples of shape [2] in 4 classes"), "{said}");
+        let two = [Holding::default(), holding(&[1]), holding(&[1])];
+        assert_eq!(refused(&two, 3), HomesError::OtherNumber { found: 2, wanted: 3 });
+        assert_eq!(shares(1, 2), Err(HomesError::TooFew { clients: 1, homes: 2 }));
+    }
+}
