@@ -1,5 +1,6 @@
 //! `fedmpi bench comm`: what the exchange of a round costs beside the bare MPI operations on as many
-//! bytes, in one run. Clients do not train, so that only the exchange is left.
+//! bytes, in one run. Clients do not train, so that only the exchange is left. `fedmpi bench net`: the
+//! bare network.
 
 use crate::cli::BenchArgs;
 use anyhow::{Result, bail};
@@ -11,7 +12,7 @@ use fedmpi::metrics::median;
 use fedmpi::record::Memory;
 use fedmpi::train::{Dry, Quadratic, Trainer};
 use fedmpi::transport::mpi::{Mpi, Wire};
-use fedmpi::transport::{Metered, World};
+use fedmpi::transport::{Host, Metered, World};
 use std::time::Instant;
 
 /// The lines of the report, on rank 0; none elsewhere.
@@ -31,6 +32,38 @@ pub fn comm(arguments: &BenchArgs) -> Result<Vec<String>> {
         lines.push(format!("{name:<10}{:>14.2}{:>14.2}{:>8.2}", bare * 1e3, ours * 1e3, ours / bare));
     }
     Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })
+}
+
+/// Bytes that everybody sends to everybody.
+const SMALL: usize = 1 << 10;
+/// Bytes of one way to measure bandwidth with.
+const LARGE: usize = 16 << 20;
+
+/// Whether everybody hears everybody, and how fast: lines on rank 0, none elsewhere.
+pub fn net() -> Result<Vec<String>> {
+    let Some(mpi) = Mpi::start() else { bail!("MPI is initialised already") };
+    let hosts = mpi.hosts(Host::here());
+    let (mine, mut theirs) = (vec![1u8; SMALL * mpi.size()], vec![0u8; SMALL * mpi.size()]);
+    let seconds = timed(20, || mpi.bare_all_to_all(&mine, &mut theirs));
+    let mut lines = vec![format!("all-to-all of {SMALL} bytes over {} ranks: {:.3} ms", mpi.size(), seconds * 1e3)];
+    let mut bytes = vec![0u8; LARGE];
+    for rank in 1..mpi.size() {
+        let latency = timed(20, || mpi.bare_echo(Rank::from(rank), &mut bytes[..1])) / 2.0;
+        let seconds = timed(5, || mpi.bare_echo(Rank::from(rank), &mut bytes)) / 2.0;
+        let (from, to, rate) = (&hosts[0].name, &hosts[rank].name, LARGE as f64 / seconds / (1 << 20) as f64);
+        lines.push(format!("{from} to {to}: {rate:.0} MiB/s, {:.0} us", latency * 1e6));
+    }
+    Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })
+}
+
+/// Median seconds of some repetitions.
+fn timed(times: usize, mut work: impl FnMut()) -> f64 {
+    let once = |_| {
+        let began = Instant::now();
+        work();
+        began.elapsed().as_secs_f64()
+    };
+    median(&(0..times).map(once).collect::<Vec<_>>())
 }
 
 /// Seconds of the bare operations, in memory that is there already.

@@ -2,6 +2,7 @@
 //! training. After each step all ranks settle whether all of them succeeded; if not, the lowest that
 //! failed says why, and every rank ends. So bad input yields one message and leaves no rank behind.
 
+use crate::doctor;
 use anyhow::{Context, Error, Result};
 use fedmpi::config::{
     Config, DeviceChoice, Evaluator, Flags, GpuMapping, Holding, Homes, Plan, PlanError, Residency, Seat, expand,
@@ -26,6 +27,9 @@ use tch::Device;
 
 /// Exit code of input that was refused before training.
 pub const REFUSED: u8 = 2;
+
+/// Exit code of `fedmpi doctor` when something is wrong.
+pub const UNSOUND: u8 = 1;
 
 /// This rank does not go on; if it has a message, it has not been logged yet.
 struct Stop(Option<Error>);
@@ -76,6 +80,7 @@ fn start_log(rank: Rank, verbose: u8) {
 
 /// All steps before training.
 fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop> {
+    same_build(mpi)?;
     let flags = settle(mpi, parsed.map_err(|error| Error::msg(error.render().to_string())))?;
     let config = settle(mpi, read_config(&flags))?;
     let mapping = settle(mpi, mapping(&config))?;
@@ -117,6 +122,20 @@ fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
         (Some(rank), Err(error)) if rank == mpi.rank() => Err(Stop(Some(error))),
         _ => Err(Stop(None)),
     }
+}
+
+/// Another build may compute other bits, or speak another language.
+fn same_build(mpi: &Mpi) -> Result<(), Stop> {
+    let mine = doctor::build().unwrap_or_default();
+    let theirs = mpi.tell(&mine).swap_remove(0);
+    let same = match mine == theirs {
+        true => Ok(()),
+        false => Err(Error::msg(format!(
+            "this host has another build of fedmpi ({mine}) than rank 0 ({theirs}) (hint: copy the same file to every \
+             host; `fedmpi doctor` compares them)"
+        ))),
+    };
+    settle(mpi, same)
 }
 
 /// The plan over the data that this rank can see.

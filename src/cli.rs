@@ -1,6 +1,6 @@
 //! The command line: what is asked for, and the small commands that answer at once.
 
-use crate::{bench, boot};
+use crate::{bench, boot, doctor};
 use anyhow::{Context, Error, Result};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Residency, Seat, seats_table};
@@ -39,6 +39,7 @@ pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
     /// Compare finished runs: a table, and a picture of accuracy against virtual time
+    #[command(rename_all = "snake_case")]
     Compare {
         /// Folders of runs
         #[arg(required = true, value_name = "RUN")]
@@ -52,6 +53,15 @@ pub enum Command {
     },
     /// Start a training job with the installed mpirun, and start it again when it fails
     Launch(LaunchArgs),
+    /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
+    Doctor(DoctorArgs),
+    /// What this host says to `doctor`, as JSON
+    #[command(hide = true, rename_all = "snake_case")]
+    Probe {
+        /// Folder that must be readable
+        #[arg(long, value_name = "FOLDER")]
+        data_dir: Option<PathBuf>,
+    },
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
@@ -105,6 +115,23 @@ pub struct LaunchArgs {
 pub enum Bench {
     /// The exchange of a model, beside bare MPI operations on as many bytes
     Comm(BenchArgs),
+    /// Latency and bandwidth between the server's host and the others
+    Net,
+}
+
+/// Arguments of `fedmpi doctor`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct DoctorArgs {
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    #[arg(long, value_name = "FILE")]
+    hostfile: Option<PathBuf>,
+    /// Folder that must be readable on every host [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Network interface for the MPI, as `eth0` [default: the MPI's choice]
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
 }
 
 /// Arguments of `fedmpi bench comm`.
@@ -165,6 +192,15 @@ pub fn run(command: Command) -> Result<u8> {
         Command::Bench(Bench::Comm(arguments)) => {
             bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
         }
+        Command::Bench(Bench::Net) => bench::net()?.iter().for_each(|line| println!("{line}")),
+        Command::Doctor(arguments) => {
+            let hosts = hosts(arguments.hostfile.as_deref())?;
+            let hosts = hosts.context("no hosts are known (hint: -hostfile FILE)")?;
+            return Ok(if doctor::run(&arguments, &hosts)? { 0 } else { boot::UNSOUND });
+        }
+        Command::Probe { data_dir } => {
+            println!("{}", serde_json::to_string(&doctor::facts(data_dir.as_deref())?)?);
+        }
         Command::Launch(arguments) => return launch(arguments),
         Command::Compare { runs, target_accuracy, svg } => {
             let comparison = record::compare(&runs, target_accuracy).map_err(Error::msg)?;
@@ -184,10 +220,7 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
     if arguments.survive && !launcher.survives() {
         return Err(LaunchError::Mortal(launcher).into());
     }
-    let hosts = match &arguments.hostfile {
-        Some(path) => Some(read_hosts(path)?),
-        None => launch::allocation()?,
-    };
+    let hosts = hosts(arguments.hostfile.as_deref())?;
     let flags = parse(flags_of(&arguments.training)).map_err(|error| Error::msg(error.render().to_string()))?.flags;
     let config = Config::resolve(&flags)?;
     Plan::check(&config)?;
@@ -224,6 +257,14 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
 /// Training flags as a command line of their own.
 fn flags_of(training: &[String]) -> impl Iterator<Item = String> + '_ {
     std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned())
+}
+
+/// The hosts of a file, or of the batch system's allocation.
+fn hosts(file: Option<&Path>) -> Result<Option<HostFile>> {
+    match file {
+        Some(path) => Ok(Some(read_hosts(path)?)),
+        None => Ok(launch::allocation()?),
+    }
 }
 
 fn read_hosts(path: &Path) -> Result<HostFile> {

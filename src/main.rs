@@ -6,6 +6,8 @@ mod bench;
 mod boot;
 #[cfg(all(feature = "mpi", feature = "torch"))]
 mod cli;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod doctor;
 
 #[cfg(all(feature = "mpi", feature = "torch"))]
 fn main() -> std::process::ExitCode {

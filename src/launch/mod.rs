@@ -2,6 +2,7 @@
 //! starting it again from the newest checkpoint when it fails.
 
 mod allocation;
+mod doctor;
 
 use crate::config::{Dialect, HostFile};
 use crate::record::{checkpoint, checkpoints};
@@ -16,6 +17,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 pub use allocation::allocation;
+pub use doctor::{Diagnosis, Facts, Probe, diagnose};
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -213,12 +215,9 @@ const ENDED: Ended = Ended(3);
 /// When the launcher or the host file cannot be used.
 pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
-    if let Some(hosts) = &job.hosts {
-        fs::write(place.path(), hosts.write(job.launcher.dialect()))?;
-    }
     let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
-        let code = match watch(start(&job.command(place.path()))?)? {
+        let code = match watch(start(&job, place.path())?)? {
             // A launcher that loses a host may take that for success.
             DONE if !is_finished(folder, began) => FAILED,
             code => code,
@@ -257,7 +256,15 @@ fn is_finished(folder: &Path, began: SystemTime) -> bool {
     written.is_ok_and(|time| time >= began)
 }
 
-fn start(command: &[String]) -> io::Result<Child> {
+/// Starts a job once; `host_file` is where the hosts are written for the launcher.
+///
+/// # Errors
+/// When the launcher or the host file cannot be used.
+pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
+    if let Some(hosts) = &job.hosts {
+        fs::write(host_file, hosts.write(job.launcher.dialect()))?;
+    }
+    let command = job.command(host_file);
     let mut process = Command::new(&command[0]);
     process.args(command[1..].iter().map(OsString::from));
     if geteuid().is_root() {

@@ -4,6 +4,7 @@ mod asynchronous;
 mod boot;
 mod engine;
 mod equality;
+mod hosts;
 mod launch;
 mod layers;
 mod loss;

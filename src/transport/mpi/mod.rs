@@ -21,6 +21,12 @@ pub const FAILED: i32 = 1;
 /// Exit code of a job that was asked to end.
 pub const ENDED: i32 = 3;
 
+/// The MPI library, as it says itself; needs no initialisation.
+pub fn library_version() -> String {
+    let text = mpi::environment::library_version().unwrap_or_default();
+    text.split(['\0', '\n']).next().unwrap_or_default().trim().to_owned()
+}
+
 /// MPI, from initialisation to finalisation.
 pub struct Mpi {
     world: SimpleCommunicator,
@@ -83,6 +89,23 @@ impl Mpi {
                 peers(0..1).for_each(|peer| _ = peer.receive_into(weights));
                 peers(0..1).for_each(|peer| peer.send(units));
             }
+        }
+    }
+
+    /// Every rank sends as many bytes to every other as it gets from it.
+    pub fn bare_all_to_all(&self, mine: &[u8], theirs: &mut [u8]) {
+        self.world.all_to_all_into(mine, theirs);
+    }
+
+    /// There and back between the server and one other rank; the rest have nothing to do.
+    pub fn bare_echo(&self, rank: Rank, bytes: &mut [u8]) {
+        let (server, other) = (self.world.process_at_rank(0), self.world.process_at_rank(rank.0 as mpi::Rank));
+        if self.rank() == Rank::SERVER {
+            other.send(bytes);
+            other.receive_into(bytes);
+        } else if self.rank() == rank {
+            server.receive_into(bytes);
+            server.send(bytes);
         }
     }
 
