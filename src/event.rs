@@ -2,7 +2,9 @@
 
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
+use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Something that happened in a run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +79,40 @@ pub struct State {
     pub cost: serde_json::Value,
     /// What the aggregator remembers.
     pub aggregator: Vec<f32>,
+    /// Async: what is in training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flight: Option<InFlight>,
+}
+
+/// Trainings under way when an asynchronous run is saved; they are done again when it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// The number of the next training.
+    pub next: u32,
+    /// Those under way, in the order of their arrival.
+    pub trainings: Vec<Training>,
+    /// Seconds on the run's clock when the model moved last.
+    pub moved_at: f64,
+    /// What the choice of clients depends on.
+    pub chooser: serde_json::Value,
+    /// What the rule remembers.
+    pub rule: serde_json::Value,
+    /// The models that they start from, by version.
+    #[serde(skip)]
+    pub starts: BTreeMap<u32, Weights>,
+}
+
+/// One client's training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Its number, which keys its random streams.
+    pub number: u32,
+    /// Whom.
+    pub client: ClientId,
+    /// Version of the model that it starts from.
+    pub version: u32,
+    /// When it arrives, on the run's clock.
+    pub arrives: f64,
 }
 
 /// An update that arrived without a round.

@@ -228,8 +228,6 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     if config.mode == Mode::Sync {
         return Ok(());
     }
-    let resume = config.resume.as_ref().map_or(String::new(), |folder| folder.display().to_string());
-    require("resume", resume, config.resume.is_none(), "asynchronous runs cannot go on (hint: start anew)")?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
     require("concurrency", most, most <= clients, &hint)?;

@@ -5,12 +5,13 @@
 //! as they are known, the ones that are needed first come first, and an arrival is taken in when its
 //! turn comes: so the result is the same for any number of workers, and they are all busy.
 
+use super::flight::{Flight, Key};
 use super::link::{Link, News, unexpected};
 use super::{EngineError, Outcome};
 use crate::aggregate::arrivals::{Arrival, Arrivals};
 use crate::config::Plan;
-use crate::event::{Arrived, Event, Recorder, RoundDone, Schedule};
-use crate::ids::{ClientId, Rank, Round};
+use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
+use crate::ids::{Rank, Round};
 use crate::message::{Content, Order, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Chooser, Clock};
@@ -19,7 +20,8 @@ use crate::transport::{Metered, Transport};
 use crate::weights::{self, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Trainings that a worker holds: one under way and one that waits.
 const DEPTH: usize = 2;
@@ -30,6 +32,7 @@ pub fn run<T: Transport>(
     wire: &mut Metered<T>,
     trainer: &mut dyn Trainer,
     recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
     let global: Weights = Arc::new(trainer.initial());
     let link = Link::open(plan, wire)?;
@@ -44,6 +47,7 @@ pub fn run<T: Transport>(
         chooser: plan.chooser()?,
         rule: plan.arrivals(),
         began: Instant::now(),
+        clock_before: 0.0,
         pending: Pending::default(),
         version: 0,
         moved_at: 0.0,
@@ -51,13 +55,13 @@ pub fn run<T: Transport>(
         updates: 0,
         test: None,
     };
+    if let Some((state, weights)) = saved {
+        server.go_on(state, weights)?;
+    }
     while server.version < plan.rounds() && !plan.reached(server.test.as_ref()) {
         match server.step() {
             Err(EngineError::EndWanted) => {
-                // What is there is written; such a run cannot go on.
-                let (rounds, total_seconds) = (server.version, server.began.elapsed().as_secs_f64());
-                let finished = Event::Finished { ranks: Vec::new(), rounds, total_seconds };
-                server.recorder.record(&finished, &server.global)?;
+                server.save()?;
                 return Err(EngineError::EndWanted);
             }
             other => other?,
@@ -77,6 +81,8 @@ struct Server<'a, T> {
     // Trainings that each worker holds, by number.
     held: BTreeMap<Rank, BTreeSet<u32>>,
     began: Instant,
+    // Seconds on the run's clock when this process began.
+    clock_before: f64,
     // What has arrived since the model moved.
     pending: Pending,
     // How often the model has moved.
@@ -85,26 +91,6 @@ struct Server<'a, T> {
     moved_when: Instant,
     updates: u64,
     test: Option<Metrics>,
-}
-
-/// Everything that is in training: tasks by when they arrive, and results that came before their turn.
-#[derive(Default)]
-struct Flight {
-    now: f64,
-    next: u32,
-    tasks: BTreeMap<Key, Task>,
-    unsent: BTreeSet<Key>,
-    results: BTreeMap<u32, (Rank, Update, Weights)>,
-}
-
-/// Arrival time (bits of a float from 0 up order like the float itself), then number.
-type Key = (u64, u32);
-
-/// One client's training.
-struct Task {
-    client: ClientId,
-    version: u32,
-    start: Weights,
 }
 
 /// Arrivals between two moves of the model.
@@ -117,35 +103,52 @@ struct Pending {
     staleness: f64,
 }
 
-impl Flight {
-    fn busy(&self) -> BTreeSet<ClientId> {
-        self.tasks.values().map(|task| task.client).collect()
-    }
-
-    /// A client starts now.
-    fn launch(&mut self, client: ClientId, version: u32, start: &Weights, seconds: impl Fn(Round) -> f64) {
-        let number = self.next;
-        let key = ((self.now + seconds(Round(number))).to_bits(), number);
-        self.tasks.insert(key, Task { client, version, start: Arc::clone(start) });
-        self.unsent.insert(key);
-        self.next += 1;
-    }
-
-    /// The earliest arrival.
-    fn first(&self) -> Option<Key> {
-        self.tasks.keys().next().copied()
-    }
-
-    /// The task with a number, wherever it stands.
-    fn numbered(&self, number: u32) -> Option<Key> {
-        self.tasks.keys().find(|key| key.1 == number).copied()
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.clients == 0 && self.dropped == 0
     }
 }
 
 impl<T: Transport> Server<'_, T> {
+    /// Goes on where a run was saved.
+    fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
+        let (found, wanted) = (weights.len(), self.global.len());
+        let saved = state.flight.unwrap_or_default();
+        if found != wanted || saved.starts.values().any(|start| start.len() != wanted) {
+            return Err(EngineError::OtherModel { found, wanted });
+        }
+        self.flight = Flight::restore(&saved, state.clock).ok_or(EngineError::OtherModel { found: 0, wanted })?;
+        self.chooser.restore(&saved.chooser);
+        self.rule.restore(&saved.rule);
+        self.global = Arc::new(weights);
+        self.version = state.rounds;
+        self.moved_at = saved.moved_at;
+        self.clock_before = state.clock;
+        self.updates = state.updates;
+        self.test = state.test;
+        Ok(())
+    }
+
+    /// Everything that follows depends on this, right after the model has moved.
+    fn save(&mut self) -> Result<(), EngineError> {
+        let (chooser, rule) = (self.chooser.state(), self.rule.state());
+        let flight = InFlight { moved_at: self.moved_at, chooser, rule, ..self.flight.save() };
+        let state = State {
+            rounds: self.version,
+            clock: self.flight.now,
+            updates: self.updates,
+            test: self.test,
+            flight: Some(flight),
+            ..State::default()
+        };
+        Ok(self.recorder.record(&Event::Saved(state), &self.global)?)
+    }
+
     /// One event: an arrival, or a deadline.
     fn step(&mut self) -> Result<(), EngineError> {
-        self.link.look_for_end()?;
+        if self.pending.is_empty() {
+            self.link.look_for_end()?;
+        }
         let free = self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0;
         if free && self.instant_is_over() {
             self.refill();
@@ -218,7 +221,7 @@ impl<T: Transport> Server<'_, T> {
                 while self.flight.results.is_empty() {
                     self.take_in()?;
                 }
-                self.flight.now = self.began.elapsed().as_secs_f64();
+                self.flight.now = self.clock_before + self.began.elapsed().as_secs_f64();
                 let number = self.flight.results.keys().next().copied().unwrap_or_default();
                 let key = self.flight.numbered(number);
                 // Under the real clock it arrives now, whatever was planned.
@@ -238,7 +241,15 @@ impl<T: Transport> Server<'_, T> {
             let clients = held.iter().filter_map(|number| self.flight.numbered(*number));
             (*rank, clients.map(|key| self.flight.tasks[&key].client).collect())
         };
-        match self.link.receive(|| self.held.iter().map(owed).collect())? {
+        let news = match self.link.receive(|| self.held.iter().map(owed).collect()) {
+            // What has arrived since the last move is not lost: the next move comes first.
+            Err(EngineError::EndWanted) if !self.pending.is_empty() => {
+                thread::sleep(Duration::from_millis(1));
+                return Ok(());
+            }
+            news => news?,
+        };
+        match news {
             News::Report(rank, Report::Trained { round, updates, .. }, Content::Weights(weights))
                 if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
             {
@@ -338,7 +349,11 @@ impl<T: Transport> Server<'_, T> {
         self.moved_at = self.flight.now;
         self.moved_when = Instant::now();
         self.test = test.or(self.test);
-        Ok(self.recorder.record(&Event::RoundDone(done), &self.global)?)
+        self.recorder.record(&Event::RoundDone(done), &self.global)?;
+        match self.recorder.wants_state() {
+            true => self.save(),
+            false => Ok(()),
+        }
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {

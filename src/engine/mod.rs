@@ -4,6 +4,7 @@
 mod asynchronous;
 mod client;
 mod exchange;
+mod flight;
 mod link;
 mod server;
 
@@ -104,7 +105,7 @@ pub enum EngineError {
         outstanding: String,
     },
     /// A signal asked for the end. What was saved is whole.
-    #[error("asked to end: what is done is saved (hint: --resume goes on with rounds; asynchronous runs cannot go on)")]
+    #[error("asked to end: what is done is saved (hint: --resume goes on)")]
     EndWanted,
     /// No client is in training, and none would ever be.
     #[error(

@@ -42,7 +42,7 @@ pub fn run<T: Transport>(
     saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
     if plan.mode() == Mode::Async {
-        return asynchronous::run(plan, wire, trainer, recorder);
+        return asynchronous::run(plan, wire, trainer, recorder, saved);
     }
     let mut server = Server::start(plan, wire, trainer, recorder)?;
     if let Some((state, weights)) = saved {
@@ -150,6 +150,7 @@ impl<'a, T: Transport> Server<'a, T> {
             selector: self.selector.state(),
             cost: serde_json::to_value(&self.cost).unwrap_or_default(),
             aggregator: self.aggregator.state(),
+            flight: None,
         }
     }
 

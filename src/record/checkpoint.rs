@@ -9,13 +9,17 @@ use crate::stop;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Raised whenever the meaning of a checkpoint changes.
 const FORMAT: u32 = 1;
+/// Names of tensors.
+const GLOBAL: &str = "weights";
+const START: &str = "start.";
 /// Without a fixed rhythm, writing takes at most one part in so many of the time.
 const SPARING: u32 = 20;
 
@@ -131,17 +135,32 @@ impl Recorder for Checkpoints {
     }
 }
 
-fn encode(facts: &Facts, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let facts = serde_json::to_string(facts).expect("plain data always encodes");
-    let bytes: &[u8] = bytemuck::cast_slice(weights);
-    let metadata = HashMap::from([("checksum".to_owned(), checksum(&facts, bytes)), ("facts".to_owned(), facts)]);
-    let view = TensorView::new(Dtype::F32, vec![weights.len()], bytes)?;
-    safetensors::serialize([("weights", view)], &Some(metadata))
+/// The tensors of a checkpoint by name: the global model, and those that trainings under way start from.
+fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, &'a [u8]> {
+    let starts = state.flight.iter().flat_map(|flight| &flight.starts);
+    let mut tensors: BTreeMap<String, &[u8]> =
+        starts.map(|(version, start)| (format!("{START}{version}"), bytemuck::cast_slice(start))).collect();
+    tensors.insert(GLOBAL.to_owned(), bytemuck::cast_slice(weights));
+    tensors
 }
 
-fn checksum(facts: &str, weights: &[u8]) -> String {
+fn encode(facts: &Facts, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    let tensors = tensors(&facts.state, weights);
+    let facts = serde_json::to_string(facts).expect("plain data always encodes");
+    let sum = checksum(&facts, tensors.values().copied());
+    let metadata = HashMap::from([("checksum".to_owned(), sum), ("facts".to_owned(), facts)]);
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, bytes) in tensors {
+        views.push((name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?));
+    }
+    safetensors::serialize(views, &Some(metadata))
+}
+
+/// Of facts, then of tensors in the order of their names.
+fn checksum<'a>(facts: &str, tensors: impl Iterator<Item = &'a [u8]>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(facts.as_bytes()).update(weights);
+    hasher.update(facts.as_bytes());
+    tensors.for_each(|bytes| _ = hasher.update(bytes));
     hasher.finalize().to_hex().to_string()
 }
 
@@ -198,16 +217,30 @@ fn decode(bytes: &[u8]) -> Result<(Facts, Vec<f32>), String> {
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let metadata = header.metadata().as_ref().ok_or("it has no facts")?;
     let (facts, sum) = (metadata.get("facts").ok_or("it has no facts")?, metadata.get("checksum"));
-    let tensor = file.tensor("weights").map_err(|error| error.to_string())?;
+    let tensors: BTreeMap<String, &[u8]> =
+        file.tensors().into_iter().map(|(name, tensor)| (name, bytes_of(&tensor))).collect();
     // The format is looked at first: a newer one may have another checksum.
     let format: serde_json::Value = serde_json::from_str(facts).map_err(|error| error.to_string())?;
     let newer = format["format"].as_u64().is_some_and(|format| format != u64::from(FORMAT));
-    if !newer && sum != Some(&checksum(facts, tensor.data())) {
+    if !newer && sum != Some(&checksum(facts, tensors.values().copied())) {
         return Err("its checksum does not fit".to_owned());
     }
-    let weights = tensor.data().chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    let facts: Facts = serde_json::from_str(facts).map_err(|error| error.to_string())?;
-    Ok((facts, weights.collect()))
+    let mut facts: Facts = serde_json::from_str(facts).map_err(|error| error.to_string())?;
+    if let Some(flight) = &mut facts.state.flight {
+        let starts = tensors.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(START)?.parse().ok()?, bytes)));
+        flight.starts = starts.map(|(version, bytes)| (version, Arc::new(floats(bytes)))).collect();
+    }
+    let weights = tensors.get(GLOBAL).ok_or("it has no weights")?;
+    Ok((facts, floats(weights)))
+}
+
+/// The bytes of a tensor, for as long as the file's.
+fn bytes_of<'a>(tensor: &TensorView<'a>) -> &'a [u8] {
+    tensor.data()
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
 }
 
 #[cfg(test)]

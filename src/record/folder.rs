@@ -117,15 +117,15 @@ impl RunFolder {
             Box::new(MetricsCsv::create(self.path.join(METRICS))?),
             Box::new(SummaryFile::new(self.path.join(SUMMARY), plan)),
         ];
+        if plan.mode() == Mode::Async {
+            recorders.push(Box::new(AsyncFl::create(&self.path)?));
+        }
         kept.iter()
             .filter(|event| !matches!(event, Event::Finished { .. }))
             .try_for_each(|event| recorders.record(event, &[]))?;
         recorders.insert(0, Box::new(journal));
         recorders.push(Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())));
-        match plan.mode() {
-            Mode::Async => recorders.push(Box::new(AsyncFl::create(&self.path)?)),
-            Mode::Sync => recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?)),
-        }
+        recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?));
         Ok(recorders)
     }
 

@@ -115,6 +115,18 @@ impl Chooser {
         self.selector.select(Round(version), &pool, wanted, &mut stream)
     }
 
+    /// Everything that the next choice depends on, for a checkpoint.
+    pub fn state(&self) -> serde_json::Value {
+        serde_json::json!([self.fired, self.choices, self.selector.state()])
+    }
+
+    /// Takes over what [`Chooser::state`] gave.
+    pub fn restore(&mut self, state: &serde_json::Value) {
+        let (fired, choices, selector) = serde_json::from_value(state.clone()).unwrap_or_default();
+        self.selector.restore(&selector);
+        (self.fired, self.choices) = (fired, choices);
+    }
+
     /// Takes note of a client's mean training loss.
     pub fn learn(&mut self, client: ClientId, loss: f64) {
         self.selector.learn(client, loss);

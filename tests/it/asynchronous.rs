@@ -3,7 +3,8 @@
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
 use fedmpi::aggregate::arrivals::ARRIVALS;
 use fedmpi::config::{Config, Mode, Plan};
-use fedmpi::event::{Arrived, Event};
+use fedmpi::engine::run_local;
+use fedmpi::event::{Arrived, Event, RecordError, Recorder, State};
 use fedmpi::ids::{ClientId, Round};
 use fedmpi::record::Memory;
 use fedmpi::staleness::StalenessKind;
@@ -49,6 +50,51 @@ fn every_rule_and_delay_gives_the_same_bits_on_any_number_of_workers() {
                 let (outcome, other) = quadratic(&plan, workers);
                 assert!(outcome == wanted, "{} {delay} on {workers}", entry.name);
                 assert_eq!(lines(&other), lines(&memory), "{} {delay} on {workers}", entry.name);
+            }
+        }
+    }
+}
+
+/// Keeps what a checkpoint of every move would hold.
+#[derive(Default)]
+struct Saves {
+    memory: Memory,
+    states: Vec<(State, Vec<f32>)>,
+}
+
+impl Recorder for Saves {
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        if let Event::Saved(state) = event {
+            self.states.push((state.clone(), weights.to_vec()));
+        }
+        self.memory.record(event, weights)
+    }
+
+    fn wants_state(&mut self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn every_rule_goes_on_from_any_move_with_the_same_bits() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
+    for entry in ARRIVALS {
+        for (selection, refill) in [("uniform", 0), ("round_robin", 2), ("power_of_choice", 0)] {
+            let plan = plan(Config {
+                aggregator: Some(entry.name.into()),
+                client_selection: selection.into(),
+                scheduler_interval: refill,
+                delay: "uniform:1,3/task".into(),
+                ..asynchronous(small())
+            });
+            let mut whole = Saves::default();
+            let wanted = run_local(&plan, 2, &make, &mut whole, None).expect("sound");
+            for (state, weights) in whole.states {
+                let (rounds, mut rest) = (state.rounds as usize, Saves::default());
+                let outcome = run_local(&plan, 3, &make, &mut rest, Some((state, weights))).expect("goes on");
+                assert!(outcome == wanted, "{} {selection} from move {rounds}", entry.name);
+                let (all, later) = (lines(&whole.memory), lines(&rest.memory));
+                assert_eq!(later, all[all.len() - later.len()..], "{} {selection} from move {rounds}", entry.name);
             }
         }
     }

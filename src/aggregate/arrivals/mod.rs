@@ -48,6 +48,14 @@ pub trait Arrivals {
         None
     }
 
+    /// What the rule remembers right after the model has moved, for a checkpoint.
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    /// Takes over what [`Arrivals::state`] gave.
+    fn restore(&mut self, _state: &serde_json::Value) {}
+
     /// Whether a client's place is taken at once, or only when the model has moved.
     fn refills_at_once(&self) -> bool {
         true

@@ -47,6 +47,15 @@ impl Arrivals for MyFed {
         }
         Ok(Some(mixed(global, &arrival.weights, rate.min(1.0))))
     }
+
+    fn state(&self) -> serde_json::Value {
+        [self.updates, self.samples, self.distances].as_slice().into()
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) {
+        let [updates, samples, distances] = serde_json::from_value(state.clone()).unwrap_or_default();
+        *self = MyFed { updates, samples, distances, ..*self };
+    }
 }
 
 #[cfg(test)]

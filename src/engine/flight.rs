@@ -1,0 +1,90 @@
+//! What is in training when there are no rounds. Pure state, with a saved form.
+
+use crate::event::{InFlight, Training};
+use crate::ids::{ClientId, Rank, Round};
+use crate::message::Update;
+use crate::weights::Weights;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Everything that is in training: tasks by when they arrive, and results that came before their turn.
+#[derive(Default)]
+pub struct Flight {
+    /// Seconds on the run's clock.
+    pub now: f64,
+    /// The number of the next task.
+    pub next: u32,
+    /// By when they arrive.
+    pub tasks: BTreeMap<Key, Task>,
+    /// Those that no worker has.
+    pub unsent: BTreeSet<Key>,
+    /// What came before its turn, by number.
+    pub results: BTreeMap<u32, (Rank, Update, Weights)>,
+}
+
+/// Arrival time (bits of a float from 0 up order like the float itself), then number.
+pub type Key = (u64, u32);
+
+/// One client's training.
+pub struct Task {
+    /// Whose.
+    pub client: ClientId,
+    /// Version of the model that it starts from.
+    pub version: u32,
+    /// That model.
+    pub start: Weights,
+}
+
+impl Flight {
+    /// Clients in training.
+    pub fn busy(&self) -> BTreeSet<ClientId> {
+        self.tasks.values().map(|task| task.client).collect()
+    }
+
+    /// A client starts now.
+    pub fn launch(&mut self, client: ClientId, version: u32, start: &Weights, seconds: impl Fn(Round) -> f64) {
+        let number = self.next;
+        let key = ((self.now + seconds(Round(number))).to_bits(), number);
+        self.tasks.insert(key, Task { client, version, start: Arc::clone(start) });
+        self.unsent.insert(key);
+        self.next += 1;
+    }
+
+    /// The earliest arrival.
+    pub fn first(&self) -> Option<Key> {
+        self.tasks.keys().next().copied()
+    }
+
+    /// The task with a number, wherever it stands.
+    pub fn numbered(&self, number: u32) -> Option<Key> {
+        self.tasks.keys().find(|key| key.1 == number).copied()
+    }
+
+    /// For a checkpoint. What has come before its turn will be trained again.
+    pub fn save(&self) -> InFlight {
+        let training = |(&(arrives, number), task): (&Key, &Task)| Training {
+            number,
+            client: task.client,
+            version: task.version,
+            arrives: f64::from_bits(arrives),
+        };
+        InFlight {
+            next: self.next,
+            trainings: self.tasks.iter().map(training).collect(),
+            starts: self.tasks.values().map(|task| (task.version, Arc::clone(&task.start))).collect(),
+            ..InFlight::default()
+        }
+    }
+
+    /// Goes on where a run was saved; none when a model is missing that a training starts from.
+    pub fn restore(saved: &InFlight, now: f64) -> Option<Flight> {
+        let task = |training: &Training| {
+            let start = Arc::clone(saved.starts.get(&training.version)?);
+            let key = (training.arrives.to_bits(), training.number);
+            Some((key, Task { client: training.client, version: training.version, start }))
+        };
+        let tasks: BTreeMap<Key, Task> = saved.trainings.iter().map(task).collect::<Option<_>>()?;
+        let unsent = tasks.keys().copied().collect();
+        Some(Flight { now, next: saved.next, tasks, unsent, results: BTreeMap::new() })
+    }
+}
