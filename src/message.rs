@@ -8,7 +8,7 @@ use crate::weights::{Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,8 @@ pub enum Order {
         /// Its state, as it gave it to a checkpoint.
         aggregator: Vec<f32>,
     },
+    /// The server is alive; nothing to do.
+    Ping,
     /// The run is over: report and end.
     Stop,
 }

@@ -16,6 +16,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// A worker waits longer for the server than the server for workers, by this factor: the server also
+/// evaluates and writes.
+const SERVER_PATIENCE: u32 = 5;
+
 /// Serves the server until it says stop.
 ///
 /// # Errors
@@ -24,6 +28,7 @@ use std::time::{Duration, Instant};
 pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
     let reduce = plan.reduce();
     wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host() }))?;
+    wire.set_patience(plan.round_timeout().map(|limit| limit * SERVER_PATIENCE));
     let length = trainer.layout().length();
     let mut worker = Worker {
         global: if reduce == Reduce::Allreduce { Arc::new(trainer.initial()) } else { Arc::default() },
@@ -66,9 +71,15 @@ impl<T: Transport> Worker<'_, T> {
                     order => return Ok(Some((order, frame.content))),
                 },
                 Delivery::Lost(Rank::SERVER) => return Err(TransportError::Gone(Rank::SERVER).into()),
-                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted | Delivery::Silence => {}
+                Delivery::Silence => return Err(EngineError::ServerSilent { seconds: self.patience() }),
+                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted => {}
             }
         }
+    }
+
+    /// Seconds without a word of the server that are too many.
+    fn patience(&self) -> f64 {
+        self.plan.round_timeout().map_or(f64::INFINITY, |limit| (limit * SERVER_PATIENCE).as_secs_f64())
     }
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
@@ -104,7 +115,7 @@ impl<T: Transport> Worker<'_, T> {
                 self.aggregator.restore(aggregator);
                 Ok(())
             }
-            Order::Stop => Ok(()),
+            Order::Ping | Order::Stop => Ok(()),
         }
     }
 

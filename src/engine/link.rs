@@ -22,6 +22,7 @@ pub struct Link<'a, T> {
     /// Every rank but the server and those that were lost.
     pub workers: Vec<Rank>,
     peers: BTreeMap<Rank, Peer>,
+    pinged: Instant,
 }
 
 /// What is known of a worker.
@@ -42,7 +43,8 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Waits for all workers; all ranks must have resolved the same plan over the same data.
     pub fn open(plan: &'a Plan, wire: &'a mut Metered<T>) -> Result<Self, EngineError> {
         wire.set_patience(plan.round_timeout());
-        let mut link = Link { plan, workers: wire.workers(), wire, peers: BTreeMap::new() };
+        let (workers, peers) = (wire.workers(), BTreeMap::new());
+        let mut link = Link { plan, workers, wire, peers, pinged: Instant::now() };
         let digest = plan.digest();
         while link.workers.iter().any(|rank| !link.peers.contains_key(rank)) {
             match link.receive(Vec::new)? {
@@ -73,6 +75,7 @@ impl<'a, T: Transport> Link<'a, T> {
     /// The next news of any worker; `outstanding` says who owes what, should none come.
     pub fn receive(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<News, EngineError> {
         loop {
+            self.ping()?;
             match self.wire.recv()? {
                 Delivery::Frame(rank, frame) => {
                     self.peers.entry(rank).and_modify(|peer| peer.heard = Instant::now());
@@ -84,6 +87,17 @@ impl<'a, T: Transport> Link<'a, T> {
                 Delivery::Silence => return Err(self.silence(&outstanding())),
             }
         }
+    }
+
+    /// Now and then idle workers hear that the server is there.
+    fn ping(&mut self) -> Result<(), EngineError> {
+        if self.plan.round_timeout().is_some_and(|limit| self.pinged.elapsed() > limit) {
+            self.pinged = Instant::now();
+            for rank in self.workers.clone() {
+                self.send(rank, &Order::Ping, Content::Nothing)?;
+            }
+        }
+        Ok(())
     }
 
     /// A worker is counted out; false when it was before.

@@ -104,6 +104,15 @@ pub enum EngineError {
         /// Who owes what.
         outstanding: String,
     },
+    /// The server says nothing any more.
+    #[error(
+        "no sign of life from the server for {seconds} s (hint: look at its host; raise --round_timeout when evaluation \
+         takes longer; `fedmpi launch --max_restarts` goes on by itself)"
+    )]
+    ServerSilent {
+        /// How long.
+        seconds: f64,
+    },
     /// A signal asked for the end. What was saved is whole.
     #[error("asked to end: what is done is saved (hint: --resume goes on)")]
     EndWanted,

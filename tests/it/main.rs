@@ -5,6 +5,7 @@ mod boot;
 mod engine;
 mod equality;
 mod hosts;
+mod kills;
 mod launch;
 mod layers;
 mod loss;

@@ -151,7 +151,7 @@ impl Job {
     }
 }
 
-fn is_open_mpi() -> bool {
+pub fn is_open_mpi() -> bool {
     static VERSION: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *VERSION.get_or_init(|| {
         let output = Command::new("mpirun").arg("--version").output().expect("mpirun is installed");
