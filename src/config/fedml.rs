@@ -63,7 +63,8 @@ pub fn read(path: &Path) -> Result<Mapping, ConfigError> {
     flatten(&text).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
 }
 
-fn flatten(text: &str) -> Result<Mapping, String> {
+/// The same of a text.
+pub fn flatten(text: &str) -> Result<Mapping, String> {
     let parsed: Value = serde_yaml::from_str(text).map_err(|error| format!("{error} (hint: the file must be YAML)"))?;
     let sections = match parsed {
         Value::Null => return Ok(Mapping::new()),

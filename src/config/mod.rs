@@ -212,6 +212,14 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Reads the text of a `--cf` file over defaults.
+    ///
+    /// # Errors
+    /// What is not YAML, unknown keys, or values of the wrong kind.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        fedml::flatten(text).and_then(parse)
+    }
+
     /// Lays flags over the `--cf` file over defaults.
     ///
     /// # Errors

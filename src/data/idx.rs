@@ -116,6 +116,14 @@ fn read_dimension(reader: &mut impl Read) -> Result<usize, String> {
     Ok(u32::from_be_bytes(bytes) as usize)
 }
 
+/// Reads an array of bytes of `rank` dimensions: these, then the values.
+///
+/// # Errors
+/// What is wrong with the bytes; never panics, and takes no more memory than there are values.
+pub fn read_idx(reader: impl Read, rank: usize) -> Result<(Vec<usize>, Vec<u8>), String> {
+    parse(reader, rank).map(|idx| (idx.dimensions, idx.values))
+}
+
 /// Writes an array of bytes in this format.
 ///
 /// # Errors

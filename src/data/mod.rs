@@ -10,7 +10,7 @@ use crate::seed::Seed;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-pub use idx::write_idx;
+pub use idx::{read_idx, write_idx};
 pub use synthetic::Synthetic;
 pub use values::Values;
 

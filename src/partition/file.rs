@@ -20,12 +20,20 @@ impl Partition {
     /// A file that cannot be read, or one that does not fit the data or the number of clients.
     pub fn load(path: &Path, samples: usize, clients: usize) -> Result<Partition, PartitionError> {
         let text = fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
-        let lists: Vec<Vec<u32>> = serde_json::from_str(&text)
-            .map_err(|error| fault(path, format!("{error} (hint: a JSON list of lists of sample numbers)")))?;
+        Partition::parse(&text, samples, clients).map_err(|reason| fault(path, reason))
+    }
+
+    /// Reads the text of such a file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String> {
+        let lists: Vec<Vec<u32>> = serde_json::from_str(text)
+            .map_err(|error| format!("{error} (hint: a JSON list of lists of sample numbers)"))?;
         if lists.len() != clients {
-            return Err(fault(path, format!("{} clients (hint: --client_num_in_total {})", lists.len(), lists.len())));
+            return Err(format!("{} clients (hint: --client_num_in_total {})", lists.len(), lists.len()));
         }
-        check(&lists, samples).map_err(|reason| fault(path, reason))?;
+        check(&lists, samples)?;
         Ok(Partition::new(&lists))
     }
 }

@@ -201,7 +201,7 @@ pub fn any_since(folder: &Path, began: SystemTime) -> bool {
 fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
     let bytes = fs::read(path).map_err(|error| damaged(error.to_string()))?;
-    let (facts, weights) = decode(&bytes).map_err(damaged)?;
+    let (facts, weights) = unpack(&bytes).map_err(damaged)?;
     if facts.format != FORMAT {
         return Err(CheckpointError::Format { path: path.to_owned(), found: facts.format });
     }
@@ -211,8 +211,15 @@ fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     }
 }
 
-/// Reads a checkpoint from bytes that may be anything.
-fn decode(bytes: &[u8]) -> Result<(Facts, Vec<f32>), String> {
+/// Reads a checkpoint from bytes that may be anything, whatever plan it belongs to.
+///
+/// # Errors
+/// What is wrong with the bytes; never panics.
+pub fn decode(bytes: &[u8]) -> Result<Saved, String> {
+    unpack(bytes).map(|(facts, weights)| Saved { state: facts.state, weights })
+}
+
+fn unpack(bytes: &[u8]) -> Result<(Facts, Vec<f32>), String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     let metadata = header.metadata().as_ref().ok_or("it has no facts")?;
@@ -301,7 +308,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(0u8..=255, 0..300)) {
-            let _ = decode(&bytes);
+            let _ = unpack(&bytes);
         }
 
         #[test]
@@ -311,7 +318,7 @@ mod tests {
             let place = place % bytes.len();
             bytes[place] ^= 1 << bit;
             // What still reads must be what was written: a flip in the padding changes nothing.
-            if let Ok((facts, weights)) = decode(&bytes) {
+            if let Ok((facts, weights)) = unpack(&bytes) {
                 prop_assert!(facts.format != FORMAT || (facts.state == state(3) && weights == [1.5, -2.0]));
             }
         }

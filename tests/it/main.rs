@@ -10,6 +10,7 @@ mod launch;
 mod layers;
 mod loss;
 mod modes;
+mod mutations;
 mod program;
 mod residency;
 mod resume;

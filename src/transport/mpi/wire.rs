@@ -184,7 +184,7 @@ impl<'a> Wire<'a> {
             if self.world.rank() == 0 {
                 self.outbox.push(Parcel { request, _content: Arc::clone(&numbers) as Arc<dyn Any + Send + Sync> });
             } else {
-                finish(self.world, request, None, || {})?;
+                finish(self.world, request, self.patience, || {})?;
             }
         }
         Ok(())

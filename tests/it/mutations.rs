@@ -1,0 +1,123 @@
+//! What reads bytes from elsewhere survives whatever they are: every fuzz target over its corpus and
+//! mutations of it. The fuzzer itself: `cargo +nightly fuzz run TARGET`.
+//!
+//! `FEDMPI_MUTATIONS=1000000 cargo test --release --test it mutations -- --nocapture` does more of it.
+
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+use fedmpi::ids::{ClientId, Round};
+use fedmpi::message::{Content, Frame, Order, Reduce, Report, Update};
+use fedmpi::record::peak_rss_mib;
+use fedmpi::seed::{Purpose, Seed, Stream};
+use rand::Rng;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use targets::TARGETS;
+
+/// No input may take longer.
+const LIMIT: Duration = Duration::from_secs(1);
+/// Nor may a target take more memory, in MiB.
+const MEMORY: f64 = 256.0;
+const MUTATIONS: usize = 3000;
+
+fn corpus(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
+}
+
+/// One to four small damages: bits, bytes, runs cut out, doubled or overwritten by what is likely to hurt.
+fn mutated(seed: &[u8], other: &[u8], stream: &mut Stream) -> Vec<u8> {
+    const EVIL: [&[u8]; 8] = [
+        &[0; 8],
+        &[255; 8],
+        &[127, 255, 255, 255],
+        &[128, 0, 0, 0],
+        b"-1",
+        b"99999999999999999999",
+        b"&a [*a, *a]",
+        b"{\"a\":",
+    ];
+    let mut bytes = seed.to_vec();
+    for _ in 0..stream.random_range(1..5) {
+        let place = stream.random_range(0..=bytes.len());
+        let end = (place + stream.random_range(0..9)).min(bytes.len());
+        match stream.random_range(0..7) {
+            0 if place < bytes.len() => bytes[place] ^= 1 << stream.random_range(0..8),
+            1 if place < bytes.len() => bytes[place] = stream.random(),
+            2 => _ = bytes.drain(place..end),
+            3 => bytes.truncate(place),
+            4 => _ = bytes.splice(place..end, EVIL[stream.random_range(0..EVIL.len())].iter().copied()).count(),
+            5 => bytes.extend_from_within(place..end),
+            _ => {
+                let tail = stream.random_range(0..=other.len());
+                bytes.truncate(place);
+                bytes.extend(&other[tail..]);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn mutated_inputs_never_panic_hang_or_take_much_memory() {
+    let wanted = std::env::var("FEDMPI_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(MUTATIONS);
+    for (number, &(name, target)) in TARGETS.iter().enumerate() {
+        let files = fs::read_dir(corpus(name)).unwrap_or_else(|_| panic!("{name} has no corpus"));
+        let mut paths: Vec<PathBuf> = files.map(|file| file.expect("readable").path()).collect();
+        paths.sort();
+        let seeds: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).expect("readable")).collect();
+        assert!(!seeds.is_empty(), "{name} has no corpus");
+        let mut stream = Seed(number as u64).stream(Purpose::Attend);
+        let (before, began, mut longest) = (peak_rss_mib(), Instant::now(), Duration::ZERO);
+        for input in 0..seeds.len() + wanted {
+            let other = &seeds[stream.random_range(0..seeds.len())];
+            let bytes = match seeds.get(input) {
+                Some(seed) => seed.clone(),
+                None => mutated(&seeds[input % seeds.len()], other, &mut stream),
+            };
+            let one = Instant::now();
+            let caught = std::panic::catch_unwind(|| target(&bytes));
+            assert!(caught.is_ok(), "{name} panics over {bytes:?}");
+            assert!(one.elapsed() < LIMIT, "{name} takes {:?} over {bytes:?}", one.elapsed());
+            longest = longest.max(one.elapsed());
+        }
+        let grown = peak_rss_mib() - before;
+        println!(
+            "{name}: {wanted} inputs in {:.1} s, longest {longest:?}, {grown:.0} MiB more",
+            began.elapsed().as_secs_f64()
+        );
+        // Other tests of this process take memory too, unless this one runs alone for long.
+        assert!(wanted == MUTATIONS || grown < MEMORY, "{name} took {grown} MiB");
+    }
+}
+
+/// Corpora hold what is valid today: every one of them is still read, or still refused.
+#[test]
+fn corpora_of_messages_are_of_this_version() {
+    let orders = [
+        Order::Train { round: Round(3), total: 77, clients: vec![ClientId(0), ClientId(300)], last: false },
+        Order::Reduce { round: Round(1), total: 5 },
+        Order::Evaluate { round: Round(2) },
+        Order::Model { aggregator: vec![1.5, -2.0] },
+        Order::Ping,
+        Order::Stop,
+    ];
+    let update = Update { client: ClientId(9), loss: 0.25, seconds: 1.5 };
+    let reports = [
+        Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
+        Report::Trained { round: Round(4), updates: vec![update; 3], last: true },
+        Report::Failed { round: Round(0), client: ClientId(1), reason: "it diverged".into() },
+    ];
+    let heads = orders.iter().map(Frame::bare).chain(reports.iter().map(Frame::bare)).map(|frame| frame.head);
+    for (number, head) in heads.enumerate() {
+        let path = corpus("message").join(number.to_string());
+        if std::env::var("FEDMPI_NEW_CORPUS").is_ok() {
+            fs::write(&path, &head).expect("writable");
+        }
+        let stored = fs::read(&path).expect("FEDMPI_NEW_CORPUS=1 writes the corpus anew");
+        assert_eq!(stored, head, "{}", path.display());
+        let frame = Frame { head: stored, content: Content::Nothing };
+        assert!(frame.decode::<Order>().is_ok() || frame.decode::<Report>().is_ok());
+    }
+}
