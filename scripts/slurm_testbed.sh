@@ -61,17 +61,34 @@ down() {
     rm -rf "$state"
 }
 
+ended() { [ -z "$(squeue -h -j "$1" 2>/dev/null)" ]; }
+
+wait_for() {
+    for _ in $(seq 240); do
+        ended "$1" && return
+        sleep 0.5
+    done
+    die "job $1 does not end"
+}
+
 check() {
     trap down EXIT
     up
     . scripts/env.sh
-    local flags=(--comm_round 5 --client_num_per_round 8) run=$state/run job wanted found
-    job=$(FEDMPI_RUN=$run sbatch --parsable --output="$state/job.log" scripts/slurm/fedmpi.sbatch "${flags[@]}")
+    local flags=(--comm_round 3000 --client_num_per_round 8 --epochs 5 --frequency_of_the_test 500) run=$state/run job wanted found
+    # Saved and ended by a signal, as before the end of its time; submitted again it goes on.
+    target/release/fedmpi slurm-script --ranks_per_node 3 --sbatch "output=$state/job.log" \
+        -- "${flags[@]}" --checkpoint_every 1 >"$state/job.sbatch"
+    job=$(FEDMPI_RUN=$run sbatch --parsable "$state/job.sbatch")
     echo "submitted job $job"
-    for _ in $(seq 120); do
-        [ -z "$(squeue -h -j "$job" 2>/dev/null)" ] && break
-        sleep 0.5
-    done
+    until compgen -G "$run/checkpoints/*.safetensors" >/dev/null || ended "$job"; do sleep 0.1; done
+    scancel --batch --signal=TERM "$job"
+    wait_for "$job"
+    [ ! -f "$run/summary.json" ] || die "the job had ended before the signal came"
+    job=$(FEDMPI_RUN=$run sbatch --parsable "$state/job.sbatch")
+    echo "submitted again as job $job"
+    wait_for "$job"
+    grep -q "going on after round" "$state/job.log" || { cat "$state/job.log"; die "the job did not go on"; }
     found=$(grep -o 'model [0-9a-f]*$' "$state/job.log" | tail -n 1) || { cat "$state/job.log"; die "the job left no result"; }
     wanted=$(target/release/fedmpi "${flags[@]}" --out_dir "$state/alone" 2>/dev/null | grep -o 'model [0-9a-f]*$')
     [ "$found" = "$wanted" ] || die "under Slurm: $found, alone: $wanted"

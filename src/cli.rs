@@ -55,6 +55,8 @@ pub enum Command {
     Launch(LaunchArgs),
     /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
     Doctor(DoctorArgs),
+    /// Print a batch script for Slurm that starts a training job
+    SlurmScript(SlurmArgs),
     /// What this host says to `doctor`, as JSON
     #[command(hide = true, rename_all = "snake_case")]
     Probe {
@@ -105,6 +107,30 @@ pub struct LaunchArgs {
     /// Print the command and the ranks only
     #[arg(long)]
     dry_run: bool,
+    /// Flags of the training
+    #[arg(last = true, value_name = "FLAGS")]
+    training: Vec<String>,
+}
+
+/// Arguments of `fedmpi slurm-script`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct SlurmArgs {
+    /// Nodes [default: 1]
+    #[arg(long, value_name = "NODES", default_value_t = 1, hide_default_value = true)]
+    nodes: usize,
+    /// Ranks on each node, the server included on the first [default: 3]
+    #[arg(long, value_name = "RANKS", default_value_t = 3, hide_default_value = true)]
+    ranks_per_node: usize,
+    /// GPUs on each node, over which its ranks are spread [default: 0]
+    #[arg(long, value_name = "GPUS", default_value_t = 0, hide_default_value = true)]
+    gpus_per_node: usize,
+    /// Longest time that the job may take, as `HOURS:MINUTES:SECONDS` [default: 01:00:00]
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// Any other option of sbatch, as `account=physics`; may come several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    sbatch: Vec<String>,
     /// Flags of the training
     #[arg(last = true, value_name = "FLAGS")]
     training: Vec<String>,
@@ -198,6 +224,7 @@ pub fn run(command: Command) -> Result<u8> {
             let hosts = hosts.context("no hosts are known (hint: -hostfile FILE)")?;
             return Ok(if doctor::run(&arguments, &hosts)? { 0 } else { boot::UNSOUND });
         }
+        Command::SlurmScript(arguments) => print!("{}", slurm_script(arguments)?),
         Command::Probe { data_dir } => {
             println!("{}", serde_json::to_string(&doctor::facts(data_dir.as_deref())?)?);
         }
@@ -252,6 +279,22 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
     stop::listen()?;
     let launch::Ended(code) = launch::run(&job, &folder, arguments.max_restarts)?;
     Ok(code)
+}
+
+/// The training's flags are checked before the job waits in a queue.
+fn slurm_script(arguments: SlurmArgs) -> Result<String> {
+    let flags = parse(flags_of(&arguments.training)).map_err(|error| Error::msg(error.render().to_string()))?.flags;
+    Plan::check(&Config::resolve(&flags)?)?;
+    let ranks = arguments.ranks_per_node;
+    let mut directives =
+        vec![("nodes".to_owned(), arguments.nodes.to_string()), ("ntasks-per-node".to_owned(), ranks.to_string())];
+    directives.extend(arguments.time.map(|time| ("time".to_owned(), time)));
+    for wish in &arguments.sbatch {
+        let (name, value) = wish.split_once('=').with_context(|| format!("--sbatch {wish} is not NAME=VALUE"))?;
+        directives.push((name.to_owned(), value.to_owned()));
+    }
+    let job = launch::SlurmJob { directives, ranks, gpus: arguments.gpus_per_node, training: arguments.training };
+    Ok(job.script()?)
 }
 
 /// Training flags as a command line of their own.

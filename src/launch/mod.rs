@@ -3,6 +3,7 @@
 
 mod allocation;
 mod doctor;
+mod slurm;
 
 use crate::config::{Dialect, HostFile};
 use crate::record::{checkpoint, checkpoints};
@@ -18,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 pub use allocation::allocation;
 pub use doctor::{Diagnosis, Facts, Probe, diagnose};
+pub use slurm::SlurmJob;
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);

@@ -30,7 +30,8 @@ impl Request {
     }
 }
 
-fn start(call: impl FnOnce(*mut MPI_Request) -> i32) -> Result<Request, Broken> {
+/// A call that gives a request.
+pub fn start(call: impl FnOnce(*mut MPI_Request) -> i32) -> Result<Request, Broken> {
     // SAFETY: the constant is set by MPI's own header.
     let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
     outcome(call(&mut request)).map(|()| Request(request))

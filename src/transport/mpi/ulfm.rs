@@ -1,17 +1,17 @@
 //! User-level failure mitigation: what an MPI offers beyond the standard to go on without lost ranks.
 //! Looked up at run time, so that one binary serves every MPI.
 
-use super::raw::outcome;
+use super::raw::{Broken, Request, outcome, start};
 use crate::ids::Rank;
 use libloading::os::unix::Library;
-use mpi::ffi::{self, MPI_Comm, MPI_Group};
+use mpi::ffi::{self, MPI_Comm, MPI_Group, MPI_Request};
 use std::env;
 
 type Failed = unsafe extern "C" fn(MPI_Comm, *mut MPI_Group) -> i32;
 type Acknowledge = unsafe extern "C" fn(MPI_Comm, i32, *mut i32) -> i32;
 type Revoke = unsafe extern "C" fn(MPI_Comm) -> i32;
 type Shrink = unsafe extern "C" fn(MPI_Comm, *mut MPI_Comm) -> i32;
-type Agree = unsafe extern "C" fn(MPI_Comm, *mut i32) -> i32;
+type Agree = unsafe extern "C" fn(MPI_Comm, *mut i32, *mut MPI_Request) -> i32;
 
 /// The operations of an MPI that was started to survive.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ impl Ulfm {
                 acknowledge: *library.get::<Acknowledge>(b"MPIX_Comm_ack_failed").ok()?,
                 revoke: *library.get::<Revoke>(b"MPIX_Comm_revoke").ok()?,
                 shrink: *library.get::<Shrink>(b"MPIX_Comm_shrink").ok()?,
-                agree: *library.get::<Agree>(b"MPIX_Comm_agree").ok()?,
+                agree: *library.get::<Agree>(b"MPIX_Comm_iagree").ok()?,
             })
         }
     }
@@ -77,12 +77,13 @@ impl Ulfm {
         unsafe { (self.revoke)(comm) };
     }
 
-    /// Whether `mine` is true on every rank that is left; all get the same answer.
-    pub fn agree(&self, comm: MPI_Comm, mine: bool) -> bool {
-        let mut flag = i32::from(mine);
-        // SAFETY: a plain call. Its return value tells of losses, which are seen elsewhere.
-        unsafe { (self.agree)(comm, &mut flag) };
-        flag != 0
+    /// Starts to find out whether `flag` is up on every rank that is left: then it still is when the
+    /// request has ended, on all. That it ends with an error tells of losses, which are seen elsewhere.
+    ///
+    /// # Safety
+    /// The flag stays where it is until the request has ended.
+    pub unsafe fn agree(&self, comm: MPI_Comm, flag: &mut i32) -> Result<Request, Broken> {
+        start(|request| unsafe { (self.agree)(comm, flag, request) })
     }
 
     /// A communicator of those that are left.

@@ -122,7 +122,7 @@ impl Transport for Wire<'_> {
             }
         });
         match &mut self.survival {
-            Some(survival) => survival.settle(self.world, whole).map(|()| sum),
+            Some(survival) => survival.settle(self.world, whole, self.patience).map(|()| sum),
             None => Ok(sum),
         }
     }
@@ -147,8 +147,17 @@ impl Survival {
     }
 
     /// All that are left agree whether a sum is whole, and leave the others out of the next one.
-    fn settle(&mut self, world: &SimpleCommunicator, mine: Result<(), Broken>) -> Result<(), TransportError> {
-        if self.ulfm.agree(self.sums, mine.is_ok()) {
+    fn settle(
+        &mut self,
+        world: &SimpleCommunicator,
+        mine: Result<(), Broken>,
+        patience: Option<Duration>,
+    ) -> Result<(), TransportError> {
+        let mut whole = i32::from(mine.is_ok());
+        // SAFETY: the request ends here.
+        let agreed = unsafe { self.ulfm.agree(self.sums, &mut whole) };
+        let _ = agreed.and_then(|request| finish(world, request, patience, || {}));
+        if whole != 0 {
             return Ok(());
         }
         self.ulfm.revoke(self.sums);
