@@ -4,13 +4,13 @@
 
 use fedmpi::config::{Config, Plan};
 use fedmpi::engine::{self, EngineError};
-use fedmpi::ids::{ClientId, Rank, Round};
+use fedmpi::ids::{ClientId, Rank};
 use fedmpi::metrics::Metrics;
 use fedmpi::record::Memory;
-use fedmpi::train::{TrainError, Trained, Trainer};
+use fedmpi::train::{Task, TrainError, Trained, Trainer};
 use fedmpi::transport::mpi::Mpi;
 use fedmpi::transport::{Metered, World};
-use fedmpi::weights::{Layout, Weights};
+use fedmpi::weights::Layout;
 use std::sync::Arc;
 
 /// `y = w[0] x + w[1]`; client `c` has points around `y = 3 x + 1` at `x = c, c + 1, ... c + 9` tenths.
@@ -37,9 +37,9 @@ impl Trainer for Line {
         vec![0.0; self.0.length()]
     }
 
-    fn train(&mut self, _: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        let (mut weights, mut loss) = (start.to_vec(), 0.0);
-        for (x, y) in Line::points(client) {
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        let (mut weights, mut loss) = (task.start.to_vec(), 0.0);
+        for (x, y) in Line::points(task.client) {
             let error = weights[0] * x + weights[1] - y;
             weights[0] -= 0.2 * error * x;
             weights[1] -= 0.2 * error;

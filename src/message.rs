@@ -8,7 +8,7 @@ use crate::weights::{Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,8 @@ pub enum Report {
         /// The sums.
         metrics: Metrics,
     },
+    /// Training goes on; nothing is finished yet.
+    Alive,
     /// Training failed; the job cannot go on.
     Failed {
         /// In which round.

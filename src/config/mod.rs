@@ -135,7 +135,7 @@ settings! {
     target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";
     seed: u64 = 0, "INTEGER", "0", "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", "The run's folder";
-    round_timeout: Option<f64> = None, "SECONDS", "none", "End the job when no worker reports for so long: a hanging rank then does not hang the run";
+    round_timeout: Option<f64> = None, "SECONDS", "none", "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
     checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", "Save the run's state every so many rounds; 0 never does";
     keep_checkpoints: i64 = 2, "FILES", "2", "Checkpoints to keep";
     resume: Option<PathBuf> = None, "FOLDER", "none", "Go on with the run in this folder; without a folder the one in --out_dir";

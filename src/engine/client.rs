@@ -9,13 +9,18 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::schedule::Slowdown;
 use crate::stop;
-use crate::train::{TrainError, Trained, Trainer};
+use crate::train::{Task, TrainError, Trained, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError};
 use crate::weights::{ExactSum, Weights};
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// Signs of life in the time that the server waits for one.
+const BEATS: u32 = 4;
+/// The longest sleep between two of them.
+const GLANCE: Duration = Duration::from_millis(100);
 /// A worker waits longer for the server than the server for workers, by this factor: the server also
 /// evaluates and writes.
 const SERVER_PATIENCE: u32 = 5;
@@ -64,6 +69,7 @@ struct Worker<'a, T> {
 impl<T: Transport> Worker<'_, T> {
     /// The next order, none when the run is over.
     fn receive(&mut self) -> Result<Option<(Order, Content)>, EngineError> {
+        let heard = Instant::now();
         loop {
             match self.wire.recv()? {
                 Delivery::Frame(Rank::SERVER, frame) => match frame.decode()? {
@@ -71,8 +77,10 @@ impl<T: Transport> Worker<'_, T> {
                     order => return Ok(Some((order, frame.content))),
                 },
                 Delivery::Lost(Rank::SERVER) => return Err(TransportError::Gone(Rank::SERVER).into()),
-                Delivery::Silence => return Err(EngineError::ServerSilent { seconds: self.patience() }),
-                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted => {}
+                Delivery::Silence if heard.elapsed().as_secs_f64() > self.patience() => {
+                    return Err(EngineError::ServerSilent { seconds: self.patience() });
+                }
+                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted | Delivery::Silence => {}
             }
         }
     }
@@ -164,31 +172,48 @@ impl<T: Transport> Worker<'_, T> {
     /// Trains one client. Its weights enter the sum, or come back to be sent. Whatever goes wrong, a
     /// panic too, becomes a reason.
     fn train(&mut self, round: Round, client: ClientId) -> Result<(Update, Content), String> {
-        let began = Instant::now();
-        let samples = self.plan.samples(client);
+        let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
+        let samples = plan.samples(client);
+        let beat = RefCell::new((&mut *self.wire, began));
+        let alive = || {
+            let (wire, last) = &mut *beat.borrow_mut();
+            if plan.round_timeout().is_some_and(|limit| last.elapsed() > limit / BEATS) {
+                *last = Instant::now();
+                // A server that is gone is noticed by the next report.
+                let _ = wire.send(Rank::SERVER, Frame::bare(&Report::Alive));
+            }
+        };
+        let task = Task::new(round, client, &self.global).heard_by(&alive);
         let trained = stop::catch(|| match self.reduce {
             Reduce::Server => {
-                let Trained { weights, loss } = self.trainer.train(round, client, &self.global)?;
+                let Trained { weights, loss } = self.trainer.train(&task)?;
                 Ok((loss, Content::Weights(weights)))
             }
             Reduce::Worker | Reduce::Allreduce => {
-                let loss = self.trainer.train_into(round, client, samples, &self.global, &mut self.sum)?;
+                let loss = self.trainer.train_into(&task, samples, &mut self.sum)?;
                 Ok((loss, Content::Nothing))
             }
         });
         let (loss, content) = trained?.map_err(|error: TrainError| error.to_string())?;
-        self.rest(round, began.elapsed());
-        self.plan.nap(client, round).into_iter().for_each(thread::sleep);
+        // Emulates a slower machine.
+        let factor = self.slowdown.factor(rank, round, plan.rounds());
+        linger(began.elapsed().mul_f64(factor.max(1.0) - 1.0), &task);
+        linger(plan.nap(client, round).unwrap_or_default(), &task);
         let seconds = began.elapsed().as_secs_f64();
         log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");
         Ok((Update { client, loss, seconds }, content))
     }
+}
 
-    /// Emulates a slower machine.
-    fn rest(&self, round: Round, worked: Duration) {
-        let factor = self.slowdown.factor(self.wire.rank(), round, self.plan.rounds());
-        if factor > 1.0 {
-            thread::sleep(worked.mul_f64(factor - 1.0));
+/// Sleeps, and goes on to give signs of life.
+fn linger(time: Duration, task: &Task<'_>) {
+    let until = Instant::now() + time;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
         }
+        thread::sleep(left.min(GLANCE));
+        task.alive();
     }
 }

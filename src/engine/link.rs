@@ -22,12 +22,15 @@ pub struct Link<'a, T> {
     /// Every rank but the server and those that were lost.
     pub workers: Vec<Rank>,
     peers: BTreeMap<Rank, Peer>,
+    opened: Instant,
     pinged: Instant,
+    looked: Instant,
 }
 
 /// What is known of a worker.
 struct Peer {
     host: String,
+    // When it said something last, or got something to do.
     heard: Instant,
 }
 
@@ -44,10 +47,13 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn open(plan: &'a Plan, wire: &'a mut Metered<T>) -> Result<Self, EngineError> {
         wire.set_patience(plan.round_timeout());
         let (workers, peers) = (wire.workers(), BTreeMap::new());
-        let mut link = Link { plan, workers, wire, peers, pinged: Instant::now() };
+        let now = Instant::now();
+        let mut link = Link { plan, workers, wire, peers, opened: now, pinged: now, looked: now };
         let digest = plan.digest();
         while link.workers.iter().any(|rank| !link.peers.contains_key(rank)) {
-            match link.receive(Vec::new)? {
+            let missing = link.workers.iter().filter(|rank| !link.peers.contains_key(rank));
+            let missing: Vec<_> = missing.map(|rank| (*rank, Vec::new())).collect();
+            match link.receive(|| missing.clone())? {
                 News::Report(rank, Report::Hello { digest: theirs, reduce, host }, _) => {
                     if theirs != digest || reduce != plan.reduce() {
                         return Err(EngineError::OtherPlan { rank, host });
@@ -76,17 +82,31 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn receive(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<News, EngineError> {
         loop {
             self.ping()?;
+            self.look_for_silence(&outstanding)?;
             match self.wire.recv()? {
                 Delivery::Frame(rank, frame) => {
                     self.peers.entry(rank).and_modify(|peer| peer.heard = Instant::now());
-                    return Ok(News::Report(rank, frame.decode()?, frame.content));
+                    match frame.decode()? {
+                        Report::Alive => {}
+                        report => return Ok(News::Report(rank, report, frame.content)),
+                    }
                 }
                 Delivery::Lost(rank) if self.lose(rank)? => return Ok(News::Lost(rank)),
-                Delivery::Lost(_) => {}
+                Delivery::Lost(_) | Delivery::Silence => {}
                 Delivery::EndWanted => return Err(EngineError::EndWanted),
-                Delivery::Silence => return Err(self.silence(&outstanding())),
             }
         }
+    }
+
+    /// Looks, now and then, whether a worker that owes something has said nothing for too long.
+    fn look_for_silence(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<(), EngineError> {
+        let Some(limit) = self.plan.round_timeout().filter(|limit| self.looked.elapsed() > *limit / 4) else {
+            return Ok(());
+        };
+        self.looked = Instant::now();
+        let silent = |rank: &Rank| self.peers.get(rank).map_or(self.opened, |peer| peer.heard).elapsed() > limit;
+        let owing: Vec<_> = outstanding().into_iter().filter(|(rank, _)| silent(rank)).collect();
+        if owing.is_empty() { Ok(()) } else { Err(self.silence(&owing)) }
     }
 
     /// Now and then idle workers hear that the server is there.
@@ -130,6 +150,9 @@ impl<'a, T: Transport> Link<'a, T> {
 
     /// Sends an order. That a worker is lost is told by [`Link::receive`] alone.
     pub fn send(&mut self, to: Rank, order: &Order, content: Content) -> Result<(), EngineError> {
+        if *order != Order::Ping {
+            self.peers.entry(to).and_modify(|peer| peer.heard = Instant::now());
+        }
         match self.wire.send(to, Frame::with(order, content)) {
             Err(TransportError::Gone(_)) => Ok(()),
             sent => Ok(sent?),
@@ -171,24 +194,22 @@ impl<'a, T: Transport> Link<'a, T> {
         }
         let mut ranks = vec![report(Rank::SERVER, device, self.wire.bytes_sent())];
         while !open.is_empty() {
-            match self.wire.recv()? {
-                Delivery::Frame(rank, frame) => match frame.decode()? {
-                    Report::Bye(report) => {
-                        open.retain(|worker| *worker != rank);
-                        ranks.push(report);
-                    }
-                    // Updates that come too late to count.
-                    Report::Trained { .. } => {}
-                    other => return Err(unexpected(rank, &other)),
-                },
-                // Everything is done; a rank that has said goodbye may leave before the others.
-                Delivery::Lost(rank) => open.retain(|worker| *worker != rank),
-                // It is ending already.
-                Delivery::EndWanted => thread::sleep(Duration::from_millis(1)),
-                Delivery::Silence => {
-                    let open: Vec<_> = open.iter().map(|rank| (*rank, Vec::new())).collect();
-                    return Err(self.silence(&open));
+            match self.receive(|| open.iter().map(|rank| (*rank, Vec::new())).collect()) {
+                Ok(News::Report(rank, Report::Bye(report), _)) => {
+                    open.retain(|worker| *worker != rank);
+                    ranks.push(report);
                 }
+                // Updates that come too late to count.
+                Ok(News::Report(_, Report::Trained { .. }, _)) => {}
+                Ok(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
+                // Everything is done; a rank that has said goodbye may leave before the others.
+                Ok(News::Lost(rank)) => open.retain(|worker| *worker != rank),
+                Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
+                    open.retain(|worker| *worker != rank);
+                }
+                // It is ending already.
+                Err(EngineError::EndWanted) => thread::sleep(Duration::from_millis(1)),
+                Err(error) => return Err(error),
             }
         }
         ranks.sort_by_key(|report| report.rank);

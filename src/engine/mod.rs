@@ -93,10 +93,10 @@ pub enum EngineError {
         /// What is wrong with it.
         fault: SumError,
     },
-    /// Nobody reports any more.
+    /// A worker that owes something says nothing any more.
     #[error(
-        "no sign of life from any worker for {seconds} s; {outstanding} (hint: look at these hosts; raise --round_timeout \
-         when a round may take longer; `fedmpi launch --max_restarts` goes on by itself)"
+        "no sign of life for {seconds} s: {outstanding} (hint: look at these hosts; raise --round_timeout when one step \
+         of training may take longer; `fedmpi launch --max_restarts` goes on by itself)"
     )]
     Silence {
         /// How long nothing came.

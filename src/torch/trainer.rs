@@ -8,14 +8,13 @@ use super::params::Params;
 use super::sum::DeviceSum;
 use crate::config::Plan;
 use crate::data::Train;
-use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::registry::find;
 use crate::seed::Purpose;
 use crate::shelf::Shelf;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
-use crate::train::{TrainError, Trained, Trainer};
-use crate::weights::{ExactSum, Layout, Weights};
+use crate::train::{Task, TrainError, Trained, Trainer};
+use crate::weights::{ExactSum, Layout};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -80,13 +79,14 @@ impl TorchTrainer {
     }
 
     /// Trains a client by the model's own steps, in place in the update.
-    fn descend(&mut self, descent: &mut dyn Descent, round: Round, client: ClientId, start: &[f32]) -> Trained {
+    fn descend(&mut self, descent: &mut dyn Descent, task: &Task<'_>) -> Trained {
+        let (client, start) = (task.client, &task.start[..]);
         let samples = self.plan.partition.of(client);
         let (rows, order) = self.plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
         let batch = self.plan.batch(order.len());
         let pull_rate = (self.plan.config.lr * self.plan.config.rho) as f32;
-        let mut stream = self.plan.seed().for_client(Purpose::Shuffle, round, client);
+        let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
         let mut losses = Vec::with_capacity(self.plan.epochs() * order.len().div_ceil(batch));
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
@@ -102,6 +102,7 @@ impl TorchTrainer {
                     };
                     losses.push(f64::from(descent.step(weights, &features, &labels)));
                     pull.iter().zip(weights.iter_mut()).for_each(|(pull, weight)| *weight -= pull);
+                    task.alive();
                 }
             }
         });
@@ -120,8 +121,9 @@ impl TorchTrainer {
     }
 
     /// Trains a client by autograd and an optimizer, from the present parameters; gives its loss.
-    fn optimize(&mut self, round: Round, client: ClientId) -> f64 {
+    fn optimize(&mut self, task: &Task<'_>) -> f64 {
         let (plan, device) = (self.plan.clone(), self.device);
+        let &Task { round, client, .. } = task;
         let samples = plan.partition.of(client);
         let (rows, order) = plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
@@ -144,13 +146,13 @@ impl TorchTrainer {
                 Some(all) => all.in_order(&order),
                 None => Rows::gathered(&rows, &order, &plan.dataset.shape, device),
             };
-            self.epoch(&batches, &mut visit);
+            self.epoch(&batches, &mut visit, task);
         }
         visit.losses.double_value(&[]) / visit.steps.max(1) as f64
     }
 
     /// Steps over the rows once.
-    fn epoch(&mut self, rows: &Rows, visit: &mut Visit) {
+    fn epoch(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
             let (loss, mut gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
@@ -162,6 +164,7 @@ impl TorchTrainer {
                 let _ = visit.losses.g_add_(&loss);
             });
             visit.steps += 1;
+            task.alive();
         }
     }
 }
@@ -186,37 +189,30 @@ impl Trainer for TorchTrainer {
         models::initial(self.network.as_ref(), &self.layout, &mut self.plan.seed().stream(Purpose::Initial))
     }
 
-    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        let small = self.plan.batch(self.plan.partition.of(client).len()) <= SMALL_BATCH;
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        let small = self.plan.batch(self.plan.partition.of(task.client).len()) <= SMALL_BATCH;
         Ok(match self.descent.take_if(|_| small) {
             Some(mut descent) => {
-                let trained = self.descend(descent.as_mut(), round, client, start);
+                let trained = self.descend(descent.as_mut(), task);
                 self.descent = Some(descent);
                 trained
             }
             None => {
-                self.params.load(start);
-                let loss = self.optimize(round, client);
+                self.params.load(task.start);
+                let loss = self.optimize(task);
                 let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
                 Trained { weights, loss }
             }
         })
     }
 
-    fn train_into(
-        &mut self,
-        round: Round,
-        client: ClientId,
-        samples: u64,
-        start: &Weights,
-        sum: &mut ExactSum,
-    ) -> Result<f64, TrainError> {
+    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
         let Some(mut held) = self.held.take() else {
-            return self.train(round, client, start)?.add_to(sum, client, samples, start);
+            return self.train(task)?.add_to(sum, task.client, samples, task.start);
         };
-        self.params.copy_from(held.start(start));
-        let loss = self.optimize(round, client);
-        let added = held.add(client, &self.params, sum.share(samples));
+        self.params.copy_from(held.start(task.start));
+        let loss = self.optimize(task);
+        let added = held.add(task.client, &self.params, sum.share(samples));
         self.held = Some(held);
         added.map(|()| loss)
     }

@@ -1,7 +1,6 @@
 //! Rounds without work: every client gives back what it got. Shows what the exchange itself costs.
 
-use super::{TrainError, Trained, Trainer};
-use crate::ids::{ClientId, Round};
+use super::{Task, TrainError, Trained, Trainer};
 use crate::metrics::Metrics;
 use crate::weights::{Layout, Weights};
 
@@ -17,8 +16,8 @@ impl Trainer for Dry {
         self.0.initial()
     }
 
-    fn train(&mut self, _: Round, _: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        Ok(Trained { weights: Weights::clone(start), loss: 0.0 })
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        Ok(Trained { weights: Weights::clone(task.start), loss: 0.0 })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -1,10 +1,10 @@
 //! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
 //! training of one client panic. For tests of a cluster's job control; never set otherwise.
 
-use super::{TrainError, Trained, Trainer};
+use super::{Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Layout, Weights};
+use crate::weights::{ExactSum, Layout};
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -49,21 +49,14 @@ impl Trainer for Faulty {
         self.inner.initial()
     }
 
-    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        self.strike(round, client);
-        self.inner.train(round, client, start)
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        self.strike(task.round, task.client);
+        self.inner.train(task)
     }
 
-    fn train_into(
-        &mut self,
-        round: Round,
-        client: ClientId,
-        samples: u64,
-        start: &Weights,
-        sum: &mut ExactSum,
-    ) -> Result<f64, TrainError> {
-        self.strike(round, client);
-        self.inner.train_into(round, client, samples, start, sum)
+    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+        self.strike(task.round, task.client);
+        self.inner.train_into(task, samples, sum)
     }
 
     fn hand_over(&mut self, sum: &mut ExactSum) {

@@ -24,26 +24,19 @@ pub trait Trainer {
     /// The weights before the first round, the same on every rank.
     fn initial(&mut self) -> Vec<f32>;
 
-    /// Trains one client from `start`; gives `start` itself back when nothing was done.
+    /// Trains one client; gives the task's start itself back when nothing was done.
     ///
     /// # Errors
     /// Whatever keeps the client from being trained; ends the job with the client's name.
-    fn train(&mut self, round: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError>;
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError>;
 
     /// Trains one client and adds its change to `sum`, as one of `samples` samples; gives its loss. A
     /// trainer may hold the change back until [`Trainer::hand_over`].
     ///
     /// # Errors
     /// As [`Trainer::train`]; updates that cannot enter the sum.
-    fn train_into(
-        &mut self,
-        round: Round,
-        client: ClientId,
-        samples: u64,
-        start: &Weights,
-        sum: &mut ExactSum,
-    ) -> Result<f64, TrainError> {
-        self.train(round, client, start)?.add_to(sum, client, samples, start)
+    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+        self.train(task)?.add_to(sum, task.client, samples, task.start)
     }
 
     /// Adds what was held back to `sum`. Most trainers hold nothing back.
@@ -58,6 +51,36 @@ pub trait Trainer {
     /// Where the work is done, such as `cpu` or `cuda:0`.
     fn device(&self) -> String {
         "cpu".to_owned()
+    }
+}
+
+/// One client's training.
+#[derive(Clone, Copy)]
+pub struct Task<'a> {
+    /// In which round; keys the client's random streams.
+    pub round: Round,
+    /// Whom.
+    pub client: ClientId,
+    /// The weights to start from.
+    pub start: &'a Weights,
+    alive: &'a dyn Fn(),
+}
+
+impl<'a> Task<'a> {
+    /// A task of which nobody waits to hear.
+    pub fn new(round: Round, client: ClientId, start: &'a Weights) -> Task<'a> {
+        Task { round, client, start, alive: &|| () }
+    }
+
+    /// The same task; `alive` is called while it goes on.
+    pub fn heard_by(self, alive: &'a dyn Fn()) -> Task<'a> {
+        Task { alive, ..self }
+    }
+
+    /// Says that training goes on. Call it now and then when a client takes long: after each batch is
+    /// cheap enough.
+    pub fn alive(&self) {
+        (self.alive)();
     }
 }
 

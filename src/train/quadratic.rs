@@ -1,10 +1,10 @@
 //! A trainer with a closed form, for tests of everything but learning: client `c` has the loss
 //! `0.5 |w - t_c|^2` with target `t_c = c + 1` in every coordinate, and takes one gradient step.
 
-use super::{TrainError, Trained, Trainer};
-use crate::ids::{ClientId, Round};
+use super::{Task, TrainError, Trained, Trainer};
+use crate::ids::ClientId;
 use crate::metrics::Metrics;
-use crate::weights::{Layout, Weights};
+use crate::weights::Layout;
 use std::sync::Arc;
 
 /// `w <- w - rate (w - t_c)`.
@@ -35,8 +35,8 @@ impl Trainer for Quadratic {
         vec![0.0; self.layout.length()]
     }
 
-    fn train(&mut self, _: Round, client: ClientId, start: &Weights) -> Result<Trained, TrainError> {
-        let target = Self::target(client);
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        let (target, start) = (Self::target(task.client), task.start);
         let weights = start.iter().map(|w| w - self.rate * (w - target)).collect();
         let loss = 0.5 * f64::from(start[0] - target).powi(2);
         Ok(Trained { weights: Arc::new(weights), loss })

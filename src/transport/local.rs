@@ -123,7 +123,7 @@ impl Transport for Local {
                 Err(RecvTimeoutError::Timeout) if self.rank == Rank::SERVER && stop::end_wanted() => {
                     return Ok(Delivery::EndWanted);
                 }
-                Err(RecvTimeoutError::Timeout) if self.patience.is_some_and(|most| began.elapsed() > most) => {
+                Err(RecvTimeoutError::Timeout) if self.patience.is_some_and(|all| began.elapsed() > all / 4) => {
                     return Ok(Delivery::Silence);
                 }
                 Err(RecvTimeoutError::Timeout) => {}

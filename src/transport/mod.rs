@@ -43,7 +43,8 @@ pub trait Transport {
     /// are left can try again.
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
-    /// From now on waits so long at most; nothing waits for ever.
+    /// From now on a transfer may take so long at most, and a receive that waits for a quarter of it says
+    /// that there is [`Delivery::Silence`].
     fn set_patience(&mut self, patience: Option<Duration>);
 
     /// Every rank but the server.
@@ -61,7 +62,7 @@ pub enum Delivery {
     Lost(Rank),
     /// The server only: somebody wants the run to end.
     EndWanted,
-    /// Nothing has come for as long as the patience lasts.
+    /// Nothing has come for a quarter of the patience.
     Silence,
 }
 

@@ -9,7 +9,7 @@ use fedmpi::ids::{ClientId, Round};
 use fedmpi::record::Memory;
 use fedmpi::staleness::StalenessKind;
 use fedmpi::torch::TorchTrainer;
-use fedmpi::train::{Quadratic, Trainer};
+use fedmpi::train::{Quadratic, Task, Trainer};
 use std::sync::Arc;
 use tch::Device;
 
@@ -135,7 +135,7 @@ fn one_client_at_a_time_is_sequential_sgd() {
     let mut weights = Arc::new(trainer.initial());
     for (task, arrived) in arrivals(&memory).into_iter().enumerate() {
         assert_eq!(arrived.staleness, 0);
-        weights = trainer.train(Round(task as u32), arrived.client, &weights).expect("trains").weights;
+        weights = trainer.train(&Task::new(Round(task as u32), arrived.client, &weights)).expect("trains").weights;
     }
     assert!(*weights == outcome.weights);
 }

@@ -1,17 +1,18 @@
 //! A lost worker does not lose the run: whoever goes, whenever, the bits are those of an undisturbed run.
 
 use crate::modes::modes;
-use crate::support::{plan, quadratic, small};
+use crate::support::{plan, quadratic, run_with, small};
 use fedmpi::config::{Config, Mode, Plan};
 use fedmpi::engine::{EngineError, Outcome, run, serve};
 use fedmpi::event::Event;
-use fedmpi::ids::Rank;
+use fedmpi::ids::{ClientId, Rank};
 use fedmpi::message::Frame;
+use fedmpi::metrics::Metrics;
 use fedmpi::record::Memory;
-use fedmpi::train::Quadratic;
+use fedmpi::train::{Quadratic, Task, TrainError, Trained, Trainer};
 use fedmpi::transport::local::{Local, ranks};
 use fedmpi::transport::{Delivery, Metered, Transport, TransportError};
-use fedmpi::weights::Units;
+use fedmpi::weights::{Layout, Units};
 use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
@@ -133,4 +134,48 @@ fn asynchronous_runs_go_on_too() {
         let (outcome, _) = with_deaths(&plan, 3, &[(2, calls), (3, calls / 2 + 1)]);
         assert!(outcome.expect("goes on") == wanted, "after {calls} calls");
     }
+}
+
+/// A trainer that takes its time over one client, and says so or not.
+struct Slow {
+    inner: Quadratic,
+    says_so: bool,
+}
+
+impl Trainer for Slow {
+    fn layout(&self) -> &Layout {
+        self.inner.layout()
+    }
+
+    fn initial(&mut self) -> Vec<f32> {
+        self.inner.initial()
+    }
+
+    fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
+        for _ in 0..if task.client == ClientId(7) { 150 } else { 1 } {
+            thread::sleep(Duration::from_millis(10));
+            if self.says_so {
+                task.alive();
+            }
+        }
+        self.inner.train(task)
+    }
+
+    fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
+        self.inner.evaluate(weights)
+    }
+}
+
+#[test]
+fn whoever_gives_signs_of_life_may_take_long_and_a_silent_worker_is_named_while_others_work() {
+    let config = Config { round_timeout: Some(0.6), client_num_per_round: 12, comm_round: 1, ..small() };
+    let plan = plan(config);
+    let run = |says_so| {
+        run_with(&plan, 2, &move |_| Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), says_so })))
+            .map(|(outcome, _)| outcome)
+    };
+    assert!(run(true).expect("slow, not silent") == quadratic(&plan, 1).0);
+    let error = run(false).expect_err("silent").to_string();
+    assert!(error.contains("no sign of life for 0.6 s: rank "), "{error}");
+    assert!(!error.contains(';'), "only one of the workers was silent: {error}");
 }

@@ -206,7 +206,7 @@ impl<'a> Wire<'a> {
 
     /// The next head, or what happens instead.
     fn wait_for_head(&mut self) -> Result<Waiting, Delivery> {
-        let mut patience = Patience::new(self.patience);
+        let mut patience = Patience::new(self.patience.map(|all| all / 4));
         loop {
             self.tidy();
             if let Some(waiting) = raw::look(self.world.as_raw(), HEAD) {
