@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use allocation::allocation;
 pub use doctor::{Diagnosis, Facts, Probe, diagnose};
@@ -23,6 +23,8 @@ pub use slurm::SlurmJob;
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How long a job may take to end when its run is finished.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// An installed launcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,9 +221,9 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
     let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
-        let code = match watch(start(&job, place.path())?)? {
+        let code = match watch(start(&job, place.path())?, || is_finished(folder, began))? {
             // A launcher that loses a host may take that for success.
-            DONE if !is_finished(folder, began) => FAILED,
+            DONE if folder.exists() && !is_finished(folder, began) => FAILED,
             code => code,
         };
         let settled = [DONE, REFUSED, ENDED].contains(&code);
@@ -251,9 +253,6 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
 
 /// Whether the run in `folder` has come to its end since `began`; a folder on another host is not seen.
 fn is_finished(folder: &Path, began: SystemTime) -> bool {
-    if !folder.exists() {
-        return true;
-    }
     let written = fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified());
     written.is_ok_and(|time| time >= began)
 }
@@ -278,20 +277,33 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
     process.spawn()
 }
 
-/// Waits for a job and passes signals on.
-fn watch(mut child: Child) -> io::Result<Ended> {
-    let mut told = false;
+/// Waits for a job and passes signals on. A job whose run has `finished` may still have a rank that
+/// hangs at its exit: it is not waited for.
+fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<Ended> {
+    let (mut told, mut end): (bool, Option<Instant>) = (false, None);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(code(status));
         }
         if stop::end_wanted() && !told {
             told = true;
-            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            pid.map_or(Ok(()), |pid| kill_process(pid, Signal::TERM))?;
+            send(&child, Signal::TERM)?;
+        }
+        if finished() && end.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
+            log::warn!("the run is finished and saved, but its ranks do not end; they are ended now");
+            send(&child, Signal::TERM)?;
+            thread::sleep(LAST_WORDS / 4);
+            child.kill()?;
+            child.wait()?;
+            return Ok(DONE);
         }
         thread::sleep(GLANCE);
     }
+}
+
+fn send(child: &Child, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(pid.map_or(Ok(()), |pid| kill_process(pid, signal))?)
 }
 
 /// A launcher that was killed by a signal has failed.
