@@ -38,10 +38,17 @@ struct Stop(Option<Error>);
 struct Ready {
     plan: Plan,
     device: Device,
-    folder: Option<RunFolder>,
-    saved: Option<Saved>,
+    trainer: Box<dyn Trainer>,
+    server: Option<ServerPart>,
     // Held until the process ends.
     _lock: Option<fs::File>,
+}
+
+/// What only the server needs.
+struct ServerPart {
+    folder: RunFolder,
+    recorders: Vec<Box<dyn Recorder>>,
+    saved: Option<Saved>,
 }
 
 /// Trains as one rank of an MPI job, or alone.
@@ -62,7 +69,7 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
             return ExitCode::from(REFUSED);
         }
     };
-    mpi.run(|mpi| work(mpi, &ready));
+    mpi.run(|mpi| work(mpi, ready));
     ExitCode::SUCCESS
 }
 
@@ -107,12 +114,15 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         _ => Ok(None),
     };
     let saved = settle(mpi, saved)?;
-    let folder = match mpi.rank() {
-        Rank::SERVER => prepare_folder(&plan).map(Some),
+    let device = torch::device(seats[mpi.rank().index()]);
+    // Whoever cannot make its trainer must not leave others waiting in what comes next.
+    let trainer = settle(mpi, make_trainer(&plan, device).map_err(Error::from))?;
+    let server = match mpi.rank() {
+        Rank::SERVER => server_part(&plan, trainer.as_ref(), saved).map(Some),
         _ => Ok(None),
     };
-    let folder = settle(mpi, folder)?;
-    Ok(Ready { plan, device: torch::device(seats[mpi.rank().index()]), folder, saved, _lock: lock })
+    let server = settle(mpi, server)?;
+    Ok(Ready { plan, device, trainer, server, _lock: lock })
 }
 
 /// All ranks go on, or none does.
@@ -170,7 +180,8 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
     };
     let partition = settle(mpi, partition.map_err(Error::from))?;
     let counts = partition.ids().map(|client| partition.count(client)).collect();
-    let mine = Holding { shape: dataset.shape.clone(), classes: dataset.classes, counts };
+    let digest = format!("{} {}", dataset.digest(), partition.digest());
+    let mine = Holding { shape: dataset.shape.clone(), classes: dataset.classes, counts, digest };
     let holdings = mpi.share(&mine);
     if let (true, Some(kind)) = (dataset.shape.is_empty(), holdings.iter().find(|held| !held.shape.is_empty())) {
         dataset = Dataset { shape: kind.shape.clone(), classes: kind.classes, ..dataset };
@@ -247,34 +258,27 @@ fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> R
     }
 }
 
-fn prepare_folder(plan: &Plan) -> Result<RunFolder> {
-    if let Some(path) = &plan.config.partition_save {
-        plan.partition.save(path)?;
-    }
-    Ok(RunFolder::prepare(&plan.config)?)
+fn make_trainer(plan: &Plan, device: Device) -> Result<Box<dyn Trainer>, TrainError> {
+    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError(error.to_string()))?;
+    Ok(match plan.config.dry_train {
+        true => Box::new(Dry(Box::new(trainer))),
+        false => Faulty::from_environment(Box::new(trainer)),
+    })
 }
 
 /// Training: as server, as worker, or as both when there is one process.
-fn work(mpi: &Mpi, ready: &Ready) -> Result<()> {
-    let make = |_: Rank| -> Result<Box<dyn Trainer>, TrainError> {
-        let trainer = TorchTrainer::new(&ready.plan, ready.device).map_err(|error| TrainError(error.to_string()))?;
-        Ok(match ready.plan.config.dry_train {
-            true => Box::new(Dry(Box::new(trainer))),
-            false => Faulty::from_environment(Box::new(trainer)),
-        })
-    };
-    let mut trainer = make(mpi.rank())?;
-    let Some(folder) = &ready.folder else {
-        let served = engine::serve(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut());
+fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
+    let Ready { plan, device, mut trainer, server, _lock } = ready;
+    let Some(ServerPart { folder, mut recorders, saved }) = server else {
+        let served = engine::serve(&plan, &mut Metered::new(mpi.transport()), trainer.as_mut());
         return served.or_else(|error| without_server(mpi, error));
     };
-    let mut recorders = recorders(ready, folder, trainer.as_ref())?;
-    let saved = ready.saved.clone().map(|saved| (saved.state, saved.weights));
+    let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = match mpi.size() {
-        1 => engine::run_local(&ready.plan, 1, &make, &mut recorders, saved),
-        _ => engine::run(&ready.plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
+        1 => engine::run_local(&plan, 1, &|_| make_trainer(&plan, device), &mut recorders, saved),
+        _ => engine::run(&plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
     };
-    finish(mpi, run, folder)
+    finish(mpi, run, &folder)
 }
 
 /// The server has said why it is gone, if it could. One of the others says the rest.
@@ -291,18 +295,23 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
     }
 }
 
-fn recorders(ready: &Ready, folder: &RunFolder, trainer: &dyn Trainer) -> Result<Vec<Box<dyn Recorder>>> {
-    let rounds = ready.plan.rounds();
-    let done = ready.saved.as_ref().map(|saved| saved.state.rounds);
+/// The run's folder and all that writes into it.
+fn server_part(plan: &Plan, trainer: &dyn Trainer, saved: Option<Saved>) -> Result<ServerPart> {
+    if let Some(path) = &plan.config.partition_save {
+        plan.partition.save(path)?;
+    }
+    let folder = RunFolder::prepare(&plan.config)?;
+    let rounds = plan.rounds();
+    let done = saved.as_ref().map(|saved| saved.state.rounds);
     if let Some(done) = done {
         log::info!("going on after round {done} of {rounds}");
     }
-    let mut recorders = folder.recorders(&ready.plan, trainer.layout(), done)?;
+    let mut recorders = folder.recorders(plan, trainer.layout(), done)?;
     recorders.push(match std::io::stderr().is_terminal() {
         true => Box::new(Progress::new(rounds)),
         false => Box::new(RoundLog { rounds }),
     });
-    Ok(recorders)
+    Ok(ServerPart { folder, recorders, saved })
 }
 
 /// Prints the result: where it is and how good.

@@ -128,7 +128,7 @@ pub struct SlurmArgs {
     /// Longest time that the job may take, as `HOURS:MINUTES:SECONDS` [default: 01:00:00]
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// Any other option of sbatch, as `account=physics`; may come several times
+    /// Any other option of sbatch, as `account=physics` or `exclusive`; may come several times
     #[arg(long, value_name = "NAME=VALUE")]
     sbatch: Vec<String>,
     /// Flags of the training
@@ -248,9 +248,7 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
         return Err(LaunchError::Mortal(launcher).into());
     }
     let hosts = hosts(arguments.hostfile.as_deref())?;
-    let flags = parse(flags_of(&arguments.training)).map_err(|error| Error::msg(error.render().to_string()))?.flags;
-    let config = Config::resolve(&flags)?;
-    Plan::check(&config)?;
+    let config = checked(&arguments.training)?;
     let mut program = vec![std::env::current_exe()?.display().to_string()];
     program.extend(arguments.training);
     let folder = config.out_dir.clone().unwrap_or_else(|| {
@@ -283,23 +281,30 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
 
 /// The training's flags are checked before the job waits in a queue.
 fn slurm_script(arguments: SlurmArgs) -> Result<String> {
-    let flags = parse(flags_of(&arguments.training)).map_err(|error| Error::msg(error.render().to_string()))?.flags;
-    Plan::check(&Config::resolve(&flags)?)?;
+    let config = checked(&arguments.training)?;
+    let folder = config.out_dir.is_some() || config.resume.is_some();
+    anyhow::ensure!(!folder, "the script names the run's folder itself (hint: FEDMPI_RUN=FOLDER sbatch ...)");
+    let mapped = arguments.gpus_per_node > 0 && config.gpu_mapping_file.is_some();
+    anyhow::ensure!(!mapped, "with --gpus_per_node the script writes the mapping itself");
     let ranks = arguments.ranks_per_node;
     let mut directives =
         vec![("nodes".to_owned(), arguments.nodes.to_string()), ("ntasks-per-node".to_owned(), ranks.to_string())];
     directives.extend(arguments.time.map(|time| ("time".to_owned(), time)));
     for wish in &arguments.sbatch {
-        let (name, value) = wish.split_once('=').with_context(|| format!("--sbatch {wish} is not NAME=VALUE"))?;
+        let (name, value) = wish.split_once('=').unwrap_or((wish, ""));
         directives.push((name.to_owned(), value.to_owned()));
     }
     let job = launch::SlurmJob { directives, ranks, gpus: arguments.gpus_per_node, training: arguments.training };
     Ok(job.script()?)
 }
 
-/// Training flags as a command line of their own.
-fn flags_of(training: &[String]) -> impl Iterator<Item = String> + '_ {
-    std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned())
+/// Training flags as a command line of their own, checked before anything is started.
+fn checked(training: &[String]) -> Result<Config> {
+    let line = std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned());
+    let flags = parse(line).map_err(|error| Error::msg(error.render().to_string()))?.flags;
+    let config = Config::resolve(&flags)?;
+    Plan::check(&config)?;
+    Ok(config)
 }
 
 /// The hosts of a file, or of the batch system's allocation.

@@ -3,7 +3,8 @@
 
 use crate::cli::DoctorArgs;
 use anyhow::{Context, Result, bail};
-use fedmpi::config::HostFile;
+use fedmpi::config::{HostFile, expand};
+use fedmpi::ids::Rank;
 use fedmpi::launch::{self, Facts, Launcher, Probe, diagnose};
 use fedmpi::torch;
 use fedmpi::transport::Host;
@@ -12,10 +13,12 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How long a host may take for its facts.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How long the small MPI job may take.
 const LIMIT: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
@@ -30,7 +33,7 @@ pub fn facts(data_dir: Option<&Path>) -> Result<Facts> {
         binary: build()?,
         libtorch: hash(&libtorch()?)?,
         mpi: mpi::library_version(),
-        data_fault: data_dir.and_then(data_fault),
+        data_fault: data_dir.and_then(|folder| data_fault(&expand(folder, Rank::SERVER, &Host::here().name))),
         gpu_fault: gpus.as_ref().err().cloned(),
         gpus: gpus.unwrap_or(0),
         driver,
@@ -107,20 +110,40 @@ pub fn run(arguments: &DoctorArgs, hosts: &HostFile) -> Result<bool> {
 
 /// Asks one host for its facts, over ssh unless it is this one.
 fn probe(host: &str, program: &Path, data_dir: Option<&Path>) -> Probe {
-    let own = host == "localhost" || Host::here().answers_to(host);
-    let mut command = if own { Command::new(program) } else { Command::new("ssh") };
-    if !own {
-        command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", host]).arg(program);
+    let mut words = vec![program.to_string_lossy().into_owned(), "probe".to_owned()];
+    // Over ssh commands start in another folder, and a shell reads them once more.
+    if let Some(folder) = data_dir.and_then(|folder| std::path::absolute(folder).ok()) {
+        words.extend(["--data_dir".to_owned(), folder.to_string_lossy().into_owned()]);
     }
-    command.arg("probe").stdin(Stdio::null());
-    if let Some(folder) = data_dir {
-        command.arg("--data_dir").arg(folder);
+    let mut command = match host == "localhost" || Host::here().answers_to(host) {
+        true => Command::new(&words[0]),
+        false => Command::new("ssh"),
+    };
+    match command.get_program() == "ssh" {
+        true => {
+            let line = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default();
+            command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", host, &line]);
+        }
+        false => _ = command.args(&words[1..]),
     }
     let asked = now();
-    let output = command.output();
-    let window = (asked, now());
-    let facts = output.map_err(|error| format!("cannot run ssh: {error}")).and_then(read);
-    Probe { host: host.to_owned(), facts, window }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let output = child.map_err(|error| format!("cannot run ssh: {error}")).and_then(answer);
+    Probe { host: host.to_owned(), facts: output.and_then(read), window: (asked, now()) }
+}
+
+/// What a host says, unless it takes too long.
+fn answer(mut child: Child) -> Result<Output, String> {
+    let began = Instant::now();
+    while let Ok(None) = child.try_wait() {
+        if began.elapsed() > ANSWER {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("no answer in {} s: a file system that hangs?", ANSWER.as_secs()));
+        }
+        thread::sleep(GLANCE);
+    }
+    child.wait_with_output().map_err(|error| error.to_string())
 }
 
 fn read(output: Output) -> Result<Facts, String> {

@@ -12,6 +12,7 @@ use crate::registry::{Entry, Unknown, find};
 use crate::schedule::{DispatchMode, SCHEDULERS, Slowdown, SlowdownError};
 use crate::select::{SELECTORS, SelectError};
 use crate::train::optimizer::OPTIMIZERS;
+use clap::ValueEnum;
 
 /// A config that makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -185,7 +186,7 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
         return require("evaluate", "clients", !by_clients, hint);
     }
     let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
-    let mode = format!("{:?}", config.dispatch).to_lowercase();
+    let mode = config.dispatch.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
     require("dispatch", mode, config.dispatch == DispatchMode::Planned, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset != "synthetic", hint)?;

@@ -16,6 +16,8 @@ pub struct Holding {
     pub classes: usize,
     /// Samples of each client that it holds.
     pub counts: Vec<u64>,
+    /// Fingerprint of what it holds, to notice when that changes.
+    pub digest: String,
 }
 
 /// Ranks that hold the same clients.
@@ -32,6 +34,7 @@ pub struct Home {
 pub struct Homes {
     homes: Vec<Home>,
     counts: Vec<u64>,
+    digests: Vec<String>,
 }
 
 /// Data that does not fit together.
@@ -55,6 +58,17 @@ pub enum HomesError {
         wanted: Vec<usize>,
         /// In how many classes.
         wanted_classes: usize,
+    },
+    /// Ranks that should hold the same.
+    #[error(
+        "ranks {first} and {rank} read the same folder of a host of the same name, but hold other data (hint: give \
+         hosts different names, or use {{rank}} in --data_dir)"
+    )]
+    OtherData {
+        /// The first of them.
+        first: Rank,
+        /// Who differs.
+        rank: Rank,
     },
     /// More or fewer clients than wanted.
     #[error(
@@ -131,10 +145,15 @@ impl Homes {
                 return Err(HomesError::OtherShape { rank, found, found_classes, first, wanted, wanted_classes });
             }
         }
-        let (mut homes, mut counts) = (Vec::with_capacity(mates.len()), Vec::new());
+        let (mut homes, mut counts, mut digests) = (Vec::with_capacity(mates.len()), Vec::new(), Vec::new());
         for ranks in mates {
             // A job of one rank holds its worker's data itself.
             let holding = holdings.get(ranks[0].index()).unwrap_or(&holdings[0]);
+            let other = ranks.iter().find(|rank| holdings.get(rank.index()).is_some_and(|theirs| theirs != holding));
+            if let Some(&rank) = other {
+                return Err(HomesError::OtherData { first: ranks[0], rank });
+            }
+            digests.push(holding.digest.clone());
             let first = counts.len();
             counts.extend(&holding.counts);
             homes.push(Home { ranks, clients: first..counts.len() });
@@ -143,7 +162,7 @@ impl Homes {
         if found != wanted {
             return Err(HomesError::OtherNumber { found, wanted });
         }
-        Ok(Homes { homes, counts })
+        Ok(Homes { homes, counts, digests })
     }
 
     /// Every home.
@@ -162,6 +181,12 @@ impl Homes {
         self.homes.iter().find(|home| home.ranks.contains(&rank)).map_or(0, |home| home.clients.start)
     }
 
+    /// Fingerprint of who holds what.
+    pub fn digest(&self) -> String {
+        let text = format!("{:?} {:?}", self.counts, self.digests);
+        blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+    }
+
     /// Samples of every client.
     pub fn counts(&self) -> &[u64] {
         &self.counts
@@ -173,7 +198,7 @@ mod tests {
     use super::*;
 
     fn holding(counts: &[u64]) -> Holding {
-        Holding { shape: vec![2], classes: 3, counts: counts.to_vec() }
+        Holding { shape: vec![2], classes: 3, counts: counts.to_vec(), digest: format!("{counts:?}") }
     }
 
     fn config(clients: i64) -> Config {
@@ -208,6 +233,10 @@ mod tests {
         let said = refused(&[Holding::default(), holding(&[1]), other], 2).to_string();
         assert!(said.starts_with("rank 2 holds samples of shape [2] in 4 classes"), "{said}");
         let two = [Holding::default(), holding(&[1]), holding(&[1])];
+        let same = || vec![vec![Rank(1), Rank(2)]];
+        let cloned = [Holding::default(), holding(&[1]), Holding { digest: "else".into(), ..holding(&[1]) }];
+        let refusal = Homes::new(&config(1), same(), &cloned).expect_err("refused");
+        assert_eq!(refusal, HomesError::OtherData { first: Rank(1), rank: Rank(2) });
         assert_eq!(refused(&two, 3), HomesError::OtherNumber { found: 2, wanted: 3 });
         assert_eq!(shares(1, 2), Err(HomesError::TooFew { clients: 1, homes: 2 }));
     }

@@ -114,7 +114,7 @@ impl Plan {
     ) -> Result<Plan, PlanError> {
         Plan::check(&config)?;
         let partition = partition.among(homes.first_of(rank), homes.counts().to_vec());
-        let fingerprint = partition.digest();
+        let fingerprint = homes.digest();
         Plan::over(config, dataset, partition, Some(homes), fingerprint)
     }
 
@@ -133,6 +133,10 @@ impl Plan {
             Mode::Async => AGGREGATORS[0],
         };
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+        // What files say that the config only names.
+        let listed = config.selection_file.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let files = blake3::hash(format!("{delay:?} {listed:?}").as_bytes()).to_hex();
+        let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
         Ok(Plan { config, dataset, partition, homes, aggregator, delay, fingerprint })
     }
@@ -158,6 +162,8 @@ impl Plan {
             partition_save: None,
             partition_load: None,
             gpu_mapping_file: None,
+            gpu_mapping_key: String::new(),
+            gpu_util_parse: None,
             selection_file: None,
             resume: None,
             round_timeout: None,
@@ -179,8 +185,14 @@ impl Plan {
     /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
     /// looked at may.
     pub fn lasting_digest(&self) -> String {
-        let config =
-            Config { comm_round: 0, frequency_of_the_test: 0, ci: 0, target_accuracy: None, ..self.config.clone() };
+        let config = Config {
+            comm_round: 0,
+            frequency_of_the_test: 0,
+            ci: 0,
+            target_accuracy: None,
+            evaluate: Evaluator::Server,
+            ..self.config.clone()
+        };
         Plan { config, ..self.clone() }.digest()
     }
 

@@ -29,11 +29,12 @@ pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
 }
 
 fn read(source: &Source<'_>, pixels: &Pixels) -> Result<Dataset, DataError> {
-    let (test, test_shape) = read_pair(source.folder, "t10k", pixels)?;
-    let (train, shape) = match source.test_only {
-        true => (Samples::default(), test_shape.clone()),
-        false => read_pair(source.folder, "train", pixels)?,
+    let train = match source.test_only {
+        true => None,
+        false => Some(read_pair(source.folder, "train", pixels)?),
     };
+    let (test, test_shape) = read_pair(source.folder, "t10k", pixels)?;
+    let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
     if shape != test_shape {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
         return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });

@@ -176,3 +176,52 @@ pub const DATASETS: &[Entry<Build>] = &[
         build: idx::fashion_mnist,
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small image files of the format that every image set shares.
+    fn images(folder: &Path) {
+        for (part, count) in [("train", 30u32), ("t10k", 12)] {
+            let pixels: Vec<u8> = (0..count * 784).map(|i| (i % 253) as u8).collect();
+            let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
+            let path = |name: &str| folder.join(format!("{part}-{name}-ubyte"));
+            write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
+            write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
+        }
+    }
+
+    fn is_sound(set: &Dataset, samples: &Samples) -> bool {
+        samples.features.len() == samples.labels.len() * set.width()
+            && samples.features.iter().all(|value| value.is_finite())
+            && samples.labels.iter().all(|&label| (label as usize) < set.classes)
+    }
+
+    #[test]
+    fn every_data_set_is_sound_and_the_same_each_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        images(folder.path());
+        for entry in DATASETS {
+            let source = |test_only| Source { folder: folder.path(), clients: 8, seed: Seed(3), test_only };
+            let read = |test_only| (entry.build)(&source(test_only)).expect(entry.name);
+            let set = read(false);
+            assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
+            let everything: Vec<u32> = (0..set.train.count() as u32).collect();
+            let (train, order) = set.train.of(&everything);
+            assert!(!order.is_empty() && is_sound(&set, &train) && is_sound(&set, &set.test), "{}", entry.name);
+            assert!(!set.test.labels.is_empty() && set.classes > 1, "{}", entry.name);
+            if let Some(owners) = &set.owners {
+                assert_eq!(
+                    (owners[0], owners.last(), owners.len()),
+                    (0, Some(&set.train.count()), 9),
+                    "{}",
+                    entry.name
+                );
+                assert!(owners.is_sorted(), "{}", entry.name);
+            }
+            let only_test = read(true);
+            assert_eq!((&only_test.test, &only_test.shape), (&set.test, &set.shape), "{}", entry.name);
+        }
+    }
+}

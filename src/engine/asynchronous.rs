@@ -20,8 +20,7 @@ use crate::transport::{Metered, Transport};
 use crate::weights::{self, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Trainings that a worker holds: one under way and one that waits.
 const DEPTH: usize = 2;
@@ -241,15 +240,13 @@ impl<T: Transport> Server<'_, T> {
             let clients = held.iter().filter_map(|number| self.flight.numbered(*number));
             (*rank, clients.map(|key| self.flight.tasks[&key].client).collect())
         };
-        let news = match self.link.receive(|| self.held.iter().map(owed).collect()) {
-            // What has arrived since the last move is not lost: the next move comes first.
-            Err(EngineError::EndWanted) if !self.pending.is_empty() => {
-                thread::sleep(Duration::from_millis(1));
-                return Ok(());
-            }
-            news => news?,
+        let owing = || self.held.iter().filter(|(_, held)| !held.is_empty()).map(owed).collect();
+        // What has arrived since the last move is not lost: the next move comes before the end.
+        let news = match self.pending.is_empty() {
+            true => self.link.receive(owing),
+            false => self.link.receive_at_last(owing),
         };
-        match news {
+        match news? {
             News::Report(rank, Report::Trained { round, updates, .. }, Content::Weights(weights))
                 if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
             {
@@ -266,8 +263,7 @@ impl<T: Transport> Server<'_, T> {
         let numbers = self.held.remove(&rank).unwrap_or_default();
         let again: Vec<Key> = numbers.iter().filter_map(|number| self.flight.numbered(*number)).collect();
         self.flight.unsent.extend(again);
-        let (round, host) = (Round(self.version), self.link.host(rank));
-        let event = Event::Lost { round, rank, host, clients: numbers.len() };
+        let event = self.link.loss(Round(self.version), rank, numbers.len());
         self.recorder.record(&event, &self.global)?;
         self.send_out()
     }
@@ -358,8 +354,9 @@ impl<T: Transport> Server<'_, T> {
 
     fn finish(mut self) -> Result<Outcome, EngineError> {
         let (rounds, total_seconds) = (self.version, self.began.elapsed().as_secs_f64());
-        let ranks = self.link.close(self.trainer.device())?;
+        let (ranks, fault) = self.link.close(self.trainer.device())?;
         self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
+        fault.map_or(Ok(()), Err)?;
         Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
     }
 }

@@ -41,6 +41,7 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         round: None,
         aggregator: plan.aggregator(),
         slowdown: plan.slowdown(),
+        told: Instant::now(),
         plan,
         reduce,
         wire,
@@ -64,6 +65,8 @@ struct Worker<'a, T> {
     aggregator: Box<dyn Aggregator>,
     slowdown: Slowdown,
     reduce: Reduce,
+    // When the server heard something of this rank last.
+    told: Instant,
 }
 
 impl<T: Transport> Worker<'_, T> {
@@ -117,7 +120,7 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Evaluate { round } => {
                 let metrics = self.trainer.evaluate(&weights)?;
-                Ok(self.wire.send(Rank::SERVER, Frame::bare(&Report::Evaluated { round, metrics }))?)
+                self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }
             Order::Model { aggregator } => {
                 self.aggregator.restore(aggregator);
@@ -143,14 +146,14 @@ impl<T: Transport> Worker<'_, T> {
                 Ok(trained) => trained,
                 Err(reason) => {
                     let failed = Report::Failed { round, client, reason };
-                    return Ok(self.wire.send(Rank::SERVER, Frame::bare(&failed))?);
+                    return self.tell(Frame::bare(&failed));
                 }
             };
             updates.push(update);
             if self.reduce == Reduce::Server || !last {
                 let done = last && place + 1 == clients.len();
                 let report = Report::Trained { round, updates: std::mem::take(&mut updates), last: done };
-                self.wire.send(Rank::SERVER, Frame::with(&report, weights))?;
+                self.tell(Frame::with(&report, weights))?;
             }
         }
         let told = self.reduce == Reduce::Server && !clients.is_empty();
@@ -166,7 +169,12 @@ impl<T: Transport> Worker<'_, T> {
             }
             Reduce::Server | Reduce::Allreduce => Content::Nothing,
         };
-        Ok(self.wire.send(Rank::SERVER, Frame::with(&Report::Trained { round, updates, last }, content))?)
+        self.tell(Frame::with(&Report::Trained { round, updates, last }, content))
+    }
+
+    fn tell(&mut self, frame: Frame) -> Result<(), EngineError> {
+        self.told = Instant::now();
+        Ok(self.wire.send(Rank::SERVER, frame)?)
     }
 
     /// Trains one client. Its weights enter the sum, or come back to be sent. Whatever goes wrong, a
@@ -174,11 +182,11 @@ impl<T: Transport> Worker<'_, T> {
     fn train(&mut self, round: Round, client: ClientId) -> Result<(Update, Content), String> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
         let samples = plan.samples(client);
-        let beat = RefCell::new((&mut *self.wire, began));
+        let beat = RefCell::new((&mut *self.wire, &mut self.told));
         let alive = || {
             let (wire, last) = &mut *beat.borrow_mut();
             if plan.round_timeout().is_some_and(|limit| last.elapsed() > limit / BEATS) {
-                *last = Instant::now();
+                **last = Instant::now();
                 // A server that is gone is noticed by the next report.
                 let _ = wire.send(Rank::SERVER, Frame::bare(&Report::Alive));
             }

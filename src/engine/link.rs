@@ -72,8 +72,7 @@ impl<'a, T: Transport> Link<'a, T> {
         let (workers, parameters) = (self.workers.len(), layout.parameters());
         recorder.record(&Event::Started { rounds: self.plan.rounds(), workers, parameters }, weights)?;
         for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {
-            let event = Event::Lost { round: Round(0), rank, host: self.host(rank), clients: 0 };
-            recorder.record(&event, weights)?;
+            recorder.record(&self.loss(Round(0), rank, 0), weights)?;
         }
         Ok(())
     }
@@ -103,10 +102,34 @@ impl<'a, T: Transport> Link<'a, T> {
         let Some(limit) = self.plan.round_timeout().filter(|limit| self.looked.elapsed() > *limit / 4) else {
             return Ok(());
         };
+        let away = self.looked.elapsed() > limit;
         self.looked = Instant::now();
+        if away {
+            // The server itself evaluated or wrote for long: what workers said meanwhile is not read yet.
+            self.peers.values_mut().for_each(|peer| peer.heard = Instant::now());
+            return Ok(());
+        }
         let silent = |rank: &Rank| self.peers.get(rank).map_or(self.opened, |peer| peer.heard).elapsed() > limit;
         let owing: Vec<_> = outstanding().into_iter().filter(|(rank, _)| silent(rank)).collect();
         if owing.is_empty() { Ok(()) } else { Err(self.silence(&owing)) }
+    }
+
+    /// The same when the run must not end yet, whatever signals say.
+    pub fn receive_at_last(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<News, EngineError> {
+        loop {
+            match self.receive(&outstanding) {
+                Err(EngineError::EndWanted) => thread::sleep(Duration::from_millis(1)),
+                news => return news,
+            }
+        }
+    }
+
+    /// The news that a worker is lost, for recorders.
+    pub fn loss(&self, round: Round, rank: Rank, clients: usize) -> Event {
+        Event::Lost { round, rank, host: self.host(rank), clients }
     }
 
     /// Now and then idle workers hear that the server is there.
@@ -174,7 +197,7 @@ impl<'a, T: Transport> Link<'a, T> {
         let owes = |(rank, clients): &(Rank, Vec<ClientId>)| {
             let some: Vec<String> = clients.iter().take(5).map(ToString::to_string).collect();
             let more = if clients.len() > some.len() { ", ..." } else { "" };
-            let heard = self.peers.get(rank).map_or(0.0, |peer| peer.heard.elapsed().as_secs_f64());
+            let heard = self.peers.get(rank).map_or(self.opened, |peer| peer.heard).elapsed().as_secs_f64();
             let (host, some, count) = (self.host(*rank), some.join(", "), clients.len());
             let clients = if count == 0 { String::new() } else { format!(", owes {count} clients ({some}{more})") };
             format!("rank {rank} on {host}, heard {heard:.0} s ago{clients}")
@@ -186,34 +209,33 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// Tells all workers to end, and collects what every rank reports of itself, by rank. What is still
-    /// being trained is not waited for longer than that takes.
-    pub fn close(&mut self, device: String) -> Result<Vec<RankReport>, EngineError> {
+    /// being trained is not waited for longer than that takes. A worker that gives no report is a fault,
+    /// but all is done then.
+    pub fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
         let mut open = self.workers.clone();
         for &rank in &open {
             self.send(rank, &Order::Stop, Content::Nothing)?;
         }
         let mut ranks = vec![report(Rank::SERVER, device, self.wire.bytes_sent())];
-        while !open.is_empty() {
-            match self.receive(|| open.iter().map(|rank| (*rank, Vec::new())).collect()) {
+        let mut fault = None;
+        while !open.is_empty() && fault.is_none() {
+            match self.receive_at_last(|| open.iter().map(|rank| (*rank, Vec::new())).collect()) {
                 Ok(News::Report(rank, Report::Bye(report), _)) => {
                     open.retain(|worker| *worker != rank);
                     ranks.push(report);
                 }
-                // Updates that come too late to count.
-                Ok(News::Report(_, Report::Trained { .. }, _)) => {}
+                // Trainings that come too late to count.
+                Ok(News::Report(_, Report::Trained { .. } | Report::Failed { .. }, _)) => {}
                 Ok(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
-                // Everything is done; a rank that has said goodbye may leave before the others.
-                Ok(News::Lost(rank)) => open.retain(|worker| *worker != rank),
-                Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
+                // A rank that has said goodbye may leave before the others.
+                Ok(News::Lost(rank)) | Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
                     open.retain(|worker| *worker != rank);
                 }
-                // It is ending already.
-                Err(EngineError::EndWanted) => thread::sleep(Duration::from_millis(1)),
-                Err(error) => return Err(error),
+                Err(error) => fault = Some(error),
             }
         }
         ranks.sort_by_key(|report| report.rank);
-        Ok(ranks)
+        Ok((ranks, fault))
     }
 }
 

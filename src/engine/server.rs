@@ -187,7 +187,13 @@ impl<'a, T: Transport> Server<'a, T> {
         let samples: u64 = cohort.iter().map(|job| job.samples).sum();
         let dispatch = self.schedule(cohort);
         let planning = began.elapsed().as_secs_f64();
-        let trained = self.exchange(round, samples, Exchange::new(cohort, dispatch, self.link.plan.reduce()))?;
+        let exchange = Exchange::new(cohort, dispatch, self.link.plan.reduce());
+        // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
+        let trained = self.exchange(round, samples, exchange);
+        if trained.is_err() {
+            self.selector.undo();
+        }
+        let trained = trained?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
@@ -229,8 +235,9 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
         let (rounds, total_seconds) = (self.rounds, self.began.elapsed().as_secs_f64());
-        let ranks = self.link.close(self.trainer.device())?;
+        let (ranks, fault) = self.link.close(self.trainer.device())?;
         self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
+        fault.map_or(Ok(()), Err)?;
         Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
     }
 
@@ -304,7 +311,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// The others train what a lost worker has not handed over.
     fn replace(&mut self, round: Round, total: u64, exchange: &mut Exchange, rank: Rank) -> Result<(), EngineError> {
         let again = exchange.lose(rank);
-        let event = Event::Lost { round, rank, host: self.link.host(rank), clients: again.len() };
+        let event = self.link.loss(round, rank, again.len());
         self.recorder.record(&event, &self.global)?;
         let assigned = self.assign(&again);
         for batch in exchange.reassign(assigned) {
@@ -410,7 +417,8 @@ impl<'a, T: Transport> Server<'a, T> {
                 open.insert(rank, home);
                 self.link.send(rank, &Order::Evaluate { round }, Content::Weights(Arc::clone(&self.global)))?;
             }
-            match self.link.receive(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+            // The round has changed the model already: it is completed whatever signals say.
+            match self.link.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
                 News::Report(rank, Report::Evaluated { round: at, metrics }, _) if at == round => {
                     let home = open.remove(&rank).ok_or_else(|| EngineError::Unexpected {
                         rank,
@@ -420,7 +428,7 @@ impl<'a, T: Transport> Server<'a, T> {
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => {
-                    let event = Event::Lost { round, rank, host: self.link.host(rank), clients: 0 };
+                    let event = self.link.loss(round, rank, 0);
                     self.recorder.record(&event, &self.global)?;
                     ask.extend(open.remove(&rank));
                 }

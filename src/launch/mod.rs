@@ -221,9 +221,13 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
     let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
-        let code = match watch(start(&job, place.path())?, || is_finished(folder, began))? {
+        let before = summary_time(folder);
+        let finished = || summary_time(folder).is_some_and(|time| Some(time) != before);
+        let code = match watch(start(&job, place.path())?, finished)? {
+            // However its ranks and the launcher ended.
+            _ if finished() => DONE,
             // A launcher that loses a host may take that for success.
-            DONE if folder.exists() && !is_finished(folder, began) => FAILED,
+            DONE if folder.exists() => FAILED,
             code => code,
         };
         let settled = [DONE, REFUSED, ENDED].contains(&code);
@@ -251,10 +255,9 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
     Ok(FAILED)
 }
 
-/// Whether the run in `folder` has come to its end since `began`; a folder on another host is not seen.
-fn is_finished(folder: &Path, began: SystemTime) -> bool {
-    let written = fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified());
-    written.is_ok_and(|time| time >= began)
+/// When the run in `folder` came to its end, if it has: its summary is the last file to be written.
+fn summary_time(folder: &Path) -> Option<SystemTime> {
+    fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified()).ok()
 }
 
 /// Starts a job once; `host_file` is where the hosts are written for the launcher.

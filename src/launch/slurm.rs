@@ -36,12 +36,12 @@ impl SlurmJob {
             seen += usize::from(name(line).is_some());
             let given = name(line).and_then(|name| wanted.iter().position(|(wanted, _)| *wanted == name));
             match given.map(|place| wanted.remove(place)) {
-                Some((name, value)) => script += &format!("{DIRECTIVE}{name}={value}\n"),
+                Some(wish) => script += &directive(&wish),
                 None if line.starts_with("exec ") => script += &self.last_line(line, &training),
                 None => script += &format!("{line}\n"),
             }
             if seen == last {
-                wanted.drain(..).for_each(|(name, value)| script += &format!("{DIRECTIVE}{name}={value}\n"));
+                wanted.drain(..).for_each(|wish| script += &directive(&wish));
             }
         }
         Ok(script)
@@ -68,6 +68,12 @@ impl SlurmJob {
     }
 }
 
+/// One line of a script's head; some options have no value.
+fn directive((name, value): &(String, String)) -> String {
+    let value = if value.is_empty() { String::new() } else { format!("={value}") };
+    format!("{DIRECTIVE}{name}{value}\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,12 +84,16 @@ mod tests {
 
     #[test]
     fn directives_replace_the_templates_and_new_ones_follow() {
-        let directives = vec![("nodes".to_owned(), "4".to_owned()), ("account".to_owned(), "physics".to_owned())];
-        let training = vec!["--lr".to_owned(), "0.1".to_owned(), "--out_dir".to_owned(), "a b".to_owned()];
+        let wish = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let directives = vec![wish("nodes", "4"), wish("account", "physics"), wish("exclusive", "")];
+        let training = vec!["--lr".to_owned(), "0.1".to_owned(), "--data_dir".to_owned(), "a b".to_owned()];
         let script = SlurmJob { directives, ranks: 3, training, gpus: 0 }.script().expect("plain");
         assert!(script.contains("#SBATCH --nodes=4\n") && !script.contains("--nodes=1"), "{script}");
-        assert!(script.contains("--output=fedmpi-%j.log\n#SBATCH --account=physics\n"), "{script}");
-        assert!(script.ends_with("\"${folder[@]}\" --lr 0.1 --out_dir 'a b' \"$@\"\n"), "{script}");
+        assert!(
+            script.contains("--output=fedmpi-%j.log\n#SBATCH --account=physics\n#SBATCH --exclusive\n"),
+            "{script}"
+        );
+        assert!(script.ends_with("\"${folder[@]}\" --lr 0.1 --data_dir 'a b' \"$@\"\n"), "{script}");
     }
 
     #[test]

@@ -113,19 +113,20 @@ impl RunFolder {
             Some(rounds) => Journal::resume(self.path.join(JOURNAL), rounds)?,
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };
-        let mut recorders: Vec<Box<dyn Recorder>> = vec![
-            Box::new(MetricsCsv::create(self.path.join(METRICS))?),
-            Box::new(SummaryFile::new(self.path.join(SUMMARY), plan)),
-        ];
+        let mut summary = SummaryFile::new(self.path.join(SUMMARY), plan);
+        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(MetricsCsv::create(self.path.join(METRICS))?)];
         if plan.mode() == Mode::Async {
             recorders.push(Box::new(AsyncFl::create(&self.path)?));
         }
-        kept.iter()
-            .filter(|event| !matches!(event, Event::Finished { .. }))
-            .try_for_each(|event| recorders.record(event, &[]))?;
+        for event in kept.iter().filter(|event| !matches!(event, Event::Finished { .. })) {
+            recorders.record(event, &[])?;
+            summary.record(event, &[])?;
+        }
         recorders.insert(0, Box::new(journal));
         recorders.push(Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())));
         recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?));
+        // The last, so that a run with a summary is whole.
+        recorders.push(Box::new(summary));
         Ok(recorders)
     }
 

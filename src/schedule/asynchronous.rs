@@ -109,10 +109,12 @@ impl Chooser {
         let client = |place: usize| self.arrivals.get(place).copied().unwrap_or_else(|| ClientId::from(place));
         let mut idle: Vec<ClientId> = (0..present).map(client).filter(|client| !busy.contains(client)).collect();
         idle.sort_unstable();
-        self.choices += 1;
-        let mut stream = self.seed.for_round(Purpose::Select, Round(self.choices));
+        let mut stream = self.seed.for_round(Purpose::Select, Round(self.choices + 1));
         let pool = Pool { members: Members::Some(&idle), samples };
-        self.selector.select(Round(version), &pool, wanted, &mut stream)
+        let chosen = self.selector.select(Round(version), &pool, wanted, &mut stream);
+        // Asking in vain leaves no trace, so it does not matter how often that is done.
+        self.choices += u32::from(!chosen.is_empty());
+        chosen
     }
 
     /// Everything that the next choice depends on, for a checkpoint.
@@ -162,6 +164,17 @@ mod tests {
             assert_eq!(choose(&mut keep, 1, &rest).len(), 1, "{selection}");
             assert_eq!(choose(&mut chooser(selection, Refill::Keep(99), 0), 0, &BTreeSet::new()).len(), 10);
         }
+    }
+
+    #[test]
+    fn asking_in_vain_leaves_no_trace() {
+        let later = |times: usize| {
+            let mut keep = chooser("uniform", Refill::Keep(10), 3);
+            let everybody = choose(&mut keep, 0, &BTreeSet::new());
+            (0..times).for_each(|_| assert!(choose(&mut keep, 1, &everybody).is_empty()));
+            keep.state()
+        };
+        assert_eq!(later(5), later(1));
     }
 
     #[test]

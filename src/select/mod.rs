@@ -84,6 +84,9 @@ pub trait Selector {
         false
     }
 
+    /// The last choice came to nothing and will be made again.
+    fn undo(&mut self) {}
+
     /// What was learned, for a checkpoint.
     fn state(&self) -> serde_json::Value {
         serde_json::Value::Null

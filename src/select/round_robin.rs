@@ -9,6 +9,8 @@ use crate::seed::Stream;
 pub struct RoundRobin {
     // The id from which on the circle goes on.
     next: usize,
+    // Where the last choice began.
+    before: usize,
 }
 
 impl Selector for RoundRobin {
@@ -16,8 +18,13 @@ impl Selector for RoundRobin {
         let start = pool.place_of(self.next);
         let turns = start..start + wanted.min(pool.len());
         let chosen: Vec<ClientId> = turns.map(|turn| pool.at(turn % pool.len())).collect();
+        self.before = self.next;
         self.next = chosen.last().map_or(self.next, |last| last.index() + 1);
         in_order(chosen)
+    }
+
+    fn undo(&mut self) {
+        self.next = self.before;
     }
 
     fn state(&self) -> serde_json::Value {

@@ -1,6 +1,7 @@
 //! Several hosts for real: network namespaces with their own names and sshd, by `scripts/testbed.sh`.
 //! Skipped, with a line that says so, where these cannot be made.
 
+use crate::kills::MODES;
 use crate::support::{Finished, generated_mnist};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,7 +101,13 @@ fn a_job_over_three_hosts() {
     bed.finished(&slots, &own).succeeded();
 
     doctor_finds_another_build(&bed, folder, &slots, &job(folder, "never", &data));
-    a_host_is_cut_off(&bed, &slots, folder, &job(folder, "cut", &data));
+    let modes = if std::env::var("FEDMPI_KILLS").is_ok() { &MODES[..] } else { &MODES[..1] };
+    for (number, mode) in modes.iter().enumerate() {
+        let training = format!("{} {mode}", job(folder, &format!("cut{number}"), &data));
+        let began = Instant::now();
+        a_host_is_cut_off(&bed, &slots, folder, &training, &folder.join(format!("cut{number}")));
+        println!("cut off `{mode}`: {:.1} s", began.elapsed().as_secs_f64());
+    }
 }
 
 /// The third host gets another file under the same name, in its own mounts.
@@ -133,17 +140,16 @@ fn doctor_finds_another_build(bed: &Testbed, folder: &Path, hosts: &Path, traini
 }
 
 /// In mid-run a host loses its network: the job ends within seconds, and goes on once it is back.
-fn a_host_is_cut_off(bed: &Testbed, hosts: &Path, folder: &Path, training: &str) {
-    let long = format!("{training} --checkpoint_every 5 --frequency_of_the_test 1000 --epochs 4 --comm_round 1000");
+fn a_host_is_cut_off(bed: &Testbed, hosts: &Path, folder: &Path, training: &str, run: &Path) {
+    let rounds = if training.contains("async") { 4000 } else { 1000 };
+    let long = format!("{training} --checkpoint_every 5 --frequency_of_the_test 1000 --epochs 4 --comm_round {rounds}");
     let whole = long.replace("/cut", "/whole");
     let alone = bed.fedmpi(&whole.split(' ').collect::<Vec<_>>()).output().expect("runs");
     let wanted = Finished::of(alone).succeeded().model_hash().to_owned();
     let log = folder.join("log");
     let said = fs::File::create(&log).expect("writable");
     let job = bed.launch(hosts, "--max_restarts 5", &long, said.into());
-    wait_for("a checkpoint", || {
-        fs::read_dir(folder.join("cut/checkpoints")).is_ok_and(|mut files| files.next().is_some())
-    });
+    wait_for("a checkpoint", || fs::read_dir(run.join("checkpoints")).is_ok_and(|mut files| files.next().is_some()));
     testbed(&["cut", "h3"]).status().expect("bash");
     let cut = Instant::now();
     wait_for("the end", || {

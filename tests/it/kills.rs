@@ -13,9 +13,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const JOB: &str = "--dataset mnist --model 2nn --client_num_in_total 30 --client_num_per_round 6 --comm_round 60 \
+const JOB: &str = "--dataset mnist --model 2nn --client_num_in_total 30 --client_num_per_round 6 --comm_round 80 \
                    --frequency_of_the_test 20 --ci 1 --checkpoint_every 1 --round_timeout 2";
-const MODES: [&str; 8] = [
+/// Every way to run a job.
+pub const MODES: [&str; 8] = [
     "--reduce worker",
     "--reduce worker --dispatch pull",
     "--reduce server",
@@ -23,7 +24,7 @@ const MODES: [&str; 8] = [
     "--reduce allreduce",
     "--reduce allreduce --dispatch pull",
     "--mode async --aggregator fedbuff --buffer_size 5 --concurrency 8",
-    "--mode async --aggregator fedasync --concurrency 6 --comm_round 120",
+    "--mode async --aggregator fedasync --concurrency 6",
 ];
 const RANKS: usize = 4;
 /// No run may need longer, its restarts included.
@@ -58,11 +59,7 @@ fn launch(mpi: Mpi, mode: &str, folder: &Path) -> Command {
         _ if crate::support::is_open_mpi() => _ = command.arg("--mpirun_option=--oversubscribe"),
         _ => {}
     }
-    let kept: Vec<&str> = match mode.contains("comm_round") {
-        true => JOB.split_whitespace().filter(|word| !["--comm_round", "60"].contains(word)).collect(),
-        false => JOB.split_whitespace().collect(),
-    };
-    command.arg("--").args(kept).args(mode.split_whitespace());
+    command.arg("--").args(JOB.split_whitespace()).args(mode.split_whitespace());
     command.arg("--data_dir").arg(generated_mnist()).arg("--out_dir").arg(folder);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

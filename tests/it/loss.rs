@@ -136,11 +136,16 @@ fn asynchronous_runs_go_on_too() {
     }
 }
 
-/// A trainer that takes its time over one client, and says so or not.
+/// A trainer that takes its time, and says so or not.
 struct Slow {
     inner: Quadratic,
+    steps: fn(ClientId) -> u32,
     says_so: bool,
 }
+
+/// Steps of ten milliseconds: one client takes long, or all take some.
+const ONE_LONG: fn(ClientId) -> u32 = |client| if client == ClientId(7) { 150 } else { 1 };
+const ALL_SHORT: fn(ClientId) -> u32 = |_| 12;
 
 impl Trainer for Slow {
     fn layout(&self) -> &Layout {
@@ -152,7 +157,7 @@ impl Trainer for Slow {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        for _ in 0..if task.client == ClientId(7) { 150 } else { 1 } {
+        for _ in 0..(self.steps)(task.client) {
             thread::sleep(Duration::from_millis(10));
             if self.says_so {
                 task.alive();
@@ -166,16 +171,30 @@ impl Trainer for Slow {
     }
 }
 
+fn slowly(config: &Config, workers: usize, steps: fn(ClientId) -> u32, says_so: bool) -> Result<Outcome, EngineError> {
+    let make = move |_| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so }))
+    };
+    run_with(&plan(config.clone()), workers, &make).map(|(outcome, _)| outcome)
+}
+
 #[test]
 fn whoever_gives_signs_of_life_may_take_long_and_a_silent_worker_is_named_while_others_work() {
     let config = Config { round_timeout: Some(0.6), client_num_per_round: 12, comm_round: 1, ..small() };
-    let plan = plan(config);
-    let run = |says_so| {
-        run_with(&plan, 2, &move |_| Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), says_so })))
-            .map(|(outcome, _)| outcome)
-    };
-    assert!(run(true).expect("slow, not silent") == quadratic(&plan, 1).0);
-    let error = run(false).expect_err("silent").to_string();
+    let wanted = quadratic(&plan(config.clone()), 1).0;
+    assert!(slowly(&config, 2, ONE_LONG, true).expect("slow, not silent") == wanted);
+    assert!(slowly(&config, 1, ALL_SHORT, true).expect("many, not silent") == wanted);
+    let error = slowly(&config, 2, ONE_LONG, false).expect_err("silent").to_string();
     assert!(error.contains("no sign of life for 0.6 s: rank "), "{error}");
     assert!(error.matches("rank ").count() == 1, "only one of the workers was silent: {error}");
+}
+
+#[test]
+fn workers_that_owe_nothing_may_be_silent() {
+    let rounds = Config { round_timeout: Some(0.6), client_num_per_round: 1, comm_round: 10, ..small() };
+    let moves = Config { mode: Mode::Async, concurrency: 1, ..rounds.clone() };
+    for config in [rounds, moves] {
+        let wanted = quadratic(&plan(config.clone()), 1).0;
+        assert!(slowly(&config, 3, ALL_SHORT, true).expect("idle, not silent") == wanted);
+    }
 }

@@ -6,8 +6,10 @@
 #[path = "../../fuzz/targets.rs"]
 mod targets;
 
+use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
 use fedmpi::message::{Content, Frame, Order, Reduce, Report, Update};
+use fedmpi::metrics::Metrics;
 use fedmpi::record::peak_rss_mib;
 use fedmpi::seed::{Purpose, Seed, Stream};
 use rand::Rng;
@@ -20,7 +22,7 @@ use targets::TARGETS;
 const LIMIT: Duration = Duration::from_secs(1);
 /// Nor may a target take more memory, in MiB.
 const MEMORY: f64 = 256.0;
-const MUTATIONS: usize = 3000;
+const MUTATIONS: usize = 20_000;
 
 fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
@@ -107,6 +109,9 @@ fn corpora_of_messages_are_of_this_version() {
     let reports = [
         Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
         Report::Trained { round: Round(4), updates: vec![update; 3], last: true },
+        Report::Alive,
+        Report::Evaluated { round: Round(2), metrics: Metrics { loss_sum: 1.5, correct: 3, samples: 4 } },
+        Report::Bye(RankReport { host: "node1".into(), device: "cpu".into(), ..RankReport::default() }),
         Report::Failed { round: Round(0), client: ClientId(1), reason: "it diverged".into() },
     ];
     let heads = orders.iter().map(Frame::bare).chain(reports.iter().map(Frame::bare)).map(|frame| frame.head);

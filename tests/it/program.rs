@@ -155,3 +155,14 @@ fn a_million_clients_fit() {
     assert_eq!(peaks.len(), 3);
     assert!(peaks.iter().all(|peak| *peak < 1024.0), "{peaks:?}");
 }
+
+#[test]
+fn sixty_four_ranks_of_one_machine_start_train_and_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let flags = "--client_num_per_round 80 --comm_round 5";
+    let hash = |ranks: usize| {
+        let job = Job::ranks(ranks).with(flags).path("--out_dir", &folder.path().join(ranks.to_string()));
+        job.run().succeeded().model_hash().to_owned()
+    };
+    assert_eq!(hash(64), hash(2));
+}

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const FLAGS: &str = "--dataset mnist --model 2nn --ci 1 --client_selection power_of_choice --lr 0.05";
+const FLAGS: &str = "--dataset mnist --model 2nn --ci 1 --lr 0.05";
+const LEARNING: &str = "--client_selection power_of_choice";
 
 fn trained(ranks: usize, folder: &Path, flags: &str) -> String {
     let job = Job::ranks(ranks).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", folder).with(flags);
@@ -21,7 +22,7 @@ fn resumed(ranks: usize, folder: &Path, flags: &str) -> String {
 fn a_run_that_goes_on_elsewhere_ends_with_the_same_bits_and_lines() {
     let parent = tempfile::tempdir().expect("a folder");
     let path = |name: &str| parent.path().join(name);
-    let wanted = trained(3, &path("whole"), "--comm_round 6");
+    let wanted = trained(3, &path("whole"), &format!("{LEARNING} --comm_round 6"));
     let lines = |name: &str| {
         let text = fs::read_to_string(path(name).join("metrics.csv")).expect("written");
         text.lines().map(|line| line.rsplit(',').next().expect("a column").to_owned()).collect::<Vec<_>>()
@@ -29,7 +30,7 @@ fn a_run_that_goes_on_elsewhere_ends_with_the_same_bits_and_lines() {
     for (name, ranks, flags) in
         [("a", 2, "--reduce allreduce"), ("b", 5, "--dispatch pull"), ("c", 1, "--reduce server")]
     {
-        trained(2, &path(name), "--comm_round 3");
+        trained(2, &path(name), &format!("{LEARNING} --comm_round 3"));
         // A torn tail, as a crash leaves it, and a round beyond the checkpoint.
         let journal = path(name).join("journal.jsonl");
         let text = fs::read_to_string(&journal).expect("written");
@@ -42,9 +43,16 @@ fn a_run_that_goes_on_elsewhere_ends_with_the_same_bits_and_lines() {
 #[test]
 fn a_signal_ends_the_run_and_nothing_is_lost() {
     let parent = tempfile::tempdir().expect("a folder");
-    let folder = parent.path().join("run");
-    let long = "--comm_round 400 --epochs 3 --checkpoint_every 1";
-    let mut job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder).with(long).start();
+    for selection in ["power_of_choice", "round_robin"] {
+        ended_by_a_signal(&parent.path().join(selection), &format!("--client_selection {selection}"));
+    }
+}
+
+fn ended_by_a_signal(parent: &Path, selection: &str) {
+    let folder = parent.join("run");
+    let long = format!("--comm_round 400 --epochs 3 --checkpoint_every 1 {selection}");
+    let job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder);
+    let mut job = job.with(&long).start();
     let checkpoints = folder.join("checkpoints");
     let began = Instant::now();
     while fs::read_dir(&checkpoints).map_or(0, Iterator::count) == 0 {
@@ -63,7 +71,7 @@ fn a_signal_ends_the_run_and_nothing_is_lost() {
     let newest = newest.expect("a checkpoint").into_string().expect("text");
     let rounds: u32 = newest[6..14].parse().expect("a round");
     let more = rounds + 2;
-    let wanted = trained(2, &parent.path().join("whole"), &format!("--epochs 3 --comm_round {more}"));
+    let wanted = trained(2, &parent.join("whole"), &format!("--epochs 3 --comm_round {more} {selection}"));
     assert_eq!(resumed(2, &folder, &format!("--comm_round {more}")), wanted, "after round {rounds}");
 }
 

@@ -7,7 +7,7 @@
 //! With ULFM a lost rank is news. Sums have a communicator of their own: who learns of a loss during a
 //! sum revokes it, all agree whether the sum is whole, and go on with those that are left.
 
-use super::raw::{self, Broken, Request, Waiting};
+use super::raw::{self, Broken, Request, Waiting, outcome};
 use super::ulfm::{self, Losses, Ulfm};
 use super::{FAILED, abort};
 use crate::ids::Rank;
@@ -123,7 +123,8 @@ impl Transport for Wire<'_> {
         });
         match &mut self.survival {
             Some(survival) => survival.settle(self.world, whole, self.patience).map(|()| sum),
-            None => Ok(sum),
+            // Errors are fatal without ULFM, so this is not reached.
+            None => whole.map(|()| sum).map_err(|Broken| TransportError::Gone(Rank::SERVER)),
         }
     }
 
@@ -140,7 +141,11 @@ impl Survival {
         let sums = unsafe {
             let mut sums = ffi::RSMPI_COMM_NULL;
             ffi::MPI_Comm_set_errhandler(world.as_raw(), ffi::RSMPI_ERRORS_RETURN);
-            ffi::MPI_Comm_dup(world.as_raw(), &mut sums);
+            if outcome(ffi::MPI_Comm_dup(world.as_raw(), &mut sums)).is_err() {
+                log::error!("a rank was lost before training began");
+                log::logger().flush();
+                abort(world, FAILED);
+            }
             sums
         };
         Some(Survival { ulfm, losses: Losses::default(), sums })
