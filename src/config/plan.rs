@@ -33,7 +33,7 @@ pub struct Plan {
     aggregator: Entry<aggregate::Build>,
     delay: Delay,
     // Of the data and its partition, which never change: hashing them takes long.
-    fingerprint: String,
+    pub(super) fingerprint: String,
 }
 
 impl Plan {
@@ -150,50 +150,6 @@ impl Plan {
         self.aggregator = aggregator;
         check_reduce(&aggregator, self.config.reduce)?;
         Ok(self)
-    }
-
-    /// Fingerprint of everything that decides the result; equal on all ranks of a sound job.
-    pub fn digest(&self) -> String {
-        let decisive = Config {
-            // Where things lie and how much is said may differ from host to host.
-            data_dir: Default::default(),
-            out_dir: None,
-            overwrite: false,
-            partition_save: None,
-            partition_load: None,
-            gpu_mapping_file: None,
-            gpu_mapping_key: String::new(),
-            gpu_util_parse: None,
-            selection_file: None,
-            resume: None,
-            round_timeout: None,
-            checkpoint_every: None,
-            keep_checkpoints: 0,
-            verbose: 0,
-            // Who trains whom, and where updates are summed, does not touch the result.
-            scheduler: String::new(),
-            dispatch: DispatchMode::Planned,
-            worker_slowdown: None,
-            reduce: Reduce::Server,
-            ..self.config.clone()
-        };
-        let text = serde_json::to_string(&decisive).expect("plain data always encodes");
-        let parts = [env!("CARGO_PKG_VERSION"), &text, &self.fingerprint];
-        blake3::hash(parts.join("\n").as_bytes()).to_hex()[..16].to_owned()
-    }
-
-    /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
-    /// looked at may.
-    pub fn lasting_digest(&self) -> String {
-        let config = Config {
-            comm_round: 0,
-            frequency_of_the_test: 0,
-            ci: 0,
-            target_accuracy: None,
-            evaluate: Evaluator::Server,
-            ..self.config.clone()
-        };
-        Plan { config, ..self.clone() }.digest()
     }
 
     /// Where clients live, when their data does not leave its machine.

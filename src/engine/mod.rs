@@ -7,6 +7,7 @@ mod exchange;
 mod flight;
 mod link;
 mod server;
+mod survey;
 
 use crate::config::Plan;
 use crate::event::{RankReport, RecordError, Recorder, State};

@@ -4,7 +4,7 @@ use super::exchange::{Done, Exchange, Trained};
 use super::link::{Link, News, unexpected};
 use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
-use crate::config::{Evaluator, Home, Homes, Mode, Plan};
+use crate::config::{Evaluator, Home, Mode, Plan};
 use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Order, Reduce, Report, Update};
@@ -15,7 +15,6 @@ use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport, TransportError};
 use crate::weights::{self, ExactSum, Weights};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -399,43 +398,8 @@ impl<'a, T: Transport> Server<'a, T> {
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
         match (self.link.plan.evaluates_after(round), self.link.plan.evaluator()) {
             (true, Evaluator::Server) => Ok(Some(self.trainer.evaluate(&self.global)?)),
-            (true, Evaluator::Clients) => Ok(Some(self.survey(round)?)),
+            (true, Evaluator::Clients) => Ok(Some(self.link.survey(round, &self.global, self.recorder)?)),
             (false, _) => Ok(None),
         }
-    }
-
-    /// One worker of each home evaluates the model on its own test data; the sums add up in the order of
-    /// homes.
-    fn survey(&mut self, round: Round) -> Result<Metrics, EngineError> {
-        let homes = self.link.plan.homes().map_or(&[][..], Homes::all);
-        let mut open: BTreeMap<Rank, usize> = BTreeMap::new();
-        let mut parts = vec![Metrics::default(); homes.len()];
-        let mut ask: Vec<usize> = (0..homes.len()).collect();
-        while !ask.is_empty() || !open.is_empty() {
-            for home in ask.drain(..) {
-                let rank = self.link.living(&homes[home])[0];
-                open.insert(rank, home);
-                self.link.send(rank, &Order::Evaluate { round }, Content::Weights(Arc::clone(&self.global)))?;
-            }
-            // The round has changed the model already: it is completed whatever signals say.
-            match self.link.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
-                News::Report(rank, Report::Evaluated { round: at, metrics }, _) if at == round => {
-                    let home = open.remove(&rank).ok_or_else(|| EngineError::Unexpected {
-                        rank,
-                        what: "an evaluation that nobody asked for".to_owned(),
-                    })?;
-                    parts[home] = metrics;
-                }
-                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
-                News::Lost(rank) => {
-                    let event = self.link.loss(round, rank, 0);
-                    self.recorder.record(&event, &self.global)?;
-                    ask.extend(open.remove(&rank));
-                }
-            }
-        }
-        let mut sum = Metrics::default();
-        parts.iter().for_each(|part| sum.add(part));
-        Ok(sum)
     }
 }

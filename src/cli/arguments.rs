@@ -1,0 +1,107 @@
+//! What each command takes.
+
+use clap::{Args, Subcommand};
+use fedmpi::config::Flags;
+use std::path::PathBuf;
+
+/// Arguments of `fedmpi launch`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct LaunchArgs {
+    /// Ranks, the server included (also `-np N`)
+    #[arg(long, value_name = "RANKS")]
+    pub np: usize,
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    #[arg(long, value_name = "FILE")]
+    pub hostfile: Option<PathBuf>,
+    /// Times to start again from the newest checkpoint after a failure [default: 0]
+    #[arg(long, value_name = "TIMES", default_value_t = 0, hide_default_value = true)]
+    pub max_restarts: u32,
+    /// Each line of output says its rank
+    #[arg(long)]
+    pub tag_output: bool,
+    /// Go on without workers that are lost; the others train their clients (Open MPI 5) [default: off]
+    #[arg(long)]
+    pub survive: bool,
+    /// Network interface for everything that the MPI sends, as `eth0` [default: the MPI's choice]
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+    /// A further option for the launcher, as one word; may come several times
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub mpirun_option: Vec<String>,
+    /// Print the command and the ranks only
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Flags of the training
+    #[arg(last = true, value_name = "FLAGS")]
+    pub training: Vec<String>,
+}
+
+/// Arguments of `fedmpi slurm-script`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct SlurmArgs {
+    /// Nodes [default: 1]
+    #[arg(long, value_name = "NODES", default_value_t = 1, hide_default_value = true)]
+    pub nodes: usize,
+    /// Ranks on each node, the server included on the first [default: 3]
+    #[arg(long, value_name = "RANKS", default_value_t = 3, hide_default_value = true)]
+    pub ranks_per_node: usize,
+    /// GPUs on each node, over which its ranks are spread [default: 0]
+    #[arg(long, value_name = "GPUS", default_value_t = 0, hide_default_value = true)]
+    pub gpus_per_node: usize,
+    /// Longest time that the job may take, as `HOURS:MINUTES:SECONDS` [default: 01:00:00]
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<String>,
+    /// Any other option of sbatch, as `account=physics` or `exclusive`; may come several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub sbatch: Vec<String>,
+    /// Flags of the training
+    #[arg(last = true, value_name = "FLAGS")]
+    pub training: Vec<String>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum Bench {
+    /// The exchange of a model, beside bare MPI operations on as many bytes
+    Comm(BenchArgs),
+    /// Latency and bandwidth between the server's host and the others
+    Net,
+}
+
+/// Arguments of `fedmpi doctor`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct DoctorArgs {
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    #[arg(long, value_name = "FILE")]
+    pub hostfile: Option<PathBuf>,
+    /// Folder that must be readable on every host [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// Network interface for the MPI, as `eth0` [default: the MPI's choice]
+    #[arg(long, value_name = "NAME")]
+    pub interface: Option<String>,
+}
+
+/// Arguments of `fedmpi bench comm`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct BenchArgs {
+    /// Parameters of the model [default: 11000000]
+    #[arg(long, value_name = "COUNT", default_value_t = 11_000_000, hide_default_value = true)]
+    pub parameters: usize,
+    /// Rounds to take the median of [default: 9]
+    #[arg(long, value_name = "ROUNDS", default_value_t = 9, hide_default_value = true)]
+    pub rounds: u32,
+}
+
+/// Arguments of `fedmpi check`.
+#[derive(Args, Debug)]
+pub struct CheckArgs {
+    /// World size to check for: one server and N-1 workers [default: 2]
+    #[arg(long, value_name = "RANKS", default_value_t = 2, hide_default_value = true)]
+    pub np: usize,
+    #[command(flatten)]
+    pub flags: Flags,
+}
