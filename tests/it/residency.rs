@@ -124,5 +124,5 @@ fn what_does_not_fit_together_is_refused() {
     assert!(refused("--dataset mnist --partition_save x.json").contains("nobody knows the whole partition"));
     fs::remove_dir_all(parent.path().join("own/2")).expect("removable");
     let said = refused(&format!("{FLAGS} --evaluate clients"));
-    assert!(said.contains("rank 2 on") && said.contains("own/2/t10k-images-idx3-ubyte"), "{said}");
+    assert!(said.contains("rank 2 on") && said.contains("own/2/train-images-idx3-ubyte"), "{said}");
 }
