@@ -26,7 +26,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// What is known of this host.
 pub fn facts(data_dir: Option<&Path>) -> Result<Facts> {
     let driver = fs::read_to_string("/proc/driver/nvidia/version").ok();
-    let driver = driver.and_then(|text| text.lines().next().map(str::to_owned));
+    let driver = driver.and_then(|text| launch::driver_version(&text));
     let gpus = if driver.is_some() { torch::gpus() } else { Ok(0) };
     Ok(Facts {
         host: Host::here().name,

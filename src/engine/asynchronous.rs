@@ -121,6 +121,7 @@ impl<T: Transport> Server<'_, T> {
         self.rule.restore(&saved.rule);
         self.global = Arc::new(weights);
         self.version = state.rounds;
+        self.link.round = Round(self.version);
         self.moved_at = saved.moved_at;
         self.clock_before = state.clock;
         self.updates = state.updates;
@@ -342,6 +343,7 @@ impl<T: Transport> Server<'_, T> {
             test,
         };
         self.version += 1;
+        self.link.round = Round(self.version);
         self.moved_at = self.flight.now;
         self.moved_when = Instant::now();
         self.test = test.or(self.test);

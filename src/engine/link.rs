@@ -21,6 +21,8 @@ pub struct Link<'a, T> {
     pub wire: &'a mut Metered<T>,
     /// Every rank but the server and those that were lost.
     pub workers: Vec<Rank>,
+    /// The round in hand, for messages.
+    pub round: Round,
     peers: BTreeMap<Rank, Peer>,
     opened: Instant,
     pinged: Instant,
@@ -48,7 +50,7 @@ impl<'a, T: Transport> Link<'a, T> {
         wire.set_patience(plan.round_timeout());
         let (workers, peers) = (wire.workers(), BTreeMap::new());
         let now = Instant::now();
-        let mut link = Link { plan, workers, wire, peers, opened: now, pinged: now, looked: now };
+        let mut link = Link { plan, workers, wire, round: Round(0), peers, opened: now, pinged: now, looked: now };
         let digest = plan.digest();
         while link.workers.iter().any(|rank| !link.peers.contains_key(rank)) {
             let missing = link.workers.iter().filter(|rank| !link.peers.contains_key(rank));
@@ -102,10 +104,10 @@ impl<'a, T: Transport> Link<'a, T> {
         let Some(limit) = self.plan.round_timeout().filter(|limit| self.looked.elapsed() > *limit / 4) else {
             return Ok(());
         };
-        let away = self.looked.elapsed() > limit;
+        let away = self.looked.elapsed() > limit / 2;
         self.looked = Instant::now();
         if away {
-            // The server itself evaluated or wrote for long: what workers said meanwhile is not read yet.
+            // The server itself was busy for long: what workers said meanwhile is not read yet.
             self.peers.values_mut().for_each(|peer| peer.heard = Instant::now());
             return Ok(());
         }
@@ -203,6 +205,7 @@ impl<'a, T: Transport> Link<'a, T> {
             format!("rank {rank} on {host}, heard {heard:.0} s ago{clients}")
         };
         EngineError::Silence {
+            round: self.round,
             seconds: self.plan.round_timeout().unwrap_or_default().as_secs_f64(),
             outstanding: outstanding.iter().map(owes).collect::<Vec<_>>().join("; "),
         }

@@ -96,10 +96,12 @@ pub enum EngineError {
     },
     /// A worker that owes something says nothing any more.
     #[error(
-        "no sign of life for {seconds} s: {outstanding} (hint: look at these hosts; raise --round_timeout when one step \
+        "round {round}: no sign of life for {seconds} s: {outstanding} (hint: look at these hosts; raise --round_timeout when one step \
          of training may take longer; `fedmpi launch --max_restarts` goes on by itself)"
     )]
     Silence {
+        /// In which round; in async mode how often the model had moved.
+        round: Round,
         /// How long nothing came.
         seconds: f64,
         /// Who owes what.

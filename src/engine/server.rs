@@ -180,6 +180,7 @@ impl<'a, T: Transport> Server<'a, T> {
     pub fn round(&mut self) -> Result<RoundDone, EngineError> {
         self.link.look_for_end()?;
         let round = Round(self.rounds);
+        self.link.round = round;
         let began = Instant::now();
         let attended = self.select(round);
         let cohort = &attended.cohort;

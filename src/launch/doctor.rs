@@ -18,7 +18,7 @@ pub struct Facts {
     pub data_fault: Option<String>,
     /// GPUs that can be used.
     pub gpus: usize,
-    /// The GPU driver, if there is one.
+    /// Version of the GPU driver, if there is one.
     pub driver: Option<String>,
     /// Why GPUs cannot be used, where there is a driver.
     pub gpu_fault: Option<String>,
@@ -80,7 +80,10 @@ pub fn diagnose(here: &Facts, probes: &[Probe]) -> Diagnosis {
                     mark(facts.libtorch == here.libtorch),
                     mark(facts.mpi == here.mpi),
                     mark(facts.data_fault.is_none()),
-                    facts.gpus.to_string(),
+                    match &facts.driver {
+                        Some(driver) => format!("{}, driver {driver}", facts.gpus),
+                        None => facts.gpus.to_string(),
+                    },
                     if skew > SKEW { format!("{skew:.0} s off") } else { "ok".to_owned() },
                     facts.free_mib.to_string(),
                 ];
@@ -119,6 +122,17 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
         faults.push(format!("only {} MiB of memory are free: end other programs", facts.free_mib));
     }
     faults
+}
+
+/// The version in what NVIDIA's driver says of itself.
+///
+/// ```
+/// let text = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Thu Jan 23 2025\nGCC version: 12.2.0";
+/// assert_eq!(fedmpi::launch::driver_version(text).as_deref(), Some("570.86.15"));
+/// ```
+pub fn driver_version(text: &str) -> Option<String> {
+    let is_version = |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    text.lines().next()?.split_whitespace().find(is_version).map(str::to_owned)
 }
 
 /// How far a clock is off at least, when it was read at some moment of the window.
@@ -191,6 +205,8 @@ mod tests {
         assert!(remedy(Ok(Facts { mpi: "MPICH".into(), ..facts() })).contains("another MPI"));
         assert!(remedy(Ok(Facts { data_fault: Some("no /d".into()), ..facts() })).contains("copy the data"));
         assert!(remedy(Ok(Facts { gpu_fault: Some("no".into()), ..facts() })).contains("CUDA"));
+        let with_gpus = Facts { gpus: 4, driver: Some("570.86.15".into()), ..facts() };
+        assert!(diagnose(&facts(), &[probe(Ok(with_gpus))]).table.contains("4, driver 570.86.15"));
         assert!(remedy(Ok(Facts { clock: 160.0, ..facts() })).contains("59 s off"));
         assert!(remedy(Ok(Facts { free_mib: 5, ..facts() })).contains("only 5 MiB"));
         assert!(remedy(Err("sh: x: No such file or directory".into())).contains("same path"));

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub use allocation::allocation;
-pub use doctor::{Diagnosis, Facts, Probe, diagnose};
+pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
 pub use launcher::{LaunchError, Launcher};
 pub use slurm::SlurmJob;
 
