@@ -203,7 +203,8 @@ fn slurm_script(arguments: SlurmArgs) -> Result<String> {
 /// Training flags as a command line of their own, checked before anything is started.
 fn checked(training: &[String]) -> Result<Config> {
     let line = std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned());
-    let flags = parse(line).map_err(|error| Error::msg(error.render().to_string()))?.flags;
+    let refused = |error: clap::Error| Error::msg(error.render().to_string().trim_start_matches("error: ").to_owned());
+    let flags = parse(line).map_err(refused)?.flags;
     let config = Config::resolve(&flags)?;
     Plan::check(&config)?;
     Ok(config)
