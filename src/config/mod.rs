@@ -3,6 +3,7 @@
 
 mod async_fl;
 mod check;
+mod data;
 mod digest;
 mod fedml;
 mod gpu_mapping;

@@ -2,18 +2,19 @@
 //! rank resolves the same plan.
 
 use super::check::{self, PlanError, check_reduce, require};
+use super::data::divide;
 use super::{Config, Evaluator, Homes, Mode};
 use crate::aggregate::arrivals::{self, ARRIVALS, Arrivals};
 use crate::aggregate::{self, AGGREGATORS, Aggregator};
-use crate::data::{DATASETS, Dataset, Source};
+use crate::data::Dataset;
 use crate::delay::Delay;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
-use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
+use crate::partition::{Partition, PartitionError};
 use crate::registry::{Entry, find};
 use crate::schedule::{Checkin, Chooser, Clock, DispatchMode, Refill, SCHEDULERS, Scheduler, Slowdown};
-use crate::seed::{Purpose, Seed};
+use crate::seed::Seed;
 use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
 use crate::staleness::{Staleness, StalenessKind};
 use std::sync::Arc;
@@ -54,27 +55,6 @@ impl Plan {
         Plan::new(config, dataset)
     }
 
-    /// Reads or generates the data of a config.
-    ///
-    /// # Errors
-    /// As [`Plan::check`]; data that cannot be read.
-    pub fn read(config: &Config) -> Result<Dataset, PlanError> {
-        Plan::check(config)?;
-        let clients = config.client_num_in_total as usize;
-        let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only: false };
-        Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
-    }
-
-    /// Reads only the test data of a config.
-    ///
-    /// # Errors
-    /// As [`Plan::read`].
-    pub fn read_test(config: &Config) -> Result<Dataset, PlanError> {
-        Plan::check(config)?;
-        let source = Source { folder: &config.data_dir, clients: 0, seed: Seed(config.seed), test_only: true };
-        Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
-    }
-
     /// Divides data that was read for this config.
     ///
     /// # Errors
@@ -90,15 +70,6 @@ impl Plan {
         };
         let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
         Plan::over(config, dataset, partition, None, fingerprint)
-    }
-
-    /// Divides the samples of `rank` among the clients that live with it.
-    ///
-    /// # Errors
-    /// As [`Plan::new`].
-    pub fn divide_own(config: &Config, dataset: &Dataset, clients: usize) -> Result<Partition, PlanError> {
-        let clients = dataset.owners.as_ref().map_or(clients, |owners| owners.len() - 1);
-        divide(&Config { client_num_in_total: clients as i64, ..config.clone() }, dataset)
     }
 
     /// The plan of a rank that holds some of the clients: `partition` divides its own `dataset`.
@@ -362,20 +333,6 @@ pub fn selection(config: &Config) -> select::Settings<'_> {
         wanted: config.client_num_per_round as usize,
         file: config.selection_file.as_deref(),
     }
-}
-
-fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
-    let default = if dataset.owners.is_some() { "natural" } else { "hetero" };
-    let method = config.partition_method.as_deref().unwrap_or(default);
-    let settings = Settings { clients: config.client_num_in_total as usize, alpha: config.partition_alpha };
-    let labels = match dataset.train.labels() {
-        Some(labels) => labels,
-        None if method == "natural" => &[],
-        None => return Err(PartitionError::NotHeld { method: method.to_owned() }.into()),
-    };
-    let pool = Pool { labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
-    let partitioner = (find("partition method", PARTITIONERS, method)?.build)(settings);
-    Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }
 
 #[cfg(test)]

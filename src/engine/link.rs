@@ -6,6 +6,7 @@ use crate::config::{Home, Homes, Plan};
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Report};
+use crate::schedule::{Assignment, CostModel, Job, Scheduler};
 use crate::stop;
 use crate::transport::{Delivery, Metered, Transport, TransportError};
 use crate::weights::Layout;
@@ -166,6 +167,19 @@ impl<'a, T: Transport> Link<'a, T> {
             Some(homes) => self.living(homes.of(client)),
             None => self.workers.clone(),
         }
+    }
+
+    /// Divides clients among all workers, or among those that hold their data.
+    pub fn assign(&self, scheduler: &mut dyn Scheduler, cost: &CostModel, cohort: &[Job]) -> Assignment {
+        let Some(homes) = self.plan.homes() else {
+            return scheduler.assign(cohort, cost, &self.workers);
+        };
+        let lives = |home: &Home, job: &Job| home.clients.contains(&job.client.index());
+        let at = |home| {
+            let jobs: Vec<Job> = cohort.iter().filter(|job| lives(home, job)).copied().collect();
+            scheduler.assign(&jobs, cost, &self.living(home))
+        };
+        homes.all().iter().flat_map(at).collect()
     }
 
     /// The workers that are left of a home.

@@ -4,12 +4,12 @@ use super::exchange::{Done, Exchange, Trained};
 use super::link::{Link, News, unexpected};
 use super::{EngineError, asynchronous};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
-use crate::config::{Evaluator, Home, Mode, Plan};
+use crate::config::{Evaluator, Mode, Plan};
 use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Order, Reduce, Report, Update};
 use crate::metrics::Metrics;
-use crate::schedule::{Assignment, Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
+use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
@@ -256,20 +256,10 @@ impl<'a, T: Transport> Server<'a, T> {
     fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
         match self.link.plan.dispatch() {
             DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers),
-            DispatchMode::Planned | DispatchMode::OnePerWorker => Dispatch::planned(self.assign(cohort)),
+            DispatchMode::Planned | DispatchMode::OnePerWorker => {
+                Dispatch::planned(self.link.assign(self.scheduler.as_mut(), &self.cost, cohort))
+            }
         }
-    }
-
-    /// Divides clients among all workers, or among those that hold their data.
-    fn assign(&mut self, cohort: &[Job]) -> Assignment {
-        let Some(homes) = self.link.plan.homes() else {
-            return self.scheduler.assign(cohort, &self.cost, &self.link.workers);
-        };
-        let at =
-            |home: &Home| cohort.iter().filter(|job| home.clients.contains(&job.client.index())).copied().collect();
-        let parts: Vec<(Vec<Job>, Vec<Rank>)> =
-            homes.all().iter().map(|home| (at(home), self.link.living(home))).collect();
-        parts.iter().flat_map(|(jobs, ranks)| self.scheduler.assign(jobs, &self.cost, ranks)).collect()
     }
 
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
@@ -313,7 +303,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let again = exchange.lose(rank);
         let event = self.link.loss(round, rank, again.len());
         self.recorder.record(&event, &self.global)?;
-        let assigned = self.assign(&again);
+        let assigned = self.link.assign(self.scheduler.as_mut(), &self.cost, &again);
         for batch in exchange.reassign(assigned) {
             let start = self.starting_point();
             self.order(round, total, batch, start)?;

@@ -1,0 +1,57 @@
+//! From a config to its data and who owns it.
+
+use super::check::PlanError;
+use super::{Config, Plan};
+use crate::data::{DATASETS, Dataset, Source};
+use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
+use crate::registry::find;
+use crate::seed::{Purpose, Seed};
+
+impl Plan {
+    /// Reads or generates the data of a config.
+    ///
+    /// # Errors
+    /// As [`Plan::check`]; data that cannot be read.
+    pub fn read(config: &Config) -> Result<Dataset, PlanError> {
+        read(config, false)
+    }
+
+    /// Reads only the test data of a config.
+    ///
+    /// # Errors
+    /// As [`Plan::read`].
+    pub fn read_test(config: &Config) -> Result<Dataset, PlanError> {
+        read(config, true)
+    }
+
+    /// Divides the samples of one home among the clients that live there.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn divide_own(config: &Config, dataset: &Dataset, clients: usize) -> Result<Partition, PlanError> {
+        let clients = dataset.owners.as_ref().map_or(clients, |owners| owners.len() - 1);
+        divide(&Config { client_num_in_total: clients as i64, ..config.clone() }, dataset)
+    }
+}
+
+fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
+    Plan::check(config)?;
+    let clients = config.client_num_in_total as usize;
+    let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only };
+    Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
+}
+
+/// Who owns which samples, as the config's partitioner says.
+pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
+    let default = if dataset.owners.is_some() { "natural" } else { "hetero" };
+    let method = config.partition_method.as_deref().unwrap_or(default);
+    let settings = Settings { clients: config.client_num_in_total as usize, alpha: config.partition_alpha };
+    let labels = match dataset.train.labels() {
+        Some(labels) => labels,
+        None if method == "natural" => &[],
+        None => return Err(PartitionError::NotHeld { method: method.to_owned() }.into()),
+    };
+    let pool = Pool { labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
+    let partitioner = (find("partition method", PARTITIONERS, method)?.build)(settings);
+    Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
+}
