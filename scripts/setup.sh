@@ -45,8 +45,9 @@ need_mpi() {
 }
 
 need_libclang() {
-    ldconfig -p 2>/dev/null | grep -q libclang && return
-    compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null && return
+    # Not libclang-cpp, which bindgen cannot use.
+    { ldconfig -p 2>/dev/null; compgen -G '/usr/lib/llvm-*/lib/libclang*' || true; } |
+        grep -Eq 'libclang(-[0-9.]+)?\.so' && return
     apt_install libclang-dev && return
     venv
     say "installing the libclang wheel"
