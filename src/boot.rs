@@ -5,24 +5,26 @@
 use crate::doctor;
 use anyhow::{Context, Error, Result};
 use fedmpi::config::{
-    Config, DeviceChoice, Evaluator, Flags, GpuMapping, Holding, Homes, Plan, PlanError, Residency, Seat, expand,
-    housemates, seats_table, shares,
+    Collective, Config, DeviceChoice, Evaluator, Flags, GpuMapping, Holding, Homes, Plan, PlanError, Residency, Seat,
+    expand, housemates, seats_table, shares,
 };
 use fedmpi::data::{self, Dataset};
 use fedmpi::engine::{self, EngineError};
 use fedmpi::event::Recorder;
 use fedmpi::ids::Rank;
+use fedmpi::message::Reduce;
 use fedmpi::partition::Partition;
 use fedmpi::record::checkpoint::{self, Saved};
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
 use fedmpi::transport::mpi::{ENDED, FAILED, Mpi};
-use fedmpi::transport::{Host, Metered, TransportError, World};
+use fedmpi::transport::{Host, Metered, Sums, TransportError, World, nccl};
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 use tch::Device;
 
 /// Exit code of input that was refused before training.
@@ -30,6 +32,9 @@ pub const REFUSED: u8 = 2;
 
 /// Exit code of `fedmpi doctor` when something is wrong.
 pub const UNSOUND: u8 = 1;
+
+/// How long GPUs may take to find each other, when no `--round_timeout` says so.
+const JOIN: Duration = Duration::from_secs(60);
 
 /// This rank does not go on; if it has a message, it has not been logged yet.
 struct Stop(Option<Error>);
@@ -266,17 +271,40 @@ fn make_trainer(plan: &Plan, device: Device) -> Result<Box<dyn Trainer>, TrainEr
     })
 }
 
+/// Where collective sums are made. All ranks settle it together.
+fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
+    let wanted = plan.reduce() == Reduce::Allreduce && plan.config.collective == Collective::Auto && mpi.size() > 1;
+    let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
+    match (wanted, mpi.survives()) {
+        (true, false) => nccl::agree(mpi, &Host::here().name, gpu, plan.round_timeout().unwrap_or(JOIN)),
+        (false, _) => Sums::Hosts,
+        (true, true) => {
+            if gpu.is_some() && mpi.rank() == Rank::SERVER {
+                log::warn!("sums go through MPI, not NCCL: this job survives lost ranks, and NCCL does not");
+            }
+            Sums::Hosts
+        }
+    }
+}
+
 /// Training: as server, as worker, or as both when there is one process.
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     let Ready { plan, device, mut trainer, server, _lock } = ready;
+    let sums = sums(mpi, &plan, device);
     let Some(ServerPart { folder, mut recorders, saved }) = server else {
-        let served = engine::serve(&plan, &mut Metered::new(mpi.transport()), trainer.as_mut());
+        let served = engine::serve(&plan, &mut Metered::new(mpi.transport().summing(sums)), trainer.as_mut());
         return served.or_else(|error| without_server(mpi, error));
     };
     let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = match mpi.size() {
         1 => engine::run_local(&plan, 1, &|_| make_trainer(&plan, device), &mut recorders, saved),
-        _ => engine::run(&plan, &mut Metered::new(mpi.transport()), trainer.as_mut(), &mut recorders, saved),
+        _ => engine::run(
+            &plan,
+            &mut Metered::new(mpi.transport().summing(sums)),
+            trainer.as_mut(),
+            &mut recorders,
+            saved,
+        ),
     };
     finish(mpi, run, &folder)
 }

@@ -1,6 +1,6 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
-use super::{Config, Evaluator, Plan};
+use super::{Collective, Config, Evaluator, Plan};
 use crate::message::Reduce;
 use crate::schedule::DispatchMode;
 
@@ -32,6 +32,7 @@ impl Plan {
             dispatch: DispatchMode::Planned,
             worker_slowdown: None,
             reduce: Reduce::Server,
+            collective: Collective::Auto,
             ..config
         };
         let text = serde_json::to_string(&decisive).expect("plain data always encodes");

@@ -81,7 +81,7 @@ macro_rules! plain {
     )* };
 }
 plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, DispatchMode, Mode, Clock, StalenessKind, Residency, Evaluator);
+plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, StalenessKind, Residency, Evaluator);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
@@ -103,6 +103,7 @@ settings! {
     dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free; one_per_worker is FedML's classical layout";
     worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
     reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
+    collective: Collective = Collective::Auto, "auto|mpi", "auto", "With --reduce allreduce: auto sums through NCCL where each worker has a GPU of its own, else through MPI; mpi always does";
     aggregator: Option<String> = None, "NAME", "fedavg, fedasync in async mode", "How the global model moves; `fedmpi list` shows all";
     mode: Mode = Mode::Sync, "sync|async", "sync", "Rounds, or a model that moves as updates arrive; --comm_round then counts how often it moves";
     concurrency: i64 = 10, "CLIENTS", "10", "Async: clients in training at once";
@@ -178,6 +179,16 @@ pub enum Evaluator {
     Server,
     /// The workers, each on its own test data.
     Clients,
+}
+
+/// What carries collective sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Collective {
+    /// NCCL where it can, else MPI.
+    Auto,
+    /// MPI.
+    Mpi,
 }
 
 /// Where ranks compute.

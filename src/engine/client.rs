@@ -108,7 +108,12 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
-                let sum = match self.wire.all_reduce(self.sum.units()) {
+                let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
+                let sum = match held {
+                    Some(held) => self.wire.all_reduce_held(held),
+                    None => self.wire.all_reduce(self.sum.units()),
+                };
+                let sum = match sum {
                     // The server says how it goes on: what was added so far stays.
                     Err(TransportError::Interrupted { .. }) => return Ok(()),
                     sum => sum?,
@@ -160,7 +165,9 @@ impl<T: Transport> Worker<'_, T> {
         if !last || told {
             return Ok(());
         }
-        self.trainer.hand_over(&mut self.sum);
+        if !self.wire.sums_on_devices() {
+            self.trainer.hand_over(&mut self.sum);
+        }
         let content = match self.reduce {
             Reduce::Worker => {
                 // Should more follow in this round, it is another sum.

@@ -4,7 +4,7 @@
 use super::params::Params;
 use crate::ids::ClientId;
 use crate::train::TrainError;
-use crate::weights::{ExactSum, LIMIT, Weights};
+use crate::weights::{ExactSum, Held, LIMIT, Weights};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -14,7 +14,16 @@ pub struct DeviceSum {
     round: Weights,
     start: Tensor,
     units: Tensor,
-    holds_changes: bool,
+    holds: Holds,
+}
+
+/// What the units are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Zeros,
+    Changes,
+    /// Handed over already: they count as zeros.
+    Rest,
 }
 
 impl DeviceSum {
@@ -24,7 +33,7 @@ impl DeviceSum {
             round: Arc::default(),
             start: Tensor::zeros([length as i64], (Kind::Float, device)),
             units: Tensor::zeros([length as i64], (Kind::Int64, device)),
-            holds_changes: false,
+            holds: Holds::Zeros,
         }
     }
 
@@ -49,20 +58,33 @@ impl DeviceSum {
                 let reason = "diverged: its weights are not finite or out of range (hint: lower --lr)";
                 return Err(TrainError(format!("client {client} {reason}")));
             }
-            self.units += (change * share).round().to_kind(Kind::Int64);
-            self.holds_changes = true;
+            let more = (change * share).round().to_kind(Kind::Int64);
+            match self.holds {
+                Holds::Changes => self.units += more,
+                Holds::Zeros | Holds::Rest => self.units.copy_(&more),
+            }
+            self.holds = Holds::Changes;
             Ok(())
         })
     }
 
     /// Moves everything that was added to `sum`.
     pub fn hand_over(&mut self, sum: &mut ExactSum) {
-        if std::mem::take(&mut self.holds_changes) {
+        if self.holds == Holds::Changes {
             let mut units = vec![0i64; self.units.numel()];
             self.units.copy_data(&mut units, self.units.numel());
-            let _ = self.units.zero_();
             sum.merge(&Arc::new(units));
+            self.holds = Holds::Rest;
         }
+    }
+
+    /// Where everything is that was added; it counts as handed over.
+    pub fn take(&mut self) -> Held {
+        if self.holds == Holds::Rest {
+            let _ = self.units.zero_();
+        }
+        self.holds = Holds::Rest;
+        Held { address: self.units.data_ptr() as u64, length: self.units.numel() }
     }
 }
 
@@ -95,5 +117,14 @@ mod tests {
         let mut empty = ExactSum::new(64, 10);
         device.hand_over(&mut empty);
         assert!(empty.units().iter().all(|&unit| unit == 0));
+        // What is taken where it lies is the same, and zeros when it was taken before.
+        params.load(&numbers(0.3));
+        device.add(ClientId(0), &params, on_device.share(3)).expect("finite");
+        let mut alone = ExactSum::new(64, 10);
+        alone.add(ClientId(0), 3, &start, &numbers(0.3)).expect("finite");
+        // SAFETY: the memory is that of a tensor on the CPU.
+        let seen = |held: Held| unsafe { std::slice::from_raw_parts(held.address as *const i64, held.length) }.to_vec();
+        assert_eq!(&seen(device.take()), &**alone.units());
+        assert!(seen(device.take()).iter().all(|&unit| unit == 0));
     }
 }

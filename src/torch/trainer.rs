@@ -14,7 +14,7 @@ use crate::seed::Purpose;
 use crate::shelf::Shelf;
 use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{Task, TrainError, Trained, Trainer};
-use crate::weights::{ExactSum, Layout};
+use crate::weights::{ExactSum, Held, Layout};
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -219,6 +219,10 @@ impl Trainer for TorchTrainer {
 
     fn hand_over(&mut self, sum: &mut ExactSum) {
         self.held.iter_mut().for_each(|held| held.hand_over(sum));
+    }
+
+    fn take_held(&mut self) -> Option<Held> {
+        self.held.as_mut().map(DeviceSum::take)
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -2,7 +2,7 @@
 
 use super::{Task, TrainError, Trained, Trainer};
 use crate::metrics::Metrics;
-use crate::weights::{Layout, Weights};
+use crate::weights::{Held, Layout, Weights};
 
 /// Another trainer's model, never trained.
 pub struct Dry(pub Box<dyn Trainer>);
@@ -18,6 +18,10 @@ impl Trainer for Dry {
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
         Ok(Trained { weights: Weights::clone(task.start), loss: 0.0 })
+    }
+
+    fn take_held(&mut self) -> Option<Held> {
+        self.0.take_held()
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -4,7 +4,7 @@
 use super::{Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Layout};
+use crate::weights::{ExactSum, Held, Layout};
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -61,6 +61,10 @@ impl Trainer for Faulty {
 
     fn hand_over(&mut self, sum: &mut ExactSum) {
         self.inner.hand_over(sum);
+    }
+
+    fn take_held(&mut self) -> Option<Held> {
+        self.inner.take_held()
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

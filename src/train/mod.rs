@@ -7,7 +7,7 @@ mod quadratic;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Layout, Weights};
+use crate::weights::{ExactSum, Held, Layout, Weights};
 use std::sync::Arc;
 
 pub use dry::Dry;
@@ -41,6 +41,12 @@ pub trait Trainer {
 
     /// Adds what was held back to `sum`. Most trainers hold nothing back.
     fn hand_over(&mut self, _sum: &mut ExactSum) {}
+
+    /// What was held back on a device, zeros if nothing was, for whoever sums it up there; the trainer
+    /// counts it as handed over. `None` when nothing is ever held on a device.
+    fn take_held(&mut self) -> Option<Held> {
+        None
+    }
 
     /// Metrics of `weights` on the test set.
     ///

@@ -3,7 +3,7 @@
 use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::Units;
+use crate::weights::{Held, Units};
 use std::time::Duration;
 
 /// A transport that knows how many bytes of content it has sent.
@@ -49,5 +49,14 @@ impl<T: Transport> Transport for Metered<T> {
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
         self.sent += size_of_val(mine) as u64;
         self.inner.all_reduce(mine)
+    }
+
+    fn sums_on_devices(&self) -> bool {
+        self.inner.sums_on_devices()
+    }
+
+    fn all_reduce_held(&mut self, mine: Held) -> Result<Units, TransportError> {
+        self.sent += (mine.length * size_of::<i64>()) as u64;
+        self.inner.all_reduce_held(mine)
     }
 }

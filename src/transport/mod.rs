@@ -4,10 +4,11 @@ pub mod local;
 mod metered;
 #[cfg(feature = "mpi")]
 pub mod mpi;
+pub mod nccl;
 
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::Units;
+use crate::weights::{Held, Units};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -43,6 +44,20 @@ pub trait Transport {
     /// are left can try again.
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
+    /// Whether the workers' GPUs make the sums: then a worker calls [`Transport::all_reduce_held`] where
+    /// the server calls [`Transport::all_reduce`], to which it has nothing to add.
+    fn sums_on_devices(&self) -> bool {
+        false
+    }
+
+    /// Sums what each worker holds on its GPU; every worker must call it.
+    ///
+    /// # Errors
+    /// [`TransportError::Devices`] when that fails, or is not for this transport.
+    fn all_reduce_held(&mut self, _mine: Held) -> Result<Units, TransportError> {
+        Err(TransportError::Devices { reason: "this transport cannot reach them".to_owned() })
+    }
+
     /// From now on a transfer may take so long at most, and a receive that waits for a quarter of it says
     /// that there is [`Delivery::Silence`].
     fn set_patience(&mut self, patience: Option<Duration>);
@@ -51,6 +66,23 @@ pub trait Transport {
     fn workers(&self) -> Vec<Rank> {
         (1..self.size()).map(Rank::from).collect()
     }
+}
+
+/// Where collective sums are made.
+pub enum Sums {
+    /// On hosts, by MPI.
+    Hosts,
+    /// On the workers' GPUs. The server has none of them, and gets each sum from the first worker.
+    Devices(Option<Box<dyn Ring>>),
+}
+
+/// GPUs that sum together, one per worker.
+pub trait Ring {
+    /// Sums what all workers hold, and copies the sum to `sum`. May take as long as `limit`.
+    ///
+    /// # Errors
+    /// What went wrong; the sum is void then, and so is the ring.
+    fn sum(&mut self, held: Held, sum: &mut [i64], limit: Duration) -> Result<(), String>;
 }
 
 /// What a receive yields.
@@ -77,6 +109,12 @@ pub enum TransportError {
     Interrupted {
         /// Who.
         lost: Vec<Rank>,
+    },
+    /// The GPUs could not sum.
+    #[error("a sum over GPUs failed: {reason} (hint: --collective mpi sums on the hosts)")]
+    Devices {
+        /// Why.
+        reason: String,
     },
     /// The announced numbers do not fit into memory.
     #[error("rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)")]

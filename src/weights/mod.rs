@@ -14,6 +14,15 @@ pub type Weights = Arc<Vec<f32>>;
 /// A flat vector of fixed-point changes, as [`ExactSum`] adds them.
 pub type Units = Arc<Vec<i64>>;
 
+/// Fixed-point changes in the memory of a device. Whoever holds them keeps them there until they are summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Where on the device the first one is.
+    pub address: u64,
+    /// How many there are.
+    pub length: usize,
+}
+
 /// Every tensor starts at a multiple of this many bytes, whatever its neighbours: matrix libraries
 /// may round differently for differently aligned memory.
 pub const ALIGNMENT_BYTES: usize = 64;

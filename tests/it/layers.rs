@@ -55,6 +55,7 @@ fn imports_point_inwards() {
         };
         outside("tch::", "torch");
         outside("mpi::traits", "transport/mpi");
+        outside("cudarc::", "transport/nccl");
         outside("println!", "cli.rs");
     }
 }

@@ -11,6 +11,7 @@ mod layers;
 mod loss;
 mod modes;
 mod mutations;
+mod nccl;
 mod program;
 mod residency;
 mod resume;

@@ -50,6 +50,11 @@ impl Mpi {
         abort(&self.world, code)
     }
 
+    /// Whether the job goes on without ranks that it loses.
+    pub fn survives(&self) -> bool {
+        Ulfm::find().is_some()
+    }
+
     /// Whether this rank is the lowest that is left of a job that survives losses.
     pub fn is_lowest_left(&self) -> bool {
         Ulfm::find().is_some_and(|ulfm| {

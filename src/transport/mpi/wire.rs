@@ -14,8 +14,8 @@ use crate::ids::Rank;
 use crate::message::{Content, Frame};
 use crate::shelf::Shelf;
 use crate::stop;
-use crate::transport::{Delivery, Transport, TransportError};
-use crate::weights::Units;
+use crate::transport::{Delivery, Sums, Transport, TransportError};
+use crate::weights::{Held, Units};
 use bytemuck::{NoUninit, Pod};
 use mpi::ffi::{self, MPI_Comm};
 use mpi::topology::SimpleCommunicator;
@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 
 const HEAD: i32 = 1;
 const NUMBERS: i32 = 2;
+const SUM: i32 = 3;
+/// Who tells the server what the workers' GPUs have summed.
+const SPOKESMAN: Rank = Rank(1);
 /// Bytes per message; MPI counts are C ints.
 const CHUNK: usize = 1 << 30;
 /// Values per part of a collective sum: parts overlap, one being added while the next one travels.
@@ -44,6 +47,7 @@ pub struct Wire<'a> {
     outbox: Vec<Parcel>,
     patience: Option<Duration>,
     survival: Option<Survival>,
+    sums: Sums,
 }
 
 /// A message on its way.
@@ -105,6 +109,14 @@ impl Transport for Wire<'_> {
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
+        if let Sums::Devices(ring) = &self.sums {
+            return match ring {
+                None => self.sum_of_devices(mine.len()),
+                Some(_) => {
+                    Err(TransportError::Devices { reason: "this rank holds its changes on its host".to_owned() })
+                }
+            };
+        }
         let comm = self.survival.as_ref().map_or(self.world.as_raw(), |survival| survival.sums);
         let (world, patience, survival) = (self.world, self.patience, &self.survival);
         let watch = || {
@@ -126,6 +138,23 @@ impl Transport for Wire<'_> {
             // Errors are fatal without ULFM, so this is not reached.
             None => whole.map(|()| sum).map_err(|Broken| TransportError::Gone(Rank::SERVER)),
         }
+    }
+
+    fn sums_on_devices(&self) -> bool {
+        matches!(self.sums, Sums::Devices(_))
+    }
+
+    fn all_reduce_held(&mut self, mine: Held) -> Result<Units, TransportError> {
+        let Sums::Devices(Some(ring)) = &mut self.sums else {
+            return Err(TransportError::Devices { reason: "this rank has no part in it".to_owned() });
+        };
+        let (limit, mut ended) = (self.patience.unwrap_or(Duration::MAX), Ok(()));
+        let sum = self.units.filled(mine.length, |sum| ended = ring.sum(mine, sum, limit));
+        ended.map_err(|reason| TransportError::Devices { reason })?;
+        if self.rank() == SPOKESMAN {
+            self.post(Rank::SERVER, Arc::clone(&sum), SUM).map_err(|Broken| TransportError::Gone(Rank::SERVER))?;
+        }
+        Ok(sum)
     }
 
     fn set_patience(&mut self, patience: Option<Duration>) {
@@ -184,7 +213,21 @@ impl<'a> Wire<'a> {
             outbox: Vec::new(),
             patience: None,
             survival: Survival::begin(world),
+            sums: Sums::Hosts,
         }
+    }
+
+    /// Sums are made there from now on. Every rank must say so.
+    pub fn summing(mut self, sums: Sums) -> Wire<'a> {
+        self.sums = sums;
+        self
+    }
+
+    /// What the first worker tells of a sum over GPUs.
+    fn sum_of_devices(&mut self, length: usize) -> Result<Units, TransportError> {
+        let (world, patience, mut whole) = (self.world, self.patience, Ok(()));
+        let sum = self.units.filled(length, |sum| whole = receive(world, SPOKESMAN, SUM, sum, patience));
+        whole.map(|()| sum).map_err(|Broken| TransportError::Gone(SPOKESMAN))
     }
 
     /// Sends numbers in chunks. A worker waits until they are gone, since nobody moves them on while it
@@ -242,10 +285,12 @@ impl<'a> Wire<'a> {
         let mut whole = Ok(());
         let content = match kind {
             b'w' => Content::Weights(
-                self.weights.filled(length::<f32>(from, count)?, |all| whole = receive(world, from, all, patience)),
+                self.weights
+                    .filled(length::<f32>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience)),
             ),
             b'u' => Content::Units(
-                self.units.filled(length::<i64>(from, count)?, |all| whole = receive(world, from, all, patience)),
+                self.units
+                    .filled(length::<i64>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience)),
             ),
             _ => Content::Nothing,
         };
@@ -272,17 +317,18 @@ fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
     }
 }
 
-/// Receives the numbers that a head has announced.
+/// Receives numbers of which the length is known.
 fn receive<T: Pod>(
     world: &SimpleCommunicator,
     from: Rank,
+    tag: i32,
     numbers: &mut [T],
     patience: Option<Duration>,
 ) -> Result<(), Broken> {
     let bytes: &mut [u8] = bytemuck::cast_slice_mut(numbers);
     bytes.chunks_mut(CHUNK).try_for_each(|chunk| {
         // SAFETY: the request ends here.
-        let request = unsafe { raw::receive(world.as_raw(), from.0 as i32, NUMBERS, chunk) }?;
+        let request = unsafe { raw::receive(world.as_raw(), from.0 as i32, tag, chunk) }?;
         finish(world, request, patience, || {})
     })
 }
