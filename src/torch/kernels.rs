@@ -94,29 +94,39 @@ fn dots<S: Simd, const M: usize>(simd: S, x: &[f32], w: &[f32], bias: &[f32], ou
     }
 }
 
+// Arrays are filled by plain loops: closures over them, as `map` takes, are not always inlined, and then the sums
+// would live in memory.
 #[inline(always)]
 fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) -> [[f32; 2]; M] {
-    let heads = S::as_simd_f32s(w[0]).0.len();
-    let x_heads = x.map(|x| &S::as_simd_f32s(x).0[..heads]);
-    let w_heads = w.map(|w| &S::as_simd_f32s(w).0[..heads]);
+    let w_parts = [S::as_simd_f32s(w[0]), S::as_simd_f32s(w[1])];
+    let heads = w_parts[0].0.len();
+    let mut x_parts: [(&[S::f32s], &[f32]); M] = [(&[], &[]); M];
+    for m in 0..M {
+        x_parts[m] = S::as_simd_f32s(x[m]);
+        x_parts[m].0 = &x_parts[m].0[..heads];
+    }
+    let w_heads = [&w_parts[0].0[..heads], &w_parts[1].0[..heads]];
     let mut sums = [[simd.splat_f32s(0.0); 2]; M];
     for i in 0..heads {
-        let w = w_heads.map(|w| w[i]);
+        let w = [w_heads[0][i], w_heads[1][i]];
         for m in 0..M {
-            sums[m][0] = simd.mul_add_f32s(x_heads[m][i], w[0], sums[m][0]);
-            sums[m][1] = simd.mul_add_f32s(x_heads[m][i], w[1], sums[m][1]);
+            sums[m][0] = simd.mul_add_f32s(x_parts[m].0[i], w[0], sums[m][0]);
+            sums[m][1] = simd.mul_add_f32s(x_parts[m].0[i], w[1], sums[m][1]);
         }
     }
-    let w_tails = w.map(|w| S::as_simd_f32s(w).1);
-    if !w_tails[0].is_empty() {
-        let w = w_tails.map(|tail| simd.partial_load_f32s(tail));
+    if !w_parts[0].1.is_empty() {
+        let w = [simd.partial_load_f32s(w_parts[0].1), simd.partial_load_f32s(w_parts[1].1)];
         for m in 0..M {
-            let x = simd.partial_load_f32s(S::as_simd_f32s(x[m]).1);
+            let x = simd.partial_load_f32s(x_parts[m].1);
             sums[m][0] = simd.mul_add_f32s(x, w[0], sums[m][0]);
             sums[m][1] = simd.mul_add_f32s(x, w[1], sums[m][1]);
         }
     }
-    sums.map(|sums| sums.map(lane_sum::<S>))
+    let mut totals = [[0.0; 2]; M];
+    for m in 0..M {
+        totals[m] = [lane_sum::<S>(sums[m][0]), lane_sum::<S>(sums[m][1])];
+    }
+    totals
 }
 
 /// The sum of a vector's lanes, four at a time.
@@ -170,10 +180,12 @@ fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides:
     let mut rows = c.chunks_exact_mut(width);
     let c: [&mut [f32]; M] = std::array::from_fn(|_| rows.next().expect("as many rows as asked for"));
     for strip in (0..heads / 2 * 2).step_by(2) {
-        let place = |row: &[f32], v: usize| S::as_simd_f32s(row).0[strip + v];
-        let mut sums: [[S::f32s; 2]; M] = std::array::from_fn(|m| [place(c[m], 0), place(c[m], 1)]);
+        let mut sums = [[simd.splat_f32s(0.0); 2]; M];
+        for m in 0..M {
+            sums[m] = two_of::<S>(c[m], strip);
+        }
         for (row, factors) in b_rows.iter().zip(factors) {
-            let b = [place(row, 0), place(row, 1)];
+            let b = two_of::<S>(row, strip);
             for m in 0..M {
                 let factor = simd.splat_f32s(factors[m]);
                 sums[m][0] = simd.mul_add_f32s(factor, b[0], sums[m][0]);
@@ -187,7 +199,10 @@ fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides:
     }
     for start in (heads / 2 * 2 * S::F32_LANES..width).step_by(S::F32_LANES) {
         let end = width.min(start + S::F32_LANES);
-        let mut sums: [S::f32s; M] = std::array::from_fn(|m| simd.partial_load_f32s(&c[m][start..end]));
+        let mut sums = [simd.splat_f32s(0.0); M];
+        for m in 0..M {
+            sums[m] = simd.partial_load_f32s(&c[m][start..end]);
+        }
         for (row, factors) in b_rows.iter().zip(factors) {
             let b = simd.partial_load_f32s(&row[start..end]);
             for m in 0..M {
@@ -198,6 +213,13 @@ fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides:
             simd.partial_store_f32s(&mut c[m][start..end], sums[m]);
         }
     }
+}
+
+/// Two neighbouring vectors of a row.
+#[inline(always)]
+fn two_of<S: Simd>(row: &[f32], at: usize) -> [S::f32s; 2] {
+    let vectors = S::as_simd_f32s(row).0;
+    [vectors[at], vectors[at + 1]]
 }
 
 #[cfg(test)]
