@@ -255,7 +255,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Stage 4: who trains whom.
     fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
         match self.link.plan.dispatch() {
-            DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers),
+            DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers, &self.cost),
             DispatchMode::Planned | DispatchMode::OnePerWorker => {
                 Dispatch::planned(self.link.assign(self.scheduler.as_mut(), &self.cost, cohort))
             }

@@ -13,7 +13,7 @@ use crate::ids::{ClientId, Rank};
 use crate::registry::Entry;
 
 pub use asynchronous::{Checkin, Chooser, Clock, Refill};
-pub use cost::CostModel;
+pub use cost::{CostModel, Line};
 pub use dispatch::{Batch, Dispatch, DispatchMode};
 pub use slowdown::{Slowdown, SlowdownError};
 
