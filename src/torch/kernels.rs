@@ -105,10 +105,9 @@ fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) ->
         x_parts[m] = S::as_simd_f32s(x[m]);
         x_parts[m].0 = &x_parts[m].0[..heads];
     }
-    let w_heads = [&w_parts[0].0[..heads], &w_parts[1].0[..heads]];
     let mut sums = [[simd.splat_f32s(0.0); 2]; M];
-    for i in 0..heads {
-        let w = [w_heads[0][i], w_heads[1][i]];
+    for (i, (&first, &second)) in w_parts[0].0.iter().zip(w_parts[1].0).enumerate() {
+        let w = [first, second];
         for m in 0..M {
             sums[m][0] = simd.mul_add_f32s(x_parts[m].0[i], w[0], sums[m][0]);
             sums[m][1] = simd.mul_add_f32s(x_parts[m].0[i], w[1], sums[m][1]);
