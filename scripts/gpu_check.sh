@@ -3,10 +3,11 @@
 # 4 ranks on GPU 0 and through NCCL with one rank on each GPU, and seconds per round beside a bare PyTorch loop on
 # GPU 0. Prints one table.
 # usage: PYTHON=a-python-with-torch-2.11.0 scripts/gpu_check.sh MNIST_FOLDER [ROUNDS]
-# FEDMPI=path/to/fedmpi uses that program, with the mpirun on the PATH, and builds nothing.
+# FEDMPI=path/to/fedmpi uses that program and builds nothing.
 set -euo pipefail
 folder=$(realpath "${1:?usage: scripts/gpu_check.sh MNIST_FOLDER [ROUNDS]}")
 rounds=${2:-10}
+[ -z "${FEDMPI:-}" ] || FEDMPI=$(realpath "$FEDMPI")
 cd "$(dirname "$0")/.."
 command -v nvidia-smi >/dev/null || { echo "gpu_check: this machine has no NVIDIA driver (nvidia-smi is missing)" >&2; exit 1; }
 [ -n "${FEDMPI:-}" ] || ./scripts/setup.sh

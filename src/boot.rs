@@ -33,9 +33,6 @@ pub const REFUSED: u8 = 2;
 /// Exit code of `fedmpi doctor` when something is wrong.
 pub const UNSOUND: u8 = 1;
 
-/// How long GPUs may take to find each other, when no `--round_timeout` says so.
-const JOIN: Duration = Duration::from_secs(60);
-
 /// This rank does not go on; if it has a message, it has not been logged yet.
 struct Stop(Option<Error>);
 
@@ -273,27 +270,28 @@ fn make_trainer(plan: &Plan, device: Device) -> Result<Box<dyn Trainer>, TrainEr
 
 /// Where collective sums are made. All ranks settle it together.
 fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
-    let wanted = plan.reduce() == Reduce::Allreduce && plan.config.collective == Collective::Auto && mpi.size() > 1;
-    let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
-    match (wanted, mpi.survives()) {
-        (true, false) => nccl::agree(mpi, &Host::here().name, gpu, plan.round_timeout().unwrap_or(JOIN)),
-        (false, _) => Sums::Hosts,
-        (true, true) => {
-            if gpu.is_some() && mpi.rank() == Rank::SERVER {
-                log::warn!("sums go through MPI, not NCCL: this job survives lost ranks, and NCCL does not");
-            }
-            Sums::Hosts
-        }
+    if plan.reduce() != Reduce::Allreduce || plan.config.collective == Collective::Mpi || mpi.size() == 1 {
+        return Sums::Hosts;
     }
+    let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
+    let veto = mpi.survives().then_some("this job survives lost ranks, which NCCL does not");
+    nccl::agree(mpi, &Host::here().name, gpu, veto, plan.round_timeout().unwrap_or(Duration::MAX))
 }
 
 /// Training: as server, as worker, or as both when there is one process.
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     let Ready { plan, device, mut trainer, server, _lock } = ready;
     let sums = sums(mpi, &plan, device);
+    // Nobody leaves while a peer may still read from its GPU.
+    let together = matches!(sums, Sums::Devices(_));
+    let stay = || {
+        if together {
+            mpi.barrier()
+        }
+    };
     let Some(ServerPart { folder, mut recorders, saved }) = server else {
         let served = engine::serve(&plan, &mut Metered::new(mpi.transport().summing(sums)), trainer.as_mut());
-        return served.or_else(|error| without_server(mpi, error));
+        return served.map(|()| stay()).or_else(|error| without_server(mpi, error));
     };
     let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = match mpi.size() {
@@ -306,7 +304,7 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
             saved,
         ),
     };
-    finish(mpi, run, &folder)
+    finish(mpi, run.inspect(|_| stay()), &folder)
 }
 
 /// The server has said why it is gone, if it could. One of the others says the rest.

@@ -108,6 +108,7 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
+                // A trainer that holds nothing on a GPU is refused by a transport that sums there.
                 let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
                 let sum = match held {
                     Some(held) => self.wire.all_reduce_held(held),

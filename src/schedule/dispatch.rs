@@ -36,7 +36,7 @@ pub struct Dispatch {
     rest: VecDeque<Job>,
     // Workers that wait for more.
     desks: BTreeMap<Rank, Desk>,
-    // Predicted seconds that no schedule can beat.
+    // About the seconds that the best schedule would need, by prediction.
     least: f64,
 }
 
@@ -68,12 +68,8 @@ impl Dispatch {
         let mut fastest = workers.to_vec();
         fastest.sort_by(|a, b| desks[a].line.seconds(largest).total_cmp(&desks[b].line.seconds(largest)));
         let mut dispatch = Dispatch { least: least(cohort, largest, desks.values()), opening: Vec::new(), rest, desks };
-        for &rank in &fastest {
-            let first =
-                dispatch.deal(rank).into_iter().map(|client| Batch { rank, clients: vec![client], last: false });
-            dispatch.opening.extend(first);
-        }
-        let mut opening = std::mem::take(&mut dispatch.opening);
+        let first = |&rank: &Rank| Some(Batch { rank, clients: vec![dispatch.deal(rank)?], last: false });
+        let mut opening: Vec<Batch> = fastest.iter().filter_map(first).collect();
         for batch in opening.iter_mut().rev() {
             batch.clients.extend(dispatch.deal_ahead(batch.rank));
         }
@@ -120,7 +116,7 @@ impl Dispatch {
     /// The same when it is to wait there, if it should.
     fn deal_ahead(&mut self, rank: Rank) -> Option<ClientId> {
         let (desk, next) = (self.desks.get(&rank)?, self.rest.front()?);
-        let timely = desk.load + desk.line.seconds(next.samples) <= self.least;
+        let timely = desk.load + desk.line.seconds(next.samples) <= self.least * (1.0 + 1e-9);
         if desk.waiting == 1 && timely { self.deal(rank) } else { None }
     }
 }

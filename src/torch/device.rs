@@ -23,7 +23,7 @@ pub fn gpus() -> Result<usize, String> {
     let opened = CUDA.get_or_init(|| {
         // SAFETY: libtorch's own library; its initialisers only register kernels.
         let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
-        library.and_then(|library| exact().map(|()| library)).map_err(|error| error.to_string())
+        library.map_err(|error| error.to_string())
     });
     match opened {
         Ok(_) => Ok(Cuda::device_count().max(0) as usize),
@@ -33,7 +33,7 @@ pub fn gpus() -> Result<usize, String> {
 
 /// Lets GPUs compute like CPUs: convolutions with all bits of a float instead of TF32's ten, by kernels that
 /// give the same bits every time. tch has no names for these settings; libtorch's own are those of 2.11.
-fn exact() -> Result<(), libloading::Error> {
+pub(super) fn exact() -> Result<(), libloading::Error> {
     type Context = *mut std::ffi::c_void;
     let settings: [(&[u8], bool); 3] = [
         (b"_ZN2at7Context21setDeterministicCuDNNEb\0", true),

@@ -1,6 +1,7 @@
 //! Trains clients and evaluates models with libtorch.
 
 use super::batches::Rows;
+use super::device::exact;
 use super::models::{self, Descent, ModelError, Network};
 use super::noise::Noise;
 use super::optimizer::Stepper;
@@ -63,6 +64,11 @@ impl TorchTrainer {
         };
         let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
+        if device.is_cuda()
+            && let Err(error) = exact()
+        {
+            log::warn!("results on GPUs may differ from run to run: {error} (hint: libtorch 2.11.0)");
+        }
         Ok(TorchTrainer {
             params: Params::new(&layout, network.trained(), device),
             optimizer,

@@ -78,11 +78,11 @@ pub enum Sums {
 
 /// GPUs that sum together, one per worker.
 pub trait Ring {
-    /// Sums what all workers hold, and copies the sum to `sum`. May take as long as `limit`.
+    /// Sums what all workers hold, and copies the sum to `sum`.
     ///
     /// # Errors
     /// What went wrong; the sum is void then, and so is the ring.
-    fn sum(&mut self, held: Held, sum: &mut [i64], limit: Duration) -> Result<(), String>;
+    fn sum(&mut self, held: Held, sum: &mut [i64]) -> Result<(), String>;
 }
 
 /// What a receive yields.

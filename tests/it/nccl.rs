@@ -82,7 +82,7 @@ fn one_rank() {
         let seats: Vec<Option<usize>> =
             std::env::var("FEDMPI_SEATS")?.split(',').map(|seat| seat.parse().ok()).collect();
         let (plan, rank) = (job(), mpi.rank());
-        let sums = nccl::agree(mpi, "here", seats[rank.index()], Duration::from_secs(2));
+        let sums = nccl::agree(mpi, "here", seats[rank.index()], None, Duration::from_secs(2));
         let (mut wire, mut trainer) = (Metered::new(mpi.transport().summing(sums)), Holding::new(&plan));
         if rank != Rank::SERVER {
             return Ok(serve(&plan, &mut wire, &mut trainer)?);
@@ -152,10 +152,10 @@ fn sums_over_gpus_have_the_bits_of_sums_over_hosts() {
 fn without_nccl_the_hosts_sum_and_say_why() {
     let wanted = alone();
     let cases = [
-        ("0,0,0", Some(libraries()), "", "ranks 1 and 2 share GPU 0 of here"),
+        ("0,0,0", Some(libraries()), "", "ranks 1 and 2 share a GPU on here"),
         ("0,0,-", Some(libraries()), "", "rank 2 on here has no GPU"),
         ("0,0,1", None, "", "libnccl.so.2"),
-        ("0,0,1,2", Some(libraries()), "refuse", "rank 2: ncclCommInitRankConfig returned 5: as asked for"),
+        ("0,0,1,2", Some(libraries()), "refuse", ": ncclCommInitRankConfig returned 5: as asked for"),
     ];
     for (seats, with, wish, why) in cases {
         let finished = ranks(seats, with, wish);
@@ -171,5 +171,5 @@ fn without_nccl_the_hosts_sum_and_say_why() {
 fn a_gpu_that_hangs_ends_the_job() {
     let finished = ranks("0,0,1", Some(libraries()), "hang");
     assert_ne!(finished.code, Some(0));
-    assert!(finished.stderr.contains("did not end in 5s"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("ncclAllReduce did not end in 2s"), "{}", finished.stderr);
 }

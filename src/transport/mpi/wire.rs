@@ -148,8 +148,8 @@ impl Transport for Wire<'_> {
         let Sums::Devices(Some(ring)) = &mut self.sums else {
             return Err(TransportError::Devices { reason: "this rank has no part in it".to_owned() });
         };
-        let (limit, mut ended) = (self.patience.unwrap_or(Duration::MAX), Ok(()));
-        let sum = self.units.filled(mine.length, |sum| ended = ring.sum(mine, sum, limit));
+        let mut ended = Ok(());
+        let sum = self.units.filled(mine.length, |sum| ended = ring.sum(mine, sum));
         ended.map_err(|reason| TransportError::Devices { reason })?;
         if self.rank() == SPOKESMAN {
             self.post(Rank::SERVER, Arc::clone(&sum), SUM).map_err(|Broken| TransportError::Gone(Rank::SERVER))?;
@@ -225,7 +225,8 @@ impl<'a> Wire<'a> {
 
     /// What the first worker tells of a sum over GPUs.
     fn sum_of_devices(&mut self, length: usize) -> Result<Units, TransportError> {
-        let (world, patience, mut whole) = (self.world, self.patience, Ok(()));
+        // Should the GPUs hang, their own ranks say so first.
+        let (world, patience, mut whole) = (self.world, self.patience.map(|all| all * 2), Ok(()));
         let sum = self.units.filled(length, |sum| whole = receive(world, SPOKESMAN, SUM, sum, patience));
         whole.map(|()| sum).map_err(|Broken| TransportError::Gone(SPOKESMAN))
     }

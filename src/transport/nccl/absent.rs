@@ -25,19 +25,27 @@ impl Nccl {
     }
 }
 
+/// Nor a GPU to sum on.
+#[derive(Clone)]
+pub struct Gpu {
+    pub name: String,
+}
+
+impl Gpu {
+    pub fn prepare(_: usize) -> Result<Gpu, Fault> {
+        Nccl::open().map(|nccl| match nccl {})
+    }
+}
+
 /// Nobody joins.
 pub enum Communicator {}
 
 impl Communicator {
-    pub fn join(nccl: Nccl, _: usize, _: Id, _: usize, _: usize, _: Duration) -> Result<Self, Fault> {
+    pub fn join(nccl: Nccl, _: Gpu, _: Id, _: usize, _: usize, _: Duration) -> Result<Self, Fault> {
         match nccl {}
     }
 
-    pub fn give_up<T>(&mut self, _: T) -> T {
-        match *self {}
-    }
-
-    pub fn all_reduce(&mut self, _: Held, _: &mut [i64], _: Duration) -> Result<(), Fault> {
+    pub fn all_reduce(&mut self, _: Held, _: &mut [i64]) -> Result<(), Fault> {
         match *self {}
     }
 }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// is why its loader is not used.
 const NAME: &str = "libnccl.so.2";
 
+/// How long GPUs may take to find each other.
+const JOIN: Duration = Duration::from_secs(60);
+
 // Codes stay plain integers: a newer library may return one that no enum here knows.
 const SUCCESS: c_int = ncclResult_t::ncclSuccess as c_int;
 const IN_PROGRESS: c_int = ncclResult_t::ncclInProgress as c_int;
@@ -27,7 +30,6 @@ type Init = unsafe extern "C" fn(*mut ncclComm_t, c_int, ncclUniqueId, c_int, *m
 type GetAsyncError = unsafe extern "C" fn(ncclComm_t, *mut c_int) -> c_int;
 type AllReduce =
     unsafe extern "C" fn(*const c_void, *mut c_void, usize, c_uint, c_uint, ncclComm_t, *mut c_void) -> c_int;
-type Abort = unsafe extern "C" fn(ncclComm_t) -> c_int;
 
 /// What names a communicator that is about to be joined.
 pub type Id = [c_char; 128];
@@ -41,7 +43,6 @@ pub struct Nccl {
     init: Init,
     state: GetAsyncError,
     all_reduce: AllReduce,
-    abort: Abort,
 }
 
 impl Nccl {
@@ -70,7 +71,6 @@ impl Nccl {
                 init: *library.get(b"ncclCommInitRankConfig\0")?,
                 state: *library.get(b"ncclCommGetAsyncError\0")?,
                 all_reduce: *library.get(b"ncclAllReduce\0")?,
-                abort: *library.get(b"ncclCommAbort\0")?,
             })
         }
     }
@@ -101,60 +101,65 @@ impl Nccl {
     }
 }
 
-/// GPUs that sum together, as seen by one of them. Used by the thread that made it. At an orderly end it is
-/// left to the process's own: a peer may still be reading the last sum from here.
-pub struct Communicator {
-    nccl: Nccl,
-    raw: ncclComm_t,
+/// A GPU that this thread computes on.
+#[derive(Clone)]
+pub struct Gpu {
     context: driver::CUcontext,
+    /// What no other GPU is called, on any host.
+    pub name: String,
 }
 
-impl Communicator {
-    /// Becomes number `place` of `count`, on this GPU. All must join.
-    pub fn join(nccl: Nccl, gpu: usize, id: Id, place: usize, count: usize, limit: Duration) -> Result<Self, Fault> {
+impl Gpu {
+    /// The GPU of this number on this host, made current.
+    pub fn prepare(ordinal: usize) -> Result<Gpu, Fault> {
+        cuda::init()?;
+        let device = cuda::device::get(ordinal as c_int)?;
         // SAFETY: the device's own context, which libtorch uses too and which lives as long as the process.
         let context = unsafe {
-            cuda::init()?;
-            let context = cuda::primary_ctx::retain(cuda::device::get(gpu as c_int)?)?;
+            let context = cuda::primary_ctx::retain(device)?;
             cuda::ctx::set_current(context)?;
             context
         };
-        let mut joined = Communicator { nccl, raw: null_mut(), context };
+        let name = cuda::device::get_uuid(device)?.bytes.iter().map(|byte| format!("{:02x}", *byte as u8)).collect();
+        Ok(Gpu { context, name })
+    }
+}
+
+/// GPUs that sum together, as seen by one of them. Used by the thread that made it. At an orderly end it is
+/// left to the process's own: a peer may still be reading the last sum from here. So it is after a fault,
+/// which ends the job.
+pub struct Communicator {
+    nccl: Nccl,
+    raw: ncclComm_t,
+    gpu: Gpu,
+    limit: Duration,
+}
+
+impl Communicator {
+    /// Becomes number `place` of `count`, on this GPU. All must join, within [`JOIN`]; later a sum may take as
+    /// long as `limit`.
+    pub fn join(nccl: Nccl, gpu: Gpu, id: Id, place: usize, count: usize, limit: Duration) -> Result<Self, Fault> {
+        let mut joined = Communicator { nccl, raw: null_mut(), gpu, limit: JOIN };
         let (id, mut config) = (ncclUniqueId { internal: id }, settings());
         // SAFETY: the handle is set by the call.
         let code = unsafe { (nccl.init)(&mut joined.raw, count as c_int, id, place as c_int, &mut config) };
-        match joined.settle("ncclCommInitRankConfig", code, limit) {
-            Ok(()) => Ok(joined),
-            Err(fault) => Err(joined.give_up(fault)),
-        }
-    }
-
-    /// Ends whatever is under way, without waiting for the others. The communicator is of no use then.
-    pub fn give_up<T>(&mut self, why: T) -> T {
-        if !self.raw.is_null() {
-            // SAFETY: the handle is live and forgotten here.
-            unsafe { (self.nccl.abort)(std::mem::replace(&mut self.raw, null_mut())) };
-        }
-        why
+        joined.settle("ncclCommInitRankConfig", code)?;
+        Ok(Communicator { limit, ..joined })
     }
 
     /// Sums what all hold on their GPUs, in place, and copies the sum to `sum`.
-    pub fn all_reduce(&mut self, held: Held, sum: &mut [i64], limit: Duration) -> Result<(), Fault> {
-        self.try_all_reduce(held, sum, limit).map_err(|fault| self.give_up(fault))
-    }
-
-    fn try_all_reduce(&self, held: Held, sum: &mut [i64], limit: Duration) -> Result<(), Fault> {
+    pub fn all_reduce(&mut self, held: Held, sum: &mut [i64]) -> Result<(), Fault> {
         const CALL: &str = "ncclAllReduce";
         // libtorch computes on the device's default stream, so what it has begun comes first.
         let (here, default) = (held.address as *mut c_void, null_mut());
         let (kind, add) = (ncclDataType_t::ncclInt64 as c_uint, ncclRedOp_t::ncclSum as c_uint);
         // SAFETY: the holder keeps its memory until this returns.
         let code = unsafe {
-            cuda::ctx::set_current(self.context)?;
+            cuda::ctx::set_current(self.gpu.context)?;
             (self.nccl.all_reduce)(here, here, held.length, kind, add, self.raw, default)
         };
-        self.settle(CALL, code, limit)?;
-        self.wait(CALL, limit, || {
+        self.settle(CALL, code)?;
+        self.wait(CALL, || {
             // SAFETY: a plain call on the default stream.
             match unsafe { driver::cuStreamQuery(null_mut()) } {
                 driver::CUresult::CUDA_ERROR_NOT_READY => Ok(false),
@@ -166,20 +171,20 @@ impl Communicator {
     }
 
     /// Until a call that may have returned early has done its work on the host.
-    fn settle(&self, call: &str, code: c_int, limit: Duration) -> Result<(), Fault> {
+    fn settle(&self, call: &str, code: c_int) -> Result<(), Fault> {
         match code {
             SUCCESS => Ok(()),
-            IN_PROGRESS => self.wait(call, limit, || Ok(self.state(call)? == SUCCESS)),
+            IN_PROGRESS => self.wait(call, || Ok(self.state(call)? == SUCCESS)),
             code => Err(self.nccl.fault(call, code)),
         }
     }
 
-    fn wait(&self, call: &str, limit: Duration, ended: impl Fn() -> Result<bool, Fault>) -> Result<(), Fault> {
+    fn wait(&self, call: &str, ended: impl Fn() -> Result<bool, Fault>) -> Result<(), Fault> {
         let began = Instant::now();
         while !ended()? {
             self.state(call)?;
-            if began.elapsed() > limit {
-                return Err(Fault(format!("{call} did not end in {limit:?}: some rank hangs")));
+            if began.elapsed() > self.limit {
+                return Err(Fault(format!("{call} did not end in {:?}: some rank hangs", self.limit)));
             }
             thread::yield_now();
         }
