@@ -77,7 +77,8 @@ impl Dispatch {
             opening.iter_mut().for_each(|batch| batch.last = true);
             dispatch.desks.clear();
         }
-        Dispatch { opening, ..dispatch }
+        dispatch.opening = opening;
+        dispatch
     }
 
     /// The orders that open the round.

@@ -26,7 +26,6 @@ impl Nccl {
 }
 
 /// Nor a GPU to sum on.
-#[derive(Clone)]
 pub struct Gpu {
     pub name: String,
 }

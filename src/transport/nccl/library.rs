@@ -102,7 +102,6 @@ impl Nccl {
 }
 
 /// A GPU that this thread computes on.
-#[derive(Clone)]
 pub struct Gpu {
     context: driver::CUcontext,
     /// What no other GPU is called, on any host.

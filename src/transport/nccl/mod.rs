@@ -34,25 +34,24 @@ struct Offer {
 /// a reason not to; later a sum may take as long as `limit`.
 pub fn agree(world: &impl World, host: &str, gpu: Option<usize>, veto: Option<&str>, limit: Duration) -> Sums {
     let worker = world.rank() != Rank::SERVER;
-    let mut offer = Offer { host: host.to_owned(), ..Offer::default() };
-    let mut own = None;
-    if let (true, Some(ordinal)) = (worker, gpu) {
+    let ready = match gpu {
         // Whatever can fail alone fails here, before anybody waits for the others.
-        let ready = Nccl::open().and_then(|nccl| Ok((nccl, Gpu::prepare(ordinal)?)));
-        (offer.gpu, offer.fault) = (Some(String::new()), ready.as_ref().err().map(Fault::to_string));
-        if let Ok((nccl, gpu)) = &ready {
-            (offer.gpu, offer.version) = (Some(gpu.name.clone()), nccl.version());
-        }
-        own = ready.ok();
-    }
-    let offers = world.share(&offer);
+        Some(ordinal) if worker => Some(Nccl::open().and_then(|nccl| Ok((nccl, Gpu::prepare(ordinal)?)))),
+        _ => None,
+    };
+    let offer = match &ready {
+        None => Offer::default(),
+        Some(Ok((nccl, gpu))) => Offer { gpu: Some(gpu.name.clone()), version: nccl.version(), ..Offer::default() },
+        Some(Err(fault)) => Offer { gpu: Some(String::new()), fault: Some(fault.to_string()), ..Offer::default() },
+    };
+    let offers = world.share(&Offer { host: host.to_owned(), ..offer });
     let workers = &offers[1..];
     if workers.iter().all(|offer| offer.gpu.is_none()) {
         return Sums::Hosts;
     }
     let joined = match veto.map(str::to_owned).or_else(|| obstacle(workers)) {
         Some(reason) => Err(reason),
-        None => join(world, own, workers.len(), limit),
+        None => join(world, ready.and_then(Result::ok), workers.len(), limit),
     };
     match &joined {
         _ if worker => {}
