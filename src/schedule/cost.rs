@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 /// What a measurement still counts after one more round.
 const MEMORY: f64 = 0.7;
 
+/// What the line of all workers together counts for each of them, in measurements. It decides once a worker
+/// has trained nothing for long: one bad moment must not keep it idle for ever.
+const COMMON: f64 = 0.01;
+
 /// A line for each worker that has trained.
 ///
 /// ```
@@ -23,10 +27,12 @@ const MEMORY: f64 = 0.7;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CostModel {
     workers: BTreeMap<Rank, Moments>,
+    // The sum over all workers.
+    together: Moments,
 }
 
 /// A worker's time: `per_sample * samples + constant`, both at least 0.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Line {
     /// Seconds for each sample.
     pub per_sample: f64,
@@ -49,19 +55,26 @@ impl CostModel {
 
     /// A worker took `seconds` for a client with `samples`.
     pub fn learn(&mut self, rank: Rank, samples: u64, seconds: f64) {
-        self.workers.entry(rank).or_default().add(samples as f64, seconds);
+        let measured = Moments::of(samples as f64, seconds);
+        let own = self.workers.entry(rank).or_default();
+        *own = own.plus(&measured);
+        self.together = self.together.plus(&measured);
     }
 
     /// A round has passed: what was learned before counts less.
     pub fn forget(&mut self) {
-        self.workers.values_mut().for_each(|moments| moments.scale(MEMORY));
+        self.workers.values_mut().chain([&mut self.together]).for_each(|moments| *moments = moments.times(MEMORY));
     }
 
-    /// The line of one worker; that of all workers together for one that has not trained yet.
+    /// The line of one worker; that of all workers together for one that has not trained, or not for long.
     pub fn line(&self, rank: Rank) -> Line {
-        match self.workers.get(&rank) {
-            Some(moments) => moments.fit(),
-            None => self.workers.values().fold(Moments::default(), |sum, one| sum.plus(one)).fit(),
+        let own = self.workers.get(&rank).copied().unwrap_or_default();
+        let share = COMMON / (own.weight + COMMON);
+        let (own, common) = (own.fit(), self.together.fit());
+        let between = |own: f64, common: f64| own + share * (common - own);
+        Line {
+            per_sample: between(own.per_sample, common.per_sample),
+            constant: between(own.constant, common.constant),
         }
     }
 }
@@ -77,8 +90,8 @@ struct Moments {
 }
 
 impl Moments {
-    fn add(&mut self, n: f64, t: f64) {
-        *self = self.plus(&Moments { weight: 1.0, n, t, nn: n * n, nt: n * t });
+    fn of(n: f64, t: f64) -> Moments {
+        Moments { weight: 1.0, n, t, nn: n * n, nt: n * t }
     }
 
     fn plus(&self, other: &Moments) -> Moments {
@@ -91,10 +104,9 @@ impl Moments {
         }
     }
 
-    fn scale(&mut self, by: f64) {
-        for moment in [&mut self.weight, &mut self.n, &mut self.t, &mut self.nn, &mut self.nt] {
-            *moment *= by;
-        }
+    fn times(&self, by: f64) -> Moments {
+        let Moments { weight, n, t, nn, nt } = *self;
+        Moments { weight: weight * by, n: n * by, t: t * by, nn: nn * by, nt: nt * by }
     }
 
     fn fit(&self) -> Line {
@@ -135,16 +147,29 @@ mod tests {
 
     #[test]
     fn falling_lines_and_negative_constants_are_not_believed() {
+        let line = |points: [(u64, f64); 2]| {
+            let mut cost = CostModel::default();
+            points.into_iter().for_each(|(samples, seconds)| cost.learn(Rank(1), samples, seconds));
+            cost.line(Rank(1))
+        };
+        let falling = line([(100, 0.4), (200, 0.2)]);
+        assert!(falling.per_sample == 0.0 && (falling.constant - 0.3).abs() < 1e-12);
+        assert_eq!(line([(100, 0.1), (200, 0.5)]).constant, 0.0);
+    }
+
+    /// Rank 2 once took ten times as long, and gets nothing to train since; rank 1 trains as ever.
+    #[test]
+    fn what_was_measured_long_ago_is_forgotten() {
         let mut cost = CostModel::default();
-        for (samples, seconds) in [(100, 0.4), (200, 0.2)] {
-            cost.learn(Rank(1), samples, seconds);
+        cost.learn(Rank(2), 100, 1.0);
+        let mut predicted = Vec::new();
+        for _ in 0..40 {
+            cost.forget();
+            cost.learn(Rank(1), 100, 0.1);
+            predicted.push(cost.line(Rank(2)).seconds(100));
         }
-        assert_eq!(cost.line(Rank(1)).per_sample, 0.0);
-        assert!((cost.line(Rank(1)).constant - 0.3).abs() < 1e-12);
-        for (samples, seconds) in [(100, 0.1), (200, 0.5)] {
-            cost.learn(Rank(2), samples, seconds);
-        }
-        assert_eq!(cost.line(Rank(2)).constant, 0.0);
+        assert!(predicted[0] > 0.9 && predicted[39] < 0.11, "{predicted:?}");
+        assert!((cost.line(Rank(1)).seconds(100) - 0.1).abs() < 1e-3);
     }
 
     #[test]
