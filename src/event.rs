@@ -19,7 +19,7 @@ pub enum Event {
         /// Model parameters.
         parameters: usize,
     },
-    /// One client's update arrived. Order of arrival, so not the same in two runs.
+    /// One client's update, told in the order of client ids once the round is complete.
     ClientTrained {
         /// In which round.
         round: Round,
@@ -180,8 +180,9 @@ pub struct Schedule {
     pub planning_seconds: f64,
     /// Seconds from the first order to the complete sum of updates.
     pub makespan_seconds: f64,
-    /// The makespan that no schedule can beat as a share of the real one, from 0 to 1.
-    pub efficiency: f64,
+    /// The least makespan of these seconds on these workers as a share of the real one, from 0 to 1; none
+    /// when nobody was trained.
+    pub efficiency: Option<f64>,
     /// Mean of |predicted - measured| / measured over the clients' seconds; none before there is history.
     pub prediction_error: Option<f64>,
 }

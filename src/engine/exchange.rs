@@ -34,21 +34,22 @@ impl Exchange {
 
     /// The orders that open the round.
     pub fn open(&mut self) -> Vec<Batch> {
-        let opening = self.dispatch.open();
-        opening.iter().for_each(|batch| self.begin(batch));
-        opening
+        let batches = self.dispatch.open();
+        self.sending(batches)
     }
 
-    /// Takes note of a report. The answer is the worker's next order, if it gets one.
+    /// Takes note of a report. The answer is the orders that follow.
     ///
     /// # Errors
     /// What makes no sense about the report.
-    pub fn note(&mut self, rank: Rank, updates: Vec<Update>, last: bool) -> Result<Option<Batch>, String> {
+    pub fn note(&mut self, rank: Rank, updates: Vec<Update>, last: bool) -> Result<Vec<Batch>, String> {
+        let mut next = Vec::new();
         for update in updates {
-            let client = update.client;
+            let Update { client, seconds, .. } = update;
             let samples = self.waiting.remove(&client);
             let samples = samples.ok_or_else(|| format!("client {client}, which was not asked for"))?;
             self.done.push(Done { rank, samples, update, kept: self.reduce == Reduce::Server });
+            next.extend(self.dispatch.next(rank, client, seconds));
         }
         if last {
             let parts = self.working.get_mut(&rank).ok_or("the end of a part that it did not have")?;
@@ -56,11 +57,8 @@ impl Exchange {
             self.working.retain(|_, parts| *parts > 0);
             let summed = self.reduce == Reduce::Worker;
             self.done.iter_mut().filter(|done| summed && done.rank == rank).for_each(|done| done.kept = true);
-            return Ok(None);
         }
-        let next = self.dispatch.next(rank);
-        next.iter().for_each(|batch| self.remember(batch));
-        Ok(next)
+        Ok(self.sending(next))
     }
 
     /// A rank is lost. The answer is what must be trained by others: whatever it had not handed over.
@@ -74,20 +72,22 @@ impl Exchange {
         sent.filter_map(|client| Some(Job { client, samples: *self.waiting.get(&client)? })).collect()
     }
 
-    /// Gives clients of a lost rank to others, each as a part of its own.
+    /// Gives clients of a lost rank to others, each as a part of its own, and lets those go on that left
+    /// clients to it.
     pub fn reassign(&mut self, assigned: Assignment) -> Vec<Batch> {
-        let again = Dispatch::planned(assigned).open();
-        again.iter().for_each(|batch| self.begin(batch));
-        again
+        let mut again = Dispatch::planned(assigned).open();
+        again.extend(self.dispatch.open());
+        self.sending(again)
     }
 
-    fn begin(&mut self, batch: &Batch) {
-        *self.working.entry(batch.rank).or_default() += 1;
-        self.remember(batch);
-    }
-
-    fn remember(&mut self, batch: &Batch) {
-        self.sent.entry(batch.rank).or_default().extend(&batch.clients);
+    fn sending(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
+        for Batch { rank, clients, first, .. } in &batches {
+            if *first {
+                *self.working.entry(*rank).or_default() += 1;
+            }
+            self.sent.entry(*rank).or_default().extend(clients);
+        }
+        batches
     }
 
     /// Who has not handed over its part, and which clients that concerns.
@@ -153,7 +153,7 @@ impl Trained {
         Schedule {
             planning_seconds: planning,
             makespan_seconds: makespan,
-            efficiency: least_makespan(&seconds, workers) / makespan.max(1e-9),
+            efficiency: (!seconds.is_empty()).then(|| least_makespan(&seconds, workers) / makespan.max(1e-9)),
             prediction_error: known.then(|| self.done.iter().map(error).sum::<f64>() / self.done.len() as f64),
         }
     }

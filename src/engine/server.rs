@@ -188,6 +188,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let dispatch = self.schedule(cohort);
         let planning = began.elapsed().as_secs_f64();
         let exchange = Exchange::new(cohort, dispatch, self.link.plan.reduce());
+        let workers = self.link.workers.len();
         // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
         let trained = self.exchange(round, samples, exchange);
         if trained.is_err() {
@@ -197,7 +198,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
-        let schedule = trained.schedule(&self.cost, self.link.workers.len(), makespan, planning);
+        let schedule = trained.schedule(&self.cost, workers, makespan, planning);
         self.learn(round, &trained)?;
         self.clock += attended.virtual_seconds;
         self.updates += cohort.len() as u64;
@@ -265,10 +266,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
     fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Trained, EngineError> {
         self.sum.reset(total);
-        for batch in exchange.open() {
-            let start = self.starting_point();
-            self.order(round, total, batch, start)?;
-        }
+        self.order(round, total, exchange.open())?;
         loop {
             self.collect(round, total, &mut exchange)?;
             let Err(lost) = self.reduce(round, total)? else { return Ok(exchange.finish()) };
@@ -285,11 +283,9 @@ impl<'a, T: Transport> Server<'a, T> {
         while !exchange.is_complete() {
             match self.link.receive(|| exchange.outstanding())? {
                 News::Report(rank, Report::Trained { round: at, updates, last }, content) if at == round => {
-                    self.merge(round, &updates, content)?;
+                    self.merge(round, rank, &updates, content)?;
                     let next = exchange.note(rank, updates, last);
-                    if let Some(batch) = next.map_err(|what| EngineError::Unexpected { rank, what })? {
-                        self.order(round, total, batch, Content::Nothing)?;
-                    }
+                    self.order(round, total, next.map_err(|what| EngineError::Unexpected { rank, what })?)?;
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => self.replace(round, total, exchange, rank)?,
@@ -304,29 +300,24 @@ impl<'a, T: Transport> Server<'a, T> {
         let event = self.link.loss(round, rank, again.len());
         self.recorder.record(&event, &self.global)?;
         let assigned = self.link.assign(self.scheduler.as_mut(), &self.cost, &again);
-        for batch in exchange.reassign(assigned) {
-            let start = self.starting_point();
-            self.order(round, total, batch, start)?;
+        self.order(round, total, exchange.reassign(assigned))
+    }
+
+    /// Sends orders. Weights go along with the first of a part, unless every rank has them.
+    fn order(&mut self, round: Round, total: u64, batches: Vec<Batch>) -> Result<(), EngineError> {
+        for Batch { rank, clients, first, last } in batches {
+            log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
+            let start = match self.link.plan.reduce() {
+                Reduce::Server | Reduce::Worker if first => Content::Weights(Arc::clone(&self.global)),
+                Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::Nothing,
+            };
+            self.link.send(rank, &Order::Train { round, total, clients, last }, start)?;
         }
         Ok(())
     }
 
-    /// The weights that training starts from, unless every rank has them.
-    fn starting_point(&self) -> Content {
-        match self.link.plan.reduce() {
-            Reduce::Allreduce => Content::Nothing,
-            Reduce::Server | Reduce::Worker => Content::Weights(Arc::clone(&self.global)),
-        }
-    }
-
-    fn order(&mut self, round: Round, total: u64, batch: Batch, content: Content) -> Result<(), EngineError> {
-        let Batch { rank, clients, last } = batch;
-        log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
-        self.link.send(rank, &Order::Train { round, total, clients, last }, content)
-    }
-
     /// Adds one client's update, or one worker's partial sum.
-    fn merge(&mut self, round: Round, updates: &[Update], content: Content) -> Result<(), EngineError> {
+    fn merge(&mut self, round: Round, rank: Rank, updates: &[Update], content: Content) -> Result<(), EngineError> {
         match (content, updates) {
             (Content::Weights(weights), &[Update { client, .. }]) => {
                 let samples = self.link.plan.samples(client);
@@ -336,11 +327,14 @@ impl<'a, T: Transport> Server<'a, T> {
                 }
                 added.map_err(|fault| EngineError::Sum { round, fault })
             }
-            (Content::Units(units), _) => {
+            (Content::Units(units), _) if units.len() == self.global.len() => {
                 self.sum.merge(&units);
                 Ok(())
             }
-            _ => Ok(()),
+            (Content::Nothing, _) => Ok(()),
+            (Content::Units(_) | Content::Weights(_), _) => {
+                Err(EngineError::Unexpected { rank, what: "a sum or weights that are not of this model".to_owned() })
+            }
         }
     }
 

@@ -30,7 +30,7 @@ struct Line<'a> {
     staleness: f64,
     planning_seconds: f64,
     makespan_seconds: f64,
-    efficiency: f64,
+    efficiency: Option<f64>,
     prediction_error: Option<f64>,
     model_hash: &'a str,
 }

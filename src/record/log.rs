@@ -19,6 +19,9 @@ impl Recorder for RoundLog {
                     format!(" test loss {:.4} accuracy {:.4}", test.loss(), test.accuracy())
                 });
                 let (round, rounds) = (done.round.0 + 1, self.rounds);
+                if done.clients == 0 {
+                    log::warn!("round {round}/{rounds}: no client took part, and the model stays as it was");
+                }
                 let (loss, seconds, hash) = (done.train_loss, done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, train loss {loss:.4},{test} model {hash}");
             }

@@ -31,8 +31,8 @@ pub struct Summary {
     pub model_hash: String,
     /// Median seconds of a round, evaluation excluded.
     pub median_round_seconds: f64,
-    /// Median efficiency of the schedule: the makespan that cannot be beaten over the real one.
-    pub median_efficiency: f64,
+    /// Median efficiency of the schedule: the least makespan over the real one; none without rounds.
+    pub median_efficiency: Option<f64>,
     /// Emulated slowdown of workers, when there was one: times are then not those of the machine.
     pub worker_slowdown: Option<String>,
     /// Updates that counted.
@@ -112,7 +112,7 @@ impl Recorder for SummaryFile {
             Event::RoundDone(done) => {
                 self.seconds.push(done.seconds);
                 self.summary.total_seconds += done.seconds + done.evaluation_seconds;
-                self.efficiency.push(done.schedule.efficiency);
+                self.efficiency.extend(done.schedule.efficiency);
                 self.summary.virtual_seconds = done.clock;
                 self.summary.updates = done.updates;
                 done.test.iter().for_each(|test| self.note_test(done.round.0, test));
@@ -123,7 +123,7 @@ impl Recorder for SummaryFile {
                     rounds: *rounds,
                     model_hash: weights::hash(weights),
                     median_round_seconds: median(&self.seconds),
-                    median_efficiency: median(&self.efficiency),
+                    median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
                     worker_utilisation: self.trained / (self.workers as f64 * self.summary.total_seconds).max(1e-9),
                     bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
                     peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),

@@ -5,6 +5,7 @@ mod balanced;
 mod cost;
 mod dispatch;
 mod equal_count;
+mod pull;
 mod round_robin;
 mod runtime;
 mod slowdown;
@@ -77,7 +78,8 @@ fn idle(workers: &[Rank]) -> Assignment {
     workers.iter().map(|&rank| (rank, Vec::new())).collect()
 }
 
-/// What no schedule can beat: the mean load of the workers, or the longest client.
+/// What no division of clients that take so long can beat: the mean load of the workers, or the longest
+/// client.
 ///
 /// ```
 /// assert_eq!(fedmpi::schedule::least_makespan(&[3.0, 1.0, 2.0], 2), 3.0);
