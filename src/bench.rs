@@ -4,7 +4,7 @@
 
 use crate::cli::BenchArgs;
 use anyhow::{Result, bail};
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::{Config, Plan, flag_name};
 use fedmpi::engine;
 use fedmpi::ids::Rank;
 use fedmpi::message::Reduce;
@@ -28,7 +28,7 @@ pub fn comm(arguments: &BenchArgs) -> Result<Vec<String>> {
     for reduce in [Reduce::Worker, Reduce::Allreduce] {
         let bare = bare(&mpi, reduce, arguments);
         let ours = ours(&mpi, &mut wire, reduce, arguments)?;
-        let name = format!("{reduce:?}").to_lowercase();
+        let name = flag_name(&reduce);
         lines.push(format!("{name:<10}{:>14.2}{:>14.2}{:>8.2}", bare * 1e3, ours * 1e3, ours / bare));
     }
     Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })

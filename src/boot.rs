@@ -99,11 +99,13 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
     }
     let plan = plan(mpi, &hosts, config)?;
-    settle(mpi, plan.check_workers(mpi.size().max(2) - 1).map_err(Error::from))?;
+    // Alone, a rank is server and worker.
+    let workers = mpi.size().max(2) - 1;
+    settle(mpi, plan.check_workers(workers).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
     settle(mpi, model.map(drop).map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
-        plan.notes(mpi.size().max(2) - 1).iter().for_each(|note| log::warn!("{note}"));
+        plan.notes(workers).iter().for_each(|note| log::warn!("{note}"));
     }
     let lock = match mpi.rank() {
         Rank::SERVER => RunFolder::lock(&plan.config).map_err(Error::from),

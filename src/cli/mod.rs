@@ -266,8 +266,9 @@ fn check(arguments: &CheckArgs) -> Result<()> {
         return Ok(());
     }
     let plan = Plan::resolve(config)?;
-    plan.check_workers(ranks.max(2) - 1)?;
-    plan.notes(ranks.max(2) - 1).iter().for_each(|note| println!("note: {note}"));
+    let workers = ranks.max(2) - 1;
+    plan.check_workers(workers)?;
+    plan.notes(workers).iter().for_each(|note| println!("note: {note}"));
     let network = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes)?;
     let parameters = torch::models::layout(network.as_ref()).parameters();
     println!("plan {} ({parameters} parameters)", plan.digest());

@@ -6,6 +6,7 @@ use crate::aggregate::arrivals::ARRIVALS;
 use crate::aggregate::{self, AGGREGATORS, Merge};
 use crate::data::{DATASETS, DataError};
 use crate::delay::{Delay, DelayError};
+use crate::ids::Rank;
 use crate::message::Reduce;
 use crate::partition::{PARTITIONERS, PartitionError};
 use crate::registry::{Entry, Unknown, find};
@@ -65,20 +66,28 @@ impl Plan {
     /// Checks that the layout suits the number of workers.
     ///
     /// # Errors
-    /// When every client of a round is to have a worker of its own and there are more or fewer.
+    /// When every client of a round is to have a worker of its own and there are more or fewer; ranks to be
+    /// slowed down that do not train.
     pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
         let cohort = self.cohort_size();
-        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
-            true => Err(PlanError::OnePerWorker { cohort, workers }),
-            false => Ok(()),
+        if self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
+            return Err(PlanError::OnePerWorker { cohort, workers });
         }
+        let slowdown = self.config.worker_slowdown.as_deref().unwrap_or_default();
+        let trains = |rank: Rank| (1..=workers).contains(&rank.index());
+        let reason = format!("ranks 1 to {workers} train (hint: name one of them, or raise mpirun -np)");
+        require("worker_slowdown", slowdown, self.slowdown().ranks().all(trains), &reason)
     }
 
     /// What a user should know before the run, said once.
     pub fn notes(&self, workers: usize) -> Vec<String> {
         let mut notes = Vec::new();
-        if workers > self.cohort_size() {
-            notes.push(format!("{workers} workers for {} clients a round: some stay idle", self.cohort_size()));
+        let (most, what) = match self.config.mode {
+            Mode::Sync => (self.cohort_size(), "a round"),
+            Mode::Async => (self.config.concurrency as usize, "in training at once"),
+        };
+        if workers > most {
+            notes.push(format!("{workers} workers for {most} clients {what}: some stay idle"));
         }
         if let Some(slowdown) = &self.config.worker_slowdown {
             notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
@@ -115,8 +124,7 @@ pub fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Res
         "aggregator `{}` must see every client's update, which are summed on their way (hint: --reduce server)",
         aggregator.name
     );
-    let name = format!("{reduce:?}").to_lowercase();
-    require("reduce", name, !each || reduce == Reduce::Server, &reason)
+    require("reduce", flag_name(&reduce), !each || reduce == Reduce::Server, &reason)
 }
 
 /// The selector's file must be sound.
@@ -170,6 +178,11 @@ fn check_rates(config: &Config) -> Result<(), PlanError> {
     require("target_accuracy", target, target > 0.0 && target <= 1.0, "it must be above 0 and at most 1")
 }
 
+/// A choice as users write it.
+pub fn flag_name(choice: &impl ValueEnum) -> String {
+    choice.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+}
+
 /// Refuses a value unless something holds.
 pub fn require(name: &'static str, value: impl ToString, holds: bool, reason: &str) -> Result<(), PlanError> {
     match holds {
@@ -186,8 +199,7 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
         return require("evaluate", "clients", !by_clients, hint);
     }
     let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
-    let mode = config.dispatch.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned());
-    require("dispatch", mode, config.dispatch == DispatchMode::Planned, hint)?;
+    require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset != "synthetic", hint)?;
     for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {
@@ -229,6 +241,10 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     if config.mode == Mode::Sync {
         return Ok(());
     }
+    let rounds_only = "it is for rounds, and --mode async has none";
+    require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, rounds_only)?;
+    require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
+    require("over_select", config.over_select, config.over_select == 1.0, rounds_only)?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
     require("concurrency", most, most <= clients, &hint)?;

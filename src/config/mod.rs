@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 use std::path::{Path, PathBuf};
 
-pub use check::PlanError;
+pub use check::{PlanError, flag_name};
 pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 pub use hosts::{Dialect, HostFile, HostFileError};

@@ -209,8 +209,7 @@ impl Plan {
 
     /// Who of a cohort turns up.
     pub fn attendance(&self) -> Attendance {
-        let &Config { drop_rate, over_select, deadline, .. } = &self.config;
-        Attendance { drop_rate, over_select, deadline }
+        attendance(&self.config)
     }
 
     /// Stage 4's choice.
@@ -328,11 +327,14 @@ fn staleness(config: &Config) -> Staleness {
 
 /// What selectors may depend on.
 pub fn selection(config: &Config) -> select::Settings<'_> {
-    select::Settings {
-        clients: config.client_num_in_total as usize,
-        wanted: config.client_num_per_round as usize,
-        file: config.selection_file.as_deref(),
-    }
+    let clients = config.client_num_in_total as usize;
+    let wanted = attendance(config).invited(config.client_num_per_round as usize, clients);
+    select::Settings { clients, wanted, file: config.selection_file.as_deref() }
+}
+
+fn attendance(config: &Config) -> Attendance {
+    let &Config { drop_rate, over_select, deadline, .. } = config;
+    Attendance { drop_rate, over_select, deadline }
 }
 
 #[cfg(test)]

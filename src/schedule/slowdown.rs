@@ -2,6 +2,7 @@
 //! its rest counts as training time. Both forms are FedML's (Parrot's experiments).
 
 use crate::ids::{Rank, Round};
+use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 /// How much longer each rank takes.
@@ -17,20 +18,22 @@ use std::f64::consts::PI;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Slowdown {
-    ranks: Vec<(Rank, f64)>,
+    ranks: BTreeMap<Rank, f64>,
     wave: f64,
 }
 
 /// A slowdown that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[error("`{0}` is neither RANK:FACTOR with a factor from 1 up nor cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)")]
+#[error(
+    "`{0}` is neither RANK:FACTOR with a factor from 1 up, each rank once, nor cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)"
+)]
 pub struct SlowdownError(String);
 
 impl Slowdown {
     /// Reads `RANK:FACTOR` or `cos:RATIO`, several separated by commas.
     ///
     /// # Errors
-    /// Anything else, factors below 1 and ratios below 0.
+    /// Anything else, factors below 1, ratios below 0 and ranks that come twice.
     pub fn parse(text: &str) -> Result<Slowdown, SlowdownError> {
         let mut slowdown = Slowdown::default();
         for part in text.split(',').map(str::trim) {
@@ -40,7 +43,8 @@ impl Slowdown {
             match who.trim() {
                 "cos" if (0.0..1e6).contains(&much) => slowdown.wave = much,
                 rank if (1.0..1e6).contains(&much) => {
-                    slowdown.ranks.push((Rank(rank.parse().map_err(|_| unread())?), much));
+                    let again = slowdown.ranks.insert(Rank(rank.parse().map_err(|_| unread())?), much);
+                    again.map_or(Ok(()), |_| Err(unread()))?;
                 }
                 _ => return Err(unread()),
             }
@@ -48,9 +52,14 @@ impl Slowdown {
         Ok(slowdown)
     }
 
+    /// The ranks that are named.
+    pub fn ranks(&self) -> impl Iterator<Item = Rank> + '_ {
+        self.ranks.keys().copied()
+    }
+
     /// Time of a rank in a round as a multiple of what it would be.
     pub fn factor(&self, rank: Rank, round: Round, rounds: u32) -> f64 {
-        let constant = self.ranks.iter().find(|(slow, _)| *slow == rank).map_or(1.0, |(_, factor)| *factor);
+        let constant = self.ranks.get(&rank).copied().unwrap_or(1.0);
         let phase = PI * f64::from(round.0) / f64::from(rounds.max(1)) + f64::from(rank.0);
         constant + self.wave * (1.0 + phase.cos())
     }
@@ -62,7 +71,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9"] {
+        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9", "2:3,2:4"] {
             assert!(Slowdown::parse(text).is_err(), "{text}");
         }
     }

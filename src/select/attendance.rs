@@ -57,9 +57,9 @@ impl Attendance {
         let in_time = finishing.iter().filter(|(seconds, _)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
         let mut present: Vec<(f64, Job)> = in_time.take(wanted).copied().collect();
         let late = finishing.len() - present.len();
-        // Who misses some waits for them until the deadline.
+        // Who misses some waits for them until the deadline: that they have dropped out shows only then.
         let virtual_seconds = match self.deadline {
-            Some(deadline) if late > 0 && present.len() < wanted => deadline,
+            Some(deadline) if late + dropped > 0 && present.len() < wanted => deadline,
             _ => present.last().map_or(0.0, |(seconds, _)| *seconds),
         };
         present.sort_unstable_by_key(|(_, job)| job.client);
@@ -99,6 +99,19 @@ mod tests {
         assert_eq!((attended.cohort, attended.late, attended.virtual_seconds), (jobs(2), 2, 2.5));
         let enough = Attendance { deadline: None, ..rules }.attend(Seed(0), Round(0), jobs(4), 3, &delay());
         assert_eq!((enough.cohort, enough.late), (jobs(3), 1));
+    }
+
+    #[test]
+    fn those_who_drop_out_are_waited_for_until_the_deadline() {
+        let rules = Attendance { drop_rate: 0.5, deadline: Some(100.0), ..ALL };
+        let attended = rules.attend(Seed(0), Round(0), jobs(9), 9, &delay());
+        assert!(attended.dropped > 0 && attended.late == 0, "{attended:?}");
+        assert_eq!(attended.virtual_seconds, 100.0);
+        // With enough of the others nobody waits, and without a deadline it is known at once.
+        let enough = Attendance { over_select: 3.0, ..rules }.attend(Seed(0), Round(0), jobs(9), 3, &delay());
+        assert!(enough.cohort.len() == 3 && enough.virtual_seconds < 10.0, "{enough:?}");
+        let known = Attendance { deadline: None, ..rules }.attend(Seed(0), Round(0), jobs(9), 9, &delay());
+        assert!(known.virtual_seconds < 10.0, "{known:?}");
     }
 
     #[test]

@@ -203,7 +203,8 @@ impl ExactSum {
         }
         let moved = |old: f32, unit: i64| (f64::from(old) + rate * (unit as f64 / SCALE)) as f32;
         match sums[..] {
-            [] => global.to_vec(),
+            // A negative zero becomes zero, as in all other sums.
+            [] => global.iter().map(|&old| moved(old, 0)).collect(),
             [a] => global.iter().zip(a).map(|(&old, &a)| moved(old, a)).collect(),
             [a, b] => global.iter().zip(a).zip(b).map(|((&old, &a), &b)| moved(old, a.wrapping_add(b))).collect(),
             _ => {
@@ -259,6 +260,13 @@ mod tests {
             sum.add(ClientId(client), 1, &global, &global).expect("finite");
         }
         assert_eq!(sum.mean(&global), global);
+    }
+
+    #[test]
+    fn a_sum_of_nothing_is_a_sum_of_zeros() {
+        let (mut zeros, nothing) = (ExactSum::new(1, 1), ExactSum::new(1, 1));
+        zeros.merge(&Arc::new(vec![0]));
+        assert_eq!(zeros.mean(&[-0.0])[0].to_bits(), nothing.mean(&[-0.0])[0].to_bits());
     }
 
     #[test]

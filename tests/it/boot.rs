@@ -107,6 +107,19 @@ fn occupied_and_unwritable_folders_are_refused() {
 }
 
 #[test]
+fn ways_of_running_a_round_that_do_not_fit_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let trace = folder.path().join("trace.csv");
+    fs::write(&trace, "client,begin,end\n7,0,9\n100,0,9\n").expect("writable");
+    let traced = flags("--client_selection availability").path("--selection_file", &trace);
+    refused(traced, &["trace.csv", "line 3", "client 100 does not exist, there are 100"]);
+    refused(flags("--aggregator median"), &["--reduce is worker", "`median`", "--reduce server"]);
+    refused(flags("--dispatch one_per_worker"), &["is 10, but there are 2 workers", "mpirun -np 11"]);
+    refused(flags("--worker_slowdown 3:2"), &["--worker_slowdown is 3:2", "ranks 1 to 2 train"]);
+    refused(flags("--mode async --drop_rate 0.1"), &["--drop_rate is 0.1", "--mode async has none"]);
+}
+
+#[test]
 fn a_panic_in_training_ends_the_job_with_one_message() {
     let folder = tempfile::tempdir().expect("a folder");
     let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:2:4");

@@ -35,12 +35,15 @@ fn every_mode_on_any_number_of_workers_gives_the_same_bits() {
         }
     }
     let classical = Config { dispatch: DispatchMode::OnePerWorker, ..small() };
-    assert!(quadratic(&plan(classical), 5).0 == wanted);
+    assert!(quadratic(&plan(classical.clone()), 5).0 == wanted);
+    let refused = plan(classical).check_workers(3).expect_err("three workers for five clients").to_string();
+    assert!(refused.contains("is 5, but there are 3 workers (hint: mpirun -np 6"), "{refused}");
 }
 
+/// All modes on as many workers as 2, 3, 5 and 8 ranks have; the larger models in turn.
 #[test]
 fn every_mode_gives_the_same_bits_with_real_models() {
-    for model in ["2nn", "cnn_dropout", "resnet20"] {
+    for (model, in_turn) in [("2nn", false), ("cnn_dropout", true), ("resnet20", true)] {
         let config = Config {
             model: model.into(),
             dataset: "mnist".into(),
@@ -54,8 +57,12 @@ fn every_mode_gives_the_same_bits_with_real_models() {
             ..Config::default()
         };
         let wanted = train(&plan(config.clone()), 1).0;
-        for config in modes(&config) {
-            assert!(train(&plan(config.clone()), 3).0 == wanted, "{model}: {}", name(&config));
+        for (turn, config) in modes(&config).into_iter().enumerate() {
+            let counts = [1, 2, 4, 7];
+            let counts = if in_turn { &counts[turn % 4..=turn % 4] } else { &counts[..] };
+            for &workers in counts {
+                assert!(train(&plan(config.clone()), workers).0 == wanted, "{model}: {} on {workers}", name(&config));
+            }
         }
     }
 }

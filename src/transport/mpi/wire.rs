@@ -283,19 +283,12 @@ impl<'a> Wire<'a> {
         let kind = head.first().copied().unwrap_or_default();
         head.drain(..head.len().min(PREFIX));
         let (world, patience) = (self.world, self.patience);
-        let mut whole = Ok(());
         let content = match kind {
-            b'w' => Content::Weights(
-                self.weights
-                    .filled(length::<f32>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience)),
-            ),
-            b'u' => Content::Units(
-                self.units
-                    .filled(length::<i64>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience)),
-            ),
-            _ => Content::Nothing,
+            b'w' => numbers(world, from, count, &mut self.weights, patience)?.map(Content::Weights),
+            b'u' => numbers(world, from, count, &mut self.units, patience)?.map(Content::Units),
+            _ => Some(Content::Nothing),
         };
-        Ok(whole.ok().map(|()| Frame { head, content }))
+        Ok(content.map(|content| Frame { head, content }))
     }
 }
 
@@ -316,6 +309,19 @@ fn length<T>(from: Rank, count: u64) -> Result<usize, TransportError> {
         Ok(()) => Ok(length),
         Err(_) => Err(too_large),
     }
+}
+
+/// Receives a vector of so many numbers; none when its sender is lost.
+fn numbers<T: Pod + Default>(
+    world: &SimpleCommunicator,
+    from: Rank,
+    count: u64,
+    shelf: &mut Shelf<T>,
+    patience: Option<Duration>,
+) -> Result<Option<Arc<Vec<T>>>, TransportError> {
+    let mut whole = Ok(());
+    let all = shelf.filled(length::<T>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience));
+    Ok(whole.ok().map(|()| all))
 }
 
 /// Receives numbers of which the length is known.
