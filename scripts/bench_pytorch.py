@@ -79,14 +79,17 @@ def on_gpu(x, y, clients, model, per_round, rounds):
 def main(folder, name, total, per_round, processes, rounds, device="cpu"):
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1).share_memory_()
-    y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long().share_memory_()
+    x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1)
+    y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long()
     clients = torch.randperm(60000).view(total, -1)
     model = build(name)
     if device == "cuda":
+        # As fedmpi computes: all bits of a float.
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         seconds = on_gpu(x, y, clients, model, per_round, rounds)
         print(f"{name}: {statistics.median(seconds):.5f} s per round (PyTorch {torch.__version__}, GPU)")
         return
+    x, y = x.share_memory_(), y.share_memory_()
     start = nn.utils.parameters_to_vector(model.parameters()).detach().share_memory_()
     sums = torch.zeros(processes, len(start)).share_memory_()
     cohort = torch.zeros(per_round, dtype=torch.long).share_memory_()

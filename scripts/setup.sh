@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build needs and this machine lacks: an MPI, libclang, libtorch. Idempotent.
+# GPU=1 installs what GPUs need even where there is none, such as a login node that shares its files.
 # Writes .venv/env.sh (for the scripts) and .cargo/config.toml (so that plain `cargo build` works).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -70,11 +71,13 @@ need_libtorch() {
     [ -z "${LIBTORCH:-}" ] || say "LIBTORCH=$LIBTORCH is not version $TORCH and is not used"
     venv
     LIBTORCH="$(echo $(site))/torch"
-    [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && return
-    if command -v nvidia-smi >/dev/null; then
+    if [ "${GPU:-}" = 1 ] || command -v nvidia-smi >/dev/null; then
+        # A set-up that was made where there was no GPU lacks what CUDA needs.
+        [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && [ -d "$(dirname "$LIBTORCH")/nvidia/cudnn" ] && return
         say "installing libtorch $TORCH with CUDA"
         .venv/bin/pip install -q "torch==$TORCH"
     else
+        [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && return
         say "installing libtorch $TORCH for CPU"
         .venv/bin/pip install -q --no-deps "torch==$TORCH" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
     fi

@@ -16,6 +16,7 @@ use fedmpi::message::Reduce;
 use fedmpi::partition::Partition;
 use fedmpi::record::checkpoint::{self, Saved};
 use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
+use fedmpi::stop;
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
 use fedmpi::transport::mpi::{ENDED, FAILED, Mpi};
@@ -40,6 +41,8 @@ struct Stop(Option<Error>);
 struct Ready {
     plan: Plan,
     device: Device,
+    // Ranks that compute there.
+    sharers: usize,
     trainer: Box<dyn Trainer>,
     server: Option<ServerPart>,
     // Held until the process ends.
@@ -61,18 +64,19 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
     };
     let verbose = parsed.as_ref().map_or(0, |flags| flags.verbose.unwrap_or(0));
     start_log(mpi.rank(), verbose);
-    if let Err(error) = fedmpi::stop::listen() {
+    if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
     }
-    let ready = match prepare(&mpi, parsed) {
-        Ok(ready) => ready,
+    let mut code = ExitCode::SUCCESS;
+    mpi.run(|mpi| match prepare(mpi, parsed) {
+        Ok(ready) => work(mpi, ready),
         Err(Stop(message)) => {
             message.iter().for_each(|error| log::error!("{error:#}"));
-            return ExitCode::from(REFUSED);
+            code = ExitCode::from(REFUSED);
+            Ok(())
         }
-    };
-    mpi.run(|mpi| work(mpi, ready));
-    ExitCode::SUCCESS
+    });
+    code
 }
 
 /// Lines carry time, level, rank and host. `RUST_LOG` wins over `--verbose`.
@@ -118,15 +122,19 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
         _ => Ok(None),
     };
     let saved = settle(mpi, saved)?;
-    let device = torch::device(seats[mpi.rank().index()]);
-    // Whoever cannot make its trainer must not leave others waiting in what comes next.
-    let trainer = settle(mpi, make_trainer(&plan, device).map_err(Error::from))?;
+    let place = |rank: usize| (&hosts[rank].name, seats[rank]);
+    let here = mpi.rank().index();
+    let device = torch::device(seats[here]);
+    let sharers = (0..hosts.len()).filter(|&rank| place(rank) == place(here)).count();
+    // Whoever cannot make its trainer, and be it by a panic, must not leave others waiting in what comes next.
+    let trainer = stop::catch(|| make_trainer(&plan, device, sharers, mpi.rank()));
+    let trainer = settle(mpi, trainer.map_err(Error::msg).and_then(|made| made.map_err(Error::from)))?;
     let server = match mpi.rank() {
         Rank::SERVER => server_part(&plan, trainer.as_ref(), saved).map(Some),
         _ => Ok(None),
     };
     let server = settle(mpi, server)?;
-    Ok(Ready { plan, device, trainer, server, _lock: lock })
+    Ok(Ready { plan, device, sharers, trainer, server, _lock: lock })
 }
 
 /// All ranks go on, or none does.
@@ -262,11 +270,12 @@ fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> R
     }
 }
 
-fn make_trainer(plan: &Plan, device: Device) -> Result<Box<dyn Trainer>, TrainError> {
+fn make_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>, TrainError> {
     let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError(error.to_string()))?;
+    let trainer = Box::new(trainer.shared_by(sharers));
     Ok(match plan.config.dry_train {
-        true => Box::new(Dry(Box::new(trainer))),
-        false => Faulty::from_environment(Box::new(trainer)),
+        true => Box::new(Dry(trainer)),
+        false => Faulty::from_environment(trainer, rank),
     })
 }
 
@@ -282,7 +291,7 @@ fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
 
 /// Training: as server, as worker, or as both when there is one process.
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
-    let Ready { plan, device, mut trainer, server, _lock } = ready;
+    let Ready { plan, device, sharers, mut trainer, server, _lock } = ready;
     let sums = sums(mpi, &plan, device);
     // Nobody leaves while a peer may still read from its GPU.
     let together = matches!(sums, Sums::Devices(_));
@@ -297,7 +306,7 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     };
     let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = match mpi.size() {
-        1 => engine::run_local(&plan, 1, &|_| make_trainer(&plan, device), &mut recorders, saved),
+        1 => engine::run_local(&plan, 1, &|rank| make_trainer(&plan, device, sharers + 1, rank), &mut recorders, saved),
         _ => engine::run(
             &plan,
             &mut Metered::new(mpi.transport().summing(sums)),

@@ -14,8 +14,9 @@ use crate::event::{RankReport, RecordError, Recorder, State};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::DecodeError;
 use crate::select::SelectError;
+use crate::stop;
 use crate::train::{TrainError, Trainer};
-use crate::transport::{Metered, TransportError, local};
+use crate::transport::{Metered, Transport, TransportError, local};
 use crate::weights::SumError;
 use std::thread;
 
@@ -46,6 +47,14 @@ pub enum EngineError {
         /// When.
         round: Round,
         /// What went wrong.
+        reason: String,
+    },
+    /// A rank could not make its trainer.
+    #[error("rank {rank} cannot train: {reason}")]
+    Making {
+        /// Who.
+        rank: Rank,
+        /// Why.
         reason: String,
     },
     /// The server is gone, or the last worker.
@@ -156,20 +165,26 @@ pub fn run_local(
 ) -> Result<Outcome, EngineError> {
     let mut ends = local::ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
+    let made = |rank: Rank| match stop::catch(|| make(rank)) {
+        Ok(Ok(trainer)) => Ok(trainer),
+        Ok(Err(TrainError(reason))) | Err(reason) => Err(EngineError::Making { rank, reason }),
+    };
     thread::scope(|scope| {
-        for end in ends {
-            scope.spawn(move || {
-                let rank = crate::transport::Transport::rank(&end);
-                let served = make(rank)
-                    .map_err(EngineError::from)
-                    .and_then(|mut trainer| serve(plan, &mut Metered::new(end), trainer.as_mut()));
-                if let Err(error) = served {
-                    log::debug!("rank {rank} ended: {error}");
-                }
-            });
+        let work = |end: local::Local| {
+            move || made(end.rank()).and_then(|mut trainer| serve(plan, &mut Metered::new(end), trainer.as_mut()))
+        };
+        let workers: Vec<_> = ends.map(|end| scope.spawn(work(end))).collect();
+        let run = made(Rank::SERVER)
+            .and_then(|mut trainer| run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
+        let served = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());
+        // What ended a worker tells more than that it is gone.
+        match run {
+            Err(EngineError::Lost { rank, host }) => {
+                let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
+                Err(served.into_iter().find(own).unwrap_or(EngineError::Lost { rank, host }))
+            }
+            run => run,
         }
-        let mut trainer = make(Rank::SERVER)?;
-        run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved)
     })
 }
 

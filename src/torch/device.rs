@@ -1,10 +1,12 @@
-//! Devices. CUDA's library is opened only when a rank is mapped to a GPU, so that one binary serves
-//! CPU and GPU nodes.
+//! Devices, and numbers on their way there. CUDA's library is opened only when a rank is mapped to a GPU, so
+//! that one binary serves CPU and GPU nodes.
 
 use crate::config::Seat;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+use std::ffi::c_int;
 use std::sync::OnceLock;
-use tch::{Cuda, Device};
+use tch::kind::Element;
+use tch::{Cuda, Device, TchError, Tensor, no_grad};
 
 /// The device of a seat.
 pub fn device(seat: Seat) -> Device {
@@ -23,12 +25,56 @@ pub fn gpus() -> Result<usize, String> {
     let opened = CUDA.get_or_init(|| {
         // SAFETY: libtorch's own library; its initialisers only register kernels.
         let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
-        library.map_err(|error| error.to_string())
+        library.map_err(|error| format!("{error} (hint: scripts/setup.sh on a host with a GPU installs it)"))
     });
     match opened {
         Ok(_) => Ok(Cuda::device_count().max(0) as usize),
         Err(reason) => Err(reason.clone()),
     }
+}
+
+/// Bytes that are free on a GPU; none on other devices, or when CUDA does not say.
+pub(super) fn free_bytes(device: Device) -> Option<usize> {
+    type SetDevice = unsafe extern "C" fn(c_int) -> c_int;
+    let Device::Cuda(index) = device else { return None };
+    let library = Library::this();
+    let (mut before, mut free, mut total) = (0, 0, 0);
+    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the signatures of
+    // its header. The thread's device is what it was before.
+    let code = unsafe {
+        let get = library.get::<unsafe extern "C" fn(*mut c_int) -> c_int>(b"cudaGetDevice\0").ok()?;
+        let set = library.get::<SetDevice>(b"cudaSetDevice\0").ok()?;
+        let info = library.get::<unsafe extern "C" fn(*mut usize, *mut usize) -> c_int>(b"cudaMemGetInfo\0").ok()?;
+        let known = get(&mut before) | set(index as c_int);
+        let code = known | info(&mut free, &mut total);
+        code | set(before)
+    };
+    (code == 0).then_some(free)
+}
+
+/// A copy of numbers on a device.
+///
+/// # Errors
+/// When the device has no room for it.
+pub(super) fn upload<T: Element>(numbers: &[T], sizes: &[i64], device: Device) -> Result<Tensor, TchError> {
+    match device {
+        Device::Cpu => Tensor::f_from_slice(numbers)?.f_view(sizes),
+        _ => borrowed(numbers, sizes)?.f_to_device(device),
+    }
+}
+
+/// Overwrites a tensor of any device with as many numbers.
+pub(super) fn overwrite<T: Element>(tensor: &mut Tensor, numbers: &[T]) {
+    let view = borrowed(numbers, &tensor.size()).expect("as many numbers as the tensor holds");
+    no_grad(|| tensor.copy_(&view));
+}
+
+/// Numbers as a tensor, where they are. It must not outlive them.
+fn borrowed<T: Element>(numbers: &[T], sizes: &[i64]) -> Result<Tensor, TchError> {
+    assert_eq!(numbers.len() as i64, sizes.iter().product::<i64>(), "as many numbers as the sizes say");
+    let strides: Vec<i64> = (0..sizes.len()).map(|axis| sizes[axis + 1..].iter().product()).collect();
+    // SAFETY: the memory holds as many numbers as the sizes say, and both callers copy them and drop the tensor.
+    unsafe { Tensor::f_from_blob(numbers.as_ptr().cast(), sizes, &strides, T::KIND, Device::Cpu) }
 }
 
 /// Lets GPUs compute like CPUs: convolutions with all bits of a float instead of TF32's ten, by kernels that
@@ -53,6 +99,16 @@ pub(super) fn exact() -> Result<(), libloading::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_arrive_as_they_are() {
+        let numbers = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut tensor = upload(&numbers, &[2, 3], Device::Cpu).expect("room");
+        assert_eq!((tensor.size(), tensor.double_value(&[1, 0])), (vec![2, 3], 4.0));
+        overwrite(&mut tensor, &[6.0f32, 5.0, 4.0, 3.0, 2.0, 1.0]);
+        assert_eq!((tensor.double_value(&[0, 1]), numbers[1]), (5.0, 2.0));
+        assert_eq!(free_bytes(Device::Cpu), None);
+    }
 
     #[test]
     fn libtorch_knows_the_settings() {

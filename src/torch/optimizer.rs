@@ -12,62 +12,51 @@ const EPSILON: f64 = 1e-8;
 pub struct Stepper {
     optimizer: Optimizer,
     steps: i32,
-    first: Vec<Tensor>,
-    second: Vec<Tensor>,
+    first: Option<Tensor>,
+    second: Option<Tensor>,
 }
 
 impl Stepper {
     /// Remembers nothing yet.
     pub fn new(optimizer: Optimizer) -> Self {
-        Stepper { optimizer, steps: 0, first: Vec::new(), second: Vec::new() }
+        Stepper { optimizer, steps: 0, first: None, second: None }
     }
 
-    /// Moves each parameter along its gradient. Call without gradient tracking.
-    pub fn step(&mut self, parameters: &mut [Tensor], gradients: Vec<Tensor>) {
+    /// Moves flat parameters along their gradient. Call without gradient tracking.
+    pub fn step(&mut self, parameters: &mut Tensor, gradient: Tensor) {
         self.steps += 1;
         match self.optimizer {
-            Optimizer::Sgd { lr, wd, momentum } => self.sgd(parameters, gradients, lr, wd, momentum),
-            Optimizer::Adam { lr, wd } => self.adam(parameters, gradients, lr, wd),
-        }
-    }
-
-    fn sgd(&mut self, parameters: &mut [Tensor], gradients: Vec<Tensor>, lr: f64, wd: f64, momentum: f64) {
-        for (index, (parameter, gradient)) in parameters.iter_mut().zip(gradients).enumerate() {
-            let gradient = decayed(parameter, gradient, wd);
-            if momentum == 0.0 {
-                let _ = parameter.g_add_(&(gradient * -lr));
-            } else if self.steps == 1 {
-                let _ = parameter.g_add_(&(&gradient * -lr));
-                self.first.push(gradient);
-            } else {
-                let velocity = &mut self.first[index];
-                let _ = velocity.g_mul_scalar_(momentum).g_add_(&gradient);
-                let _ = parameter.g_add_(&(&*velocity * -lr));
+            Optimizer::Sgd { lr, wd, momentum } => {
+                self.sgd(parameters, decayed(parameters, gradient, wd), lr, momentum)
             }
+            Optimizer::Adam { lr, wd } => self.adam(parameters, decayed(parameters, gradient, wd), lr),
         }
     }
 
-    fn adam(&mut self, parameters: &mut [Tensor], gradients: Vec<Tensor>, lr: f64, wd: f64) {
-        if self.steps == 1 {
-            self.first = gradients.iter().map(Tensor::zeros_like).collect();
-            self.second = gradients.iter().map(Tensor::zeros_like).collect();
-        }
+    fn sgd(&mut self, parameters: &mut Tensor, gradient: Tensor, lr: f64, momentum: f64) {
+        let velocity = match self.first.take() {
+            Some(mut velocity) => velocity.g_mul_scalar_(momentum).g_add_(&gradient),
+            None => gradient,
+        };
+        let _ = parameters.g_add_(&(&velocity * -lr));
+        self.first = (momentum != 0.0).then_some(velocity);
+    }
+
+    fn adam(&mut self, parameters: &mut Tensor, gradient: Tensor, lr: f64) {
         let rate = lr / (1.0 - BETA1.powi(self.steps));
         let correction = (1.0 - BETA2.powi(self.steps)).sqrt();
-        for (index, (parameter, gradient)) in parameters.iter_mut().zip(gradients).enumerate() {
-            let gradient = decayed(parameter, gradient, wd);
-            let (first, second) = (&mut self.first[index], &mut self.second[index]);
-            let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
-            let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
-            let denominator = second.sqrt() / correction + EPSILON;
-            let _ = parameter.g_add_(&(&*first / denominator * -rate));
-        }
+        let first = self.first.get_or_insert_with(|| gradient.zeros_like());
+        let second = self.second.get_or_insert_with(|| gradient.zeros_like());
+        let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
+        let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
+        let denominator = second.sqrt() / correction + EPSILON;
+        let _ = parameters.g_add_(&(&*first / denominator * -rate));
     }
 }
 
 /// The gradient with weight decay.
-fn decayed(parameter: &Tensor, gradient: Tensor, wd: f64) -> Tensor {
-    if wd == 0.0 { gradient } else { gradient + parameter * wd }
+fn decayed(parameters: &Tensor, gradient: Tensor, wd: f64) -> Tensor {
+    if wd == 0.0 { gradient } else { gradient + parameters * wd }
 }
 
 #[cfg(test)]
@@ -77,15 +66,15 @@ mod tests {
 
     /// Steps on the loss `0.5 w^2`, whose gradient is `w`, from `w = 1`.
     fn walk(optimizer: Optimizer, steps: usize) -> f64 {
-        let mut parameters = [Tensor::ones([1], (Kind::Double, Device::Cpu))];
+        let mut parameters = Tensor::ones([1], (Kind::Double, Device::Cpu));
         let mut stepper = Stepper::new(optimizer);
         no_grad(|| {
             for _ in 0..steps {
-                let gradient = parameters[0].copy();
-                stepper.step(&mut parameters, vec![gradient]);
+                let gradient = parameters.copy();
+                stepper.step(&mut parameters, gradient);
             }
         });
-        parameters[0].double_value(&[0])
+        parameters.double_value(&[0])
     }
 
     #[test]

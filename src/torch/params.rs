@@ -1,30 +1,43 @@
 //! A model's parameters: one flat tensor, and a view of it for each parameter.
 
+use super::device::overwrite;
 use crate::weights::{Layout, Slot};
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// Flat parameters and their views.
 pub struct Params {
     flat: Tensor,
     views: Vec<Tensor>,
+    // The part of `flat` that is trained.
+    trained: Tensor,
+    // Zeros that follow each trained tensor in `flat`.
+    paddings: Vec<Tensor>,
 }
 
 impl Params {
     /// Zero parameters of this layout, of which the first `trained` collect gradients.
-    pub fn new(layout: &Layout, trained: usize, device: Device) -> Params {
-        let flat = Tensor::zeros([layout.length() as i64], (Kind::Float, device));
+    ///
+    /// # Errors
+    /// When the device has no room for them.
+    pub fn new(layout: &Layout, trained: usize, device: Device) -> Result<Params, TchError> {
+        let zeros = |count: usize| Tensor::f_zeros([count as i64], (Kind::Float, device));
+        let flat = zeros(layout.length())?;
         let view = |(place, slot): (usize, &Slot)| {
             let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
             let part = flat.narrow(0, slot.offset as i64, slot.count() as i64).view(&shape[..]).detach();
             part.set_requires_grad(place < trained)
         };
         let views = layout.slots().iter().enumerate().map(view).collect();
-        Params { flat, views }
+        let ends = layout.slots().iter().skip(1).map(|slot| slot.offset).chain([layout.length()]);
+        let ranges: Vec<_> = layout.slots().iter().zip(ends).take(trained).collect();
+        let paddings = ranges.iter().map(|(slot, end)| zeros(end - slot.range().end)).collect::<Result<_, _>>()?;
+        let end = ranges.last().map_or(0, |(_, end)| *end as i64);
+        Ok(Params { trained: flat.narrow(0, 0, end), flat, views, paddings })
     }
 
     /// Takes over flat weights.
     pub fn load(&mut self, weights: &[f32]) {
-        no_grad(|| self.flat.copy_(&Tensor::from_slice(weights)));
+        overwrite(&mut self.flat, weights);
     }
 
     /// Takes over flat weights that are on the device already.
@@ -47,8 +60,40 @@ impl Params {
         &self.views
     }
 
-    /// The parameters, to be changed.
-    pub fn views_mut(&mut self) -> &mut [Tensor] {
-        &mut self.views
+    /// The trained parameters in one tensor, with zeros between them, to be changed.
+    pub fn trained(&mut self) -> &mut Tensor {
+        &mut self.trained
+    }
+
+    /// A gradient for each trained parameter as one tensor like [`Params::trained`].
+    pub fn gather(&self, gradients: &[Tensor]) -> Tensor {
+        let flat: Vec<Tensor> = gradients.iter().map(|gradient| gradient.reshape([-1])).collect();
+        let parts: Vec<&Tensor> = flat.iter().zip(&self.paddings).flat_map(|(one, zeros)| [one, zeros]).collect();
+        Tensor::cat(&parts, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradients_lie_like_their_parameters() {
+        let mut layout = Layout::default();
+        layout.push("a", &[2, 3]);
+        layout.push("b", &[16]);
+        layout.push("kept", &[1]);
+        let mut params = Params::new(&layout, 2, Device::Cpu).expect("room");
+        let gradients =
+            [Tensor::ones([2, 3], (Kind::Float, Device::Cpu)), Tensor::full([16], 2.0, (Kind::Float, Device::Cpu))];
+        let flat = params.gather(&gradients);
+        assert_eq!(flat.size(), params.trained().size());
+        let _ = no_grad(|| params.trained().g_add_(&flat));
+        let mut weights = vec![9.0; layout.length()];
+        params.save(&mut weights);
+        let sums = layout.slots().iter().map(|slot| weights[slot.range()].iter().sum::<f32>());
+        assert_eq!(sums.collect::<Vec<_>>(), [6.0, 32.0, 0.0]);
+        assert_eq!(weights.iter().sum::<f32>(), 38.0);
+        assert_eq!(params.views()[1].double_value(&[15]), 2.0);
     }
 }

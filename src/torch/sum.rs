@@ -1,90 +1,87 @@
-//! A worker's partial sum on its device: the round's weights come once, the sum leaves once, however
-//! many clients are trained between. The arithmetic is that of [`ExactSum`], bit for bit.
+//! A round on a device: its weights come once, the partial sum leaves once, however many clients are trained
+//! between. The arithmetic is that of [`ExactSum`], bit for bit.
 
+use super::device::overwrite;
 use super::params::Params;
 use crate::ids::ClientId;
+use crate::shelf::Shelf;
 use crate::train::TrainError;
 use crate::weights::{ExactSum, Held, LIMIT, Weights};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
-/// The sum of fixed-point changes since the round's weights came.
+/// The round's weights, and the sum of fixed-point changes since they came.
 pub struct DeviceSum {
+    length: i64,
+    device: Device,
     // Which weights `start` holds.
     round: Weights,
-    start: Tensor,
-    units: Tensor,
-    holds: Holds,
-}
-
-/// What the units are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holds {
-    Zeros,
-    Changes,
-    /// Handed over already: they count as zeros.
-    Rest,
+    start: Option<Tensor>,
+    units: Option<Tensor>,
+    // Whether the units are to be handed over; else they count as zeros.
+    holds: bool,
+    copies: Shelf<i64>,
 }
 
 impl DeviceSum {
-    /// An empty sum for models of `length` values.
+    /// An empty sum for models of `length` values. It takes memory once it is needed.
     pub fn new(length: usize, device: Device) -> DeviceSum {
-        DeviceSum {
-            round: Arc::default(),
-            start: Tensor::zeros([length as i64], (Kind::Float, device)),
-            units: Tensor::zeros([length as i64], (Kind::Int64, device)),
-            holds: Holds::Zeros,
-        }
+        let (start, units, copies) = (None, None, Shelf::default());
+        DeviceSum { length: length as i64, device, round: Arc::default(), start, units, holds: false, copies }
     }
 
     /// The round's weights on the device; they travel only when they are new.
     pub fn start(&mut self, weights: &Weights) -> &Tensor {
+        let (length, device) = (self.length, self.device);
+        let start = self.start.get_or_insert_with(|| Tensor::zeros([length], (Kind::Float, device)));
         if !Arc::ptr_eq(weights, &self.round) {
-            no_grad(|| self.start.copy_(&Tensor::from_slice(weights)));
+            overwrite(start, weights);
             self.round = Arc::clone(weights);
         }
-        &self.start
+        start
     }
 
-    /// Adds a trained client: `share` is its weight in fixed-point units.
+    /// Adds a client that was trained from [`DeviceSum::start`]: `share` is its weight in fixed-point units.
     ///
     /// # Errors
     /// Weights that are not finite or out of range.
     pub fn add(&mut self, client: ClientId, params: &Params, share: f64) -> Result<(), TrainError> {
+        let round = Arc::clone(&self.round);
         no_grad(|| {
-            let change = params.flat().to_kind(Kind::Double) - self.start.to_kind(Kind::Double);
+            let change = params.flat().to_kind(Kind::Double) - self.start(&round).to_kind(Kind::Double);
             let largest = change.abs().max().double_value(&[]);
             if largest.is_nan() || largest > LIMIT {
                 let reason = "diverged: its weights are not finite or out of range (hint: lower --lr)";
                 return Err(TrainError(format!("client {client} {reason}")));
             }
             let more = (change * share).round().to_kind(Kind::Int64);
-            match self.holds {
-                Holds::Changes => self.units += more,
-                Holds::Zeros | Holds::Rest => self.units.copy_(&more),
+            match &mut self.units {
+                Some(units) if self.holds => *units += more,
+                Some(units) => units.copy_(&more),
+                None => self.units = Some(more),
             }
-            self.holds = Holds::Changes;
+            self.holds = true;
             Ok(())
         })
     }
 
     /// Moves everything that was added to `sum`.
     pub fn hand_over(&mut self, sum: &mut ExactSum) {
-        if self.holds == Holds::Changes {
-            let mut units = vec![0i64; self.units.numel()];
-            self.units.copy_data(&mut units, self.units.numel());
-            sum.merge(&Arc::new(units));
-            self.holds = Holds::Rest;
+        if let Some(units) = self.units.as_ref().filter(|_| self.holds) {
+            sum.merge(&self.copies.filled(units.numel(), |copy| units.copy_data(copy, copy.len())));
         }
+        self.holds = false;
     }
 
     /// Where everything is that was added; it counts as handed over.
     pub fn take(&mut self) -> Held {
-        if self.holds == Holds::Rest {
-            let _ = self.units.zero_();
+        let (length, device) = (self.length, self.device);
+        let units = self.units.get_or_insert_with(|| Tensor::zeros([length], (Kind::Int64, device)));
+        if !self.holds {
+            let _ = units.zero_();
         }
-        self.holds = Holds::Rest;
-        Held { address: self.units.data_ptr() as u64, length: self.units.numel() }
+        self.holds = false;
+        Held { address: units.data_ptr() as u64, length: units.numel() }
     }
 }
 
@@ -101,7 +98,7 @@ mod tests {
         let start: Weights = Arc::new(numbers(0.7));
         let (mut on_host, mut on_device) = (ExactSum::new(64, 10), ExactSum::new(64, 10));
         let mut device = DeviceSum::new(64, Device::Cpu);
-        let mut params = Params::new(&layout, 1, Device::Cpu);
+        let mut params = Params::new(&layout, 1, Device::Cpu).expect("room");
         device.start(&start);
         for (client, samples) in [(0, 3), (1, 7)] {
             let update = numbers(0.3 + client as f32);

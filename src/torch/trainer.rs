@@ -1,7 +1,7 @@
 //! Trains clients and evaluates models with libtorch.
 
-use super::batches::Rows;
-use super::device::exact;
+use super::batches::{Rows, Stock};
+use super::device::{exact, gpus};
 use super::models::{self, Descent, ModelError, Network};
 use super::noise::Noise;
 use super::optimizer::Stepper;
@@ -17,8 +17,7 @@ use crate::train::optimizer::{OPTIMIZERS, Optimizer};
 use crate::train::{Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout};
 use rand::seq::SliceRandom;
-use std::sync::Arc;
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// Samples per forward pass of an evaluation.
 const EVALUATION_BATCH: usize = 500;
@@ -31,17 +30,19 @@ const SMALL_BATCH: usize = 64;
 pub struct TorchTrainer {
     plan: Plan,
     device: Device,
+    // Ranks that compute there.
+    sharers: usize,
     network: Box<dyn Network>,
     layout: Layout,
     params: Params,
     optimizer: Optimizer,
     // Loaded when first needed: workers never see the test set, nor the server the training set.
-    train: Option<Option<Arc<Rows>>>,
-    test: Option<Rows>,
+    train: Option<Stock>,
+    test: Option<Stock>,
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
     descent: Option<Box<dyn Descent>>,
-    // On a GPU, changes are summed there and leave once a round.
+    // On a GPU the round's weights stay there, and changes are summed there and leave once a round.
     held: Option<DeviceSum>,
 }
 
@@ -49,9 +50,12 @@ impl TorchTrainer {
     /// A trainer of the plan's model on a device.
     ///
     /// # Errors
-    /// A model that is unknown or does not fit the data.
+    /// A model that is unknown or does not fit the data or the device.
     pub fn new(plan: &Plan, device: Device) -> Result<Self, ModelError> {
         let config = &plan.config;
+        if device.is_cuda() {
+            gpus().map_err(|reason| ModelError::Device { device: name(device), reason })?;
+        }
         let network = models::build(&config.model, &plan.dataset.shape, plan.dataset.classes)?;
         let layout = models::layout(network.as_ref());
         let optimizer = find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
@@ -69,11 +73,14 @@ impl TorchTrainer {
         {
             log::warn!("results on GPUs may differ from run to run: {error} (hint: libtorch 2.11.0)");
         }
+        let params = Params::new(&layout, network.trained(), device)
+            .map_err(|error| ModelError::Device { device: name(device), reason: first_line(error) })?;
         Ok(TorchTrainer {
-            params: Params::new(&layout, network.trained(), device),
+            params,
             optimizer,
             plan: plan.clone(),
             device,
+            sharers: 1,
             network,
             layout,
             train: None,
@@ -82,6 +89,11 @@ impl TorchTrainer {
             descent,
             held,
         })
+    }
+
+    /// So many ranks, this one included, use the device.
+    pub fn shared_by(self, sharers: usize) -> Self {
+        TorchTrainer { sharers: sharers.max(1), ..self }
     }
 
     /// Trains a client by the model's own steps, in place in the update.
@@ -115,64 +127,91 @@ impl TorchTrainer {
         Trained { weights, loss: losses.iter().sum::<f64>() / losses.len().max(1) as f64 }
     }
 
-    /// The training set on the device, when it has room for it; the CPU reads it where it is.
-    fn resident(&mut self) -> Option<Arc<Rows>> {
-        let (Train::Stored(samples), Device::Cuda(_)) = (&self.plan.dataset.train, self.device) else { return None };
-        let shape = &self.plan.dataset.shape;
-        let load = || {
-            let rows = Rows::resident(samples, samples.labels.len(), shape, self.device);
-            rows.inspect_err(|error| log::warn!("the data does not fit on the device and is streamed: {error}"))
-        };
-        self.train.get_or_insert_with(|| load().ok().map(Arc::new)).clone()
+    /// Where the training set is: on a GPU if it fits, else where it was read.
+    fn stock(&mut self) -> &Stock {
+        let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
+        let shape = &plan.dataset.shape;
+        self.train.get_or_insert_with(|| match &plan.dataset.train {
+            Train::Stored(samples) if device.is_cuda() => {
+                Stock::on_device(samples, samples.labels.len(), shape, device, sharers)
+            }
+            Train::Stored(_) | Train::Generated(_) => Stock::on_host(shape, device),
+        })
     }
 
-    /// Trains a client by autograd and an optimizer, from the present parameters; gives its loss.
-    fn optimize(&mut self, task: &Task<'_>) -> f64 {
+    /// Takes over the weights that training starts from. On a GPU they travel only once, whoever trains from them.
+    fn begin(&mut self, task: &Task<'_>) {
+        match &mut self.held {
+            Some(held) => self.params.copy_from(held.start(task.start)),
+            None => self.params.load(task.start),
+        }
+    }
+
+    /// Trains a client by autograd and an optimizer; gives its loss.
+    fn optimize(&mut self, task: &Task<'_>) -> Result<f64, TrainError> {
+        self.begin(task);
         let (plan, device) = (self.plan.clone(), self.device);
         let &Task { round, client, .. } = task;
         let samples = plan.partition.of(client);
         let (rows, order) = plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
-        let resident = self.resident();
         let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
+        let anchored = plan.config.rho > 0.0;
         let mut visit = Visit {
             batch: plan.batch(order.len()),
             stepper: Stepper::new(self.optimizer),
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
             losses: Tensor::zeros([], (Kind::Float, device)),
             steps: 0,
-            anchor: match plan.config.rho > 0.0 {
-                true => self.params.views().iter().map(|view| view.detach().copy()).collect(),
-                false => Vec::new(),
-            },
+            anchor: anchored.then(|| self.params.trained().copy()),
         };
+        let part = self.stock().part(visit.batch);
         for _ in 0..plan.epochs() {
             order.shuffle(&mut stream);
-            let batches = match &resident {
-                Some(all) => all.in_order(&order),
-                None => Rows::gathered(&rows, &order, &plan.dataset.shape, device),
-            };
-            self.epoch(&batches, &mut visit, task);
+            for part in order.chunks(part) {
+                let rows = self.stock().rows(&rows, part).map_err(|error| no_room(device, part.len(), error))?;
+                self.steps(&rows, &mut visit, task);
+            }
         }
-        visit.losses.double_value(&[]) / visit.steps.max(1) as f64
+        Ok(visit.losses.double_value(&[]) / visit.steps.max(1) as f64)
     }
 
     /// Steps over the rows once.
-    fn epoch(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
+    fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
-            let (loss, mut gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
+            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
             no_grad(|| {
-                for ((gradient, parameter), start) in gradients.iter_mut().zip(self.params.views()).zip(&visit.anchor) {
-                    *gradient += (parameter - start) * self.plan.config.rho;
+                let mut gradient = self.params.gather(&gradients);
+                let trained = self.params.trained();
+                if let Some(start) = &visit.anchor {
+                    gradient += (&*trained - start) * self.plan.config.rho;
                 }
-                visit.stepper.step(&mut self.params.views_mut()[..gradients.len()], gradients);
+                visit.stepper.step(trained, gradient);
                 let _ = visit.losses.g_add_(&loss);
             });
             visit.steps += 1;
             task.alive();
         }
     }
+}
+
+/// A device as users write it.
+fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+/// What libtorch says, without where in its code.
+fn first_line(error: TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
+    let (device, reason) = (name(device), first_line(error));
+    TrainError(format!("{samples} samples do not fit on {device}: {reason} (hint: lower --batch_size)"))
 }
 
 /// What lives as long as one client trains.
@@ -182,8 +221,8 @@ struct Visit {
     noise: Noise,
     losses: Tensor,
     steps: usize,
-    // The weights that the client got, when it is pulled back to them; else none.
-    anchor: Vec<Tensor>,
+    // The weights that the client got, when it is pulled back to them.
+    anchor: Option<Tensor>,
 }
 
 impl Trainer for TorchTrainer {
@@ -204,8 +243,7 @@ impl Trainer for TorchTrainer {
                 trained
             }
             None => {
-                self.params.load(task.start);
-                let loss = self.optimize(task);
+                let loss = self.optimize(task)?;
                 let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
                 Trained { weights, loss }
             }
@@ -213,14 +251,12 @@ impl Trainer for TorchTrainer {
     }
 
     fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        let Some(mut held) = self.held.take() else {
+        if self.held.is_none() {
             return self.train(task)?.add_to(sum, task.client, samples, task.start);
-        };
-        self.params.copy_from(held.start(task.start));
-        let loss = self.optimize(task);
-        let added = held.add(task.client, &self.params, sum.share(samples));
-        self.held = Some(held);
-        added.map(|()| loss)
+        }
+        let loss = self.optimize(task)?;
+        let share = sum.share(samples);
+        self.held.iter_mut().try_for_each(|held| held.add(task.client, &self.params, share)).map(|()| loss)
     }
 
     fn hand_over(&mut self, sum: &mut ExactSum) {
@@ -232,26 +268,23 @@ impl Trainer for TorchTrainer {
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
-        let (plan, device) = (&self.plan, self.device);
-        let rows = match self.test.take() {
-            Some(rows) => rows,
-            None => Rows::resident(&plan.dataset.test, plan.test_samples(), &plan.dataset.shape, device)
-                .map_err(|error| TrainError(error.to_string()))?,
-        };
         self.params.load(weights);
+        let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
+        let (samples, count) = (&plan.dataset.test, plan.test_samples());
+        let stock = || Stock::on_device(samples, count, &plan.dataset.shape, device, sharers);
         let mut metrics = Metrics::default();
-        for (features, labels) in rows.batches(EVALUATION_BATCH) {
-            let (loss_sum, correct) = self.network.score(self.params.views(), &features, &labels);
-            metrics.add(&Metrics { loss_sum, correct, samples: labels.numel() as u64 });
-        }
-        self.test = Some(rows);
+        let score = |rows: &Rows| {
+            for (features, labels) in rows.batches(EVALUATION_BATCH) {
+                let (loss_sum, correct) = self.network.score(self.params.views(), &features, &labels);
+                metrics.add(&Metrics { loss_sum, correct, samples: labels.numel() as u64 });
+            }
+        };
+        let visited = self.test.get_or_insert_with(stock).visit(samples, count, EVALUATION_BATCH, score);
+        visited.map_err(|error| no_room(device, EVALUATION_BATCH, error))?;
         Ok(metrics)
     }
 
     fn device(&self) -> String {
-        match self.device {
-            Device::Cuda(index) => format!("cuda:{index}"),
-            _ => "cpu".to_owned(),
-        }
+        name(self.device)
     }
 }

@@ -1,8 +1,9 @@
 //! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
-//! training of one client panic. For tests of a cluster's job control; never set otherwise.
+//! training of one client panic, `FEDMPI_FAULT=make:RANK` a rank that makes its trainer. For tests of a
+//! cluster's job control; never set otherwise.
 
 use super::{Task, TrainError, Trained, Trainer};
-use crate::ids::{ClientId, Round};
+use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout};
 
@@ -25,9 +26,14 @@ impl Faulty {
         }
     }
 
-    /// Wraps `inner` as the environment asks.
-    pub fn from_environment(inner: Box<dyn Trainer>) -> Box<dyn Trainer> {
-        Faulty::wrap(inner, std::env::var(VARIABLE).ok().as_deref())
+    /// Wraps a rank's trainer as the environment asks.
+    ///
+    /// # Panics
+    /// When the environment asks for that.
+    pub fn from_environment(inner: Box<dyn Trainer>, rank: Rank) -> Box<dyn Trainer> {
+        let wish = std::env::var(VARIABLE).ok();
+        assert!(wish.as_deref() != Some(&format!("make:{rank}")), "fault asked for by {VARIABLE}");
+        Faulty::wrap(inner, wish.as_deref())
     }
 
     fn strike(&self, round: Round, client: ClientId) {

@@ -120,6 +120,15 @@ fn ways_of_running_a_round_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_rank_that_cannot_make_its_trainer_ends_the_job() {
+    refused(flags("").env("FEDMPI_FAULT", "make:1"), &["rank 1 on", "fault asked for by FEDMPI_FAULT"]);
+    refused(Job::ranks(1).env("FEDMPI_FAULT", "make:0"), &["rank 0 on", "fault asked for by FEDMPI_FAULT"]);
+    let alone = Job::ranks(1).env("FEDMPI_FAULT", "make:1").run();
+    assert_eq!((alone.code, alone.errors().len()), (Some(1), 1), "{}", alone.stderr);
+    assert!(alone.errors()[0].contains("rank 1 cannot train: panicked"), "{}", alone.stderr);
+}
+
+#[test]
 fn a_panic_in_training_ends_the_job_with_one_message() {
     let folder = tempfile::tempdir().expect("a folder");
     let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:2:4");

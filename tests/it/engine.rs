@@ -5,7 +5,7 @@ use fedmpi::config::Config;
 use fedmpi::engine::EngineError;
 use fedmpi::event::Event;
 use fedmpi::ids::{ClientId, Rank, Round};
-use fedmpi::train::{Faulty, Quadratic, Trainer};
+use fedmpi::train::{Faulty, Quadratic, TrainError, Trainer};
 use std::collections::BTreeSet;
 
 /// One round over all clients from zero: `w = 0.5 sum(n_i (c_i + 1)) / sum(n_i)`, with the partition's
@@ -67,6 +67,17 @@ fn a_panic_in_training_names_rank_client_and_round() {
         assert_eq!((*client, *round), (ClientId(7), Round(1)));
         assert!((1..=workers as u32).contains(&rank.0), "{error}");
     }
+}
+
+#[test]
+fn what_keeps_the_last_worker_from_training_is_told() {
+    let plan = plan(small());
+    let make = |rank: Rank| match rank {
+        Rank::SERVER => Ok(Box::new(Quadratic::new(3, 0.5)) as Box<dyn Trainer>),
+        _ => Err(TrainError("no room on cuda:0".to_owned())),
+    };
+    let error = run_with(&plan, 1, &make).map(|_| ()).expect_err("a fault").to_string();
+    assert_eq!(error, "rank 1 cannot train: no room on cuda:0");
 }
 
 #[test]

@@ -84,6 +84,14 @@ pub enum ModelError {
     /// A name of nothing.
     #[error(transparent)]
     Unknown(#[from] Unknown),
+    /// The device cannot hold it.
+    #[error("the model does not fit on {device}: {reason} (hint: fewer ranks on this device, or a smaller model)")]
+    Device {
+        /// Which.
+        device: String,
+        /// What CUDA or libtorch says.
+        reason: String,
+    },
     /// Another shape of data is needed.
     #[error("model {model} takes {wanted}, the data set has samples of shape {found:?} (hint: --model lr takes any)")]
     Shape {
@@ -196,7 +204,7 @@ mod tests {
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let network = build(name, &[1, 28, 28], 10).expect("takes MNIST");
         let layout = layout(network.as_ref());
-        let mut params = Params::new(&layout, network.trained(), Device::Cpu);
+        let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
         tch::manual_seed(3);
         let batch = Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu));
@@ -245,9 +253,9 @@ mod tests {
             params.save(&mut weights);
             let Some(mut descent) = network.descent(&layout, rate, decay) else { continue };
             let (loss, gradients) = network.gradients(params.views(), &batch, &labels, &mut noise());
-            for (view, gradient) in params.views_mut().iter_mut().zip(&gradients) {
-                no_grad(|| view.copy_(&(&*view * f64::from(1.0 - rate * decay) - gradient * f64::from(rate))));
-            }
+            let gradient = params.gather(&gradients) * f64::from(rate);
+            let trained = params.trained();
+            no_grad(|| trained.copy_(&(&*trained * f64::from(1.0 - rate * decay) - gradient)));
             let rows = Vec::<f32>::try_from(batch.flatten(0, -1)).expect("floats");
             let found = descent.step(&mut weights, &rows, &[3, 0, 9, 3]);
             assert!((f64::from(found) - loss.double_value(&[])).abs() < 1e-5, "{}", entry.name);
