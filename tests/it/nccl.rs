@@ -157,7 +157,9 @@ fn without_nccl_the_hosts_sum_and_say_why() {
         ("0,0,1", None, "", "libnccl.so.2"),
         ("0,0,1,2", Some(libraries()), "refuse", ": ncclCommInitRankConfig returned 5: as asked for"),
     ];
-    for (seats, with, wish, why) in cases {
+    // SAFETY: NVIDIA's library, where this machine has it.
+    let installed = unsafe { libloading::Library::new("libnccl.so.2") }.is_ok();
+    for (seats, with, wish, why) in cases.into_iter().filter(|(_, with, ..)| with.is_some() || !installed) {
         let finished = ranks(seats, with, wish);
         assert_eq!(finished.code, Some(0), "{why}: {}", finished.stderr);
         said_once(&finished, why);
