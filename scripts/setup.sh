@@ -64,6 +64,8 @@ torch_version() {
 }
 
 need_libtorch() {
+    # env.sh names our own, which is looked after below.
+    [ "${LIBTORCH:-}" != "$(echo $(site))/torch" ] || LIBTORCH=
     if [ -n "${LIBTORCH:-}" ] && [ "$(torch_version "$LIBTORCH")" = "$TORCH" ]; then
         say "libtorch $TORCH in $LIBTORCH"
         return

@@ -6,7 +6,6 @@ use crate::aggregate::arrivals::ARRIVALS;
 use crate::aggregate::{self, AGGREGATORS, Merge};
 use crate::data::{DATASETS, DataError};
 use crate::delay::{Delay, DelayError};
-use crate::ids::Rank;
 use crate::message::Reduce;
 use crate::partition::{PARTITIONERS, PartitionError};
 use crate::registry::{Entry, Unknown, find};
@@ -66,17 +65,13 @@ impl Plan {
     /// Checks that the layout suits the number of workers.
     ///
     /// # Errors
-    /// When every client of a round is to have a worker of its own and there are more or fewer; ranks to be
-    /// slowed down that do not train.
+    /// When every client of a round is to have a worker of its own and there are more or fewer.
     pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
         let cohort = self.cohort_size();
-        if self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
-            return Err(PlanError::OnePerWorker { cohort, workers });
+        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
+            true => Err(PlanError::OnePerWorker { cohort, workers }),
+            false => Ok(()),
         }
-        let slowdown = self.config.worker_slowdown.as_deref().unwrap_or_default();
-        let trains = |rank: Rank| (1..=workers).contains(&rank.index());
-        let reason = format!("ranks 1 to {workers} train (hint: name one of them, or raise mpirun -np)");
-        require("worker_slowdown", slowdown, self.slowdown().ranks().all(trains), &reason)
     }
 
     /// What a user should know before the run, said once.
@@ -91,6 +86,10 @@ impl Plan {
         }
         if let Some(slowdown) = &self.config.worker_slowdown {
             notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
+            // A run may go on with fewer ranks than it began with.
+            let slowdown = self.slowdown();
+            let absent = slowdown.ranks().filter(|rank| !(1..=workers).contains(&rank.index()));
+            notes.extend(absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")));
         }
         notes
     }
@@ -241,7 +240,7 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     if config.mode == Mode::Sync {
         return Ok(());
     }
-    let rounds_only = "it is for rounds, and --mode async has none";
+    let rounds_only = "it is for rounds, and --mode async has none (hint: leave it out)";
     require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, rounds_only)?;
     require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
     require("over_select", config.over_select, config.over_select == 1.0, rounds_only)?;
@@ -268,6 +267,17 @@ mod tests {
         };
         assert!(planned("FedAvg").is_ok());
         assert!(planned("SCAFFOLD").expect_err("refused").to_string().contains("SCAFFOLD"));
+    }
+
+    #[test]
+    fn what_should_be_known_before_a_run_is_noted() {
+        let notes = |config: Config| Plan::resolve(config).expect("sound").notes(3).join("; ");
+        let base = || Config { client_num_per_round: 2, ..Config::default() };
+        assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
+        let alone = Config { mode: Mode::Async, concurrency: 1, ..base() };
+        assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
+        let slow = Config { worker_slowdown: Some("4:2,1:2".into()), client_num_per_round: 9, ..base() };
+        assert!(notes(slow).ends_with("(--worker_slowdown 4:2,1:2); rank 4 does not train, so it is not slowed down"));
     }
 
     #[test]

@@ -100,7 +100,7 @@ settings! {
     deadline: Option<f64> = None, "SECONDS", "none", "Leave out clients that need longer by the virtual clock; with `semi_async`, how long a round waits";
     delay: String = "samples:0.001".into(), "MODEL", "samples:0.001", "Virtual time of a client's training; `fedmpi list` shows all models";
     scheduler: String = "runtime".into(), "NAME", "runtime", "How a planned round's clients are divided among workers; `fedmpi list` shows all";
-    dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free; one_per_worker is FedML's classical layout";
+    dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free, unless another would end it sooner; one_per_worker is FedML's classical layout";
     worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
     reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
     collective: Collective = Collective::Auto, "auto|mpi", "auto", "With --reduce allreduce: auto sums through NCCL where each worker has a GPU of its own, else through MPI; mpi always does";

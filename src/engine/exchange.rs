@@ -90,13 +90,14 @@ impl Exchange {
         batches
     }
 
-    /// Who has not handed over its part, and which clients that concerns.
+    /// Who has not handed over its part, and which clients that concerns. Who waits for more owes nothing.
     pub fn outstanding(&self) -> Vec<(Rank, Vec<ClientId>)> {
         let open = |rank: &Rank| {
             let clients = self.sent.get(rank).into_iter().flatten();
-            clients.filter(|client| self.waiting.contains_key(client)).copied().collect()
+            clients.filter(|client| self.waiting.contains_key(client)).copied().collect::<Vec<_>>()
         };
-        self.working.keys().map(|rank| (*rank, open(rank))).collect()
+        let owed = self.working.keys().map(|rank| (*rank, open(rank)));
+        owed.filter(|(rank, clients)| !clients.is_empty() || !self.dispatch.rests(*rank)).collect()
     }
 
     /// Whether every client is trained and every worker has handed over its part.

@@ -49,9 +49,9 @@ pub enum EngineError {
         /// What went wrong.
         reason: String,
     },
-    /// A rank could not make its trainer.
-    #[error("rank {rank} cannot train: {reason}")]
-    Making {
+    /// A rank could not make its trainer, or panicked.
+    #[error("rank {rank} cannot work: {reason}")]
+    Broken {
         /// Who.
         rank: Rank,
         /// Why.
@@ -165,26 +165,30 @@ pub fn run_local(
 ) -> Result<Outcome, EngineError> {
     let mut ends = local::ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
-    let made = |rank: Rank| match stop::catch(|| make(rank)) {
-        Ok(Ok(trainer)) => Ok(trainer),
-        Ok(Err(TrainError(reason))) | Err(reason) => Err(EngineError::Making { rank, reason }),
+    let broken = |rank: Rank| move |reason: String| EngineError::Broken { rank, reason };
+    let made = |rank: Rank| -> Result<Box<dyn Trainer>, EngineError> {
+        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|TrainError(reason)| broken(rank)(reason))
+    };
+    let work = |end: local::Local| {
+        let rank = end.rank();
+        let mut trainer = made(rank)?;
+        stop::catch(|| serve(plan, &mut Metered::new(end), trainer.as_mut())).map_err(broken(rank))?
     };
     thread::scope(|scope| {
-        let work = |end: local::Local| {
-            move || made(end.rank()).and_then(|mut trainer| serve(plan, &mut Metered::new(end), trainer.as_mut()))
-        };
-        let workers: Vec<_> = ends.map(|end| scope.spawn(work(end))).collect();
+        let workers: Vec<_> = ends.map(|end| scope.spawn(move || work(end))).collect();
         let run = made(Rank::SERVER)
             .and_then(|mut trainer| run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
-        let served = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());
-        // What ended a worker tells more than that it is gone.
-        match run {
-            Err(EngineError::Lost { rank, host }) => {
-                let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
-                Err(served.into_iter().find(own).unwrap_or(EngineError::Lost { rank, host }))
-            }
+        // That the server is gone is no fault of a worker.
+        let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
+        let ended = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());
+        let mut faults = ended.filter(own);
+        let run = match run {
+            // What ended the last worker tells more than that it is gone.
+            Err(EngineError::Lost { rank, host }) => Err(faults.next().unwrap_or(EngineError::Lost { rank, host })),
             run => run,
-        }
+        };
+        faults.for_each(|fault| log::warn!("{fault}"));
+        run
     })
 }
 

@@ -22,6 +22,9 @@ impl Recorder for Progress {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         match event {
             Event::RoundDone(done) => {
+                if done.clients == 0 {
+                    self.bar.println(format!("no client took part in round {}", done.round.0 + 1));
+                }
                 if let Some(test) = done.test {
                     self.bar.set_message(format!("accuracy {:.4}", test.accuracy()));
                 }

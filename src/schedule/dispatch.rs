@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum DispatchMode {
     /// The scheduler assigns the whole cohort at the start of the round.
     Planned,
-    /// A worker gets its next client as soon as it finishes one; mostly that one is waiting already.
+    /// A worker gets its next client as soon as it finishes one; mostly that one is waiting already. It gets none
+    /// that another would end sooner.
     Pull,
     /// FedML's classical layout: as many workers as clients in a round, one each.
     OnePerWorker,
@@ -65,6 +66,14 @@ impl Dispatch {
         match self {
             Dispatch::Planned(_) => Vec::new(),
             Dispatch::Pull(pull) => pull.next(rank, client, seconds),
+        }
+    }
+
+    /// Whether a worker that takes part has nothing to do, and may get something yet.
+    pub fn rests(&self, rank: Rank) -> bool {
+        match self {
+            Dispatch::Planned(_) => false,
+            Dispatch::Pull(pull) => pull.rests(rank),
         }
     }
 

@@ -31,10 +31,12 @@ struct Desk {
 }
 
 impl Desk {
-    /// When it would end a client of this size that it got now, in seconds of the round.
-    fn end(&self, samples: u64) -> f64 {
-        let before = self.waiting.iter().map(|job| self.line.seconds(job.samples));
-        self.spent + before.sum::<f64>() + self.line.seconds(samples)
+    /// When it would end a client of this size that it got now, in seconds of training since the round began.
+    /// What it has in hand does not end before `now`, whatever was predicted.
+    fn end(&self, samples: u64, now: f64) -> f64 {
+        let mut waiting = self.waiting.iter().map(|job| self.line.seconds(job.samples));
+        let free = (self.spent + waiting.next().unwrap_or(0.0)).max(now);
+        free + waiting.sum::<f64>() + self.line.seconds(samples)
     }
 }
 
@@ -69,6 +71,11 @@ impl Pull {
     /// A worker gets nothing more; what it has not reported is trained elsewhere.
     pub fn lose(&mut self, rank: Rank) {
         self.desks.remove(&rank);
+    }
+
+    /// Whether a worker has nothing to do, and waits for what the others make of the rest.
+    pub fn rests(&self, rank: Rank) -> bool {
+        self.desks.get(&rank).is_some_and(|desk| desk.waiting.is_empty())
     }
 
     /// Gives a client to every idle worker that should have one, and one to wait there to those and to the
@@ -121,22 +128,27 @@ impl Pull {
 
     /// The largest client that a worker can end in time. Smaller ones end sooner, so they are a tail of the rest.
     fn timely(&self, rank: Rank, least: f64) -> Option<usize> {
-        let desk = self.desks.get(&rank)?;
-        let place = self.rest.partition_point(|job| desk.end(job.samples) > least);
+        let (desk, now) = (self.desks.get(&rank)?, self.now());
+        let place = self.rest.partition_point(|job| desk.end(job.samples, now) > least);
         (place < self.rest.len()).then_some(place)
     }
 
     /// The largest client or the smallest, if no other worker would end it sooner. There is always one who
     /// ends the largest first, so the rest gets ever less.
     fn unrivalled(&self, rank: Rank) -> Option<usize> {
-        let desk = self.desks.get(&rank)?;
+        let (desk, now) = (self.desks.get(&rank)?, self.now());
         let first = |&place: &usize| {
             let samples = self.rest[place].samples;
-            let end = desk.end(samples);
-            self.desks.values().all(|other| other.end(samples) >= end)
+            let end = desk.end(samples, now);
+            self.desks.values().all(|other| other.end(samples, now) >= end)
         };
         let ends = [0, self.rest.len().checked_sub(1)?];
         ends.into_iter().find(first)
+    }
+
+    /// How far the round is: no worker has trained longer, and whoever never waits has trained as long.
+    fn now(&self) -> f64 {
+        self.desks.values().map(|desk| desk.spent).fold(0.0, f64::max)
     }
 
     /// The seconds that all workers together need for the cohort if nobody ever waits, but not less than the
@@ -207,6 +219,27 @@ mod tests {
         assert_eq!(pull.deal(None), [batch(2, &[0, 1], true, false)]);
         assert_eq!(pull.next(Rank(2), ClientId(0), 1.0), []);
         assert_eq!(pull.next(Rank(2), ClientId(1), 1.0), [batch(2, &[2], false, true)]);
+    }
+
+    #[test]
+    fn what_should_have_ended_long_ago_does_not_end_before_now() {
+        let line = Line { per_sample: 1.0, constant: 0.0 };
+        let mut desk = Desk { line, spent: 2.0, ..Desk::default() };
+        assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (7.0, 13.0));
+        desk.waiting.extend(jobs(&[3, 1]));
+        assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (11.0, 14.0));
+    }
+
+    #[test]
+    fn who_gets_nothing_rests() {
+        let mut pull = Pull::new(&jobs(&[4, 1, 1]), &ranks(2), known(&[1.0, 3.0]));
+        assert_eq!(pull.deal(None), [batch(1, &[0], true, false), batch(2, &[1], true, false)]);
+        // Rank 2 would end the last one after 6 seconds, rank 1 after 5.
+        assert_eq!(pull.next(Rank(2), ClientId(1), 3.0), []);
+        assert!(pull.rests(Rank(2)) && !pull.rests(Rank(1)));
+        let rest = pull.next(Rank(1), ClientId(0), 4.0);
+        assert_eq!(rest, [batch(1, &[2], false, true), batch(2, &[], false, true)]);
+        assert!(!pull.rests(Rank(2)), "its part is over, and is to be handed over");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Slowdown {
 /// A slowdown that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error(
-    "`{0}` is neither RANK:FACTOR with a factor from 1 up, each rank once, nor cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)"
+    "`{0}` is neither RANK:FACTOR with a factor from 1 up, each rank once, nor one cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)"
 )]
 pub struct SlowdownError(String);
 
@@ -41,7 +41,7 @@ impl Slowdown {
             let (who, much) = part.split_once(':').ok_or_else(unread)?;
             let much: f64 = much.trim().parse().map_err(|_| unread())?;
             match who.trim() {
-                "cos" if (0.0..1e6).contains(&much) => slowdown.wave = much,
+                "cos" if (0.0..1e6).contains(&much) && slowdown.wave == 0.0 => slowdown.wave = much,
                 rank if (1.0..1e6).contains(&much) => {
                     let again = slowdown.ranks.insert(Rank(rank.parse().map_err(|_| unread())?), much);
                     again.map_or(Ok(()), |_| Err(unread()))?;
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9", "2:3,2:4"] {
+        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9", "2:3,2:4", "cos:1,cos:2"] {
             assert!(Slowdown::parse(text).is_err(), "{text}");
         }
     }

@@ -56,18 +56,25 @@ impl Stock {
         Stock { kept: None, shape: shape.to_vec(), device }
     }
 
-    /// Keeps the first `count` samples on a device that `sharers` ranks use, if all of them can do so and leave
-    /// half of what is free.
+    /// Keeps the first `count` samples on a device that `sharers` ranks use, if it would be at most half full of
+    /// them should all ranks do so, by what is free at the moment.
     pub fn on_device(samples: &Samples, count: usize, shape: &[usize], device: Device, sharers: usize) -> Stock {
         let width: usize = shape.iter().product();
         let bytes = count * (width * size_of::<f32>() + size_of::<i64>());
         let fits = free_bytes(device).is_none_or(|free| bytes.saturating_mul(sharers) <= free / 2);
         let load = || Rows::new(&samples.features[..count * width], &samples.labels[..count], shape, device);
-        let kept = if fits { load().ok() } else { None };
-        if kept.is_none() {
-            log::warn!("{} MiB of samples do not fit on the device and are sent to it as needed", bytes >> 20);
+        let kept = match fits.then(load) {
+            Some(Ok(rows)) => Ok(rows),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err(format!("more than half of what is free, with {sharers} ranks")),
+        };
+        if let Err(reason) = &kept {
+            log::warn!(
+                "{} MiB of samples are sent to the device as needed, since it cannot keep them: {reason}",
+                bytes >> 20
+            );
         }
-        Stock { kept, ..Stock::on_host(shape, device) }
+        Stock { kept: kept.ok(), ..Stock::on_host(shape, device) }
     }
 
     /// Samples per part of an epoch in batches of `batch`: whole batches.
@@ -132,6 +139,31 @@ mod tests {
         assert_eq!(batches(&kept), batches(&sent));
         assert_eq!(batches(&sent)[0], (vec![14.0, 15.0, 0.0, 1.0], vec![7, 0]));
         assert_eq!(batches(&sent)[2], (vec![6.0, 7.0], vec![3]));
+    }
+
+    #[test]
+    fn all_samples_are_visited_in_order_wherever_they_are() {
+        // Two megabytes each, so that a part holds 32 of them.
+        let (count, width) = (70, 1 << 19);
+        let samples = Samples {
+            features: (0..count * width).map(|i| (i / width) as f32).collect::<Vec<_>>().into(),
+            labels: (0..count as u32).collect::<Vec<_>>().into(),
+        };
+        let visits = |stock: &Stock| {
+            let (mut parts, mut labels) = (0, Vec::new());
+            let visitor = |rows: &Rows| {
+                parts += 1;
+                for (x, y) in rows.batches(8) {
+                    assert_eq!(x.double_value(&[0, 9]), y.double_value(&[0]));
+                    labels.extend(Vec::<i64>::try_from(y).expect("integers"));
+                }
+            };
+            stock.visit(&samples, count - 1, 8, visitor).expect("room");
+            assert_eq!(labels, (0..count as i64 - 1).collect::<Vec<_>>());
+            parts
+        };
+        assert_eq!(visits(&Stock::on_host(&[width], Device::Cpu)), 3);
+        assert_eq!(visits(&Stock::on_device(&samples, count - 1, &[width], Device::Cpu, 1)), 1);
     }
 
     #[test]

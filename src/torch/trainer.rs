@@ -211,7 +211,9 @@ fn first_line(error: TchError) -> String {
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
     let (device, reason) = (name(device), first_line(error));
-    TrainError(format!("{samples} samples do not fit on {device}: {reason} (hint: lower --batch_size)"))
+    TrainError(format!(
+        "{samples} samples do not fit on {device}: {reason} (hint: fewer ranks there, or smaller batches)"
+    ))
 }
 
 /// What lives as long as one client trains.

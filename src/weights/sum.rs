@@ -190,7 +190,7 @@ impl ExactSum {
         self.parts.push(units);
     }
 
-    /// `global` moved by the summed changes. Exactly `global` when no client changed anything.
+    /// `global` moved by the summed changes. `global` itself when no client changed anything.
     pub fn mean(&self, global: &[f32]) -> Vec<f32> {
         self.moved(global, 1.0)
     }

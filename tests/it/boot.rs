@@ -115,7 +115,7 @@ fn ways_of_running_a_round_that_do_not_fit_are_refused() {
     refused(traced, &["trace.csv", "line 3", "client 100 does not exist, there are 100"]);
     refused(flags("--aggregator median"), &["--reduce is worker", "`median`", "--reduce server"]);
     refused(flags("--dispatch one_per_worker"), &["is 10, but there are 2 workers", "mpirun -np 11"]);
-    refused(flags("--worker_slowdown 3:2"), &["--worker_slowdown is 3:2", "ranks 1 to 2 train"]);
+    refused(flags("--worker_slowdown 1:2,1:3"), &["`1:3` is neither", "each rank once"]);
     refused(flags("--mode async --drop_rate 0.1"), &["--drop_rate is 0.1", "--mode async has none"]);
 }
 
@@ -123,9 +123,10 @@ fn ways_of_running_a_round_that_do_not_fit_are_refused() {
 fn a_rank_that_cannot_make_its_trainer_ends_the_job() {
     refused(flags("").env("FEDMPI_FAULT", "make:1"), &["rank 1 on", "fault asked for by FEDMPI_FAULT"]);
     refused(Job::ranks(1).env("FEDMPI_FAULT", "make:0"), &["rank 0 on", "fault asked for by FEDMPI_FAULT"]);
-    let alone = Job::ranks(1).env("FEDMPI_FAULT", "make:1").run();
+    let folder = tempfile::tempdir().expect("a folder");
+    let alone = Job::ranks(1).env("FEDMPI_FAULT", "make:1").path("--out_dir", folder.path()).run();
     assert_eq!((alone.code, alone.errors().len()), (Some(1), 1), "{}", alone.stderr);
-    assert!(alone.errors()[0].contains("rank 1 cannot train: panicked"), "{}", alone.stderr);
+    assert!(alone.errors()[0].contains("rank 1 cannot work: panicked"), "{}", alone.stderr);
 }
 
 #[test]

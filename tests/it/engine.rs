@@ -77,7 +77,7 @@ fn what_keeps_the_last_worker_from_training_is_told() {
         _ => Err(TrainError("no room on cuda:0".to_owned())),
     };
     let error = run_with(&plan, 1, &make).map(|_| ()).expect_err("a fault").to_string();
-    assert_eq!(error, "rank 1 cannot train: no room on cuda:0");
+    assert_eq!(error, "rank 1 cannot work: no room on cuda:0");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use fedmpi::ids::{ClientId, Rank};
 use fedmpi::message::Frame;
 use fedmpi::metrics::Metrics;
 use fedmpi::record::Memory;
+use fedmpi::schedule::DispatchMode;
 use fedmpi::train::{Quadratic, Task, TrainError, Trained, Trainer};
 use fedmpi::transport::local::{Local, ranks};
 use fedmpi::transport::{Delivery, Metered, Transport, TransportError};
@@ -187,6 +188,21 @@ fn whoever_gives_signs_of_life_may_take_long_and_a_silent_worker_is_named_while_
     let error = slowly(&config, 2, ONE_LONG, false).expect_err("silent").to_string();
     assert!(error.starts_with("round 0: no sign of life for 0.6 s: rank "), "{error}");
     assert!(error.matches("rank ").count() == 1, "only one of the workers was silent: {error}");
+}
+
+/// Rank 2 ends one client of a round while rank 1 ends most of the others, and then waits for the rest.
+#[test]
+fn a_slow_worker_that_leaves_the_rest_to_others_may_be_silent() {
+    let config = Config {
+        round_timeout: Some(0.6),
+        dispatch: DispatchMode::Pull,
+        worker_slowdown: Some("2:6".into()),
+        client_num_per_round: 12,
+        comm_round: 2,
+        ..small()
+    };
+    let wanted = quadratic(&plan(config.clone()), 1).0;
+    assert!(slowly(&config, 2, |_| 20, true).expect("at rest, not silent") == wanted);
 }
 
 #[test]

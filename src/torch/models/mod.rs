@@ -84,8 +84,8 @@ pub enum ModelError {
     /// A name of nothing.
     #[error(transparent)]
     Unknown(#[from] Unknown),
-    /// The device cannot hold it.
-    #[error("the model does not fit on {device}: {reason} (hint: fewer ranks on this device, or a smaller model)")]
+    /// The device cannot be used, or has no room for it.
+    #[error("cannot use {device}: {reason}")]
     Device {
         /// Which.
         device: String,
