@@ -46,9 +46,9 @@ need_mpi() {
 }
 
 need_libclang() {
-    # Not libclang-cpp, which bindgen cannot use.
+    # Not libclang-cpp, which bindgen cannot use. grep reads to the end: with -q what feeds it would fail.
     { ldconfig -p 2>/dev/null; compgen -G '/usr/lib/llvm-*/lib/libclang*' || true; } |
-        grep -Eq 'libclang(-[0-9.]+)?\.so' && return
+        grep -E 'libclang(-[0-9.]+)?\.so' >/dev/null && return
     apt_install libclang-dev && return
     venv
     say "installing the libclang wheel"
