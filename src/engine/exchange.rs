@@ -140,7 +140,7 @@ impl Trained {
     pub fn mean_loss(&self) -> f64 {
         let samples: u64 = self.done.iter().map(|done| done.samples).sum();
         let weighted = self.done.iter().map(|done| done.update.loss * done.samples as f64);
-        weighted.sum::<f64>() / samples.max(1) as f64
+        weighted.fold(0.0, |sum, loss| sum + loss) / samples.max(1) as f64
     }
 
     /// How well the round was planned, and predicted by what was known before it.
