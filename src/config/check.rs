@@ -281,6 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn fixed_cohorts_are_as_large_as_those_who_are_invited() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("cohorts.txt");
+        std::fs::write(&path, "0 1 2\n").expect("writable");
+        let fixed = |over_select| Config {
+            client_selection: "fixed".into(),
+            selection_file: Some(path.clone()),
+            client_num_per_round: 2,
+            over_select,
+            ..Config::default()
+        };
+        assert!(Plan::check(&fixed(1.5)).is_ok());
+        assert!(Plan::check(&fixed(1.0)).expect_err("refused").to_string().contains("3 clients where a round takes 2"));
+    }
+
+    #[test]
     fn senseless_values_are_named() {
         let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
         let base = Config::default;

@@ -59,7 +59,7 @@ pub trait Transport {
     }
 
     /// From now on a transfer may take so long at most, and a receive that waits for a quarter of it says
-    /// that there is [`Delivery::Silence`].
+    /// that there is [`Delivery::Silence`]. Nothing need come of it where nobody can hang.
     fn set_patience(&mut self, _patience: Option<Duration>) {}
 
     /// Every rank but the server.
