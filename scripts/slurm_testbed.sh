@@ -52,12 +52,18 @@ CONF
     skip "the node does not come up: $(tail -n 3 "$state/slurmd.log" 2>/dev/null)"
 }
 
+# usage: stop PIDFILE. Waits for the end: until then a daemon writes into its folder and answers the next one's calls.
+stop() {
+    local pid
+    pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null || return 0
+    timeout 20 tail -f /dev/null --sleep-interval=0.1 --pid="$pid" || kill -9 "$pid" 2>/dev/null || true
+}
+
 down() {
-    for daemon in slurmd slurmctld; do
-        [ ! -f "$state/$daemon.pid" ] || kill "$(cat "$state/$daemon.pid")" 2>/dev/null || true
-    done
+    stop "$state/slurmd.pid"
+    stop "$state/slurmctld.pid"
     # Its socket must not stay behind either: MPI would wait for an answer at every start.
-    [ ! -f "$state/own_munged" ] || { pkill -x munged; rm -f /run/munge/munge.socket.2*; } || true
+    [ ! -f "$state/own_munged" ] || { stop /run/munge/munged.pid; rm -f /run/munge/munge.socket.2*; }
     rm -rf "$state"
 }
 
