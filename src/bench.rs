@@ -2,8 +2,8 @@
 //! bytes, in one run. Clients do not train, so that only the exchange is left. `fedmpi bench net`: the
 //! bare network.
 
-use crate::cli::BenchArgs;
-use anyhow::{Result, bail};
+use crate::cli::{Bench, BenchArgs};
+use anyhow::{Context, Result, ensure};
 use fedmpi::config::{Config, Plan, flag_name};
 use fedmpi::engine;
 use fedmpi::ids::Rank;
@@ -15,23 +15,35 @@ use fedmpi::transport::mpi::{Mpi, Wire};
 use fedmpi::transport::{Host, Metered, World};
 use std::time::Instant;
 
-/// The lines of the report, on rank 0; none elsewhere.
-pub fn comm(arguments: &BenchArgs) -> Result<Vec<String>> {
-    let Some(mpi) = Mpi::start() else { bail!("MPI is initialised already") };
-    if mpi.size() < 2 {
-        bail!("there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)");
-    }
+/// Runs a measurement on all ranks and prints what it says. A rank that fails ends the job.
+pub fn run(bench: &Bench) -> Result<()> {
+    let mpi = Mpi::start().context("MPI is initialised already")?;
+    ensure!(mpi.size() > 1, "there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)");
+    mpi.run(|mpi| {
+        let lines = match bench {
+            Bench::Comm(arguments) => comm(mpi, arguments)?,
+            Bench::Net => net(mpi),
+        };
+        if mpi.rank() == Rank::SERVER {
+            lines.iter().for_each(|line| println!("{line}"));
+        }
+        anyhow::Ok(())
+    });
+    Ok(())
+}
+
+fn comm(mpi: &Mpi, arguments: &BenchArgs) -> Result<Vec<String>> {
     let title =
         format!("{} parameters, {} workers, median of {}", arguments.parameters, mpi.size() - 1, arguments.rounds);
     let mut lines = vec![title, format!("{:<10}{:>14}{:>14}{:>8}", "reduce", "bare MPI ms", "fedmpi ms", "ratio")];
     let mut wire = Metered::new(mpi.transport());
     for reduce in [Reduce::Worker, Reduce::Allreduce] {
-        let bare = bare(&mpi, reduce, arguments);
-        let ours = ours(&mpi, &mut wire, reduce, arguments)?;
+        let bare = bare(mpi, reduce, arguments);
+        let ours = ours(mpi, &mut wire, reduce, arguments)?;
         let name = flag_name(&reduce);
         lines.push(format!("{name:<10}{:>14.2}{:>14.2}{:>8.2}", bare * 1e3, ours * 1e3, ours / bare));
     }
-    Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })
+    Ok(lines)
 }
 
 /// Bytes that everybody sends to everybody.
@@ -39,9 +51,8 @@ const SMALL: usize = 1 << 10;
 /// Bytes of one way to measure bandwidth with.
 const LARGE: usize = 16 << 20;
 
-/// Whether everybody hears everybody, and how fast: lines on rank 0, none elsewhere.
-pub fn net() -> Result<Vec<String>> {
-    let Some(mpi) = Mpi::start() else { bail!("MPI is initialised already") };
+/// Whether everybody hears everybody, and how fast.
+fn net(mpi: &Mpi) -> Vec<String> {
     let hosts = mpi.hosts(Host::here());
     let (mine, mut theirs) = (vec![1u8; SMALL * mpi.size()], vec![0u8; SMALL * mpi.size()]);
     let seconds = timed(20, || mpi.bare_all_to_all(&mine, &mut theirs));
@@ -53,7 +64,7 @@ pub fn net() -> Result<Vec<String>> {
         let (from, to, rate) = (&hosts[0].name, &hosts[rank].name, LARGE as f64 / seconds / (1 << 20) as f64);
         lines.push(format!("{from} to {to}: {rate:.0} MiB/s, {:.0} us", latency * 1e6));
     }
-    Ok(if mpi.rank() == Rank::SERVER { lines } else { Vec::new() })
+    lines
 }
 
 /// Median seconds of some repetitions.

@@ -15,24 +15,21 @@ use fedmpi::ids::Rank;
 use fedmpi::message::Reduce;
 use fedmpi::partition::Partition;
 use fedmpi::record::checkpoint::{self, Saved};
-use fedmpi::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
-use fedmpi::stop;
+use fedmpi::record::{Progress, RoundLog, RunFolder, checkpoints};
+use fedmpi::stop::{self, exit};
 use fedmpi::torch::{self, TorchTrainer};
 use fedmpi::train::{Dry, Faulty, TrainError, Trainer};
-use fedmpi::transport::mpi::{ENDED, FAILED, Mpi};
+use fedmpi::transport::mpi::Mpi;
 use fedmpi::transport::{Host, Metered, Sums, TransportError, World, nccl};
+use fedmpi::weights;
+use log::LevelFilter;
+use std::env;
 use std::fs;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tch::Device;
-
-/// Exit code of input that was refused before training.
-pub const REFUSED: u8 = 2;
-
-/// Exit code of `fedmpi doctor` when something is wrong.
-pub const UNSOUND: u8 = 1;
 
 /// This rank does not go on; if it has a message, it has not been logged yet.
 struct Stop(Option<Error>);
@@ -45,8 +42,6 @@ struct Ready {
     sharers: usize,
     trainer: Box<dyn Trainer>,
     server: Option<ServerPart>,
-    // Held until the process ends.
-    _lock: Option<fs::File>,
 }
 
 /// What only the server needs.
@@ -62,8 +57,8 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
         eprintln!("MPI is initialised already");
         return ExitCode::FAILURE;
     };
-    let verbose = parsed.as_ref().map_or(0, |flags| flags.verbose.unwrap_or(0));
-    start_log(mpi.rank(), verbose);
+    start_log(mpi.rank());
+    log_at(parsed.as_ref().ok().and_then(|flags| flags.verbose).unwrap_or(0));
     if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
     }
@@ -72,18 +67,17 @@ pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
         Ok(ready) => work(mpi, ready),
         Err(Stop(message)) => {
             message.iter().for_each(|error| log::error!("{error:#}"));
-            code = ExitCode::from(REFUSED);
+            code = ExitCode::from(exit::REFUSED);
             Ok(())
         }
     });
     code
 }
 
-/// Lines carry time, level, rank and host. `RUST_LOG` wins over `--verbose`.
-fn start_log(rank: Rank, verbose: u8) {
+/// Lines carry time, level, rank and host.
+fn start_log(rank: Rank) {
     let host = Host::here().name;
-    let level = ["info", "debug", "trace"][usize::from(verbose.min(2))];
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or(level))
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("trace"))
         .format(move |out, record| {
             let time = out.timestamp_millis();
             writeln!(out, "{time} {:<5} rank {rank} on {host}: {}", record.level(), record.args())
@@ -91,11 +85,20 @@ fn start_log(rank: Rank, verbose: u8) {
         .init();
 }
 
+/// How much is logged, unless `RUST_LOG` says it.
+fn log_at(verbose: u8) {
+    let level = [LevelFilter::Info, LevelFilter::Debug, LevelFilter::Trace][usize::from(verbose.min(2))];
+    if env::var_os(env_logger::DEFAULT_FILTER_ENV).is_none() {
+        log::set_max_level(level);
+    }
+}
+
 /// All steps before training.
 fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop> {
     same_build(mpi)?;
     let flags = settle(mpi, parsed.map_err(|error| Error::msg(error.render().to_string())))?;
     let config = settle(mpi, read_config(&flags))?;
+    log_at(config.verbose);
     let mapping = settle(mpi, mapping(&config))?;
     let hosts = mpi.hosts(here(mapping.is_some()));
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
@@ -111,11 +114,11 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     if mpi.rank() == Rank::SERVER {
         plan.notes(workers).iter().for_each(|note| log::warn!("{note}"));
     }
-    let lock = match mpi.rank() {
-        Rank::SERVER => RunFolder::lock(&plan.config).map_err(Error::from),
+    let folder = match mpi.rank() {
+        Rank::SERVER => RunFolder::claim(&plan.config).map(Some).map_err(Error::from),
         _ => Ok(None),
     };
-    let lock = settle(mpi, lock)?;
+    let folder = settle(mpi, folder)?;
     // Before anything is written: a run that cannot go on stays as it is.
     let saved = match (mpi.rank(), &plan.config.resume) {
         (Rank::SERVER, Some(folder)) => checkpoint::newest(&checkpoints(folder), &plan).map(Some).map_err(Error::from),
@@ -129,12 +132,9 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     // Whoever cannot make its trainer, and be it by a panic, must not leave others waiting in what comes next.
     let trainer = stop::catch(|| make_trainer(&plan, device, sharers, mpi.rank()));
     let trainer = settle(mpi, trainer.map_err(Error::msg).and_then(|made| made.map_err(Error::from)))?;
-    let server = match mpi.rank() {
-        Rank::SERVER => server_part(&plan, trainer.as_ref(), saved).map(Some),
-        _ => Ok(None),
-    };
+    let server = folder.map(|folder| server_part(&plan, trainer.as_ref(), folder, saved)).transpose();
     let server = settle(mpi, server)?;
-    Ok(Ready { plan, device, sharers, trainer, server, _lock: lock })
+    Ok(Ready { plan, device, sharers, trainer, server })
 }
 
 /// All ranks go on, or none does.
@@ -165,9 +165,10 @@ fn plan(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop> {
     if config.data_residency == Residency::Local {
         return plan_at_home(mpi, hosts, config);
     }
-    let read =
-        Config { data_dir: expand(&config.data_dir, mpi.rank(), &hosts[mpi.rank().index()].name), ..config.clone() };
-    let dataset = share(mpi, &mpi.tell(&hosts[mpi.rank().index()].name), || Plan::read(&read))?;
+    let host = &hosts[mpi.rank().index()].name;
+    let own = Config { data_dir: expand(&config.data_dir, mpi.rank(), host), ..config.clone() };
+    let places = mpi.tell(&format!("{host} {}", own.data_dir.display()));
+    let dataset = share(mpi, &places, || Plan::read(&own))?;
     settle(mpi, Plan::new(config, dataset).map_err(Error::from))
 }
 
@@ -246,7 +247,11 @@ pub fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
         (None, _) => Ok(None),
         (Some(path), _) => {
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            GpuMapping::parse(&text, &config.gpu_mapping_key).with_context(|| path.display().to_string())
+            let key = &config.gpu_mapping_key;
+            let mapping = GpuMapping::parse(&text, key).with_context(|| path.display().to_string())?;
+            let unmapped = mapping.is_none() && config.device == DeviceChoice::Mapped;
+            anyhow::ensure!(!unmapped, "--device mapped: `{key}` in {} maps no rank", path.display());
+            Ok(mapping)
         }
     }
 }
@@ -291,7 +296,7 @@ fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
 
 /// Training: as server, as worker, or as both when there is one process.
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
-    let Ready { plan, device, sharers, mut trainer, server, _lock } = ready;
+    let Ready { plan, device, sharers, mut trainer, server } = ready;
     let sums = sums(mpi, &plan, device);
     // Nobody leaves while a peer may still read from its GPU.
     let together = matches!(sums, Sums::Devices(_));
@@ -326,18 +331,18 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
                 log::warn!("rank 0 is gone, and nothing goes on without the server");
                 log::logger().flush();
             }
-            mpi.abort(FAILED)
+            mpi.abort(exit::FAILED)
         }
         error => Err(error.into()),
     }
 }
 
-/// The run's folder and all that writes into it.
-fn server_part(plan: &Plan, trainer: &dyn Trainer, saved: Option<Saved>) -> Result<ServerPart> {
+/// All that writes into the run's folder.
+fn server_part(plan: &Plan, trainer: &dyn Trainer, folder: RunFolder, saved: Option<Saved>) -> Result<ServerPart> {
     if let Some(path) = &plan.config.partition_save {
         plan.partition.save(path)?;
     }
-    let folder = RunFolder::prepare(&plan.config)?;
+    folder.prepare(&plan.config)?;
     let rounds = plan.rounds();
     let done = saved.as_ref().map(|saved| saved.state.rounds);
     if let Some(done) = done {
@@ -356,13 +361,12 @@ fn finish(mpi: &Mpi, run: Result<engine::Outcome, EngineError>, folder: &RunFold
     if let Err(EngineError::EndWanted) = &run {
         log::warn!("{}", EngineError::EndWanted);
         log::logger().flush();
-        mpi.abort(ENDED);
+        mpi.abort(exit::ENDED);
     }
     let outcome = run?;
-    let text = fs::read_to_string(folder.path().join("summary.json"))?;
-    let summary: Summary = serde_json::from_str(&text)?;
     let accuracy = outcome.test.map_or(0.0, |test| test.accuracy());
-    println!("final test accuracy {accuracy:.4} after {} rounds, model {}", outcome.rounds, summary.model_hash);
+    let hash = weights::hash(&outcome.weights);
+    println!("final test accuracy {accuracy:.4} after {} rounds, model {hash}", outcome.rounds);
     println!("results in {}", folder.path().display());
     Ok(())
 }

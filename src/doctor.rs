@@ -126,9 +126,9 @@ fn probe(host: &str, program: &Path, data_dir: Option<&Path>) -> Probe {
         }
         false => _ = command.args(&words[1..]),
     }
-    let asked = now();
+    let (asked, program) = (now(), command.get_program().to_string_lossy().into_owned());
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let output = child.map_err(|error| format!("cannot run ssh: {error}")).and_then(answer);
+    let output = child.map_err(|error| format!("cannot run {program}: {error}")).and_then(answer);
     Probe { host: host.to_owned(), facts: output.and_then(read), window: (asked, now()) }
 }
 

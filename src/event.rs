@@ -145,7 +145,7 @@ pub struct RoundDone {
     pub round: Round,
     /// Clients in the cohort whose updates count.
     pub clients: usize,
-    /// Clients that were selected and dropped out.
+    /// Clients that were selected and dropped out; in async mode updates that were too stale to count.
     pub dropped: usize,
     /// Clients that were selected and came too late.
     pub late: usize,

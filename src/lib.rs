@@ -25,6 +25,7 @@ pub mod train;
 pub mod transport;
 pub mod weights;
 
+mod files;
 pub mod ids;
 pub mod registry;
 pub mod seed;

@@ -11,10 +11,11 @@ mod doctor;
 
 #[cfg(all(feature = "mpi", feature = "torch"))]
 fn main() -> std::process::ExitCode {
+    use fedmpi::stop::exit;
     use std::process::ExitCode;
 
     fedmpi::stop::remember_panics();
-    let parsed = cli::parse(std::env::args());
+    let parsed = cli::parse(std::env::args_os());
     let command = match parsed {
         Ok(cli::Cli { command: Some(command), .. }) => command,
         Ok(cli::Cli { flags, .. }) => return boot::train(Ok(flags)),
@@ -23,13 +24,13 @@ fn main() -> std::process::ExitCode {
         Err(error) => error.exit(),
     };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
-    match cli::run(command) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(boot::REFUSED)
-        }
-    }
+    let (fault, code) = match fedmpi::stop::catch(|| cli::run(command)) {
+        Ok(Ok(code)) => return ExitCode::from(code),
+        Ok(Err(error)) => (format!("{error:#}"), exit::REFUSED),
+        Err(panic) => (panic, exit::FAILED),
+    };
+    eprintln!("error: {fault}");
+    ExitCode::from(code)
 }
 
 #[cfg(not(all(feature = "mpi", feature = "torch")))]

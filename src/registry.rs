@@ -36,25 +36,11 @@ pub fn find<'a, B>(kind: &'static str, table: &'a [Entry<B>], name: &str) -> Res
 /// `did you mean x?` for a near miss, else all the names.
 pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let near = names.iter().map(|known| (distance(name, known), known)).min();
+    let near = names.iter().map(|known| (strsim::levenshtein(name, known), known)).min();
     match near {
         Some((edits, known)) if edits <= 2 => format!("did you mean `{known}`?"),
         _ => format!("known: {}", names.join(", ")),
     }
-}
-
-/// Levenshtein distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, left) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, right) in b.chars().enumerate() {
-            let cost = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.chars().count()]
 }
 
 #[cfg(test)]

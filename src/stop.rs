@@ -1,12 +1,24 @@
 //! How things end early. Panics as values: a fault inside one client's training becomes a message that
 //! names it. Signals as wishes: batch systems send them before they kill.
 
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGINT, SIGPIPE, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+
+/// How a process of this program ends.
+pub mod exit {
+    /// The run or command is finished.
+    pub const DONE: u8 = 0;
+    /// It failed after training had begun; something is wrong with the hosts.
+    pub const FAILED: u8 = 1;
+    /// Input was refused; another attempt would be refused too.
+    pub const REFUSED: u8 = 2;
+    /// Somebody wanted the end.
+    pub const ENDED: u8 = 3;
+}
 
 thread_local! {
     static LAST: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -49,6 +61,14 @@ pub fn listen() -> std::io::Result<()> {
         flag::register(signal, Arc::clone(wish))?;
     }
     Ok(())
+}
+
+/// From now on this process ends quietly when nobody reads what it prints, as `fedmpi check | head`.
+///
+/// # Errors
+/// What the system says.
+pub fn end_unread() -> std::io::Result<()> {
+    flag::register_conditional_default(SIGPIPE, Arc::new(AtomicBool::new(true))).map(drop)
 }
 
 /// Whether somebody wants the run to end.

@@ -1,15 +1,21 @@
 //! What each command takes.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use fedmpi::config::Flags;
 use std::path::PathBuf;
+
+/// Whole numbers from `least` up to what no cluster has.
+fn count(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=1 << 20)
+}
 
 /// Arguments of `fedmpi launch`.
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct LaunchArgs {
     /// Ranks, the server included (also `-np N`)
-    #[arg(long, value_name = "RANKS")]
+    #[arg(long, value_name = "RANKS", value_parser = count(1))]
     pub np: usize,
     /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
     #[arg(long, value_name = "FILE")]
@@ -42,13 +48,13 @@ pub struct LaunchArgs {
 #[command(rename_all = "snake_case")]
 pub struct SlurmArgs {
     /// Nodes [default: 1]
-    #[arg(long, value_name = "NODES", default_value_t = 1, hide_default_value = true)]
+    #[arg(long, value_name = "NODES", value_parser = count(1), default_value_t = 1, hide_default_value = true)]
     pub nodes: usize,
     /// Ranks on each node, the server included on the first [default: 3]
-    #[arg(long, value_name = "RANKS", default_value_t = 3, hide_default_value = true)]
+    #[arg(long, value_name = "RANKS", value_parser = count(1), default_value_t = 3, hide_default_value = true)]
     pub ranks_per_node: usize,
     /// GPUs on each node, over which its ranks are spread [default: 0]
-    #[arg(long, value_name = "GPUS", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "GPUS", value_parser = count(0), default_value_t = 0, hide_default_value = true)]
     pub gpus_per_node: usize,
     /// Longest time that the job may take, as `HOURS:MINUTES:SECONDS` [default: 01:00:00]
     #[arg(long, value_name = "TIME")]
@@ -89,10 +95,12 @@ pub struct DoctorArgs {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct BenchArgs {
     /// Parameters of the model [default: 11000000]
-    #[arg(long, value_name = "COUNT", default_value_t = 11_000_000, hide_default_value = true)]
+    #[arg(long, value_name = "COUNT", value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+          default_value_t = 11_000_000, hide_default_value = true)]
     pub parameters: usize,
     /// Rounds to take the median of [default: 9]
-    #[arg(long, value_name = "ROUNDS", default_value_t = 9, hide_default_value = true)]
+    #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..),
+          default_value_t = 9, hide_default_value = true)]
     pub rounds: u32,
 }
 
@@ -100,7 +108,7 @@ pub struct BenchArgs {
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// World size to check for: one server and N-1 workers [default: 2]
-    #[arg(long, value_name = "RANKS", default_value_t = 2, hide_default_value = true)]
+    #[arg(long, value_name = "RANKS", value_parser = count(1), default_value_t = 2, hide_default_value = true)]
     pub np: usize,
     #[command(flatten)]
     pub flags: Flags,

@@ -5,12 +5,15 @@ mod arguments;
 use crate::{bench, boot, doctor};
 use anyhow::{Context, Error, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Residency, Seat, seats_table};
+use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Residency, Seat, expand, seats_table};
+use fedmpi::ids::Rank;
 use fedmpi::launch::{self, LaunchError, Launcher};
 use fedmpi::metrics;
 use fedmpi::registry::Entry;
+use fedmpi::stop::exit;
 use fedmpi::transport::Host;
 use fedmpi::{aggregate, data, delay, partition, record, schedule, select, stop, torch, train};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +22,7 @@ pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, SlurmAr
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the run (or command) finished
-  1  the run failed after training had begun
+  1  the run failed after training had begun; doctor found something wrong
   2  refused before training: flags, files or data are wrong
   3  stopped by SIGTERM or SIGINT: --resume goes on from the last round
 
@@ -84,15 +87,24 @@ pub enum Command {
 }
 
 /// Parses the arguments of the process.
-pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&command().try_get_matches_from(arguments.map(underscored))?)
+pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut verbatim = false;
+    let ours = arguments.map(|argument| {
+        // What follows is another program's.
+        let kept = std::mem::replace(&mut verbatim, is_mpirun_option(&argument));
+        if kept { argument } else { underscored(argument) }
+    });
+    Cli::from_arg_matches(&command().try_get_matches_from(ours)?)
+}
+
+fn is_mpirun_option(argument: &OsString) -> bool {
+    argument == "--mpirun_option" || argument == "--mpirun-option"
 }
 
 /// `--overwrite` alone means `--overwrite true`, and so for every switch.
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
     let switches = |command: clap::Command| {
-        let command = command.mut_arg("resume", |argument| argument.num_args(0..=1).default_missing_value(""));
         let command = command.mut_arg("aggregator", |argument| argument.alias("federated_optimizer"));
         ["overwrite", "dry_train", "sleep_delays"]
             .into_iter()
@@ -102,29 +114,31 @@ fn command() -> clap::Command {
 }
 
 /// `--comm-round=3` as `--comm_round=3`; values stay as they are.
-fn underscored(argument: String) -> String {
+fn underscored(argument: OsString) -> OsString {
+    let Some(text) = argument.to_str() else { return argument };
     // What mpirun's users write.
-    if ["-np", "-hostfile"].contains(&argument.as_str()) {
-        return format!("-{argument}");
+    if ["-np", "-hostfile"].contains(&text) {
+        return format!("-{text}").into();
     }
-    let Some(name) = argument.strip_prefix("--") else { return argument };
+    let Some(name) = text.strip_prefix("--") else { return argument };
     match name.split_once('=') {
-        Some((name, value)) => format!("--{}={value}", name.replace('-', "_")),
-        None => format!("--{}", name.replace('-', "_")),
+        Some((name, value)) => format!("--{}={value}", name.replace('-', "_")).into(),
+        None => format!("--{}", name.replace('-', "_")).into(),
     }
 }
 
 /// Runs a command; gives its exit code.
 pub fn run(command: Command) -> Result<u8> {
+    // A job that was started goes on unread.
+    if !matches!(command, Command::Launch(_)) {
+        stop::end_unread()?;
+    }
     match command {
-        Command::Bench(Bench::Comm(arguments)) => {
-            bench::comm(&arguments)?.iter().for_each(|line| println!("{line}"));
-        }
-        Command::Bench(Bench::Net) => bench::net()?.iter().for_each(|line| println!("{line}")),
+        Command::Bench(bench) => bench::run(&bench)?,
         Command::Doctor(arguments) => {
             let hosts = hosts(arguments.hostfile.as_deref())?;
             let hosts = hosts.context("no hosts are known (hint: -hostfile FILE)")?;
-            return Ok(if doctor::run(&arguments, &hosts)? { 0 } else { boot::UNSOUND });
+            return Ok(if doctor::run(&arguments, &hosts)? { exit::DONE } else { exit::FAILED });
         }
         Command::SlurmScript(arguments) => print!("{}", slurm_script(arguments)?),
         Command::Probe { data_dir } => {
@@ -141,7 +155,7 @@ pub fn run(command: Command) -> Result<u8> {
         Command::List => list(),
         Command::Hostfile { to, file } => print!("{}", read_hosts(&file)?.write(to)),
     }
-    Ok(0)
+    Ok(exit::DONE)
 }
 
 fn launch(arguments: LaunchArgs) -> Result<u8> {
@@ -174,11 +188,10 @@ fn launch(arguments: LaunchArgs) -> Result<u8> {
     }
     println!("{}", launch_table(&job, &config)?);
     if arguments.dry_run {
-        return Ok(0);
+        return Ok(exit::DONE);
     }
     stop::listen()?;
-    let launch::Ended(code) = launch::run(&job, &folder, arguments.max_restarts)?;
-    Ok(code)
+    Ok(launch::run(&job, &folder, arguments.max_restarts)?)
 }
 
 /// The training's flags are checked before the job waits in a queue.
@@ -202,7 +215,7 @@ fn slurm_script(arguments: SlurmArgs) -> Result<String> {
 
 /// Training flags as a command line of their own, checked before anything is started.
 fn checked(training: &[String]) -> Result<Config> {
-    let line = std::iter::once("fedmpi".to_owned()).chain(training.iter().cloned());
+    let line = std::iter::once("fedmpi").chain(training.iter().map(String::as_str)).map(OsString::from);
     let refused = |error: clap::Error| Error::msg(error.render().to_string().trim_start_matches("error: ").to_owned());
     let flags = parse(line).map_err(refused)?.flags;
     let config = Config::resolve(&flags)?;
@@ -255,7 +268,7 @@ fn section<B>(title: &str, table: &[Entry<B>]) {
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
 fn check(arguments: &CheckArgs) -> Result<()> {
-    let ranks = arguments.np.max(1);
+    let ranks = arguments.np;
     let config = Config::resolve(&arguments.flags)?;
     let (hosts, seats) = planned_seats(&config, ranks)?;
     if config.data_residency == Residency::Local {
@@ -265,7 +278,10 @@ fn check(arguments: &CheckArgs) -> Result<()> {
         println!("\n{}", seats_table(&hosts, &seats));
         return Ok(());
     }
-    let plan = Plan::resolve(config)?;
+    Plan::check(&config)?;
+    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
+    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
+    let plan = Plan::new(config, dataset)?;
     let workers = ranks.max(2) - 1;
     plan.check_workers(workers)?;
     plan.notes(workers).iter().for_each(|note| println!("note: {note}"));
@@ -323,7 +339,7 @@ mod tests {
     use super::*;
 
     fn parsed(line: &str) -> Result<Cli, clap::Error> {
-        parse(line.split(' ').map(str::to_owned))
+        parse(line.split(' ').map(OsString::from))
     }
 
     #[test]
@@ -343,6 +359,10 @@ mod tests {
         assert_eq!(flags.comm_round, Some(7));
         assert_eq!(flags.out_dir, Some("a-b".into()));
         assert_eq!(flags.gpu_mapping_key, Some("x-y".into()));
+        let line = "fedmpi launch --np 2 --mpirun-option --bind-to-x --mpirun_option=--y-z --dry-run -- --comm-round 3";
+        let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else { panic!("another command") };
+        assert_eq!(launch.mpirun_option, ["--bind-to-x", "--y-z"]);
+        assert!(launch.dry_run);
     }
 
     #[test]

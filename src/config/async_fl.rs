@@ -1,6 +1,7 @@
 //! async-FL's `config.json`: sections `global`, `server` and `client`, parts named by class files. Its
 //! settings become ours; a class that we do not have is refused.
 
+use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 /// Class names and our names.
@@ -24,7 +25,7 @@ pub fn is_one(sections: &Mapping) -> bool {
 /// The same wishes with our names.
 ///
 /// # Errors
-/// Classes that we do not have, and values that are not there.
+/// Classes that we do not have, and values of another kind.
 pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
     let at = |path: &[&str]| {
         path.iter().try_fold(&Value::Mapping(sections.clone()), |value, name| value.get(*name)).cloned()
@@ -38,12 +39,12 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
             ours.map(Some).ok_or_else(|| format!("`{}`: no class `{name}` (hint: known: {})", path.join("."), known()))
         }
     };
-    let number = |path: &[&str], default: f64| at(path).and_then(|value| value.as_f64()).unwrap_or(default);
-    let iid = at(&["global", "iid"]).and_then(|value| value.as_bool()).unwrap_or(false);
-    let experiment = at(&["global", "experiment"]).and_then(|value| value.as_str().map(str::to_owned));
-    let schedule = at(&["server", "scheduler", "schedule_name"]);
-    let all = schedule.as_ref().and_then(Value::as_str).is_some_and(|name| ALL.contains(&name));
-    let alpha = number(&["server", "updater", "params", "alpha"], 0.1);
+    let number = |path: &[&str], default: f64| Ok::<_, String>(read(at(path), path)?.unwrap_or(default));
+    let text = |path: &[&str]| read::<String>(at(path), path);
+    let iid = read(at(&["global", "iid"]), &["global", "iid"])?.unwrap_or(false);
+    let experiment = text(&["global", "experiment"])?;
+    let all = text(&["server", "scheduler", "schedule_name"])?.is_some_and(|name| ALL.contains(&name.as_str()));
+    let alpha = number(&["server", "updater", "params", "alpha"], 0.1)?;
     let given = [
         ("mode", Some("async".into())),
         ("out_dir", experiment.map(|name| format!("results/{name}").into())),
@@ -61,21 +62,27 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
         ("staleness", Some("hinge".into())),
         ("staleness_a", at(&["server", "updater", "params", "a"])),
         ("staleness_b", at(&["server", "updater", "params", "b"])),
-        ("alpha", Some((alpha * number(&["server", "updater", "params", "r"], 1.0)).into())),
+        ("alpha", Some((alpha * number(&["server", "updater", "params", "r"], 1.0)?).into())),
         ("epochs", at(&["client", "epochs"])),
         ("batch_size", at(&["client", "batch_size"])),
         // Its client trains with these, whatever the file says.
         ("client_optimizer", Some("adam".into())),
         ("lr", Some(0.01.into())),
         ("wd", Some(0.005.into())),
-        ("delay", Some(delay(at(&["client", "stale_file"])))),
+        ("delay", Some(delay(text(&["client", "stale_file"])?))),
     ];
     Ok(given.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect())
 }
 
+/// A value of one kind, if it is there.
+fn read<T: DeserializeOwned>(value: Option<Value>, path: &[&str]) -> Result<Option<T>, String> {
+    let value = value.map(serde_yaml::from_value).transpose();
+    value.map_err(|error| format!("`{}`: {error}", path.join(".")))
+}
+
 /// The file of delays; without one everybody is equally fast.
-fn delay(file: Option<Value>) -> Value {
-    match file.as_ref().and_then(Value::as_str) {
+fn delay(file: Option<String>) -> Value {
+    match file {
         Some(path) => format!("file:{path}").into(),
         None => "constant:0".into(),
     }
@@ -116,5 +123,8 @@ mod tests {
         let wrong = TEXT.replace(r#""update_name": "MyFed""#, r#""update_name": "FedAT""#);
         let error = translate(&sections(&wrong)).expect_err("unknown");
         assert!(error.contains("server.updater.update_name") && error.contains("`FedAT`"), "{error}");
+        let wrong = TEXT.replace(r#""iid": false"#, r#""iid": "false""#);
+        let error = translate(&sections(&wrong)).expect_err("a word");
+        assert!(error.starts_with("`global.iid`"), "{error}");
     }
 }

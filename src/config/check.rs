@@ -1,6 +1,6 @@
-//! Every check of a config, across settings too. Nothing else checks values.
+//! Every check of a config that needs no data and no other rank, across settings too.
 
-use super::plan::{aggregator_name, selection};
+use super::plan::selection;
 use super::{Config, Evaluator, HomesError, Mode, Plan, Residency};
 use crate::aggregate::arrivals::ARRIVALS;
 use crate::aggregate::{self, AGGREGATORS, Merge};
@@ -101,8 +101,8 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
     find("scheduler", SCHEDULERS, &config.scheduler)?;
     match config.mode {
-        Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, aggregator_name(config))?, config.reduce)?,
-        Mode::Async => _ = find("aggregator", ARRIVALS, aggregator_name(config))?,
+        Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, config.aggregator_name())?, config.reduce)?,
+        Mode::Async => _ = find("aggregator", ARRIVALS, config.aggregator_name())?,
     }
     config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
     if let Some(method) = &config.partition_method {
@@ -142,15 +142,16 @@ fn check_counts(config: &Config) -> Result<(), PlanError> {
         ("comm_round", config.comm_round),
         ("epochs", config.epochs),
         ("frequency_of_the_test", config.frequency_of_the_test),
-        ("threads", config.threads),
         ("concurrency", config.concurrency),
         ("buffer_size", config.buffer_size),
         ("checkin_interval", config.checkin_interval),
         ("keep_checkpoints", config.keep_checkpoints),
     ];
     for (name, value) in counts {
-        require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 up")?;
+        require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 to 4294967295")?;
     }
+    let threads = config.threads;
+    require("threads", threads, (1..=1024).contains(&threads), "it must be a whole number from 1 to 1024")?;
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
     require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
@@ -247,7 +248,7 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
     require("concurrency", most, most <= clients, &hint)?;
-    let buffered = ["fedbuff", "fedavg_async"].contains(&aggregator_name(config)) && config.scheduler_interval == 0;
+    let buffered = ["fedbuff", "fedavg_async"].contains(&config.aggregator_name()) && config.scheduler_interval == 0;
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
     require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
 }
@@ -304,6 +305,7 @@ mod tests {
         assert!(refused(Config { lr: -0.1, ..base() }).starts_with("--lr is -0.1"));
         assert!(refused(Config { comm_round: 0, ..base() }).starts_with("--comm_round is 0"));
         assert!(refused(Config { epochs: -1, ..base() }).starts_with("--epochs is -1"));
+        assert!(refused(Config { threads: 3_000_000_000, ..base() }).contains("from 1 to 1024"));
         assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
         assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));
         assert!(refused(Config { client_optimizer: "sdg".into(), ..base() }).contains("did you mean `sgd`"));

@@ -17,7 +17,7 @@ use crate::schedule::{Clock, DispatchMode};
 use crate::staleness::StalenessKind;
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 
 pub use check::{PlanError, flag_name};
@@ -141,7 +141,7 @@ settings! {
     round_timeout: Option<f64> = None, "SECONDS", "none", "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
     checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", "Save the run's state every so many rounds; 0 never does";
     keep_checkpoints: i64 = 2, "FILES", "2", "Checkpoints to keep";
-    resume: Option<PathBuf> = None, "FOLDER", "none", "Go on with the run in this folder; without a folder the one in --out_dir";
+    resume: Option<PathBuf> = None, "FOLDER", "none", "Go on with the run in this folder";
     overwrite: bool = false, "true|false", "false", "Replace the run that --out_dir holds";
     gpu_mapping_file: Option<PathBuf> = None, "FILE", "none: every rank on CPU", "Processes per GPU and host, in FedML's form";
     gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", "Which mapping of the file";
@@ -238,16 +238,22 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
-        let resumed = resumed(flags);
+        let resumed = flags.resume.clone();
         let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
-        let mut written = match flags.cf.as_ref().or(stored.as_ref()) {
-            Some(path) => fedml::read(path)?,
-            None => serde_yaml::Mapping::new(),
+        let blamed = |path: &Path| {
+            let path = path.to_owned();
+            |reason| ConfigError::Content { path, reason }
         };
-        let path = flags.cf.as_deref().unwrap_or(Path::new("flags"));
+        let mut written = match flags.cf.as_ref().or(stored.as_ref()) {
+            Some(path) => {
+                let written = fedml::read(path)?;
+                check_kinds(&written).map_err(blamed(path))?;
+                written
+            }
+            None => Mapping::new(),
+        };
         for text in &flags.set {
-            let (name, value) = set(text).map_err(|reason| ConfigError::Content { path: "--set".into(), reason })?;
-            written.insert(Value::String(name), value);
+            written.extend(set(text).map_err(blamed(Path::new("--set")))?);
         }
         if let Ok(Value::Mapping(given)) = serde_yaml::to_value(flags) {
             written.extend(given);
@@ -257,44 +263,50 @@ impl Config {
         {
             *name = fedml::aggregator(theirs).into();
         }
-        let config = parse(written).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })?;
+        let config = parse(written).map_err(blamed(Path::new("flags")))?;
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
         })
     }
-}
 
-/// The folder of the run that shall go on.
-fn resumed(flags: &Flags) -> Option<PathBuf> {
-    let folder = flags.resume.clone()?;
-    match folder.as_os_str().is_empty() {
-        true => flags.out_dir.clone().or(Some("runs".into())),
-        false => Some(folder),
+    /// The aggregator that was asked for, or the mode's own.
+    pub fn aggregator_name(&self) -> &str {
+        self.aggregator.as_deref().unwrap_or(match self.mode {
+            Mode::Sync => "fedavg",
+            Mode::Async => "fedasync",
+        })
     }
 }
 
 /// `section.name=value`: the name without its section, and the value as YAML.
-fn set(text: &str) -> Result<(String, Value), String> {
+fn set(text: &str) -> Result<Mapping, String> {
     let (name, value) = text.split_once('=').ok_or(format!("`{text}` is not NAME=VALUE"))?;
     let name = name.rsplit('.').next().unwrap_or(name).trim();
     if !NAMES.contains(&name) {
         return Err(format!("unknown setting `{name}` (hint: {})", suggest(name, NAMES.iter().copied())));
     }
     let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
-    Ok((name.to_owned(), value))
+    let one = Mapping::from_iter([(name.into(), value)]);
+    check_kinds(&one)?;
+    Ok(one)
 }
 
-/// Fields are tried one by one, so that an error can name the key.
-fn parse(written: serde_yaml::Mapping) -> Result<Config, String> {
-    for (key, value) in &written {
-        let one = serde_yaml::Mapping::from_iter([(key.clone(), value.clone())]);
+fn parse(written: Mapping) -> Result<Config, String> {
+    check_kinds(&written)?;
+    serde_yaml::from_value(Value::Mapping(written)).map_err(|error| error.to_string())
+}
+
+/// Settings are tried one by one, so that an error can name the key.
+fn check_kinds(written: &Mapping) -> Result<(), String> {
+    for (key, value) in written {
+        let one = Mapping::from_iter([(key.clone(), value.clone())]);
         if let Err(error) = serde_yaml::from_value::<Config>(Value::Mapping(one)) {
             let key = key.as_str().unwrap_or("?");
             return Err(format!("`{key}`: {error} (hint: `fedmpi --help` says what {key} takes)"));
         }
     }
-    serde_yaml::from_value(Value::Mapping(written)).map_err(|error| error.to_string())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -324,6 +336,9 @@ mod tests {
         assert!(unknown.contains("did you mean `epochs`"), "{unknown}");
         let torn = with_file("a: [1\n", Flags::default()).expect_err("torn").to_string();
         assert!(torn.contains("line"), "{torn}");
+        let set = Flags { set: vec!["epochs=many".to_owned()], ..Flags::default() };
+        let wrong = with_file("lr: 1\n", set).expect_err("a word").to_string();
+        assert!(wrong.contains("`epochs`") && wrong.starts_with("--set"), "{wrong}");
     }
 
     #[test]

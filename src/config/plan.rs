@@ -100,7 +100,7 @@ impl Plan {
         let hint = "they own more samples than can be counted";
         require("client_num_in_total", partition.clients(), countable, hint)?;
         let aggregator = match config.mode {
-            Mode::Sync => *find("aggregator", AGGREGATORS, aggregator_name(&config))?,
+            Mode::Sync => *find("aggregator", AGGREGATORS, config.aggregator_name())?,
             Mode::Async => AGGREGATORS[0],
         };
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
@@ -115,8 +115,10 @@ impl Plan {
     /// The same plan with an aggregator of the caller's own; every rank must have it.
     ///
     /// # Errors
-    /// When updates are to be summed on their way and the aggregator must see each.
+    /// When updates are to be summed on their way and the aggregator must see each; without rounds.
     pub fn with_aggregator(mut self, aggregator: Entry<aggregate::Build>) -> Result<Plan, PlanError> {
+        let rounds = self.config.mode == Mode::Sync;
+        require("mode", "async", rounds, "an aggregator of the caller's own is for rounds")?;
         self.config.aggregator = Some(aggregator.name.to_owned());
         self.aggregator = aggregator;
         check_reduce(&aggregator, self.config.reduce)?;
@@ -289,7 +291,7 @@ impl Plan {
             fraction: config.semi_fraction,
             deadline: config.deadline,
         };
-        let entry = find("aggregator", ARRIVALS, aggregator_name(config)).expect("the plan was checked");
+        let entry = find("aggregator", ARRIVALS, config.aggregator_name()).expect("the plan was checked");
         (entry.build)(&settings)
     }
 
@@ -306,14 +308,6 @@ impl Plan {
     pub fn aggregator(&self) -> Box<dyn Aggregator> {
         (self.aggregator.build)()
     }
-}
-
-/// The aggregator that was asked for, or the mode's own.
-pub fn aggregator_name(config: &Config) -> &str {
-    config.aggregator.as_deref().unwrap_or(match config.mode {
-        Mode::Sync => "fedavg",
-        Mode::Async => "fedasync",
-    })
 }
 
 fn staleness(config: &Config) -> Staleness {

@@ -7,7 +7,7 @@
 
 use super::flight::{Flight, Key};
 use super::link::{Link, News, unexpected};
-use super::{EngineError, Outcome};
+use super::{EngineError, Outcome, forgotten};
 use crate::aggregate::arrivals::{Arrival, Arrivals};
 use crate::config::Plan;
 use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
@@ -116,9 +116,12 @@ impl<T: Transport> Server<'_, T> {
         if found != wanted || saved.starts.values().any(|start| start.len() != wanted) {
             return Err(EngineError::OtherModel { found, wanted });
         }
-        self.flight = Flight::restore(&saved, state.clock).ok_or(EngineError::OtherModel { found: 0, wanted })?;
-        self.chooser.restore(&saved.chooser);
-        self.rule.restore(&saved.rule);
+        self.flight = Flight::restore(&saved, state.clock).ok_or_else(|| EngineError::Forgotten {
+            part: "trainings under way",
+            reason: "the model that one of them started from is missing".to_owned(),
+        })?;
+        self.chooser.restore(&saved.chooser).map_err(forgotten("choice of clients"))?;
+        self.rule.restore(&saved.rule).map_err(forgotten("aggregator"))?;
         self.global = Arc::new(weights);
         self.version = state.rounds;
         self.link.round = Round(self.version);
@@ -355,10 +358,7 @@ impl<T: Transport> Server<'_, T> {
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {
-        let (rounds, total_seconds) = (self.version, self.began.elapsed().as_secs_f64());
-        let (ranks, fault) = self.link.close(self.trainer.device())?;
-        self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
-        fault.map_or(Ok(()), Err)?;
-        Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
+        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test };
+        self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 }

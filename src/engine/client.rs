@@ -2,7 +2,7 @@
 //! another from the same weights, and adds their updates up or sends each on. It knows its data
 //! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
-use super::{EngineError, host, report};
+use super::{EngineError, report};
 use crate::aggregate::{Aggregator, Merged};
 use crate::config::Plan;
 use crate::ids::{ClientId, Rank, Round};
@@ -10,7 +10,7 @@ use crate::message::{Content, Frame, Order, Reduce, Report, Update};
 use crate::schedule::Slowdown;
 use crate::stop;
 use crate::train::{Task, TrainError, Trained, Trainer};
-use crate::transport::{Delivery, Metered, Transport, TransportError};
+use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
 use crate::weights::{ExactSum, Weights};
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ const SERVER_PATIENCE: u32 = 5;
 /// to the server, which ends the job.
 pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
     let reduce = plan.reduce();
-    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host() }))?;
+    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host_name() }))?;
     wire.set_patience(plan.round_timeout().map(|limit| limit * SERVER_PATIENCE));
     let length = trainer.layout().length();
     let mut worker = Worker {
@@ -108,21 +108,7 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Reduce { round, total } => {
                 self.enter(round, total);
-                // A trainer that holds nothing on a GPU is refused by a transport that sums there.
-                let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
-                let sum = match held {
-                    Some(held) => self.wire.all_reduce_held(held),
-                    None => self.wire.all_reduce(self.sum.units()),
-                };
-                let sum = match sum {
-                    // The server says how it goes on: what was added so far stays.
-                    Err(TransportError::Interrupted { .. }) => return Ok(()),
-                    sum => sum?,
-                };
-                self.sum.replace(sum);
-                let mean = Merged::Mean(self.sum.mean(&self.global));
-                self.global = Arc::new(self.aggregator.apply(&self.global, mean));
-                Ok(())
+                self.reduce()
             }
             Order::Evaluate { round } => {
                 let metrics = self.trainer.evaluate(&weights)?;
@@ -134,6 +120,25 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Ping | Order::Stop => Ok(()),
         }
+    }
+
+    /// Takes part in the collective sum and moves the model as the server does.
+    fn reduce(&mut self) -> Result<(), EngineError> {
+        // A trainer that holds nothing on a GPU is refused by a transport that sums there.
+        let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
+        let sum = match held {
+            Some(held) => self.wire.all_reduce_held(held),
+            None => self.wire.all_reduce(self.sum.units()),
+        };
+        let sum = match sum {
+            // The server says how it goes on: what was added so far stays.
+            Err(TransportError::Interrupted { .. }) => return Ok(()),
+            sum => sum?,
+        };
+        self.sum.replace(sum);
+        let mean = Merged::Mean(self.sum.mean(&self.global));
+        self.global = Arc::new(self.aggregator.apply(&self.global, mean));
+        Ok(())
     }
 
     /// Empties the accumulator when a new round begins.

@@ -106,10 +106,10 @@ impl Exchange {
     }
 
     /// What came back, in the order of client ids, whoever was first.
-    pub fn finish(self) -> Trained {
+    pub fn finish(self) -> Returned {
         let mut done = self.done;
         done.sort_unstable_by_key(|done| done.update.client);
-        Trained { done }
+        Returned { done }
     }
 }
 
@@ -126,11 +126,11 @@ pub struct Done {
 }
 
 /// A round's updates by client: who trained whom, and how it went.
-pub struct Trained {
+pub struct Returned {
     done: Vec<Done>,
 }
 
-impl Trained {
+impl Returned {
     /// The updates by client.
     pub fn updates(&self) -> &[Done] {
         &self.done

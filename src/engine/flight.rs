@@ -15,7 +15,7 @@ pub struct Flight {
     /// The number of the next task.
     pub next: u32,
     /// By when they arrive.
-    pub tasks: BTreeMap<Key, Task>,
+    pub tasks: BTreeMap<Key, Flying>,
     /// Those that no worker has.
     pub unsent: BTreeSet<Key>,
     /// What came before its turn, by number.
@@ -26,7 +26,7 @@ pub struct Flight {
 pub type Key = (u64, u32);
 
 /// One client's training.
-pub struct Task {
+pub struct Flying {
     /// Whose.
     pub client: ClientId,
     /// Version of the model that it starts from.
@@ -45,7 +45,7 @@ impl Flight {
     pub fn launch(&mut self, client: ClientId, version: u32, start: &Weights, seconds: impl Fn(Round) -> f64) {
         let number = self.next;
         let key = ((self.now + seconds(Round(number))).to_bits(), number);
-        self.tasks.insert(key, Task { client, version, start: Arc::clone(start) });
+        self.tasks.insert(key, Flying { client, version, start: Arc::clone(start) });
         self.unsent.insert(key);
         self.next += 1;
     }
@@ -62,7 +62,7 @@ impl Flight {
 
     /// For a checkpoint. What has come before its turn will be trained again.
     pub fn save(&self) -> InFlight {
-        let training = |(&(arrives, number), task): (&Key, &Task)| Training {
+        let training = |(&(arrives, number), task): (&Key, &Flying)| Training {
             number,
             client: task.client,
             version: task.version,
@@ -81,9 +81,9 @@ impl Flight {
         let task = |training: &Training| {
             let start = Arc::clone(saved.starts.get(&training.version)?);
             let key = (training.arrives.to_bits(), training.number);
-            Some((key, Task { client: training.client, version: training.version, start }))
+            Some((key, Flying { client: training.client, version: training.version, start }))
         };
-        let tasks: BTreeMap<Key, Task> = saved.trainings.iter().map(task).collect::<Option<_>>()?;
+        let tasks: BTreeMap<Key, Flying> = saved.trainings.iter().map(task).collect::<Option<_>>()?;
         let unsent = tasks.keys().copied().collect();
         Some(Flight { now, next: saved.next, tasks, unsent, results: BTreeMap::new() })
     }

@@ -1,7 +1,7 @@
 //! The server's line to its workers: how a run begins, how messages come in, how it ends. Rounds and
 //! asynchronous runs share it.
 
-use super::{EngineError, report};
+use super::{EngineError, Outcome, report};
 use crate::config::{Home, Homes, Plan};
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::{ClientId, Rank, Round};
@@ -117,7 +117,7 @@ impl<'a, T: Transport> Link<'a, T> {
         if owing.is_empty() { Ok(()) } else { Err(self.silence(&owing)) }
     }
 
-    /// The same when the run must not end yet, whatever signals say.
+    /// As [`Link::receive`] when the run must not end yet, whatever signals say.
     pub fn receive_at_last(
         &mut self,
         outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
@@ -225,10 +225,24 @@ impl<'a, T: Transport> Link<'a, T> {
         }
     }
 
-    /// Tells all workers to end, and collects what every rank reports of itself, by rank. What is still
-    /// being trained is not waited for longer than that takes. A worker that gives no report is a fault,
-    /// but all is done then.
-    pub fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
+    /// Ends a run that `began` then: all ranks stop, and what they report is recorded.
+    pub fn finish(
+        &mut self,
+        began: Instant,
+        device: String,
+        recorder: &mut dyn Recorder,
+        outcome: Outcome,
+    ) -> Result<Outcome, EngineError> {
+        let (rounds, total_seconds) = (outcome.rounds, began.elapsed().as_secs_f64());
+        let (ranks, fault) = self.close(device)?;
+        recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &outcome.weights)?;
+        fault.map_or(Ok(outcome), Err)
+    }
+
+    /// Tells all workers to end, and collects what every rank reports of itself, by rank. A training
+    /// that is still under way ends first, and its update is left out. A worker that gives no report is
+    /// a fault, but all is done then.
+    fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
         let mut open = self.workers.clone();
         for &rank in &open {
             self.send(rank, &Order::Stop, Content::Nothing)?;

@@ -16,7 +16,7 @@ use crate::message::DecodeError;
 use crate::select::SelectError;
 use crate::stop;
 use crate::train::{TrainError, Trainer};
-use crate::transport::{Metered, Transport, TransportError, local};
+use crate::transport::{Metered, Transport, TransportError, host_name, local};
 use crate::weights::SumError;
 use std::thread;
 
@@ -57,7 +57,7 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
-    /// The server is gone, or the last worker.
+    /// The last worker is gone.
     #[error(
         "rank {rank} on {host} is gone, and nobody is left (hint: `fedmpi launch --max_restarts` goes on by itself)"
     )]
@@ -141,6 +141,14 @@ pub enum EngineError {
         /// Weights of the model.
         wanted: usize,
     },
+    /// A checkpoint that does not say how a part of the run was left.
+    #[error("the checkpoint cannot bring back the {part}: {reason} (hint: resume with the version that wrote it)")]
+    Forgotten {
+        /// Of what.
+        part: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A part of the plan cannot be made.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -192,12 +200,20 @@ pub fn run_local(
     })
 }
 
-/// The name of this host.
-fn host() -> String {
-    gethostname::gethostname().to_string_lossy().into_owned()
+/// A state that cannot be read.
+fn forgotten(part: &'static str) -> impl Fn(serde_json::Error) -> EngineError {
+    move |error| EngineError::Forgotten { part, reason: error.to_string() }
 }
 
 /// What a rank says of itself at the end.
 fn report(rank: Rank, device: String, bytes_sent: u64) -> RankReport {
-    RankReport { rank, host: host(), device, bytes_sent, peak_rss_mib: crate::record::peak_rss_mib() }
+    RankReport { rank, host: host_name(), device, bytes_sent, peak_rss_mib: peak_rss_mib() }
+}
+
+/// Largest resident memory of this process so far in MiB; 0 where the system does not say.
+pub fn peak_rss_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
 }

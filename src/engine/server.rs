@@ -1,8 +1,8 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
-use super::exchange::{Done, Exchange, Trained};
+use super::exchange::{Done, Exchange, Returned};
 use super::link::{Link, News, unexpected};
-use super::{EngineError, asynchronous};
+use super::{EngineError, asynchronous, forgotten};
 use crate::aggregate::{Aggregator, Each, Merge, Merged};
 use crate::config::{Evaluator, Mode, Plan};
 use crate::event::{Event, Recorder, RoundDone, State};
@@ -116,7 +116,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Goes on where a run was saved.
     ///
     /// # Errors
-    /// Weights of another model; workers that are gone.
+    /// Weights of another model; states of other parts; workers that are gone.
     pub fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
         let (found, wanted) = (weights.len(), self.global.len());
         if found != wanted {
@@ -127,8 +127,8 @@ impl<'a, T: Transport> Server<'a, T> {
         self.clock = state.clock;
         self.updates = state.updates;
         self.test = state.test;
-        self.selector.restore(&state.selector);
-        self.cost = serde_json::from_value(state.cost).unwrap_or_default();
+        self.selector.restore(&state.selector).map_err(forgotten("selector"))?;
+        self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
         if self.link.plan.reduce() == Reduce::Allreduce {
             let order = Order::Model { aggregator: state.aggregator.clone() };
             for rank in self.link.workers.clone() {
@@ -190,16 +190,16 @@ impl<'a, T: Transport> Server<'a, T> {
         let exchange = Exchange::new(cohort, dispatch, self.link.plan.reduce());
         let workers = self.link.workers.len();
         // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
-        let trained = self.exchange(round, samples, exchange);
-        if trained.is_err() {
+        let returned = self.exchange(round, samples, exchange);
+        if returned.is_err() {
             self.selector.undo();
         }
-        let trained = trained?;
+        let returned = returned?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate();
         let seconds = began.elapsed().as_secs_f64();
-        let schedule = trained.schedule(&self.cost, workers, makespan, planning);
-        self.learn(round, &trained)?;
+        let schedule = returned.schedule(&self.cost, workers, makespan, planning);
+        self.learn(round, &returned)?;
         self.clock += attended.virtual_seconds;
         self.updates += cohort.len() as u64;
         let evaluating = Instant::now();
@@ -214,7 +214,7 @@ impl<'a, T: Transport> Server<'a, T> {
             updates: self.updates,
             staleness: 0.0,
             samples,
-            train_loss: trained.mean_loss(),
+            train_loss: returned.mean_loss(),
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
             schedule,
@@ -235,11 +235,8 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
-        let (rounds, total_seconds) = (self.rounds, self.began.elapsed().as_secs_f64());
-        let (ranks, fault) = self.link.close(self.trainer.device())?;
-        self.recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &self.global)?;
-        fault.map_or(Ok(()), Err)?;
-        Ok(Outcome { weights: self.global.to_vec(), rounds, test: self.test })
+        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.rounds, test: self.test };
+        self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 
     /// Stage 3: the clients of the round whose updates will count.
@@ -264,7 +261,7 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
-    fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Trained, EngineError> {
+    fn exchange(&mut self, round: Round, total: u64, mut exchange: Exchange) -> Result<Returned, EngineError> {
         self.sum.reset(total);
         self.order(round, total, exchange.open())?;
         loop {
@@ -369,9 +366,9 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     /// What the round teaches: times for the scheduler, losses for the selector.
-    fn learn(&mut self, round: Round, trained: &Trained) -> Result<(), EngineError> {
+    fn learn(&mut self, round: Round, returned: &Returned) -> Result<(), EngineError> {
         self.cost.forget();
-        for &Done { rank, samples, update: Update { client, loss, seconds }, .. } in trained.updates() {
+        for &Done { rank, samples, update: Update { client, loss, seconds }, .. } in returned.updates() {
             self.cost.learn(rank, samples, seconds);
             self.selector.learn(client, loss);
             let event = Event::ClientTrained { round, client, rank, samples, loss, seconds };

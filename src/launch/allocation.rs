@@ -12,6 +12,10 @@ pub fn allocation() -> io::Result<Option<HostFile>> {
     let file = |name: &str| env::var_os(name).map(fs::read_to_string).transpose();
     if let Ok(nodes) = env::var("SLURM_JOB_NODELIST") {
         let shown = Command::new("scontrol").args(["show", "hostnames", &nodes]).output()?;
+        if !shown.status.success() {
+            let said = String::from_utf8_lossy(&shown.stderr);
+            return Err(io::Error::other(format!("scontrol cannot name the hosts `{nodes}`: {}", said.trim())));
+        }
         let names = String::from_utf8_lossy(&shown.stdout).into_owned();
         let tasks = env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
         return Ok(Some(slurm(&names, &tasks.unwrap_or_default())));

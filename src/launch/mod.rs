@@ -8,7 +8,7 @@ mod slurm;
 
 use crate::config::{Dialect, HostFile};
 use crate::record::{checkpoint, checkpoints};
-use crate::stop;
+use crate::stop::{self, exit};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::ffi::OsString;
 use std::fs;
@@ -81,34 +81,21 @@ impl Job {
     /// Where each rank will run, by rank, as launchers fill slots in the order of the file.
     pub fn places(&self) -> Vec<String> {
         let hosts = self.hosts.as_ref().map(|file| file.hosts.clone()).unwrap_or_default();
-        let mut places: Vec<String> = Vec::with_capacity(self.ranks);
-        for (host, slots) in &hosts {
-            places.extend(std::iter::repeat_n(host.clone(), slots.unwrap_or(1) as usize));
-        }
-        places.truncate(self.ranks);
+        let slots = hosts.iter().flat_map(|(host, slots)| std::iter::repeat_n(host, slots.unwrap_or(1) as usize));
+        let mut places: Vec<String> = slots.take(self.ranks).cloned().collect();
         let last = hosts.last().map_or_else(|| "as the launcher likes".to_owned(), |(host, _)| host.clone());
         places.resize(self.ranks, last);
         places
     }
 }
 
-/// How the job ended, as an exit code of this program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended(pub u8);
-
-const DONE: Ended = Ended(0);
-const FAILED: Ended = Ended(1);
-/// Another attempt would be refused too.
-const REFUSED: Ended = Ended(2);
-/// Somebody wanted the end.
-const ENDED: Ended = Ended(3);
-
 /// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
-/// checkpoint that it has left in `folder`. SIGTERM and SIGINT are passed on and end it.
+/// checkpoint that it has left in `folder`. SIGTERM and SIGINT are passed on and end it. Gives the exit
+/// code of this program.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
-pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
+pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
     let (mut job, began) = (job.clone(), SystemTime::now());
     for attempt in 0..=restarts {
@@ -116,12 +103,12 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
         let finished = || summary_time(folder).is_some_and(|time| Some(time) != before);
         let code = match watch(start(&job, place.path())?, finished)? {
             // However its ranks and the launcher ended.
-            _ if finished() => DONE,
+            _ if finished() => exit::DONE,
             // A launcher that loses a host may take that for success.
-            DONE if folder.exists() => FAILED,
+            exit::DONE if folder.exists() => exit::FAILED,
             code => code,
         };
-        let settled = [DONE, REFUSED, ENDED].contains(&code);
+        let settled = [exit::DONE, exit::REFUSED, exit::ENDED].contains(&code);
         if settled || stop::end_wanted() || attempt == restarts {
             return Ok(code);
         }
@@ -130,20 +117,20 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<Ended> {
             true => {
                 log::warn!(
                     "the job ended with code {}; it goes on from its newest checkpoint ({left} restarts left)",
-                    code.0
+                    code
                 );
                 job.program = resuming(&job.program, folder);
             }
             false => {
                 log::warn!(
                     "the job ended with code {} before any checkpoint; it starts anew ({left} restarts left)",
-                    code.0
+                    code
                 );
                 job.program = renewed(&job.program);
             }
         }
     }
-    Ok(FAILED)
+    Ok(exit::FAILED)
 }
 
 /// When the run in `folder` came to its end, if it has: its summary is the last file to be written.
@@ -173,7 +160,7 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
 
 /// Waits for a job and passes signals on. A job whose run has `finished` may still have a rank that
 /// hangs at its exit: it is not waited for.
-fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<Ended> {
+fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
     let (mut told, mut end): (bool, Option<Instant>) = (false, None);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -189,7 +176,7 @@ fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<Ended> {
             thread::sleep(LAST_WORDS / 4);
             child.kill()?;
             child.wait()?;
-            return Ok(DONE);
+            return Ok(exit::DONE);
         }
         thread::sleep(GLANCE);
     }
@@ -201,8 +188,8 @@ fn send(child: &Child, signal: Signal) -> io::Result<()> {
 }
 
 /// A launcher that was killed by a signal has failed.
-fn code(status: ExitStatus) -> Ended {
-    Ended(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+fn code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED)
 }
 
 /// Flags that say where a run's folder is or what happens to it.

@@ -1,6 +1,7 @@
 //! Partitions saved to a file and loaded again: JSON, one list of sample numbers per client.
 
 use super::{Partition, PartitionError};
+use crate::files::write_whole;
 use std::fs;
 use std::path::Path;
 
@@ -11,7 +12,8 @@ impl Partition {
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PartitionError> {
         let text = serde_json::to_string(&self.lists()).expect("numbers always encode");
-        fs::write(path, text).map_err(|error| fault(path, format!("{error} (hint: choose a writable folder)")))
+        write_whole(path, text.as_bytes())
+            .map_err(|error| fault(path, format!("{error} (hint: choose a writable folder)")))
     }
 
     /// Reads a partition of `samples` samples for `clients` clients.

@@ -29,7 +29,7 @@ pub struct Pool<'a> {
 pub struct Settings {
     /// Number of owners wanted.
     pub clients: usize,
-    /// Dirichlet concentration: small is skewed, large is even.
+    /// Dirichlet concentration of `hetero` (small is skewed), exponent of `power_law` (large is skewed).
     pub alpha: f64,
 }
 

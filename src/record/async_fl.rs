@@ -6,6 +6,10 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The files' names.
+pub const ACCURACY: &str = "accuracy.txt";
+pub const TIME: &str = "time.txt";
+
 /// Appends to both files.
 pub struct AsyncFl {
     accuracy: (PathBuf, File),
@@ -23,7 +27,7 @@ impl AsyncFl {
             let file = File::create(&path).map_err(|error| fault(&path, error))?;
             Ok((path, file))
         };
-        Ok(AsyncFl { accuracy: file("accuracy.txt")?, time: file("time.txt")? })
+        Ok(AsyncFl { accuracy: file(ACCURACY)?, time: file(TIME)? })
     }
 }
 

@@ -64,10 +64,10 @@ fn read(folder: &Path) -> Result<Run, String> {
         points.extend(test_accuracy.map(|accuracy| Point { clock, updates, accuracy }));
     }
     let name = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
-    let rule = config.aggregator.as_deref();
+    let rule = config.aggregator_name();
     let how = match config.mode {
-        Mode::Sync => format!("{}, rounds of {}", rule.unwrap_or("fedavg"), config.client_num_per_round),
-        Mode::Async => format!("{}, {} at once", rule.unwrap_or("fedasync"), config.concurrency),
+        Mode::Sync => format!("{rule}, rounds of {}", config.client_num_per_round),
+        Mode::Async => format!("{rule}, {} at once", config.concurrency),
     };
     Ok(Run { name, how, summary, points })
 }

@@ -2,7 +2,9 @@
 
 use crate::config::{Config, Mode, Plan};
 use crate::event::{Event, RecordError, Recorder};
-use crate::record::{AsyncFl, Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile, fault};
+use crate::files::write_whole;
+use crate::record::async_fl::{ACCURACY, AsyncFl, TIME};
+use crate::record::{Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile};
 use crate::weights::Layout;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,15 +16,17 @@ const JOURNAL: &str = "journal.jsonl";
 const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
 const CHECKPOINTS: &str = "checkpoints";
+const MODEL: &str = "model.safetensors";
 const LOCK: &str = ".lock";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
-const MODEL: &str = "model.safetensors";
 
-/// A run's folder, ready to be written to.
-#[derive(Clone, Debug, PartialEq)]
+/// A run's folder: this process's alone while it is held.
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    // None where the file system cannot lock.
+    _lock: Option<fs::File>,
 }
 
 /// A folder that cannot take the run.
@@ -45,57 +49,47 @@ pub enum FolderError {
 }
 
 impl RunFolder {
-    /// Makes the folder this process's alone for as long as the file is held. A job that was ended may
+    /// Makes the folder that a config names, if it is not there, and claims it. A job that was ended may
     /// outlive its launcher, so its ranks are waited for.
     ///
     /// # Errors
     /// A folder that cannot be written to, or in which another run goes on.
-    pub fn lock(config: &Config) -> Result<Option<fs::File>, FolderError> {
-        let Some(path) = &config.out_dir else { return Ok(None) };
-        let unwritable =
-            |error: std::io::Error| FolderError::Unwritable { path: path.to_owned(), reason: error.to_string() };
-        fs::create_dir_all(path).map_err(unwritable)?;
-        let file = fs::File::create(path.join(LOCK)).map_err(unwritable)?;
+    pub fn claim(config: &Config) -> Result<RunFolder, FolderError> {
+        let path = config.out_dir.clone().unwrap_or_else(|| default_folder(config));
+        fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
+        let file = fs::File::create(path.join(LOCK)).map_err(|error| unwritable(&path, &error))?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
+                Ok(()) => return Ok(RunFolder { path, _lock: Some(file) }),
                 Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(PATIENCE / 200),
-                Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path.to_owned())),
-                // Some file systems cannot lock; runs went without it before.
-                Err(fs::TryLockError::Error(_)) => return Ok(None),
+                Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
+                Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, _lock: None }),
             }
         }
     }
 
-    /// Makes the folder and writes the resolved config into it.
+    /// Writes the resolved config, and removes what a run left that may be overwritten.
     ///
     /// # Errors
     /// A folder that holds a run, unless it may be overwritten, or that cannot be written to.
-    pub fn prepare(config: &Config) -> Result<RunFolder, FolderError> {
-        let path = config.out_dir.clone().unwrap_or_else(|| default_folder(config));
-        let folder = RunFolder { path };
-        let old: Vec<PathBuf> = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL].map(|name| folder.path.join(name)).into();
+    pub fn prepare(&self, config: &Config) -> Result<(), FolderError> {
+        let names = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL, ACCURACY, TIME];
+        let old = names.map(|name| self.path.join(name));
         let goes_on = config.resume.is_some();
         if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {
-            return Err(FolderError::Occupied(folder.path));
+            return Err(FolderError::Occupied(self.path.clone()));
         }
-        let unwritable = |path: &Path, error: &dyn ToString| FolderError::Unwritable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        };
-        fs::create_dir_all(&folder.path).map_err(|error| unwritable(&folder.path, &error))?;
         for file in old.iter().filter(|file| file.exists() && !goes_on) {
             fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
         }
-        let checkpoints = checkpoints(&folder.path);
+        let checkpoints = checkpoints(&self.path);
         if checkpoints.exists() && !goes_on {
             fs::remove_dir_all(&checkpoints).map_err(|error| unwritable(&checkpoints, &error))?;
         }
-        let text = serde_yaml::to_string(config).map_err(|error| unwritable(&folder.path, &error))?;
-        let file = folder.path.join(CONFIG);
-        fs::write(&file, text).map_err(|error| unwritable(&file, &error))?;
-        Ok(folder)
+        let text = serde_yaml::to_string(config).map_err(|error| unwritable(&self.path, &error))?;
+        let file = self.path.join(CONFIG);
+        write_whole(&file, text.as_bytes()).map_err(|error| unwritable(&file, &error))
     }
 
     /// The recorders that write this folder's files. When a run goes on after so many `rounds`, they
@@ -136,6 +130,10 @@ impl RunFolder {
     }
 }
 
+fn unwritable(path: &Path, error: &dyn ToString) -> FolderError {
+    FolderError::Unwritable { path: path.to_owned(), reason: error.to_string() }
+}
+
 /// Where the checkpoints of a run's folder are.
 pub fn checkpoints(folder: &Path) -> PathBuf {
     folder.join(CHECKPOINTS)
@@ -147,18 +145,6 @@ pub fn default_folder(config: &Config) -> PathBuf {
     PathBuf::from(format!("runs/{time}-{}-{}", config.dataset, config.model))
 }
 
-/// Writes a whole file: beside its place, to disk, then in place, so that no reader sees half of it.
-pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), RecordError> {
-    let beside = path.with_extension("part");
-    let write = || {
-        let mut file = fs::File::create(&beside)?;
-        std::io::Write::write_all(&mut file, content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().map_err(|error| fault(path, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,15 +153,18 @@ mod tests {
     fn a_run_is_never_overwritten_by_accident() {
         let parent = tempfile::tempdir().expect("a folder");
         let config = Config { out_dir: Some(parent.path().join("a/b")), ..Config::default() };
-        let folder = RunFolder::prepare(&config).expect("a new folder");
+        let folder = RunFolder::claim(&config).expect("free");
+        folder.prepare(&config).expect("new");
         assert!(folder.path().join(CONFIG).exists());
-        assert!(matches!(RunFolder::prepare(&config), Err(FolderError::Occupied(_))));
-        assert!(RunFolder::prepare(&Config { overwrite: true, ..config.clone() }).is_ok());
-        let held = RunFolder::lock(&config).expect("free").expect("lockable");
+        assert!(matches!(folder.prepare(&config), Err(FolderError::Occupied(_))));
+        fs::write(folder.path().join(ACCURACY), "97.0\n").expect("writable");
+        assert!(folder.prepare(&Config { overwrite: true, ..config.clone() }).is_ok());
+        assert!(!folder.path().join(ACCURACY).exists());
         assert!(fs::File::open(folder.path().join(LOCK)).expect("there").try_lock().is_err());
-        drop(held);
-        assert!(RunFolder::lock(&config).expect("free again").is_some());
-        let below_a_file = Config { out_dir: Some(folder.path().join(CONFIG).join("x")), ..Config::default() };
-        assert!(matches!(RunFolder::prepare(&below_a_file), Err(FolderError::Unwritable { .. })));
+        let path = folder.path().to_owned();
+        drop(folder);
+        assert!(RunFolder::claim(&config).is_ok());
+        let below_a_file = Config { out_dir: Some(path.join(CONFIG).join("x")), ..Config::default() };
+        assert!(matches!(RunFolder::claim(&below_a_file), Err(FolderError::Unwritable { .. })));
     }
 }

@@ -1,8 +1,8 @@
 //! `journal.jsonl`: every event as one line of JSON, on disk before a round counts as done.
 
 use super::fault;
-use super::folder::write_whole;
 use crate::event::{Event, RecordError, Recorder};
+use crate::files::write_whole;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ impl Journal {
                 break;
             }
         }
-        write_whole(&path, kept.as_bytes())?;
+        write_whole(&path, kept.as_bytes()).map_err(|error| fault(&path, error))?;
         let file = File::options().append(true).open(&path).map_err(|error| fault(&path, error))?;
         Ok((Journal { path, file: BufWriter::new(file) }, events))
     }

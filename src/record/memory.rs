@@ -1,5 +1,4 @@
-//! Memory in both senses: a recorder that keeps events, for tests and callers of the library, and
-//! this process's peak.
+//! A recorder that keeps events, for tests and callers of the library.
 
 use crate::event::{Event, RecordError, Recorder, RoundDone};
 
@@ -25,12 +24,4 @@ impl Recorder for Memory {
         self.events.push(event.clone());
         Ok(())
     }
-}
-
-/// Largest resident memory of this process so far in MiB; 0 where the system does not say.
-pub fn peak_rss_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
-    kib.unwrap_or(0.0) / 1024.0
 }

@@ -23,8 +23,8 @@ pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
 pub use folder::{FolderError, RunFolder, checkpoints, default_folder};
 pub use journal::Journal;
-pub use memory::{Memory, peak_rss_mib};
-pub use model::{ModelFile, read_model};
+pub use memory::Memory;
+pub use model::ModelFile;
 pub use progress::Progress;
 pub use summary::{Summary, SummaryFile};
 

@@ -1,9 +1,9 @@
 //! `summary.json`: the run in a few figures.
 
 use super::fault;
-use super::folder::write_whole;
 use crate::config::Plan;
 use crate::event::{Event, RankReport, RecordError, Recorder};
+use crate::files::write_whole;
 use crate::ids::Rank;
 use crate::metrics::{Metrics, median};
 use crate::weights;
@@ -131,7 +131,7 @@ impl Recorder for SummaryFile {
                     ..self.summary.clone()
                 };
                 let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
-                write_whole(&self.path, text.as_bytes())
+                write_whole(&self.path, text.as_bytes()).map_err(|error| fault(&self.path, error))
             }
             Event::Started { workers, .. } => {
                 self.workers = *workers;

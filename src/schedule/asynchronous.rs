@@ -123,10 +123,13 @@ impl Chooser {
     }
 
     /// Takes over what [`Chooser::state`] gave.
-    pub fn restore(&mut self, state: &serde_json::Value) {
-        let (fired, choices, selector) = serde_json::from_value(state.clone()).unwrap_or_default();
-        self.selector.restore(&selector);
-        (self.fired, self.choices) = (fired, choices);
+    ///
+    /// # Errors
+    /// What is no such state.
+    pub fn restore(&mut self, state: &serde_json::Value) -> serde_json::Result<()> {
+        let selector: serde_json::Value;
+        (self.fired, self.choices, selector) = Deserialize::deserialize(state)?;
+        self.selector.restore(&selector)
     }
 
     /// Takes note of a client's mean training loss.

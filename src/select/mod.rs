@@ -93,7 +93,12 @@ pub trait Selector {
     }
 
     /// Takes over what [`Selector::state`] gave.
-    fn restore(&mut self, _state: &serde_json::Value) {}
+    ///
+    /// # Errors
+    /// What is no such state.
+    fn restore(&mut self, _state: &serde_json::Value) -> serde_json::Result<()> {
+        Ok(())
+    }
 }
 
 /// Settings of all selectors.
@@ -198,12 +203,12 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write;
 
-    /// A file that is a list and a trace: every client of 200, always.
-    fn file(name: &str) -> tempfile::NamedTempFile {
+    /// What selectors read: a list of cohorts that names the first clients, or a trace that has everybody.
+    fn file(name: &str, clients: usize, wanted: usize) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         match name {
-            "fixed" => writeln!(file, "{}", (0..1).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
-            _ => (0..1).try_for_each(|id| writeln!(file, "{id},0,1000")),
+            "fixed" => writeln!(file, "{}", (0..wanted).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
+            _ => (0..clients).try_for_each(|id| writeln!(file, "{id},0,1000")),
         }
         .expect("writable");
         file
@@ -222,7 +227,7 @@ mod tests {
                 [(entry, Members::All(clients)), (entry, Members::Some(&some))]
             }) {
                 let pool = Pool { members, samples: &samples };
-                let file = file(entry.name);
+                let file = file(entry.name, clients, wanted);
                 let settings = Settings { clients, wanted, file: Some(file.path()) };
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
@@ -231,7 +236,9 @@ mod tests {
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };
                 let cohort = select();
-                let most = if ["fixed", "availability"].contains(&entry.name) { 1 } else { pool.len() };
+                // A listed cohort is whoever of it is in the pool.
+                let listed = (0..wanted).filter(|&id| pool.holds(ClientId::from(id))).count();
+                let most = if entry.name == "fixed" { listed } else { pool.len() };
                 prop_assert_eq!(cohort.len(), wanted.min(most), "{}", entry.name);
                 prop_assert!(cohort.windows(2).all(|pair| pair[0] < pair[1]));
                 prop_assert!(cohort.iter().all(|client| pool.holds(*client)));

@@ -4,6 +4,7 @@
 use super::{Pool, Selector, in_order, weighted};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Candidates for each place in the cohort.
@@ -33,9 +34,10 @@ impl Selector for PowerOfChoice {
         self.losses.iter().map(|(client, loss)| serde_json::json!([client, loss.to_bits()])).collect()
     }
 
-    fn restore(&mut self, state: &serde_json::Value) {
-        let pairs: Vec<(ClientId, u64)> = serde_json::from_value(state.clone()).unwrap_or_default();
+    fn restore(&mut self, state: &serde_json::Value) -> serde_json::Result<()> {
+        let pairs = Vec::<(ClientId, u64)>::deserialize(state)?;
         self.losses = pairs.into_iter().map(|(client, bits)| (client, f64::from_bits(bits))).collect();
+        Ok(())
     }
 }
 

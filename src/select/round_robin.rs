@@ -3,6 +3,7 @@
 use super::{Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
+use serde::Deserialize;
 
 /// The next members of the pool, counting in a circle.
 #[derive(Default)]
@@ -31,8 +32,9 @@ impl Selector for RoundRobin {
         self.next.into()
     }
 
-    fn restore(&mut self, state: &serde_json::Value) {
-        self.next = state.as_u64().map_or(0, |next| next as usize);
+    fn restore(&mut self, state: &serde_json::Value) -> serde_json::Result<()> {
+        self.next = usize::deserialize(state)?;
+        Ok(())
     }
 }
 
@@ -54,7 +56,8 @@ mod tests {
         let idle = [0, 1, 3, 4].map(ClientId);
         assert_eq!(cohort(&mut circle, Members::Some(&idle)), [ClientId(3), ClientId(4)]);
         let mut other = RoundRobin::default();
-        other.restore(&circle.state());
+        other.restore(&circle.state()).expect("its own state");
+        assert!(other.restore(&serde_json::Value::Null).is_err());
         assert_eq!(cohort(&mut other, Members::All(5)), [ClientId(0), ClientId(1)]);
     }
 }

@@ -36,7 +36,7 @@ pub struct TorchTrainer {
     layout: Layout,
     params: Params,
     optimizer: Optimizer,
-    // Loaded when first needed: workers never see the test set, nor the server the training set.
+    // Loaded when first needed: the server never trains, and most workers never evaluate.
     train: Option<Stock>,
     test: Option<Stock>,
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
@@ -105,7 +105,7 @@ impl TorchTrainer {
         let batch = self.plan.batch(order.len());
         let pull_rate = (self.plan.config.lr * self.plan.config.rho) as f32;
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
-        let mut losses = Vec::with_capacity(self.plan.epochs() * order.len().div_ceil(batch));
+        let (mut losses, mut steps) = (0.0, 0u64);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
@@ -118,13 +118,14 @@ impl TorchTrainer {
                         true => weights.iter().zip(start).map(|(weight, start)| pull_rate * (weight - start)).collect(),
                         false => Vec::new(),
                     };
-                    losses.push(f64::from(descent.step(weights, &features, &labels)));
+                    losses += f64::from(descent.step(weights, &features, &labels));
+                    steps += 1;
                     pull.iter().zip(weights.iter_mut()).for_each(|(pull, weight)| *weight -= pull);
                     task.alive();
                 }
             }
         });
-        Trained { weights, loss: losses.iter().sum::<f64>() / losses.len().max(1) as f64 }
+        Trained { weights, loss: losses / steps.max(1) as f64 }
     }
 
     /// Where the training set is: on a GPU if it fits, else where it was read.

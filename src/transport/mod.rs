@@ -142,7 +142,7 @@ impl Host {
     pub fn here() -> Host {
         let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
         Host {
-            name: gethostname::gethostname().to_string_lossy().into_owned(),
+            name: host_name(),
             addresses: interfaces.iter().filter(|i| !i.is_loopback()).map(|i| i.ip().to_string()).collect(),
             gpus: 0,
         }
@@ -154,6 +154,11 @@ impl Host {
         let is_address = name.parse::<std::net::IpAddr>().is_ok();
         self.addresses.iter().any(|address| address == name) || (!is_address && short(&self.name) == short(name))
     }
+}
+
+/// The name of this host.
+pub fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 /// The ranks of a job before training: the only place with collective calls.

@@ -6,11 +6,11 @@
 #[path = "../../fuzz/targets.rs"]
 mod targets;
 
+use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
 use fedmpi::message::{Content, Frame, Order, Reduce, Report, Update};
 use fedmpi::metrics::Metrics;
-use fedmpi::record::peak_rss_mib;
 use fedmpi::seed::{Purpose, Seed, Stream};
 use rand::Rng;
 use std::fs;

@@ -54,7 +54,12 @@ pub trait Arrivals {
     }
 
     /// Takes over what [`Arrivals::state`] gave.
-    fn restore(&mut self, _state: &serde_json::Value) {}
+    ///
+    /// # Errors
+    /// What is no such state.
+    fn restore(&mut self, _state: &serde_json::Value) -> serde_json::Result<()> {
+        Ok(())
+    }
 
     /// Whether a client's place is taken at once, or only when the model has moved.
     fn refills_at_once(&self) -> bool {

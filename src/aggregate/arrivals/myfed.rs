@@ -9,6 +9,7 @@
 use super::{Arrival, Arrivals, mixed, sound};
 use crate::staleness::Staleness;
 use crate::weights::SumError;
+use serde::Deserialize;
 
 /// The running sums.
 pub struct MyFed {
@@ -52,9 +53,10 @@ impl Arrivals for MyFed {
         [self.updates, self.samples, self.distances].as_slice().into()
     }
 
-    fn restore(&mut self, state: &serde_json::Value) {
-        let [updates, samples, distances] = serde_json::from_value(state.clone()).unwrap_or_default();
+    fn restore(&mut self, state: &serde_json::Value) -> serde_json::Result<()> {
+        let [updates, samples, distances] = Deserialize::deserialize(state)?;
         *self = MyFed { updates, samples, distances, ..*self };
+        Ok(())
     }
 }
 

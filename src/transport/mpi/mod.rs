@@ -6,7 +6,7 @@ mod wire;
 
 use super::World;
 use crate::ids::Rank;
-use crate::stop;
+use crate::stop::{self, exit};
 use mpi::collective::SystemOperation;
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
@@ -15,11 +15,6 @@ use std::mem::ManuallyDrop;
 use ulfm::Ulfm;
 
 pub use wire::Wire;
-
-/// Exit code of a job that failed after training had begun.
-pub const FAILED: i32 = 1;
-/// Exit code of a job that was asked to end.
-pub const ENDED: i32 = 3;
 
 /// The MPI library, as it says itself; needs no initialisation.
 pub fn library_version() -> String {
@@ -46,7 +41,7 @@ impl Mpi {
     }
 
     /// Ends every rank of the job at once.
-    pub fn abort(&self, code: i32) -> ! {
+    pub fn abort(&self, code: u8) -> ! {
         abort(&self.world, code)
     }
 
@@ -73,7 +68,7 @@ impl Mpi {
         };
         log::error!("{fault}");
         log::logger().flush();
-        self.abort(FAILED)
+        self.abort(exit::FAILED)
     }
 
     /// Waits for all ranks.
@@ -136,10 +131,10 @@ impl Drop for Mpi {
 }
 
 /// Ends the job. With ULFM an abort would end nobody; the others see that this rank is gone.
-fn abort(world: &SimpleCommunicator, code: i32) -> ! {
+fn abort(world: &SimpleCommunicator, code: u8) -> ! {
     match Ulfm::find() {
-        Some(_) => std::process::exit(code),
-        None => world.abort(code),
+        Some(_) => std::process::exit(code.into()),
+        None => world.abort(code.into()),
     }
 }
 

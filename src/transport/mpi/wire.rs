@@ -7,13 +7,13 @@
 //! With ULFM a lost rank is news. Sums have a communicator of their own: who learns of a loss during a
 //! sum revokes it, all agree whether the sum is whole, and go on with those that are left.
 
+use super::abort;
 use super::raw::{self, Broken, Request, Waiting, outcome};
 use super::ulfm::{self, Losses, Ulfm};
-use super::{FAILED, abort};
 use crate::ids::Rank;
 use crate::message::{Content, Frame};
 use crate::shelf::Shelf;
-use crate::stop;
+use crate::stop::{self, exit};
 use crate::transport::{Delivery, Sums, Transport, TransportError};
 use crate::weights::{Held, Units};
 use bytemuck::{NoUninit, Pod};
@@ -173,7 +173,7 @@ impl Survival {
             if outcome(ffi::MPI_Comm_dup(world.as_raw(), &mut sums)).is_err() {
                 log::error!("a rank was lost before training began");
                 log::logger().flush();
-                abort(world, FAILED);
+                abort(world, exit::FAILED);
             }
             sums
         };
@@ -358,7 +358,7 @@ fn finish(
         {
             log::error!("a transfer did not end in {most:?}: some rank hangs (hint: look at the hosts)");
             log::logger().flush();
-            abort(world, FAILED);
+            abort(world, exit::FAILED);
         }
         watch();
         thread::yield_now();
