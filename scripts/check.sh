@@ -8,4 +8,4 @@ cargo fmt --check
 cargo clippy --release --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps --document-private-items
 cargo check --release --locked --no-default-features
-bash -n scripts/*.sh
+for script in scripts/*.sh scripts/*/fedmpi.*; do bash -n "$script"; done

@@ -1,6 +1,8 @@
 # Sourced by the other scripts: where things are, once setup.sh has run.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 [ -f .venv/env.sh ] && . .venv/env.sh
+# What is built is looked for there.
+export CARGO_TARGET_DIR=$PWD/target
 # Open MPI refuses to run as root unless told twice; harmless elsewhere.
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -4,6 +4,7 @@
 #   check brings it up, submits scripts/slurm/fedmpi.sbatch, waits, compares the result with a run without
 #   Slurm, and takes everything down again. Exit code 77: Slurm cannot run here, nothing was checked.
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")/.."
 state=/tmp/fedmpi-slurm
 export SLURM_CONF=$state/slurm.conf
@@ -19,7 +20,7 @@ up() {
     mkdir -p "$state/spool" "$state/save" /run/munge
     [ -f /etc/munge/munge.key ] || { dd if=/dev/urandom of=/etc/munge/munge.key bs=1024 count=1 status=none; chmod 400 /etc/munge/munge.key; }
     chown -R munge: /run/munge /etc/munge
-    pgrep -x munged >/dev/null || { su -s /bin/sh munge -c munged && touch "$state/own_munged"; }
+    pgrep -r R,S,D -x munged >/dev/null || { su -s /bin/sh munge -c munged && touch "$state/own_munged"; }
     local host cores
     host=$(hostname -s)
     cores=$(nproc)
@@ -45,29 +46,41 @@ SlurmdParameters=config_overrides
 CONF
     slurmctld
     slurmd
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         sinfo -h -o %t 2>/dev/null | grep -q idle && return
         sleep 0.2
     done
     skip "the node does not come up: $(tail -n 3 "$state/slurmd.log" 2>/dev/null)"
 }
 
-# usage: stop PIDFILE. Waits for the end: until then a daemon writes into its folder and answers the next one's calls.
+# usage: runs NAME PID. A number left over from before a reboot is a stranger's.
+runs() { grep -qs "($1) [^ZX]" "/proc/$2/stat"; }
+
+# usage: stop NAME PIDFILE. Until it has ended a daemon writes into its folder and answers the next one's calls.
 stop() {
     local pid
-    pid=$(cat "$1" 2>/dev/null) && kill "$pid" 2>/dev/null || return 0
-    timeout 20 tail -f /dev/null --sleep-interval=0.1 --pid="$pid" || kill -9 "$pid" 2>/dev/null || true
+    pid=$(cat "$2" 2>/dev/null) && runs "$1" "$pid" || return 0
+    kill "$pid"
+    for _ in $(seq 200); do
+        runs "$1" "$pid" || return 0
+        sleep 0.1
+    done
+    kill -9 "$pid"
 }
 
 down() {
-    stop "$state/slurmd.pid"
-    stop "$state/slurmctld.pid"
+    stop slurmd "$state/slurmd.pid"
+    stop slurmctld "$state/slurmctld.pid"
     # Its socket must not stay behind either: MPI would wait for an answer at every start.
-    [ ! -f "$state/own_munged" ] || { stop /run/munge/munged.pid; rm -f /run/munge/munge.socket.2*; }
+    [ ! -f "$state/own_munged" ] || { stop munged /run/munge/munged.pid; rm -f /run/munge/munge.socket.2*; }
     rm -rf "$state"
 }
 
-ended() { [ -z "$(squeue -h -j "$1" 2>/dev/null)" ]; }
+ended() {
+    local said
+    # That the controller does not answer says nothing of the job.
+    if said=$(squeue -h -j "$1" 2>&1); then [ -z "$said" ]; else [[ $said == *"Invalid job id"* ]]; fi
+}
 
 wait_for() {
     for _ in $(seq 240); do
@@ -79,6 +92,7 @@ wait_for() {
 
 check() {
     trap down EXIT
+    down
     up
     . scripts/env.sh
     local flags=(--comm_round 3000 --client_num_per_round 8 --epochs 5 --frequency_of_the_test 500) run=$state/run job wanted found

@@ -3,6 +3,7 @@
 # h1..hN share files and cores; each has its own network, host name, shared memory and sshd. The machine's own
 # network is left alone. Exit code 77: namespaces cannot be made here, nothing was done.
 set -euo pipefail
+umask 022
 usage="usage: scripts/testbed.sh COMMAND
   up N             make the hosts h1..hN (at most 99) anew
   down             kill all that runs on the hosts and remove every trace
@@ -46,8 +47,9 @@ write_settings() {
 
 make_host() {
     local host=h$1 address=$subnet.$1
-    ip netns add "$host"
+    # First the folder, by which `down` finds what there is.
     mkdir "$state/$host"
+    ip netns add "$host"
     ip -n "$hub" link add "$host" up master bridge type veth peer name eth0 netns "$host"
     ip -n "$host" address add "$address/24" dev eth0
     ip -n "$host" link set lo up

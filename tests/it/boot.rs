@@ -43,7 +43,7 @@ fn unknown_names_are_refused_with_a_suggestion() {
 
 #[test]
 fn zero_and_negative_numbers_are_refused() {
-    refused(flags("--comm_round 0"), &["--comm_round is 0", "from 1 up"]);
+    refused(flags("--comm_round 0"), &["--comm_round is 0", "from 1 to"]);
     refused(flags("--client_num_in_total -3"), &["--client_num_in_total is -3"]);
     refused(flags("--lr -0.1"), &["--lr is -0.1"]);
     refused(flags("--epochs many"), &["--epochs", "many"]);

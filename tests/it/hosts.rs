@@ -2,7 +2,7 @@
 //! Skipped, with a line that says so, where these cannot be made.
 
 use crate::kills::MODES;
-use crate::support::{Finished, generated_mnist};
+use crate::support::{Finished, generated_mnist, has_checkpoint};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -149,7 +149,7 @@ fn a_host_is_cut_off(bed: &Testbed, hosts: &Path, folder: &Path, training: &str,
     let log = folder.join("log");
     let said = fs::File::create(&log).expect("writable");
     let job = bed.launch(hosts, "--max_restarts 5", &long, said.into());
-    wait_for("a checkpoint", || fs::read_dir(run.join("checkpoints")).is_ok_and(|mut files| files.next().is_some()));
+    wait_for("a checkpoint", || has_checkpoint(run));
     testbed(&["cut", "h3"]).status().expect("bash");
     let cut = Instant::now();
     wait_for("the end", || {

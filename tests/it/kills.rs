@@ -3,7 +3,7 @@
 //!
 //! `FEDMPI_KILLS=200 cargo test --release --test it kills -- --nocapture` does more of it.
 
-use crate::support::{Finished, generated_mnist, ranks_of};
+use crate::support::{Finished, generated_mnist, has_checkpoint, ranks_of};
 use fedmpi::seed::{Purpose, Seed};
 use rand::Rng;
 use std::collections::BTreeMap;
@@ -75,8 +75,7 @@ fn rounds(folder: &Path) -> Vec<String> {
 fn struck(mpi: Mpi, mode: &str, folder: &Path, signal: &str, victim: usize, after: Duration) -> (bool, Finished) {
     let child = launch(mpi, mode, folder).spawn().expect("timeout");
     let began = Instant::now();
-    let first = || fs::read_dir(folder.join("checkpoints")).is_ok_and(|mut files| files.next().is_some());
-    while !first() {
+    while !has_checkpoint(folder) {
         assert!(began.elapsed() < LIMIT, "no checkpoint came");
         thread::sleep(Duration::from_millis(5));
     }

@@ -1,12 +1,12 @@
 //! `fedmpi launch`: a job that loses a worker, or has one that hangs, goes on from its newest checkpoint.
 
-use crate::support::{Finished, Job, generated_mnist, ranks_of};
+use crate::support::{Finished, Job, generated_mnist, has_checkpoint, ranks_of};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const TRAINING: &str = "--dataset mnist --model 2nn --ci 1 --comm_round 6 --epochs 8 --checkpoint_every 1";
+const TRAINING: &str = "--dataset mnist --model 2nn --ci 1 --comm_round 60 --epochs 8 --checkpoint_every 1";
 
 fn launch(flags: &[&str]) -> Command {
     let mut command = Command::new("timeout");
@@ -30,10 +30,9 @@ fn struck(parent: &Path, signal: &str, flags: &str) -> (String, String) {
     command.args(flags.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("starts");
     let began = Instant::now();
-    let first = folder.join("checkpoints/round-00000001.safetensors");
     let victim = loop {
         assert!(began.elapsed() < Duration::from_secs(60), "no rank to strike");
-        match (first.exists(), ranks_of(&folder).into_iter().max()) {
+        match (has_checkpoint(&folder), ranks_of(&folder).into_iter().max()) {
             (true, Some(rank)) => break rank,
             _ => std::thread::sleep(Duration::from_millis(10)),
         }

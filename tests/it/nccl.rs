@@ -1,7 +1,7 @@
 //! Sums over GPUs under `mpirun`, on machines without any: the libraries of `tests/stand_ins` take the place
 //! of NCCL and CUDA's driver, and a trainer holds its changes where they look for them.
 
-use crate::support::{Finished, is_open_mpi, plan, small};
+use crate::support::{AS_ROOT, Finished, is_open_mpi, plan, small};
 use fedmpi::config::{Config, Plan};
 use fedmpi::engine::{run, run_local, serve};
 use fedmpi::ids::Rank;
@@ -111,13 +111,14 @@ fn libraries() -> &'static Path {
 
 /// A job over these seats, the server's first.
 fn ranks(seats: &str, with: Option<&Path>, wish: &str) -> Finished {
-    let mut command = Command::new("mpirun");
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", "120", "mpirun"]);
     if is_open_mpi() {
         command.arg("--oversubscribe");
     }
     command.args(["-np", &seats.split(',').count().to_string()]).arg(std::env::current_exe().expect("this program"));
     command.args(["--exact", "nccl::one_rank", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.env("FEDMPI_SEATS", seats).env("FEDMPI_NCCL", wish).env("RUST_LOG", "fedmpi=info");
+    command.envs(AS_ROOT).env("FEDMPI_SEATS", seats).env("FEDMPI_NCCL", wish).env("RUST_LOG", "fedmpi=info");
     if let Some(folder) = with {
         let path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
         command.env("LD_LIBRARY_PATH", format!("{}:{path}", folder.display()));

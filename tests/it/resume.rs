@@ -1,6 +1,6 @@
 //! Promise 3, and promise 1 across an interruption.
 
-use crate::support::{Job, mnist, ranks_of};
+use crate::support::{Job, has_checkpoint, mnist, ranks_of};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -53,9 +53,8 @@ fn ended_by_a_signal(parent: &Path, selection: &str) {
     let long = format!("--comm_round 400 --epochs 3 --checkpoint_every 1 {selection}");
     let job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder);
     let mut job = job.with(&long).start();
-    let checkpoints = folder.join("checkpoints");
     let began = Instant::now();
-    while fs::read_dir(&checkpoints).map_or(0, Iterator::count) == 0 {
+    while !has_checkpoint(&folder) {
         assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint came");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -67,7 +66,8 @@ fn ended_by_a_signal(parent: &Path, selection: &str) {
         assert!(began.elapsed() < Duration::from_secs(110), "a rank is left behind");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let newest = fs::read_dir(&checkpoints).expect("there").map(|entry| entry.expect("readable").file_name()).max();
+    let entries = fs::read_dir(folder.join("checkpoints")).expect("there");
+    let newest = entries.map(|entry| entry.expect("readable").file_name()).max();
     let newest = newest.expect("a checkpoint").into_string().expect("text");
     let rounds: u32 = newest[6..14].parse().expect("a round");
     let more = rounds + 2;
@@ -81,11 +81,11 @@ fn asynchronous_runs_go_on_after_a_signal() {
     let folder = parent.path().join("run");
     let flags = "--mode async --aggregator fedbuff --buffer_size 4 --concurrency 6 --delay uniform:1,4 --epochs 3 \
                  --frequency_of_the_test 1000";
-    let wanted = trained(2, &parent.path().join("whole"), &format!("{flags} --comm_round 150"));
+    let wanted = trained(2, &parent.path().join("whole"), &format!("{flags} --comm_round 600"));
     let job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder).with(flags);
-    let mut job = job.with("--comm_round 150").start();
+    let mut job = job.with("--comm_round 600").start();
     let began = Instant::now();
-    while fs::read_dir(folder.join("checkpoints")).map_or(0, Iterator::count) == 0 {
+    while !has_checkpoint(&folder) {
         assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint came");
         std::thread::sleep(Duration::from_millis(20));
     }

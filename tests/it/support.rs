@@ -78,6 +78,9 @@ pub fn run_with(
     Ok((outcome, memory))
 }
 
+/// Open MPI refuses to run as root unless told twice.
+pub const AS_ROOT: [(&str, &str); 2] = [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")];
+
 /// The real program on so many ranks of this machine.
 pub struct Job {
     command: Command,
@@ -144,9 +147,7 @@ impl Job {
         let mut limited = Command::new("timeout");
         limited.args(["--kill-after=5", "120"]).arg(self.command.get_program()).args(self.command.get_args());
         limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] {
-            limited.env(name, "1");
-        }
+        limited.envs(AS_ROOT);
         limited
     }
 }
@@ -191,6 +192,12 @@ impl Finished {
         let line = self.stdout.lines().find(|line| line.starts_with("final ")).expect("a result line");
         line.rsplit("model ").next().expect("a hash")
     }
+}
+
+/// Whether a run has saved itself; a file that is still being written does not count.
+pub fn has_checkpoint(folder: &Path) -> bool {
+    let files = fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
+    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|end| end == "safetensors"))
 }
 
 /// Ranks of the job that writes to a folder: processes whose second word is already a training flag.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SUCCESS = 0, INVALID_USAGE = 5, IN_PROGRESS = 7, INT64 = 4, SUM = 0, MOST = 1 << 20 };
@@ -42,7 +43,7 @@ int ncclGetVersion(int *version) {
 
 int ncclGetUniqueId(Id *id) {
     memset(id, 0, sizeof *id);
-    snprintf(id->internal, sizeof id->internal, "/fedmpi-nccl-%d", (int)getpid());
+    snprintf(id->internal, sizeof id->internal, "/fedmpi-nccl-%d-%ld", (int)getpid(), (long)time(NULL));
     return SUCCESS;
 }
 
