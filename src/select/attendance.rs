@@ -42,20 +42,20 @@ impl Attendance {
     /// Of those selected, the first `wanted` to finish in time.
     pub fn attend(&self, seed: Seed, round: Round, selected: Vec<Job>, wanted: usize, delay: &Delay) -> Attended {
         let before = selected.len();
-        let stays = |job: &Job| {
+        let finish = |job: Job| {
             let mut stream = seed.for_client(Purpose::Attend, round, job.client);
-            stream.random::<f64>() >= self.drop_rate
+            let stays = stream.random::<f64>() >= self.drop_rate;
+            // Among those who finish at once the lot decides: else low ids would always come first.
+            let lot = stream.random::<u64>();
+            stays.then(|| (delay.seconds(seed, job.client, round, job.samples), lot, job))
         };
-        let mut finishing: Vec<(f64, Job)> = selected
-            .into_iter()
-            .filter(stays)
-            .map(|job| (delay.seconds(seed, job.client, round, job.samples), job))
-            .collect();
+        let mut finishing: Vec<(f64, u64, Job)> = selected.into_iter().filter_map(finish).collect();
         let dropped = before - finishing.len();
-        finishing.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.client.cmp(&b.1.client)));
+        finishing.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2.client).cmp(&(b.1, b.2.client))));
         let wanted = if self.over_select > 1.0 { wanted } else { usize::MAX };
-        let in_time = finishing.iter().filter(|(seconds, _)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
-        let mut present: Vec<(f64, Job)> = in_time.take(wanted).copied().collect();
+        let in_time =
+            finishing.iter().filter(|(seconds, ..)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
+        let mut present: Vec<(f64, Job)> = in_time.take(wanted).map(|&(seconds, _, job)| (seconds, job)).collect();
         let late = finishing.len() - present.len();
         // Who misses some waits for them until the deadline: that they have dropped out shows only then.
         let virtual_seconds = match self.deadline {
@@ -77,6 +77,20 @@ mod tests {
     /// A hundredth of a second for each sample.
     fn delay() -> Delay {
         Delay::parse("samples:0.01", 4).expect("sound")
+    }
+
+    #[test]
+    fn among_equals_everybody_comes_equally_often() {
+        let crowd = Attendance { over_select: 2.0, ..ALL };
+        let delay = Delay::parse("constant:1", 4).expect("sound");
+        let mut counts = [0; 10];
+        for round in 0..1000 {
+            let attended = crowd.attend(Seed(0), Round(round), jobs(10), 5, &delay);
+            assert_eq!((attended.cohort.len(), attended.late), (5, 5));
+            attended.cohort.iter().for_each(|job| counts[job.client.index()] += 1);
+        }
+        // Each has 500 with a deviation of 16.
+        assert!(counts.iter().all(|count| (430..570).contains(count)), "{counts:?}");
     }
 
     fn jobs(count: usize) -> Vec<Job> {

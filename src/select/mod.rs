@@ -181,7 +181,8 @@ fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
 fn read(name: &'static str, settings: &Settings<'_>) -> Result<(PathBuf, String), SelectError> {
     let path = settings.file.ok_or(SelectError::NoFile(name))?;
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok((path.to_owned(), text)),
+        // Some editors begin a file with a byte order mark.
+        Ok(text) => Ok((path.to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
         Err(error) => Err(SelectError::file(path, format!("cannot be read: {error}"))),
     }
 }

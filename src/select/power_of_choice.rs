@@ -4,6 +4,7 @@
 use super::{Pool, Selector, in_order, weighted};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
+use rand::seq::SliceRandom;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -20,7 +21,10 @@ impl Selector for PowerOfChoice {
     fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
         let mut candidates = weighted::draw(pool, CHOICE * wanted, stream);
         let loss = |client: &ClientId| self.losses.get(client).copied().unwrap_or(f64::INFINITY);
-        candidates.sort_unstable_by(|a, b| loss(b).total_cmp(&loss(a)).then(a.cmp(b)));
+        // Among equals, as all are that have not trained yet, the lot decides.
+        candidates.sort_unstable();
+        candidates.shuffle(stream);
+        candidates.sort_by(|a, b| loss(b).total_cmp(&loss(a)));
         candidates.truncate(wanted);
         in_order(candidates)
     }
@@ -54,5 +58,17 @@ mod tests {
         let pool = Pool { members: Members::All(4), samples: &|_| 1 };
         let cohort = selector.select(Round(0), &pool, 2, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort, [ClientId(1), ClientId(2)]);
+    }
+
+    #[test]
+    fn low_ids_are_not_preferred_while_nobody_has_trained() {
+        let pool = Pool { members: Members::All(100), samples: &|_| 1 };
+        let low = (0..200).flat_map(|round| {
+            let mut stream = Seed(0).for_round(Purpose::Select, Round(round));
+            PowerOfChoice::default().select(Round(round), &pool, 10, &mut stream)
+        });
+        // 1,000 of 2,000 with a deviation of 22.
+        let low = low.filter(|client| client.0 < 50).count();
+        assert!((900..1100).contains(&low), "{low}");
     }
 }
