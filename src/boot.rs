@@ -343,6 +343,7 @@ fn server_part(plan: &Plan, trainer: &dyn Trainer, folder: RunFolder, saved: Opt
         plan.partition.save(path)?;
     }
     folder.prepare(&plan.config)?;
+    log::info!("results go to {}", folder.path().display());
     let rounds = plan.rounds();
     let done = saved.as_ref().map(|saved| saved.state.rounds);
     if let Some(done) = done {
@@ -359,7 +360,7 @@ fn server_part(plan: &Plan, trainer: &dyn Trainer, folder: RunFolder, saved: Opt
 /// Prints the result: where it is and how good.
 fn finish(mpi: &Mpi, run: Result<engine::Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
-        log::warn!("{}", EngineError::EndWanted);
+        log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
         log::logger().flush();
         mpi.abort(exit::ENDED);
     }

@@ -18,6 +18,9 @@ pub enum Event {
         workers: usize,
         /// Model parameters.
         parameters: usize,
+        /// Emulated slowdown of workers: times are then not those of the machine.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        worker_slowdown: Option<String>,
     },
     /// One client's update, told in the order of client ids once the round is complete.
     ClientTrained {

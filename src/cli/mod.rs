@@ -262,7 +262,7 @@ fn list() {
 fn section<B>(title: &str, table: &[Entry<B>]) {
     println!("{title}");
     for entry in table {
-        println!("  {:<15}{}", entry.name, entry.about);
+        println!("  {:<16} {}", entry.name, entry.about);
     }
 }
 

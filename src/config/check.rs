@@ -9,7 +9,7 @@ use crate::delay::{Delay, DelayError};
 use crate::message::Reduce;
 use crate::partition::{PARTITIONERS, PartitionError};
 use crate::registry::{Entry, Unknown, find};
-use crate::schedule::{DispatchMode, SCHEDULERS, Slowdown, SlowdownError};
+use crate::schedule::{Clock, DispatchMode, SCHEDULERS, Slowdown, SlowdownError};
 use crate::select::{SELECTORS, SelectError};
 use crate::train::optimizer::OPTIMIZERS;
 use clap::ValueEnum;
@@ -91,8 +91,58 @@ impl Plan {
             let absent = slowdown.ranks().filter(|rank| !(1..=workers).contains(&rank.index()));
             notes.extend(absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")));
         }
+        notes.extend(without_effect(&self.config));
         notes
     }
+}
+
+/// Settings that were changed though nothing in this run depends on them.
+fn without_effect(config: &Config) -> Vec<String> {
+    let (rounds, named) = (config.mode == Mode::Sync, config.aggregator_name());
+    let listed = ["fixed", "availability"].contains(&config.client_selection.as_str());
+    let skewed = |method: &String| ["hetero", "power_law"].contains(&method.as_str());
+    let rules: [(&[&str], bool, &str); 9] = [
+        (&["reduce", "scheduler", "client_num_per_round"], rounds, "it is for rounds, and --mode async has none"),
+        (&["deadline"], rounds || named == "semi_async", "without rounds it is for --aggregator semi_async"),
+        (
+            &[
+                "concurrency",
+                "clock",
+                "sleep_delays",
+                "alpha",
+                "staleness",
+                "staleness_a",
+                "staleness_b",
+                "max_staleness",
+                "stale_weight",
+                "buffer_size",
+                "server_lr",
+                "semi_fraction",
+                "scheduler_interval",
+                "c_ratio",
+                "checkin_num",
+                "checkin_interval",
+            ],
+            !rounds,
+            "it is for --mode async",
+        ),
+        (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
+        (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
+        (&["selection_file"], listed, "it is for --client_selection fixed and availability"),
+        (
+            &["partition_alpha"],
+            config.partition_method.as_ref().is_none_or(skewed),
+            "it is for --partition_method hetero and power_law",
+        ),
+        (&["momentum"], config.client_optimizer == "sgd", "it is for --client_optimizer sgd"),
+        (&["sleep_delays"], config.clock == Clock::Real, "it is for --clock real"),
+    ];
+    let values = |config: &Config| serde_yaml::to_value(config).expect("plain data always encodes");
+    let (given, usual) = (values(config), values(&Config::default()));
+    let idle = rules.into_iter().filter(|(_, counts, _)| !counts);
+    let changed = idle.flat_map(|(names, _, why)| names.iter().map(move |name| (*name, why)));
+    let changed = changed.filter(|(name, _)| given[*name] != usual[*name]);
+    changed.map(|(name, why)| format!("--{name} has no effect: {why}")).collect()
 }
 
 /// The first value that is out of range or names nothing.
@@ -275,8 +325,12 @@ mod tests {
         let notes = |config: Config| Plan::resolve(config).expect("sound").notes(3).join("; ");
         let base = || Config { client_num_per_round: 2, ..Config::default() };
         assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
-        let alone = Config { mode: Mode::Async, concurrency: 1, ..base() };
+        let alone = Config { mode: Mode::Async, concurrency: 1, ..Config::default() };
         assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
+        let idle = Config { alpha: 0.9, momentum: 0.5, dispatch: DispatchMode::Pull, ..Config::default() };
+        assert_eq!(notes(idle), "--alpha has no effect: it is for --mode async");
+        let idle = Config { scheduler: "balanced".into(), dispatch: DispatchMode::Pull, ..Config::default() };
+        assert_eq!(notes(idle), "--scheduler has no effect: it is for --dispatch planned");
         let slow = Config { worker_slowdown: Some("4:2,1:2".into()), client_num_per_round: 9, ..base() };
         assert!(notes(slow).ends_with("(--worker_slowdown 4:2,1:2); rank 4 does not train, so it is not slowed down"));
     }

@@ -207,7 +207,7 @@ pub enum DeviceChoice {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file that cannot be read.
-    #[error("cannot read {path}: {reason} (hint: --cf names a YAML file)")]
+    #[error("cannot read {path}: {reason} (hint: --cf names a YAML file, --resume the folder of a run)")]
     Read {
         /// The file.
         path: PathBuf,

@@ -50,6 +50,9 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn open(plan: &'a Plan, wire: &'a mut Metered<T>) -> Result<Self, EngineError> {
         wire.set_patience(plan.round_timeout());
         let (workers, peers) = (wire.workers(), BTreeMap::new());
+        if workers.is_empty() {
+            return Err(EngineError::NoWorkers);
+        }
         let now = Instant::now();
         let mut link = Link { plan, workers, wire, round: Round(0), peers, opened: now, pinged: now, looked: now };
         let digest = plan.digest();
@@ -73,7 +76,9 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Tells how the run begins, and without whom.
     pub fn announce(&self, recorder: &mut dyn Recorder, layout: &Layout, weights: &[f32]) -> Result<(), EngineError> {
         let (workers, parameters) = (self.workers.len(), layout.parameters());
-        recorder.record(&Event::Started { rounds: self.plan.rounds(), workers, parameters }, weights)?;
+        let worker_slowdown = self.plan.config.worker_slowdown.clone();
+        let started = Event::Started { rounds: self.plan.rounds(), workers, parameters, worker_slowdown };
+        recorder.record(&started, weights)?;
         for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {
             recorder.record(&self.loss(Round(0), rank, 0), weights)?;
         }

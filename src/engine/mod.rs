@@ -57,6 +57,9 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// Nobody would ever train.
+    #[error("there are no workers (hint: mpirun -np 3 starts a server and two workers)")]
+    NoWorkers,
     /// The last worker is gone.
     #[error(
         "rank {rank} on {host} is gone, and nobody is left (hint: `fedmpi launch --max_restarts` goes on by itself)"
@@ -126,7 +129,7 @@ pub enum EngineError {
         seconds: f64,
     },
     /// A signal asked for the end. What was saved is whole.
-    #[error("asked to end: what is done is saved (hint: --resume goes on)")]
+    #[error("asked to end: what is done is saved")]
     EndWanted,
     /// No client is in training, and none would ever be.
     #[error(

@@ -78,6 +78,7 @@ pub struct Server<'a, T> {
     clock: f64,
     updates: u64,
     test: Option<Metrics>,
+    told_shortage: bool,
 }
 
 impl<'a, T: Transport> Server<'a, T> {
@@ -107,6 +108,7 @@ impl<'a, T: Transport> Server<'a, T> {
             clock: 0.0,
             updates: 0,
             test: None,
+            told_shortage: false,
         };
         server.link.announce(server.recorder, server.trainer.layout(), &server.global)?;
         server.began = Instant::now();
@@ -246,6 +248,14 @@ impl<'a, T: Transport> Server<'a, T> {
         let pool = Pool { members: Members::All(plan.clients()), samples: &|client| plan.samples(client) };
         let wanted = plan.attendance().invited(plan.cohort_size(), plan.clients());
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
+        if selected.len() < wanted && !self.told_shortage {
+            log::warn!(
+                "round {}: {} clients can be selected where {wanted} are wanted (said once)",
+                round.0 + 1,
+                selected.len()
+            );
+            self.told_shortage = true;
+        }
         let jobs = selected.into_iter().map(|client| Job { client, samples: plan.samples(client) }).collect();
         plan.attendance().attend(plan.seed(), round, jobs, plan.cohort_size(), plan.delay())
     }

@@ -56,7 +56,8 @@ fn read(folder: &Path) -> Result<Run, String> {
     };
     let wrong = |name: &str, error: &dyn ToString| format!("{}: {}", folder.join(name).display(), error.to_string());
     let config: Config = serde_yaml::from_str(&text("config.yaml")?).map_err(|error| wrong("config.yaml", &error))?;
-    let summary = serde_json::from_str(&text("summary.json")?).map_err(|error| wrong("summary.json", &error))?;
+    let summary: Summary =
+        serde_json::from_str(&text("summary.json")?).map_err(|error| wrong("summary.json", &error))?;
     let metrics = text("metrics.csv")?;
     let mut points = Vec::new();
     for line in csv::Reader::from_reader(metrics.as_bytes()).deserialize() {
@@ -69,7 +70,8 @@ fn read(folder: &Path) -> Result<Run, String> {
         Mode::Sync => format!("{rule}, rounds of {}", config.client_num_per_round),
         Mode::Async => format!("{rule}, {} at once", config.concurrency),
     };
-    Ok(Run { name, how, summary, points })
+    let slowed = if summary.worker_slowdown.is_empty() { "" } else { ", slowed down" };
+    Ok(Run { name, how: how + slowed, summary, points })
 }
 
 impl Comparison {
@@ -77,7 +79,7 @@ impl Comparison {
     pub fn table(&self) -> String {
         let to_target = format!("time to {:.4}", self.target);
         let mut text = format!(
-            "{:<20} {:<28} {:>8} {:>12} {:>9} {:>10} {:>15} {:>10}\n",
+            "{:<20} {:<40} {:>8} {:>12} {:>9} {:>10} {:>15} {:>10}\n",
             "run", "how", "updates", "virtual s", "accuracy", "utilised", to_target, "updates"
         );
         for run in &self.runs {
@@ -87,7 +89,7 @@ impl Comparison {
             });
             let Summary { updates: all, virtual_seconds, final_test_accuracy, worker_utilisation, .. } = run.summary;
             text += &format!(
-                "{:<20} {:<28} {all:>8} {virtual_seconds:>12.2} {final_test_accuracy:>9.4} {worker_utilisation:>10.2} \
+                "{:<20} {:<40} {all:>8} {virtual_seconds:>12.2} {final_test_accuracy:>9.4} {worker_utilisation:>10.2} \
                  {time:>15} {updates:>10}\n",
                 run.name, run.how
             );

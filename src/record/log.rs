@@ -11,7 +11,7 @@ pub struct RoundLog {
 impl Recorder for RoundLog {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::Started { rounds, workers, parameters } => {
+            Event::Started { rounds, workers, parameters, .. } => {
                 log::info!("{workers} workers agree on the plan: {rounds} rounds, {parameters} parameters");
             }
             Event::RoundDone(done) => {

@@ -1,7 +1,7 @@
 //! `summary.json`: the run in a few figures.
 
 use super::fault;
-use crate::config::Plan;
+use crate::config::{Mode, Plan};
 use crate::event::{Event, RankReport, RecordError, Recorder};
 use crate::files::write_whole;
 use crate::ids::Rank;
@@ -33,12 +33,17 @@ pub struct Summary {
     pub median_round_seconds: f64,
     /// Median efficiency of the schedule: the least makespan over the real one; none without rounds.
     pub median_efficiency: Option<f64>,
-    /// Emulated slowdown of workers, when there was one: times are then not those of the machine.
-    pub worker_slowdown: Option<String>,
+    /// Emulated slowdowns of workers, one after another when the run went on with another one: times are
+    /// then not those of the machine.
+    pub worker_slowdown: Vec<String>,
     /// Updates that counted.
     pub updates: u64,
     /// Updates that were dropped because they were too stale.
     pub dropped_updates: u64,
+    /// Times that a selected client dropped out (`--drop_rate`).
+    pub dropped_clients: u64,
+    /// Times that a selected client came too late, or was not needed any more (`--over_select`).
+    pub late_clients: u64,
     /// How many updates had which staleness, from 0 up; one number in sync mode.
     pub staleness_histogram: Vec<u64>,
     /// Seconds on the run's virtual clock.
@@ -47,7 +52,7 @@ pub struct Summary {
     pub worker_utilisation: f64,
     /// Seconds of all rounds, evaluation included.
     pub total_seconds: f64,
-    /// Bytes of message content that all ranks sent.
+    /// Bytes of message content that all ranks sent since the run began or went on.
     pub bytes_sent: u64,
     /// Largest resident memory of each rank in MiB.
     pub peak_rss_mib: Vec<f64>,
@@ -61,6 +66,7 @@ pub struct Summary {
 pub struct SummaryFile {
     path: PathBuf,
     target: Option<f64>,
+    mode: Mode,
     summary: Summary,
     seconds: Vec<f64>,
     efficiency: Vec<f64>,
@@ -75,12 +81,12 @@ impl SummaryFile {
             model: plan.config.model.clone(),
             dataset: plan.config.dataset.clone(),
             plan_digest: plan.digest(),
-            worker_slowdown: plan.config.worker_slowdown.clone(),
             ..Summary::default()
         };
         SummaryFile {
             path,
             target: plan.config.target_accuracy,
+            mode: plan.mode(),
             summary,
             seconds: Vec::new(),
             efficiency: Vec::new(),
@@ -115,6 +121,10 @@ impl Recorder for SummaryFile {
                 self.efficiency.extend(done.schedule.efficiency);
                 self.summary.virtual_seconds = done.clock;
                 self.summary.updates = done.updates;
+                self.summary.late_clients += done.late as u64;
+                if self.mode == Mode::Sync {
+                    self.summary.dropped_clients += done.dropped as u64;
+                }
                 done.test.iter().for_each(|test| self.note_test(done.round.0, test));
                 Ok(())
             }
@@ -133,8 +143,10 @@ impl Recorder for SummaryFile {
                 let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
                 write_whole(&self.path, text.as_bytes()).map_err(|error| fault(&self.path, error))
             }
-            Event::Started { workers, .. } => {
+            Event::Started { workers, worker_slowdown, .. } => {
                 self.workers = *workers;
+                let known = &mut self.summary.worker_slowdown;
+                known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
                 Ok(())
             }
             Event::ClientTrained { seconds, .. } => {
