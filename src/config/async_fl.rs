@@ -76,7 +76,7 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
 
 /// A value of one kind, if it is there.
 fn read<T: DeserializeOwned>(value: Option<Value>, path: &[&str]) -> Result<Option<T>, String> {
-    let value = value.map(serde_yaml::from_value).transpose();
+    let value = value.filter(|value| !value.is_null()).map(serde_yaml::from_value).transpose();
     value.map_err(|error| format!("`{}`: {error}", path.join(".")))
 }
 
@@ -123,6 +123,8 @@ mod tests {
         let wrong = TEXT.replace(r#""update_name": "MyFed""#, r#""update_name": "FedAT""#);
         let error = translate(&sections(&wrong)).expect_err("unknown");
         assert!(error.contains("server.updater.update_name") && error.contains("`FedAT`"), "{error}");
+        let none = TEXT.replace(r#""stale.txt""#, "null");
+        assert_eq!(translate(&sections(&none)).expect("not given").get("delay"), Some(&Value::from("constant:0")));
         let wrong = TEXT.replace(r#""iid": false"#, r#""iid": "false""#);
         let error = translate(&sections(&wrong)).expect_err("a word");
         assert!(error.starts_with("`global.iid`"), "{error}");

@@ -79,6 +79,7 @@ impl Plan {
         let mut notes = Vec::new();
         let (most, what) = match self.config.mode {
             Mode::Sync => (self.cohort_size(), "a round"),
+            Mode::Async if self.config.scheduler_interval > 0 => (self.clients(), "in total"),
             Mode::Async => (self.config.concurrency as usize, "in training at once"),
         };
         if workers > most {
@@ -99,7 +100,6 @@ impl Plan {
 /// Settings that were changed though nothing in this run depends on them.
 fn without_effect(config: &Config) -> Vec<String> {
     let (rounds, named) = (config.mode == Mode::Sync, config.aggregator_name());
-    let listed = ["fixed", "availability"].contains(&config.client_selection.as_str());
     let skewed = |method: &String| ["hetero", "power_law"].contains(&method.as_str());
     let rules: [(&[&str], bool, &str); 9] = [
         (&["reduce", "scheduler", "client_num_per_round"], rounds, "it is for rounds, and --mode async has none"),
@@ -128,14 +128,14 @@ fn without_effect(config: &Config) -> Vec<String> {
         ),
         (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
         (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
-        (&["selection_file"], listed, "it is for --client_selection fixed and availability"),
+        (&["selection_file"], config.reads_selection_file(), "it is for --client_selection fixed and availability"),
         (
             &["partition_alpha"],
             config.partition_method.as_ref().is_none_or(skewed),
             "it is for --partition_method hetero and power_law",
         ),
         (&["momentum"], config.client_optimizer == "sgd", "it is for --client_optimizer sgd"),
-        (&["sleep_delays"], config.clock == Clock::Real, "it is for --clock real"),
+        (&["sleep_delays"], rounds || config.clock == Clock::Real, "it is for --clock real"),
     ];
     let values = |config: &Config| serde_yaml::to_value(config).expect("plain data always encodes");
     let (given, usual) = (values(config), values(&Config::default()));
@@ -296,9 +296,10 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
     require("over_select", config.over_select, config.over_select == 1.0, rounds_only)?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);
+    let (kept, rule) = (config.scheduler_interval == 0, config.aggregator_name());
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients, &hint)?;
-    let buffered = ["fedbuff", "fedavg_async"].contains(&config.aggregator_name()) && config.scheduler_interval == 0;
+    require("concurrency", most, most <= clients || !(kept || rule == "semi_async"), &hint)?;
+    let buffered = kept && ["fedbuff", "fedavg_async"].contains(&rule);
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
     require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
 }

@@ -270,6 +270,11 @@ impl Config {
         })
     }
 
+    /// Whether clients are selected by a file.
+    pub fn reads_selection_file(&self) -> bool {
+        ["fixed", "availability"].contains(&self.client_selection.as_str())
+    }
+
     /// The aggregator that was asked for, or the mode's own.
     pub fn aggregator_name(&self) -> &str {
         self.aggregator.as_deref().unwrap_or(match self.mode {
@@ -285,6 +290,9 @@ fn set(text: &str) -> Result<Mapping, String> {
     let name = name.rsplit('.').next().unwrap_or(name).trim();
     if !NAMES.contains(&name) {
         return Err(format!("unknown setting `{name}` (hint: {})", suggest(name, NAMES.iter().copied())));
+    }
+    if name == "resume" {
+        return Err("a run goes on by its own flag (hint: --resume FOLDER)".to_owned());
     }
     let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
     let one = Mapping::from_iter([(name.into(), value)]);

@@ -105,7 +105,8 @@ impl Plan {
         };
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
         // What files say that the config only names.
-        let listed = config.selection_file.as_ref().and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let list = config.selection_file.as_ref().filter(|_| config.reads_selection_file());
+        let listed = list.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let files = blake3::hash(format!("{delay:?} {listed:?}").as_bytes()).to_hex();
         let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
@@ -261,7 +262,8 @@ impl Plan {
     /// How long a worker sleeps to make a delay real.
     pub fn nap(&self, client: ClientId, task: Round) -> Option<Duration> {
         let seconds = || self.delay.seconds(self.seed(), client, task, self.samples(client));
-        let asleep = self.config.sleep_delays && self.config.mode == Mode::Async;
+        let real = self.config.mode == Mode::Async && self.config.clock == Clock::Real;
+        let asleep = self.config.sleep_delays && real;
         asleep.then(|| Duration::from_secs_f64(seconds().min(1e6)))
     }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Raised whenever the meaning of a checkpoint changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Names of tensors.
 const GLOBAL: &str = "weights";
 const START: &str = "start.";

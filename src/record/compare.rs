@@ -70,7 +70,7 @@ fn read(folder: &Path) -> Result<Run, String> {
         Mode::Sync => format!("{rule}, rounds of {}", config.client_num_per_round),
         Mode::Async => format!("{rule}, {} at once", config.concurrency),
     };
-    let slowed = if summary.worker_slowdown.is_empty() { "" } else { ", slowed down" };
+    let slowed = if summary.worker_slowdowns.is_empty() { "" } else { ", slowed down" };
     Ok(Run { name, how: how + slowed, summary, points })
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// The content of `summary.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Summary {
     /// Name of the model.
     pub model: String,
@@ -35,7 +36,7 @@ pub struct Summary {
     pub median_efficiency: Option<f64>,
     /// Emulated slowdowns of workers, one after another when the run went on with another one: times are
     /// then not those of the machine.
-    pub worker_slowdown: Vec<String>,
+    pub worker_slowdowns: Vec<String>,
     /// Updates that counted.
     pub updates: u64,
     /// Updates that were dropped because they were too stale.
@@ -145,7 +146,7 @@ impl Recorder for SummaryFile {
             }
             Event::Started { workers, worker_slowdown, .. } => {
                 self.workers = *workers;
-                let known = &mut self.summary.worker_slowdown;
+                let known = &mut self.summary.worker_slowdowns;
                 known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
                 Ok(())
             }
