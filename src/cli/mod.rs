@@ -129,8 +129,8 @@ fn underscored(argument: OsString) -> OsString {
 
 /// Runs a command; gives its exit code.
 pub fn run(command: Command) -> Result<u8> {
-    // A job that was started goes on unread.
-    if !matches!(command, Command::Launch(_)) {
+    // A job goes on unread, and its ranks must survive a connection that breaks.
+    if !matches!(command, Command::Launch(_) | Command::Bench(_)) {
         stop::end_unread()?;
     }
     match command {

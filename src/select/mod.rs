@@ -183,7 +183,9 @@ fn read(name: &'static str, settings: &Settings<'_>) -> Result<(PathBuf, String)
     match std::fs::read_to_string(path) {
         // Some editors begin a file with a byte order mark.
         Ok(text) => Ok((path.to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
-        Err(error) => Err(SelectError::file(path, format!("cannot be read: {error}"))),
+        Err(error) => {
+            Err(SelectError::file(path, format!("cannot be read: {error} (hint: --selection_file, on every host)")))
+        }
     }
 }
 
