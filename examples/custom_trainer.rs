@@ -45,7 +45,7 @@ impl Trainer for Line {
             weights[1] -= 0.2 * error;
             loss += f64::from(error * error) / 10.0;
         }
-        Ok(Trained { weights: Arc::new(weights), loss })
+        Ok(Trained { weights: Arc::new(weights), loss, steps: 10, reach: 10.0 * 0.2, rate: 0.2 })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -24,7 +24,7 @@ pub const TARGETS: &[(&str, Target)] = &[
 
 /// Heads of frames, either way.
 pub fn message(bytes: &[u8]) {
-    let frame = Frame { head: bytes.to_vec(), content: Content::Nothing };
+    let frame = Frame { head: bytes.to_vec(), content: Content::nothing() };
     let _ = frame.decode::<Order>();
     let _ = frame.decode::<Report>();
 }

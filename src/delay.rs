@@ -5,7 +5,7 @@
 //! client; with `/task` at the end, anew for every training.
 
 use crate::ids::{ClientId, Round};
-use crate::registry::{Entry, Unknown, find};
+use crate::part::{Entry, PartError, find};
 use crate::seed::{Purpose, Seed, Stream};
 use rand::Rng;
 use rand_distr::{Exp1, StandardNormal};
@@ -39,7 +39,7 @@ enum Model {
 pub enum DelayError {
     /// A name of nothing.
     #[error(transparent)]
-    Unknown(#[from] Unknown),
+    Unknown(#[from] PartError),
     /// Numbers that make no sense.
     #[error("delay `{text}`: {reason} (hint: `fedmpi list` shows how delays are written)")]
     Numbers {
@@ -63,10 +63,10 @@ type Build = fn(&str, usize) -> Result<Model, DelayError>;
 
 macro_rules! delays {
     ($($name:literal, $about:literal, $build:expr;)*) => {
-        const MODELS: &[Entry<Build>] = &[$(Entry { name: $name, about: $about, build: $build }),*];
+        const MODELS: &[Entry<Build>] = &[$(Entry::new($name, $about, $build)),*];
 
         /// Every delay model, by the name users write.
-        pub const DELAYS: &[Entry<()>] = &[$(Entry { name: $name, about: $about, build: () }),*];
+        pub const DELAYS: &[Entry<()>] = &[$(Entry::new($name, $about, ())),*];
     };
 }
 

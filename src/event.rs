@@ -5,6 +5,7 @@ use crate::metrics::Metrics;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Something that happened in a run, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub enum Event {
         loss: f64,
         /// Seconds of training on the worker.
         seconds: f64,
+        /// Bits that a real client would send.
+        #[serde(default)]
+        bits: u64,
     },
     /// A worker is gone; what it had not handed over is trained by the others.
     Lost {
@@ -80,12 +84,20 @@ pub struct State {
     pub selector: serde_json::Value,
     /// What the scheduler has learned.
     pub cost: serde_json::Value,
-    /// What the aggregator remembers.
-    pub aggregator: Vec<f32>,
+    /// What algorithm and server step remember.
+    #[serde(skip)]
+    pub memory: Vec<Vec<f32>>,
+    /// Where what clients keep is.
+    #[serde(skip)]
+    pub kept: KeptIndex,
     /// Async: what is in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flight: Option<InFlight>,
 }
+
+/// Where what clients keep is in the file of it: the place of each, and which round left it there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeptIndex(pub Vec<(ClientId, u32, Round)>);
 
 /// Trainings under way when an asynchronous run is saved; they are done again when it goes on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -168,6 +180,12 @@ pub struct RoundDone {
     pub seconds: f64,
     /// Seconds of evaluation.
     pub evaluation_seconds: f64,
+    /// Bytes that real clients would send to the server.
+    #[serde(default)]
+    pub client_bytes: u64,
+    /// Bytes that the ranks of this cluster sent each other.
+    #[serde(default)]
+    pub cluster_bytes: u64,
     /// How well the round was planned.
     pub schedule: Schedule,
     /// Hash of the new global model.
@@ -214,6 +232,11 @@ pub trait Recorder {
     fn wants_state(&mut self) -> bool {
         false
     }
+
+    /// Where what clients keep may lie, so that it can be found again when the run goes on.
+    fn keeps_at(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// A record could not be written.
@@ -235,5 +258,9 @@ impl Recorder for Vec<Box<dyn Recorder>> {
     fn wants_state(&mut self) -> bool {
         // All are asked: each may count rounds.
         self.iter_mut().fold(false, |wanted, recorder| recorder.wants_state() | wanted)
+    }
+
+    fn keeps_at(&self) -> Option<PathBuf> {
+        self.iter().find_map(|recorder| recorder.keeps_at())
     }
 }

@@ -7,6 +7,7 @@
 //! [`record`]; [`engine`] strings them together.
 
 pub mod aggregate;
+pub mod algorithm;
 pub mod config;
 pub mod data;
 pub mod delay;
@@ -23,11 +24,12 @@ pub mod select;
 pub mod torch;
 pub mod train;
 pub mod transport;
+pub mod update;
 pub mod weights;
 
 mod files;
 pub mod ids;
-pub mod registry;
+pub mod part;
 pub mod seed;
 pub mod shelf;
 pub mod staleness;

@@ -1,47 +1,49 @@
-//! What travels between server and workers: one enum per direction, with a version, followed by at
-//! most one flat vector of numbers. Decoding arbitrary bytes never panics.
+//! What travels between server and workers: one enum per direction, with a version, followed by flat vectors of
+//! numbers, each with a label that says what it is. Decoding arbitrary bytes never panics.
 
 use crate::event::RankReport;
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Units, Weights};
+use crate::weights::{Total, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Order {
     /// Train these clients, one after another, each from the round's weights. The weights follow the
-    /// first order of a round, unless every rank keeps the model itself (`--reduce allreduce`).
+    /// first order of a round, and what the algorithm tells, unless every rank keeps the model itself
+    /// (`--reduce allreduce`). What a client keeps follows when the worker does not have it.
     Train {
         /// Which round.
         round: Round,
-        /// Samples behind the whole cohort.
-        total: u64,
-        /// Whom; ids only, the data is already with the worker.
-        clients: Vec<ClientId>,
-        /// Nothing more comes in this round: report, and hand over the partial sum.
+        /// Which pass over the cohort; most algorithms have one.
+        pass: u8,
+        /// What stands behind the whole cohort.
+        total: Total,
+        /// Whom; the data is already with the worker.
+        errands: Vec<Errand>,
+        /// Nothing more comes in this pass: report, and hand over the partial sum.
         last: bool,
     },
-    /// All clients of a round are trained: take part in the collective sum.
+    /// All clients of a pass are trained: take part in the collective sum.
     Reduce {
         /// Which round.
         round: Round,
-        /// Samples behind the whole cohort.
-        total: u64,
+        /// Which pass over the cohort.
+        pass: u8,
+        /// What stands behind the whole cohort.
+        total: Total,
     },
     /// Evaluate the weights that follow on the worker's own test data.
     Evaluate {
         /// After which round.
         round: Round,
     },
-    /// The model to go on from follows, and what the aggregator remembers.
-    Model {
-        /// Its state, as it gave it to a checkpoint.
-        aggregator: Vec<f32>,
-    },
+    /// The model to go on from follows, and what algorithm and server step remember.
+    Model,
     /// The server is alive; nothing to do.
     Ping,
     /// The run is over: report and end.
@@ -60,14 +62,17 @@ pub enum Report {
         /// The name of its host.
         host: String,
     },
-    /// Clients are trained. With `--reduce server` the weights of the only one follow; with
-    /// `--reduce worker` the last of a round is followed by the worker's partial sum.
+    /// Clients are trained. With `--reduce server` the update of the only one follows; with
+    /// `--reduce worker` the last of a pass is followed by the worker's partial sum. What a client keeps
+    /// follows its own report.
     Trained {
         /// In which round.
         round: Round,
+        /// In which pass over the cohort.
+        pass: u8,
         /// Who, and how it went.
         updates: Vec<Update>,
-        /// Whether the worker has done everything that it was told to do in this round.
+        /// Whether the worker has done everything that it was told to do in this pass.
         last: bool,
     },
     /// The model is evaluated on the worker's own test data.
@@ -105,6 +110,26 @@ pub enum Reduce {
     Allreduce,
 }
 
+/// A client to train, and where what it keeps is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errand {
+    /// Whom.
+    pub client: ClientId,
+    /// What it has kept since it was trained last.
+    pub kept: Keeps,
+}
+
+/// Where what a client keeps is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keeps {
+    /// It has kept nothing yet, or never does.
+    Nothing,
+    /// It follows the order.
+    Sent,
+    /// The worker that is asked has it, as that round left it.
+    Held(Round),
+}
+
 /// What training one client yields, beside its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Update {
@@ -114,6 +139,10 @@ pub struct Update {
     pub loss: f64,
     /// Seconds of training.
     pub seconds: f64,
+    /// Its own weight in the mean, where the algorithm gives one.
+    pub weight: f64,
+    /// Bits that a real client would send.
+    pub bits: u64,
 }
 
 /// What a transport carries: an encoded head, and numbers that are never copied to be encoded.
@@ -125,26 +154,85 @@ pub struct Frame {
     pub content: Content,
 }
 
-/// The numbers that follow a head.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Content {
-    /// Most messages have none.
-    #[default]
-    Nothing,
-    /// A model, or a client's update.
-    Weights(Weights),
-    /// A partial sum of updates.
+/// What a vector is. A vector is found by its label, never by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Label {
+    /// A model, flat: the global one, or a client's.
+    Model,
+    /// A client's change of the model, where it is not the difference of two models.
+    Change,
+    /// What an algorithm tells its clients beside the model.
+    Told,
+    /// What a client says beside its change: which of its algorithm's sections.
+    Said(u8),
+    /// What a client keeps.
+    Kept(ClientId),
+    /// A partial sum.
+    Units,
+    /// What is remembered on the server: by the algorithm (0), by the server step (1).
+    Memory(u8),
+}
+
+/// A vector of numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// Single precision.
+    Floats(Weights),
+    /// Fixed-point sums.
     Units(Units),
 }
 
-impl Content {
+impl Numbers {
     /// Bytes of the numbers.
     pub fn bytes(&self) -> usize {
         match self {
-            Content::Nothing => 0,
-            Content::Weights(weights) => size_of_val(weights.as_slice()),
-            Content::Units(units) => size_of_val(units.as_slice()),
+            Numbers::Floats(floats) => size_of_val(floats.as_slice()),
+            Numbers::Units(units) => size_of_val(units.as_slice()),
         }
+    }
+}
+
+/// The vectors that follow a head.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Content(pub Vec<(Label, Numbers)>);
+
+impl Content {
+    /// Most messages have none.
+    pub fn nothing() -> Content {
+        Content::default()
+    }
+
+    /// With one more vector.
+    pub fn with(mut self, label: Label, floats: Weights) -> Content {
+        self.0.push((label, Numbers::Floats(floats)));
+        self
+    }
+
+    /// With a partial sum.
+    pub fn with_units(mut self, units: Units) -> Content {
+        self.0.push((Label::Units, Numbers::Units(units)));
+        self
+    }
+
+    /// The floats of a label, if they came.
+    pub fn floats(&self, label: Label) -> Option<&Weights> {
+        self.0.iter().find_map(|(other, numbers)| match numbers {
+            Numbers::Floats(floats) if *other == label => Some(floats),
+            _ => None,
+        })
+    }
+
+    /// The partial sum, if one came.
+    pub fn units(&self) -> Option<&Units> {
+        self.0.iter().find_map(|(_, numbers)| match numbers {
+            Numbers::Units(units) => Some(units),
+            Numbers::Floats(_) => None,
+        })
+    }
+
+    /// Bytes of all numbers.
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, numbers)| numbers.bytes()).sum()
     }
 }
 
@@ -170,7 +258,7 @@ pub enum DecodeError {
 impl Frame {
     /// A message without numbers.
     pub fn bare(message: &impl Serialize) -> Frame {
-        Frame::with(message, Content::Nothing)
+        Frame::with(message, Content::nothing())
     }
 
     /// A message followed by numbers.
@@ -208,27 +296,31 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let clients = vec![ClientId(7), ClientId(1 << 20)];
-        let order = Order::Train { round: Round(3), total: 9, clients, last: true };
+        let errands =
+            [7, 1 << 20].map(|client| Errand { client: ClientId(client), kept: Keeps::Held(Round(2)) }).into();
+        let order =
+            Order::Train { round: Round(3), pass: 0, total: Total { samples: 9, clients: 2 }, errands, last: true };
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
-        let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1 };
-        let report = Report::Trained { round: Round(1), updates: vec![update], last: false };
-        let frame = Frame::with(&report, Content::Weights(Arc::new(vec![1.0; 4])));
+        let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1, weight: 1.0, bits: 64 };
+        let report = Report::Trained { round: Round(1), pass: 0, updates: vec![update], last: false };
+        let content = Content::nothing().with(Label::Model, Arc::new(vec![1.0; 4])).with_units(Arc::new(vec![1; 2]));
+        let frame = Frame::with(&report, content);
         assert_eq!(frame.decode::<Report>(), Ok(report));
-        assert_eq!(frame.bytes(), frame.head.len() as u64 + 16);
+        assert_eq!(frame.bytes(), frame.head.len() as u64 + 32);
+        assert!(frame.content.floats(Label::Change).is_none() && frame.content.units().is_some());
     }
 
     #[test]
     fn another_version_is_named() {
         let head = postcard::to_allocvec(&(VERSION + 1, Order::Stop)).expect("encodes");
-        let frame = Frame { head, content: Content::Nothing };
+        let frame = Frame { head, content: Content::nothing() };
         assert_eq!(frame.decode::<Order>(), Err(DecodeError::Version { found: VERSION + 1 }));
     }
 
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(head in prop::collection::vec(any::<u8>(), 0..200)) {
-            let frame = Frame { head, content: Content::Nothing };
+            let frame = Frame { head, content: Content::nothing() };
             let _ = frame.decode::<Order>();
             let _ = frame.decode::<Report>();
         }

@@ -30,6 +30,8 @@ pub enum Purpose {
     Speed = 8,
     /// When clients check in.
     Checkin = 9,
+    /// What becomes of a client's change on its way.
+    Update = 10,
 }
 
 /// The root of all randomness of one run.

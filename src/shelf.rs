@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+/// Vectors of several lengths that may wait to be used again.
+const SPARE: usize = 8;
+
 /// Remembers the vectors that it hands out and hands them out again once nobody else holds them.
 ///
 /// ```
@@ -20,14 +23,19 @@ pub struct Shelf<T> {
 impl<T: Clone + Default> Shelf<T> {
     /// A vector of `length` values, filled by `fill`, which sees old values or defaults.
     pub fn filled(&mut self, length: usize, fill: impl FnOnce(&mut [T])) -> Arc<Vec<T>> {
-        self.known.retain(|vector| vector.len() == length);
-        let free = self.known.iter_mut().position(|vector| Arc::get_mut(vector).is_some());
+        let free = self.known.iter_mut().position(|vector| vector.len() == length && Arc::get_mut(vector).is_some());
         let mut vector = match free {
             Some(place) => self.known.swap_remove(place),
             None => Arc::new(vec![T::default(); length]),
         };
         fill(Arc::get_mut(&mut vector).expect("nobody else holds it"));
         self.known.push(Arc::clone(&vector));
+        // Of other lengths only a few wait.
+        if self.known.len() > SPARE {
+            let idle = |vector: &mut Arc<Vec<T>>| vector.len() != length && Arc::get_mut(vector).is_some();
+            let idle = self.known.iter_mut().position(idle);
+            idle.map(|place| self.known.remove(place));
+        }
         vector
     }
 }
@@ -37,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn held_vectors_are_not_touched_and_other_lengths_are_forgotten() {
+    fn held_vectors_are_not_touched_and_few_wait() {
         let mut shelf = Shelf::default();
         let held = shelf.filled(2, |values| values.fill(1));
         let other = shelf.filled(2, |values| values.fill(2));
@@ -45,7 +53,7 @@ mod tests {
         drop((held, other));
         shelf.filled(2, |_| {});
         assert_eq!(shelf.known.len(), 2);
-        assert_eq!(shelf.filled(1, |_| {}).len(), 1);
-        assert_eq!(shelf.known.len(), 1);
+        (3..50).for_each(|length| assert_eq!(shelf.filled(length, |_| {}).len(), length));
+        assert_eq!(shelf.known.len(), SPARE);
     }
 }

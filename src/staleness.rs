@@ -1,9 +1,10 @@
 //! How much an update still counts that was made from an old model (Xie et al. 2019, section 5.2).
 
-use serde::{Deserialize, Serialize};
+use crate::part;
+use crate::part::{Entry, Kind, Part, Range, Values};
 
 /// A weight for each staleness: the number of times the model has moved since the client got it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Staleness {
     /// `s = 1`.
     Constant,
@@ -21,18 +22,40 @@ pub enum Staleness {
     },
 }
 
-/// The names of the functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum StalenessKind {
-    /// All updates count the same.
-    Constant,
-    /// A power of the staleness.
-    Polynomial,
-    /// Fresh ones count fully.
-    Hinge,
+part! {
+    /// Settings of the power.
+    pub Power {
+        staleness_a: f64 = "0.5", "NUMBER", Range::NOT_NEGATIVE, "exponent of `polynomial`, steepness of `hinge`";
+    }
 }
+
+part! {
+    /// Settings of the hinge.
+    pub Hinge {
+        staleness_a: f64 = "0.5", "NUMBER", Range::NOT_NEGATIVE, "exponent of `polynomial`, steepness of `hinge`";
+        staleness_b: f64 = "4", "VERSIONS", Range::NOT_NEGATIVE, "staleness up to which `hinge` counts fully";
+    }
+}
+
+/// Makes a function of the staleness.
+pub type Build = fn(&Values) -> Staleness;
+
+/// All functions of the staleness.
+pub const KIND: Kind<Build> = Kind { setting: "staleness", about: "staleness", table: STALENESS };
+
+/// Every function, by the name users write.
+pub const STALENESS: &[Entry<Build>] = &[
+    Entry::<Build>::new("constant", "all updates count the same", |_| Staleness::Constant),
+    Entry::<Build>::new("polynomial", "a power of the staleness: (t + 1)^-a", |values| Staleness::Polynomial {
+        a: Power::read(values).staleness_a,
+    })
+    .with(Power::PARAMS),
+    Entry::<Build>::new("hinge", "fresh ones count fully: 1 up to b, then 1 / (a (t - b) + 1)", |values| {
+        let Hinge { staleness_a: a, staleness_b: b } = Hinge::read(values);
+        Staleness::Hinge { a, b }
+    })
+    .with(Hinge::PARAMS),
+];
 
 impl Staleness {
     /// The weight of an update that is `staleness` versions old.

@@ -5,14 +5,14 @@ mod arguments;
 use crate::{bench, boot, doctor};
 use anyhow::{Context, Error, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use fedmpi::config::{Config, Dialect, Flags, HostFile, Plan, Residency, Seat, expand, seats_table};
+use fedmpi::config::{Config, Dialect, Flags, HostFile, KINDS, Plan, Residency, Seat, expand, seats_table};
 use fedmpi::ids::Rank;
 use fedmpi::launch::{self, LaunchError, Launcher};
 use fedmpi::metrics;
-use fedmpi::registry::Entry;
+use fedmpi::part::{AnyKind, Described, Kind};
 use fedmpi::stop::exit;
 use fedmpi::transport::Host;
-use fedmpi::{aggregate, data, delay, partition, record, schedule, select, stop, torch, train};
+use fedmpi::{delay, record, stop, torch};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,8 +74,13 @@ pub enum Command {
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
-    /// List every data set, partitioner, selection, scheduler, aggregator, model and optimizer
-    List,
+    /// List every part that can be chosen, or those of one kind, or one with its settings
+    List {
+        /// The setting that chooses among them, such as `server_step`
+        kind: Option<String>,
+        /// A part, such as `adam`
+        name: Option<String>,
+    },
     /// Print a host file in the dialect of a launcher
     Hostfile {
         /// The launcher's dialect
@@ -105,7 +110,9 @@ fn is_mpirun_option(argument: &OsString) -> bool {
 fn command() -> clap::Command {
     let switch = |argument: clap::Arg| argument.num_args(0..=1).default_missing_value("true");
     let switches = |command: clap::Command| {
-        let command = command.mut_arg("aggregator", |argument| argument.alias("federated_optimizer"));
+        let command = command
+            .mut_arg("aggregator", |argument| argument.alias("federated_optimizer"))
+            .mut_arg("server_step", |argument| argument.alias("server_optimizer"));
         ["overwrite", "dry_train", "sleep_delays"]
             .into_iter()
             .fold(command, |command, name| command.mut_arg(name, switch))
@@ -152,7 +159,7 @@ pub fn run(command: Command) -> Result<u8> {
             println!("picture in {}", svg.display());
         }
         Command::Check(arguments) => check(&arguments)?,
-        Command::List => list(),
+        Command::List { kind, name } => print!("{}", list(kind.as_deref(), name.as_deref())?),
         Command::Hostfile { to, file } => print!("{}", read_hosts(&file)?.write(to)),
     }
     Ok(exit::DONE)
@@ -247,23 +254,49 @@ fn launch_table(job: &launch::Job, config: &Config) -> Result<String> {
     Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
 }
 
-fn list() {
-    section("datasets (--dataset)", data::DATASETS);
-    section("partitioners (--partition_method)", partition::PARTITIONERS);
-    section("client selection (--client_selection)", select::SELECTORS);
-    section("schedulers (--scheduler)", schedule::SCHEDULERS);
-    section("aggregators (--aggregator)", aggregate::AGGREGATORS);
-    section("aggregators of asynchronous runs (--mode async --aggregator)", aggregate::arrivals::ARRIVALS);
-    section("delays (--delay)", delay::DELAYS);
-    section("models (--model)", torch::models::MODELS);
-    section("optimizers (--client_optimizer)", train::optimizer::OPTIMIZERS);
+/// Delay models, which are told numbers by their place.
+static DELAYS: Kind<()> = Kind { setting: "delay", about: "delay", table: delay::DELAYS };
+
+/// All parts, those of a kind, or a part with its settings.
+fn list(kind: Option<&str>, name: Option<&str>) -> Result<String> {
+    let more: [&dyn AnyKind; 2] = [&DELAYS, &torch::models::KIND];
+    let kinds: Vec<&dyn AnyKind> = KINDS.iter().copied().chain(more).collect();
+    let Some(wanted) = kind else {
+        return Ok(kinds.iter().map(|kind| section(*kind, &kind.parts(), false)).collect());
+    };
+    let wanted = wanted.trim_start_matches('-').replace('-', "_");
+    let found: Vec<&&dyn AnyKind> = kinds.iter().filter(|kind| kind.setting() == wanted).collect();
+    if found.is_empty() {
+        let hint = fedmpi::part::suggest(&wanted, kinds.iter().map(|kind| kind.setting()));
+        anyhow::bail!("there is no kind of parts `{wanted}` (hint: {hint})");
+    }
+    let Some(name) = name else { return Ok(found.iter().map(|kind| section(**kind, &kind.parts(), true)).collect()) };
+    let parts: Vec<_> = found.iter().map(|kind| (kind, kind.described(name))).collect();
+    // A rule without rounds and a method of rounds may bear one name.
+    let known: String =
+        parts.iter().filter_map(|(kind, part)| Some(section(***kind, &[part.clone().ok()?], true))).collect();
+    match known.is_empty() {
+        false => Ok(known),
+        true => Err(parts.into_iter().find_map(|(_, part)| part.err()).map_or_else(|| Error::msg(""), Error::from)),
+    }
 }
 
-fn section<B>(title: &str, table: &[Entry<B>]) {
-    println!("{title}");
-    for entry in table {
-        println!("  {:<16} {}", entry.name, entry.about);
+fn section(kind: &dyn AnyKind, parts: &[Described], with_settings: bool) -> String {
+    let mut text = format!("{} (--{})\n", kind.about(), kind.setting());
+    for part in parts {
+        text += &format!("  {:<16} {}\n", part.name, part.about);
+        if !with_settings {
+            continue;
+        }
+        if !part.aliases.is_empty() {
+            text += &format!("  {:<16} also called {}\n", "", part.aliases.join(", "));
+        }
+        for param in part.params {
+            let default = if param.default.is_empty() { "none" } else { param.default };
+            text += &format!("    {:<18} {:<12} {} [default: {default}]\n", param.name, param.unit, param.about);
+        }
     }
+    text
 }
 
 /// Ranks are taken to run where the mapping wants them, or here without one.

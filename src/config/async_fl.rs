@@ -45,6 +45,9 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
     let experiment = text(&["global", "experiment"])?;
     let all = text(&["server", "scheduler", "schedule_name"])?.is_some_and(|name| ALL.contains(&name.as_str()));
     let alpha = number(&["server", "updater", "params", "alpha"], 0.1)?;
+    let rule = class(&["server", "updater", "update_name"], UPDATERS)?;
+    // Its Avg knows no rate.
+    let mixes = rule.as_ref().and_then(Value::as_str) != Some("avg");
     let given = [
         ("mode", Some("async".into())),
         ("out_dir", experiment.map(|name| format!("results/{name}").into())),
@@ -58,11 +61,11 @@ pub fn translate(sections: &Mapping) -> Result<Mapping, String> {
         ("scheduler_interval", at(&["server", "scheduler", "scheduler_interval"])),
         ("client_selection", class(&["server", "scheduler", "schedule_name"], SCHEDULES)?),
         ("c_ratio", if all { Some(1.0.into()) } else { at(&["server", "scheduler", "params", "c_ratio"]) }),
-        ("aggregator", class(&["server", "updater", "update_name"], UPDATERS)?),
+        ("aggregator", rule),
         ("staleness", Some("hinge".into())),
         ("staleness_a", at(&["server", "updater", "params", "a"])),
         ("staleness_b", at(&["server", "updater", "params", "b"])),
-        ("alpha", Some((alpha * number(&["server", "updater", "params", "r"], 1.0)?).into())),
+        ("alpha", mixes.then_some((alpha * number(&["server", "updater", "params", "r"], 1.0)?).into())),
         ("epochs", at(&["client", "epochs"])),
         ("batch_size", at(&["client", "batch_size"])),
         // Its client trains with these, whatever the file says.
@@ -115,7 +118,7 @@ mod tests {
         assert_eq!((text("dataset"), text("model")), (Some("mnist".into()), Some("cnn".into())));
         assert_eq!(text("delay"), Some("file:stale.txt".into()));
         assert_eq!(ours.get("comm_round"), Some(&Value::from(600)));
-        assert!(ours.keys().all(|key| super::super::NAMES.contains(&key.as_str().expect("words"))));
+        assert!(ours.keys().all(|key| super::super::kinds::is_setting(key.as_str().expect("words"))));
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! Every check of a config that needs no data and no other rank, across settings too.
 
-use super::plan::selection;
-use super::{Config, Evaluator, HomesError, Mode, Plan, Residency};
-use crate::aggregate::arrivals::ARRIVALS;
-use crate::aggregate::{self, AGGREGATORS, Merge};
-use crate::data::{DATASETS, DataError};
+use super::plan::{arrivals, selection};
+use super::{Config, Evaluator, HomesError, Mode, Plan, RANGES, Residency};
+use crate::aggregate::{combine, step};
+use crate::algorithm;
+use crate::data::{self, DataError};
 use crate::delay::{Delay, DelayError};
 use crate::message::Reduce;
-use crate::partition::{PARTITIONERS, PartitionError};
-use crate::registry::{Entry, Unknown, find};
-use crate::schedule::{Clock, DispatchMode, SCHEDULERS, Slowdown, SlowdownError};
-use crate::select::{SELECTORS, SelectError};
-use crate::train::optimizer::OPTIMIZERS;
+use crate::part::{AnyKind, Choice, PartError};
+use crate::partition::PartitionError;
+use crate::schedule::{Clock, DispatchMode, Slowdown, SlowdownError};
+use crate::select::{self, SelectError};
+use crate::update::Updates;
 use clap::ValueEnum;
+use serde_yaml::Value;
 
 /// A config that makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +28,9 @@ pub enum PlanError {
         /// What it must be.
         reason: String,
     },
-    /// A name of nothing.
+    /// A name of nothing, or settings of a part that make no sense.
     #[error(transparent)]
-    Unknown(#[from] Unknown),
+    Part(#[from] PartError),
     /// Data that cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -99,25 +100,25 @@ impl Plan {
 
 /// Settings that were changed though nothing in this run depends on them.
 fn without_effect(config: &Config) -> Vec<String> {
-    let (rounds, named) = (config.mode == Mode::Sync, config.aggregator_name());
-    let skewed = |method: &String| ["hetero", "power_law"].contains(&method.as_str());
-    let rules: [(&[&str], bool, &str); 9] = [
-        (&["reduce", "scheduler", "client_num_per_round"], rounds, "it is for rounds, and --mode async has none"),
-        (&["deadline"], rounds || named == "semi_async", "without rounds it is for --aggregator semi_async"),
+    let rounds = config.mode == Mode::Sync;
+    // A rule that has a deadline when there is one.
+    let bounded = |config: &Config| arrivals(config).is_ok_and(|rule| rule.deadline(0.0).is_some());
+    let waits = !rounds && bounded(&Config { deadline: Some(1.0), ..config.clone() });
+    let rules: [(&[&str], bool, &str); 6] = [
+        (
+            &["reduce", "scheduler", "client_num_per_round", "lr_schedule"],
+            rounds,
+            "it is for rounds, and --mode async has none",
+        ),
+        (&["deadline"], rounds || waits, "without rounds it is for rules that wait, such as semi_async"),
         (
             &[
                 "concurrency",
                 "clock",
                 "sleep_delays",
-                "alpha",
                 "staleness",
-                "staleness_a",
-                "staleness_b",
                 "max_staleness",
                 "stale_weight",
-                "buffer_size",
-                "server_lr",
-                "semi_fraction",
                 "scheduler_interval",
                 "c_ratio",
                 "checkin_num",
@@ -128,104 +129,91 @@ fn without_effect(config: &Config) -> Vec<String> {
         ),
         (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
         (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
-        (&["selection_file"], config.reads_selection_file(), "it is for --client_selection fixed and availability"),
-        (
-            &["partition_alpha"],
-            config.partition_method.as_ref().is_none_or(skewed),
-            "it is for --partition_method hetero and power_law",
-        ),
-        (&["momentum"], config.client_optimizer == "sgd", "it is for --client_optimizer sgd"),
         (&["sleep_delays"], rounds || config.clock == Clock::Real, "it is for --clock real"),
     ];
-    let values = |config: &Config| serde_yaml::to_value(config).expect("plain data always encodes");
-    let (given, usual) = (values(config), values(&Config::default()));
+    let values = |config: Config| serde_yaml::to_value(config).expect("plain data always encodes");
+    // Choices are compared by all that they say.
+    let (given, usual) = (values(config.clone()), values(Config::default().completed().unwrap_or_default()));
     let idle = rules.into_iter().filter(|(_, counts, _)| !counts);
     let changed = idle.flat_map(|(names, _, why)| names.iter().map(move |name| (*name, why)));
-    let changed = changed.filter(|(name, _)| given[*name] != usual[*name]);
-    changed.map(|(name, why)| format!("--{name} has no effect: {why}")).collect()
+    let changed = changed.filter(|(name, _)| !alike(&given[*name], &usual[*name]));
+    let changed = changed.map(|(name, why)| format!("--{name} has no effect: {why}"));
+    config.idle.iter().cloned().chain(changed).collect()
+}
+
+/// Whether two values say the same; a part that is not completed has its defaults.
+fn alike(one: &Value, other: &Value) -> bool {
+    let name = |value: &Value| value.get("name").unwrap_or(value).clone();
+    one == other || (name(one) == name(other) && (one.is_string() || other.is_string()))
 }
 
 /// The first value that is out of range or names nothing.
 pub fn all(config: &Config) -> Result<(), PlanError> {
-    find("dataset", DATASETS, &config.dataset)?;
-    find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
-    find("scheduler", SCHEDULERS, &config.scheduler)?;
-    match config.mode {
-        Mode::Sync => check_reduce(find("aggregator", AGGREGATORS, config.aggregator_name())?, config.reduce)?,
-        Mode::Async => _ = find("aggregator", ARRIVALS, config.aggregator_name())?,
-    }
+    data::KIND.described(&config.dataset)?;
+    check_method(config)?;
     config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
-    if let Some(method) = &config.partition_method {
-        find("partition method", PARTITIONERS, method)?;
-    }
-    check_counts(config)?;
-    check_rates(config)?;
+    check_ranges(config)?;
+    let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
+    let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
+    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
     check_async(config)?;
     check_residency(config)?;
     Delay::parse(&config.delay, config.client_num_in_total as usize)?;
     check_selector(config)
 }
 
-/// An aggregator that must see each update cannot have them summed on their way.
-pub fn check_reduce(aggregator: &Entry<aggregate::Build>, reduce: Reduce) -> Result<(), PlanError> {
-    let each = (aggregator.build)().merge() == Merge::Each;
-    let reason = format!(
-        "aggregator `{}` must see every client's update, which are summed on their way (hint: --reduce server)",
-        aggregator.name
-    );
-    require("reduce", flag_name(&reduce), !each || reduce == Reduce::Server, &reason)
+/// Every part of the method can be made, and they suit each other.
+fn check_method(config: &Config) -> Result<(), PlanError> {
+    let updates = Updates::make(&config.update)?;
+    match config.mode {
+        Mode::Sync => {
+            let made = |choice: &Option<Choice>| choice.clone().unwrap_or_default();
+            algorithm::make(&made(&config.algorithm))?;
+            step::make(&made(&config.server_step))?;
+            check_reduce(config, combine::make(&made(&config.combine))?.is_some())
+        }
+        Mode::Async => {
+            let without = "it is for rounds, and --mode async has none (hint: leave it out)";
+            for (name, axis) in [("server_step", &config.server_step), ("combine", &config.combine)] {
+                require(name, axis.clone().unwrap_or_default(), axis.is_none(), without)?;
+            }
+            let algorithm = config.algorithm.clone().unwrap_or_default();
+            if let Some(reason) = config.unfit_without_rounds() {
+                require("algorithm", algorithm, false, reason)?;
+            }
+            let reason = "its clients keep something, which needs rounds";
+            require("update", &config.update, updates.kept(1) == 0, reason)
+        }
+    }
+}
+
+/// A combination that must see each update cannot have them summed on their way.
+fn check_reduce(config: &Config, sees_each: bool) -> Result<(), PlanError> {
+    let named = config.combine.as_ref().map_or(combine::PLAIN, |combine| &combine.name);
+    let reason =
+        format!("`{named}` must see every client's update, which are summed on their way (hint: --reduce server)");
+    require("reduce", flag_name(&config.reduce), !sees_each || config.reduce == Reduce::Server, &reason)
 }
 
 /// The selector's file must be sound.
 fn check_selector(config: &Config) -> Result<(), PlanError> {
-    let entry = find("client selection", SELECTORS, &config.client_selection)?;
-    let selector = (entry.build)(&selection(config))?;
+    let selector = select::make(&config.client_selection, selection(config))?;
     let suits = config.mode == Mode::Sync || !selector.needs_rounds();
-    require("client_selection", entry.name, suits, "it is for rounds, and --mode async has none")
+    let name = &config.client_selection.name;
+    require("client_selection", name, suits, "it is for rounds, and --mode async has none")
 }
 
-fn check_counts(config: &Config) -> Result<(), PlanError> {
-    let most = i64::from(u32::MAX);
-    let counts = [
-        ("client_num_in_total", config.client_num_in_total),
-        ("client_num_per_round", config.client_num_per_round),
-        ("comm_round", config.comm_round),
-        ("epochs", config.epochs),
-        ("frequency_of_the_test", config.frequency_of_the_test),
-        ("concurrency", config.concurrency),
-        ("buffer_size", config.buffer_size),
-        ("checkin_interval", config.checkin_interval),
-        ("keep_checkpoints", config.keep_checkpoints),
-    ];
-    for (name, value) in counts {
-        require(name, value, (1..=most).contains(&value), "it must be a whole number from 1 to 4294967295")?;
+/// Every number is in its setting's range.
+fn check_ranges(config: &Config) -> Result<(), PlanError> {
+    let values = serde_yaml::to_value(config).expect("plain data always encodes");
+    for &(name, range) in RANGES {
+        let value = &values[name];
+        let Some(number) = value.as_f64() else { continue };
+        let kind = if value.is_i64() || value.is_u64() { "whole number" } else { "number" };
+        let free = range == crate::part::Range::ANY;
+        require(name, number, free || range.contains(number), &format!("it must be a {kind} {range}"))?;
     }
-    let threads = config.threads;
-    require("threads", threads, (1..=1024).contains(&threads), "it must be a whole number from 1 to 1024")?;
-    let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
-    let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
-    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
-    require("ci", config.ci, config.ci <= 1, "it must be 0 or 1")?;
-    require("verbose", config.verbose, config.verbose <= 2, "it must be 0, 1 or 2")
-}
-
-fn check_rates(config: &Config) -> Result<(), PlanError> {
-    let positive = [
-        ("lr", config.lr),
-        ("partition_alpha", config.partition_alpha),
-        ("deadline", config.deadline.unwrap_or(1.0)),
-        ("round_timeout", config.round_timeout.unwrap_or(1.0)),
-    ];
-    for (name, value) in positive {
-        require(name, value, value.is_finite() && value > 0.0, "it must be a number above 0")?;
-    }
-    require("drop_rate", config.drop_rate, (0.0..1.0).contains(&config.drop_rate), "it must be from 0 to below 1")?;
-    let factor = config.over_select;
-    require("over_select", factor, (1.0..1e6).contains(&factor), "it must be a number from 1 up")?;
-    require("wd", config.wd, config.wd.is_finite() && config.wd >= 0.0, "it must be a number from 0 up")?;
-    require("momentum", config.momentum, (0.0..1.0).contains(&config.momentum), "it must be from 0 to below 1")?;
-    let target = config.target_accuracy.unwrap_or(1.0);
-    require("target_accuracy", target, target > 0.0 && target <= 1.0, "it must be above 0 and at most 1")
+    Ok(())
 }
 
 /// A choice as users write it.
@@ -251,7 +239,7 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
     let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
     require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
-    require("dataset", &config.dataset, config.dataset != "synthetic", hint)?;
+    require("dataset", &config.dataset, config.dataset != data::GENERATED, hint)?;
     for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {
         let path = file.as_ref().map_or(String::new(), |path| path.display().to_string());
         require(name, path, file.is_none(), "with --data_residency local nobody knows the whole partition")?;
@@ -262,32 +250,6 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
 
 /// Settings of asynchronous runs.
 fn check_async(config: &Config) -> Result<(), PlanError> {
-    let unit = |name, value: f64| {
-        require(name, value, value > 0.0 && value <= 1.0, "it must be a number above 0 and at most 1")
-    };
-    unit("alpha", config.alpha)?;
-    unit("semi_fraction", config.semi_fraction)?;
-    unit("c_ratio", config.c_ratio)?;
-    let from_zero = [
-        ("staleness_a", config.staleness_a),
-        ("staleness_b", config.staleness_b),
-        ("rho", config.rho),
-        ("server_lr", config.server_lr),
-    ];
-    for (name, value) in from_zero {
-        require(name, value, value.is_finite() && value >= 0.0, "it must be a number from 0 up")?;
-    }
-    let weight = config.stale_weight;
-    require("stale_weight", weight, (0.0..=1.0).contains(&weight), "it must be from 0 to 1")?;
-    let counts = [
-        ("max_staleness", config.max_staleness.unwrap_or(0)),
-        ("checkpoint_every", config.checkpoint_every.unwrap_or(0)),
-        ("scheduler_interval", config.scheduler_interval),
-        ("checkin_num", config.checkin_num),
-    ];
-    for (name, value) in counts {
-        require(name, value, (0..=i64::from(u32::MAX)).contains(&value), "it must be a whole number from 0 up")?;
-    }
     if config.mode == Mode::Sync {
         return Ok(());
     }
@@ -296,12 +258,13 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
     require("over_select", config.over_select, config.over_select == 1.0, rounds_only)?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);
-    let (kept, rule) = (config.scheduler_interval == 0, config.aggregator_name());
+    let (kept, rule) = (config.scheduler_interval == 0, arrivals(config)?);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients || !(kept || rule == "semi_async"), &hint)?;
-    let buffered = kept && ["fedbuff", "fedavg_async"].contains(&rule);
+    require("concurrency", most, most <= clients || !(kept || !rule.refills_at_once()), &hint)?;
+    let size = config.aggregator.as_ref().and_then(|rule| rule.values.get("buffer_size")?.as_i64());
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
-    require("buffer_size", config.buffer_size, !buffered || config.buffer_size <= most, &hint)
+    let size = size.filter(|_| kept).unwrap_or(0);
+    require("buffer_size", size, size <= most, &hint)
 }
 
 #[cfg(test)]
@@ -315,10 +278,10 @@ mod tests {
         let planned = |name: &str| {
             std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n")).expect("writable");
             let flags = crate::config::Flags { cf: Some(path.clone()), ..Default::default() };
-            Plan::check(&Config::resolve(&flags).expect("well-formed"))
+            Config::resolve(&flags).map(|config| Plan::check(&config).expect("sound"))
         };
         assert!(planned("FedAvg").is_ok());
-        assert!(planned("SCAFFOLD").expect_err("refused").to_string().contains("SCAFFOLD"));
+        assert!(planned("SCAFFOLD").is_ok() && planned("FedProx").is_ok());
     }
 
     #[test]
@@ -328,8 +291,8 @@ mod tests {
         assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
         let alone = Config { mode: Mode::Async, concurrency: 1, ..Config::default() };
         assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
-        let idle = Config { alpha: 0.9, momentum: 0.5, dispatch: DispatchMode::Pull, ..Config::default() };
-        assert_eq!(notes(idle), "--alpha has no effect: it is for --mode async");
+        let idle = Config { stale_weight: 0.9, dispatch: DispatchMode::Pull, ..Config::default() };
+        assert_eq!(notes(idle), "--stale_weight has no effect: it is for --mode async");
         let idle = Config { scheduler: "balanced".into(), dispatch: DispatchMode::Pull, ..Config::default() };
         assert_eq!(notes(idle), "--scheduler has no effect: it is for --dispatch planned");
         let slow = Config { worker_slowdown: Some("4:2,1:2".into()), client_num_per_round: 9, ..base() };
@@ -342,8 +305,7 @@ mod tests {
         let path = folder.path().join("cohorts.txt");
         std::fs::write(&path, "0 1 2\n").expect("writable");
         let fixed = |over_select| Config {
-            client_selection: "fixed".into(),
-            selection_file: Some(path.clone()),
+            client_selection: format!("fixed:selection_file={}", path.display()).as_str().into(),
             client_num_per_round: 2,
             over_select,
             ..Config::default()
@@ -356,10 +318,19 @@ mod tests {
     fn senseless_values_are_named() {
         let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
         let base = Config::default;
-        assert!(refused(Config { lr: f64::NAN, ..base() }).starts_with("--lr is NaN"));
-        assert!(refused(Config { lr: -0.1, ..base() }).starts_with("--lr is -0.1"));
+        let sgd = |lr: &str| Config { client_optimizer: format!("sgd:lr={lr}").as_str().into(), ..base() };
+        assert!(refused(sgd(".nan")).starts_with("--lr is .nan"));
+        assert!(refused(sgd("-0.1")).starts_with("--lr is -0.1"));
         assert!(refused(Config { comm_round: 0, ..base() }).starts_with("--comm_round is 0"));
         assert!(refused(Config { epochs: -1, ..base() }).starts_with("--epochs is -1"));
+        for &(name, range) in RANGES {
+            let mut values = serde_yaml::to_value(base()).expect("plain data");
+            for number in range.outside() {
+                values[name] = if number.fract() == 0.0 { (number as i64).into() } else { number.into() };
+                let Ok(config) = serde_yaml::from_value::<Config>(values.clone()) else { continue };
+                assert!(refused(config).starts_with(&format!("--{name} is ")), "{name} {number}");
+            }
+        }
         assert!(refused(Config { threads: 3_000_000_000, ..base() }).contains("from 1 to 1024"));
         assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
         assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));

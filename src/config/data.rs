@@ -3,8 +3,8 @@
 use super::check::PlanError;
 use super::{Config, Plan};
 use crate::data::{DATASETS, Dataset, Source};
-use crate::partition::{PARTITIONERS, Partition, PartitionError, Pool, Settings};
-use crate::registry::find;
+use crate::part::find;
+use crate::partition::{self, Partition, PartitionError, Pool};
 use crate::seed::{Purpose, Seed};
 
 impl Plan {
@@ -43,15 +43,13 @@ fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
 
 /// Who owns which samples, as the config's partitioner says.
 pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
-    let default = if dataset.owners.is_some() { "natural" } else { "hetero" };
-    let method = config.partition_method.as_deref().unwrap_or(default);
-    let settings = Settings { clients: config.client_num_in_total as usize, alpha: config.partition_alpha };
+    let (entry, values) = partition::KIND.look_up(&config.partition_method)?;
+    let partitioner = (entry.build)(&values, config.client_num_in_total as usize);
     let labels = match dataset.train.labels() {
         Some(labels) => labels,
-        None if method == "natural" => &[],
-        None => return Err(PartitionError::NotHeld { method: method.to_owned() }.into()),
+        None if !partitioner.looks_at_classes(dataset.owners.is_some()) => &[],
+        None => return Err(PartitionError::NotHeld { method: entry.name.to_owned() }.into()),
     };
     let pool = Pool { labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
-    let partitioner = (find("partition method", PARTITIONERS, method)?.build)(settings);
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }

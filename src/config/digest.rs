@@ -2,6 +2,7 @@
 
 use super::{Collective, Config, Evaluator, Plan};
 use crate::message::Reduce;
+use crate::part::Choice;
 use crate::schedule::DispatchMode;
 
 impl Plan {
@@ -21,14 +22,15 @@ impl Plan {
             gpu_mapping_file: None,
             gpu_mapping_key: String::new(),
             gpu_util_parse: None,
-            selection_file: None,
+            client_selection: without_files(config.client_selection),
             resume: None,
             round_timeout: None,
             checkpoint_every: None,
             keep_checkpoints: 0,
             verbose: 0,
             // Who trains whom, and where updates are summed, does not touch the result.
-            scheduler: String::new(),
+            scheduler: Choice::default(),
+            idle: Vec::new(),
             dispatch: DispatchMode::Planned,
             worker_slowdown: None,
             reduce: Reduce::Server,
@@ -53,4 +55,10 @@ impl Plan {
         };
         self.digest_as(config)
     }
+}
+
+/// A choice without where its file lies; what the file says is in the fingerprint.
+fn without_files(mut choice: Choice) -> Choice {
+    choice.values.remove("selection_file");
+    choice
 }

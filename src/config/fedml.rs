@@ -3,8 +3,8 @@
 //! (`--verbose 1` names them). An algorithm that we do not have is refused, not replaced. async-FL's
 //! JSON files are understood too.
 
-use super::{ConfigError, NAMES, async_fl};
-use crate::registry::suggest;
+use super::kinds::{is_setting, near};
+use super::{ConfigError, async_fl};
 use serde_yaml::{Mapping, Value};
 use std::fs;
 use std::path::Path;
@@ -16,23 +16,11 @@ const ALIASES: &[(&str, &str)] = &[
     ("learning_rate", "lr"),
     ("weight_decay", "wd"),
     ("federated_optimizer", "aggregator"),
-    ("fedprox_mu", "rho"),
+    ("fedprox_mu", "mu"),
+    ("proximal_mu", "mu"),
+    ("rho", "mu"),
+    ("server_optimizer", "server_step"),
 ];
-
-/// FedML's names for our aggregators.
-const OPTIMIZERS: &[(&str, &str)] = &[
-    ("FedAvg", "fedavg"),
-    ("FedAvg_seq", "fedavg"),
-    ("FedAsync", "fedasync"),
-    ("Async_FedAvg", "fedavg_async"),
-    ("FedBuff", "fedbuff"),
-];
-
-/// Our name of an aggregator that FedML calls otherwise; others stay as they are, to be refused when
-/// there is no such thing.
-pub fn aggregator(name: &str) -> &str {
-    OPTIMIZERS.iter().find(|(theirs, _)| *theirs == name).map_or(name, |(_, ours)| ours)
-}
 
 /// FedML's settings that decide nothing here.
 const IGNORED: &[&str] = &[
@@ -77,6 +65,8 @@ pub fn flatten(text: &str) -> Result<Mapping, String> {
     let mut flat = Mapping::new();
     for (title, value) in sections {
         match value {
+            // A choice with its settings is no section.
+            Value::Mapping(choice) if choice.contains_key("name") => add(&mut flat, title, Value::Mapping(choice))?,
             Value::Mapping(section) => section.into_iter().try_for_each(|(key, value)| add(&mut flat, key, value))?,
             value => add(&mut flat, title, value)?,
         }
@@ -91,8 +81,8 @@ fn add(flat: &mut Mapping, key: Value, value: Value) -> Result<(), String> {
         log::debug!("`{name}` decides nothing here and is ignored");
         return Ok(());
     }
-    if !NAMES.contains(&name) {
-        return Err(format!("unknown key `{written}` (hint: {})", suggest(name, NAMES.iter().copied())));
+    if !is_setting(name) {
+        return Err(format!("unknown key `{written}` (hint: {})", near(name)));
     }
     flat.insert(name.into(), value);
     Ok(())

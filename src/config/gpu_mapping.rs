@@ -10,7 +10,7 @@
 
 use super::DeviceChoice;
 use crate::ids::Rank;
-use crate::registry::suggest;
+use crate::part::suggest;
 use crate::transport::Host;
 use serde_yaml::Value;
 use std::fmt::Write;

@@ -3,42 +3,53 @@
 
 mod async_fl;
 mod check;
+mod choose;
 mod data;
 mod digest;
 mod fedml;
 mod gpu_mapping;
 mod homes;
 mod hosts;
+mod kinds;
 mod plan;
 
 use crate::message::Reduce;
-use crate::registry::suggest;
+use crate::part::{Choice, Range};
 use crate::schedule::{Clock, DispatchMode};
-use crate::staleness::StalenessKind;
+use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
 use std::path::{Path, PathBuf};
 
+use crate::aggregate::{arrivals, preset};
+use choose::Said;
+use kinds::{is_setting, near};
+
 pub use check::{PlanError, flag_name};
+pub use choose::PartFlags;
 pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 pub use hosts::{Dialect, HostFile, HostFileError};
-pub use plan::Plan;
+pub use kinds::KINDS;
+pub use plan::{Method, Plan};
 
 /// One line per setting makes its field in [`Config`], its default, its flag and its help text.
 macro_rules! settings {
-    ($($name:ident: $type:ty = $default:expr, $unit:literal, $shown:literal, $help:literal;)*) => {
+    ($($name:ident: $type:ty = $default:expr, $unit:literal, $shown:literal, $range:expr, $help:literal;)*) => {
         /// What the user wrote, with defaults for the rest.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Config {
             $(#[doc = $help] #[doc = concat!(" Unit: ", $unit, "; default: ", $shown, ".")] pub $name: $type,)*
+            /// Settings that were said for parts that were not chosen, with the reason why they do nothing.
+            #[serde(skip)]
+            pub idle: Vec<String>,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                Config { $($name: $default,)* }
+                Config { $($name: $default,)* idle: Vec::new() }
             }
         }
 
@@ -54,6 +65,10 @@ macro_rules! settings {
             #[arg(long, value_name = "NAME=VALUE")]
             #[serde(skip)]
             pub set: Vec<String>,
+            /// Settings of parts.
+            #[command(flatten)]
+            #[serde(skip)]
+            pub parts: PartFlags,
             $(
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
@@ -65,6 +80,9 @@ macro_rules! settings {
 
         /// The name of every setting.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Which numbers every setting may be.
+        pub const RANGES: &[(&str, Range)] = &[$((stringify!($name), $range)),*];
     };
 }
 
@@ -81,74 +99,67 @@ macro_rules! plain {
     )* };
 }
 plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, StalenessKind, Residency, Evaluator);
+plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain);
 
 settings! {
-    dataset: String = "synthetic".into(), "NAME", "synthetic", "Data set; `fedmpi list` shows all";
-    data_dir: PathBuf = "data".into(), "FOLDER", "data", "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
-    data_residency: Residency = Residency::Shared, "shared|local", "shared", "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
-    client_num_in_total: i64 = 100, "CLIENTS", "100", "Clients that own data";
-    partition_method: Option<String> = None, "NAME", "natural if the data has owners, else hetero", "How samples are divided among clients; `fedmpi list` shows all";
-    partition_alpha: f64 = 0.5, "NUMBER", "0.5", "Dirichlet concentration of `hetero` (small is skewed), exponent of `power_law` (large is skewed)";
-    partition_load: Option<PathBuf> = None, "FILE", "none", "Read the partition from a file written by --partition_save";
-    partition_save: Option<PathBuf> = None, "FILE", "none", "Write the partition to a JSON file";
-    client_num_per_round: i64 = 10, "CLIENTS", "10", "Clients in each round's cohort, whatever the number of workers";
-    client_selection: String = "uniform".into(), "NAME", "uniform", "How clients are chosen; `fedmpi list` shows all";
-    selection_file: Option<PathBuf> = None, "FILE", "none", "List of cohorts for `fixed`, trace for `availability`";
-    over_select: f64 = 1.0, "FACTOR", "1", "Select so many times the clients wanted; the first to finish by the virtual clock count";
-    drop_rate: f64 = 0.0, "SHARE", "0", "Chance that a selected client drops out of the round, from 0 to below 1";
-    deadline: Option<f64> = None, "SECONDS", "none", "Leave out clients that need longer by the virtual clock; with `semi_async`, how long a round waits";
-    delay: String = "samples:0.001".into(), "MODEL", "samples:0.001", "Virtual time of a client's training; `fedmpi list` shows all models";
-    scheduler: String = "runtime".into(), "NAME", "runtime", "How a planned round's clients are divided among workers; `fedmpi list` shows all";
-    dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", "planned sends all clients at once; pull sends the next to whoever is free, unless another would end it sooner; one_per_worker is FedML's classical layout";
-    worker_slowdown: Option<String> = None, "TEXT", "none", "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
-    reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
-    collective: Collective = Collective::Auto, "auto|mpi", "auto", "With --reduce allreduce: auto sums through NCCL where each worker has a GPU of its own, else through MPI; mpi always does";
-    aggregator: Option<String> = None, "NAME", "fedavg, fedasync in async mode", "How the global model moves; `fedmpi list` shows all";
-    mode: Mode = Mode::Sync, "sync|async", "sync", "Rounds, or a model that moves as updates arrive; --comm_round then counts how often it moves";
-    concurrency: i64 = 10, "CLIENTS", "10", "Async: clients in training at once";
-    clock: Clock = Clock::Virtual, "virtual|real", "virtual", "Async: updates arrive in the order of --delay, the same in every run, or as they really do";
-    sleep_delays: bool = false, "true|false", "false", "With --clock real: workers sleep for --delay";
-    alpha: f64 = 0.6, "RATE", "0.6", "Async: mixing rate of `fedasync` and `myfed`";
-    staleness: StalenessKind = StalenessKind::Polynomial, "constant|polynomial|hinge", "polynomial", "Async: how much an update counts that comes from an old model";
-    staleness_a: f64 = 0.5, "NUMBER", "0.5", "Async: exponent of `polynomial`, steepness of `hinge`";
-    staleness_b: f64 = 4.0, "VERSIONS", "4", "Async: staleness up to which `hinge` counts fully";
-    max_staleness: Option<i64> = None, "VERSIONS", "none", "Async: updates from older models count --stale_weight";
-    stale_weight: f64 = 0.0, "SHARE", "0", "Async: what updates beyond --max_staleness count; 0 drops them";
-    buffer_size: i64 = 10, "UPDATES", "10", "Async: updates for each move of `fedbuff` and `fedavg_async`";
-    server_lr: f64 = 1.0, "RATE", "1", "Async: rate of the server for buffered updates";
-    semi_fraction: f64 = 0.5, "SHARE", "0.5", "Async: share of --concurrency that `semi_async` waits for";
-    scheduler_interval: i64 = 0, "MOVES", "0: at once", "Async: choose clients only every so many moves of the model (async-FL)";
-    c_ratio: f64 = 0.1, "SHARE", "0.1", "Async: share of the checked-in clients to choose every --scheduler_interval; 1 takes all that are idle";
-    checkin_num: i64 = 0, "CLIENTS", "0: all at the start", "Async: clients that check in at the start and every --checkin_interval";
-    checkin_interval: i64 = 1, "MOVES", "1", "Async: moves of the model between two check-ins";
-    model: String = "lr".into(), "NAME", "lr", "Model; `fedmpi list` shows all";
-    comm_round: i64 = 10, "ROUNDS", "10", "Rounds of training and aggregation";
-    epochs: i64 = 1, "EPOCHS", "1", "Passes over a client's samples in each round";
-    batch_size: i64 = 10, "SAMPLES", "10", "Samples per step; 0 or less takes all of a client's samples";
-    client_optimizer: String = "sgd".into(), "NAME", "sgd", "Optimizer on clients; `fedmpi list` shows all";
-    lr: f64 = 0.03, "RATE", "0.03", "Learning rate of the client optimizer";
-    rho: f64 = 0.0, "RATE", "0", "Proximal term: pulls a client's weights to those that it got (FedProx's mu)";
-    wd: f64 = 0.0, "RATE", "0", "Weight decay (L2) of the client optimizer";
-    momentum: f64 = 0.0, "FACTOR", "0", "Momentum of `sgd`, from 0 to below 1";
-    dry_train: bool = false, "true|false", "false", "Clients give back what they got: shows what the exchange itself costs";
-    frequency_of_the_test: i64 = 1, "ROUNDS", "1", "Evaluate every so many rounds, and after the last";
-    evaluate: Evaluator = Evaluator::Server, "server|clients", "server", "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
-    ci: u8 = 0, "0|1", "0", "1 evaluates on at most 1000 test samples, for quick checks";
-    target_accuracy: Option<f64> = None, "SHARE", "none", "Stop once the test accuracy reaches this share, from 0 to 1";
-    seed: u64 = 0, "INTEGER", "0", "Root of all randomness";
-    out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", "The run's folder";
-    round_timeout: Option<f64> = None, "SECONDS", "none", "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
-    checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", "Save the run's state every so many rounds; 0 never does";
-    keep_checkpoints: i64 = 2, "FILES", "2", "Checkpoints to keep";
-    resume: Option<PathBuf> = None, "FOLDER", "none", "Go on with the run in this folder";
-    overwrite: bool = false, "true|false", "false", "Replace the run that --out_dir holds";
-    gpu_mapping_file: Option<PathBuf> = None, "FILE", "none: every rank on CPU", "Processes per GPU and host, in FedML's form";
-    gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", "Which mapping of the file";
-    gpu_util_parse: Option<String> = None, "TEXT", "none", "The mapping in one line, `host1:0,1,1;host2:2`: processes per GPU; wins over the file";
-    device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
-    threads: i64 = 1, "THREADS", "1", "Torch threads per rank; part of what makes results reproducible";
-    verbose: u8 = 0, "0|1|2", "0", "Log per round, per client or per message; RUST_LOG wins";
+    dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
+    data_dir: PathBuf = "data".into(), "FOLDER", "data", Range::ANY, "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
+    data_residency: Residency = Residency::Shared, "shared|local", "shared", Range::ANY, "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
+    client_num_in_total: i64 = 100, "CLIENTS", "100", Range::COUNT, "Clients that own data";
+    partition_method: Choice = "auto".into(), "NAME", "auto", Range::ANY, "How samples are divided among clients; `fedmpi list` shows all";
+    partition_load: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Read the partition from a file written by --partition_save";
+    partition_save: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Write the partition to a JSON file";
+    client_num_per_round: i64 = 10, "CLIENTS", "10", Range::COUNT, "Clients in each round's cohort, whatever the number of workers";
+    client_selection: Choice = "uniform".into(), "NAME", "uniform", Range::ANY, "How clients are chosen; `fedmpi list` shows all";
+    over_select: f64 = 1.0, "FACTOR", "1", Range::between(1.0, 1e6), "Select so many times the clients wanted; the first to finish by the virtual clock count";
+    drop_rate: f64 = 0.0, "SHARE", "0", Range::FRACTION, "Chance that a selected client drops out of the round, from 0 to below 1";
+    deadline: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "Leave out clients that need longer by the virtual clock; with `semi_async`, how long a round waits";
+    delay: String = "samples:0.001".into(), "MODEL", "samples:0.001", Range::ANY, "Virtual time of a client's training; `fedmpi list` shows all models";
+    scheduler: Choice = "runtime".into(), "NAME", "runtime", Range::ANY, "How a planned round's clients are divided among workers; `fedmpi list` shows all";
+    dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", Range::ANY, "planned sends all clients at once; pull sends the next to whoever is free, unless another would end it sooner; one_per_worker is FedML's classical layout";
+    worker_slowdown: Option<String> = None, "TEXT", "none", Range::ANY, "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
+    reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", Range::ANY, "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
+    collective: Collective = Collective::Auto, "auto|mpi", "auto", Range::ANY, "With --reduce allreduce: auto sums through NCCL where each worker has a GPU of its own, else through MPI; mpi always does";
+    aggregator: Option<Choice> = None, "NAME", "fedavg, fedasync in async mode", Range::ANY, "The method, by the name of a whole: algorithm, server step and combination; in async mode the rule for arrivals; `fedmpi list` shows all";
+    algorithm: Option<Choice> = None, "NAME", "the aggregator's, else fedavg", Range::ANY, "What clients do beside plain steps, and what the server does with it; `fedmpi list` shows all";
+    server_step: Option<Choice> = None, "NAME", "the aggregator's, else sgd", Range::ANY, "How the server moves the model along the cohort's change; `fedmpi list` shows all";
+    combine: Option<Choice> = None, "NAME", "the aggregator's, else mean", Range::ANY, "How the changes of a cohort become one; `fedmpi list` shows all";
+    update: Chain = Chain::default(), "NAME[;NAME...]", "none", Range::ANY, "What becomes of a client's change on its way, one after another, as `clip:norm=1;topk:share=0.01`; `fedmpi list` shows all";
+    mode: Mode = Mode::Sync, "sync|async", "sync", Range::ANY, "Rounds, or a model that moves as updates arrive; --comm_round then counts how often it moves";
+    concurrency: i64 = 10, "CLIENTS", "10", Range::COUNT, "Async: clients in training at once";
+    clock: Clock = Clock::Virtual, "virtual|real", "virtual", Range::ANY, "Async: updates arrive in the order of --delay, the same in every run, or as they really do";
+    sleep_delays: bool = false, "true|false", "false", Range::ANY, "With --clock real: workers sleep for --delay";
+    staleness: Choice = "polynomial".into(), "NAME", "polynomial", Range::ANY, "Async: how much an update counts that comes from an old model; `fedmpi list` shows all";
+    max_staleness: Option<i64> = None, "VERSIONS", "none", Range::COUNT_OR_NONE, "Async: updates from older models count --stale_weight";
+    stale_weight: f64 = 0.0, "SHARE", "0", Range::UNIT, "Async: what updates beyond --max_staleness count; 0 drops them";
+    scheduler_interval: i64 = 0, "MOVES", "0: at once", Range::COUNT_OR_NONE, "Async: choose clients only every so many moves of the model (async-FL)";
+    c_ratio: f64 = 0.1, "SHARE", "0.1", Range::SHARE, "Async: share of the checked-in clients to choose every --scheduler_interval; 1 takes all that are idle";
+    checkin_num: i64 = 0, "CLIENTS", "0: all at the start", Range::COUNT_OR_NONE, "Async: clients that check in at the start and every --checkin_interval";
+    checkin_interval: i64 = 1, "MOVES", "1", Range::COUNT, "Async: moves of the model between two check-ins";
+    model: String = "lr".into(), "NAME", "lr", Range::ANY, "Model; `fedmpi list` shows all";
+    comm_round: i64 = 10, "ROUNDS", "10", Range::COUNT, "Rounds of training and aggregation";
+    epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples in each round";
+    batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";
+    client_optimizer: Choice = "sgd".into(), "NAME", "sgd", Range::ANY, "Optimizer on clients; `fedmpi list` shows all";
+    lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the clients' learning rate changes over rounds; `fedmpi list` shows all";
+    dry_train: bool = false, "true|false", "false", Range::ANY, "Clients give back what they got: shows what the exchange itself costs";
+    frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";
+    evaluate: Evaluator = Evaluator::Server, "server|clients", "server", Range::ANY, "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
+    ci: u8 = 0, "0|1", "0", Range::UNIT, "1 evaluates on at most 1000 test samples, for quick checks";
+    target_accuracy: Option<f64> = None, "SHARE", "none", Range::SHARE, "Stop once the test accuracy reaches this share, from 0 to 1";
+    seed: u64 = 0, "INTEGER", "0", Range::ANY, "Root of all randomness";
+    out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", Range::ANY, "The run's folder";
+    round_timeout: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
+    checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", Range::COUNT_OR_NONE, "Save the run's state every so many rounds; 0 never does";
+    keep_checkpoints: i64 = 2, "FILES", "2", Range::COUNT, "Checkpoints to keep";
+    resume: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Go on with the run in this folder";
+    overwrite: bool = false, "true|false", "false", Range::ANY, "Replace the run that --out_dir holds";
+    gpu_mapping_file: Option<PathBuf> = None, "FILE", "none: every rank on CPU", Range::ANY, "Processes per GPU and host, in FedML's form";
+    gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", Range::ANY, "Which mapping of the file";
+    gpu_util_parse: Option<String> = None, "TEXT", "none", Range::ANY, "The mapping in one line, `host1:0,1,1;host2:2`: processes per GPU; wins over the file";
+    device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", Range::ANY, "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
+    threads: i64 = 1, "THREADS", "1", Range::between(1.0, 1024.0), "Torch threads per rank; part of what makes results reproducible";
+    verbose: u8 = 0, "0|1|2", "0", Range::between(0.0, 2.0), "Log per round, per client or per message; RUST_LOG wins";
 }
 
 /// How the global model moves.
@@ -230,13 +241,16 @@ impl Config {
     /// # Errors
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
-        fedml::flatten(text).and_then(parse)
+        let mut said = Said::default();
+        said.lay(fedml::flatten(text)?)?;
+        said.chosen()
     }
 
-    /// Lays flags over the `--cf` file over defaults.
+    /// Lays flags over the `--cf` file over defaults, and gives settings of parts to the parts that were chosen.
     ///
     /// # Errors
-    /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind.
+    /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind; settings of
+    /// parts that were not chosen.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
         let resumed = flags.resume.clone();
         let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
@@ -244,43 +258,35 @@ impl Config {
             let path = path.to_owned();
             |reason| ConfigError::Content { path, reason }
         };
-        let mut written = match flags.cf.as_ref().or(stored.as_ref()) {
-            Some(path) => {
-                let written = fedml::read(path)?;
-                check_kinds(&written).map_err(blamed(path))?;
-                written
-            }
-            None => Mapping::new(),
-        };
+        let mut said = Said::default();
+        if let Some(path) = flags.cf.as_ref().or(stored.as_ref()) {
+            said.lay(fedml::read(path)?).map_err(blamed(path))?;
+        }
         for text in &flags.set {
-            written.extend(set(text).map_err(blamed(Path::new("--set")))?);
+            said.lay(set(text).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
         }
-        if let Ok(Value::Mapping(given)) = serde_yaml::to_value(flags) {
-            written.extend(given);
+        let mut given = flags.parts.given();
+        if let Ok(Value::Mapping(settings)) = serde_yaml::to_value(flags) {
+            given.extend(settings);
         }
-        if let Some(name) = written.get_mut("aggregator")
-            && let Some(theirs) = name.as_str()
-        {
-            *name = fedml::aggregator(theirs).into();
-        }
-        let config = parse(written).map_err(blamed(Path::new("flags")))?;
+        said.lay(given).map_err(blamed(Path::new("flags")))?;
+        let config = said.chosen().map_err(blamed(Path::new("flags")))?;
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
         })
     }
 
-    /// Whether clients are selected by a file.
-    pub fn reads_selection_file(&self) -> bool {
-        ["fixed", "availability"].contains(&self.client_selection.as_str())
-    }
-
-    /// The aggregator that was asked for, or the mode's own.
-    pub fn aggregator_name(&self) -> &str {
-        self.aggregator.as_deref().unwrap_or(match self.mode {
-            Mode::Sync => "fedavg",
-            Mode::Async => "fedasync",
-        })
+    /// The method by its name, for people: the rule for arrivals, or what the three choices are called together.
+    pub fn method(&self) -> String {
+        match (self.mode, &self.aggregator) {
+            (Mode::Async, Some(rule)) => rule.name.clone(),
+            (Mode::Async, None) => arrivals::PLAIN.to_owned(),
+            (Mode::Sync, _) => {
+                let axes = self.clone().axes().unwrap_or_default();
+                preset::name_of(&axes[0], &axes[1], &axes[2])
+            }
+        }
     }
 }
 
@@ -288,18 +294,17 @@ impl Config {
 fn set(text: &str) -> Result<Mapping, String> {
     let (name, value) = text.split_once('=').ok_or(format!("`{text}` is not NAME=VALUE"))?;
     let name = name.rsplit('.').next().unwrap_or(name).trim();
-    if !NAMES.contains(&name) {
-        return Err(format!("unknown setting `{name}` (hint: {})", suggest(name, NAMES.iter().copied())));
+    if !is_setting(name) {
+        return Err(format!("unknown setting `{name}` (hint: {})", near(name)));
     }
     if name == "resume" {
         return Err("a run goes on by its own flag (hint: --resume FOLDER)".to_owned());
     }
     let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
-    let one = Mapping::from_iter([(name.into(), value)]);
-    check_kinds(&one)?;
-    Ok(one)
+    Ok(Mapping::from_iter([(name.into(), value)]))
 }
 
+/// A config of settings alone.
 fn parse(written: Mapping) -> Result<Config, String> {
     check_kinds(&written)?;
     serde_yaml::from_value(Value::Mapping(written)).map_err(|error| error.to_string())
@@ -331,9 +336,10 @@ mod tests {
 
     #[test]
     fn flags_win_over_file_over_defaults() {
-        let flags = Flags { lr: Some(0.5), ..Flags::default() };
+        let flags = Flags { parts: PartFlags::one("lr", "0.5"), ..Flags::default() };
         let config = with_file("train_args:\n  lr: 0.1\n  epochs: 3\n", flags).expect("well-formed");
-        assert_eq!((config.lr, config.epochs, config.batch_size), (0.5, 3, 10));
+        let lr = |config: &Config| config.client_optimizer.values["lr"].as_f64();
+        assert_eq!((lr(&config), config.epochs, config.batch_size), (Some(0.5), 3, 10));
     }
 
     #[test]
@@ -352,9 +358,12 @@ mod tests {
     #[test]
     fn single_settings_win_over_the_file_and_lose_to_flags() {
         let set = vec!["aggregate.alpha=0.25".to_owned(), "epochs=4".to_owned(), "lr=9".to_owned()];
-        let flags = Flags { set, lr: Some(0.5), ..Flags::default() };
-        let config = with_file("aggregate:\n  alpha: 0.1\n  buffer_size: 3\n", flags).expect("well-formed");
-        assert_eq!((config.alpha, config.buffer_size, config.epochs, config.lr), (0.25, 3, 4, 0.5));
+        let flags = Flags { set, parts: PartFlags::one("lr", "0.5"), ..Flags::default() };
+        let text = "mode: async\naggregate:\n  aggregator: fedasync\n  alpha: 0.1\n";
+        let config = with_file(text, flags).expect("well-formed");
+        let rule = config.aggregator.expect("chosen");
+        assert_eq!((rule.values["alpha"].as_f64(), config.epochs), (Some(0.25), 4));
+        assert_eq!(config.client_optimizer.values["lr"].as_f64(), Some(0.5));
         let unknown = Flags { set: vec!["aggregate.alfa=1".to_owned()], ..Flags::default() };
         assert!(Config::resolve(&unknown).expect_err("unknown").to_string().contains("did you mean `alpha`"));
     }
@@ -362,6 +371,7 @@ mod tests {
     #[test]
     fn a_resolved_config_reads_back() {
         let text = serde_yaml::to_string(&Config::default()).expect("plain data");
-        assert_eq!(with_file(&text, Flags::default()).expect("own output"), Config::default());
+        let again = with_file(&text, Flags::default()).expect("own output");
+        assert_eq!(Ok(again), Config::default().completed());
     }
 }

@@ -1,27 +1,32 @@
 //! The plan: a config whose every value was checked, together with the data and its partition. Every
 //! rank resolves the same plan.
 
-use super::check::{self, PlanError, check_reduce, require};
+use super::check::{self, PlanError, require};
 use super::data::divide;
 use super::{Config, Evaluator, Homes, Mode};
-use crate::aggregate::arrivals::{self, ARRIVALS, Arrivals};
-use crate::aggregate::{self, AGGREGATORS, Aggregator};
+use crate::aggregate::arrivals::{self, Arrivals};
+use crate::aggregate::combine::{self, Combine};
+use crate::aggregate::step::{self, ServerStep};
+use crate::algorithm::{self, Algorithm};
 use crate::data::Dataset;
 use crate::delay::Delay;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
 use crate::metrics::Metrics;
+use crate::part::{Choice, PartError};
 use crate::partition::{Partition, PartitionError};
-use crate::registry::{Entry, find};
-use crate::schedule::{Checkin, Chooser, Clock, DispatchMode, Refill, SCHEDULERS, Scheduler, Slowdown};
+use crate::schedule::{self, Checkin, Chooser, Clock, DispatchMode, Refill, Scheduler, Slowdown};
 use crate::seed::Seed;
-use crate::select::{self, Attendance, SELECTORS, SelectError, Selector};
-use crate::staleness::{Staleness, StalenessKind};
+use crate::select::{self, Attendance, SelectError, Selector};
+use crate::staleness::{self, Staleness};
+use crate::train::schedule::{self as rates, Rate};
+use crate::update::Updates;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A run, resolved and trusted.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// What was asked for.
     pub config: Config,
@@ -31,10 +36,45 @@ pub struct Plan {
     pub partition: Arc<Partition>,
     // Where clients live, unless everywhere.
     homes: Option<Arc<Homes>>,
-    aggregator: Entry<aggregate::Build>,
+    /// How rounds move the model.
+    pub method: Method,
     delay: Delay,
     // Of the data and its partition, which never change: hashing them takes long.
     pub(super) fingerprint: String,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Plan").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// The parts that rounds are made of. They remember nothing themselves, so all who train share them.
+#[derive(Clone)]
+pub struct Method {
+    /// What clients do beside plain steps, and what the server does with it.
+    pub algorithm: Arc<dyn Algorithm>,
+    /// How the model moves along a change.
+    pub server_step: Arc<dyn ServerStep>,
+    /// How changes become one; none is their mean.
+    pub combine: Option<Arc<dyn Combine>>,
+    /// What becomes of a change on its way.
+    pub updates: Updates,
+    /// What the learning rate is multiplied with in a round.
+    pub rate: Rate,
+}
+
+impl Method {
+    fn make(config: &Config) -> Result<Method, PlanError> {
+        let or = |choice: &Option<Choice>, plain: &str| choice.clone().unwrap_or_else(|| plain.into());
+        Ok(Method {
+            algorithm: algorithm::make(&or(&config.algorithm, algorithm::PLAIN))?,
+            server_step: step::make(&or(&config.server_step, step::PLAIN))?,
+            combine: combine::make(&or(&config.combine, combine::PLAIN))?,
+            updates: Updates::make(&config.update)?,
+            rate: rates::make(&config.lr_schedule)?,
+        })
+    }
 }
 
 impl Plan {
@@ -43,7 +83,7 @@ impl Plan {
     /// # Errors
     /// The first value that is out of range or names nothing.
     pub fn check(config: &Config) -> Result<(), PlanError> {
-        check::all(config)
+        check::all(&config.clone().completed()?)
     }
 
     /// Reads the data of a config and divides it.
@@ -99,30 +139,39 @@ impl Plan {
         let countable = dataset.train.count() <= u32::MAX as usize;
         let hint = "they own more samples than can be counted";
         require("client_num_in_total", partition.clients(), countable, hint)?;
-        let aggregator = match config.mode {
-            Mode::Sync => *find("aggregator", AGGREGATORS, config.aggregator_name())?,
-            Mode::Async => AGGREGATORS[0],
-        };
+        let config = config.completed()?;
+        let method = Method::make(&config)?;
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
         // What files say that the config only names.
-        let list = config.selection_file.as_ref().filter(|_| config.reads_selection_file());
+        let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
         let files = blake3::hash(format!("{delay:?} {listed:?}").as_bytes()).to_hex();
         let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
-        Ok(Plan { config, dataset, partition, homes, aggregator, delay, fingerprint })
+        Ok(Plan { config, dataset, partition, homes, method, delay, fingerprint })
     }
 
-    /// The same plan with an aggregator of the caller's own; every rank must have it.
+    /// The same plan with a server step of the caller's own; every rank must have it.
     ///
     /// # Errors
-    /// When updates are to be summed on their way and the aggregator must see each; without rounds.
-    pub fn with_aggregator(mut self, aggregator: Entry<aggregate::Build>) -> Result<Plan, PlanError> {
+    /// Without rounds.
+    pub fn with_server_step(mut self, name: &str, step: Arc<dyn ServerStep>) -> Result<Plan, PlanError> {
         let rounds = self.config.mode == Mode::Sync;
-        require("mode", "async", rounds, "an aggregator of the caller's own is for rounds")?;
-        self.config.aggregator = Some(aggregator.name.to_owned());
-        self.aggregator = aggregator;
-        check_reduce(&aggregator, self.config.reduce)?;
+        require("mode", "async", rounds, "a server step of the caller's own is for rounds")?;
+        self.config.server_step = Some(name.into());
+        self.method.server_step = step;
+        Ok(self)
+    }
+
+    /// The same plan with an algorithm of the caller's own; every rank must have it.
+    ///
+    /// # Errors
+    /// Without rounds.
+    pub fn with_algorithm(mut self, name: &str, algorithm: Arc<dyn Algorithm>) -> Result<Plan, PlanError> {
+        let rounds = self.config.mode == Mode::Sync;
+        require("mode", "async", rounds, "an algorithm of the caller's own is for rounds")?;
+        self.config.algorithm = Some(name.into());
+        self.method.algorithm = algorithm;
         Ok(self)
     }
 
@@ -206,8 +255,7 @@ impl Plan {
     /// # Errors
     /// When its file has changed since the plan was made.
     pub fn selector(&self) -> Result<Box<dyn Selector>, SelectError> {
-        let entry = find("client selection", SELECTORS, &self.config.client_selection).expect("the plan was checked");
-        (entry.build)(&selection(&self.config))
+        select::make(&self.config.client_selection, selection(&self.config))
     }
 
     /// Who of a cohort turns up.
@@ -218,11 +266,11 @@ impl Plan {
     /// Stage 4's choice.
     pub fn scheduler(&self) -> Box<dyn Scheduler> {
         // One each: no scheduler may put two clients on a worker.
-        let name = match self.config.dispatch {
-            DispatchMode::OnePerWorker => "round_robin",
-            DispatchMode::Planned | DispatchMode::Pull => &self.config.scheduler,
+        let choice = match self.config.dispatch {
+            DispatchMode::OnePerWorker => schedule::DEALING.into(),
+            DispatchMode::Planned | DispatchMode::Pull => self.config.scheduler.clone(),
         };
-        (find("scheduler", SCHEDULERS, name).expect("the plan was checked").build)()
+        (schedule::KIND.look_up(&choice).expect("the plan was checked").0.build)()
     }
 
     /// How clients reach workers.
@@ -283,18 +331,7 @@ impl Plan {
 
     /// How updates move the model, without rounds.
     pub fn arrivals(&self) -> Box<dyn Arrivals> {
-        let config = &self.config;
-        let settings = arrivals::Settings {
-            alpha: config.alpha,
-            staleness: staleness(config),
-            buffer: config.buffer_size as usize,
-            server_lr: config.server_lr,
-            concurrency: config.concurrency as usize,
-            fraction: config.semi_fraction,
-            deadline: config.deadline,
-        };
-        let entry = find("aggregator", ARRIVALS, config.aggregator_name()).expect("the plan was checked");
-        (entry.build)(&settings)
+        arrivals(&self.config).expect("the plan was checked")
     }
 
     /// What an update counts that is so many versions old; none when it is dropped.
@@ -302,30 +339,38 @@ impl Plan {
         let config = &self.config;
         match config.max_staleness {
             Some(most) if i64::from(old) > most => Some(config.stale_weight).filter(|weight| *weight > 0.0),
-            _ => Some(staleness(config).weight(old)),
+            _ => Some(staleness(config).expect("the plan was checked").weight(old)),
         }
     }
 
-    /// Stage 8's choice.
-    pub fn aggregator(&self) -> Box<dyn Aggregator> {
-        (self.aggregator.build)()
+    /// What the learning rate is multiplied with in a round; without rounds it stays.
+    pub fn rate(&self, round: Round) -> f64 {
+        match self.config.mode {
+            Mode::Sync => (self.method.rate)(round, self.rounds()),
+            Mode::Async => 1.0,
+        }
     }
 }
 
-fn staleness(config: &Config) -> Staleness {
-    let (a, b) = (config.staleness_a, config.staleness_b);
-    match config.staleness {
-        StalenessKind::Constant => Staleness::Constant,
-        StalenessKind::Polynomial => Staleness::Polynomial { a },
-        StalenessKind::Hinge => Staleness::Hinge { a, b },
-    }
+/// The rule for arrivals of a config.
+pub fn arrivals(config: &Config) -> Result<Box<dyn Arrivals>, PartError> {
+    let facts = arrivals::Facts {
+        staleness: staleness(config)?,
+        concurrency: config.concurrency as usize,
+        deadline: config.deadline,
+    };
+    arrivals::make(&config.aggregator.clone().unwrap_or_else(|| arrivals::PLAIN.into()), &facts)
+}
+
+fn staleness(config: &Config) -> Result<Staleness, PartError> {
+    staleness::KIND.look_up(&config.staleness).map(|(entry, values)| (entry.build)(&values))
 }
 
 /// What selectors may depend on.
-pub fn selection(config: &Config) -> select::Settings<'_> {
+pub fn selection(config: &Config) -> select::Facts {
     let clients = config.client_num_in_total as usize;
     let wanted = attendance(config).invited(config.client_num_per_round as usize, clients);
-    select::Settings { clients, wanted, file: config.selection_file.as_deref() }
+    select::Facts { clients, wanted }
 }
 
 fn attendance(config: &Config) -> Attendance {
@@ -343,7 +388,9 @@ mod tests {
         assert_eq!((plan.clients(), plan.cohort_size(), plan.rounds()), (100, 10, 10));
         let elsewhere = Config { data_dir: "/elsewhere".into(), verbose: 2, ..Config::default() };
         assert_eq!(plan.digest(), Plan::resolve(elsewhere).expect("sound").digest());
-        let other = Config { lr: 0.04, ..Config::default() };
+        let spelled = Config { client_optimizer: "SGD:lr=0.03".into(), ..Config::default() };
+        assert_eq!(plan.digest(), Plan::resolve(spelled).expect("sound").digest());
+        let other = Config { client_optimizer: "sgd:lr=0.04".into(), ..Config::default() };
         assert_ne!(plan.digest(), Plan::resolve(other).expect("sound").digest());
     }
 

@@ -5,7 +5,7 @@ pub mod shared;
 mod synthetic;
 mod values;
 
-use crate::registry::Entry;
+use crate::part::{Entry, Kind};
 use crate::seed::Seed;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -158,23 +158,30 @@ pub enum DataError {
 /// Reads or generates a data set.
 pub type Build = fn(&Source<'_>) -> Result<Dataset, DataError>;
 
+/// All data sets.
+pub const KIND: Kind<Build> = Kind { setting: "dataset", about: "dataset", table: DATASETS };
+
+/// The one that needs no files: every rank generates it alike.
+pub const GENERATED: &str = "synthetic";
+
 /// Every data set, by the name users write.
 pub const DATASETS: &[Entry<Build>] = &[
-    Entry {
-        name: "synthetic",
-        about: "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
-        build: synthetic::generate,
-    },
-    Entry {
-        name: "mnist",
-        about: "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        build: idx::mnist,
-    },
-    Entry {
-        name: "fashion-mnist",
-        about: "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        build: idx::fashion_mnist,
-    },
+    Entry::<Build>::new(
+        "synthetic",
+        "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
+        synthetic::generate,
+    ),
+    Entry::<Build>::new(
+        "mnist",
+        "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
+        idx::mnist,
+    ),
+    Entry::<Build>::new(
+        "fashion-mnist",
+        "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
+        idx::fashion_mnist,
+    )
+    .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
 ];
 
 #[cfg(test)]

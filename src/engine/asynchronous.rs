@@ -12,12 +12,12 @@ use crate::aggregate::arrivals::{Arrival, Arrivals};
 use crate::config::Plan;
 use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Order, Report, Update};
+use crate::message::{Content, Errand, Keeps, Label, Order, Report, Update};
 use crate::metrics::Metrics;
 use crate::schedule::{Chooser, Clock};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
-use crate::weights::{self, Weights};
+use crate::weights::{self, Total, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +52,7 @@ pub fn run<T: Transport>(
         moved_at: 0.0,
         moved_when: Instant::now(),
         updates: 0,
+        carried_before: 0,
         test: None,
     };
     if let Some((state, weights)) = saved {
@@ -89,6 +90,8 @@ struct Server<'a, T> {
     moved_at: f64,
     moved_when: Instant,
     updates: u64,
+    // Bytes that the cluster had carried when the model moved last.
+    carried_before: u64,
     test: Option<Metrics>,
 }
 
@@ -100,6 +103,7 @@ struct Pending {
     dropped: usize,
     loss: f64,
     staleness: f64,
+    bits: u64,
 }
 
 impl Pending {
@@ -192,8 +196,10 @@ impl<T: Transport> Server<'_, T> {
             self.held.entry(rank).or_default().insert(key.1);
             self.flight.unsent.remove(&key);
             let task = &self.flight.tasks[&key];
-            let order = Order::Train { round: Round(key.1), total: 1, clients: vec![task.client], last: true };
-            self.link.send(rank, &order, Content::Weights(Arc::clone(&task.start)))?;
+            let errands = vec![Errand { client: task.client, kept: Keeps::Nothing }];
+            let total = Total { samples: 1, clients: 1 };
+            let order = Order::Train { round: Round(key.1), pass: 0, total, errands, last: true };
+            self.link.send(rank, &order, Content::nothing().with(Label::Model, Arc::clone(&task.start)))?;
         }
         Ok(())
     }
@@ -251,13 +257,15 @@ impl<T: Transport> Server<'_, T> {
             false => self.link.receive_at_last(owing),
         };
         match news? {
-            News::Report(rank, Report::Trained { round, updates, .. }, Content::Weights(weights))
-                if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
-            {
-                self.flight.results.insert(round.0, (rank, updates[0], weights));
-                self.send_out()
-            }
-            News::Report(rank, other, _) => Err(unexpected(rank, &other)),
+            News::Report(rank, report, content) => match (report, content.floats(Label::Model)) {
+                (Report::Trained { round, updates, .. }, Some(weights))
+                    if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
+                {
+                    self.flight.results.insert(round.0, (rank, updates[0], Arc::clone(weights)));
+                    self.send_out()
+                }
+                (other, _) => Err(unexpected(rank, &other)),
+            },
             News::Lost(rank) => self.replace(rank),
         }
     }
@@ -286,7 +294,8 @@ impl<T: Transport> Server<'_, T> {
         let staleness = self.version - task.version;
         let weight = plan.stale_weight(staleness);
         self.updates += u64::from(weight.is_some());
-        let Update { client, loss, seconds } = update;
+        let Update { client, loss, seconds, bits, .. } = update;
+        self.pending.bits += bits;
         self.chooser.learn(client, loss);
         let arrived = Event::Arrived(Arrived {
             update: self.updates,
@@ -341,10 +350,13 @@ impl<T: Transport> Server<'_, T> {
             train_loss: pending.loss / pending.samples.max(1) as f64,
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
+            client_bytes: pending.bits / 8,
+            cluster_bytes: self.carried() - self.carried_before,
             schedule: Schedule::default(),
             model_hash: weights::hash(&self.global),
             test,
         };
+        self.carried_before = self.carried();
         self.version += 1;
         self.link.round = Round(self.version);
         self.moved_at = self.flight.now;
@@ -355,6 +367,11 @@ impl<T: Transport> Server<'_, T> {
             true => self.save(),
             false => Ok(()),
         }
+    }
+
+    /// Bytes that the cluster has carried so far.
+    fn carried(&self) -> u64 {
+        self.link.wire.bytes_sent() + self.link.wire.bytes_received()
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {

@@ -2,16 +2,20 @@
 //! another from the same weights, and adds their updates up or sends each on. It knows its data
 //! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
+use super::contribution::{Change, Contribution};
+use super::global::Global;
+use super::kept::Kept;
 use super::{EngineError, report};
-use crate::aggregate::{Aggregator, Merged};
-use crate::config::Plan;
+use crate::algorithm::{Outcome, Visit};
+use crate::config::{Mode, Plan};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Frame, Order, Reduce, Report, Update};
+use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Reduce, Report, Update};
 use crate::schedule::Slowdown;
+use crate::seed::Purpose;
 use crate::stop;
-use crate::train::{Task, TrainError, Trained, Trainer};
+use crate::train::{Task, TrainError, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
-use crate::weights::{ExactSum, Weights};
+use crate::weights::{ExactSum, Total, Weights, Who};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
@@ -34,14 +38,24 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
     let reduce = plan.reduce();
     wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host_name() }))?;
     wire.set_patience(plan.round_timeout().map(|limit| limit * SERVER_PATIENCE));
-    let length = trainer.layout().length();
+    // Ranks that do not keep the model get it with their orders.
+    let initial = if reduce == Reduce::Allreduce { trainer.initial() } else { Vec::new() };
+    let global = Global::new(plan, trainer.layout(), initial);
+    let length = |pass: u8| match reduce {
+        Reduce::Server => 0,
+        Reduce::Worker | Reduce::Allreduce => global.sections_of(pass).length(),
+    };
+    let sums = (0..global.passes()).map(|pass| ExactSum::new(length(pass), 1)).collect();
+    let keeps = global.shape.kept + plan.method.updates.kept(trainer.layout().trained());
     let mut worker = Worker {
-        global: if reduce == Reduce::Allreduce { Arc::new(trainer.initial()) } else { Arc::default() },
-        sum: ExactSum::new(if reduce == Reduce::Server { 0 } else { length }, 1),
-        round: None,
-        aggregator: plan.aggregator(),
+        sums,
+        kept: if keeps > 0 { Some(Kept::create(keeps, None, 0)?) } else { None },
+        keeps,
+        told: Vec::new(),
+        global,
+        phase: None,
         slowdown: plan.slowdown(),
-        told: Instant::now(),
+        heard: Instant::now(),
         plan,
         reduce,
         wire,
@@ -58,15 +72,28 @@ struct Worker<'a, T> {
     plan: &'a Plan,
     wire: &'a mut Metered<T>,
     trainer: &'a mut dyn Trainer,
-    global: Weights,
-    sum: ExactSum,
-    // The round that `sum` belongs to.
-    round: Option<Round>,
-    aggregator: Box<dyn Aggregator>,
+    global: Global,
+    // What clients are told in the pass in hand.
+    told: Vec<f32>,
+    // A sum for each pass over the cohort.
+    sums: Vec<ExactSum>,
+    // The pass that its sum belongs to.
+    phase: Option<(Round, u8)>,
+    // What clients kept that were trained here, and how much that is of each.
+    kept: Option<Kept>,
+    keeps: usize,
     slowdown: Slowdown,
     reduce: Reduce,
     // When the server heard something of this rank last.
-    told: Instant,
+    heard: Instant,
+}
+
+/// What an order says of a pass.
+#[derive(Clone, Copy)]
+struct Phase {
+    round: Round,
+    pass: u8,
+    total: Total,
 }
 
 impl<T: Transport> Worker<'_, T> {
@@ -94,108 +121,168 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
-        let weights = match content {
-            Content::Weights(weights) => weights,
-            _ => Arc::clone(&self.global),
-        };
-        if !matches!(order, Order::Evaluate { .. }) {
-            self.global = Arc::clone(&weights);
-        }
         match order {
-            Order::Train { round, total, clients, last } => {
-                self.enter(round, total);
-                self.train_all(round, &clients, last)
+            Order::Train { round, pass, total, errands, last } => {
+                let phase = Phase { round, pass, total };
+                if let Some(weights) = content.floats(Label::Model) {
+                    self.global.weights = Arc::clone(weights);
+                    self.told = content.floats(Label::Told).map_or_else(Vec::new, |told| told.to_vec());
+                }
+                self.enter(phase);
+                self.train_all(phase, &errands, last, &content)
             }
-            Order::Reduce { round, total } => {
-                self.enter(round, total);
-                self.reduce()
+            Order::Reduce { round, pass, total } => {
+                let phase = Phase { round, pass, total };
+                self.enter(phase);
+                self.reduce(phase)
             }
             Order::Evaluate { round } => {
-                let metrics = self.trainer.evaluate(&weights)?;
+                let weights = content.floats(Label::Model).unwrap_or(&self.global.weights);
+                let metrics = self.trainer.evaluate(weights)?;
                 self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }
-            Order::Model { aggregator } => {
-                self.aggregator.restore(aggregator);
-                Ok(())
+            Order::Model => {
+                let memory = |place| content.floats(Label::Memory(place)).map(|values| values.to_vec());
+                let memory = [memory(0), memory(1)].into_iter().flatten().collect();
+                let weights = content.floats(Label::Model).map(Arc::clone).unwrap_or_default();
+                let (found, wanted) = (weights.len(), self.global.weights.len());
+                match self.global.restore(weights, memory) {
+                    true => Ok(()),
+                    false => Err(EngineError::OtherModel { found, wanted }),
+                }
             }
             Order::Ping | Order::Stop => Ok(()),
         }
     }
 
     /// Takes part in the collective sum and moves the model as the server does.
-    fn reduce(&mut self) -> Result<(), EngineError> {
+    fn reduce(&mut self, Phase { round, pass, total }: Phase) -> Result<(), EngineError> {
+        let sum = &mut self.sums[usize::from(pass)];
         // A trainer that holds nothing on a GPU is refused by a transport that sums there.
         let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
-        let sum = match held {
+        let reduced = match held {
             Some(held) => self.wire.all_reduce_held(held),
-            None => self.wire.all_reduce(self.sum.units()),
+            None => self.wire.all_reduce(sum.units()),
         };
-        let sum = match sum {
+        match reduced {
             // The server says how it goes on: what was added so far stays.
             Err(TransportError::Interrupted { .. }) => return Ok(()),
-            sum => sum?,
-        };
-        self.sum.replace(sum);
-        let mean = Merged::Mean(self.sum.mean(&self.global));
-        self.global = Arc::new(self.aggregator.apply(&self.global, mean));
+            reduced => sum.replace(reduced?),
+        }
+        match self.global.is_before(pass) {
+            true => self.global.hear(sum),
+            false => self.global.advance(round, total, sum, &[]),
+        }
         Ok(())
     }
 
-    /// Empties the accumulator when a new round begins.
-    fn enter(&mut self, round: Round, total: u64) {
-        if self.round != Some(round) {
-            self.sum.reset(total);
-            self.round = Some(round);
+    /// Empties the accumulator when a new pass begins.
+    fn enter(&mut self, Phase { round, pass, total }: Phase) {
+        if self.phase != Some((round, pass)) {
+            self.sums[usize::from(pass)].reset(total.samples);
+            self.phase = Some((round, pass));
+            if self.reduce == Reduce::Allreduce {
+                self.told = self.global.told();
+            }
         }
     }
 
     /// Trains clients and says so: after each when something may follow it, else at the end.
-    fn train_all(&mut self, round: Round, clients: &[ClientId], last: bool) -> Result<(), EngineError> {
-        let mut updates = Vec::with_capacity(clients.len());
-        for (place, &client) in clients.iter().enumerate() {
-            let (update, weights) = match self.train(round, client) {
-                Ok(trained) => trained,
+    fn train_all(
+        &mut self,
+        phase: Phase,
+        errands: &[Errand],
+        last: bool,
+        content: &Content,
+    ) -> Result<(), EngineError> {
+        let Phase { round, pass, .. } = phase;
+        let mut updates = Vec::with_capacity(errands.len());
+        for (place, &errand) in errands.iter().enumerate() {
+            let contribution = match self.contribute(phase, errand, content) {
+                Ok(contribution) => contribution,
                 Err(reason) => {
-                    let failed = Report::Failed { round, client, reason };
+                    let failed = Report::Failed { round, client: errand.client, reason };
                     return self.tell(Frame::bare(&failed));
                 }
             };
-            updates.push(update);
-            if self.reduce == Reduce::Server || !last {
-                let done = last && place + 1 == clients.len();
-                let report = Report::Trained { round, updates: std::mem::take(&mut updates), last: done };
-                self.tell(Frame::with(&report, weights))?;
+            updates.push(contribution.update);
+            if self.reduce == Reduce::Server || !last || contribution.kept.is_some() {
+                let done = last && self.reduce == Reduce::Server && place + 1 == errands.len();
+                let report = Report::Trained { round, pass, updates: std::mem::take(&mut updates), last: done };
+                self.tell(Frame::with(&report, contribution.content()))?;
             }
         }
-        let told = self.reduce == Reduce::Server && !clients.is_empty();
+        let told = self.reduce == Reduce::Server && !errands.is_empty();
         if !last || told {
             return Ok(());
         }
+        let sum = &mut self.sums[usize::from(pass)];
         if !self.wire.sums_on_devices() {
-            self.trainer.hand_over(&mut self.sum);
+            self.trainer.hand_over(sum);
         }
         let content = match self.reduce {
             Reduce::Worker => {
-                // Should more follow in this round, it is another sum.
-                self.round = None;
-                Content::Units(Arc::clone(self.sum.units()))
+                // Should more follow in this pass, it is another sum.
+                self.phase = None;
+                Content::nothing().with_units(Arc::clone(sum.units()))
             }
-            Reduce::Server | Reduce::Allreduce => Content::Nothing,
+            Reduce::Server | Reduce::Allreduce => Content::nothing(),
         };
-        self.tell(Frame::with(&Report::Trained { round, updates, last }, content))
+        self.tell(Frame::with(&Report::Trained { round, pass, updates, last }, content))
     }
 
     fn tell(&mut self, frame: Frame) -> Result<(), EngineError> {
-        self.told = Instant::now();
+        self.heard = Instant::now();
         Ok(self.wire.send(Rank::SERVER, frame)?)
     }
 
-    /// Trains one client. Its weights enter the sum, or come back to be sent. Whatever goes wrong, a
-    /// panic too, becomes a reason.
-    fn train(&mut self, round: Round, client: ClientId) -> Result<(Update, Content), String> {
+    /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong becomes a
+    /// reason.
+    fn contribute(&mut self, phase: Phase, errand: Errand, content: &Content) -> Result<Contribution, String> {
+        let samples = self.plan.samples(errand.client);
+        let kept = self.kept_by(errand, content)?;
+        let contribution = self.train(phase, errand.client, kept, errand.kept == Keeps::Nothing)?;
+        if let (Some(store), Some(kept)) = (&mut self.kept, &contribution.kept) {
+            store.note(errand.client, phase.round, kept).map_err(|fault| fault.to_string())?;
+            store.settle();
+        }
+        if self.reduce == Reduce::Server {
+            return Ok(contribution);
+        }
+        let (sections, sum) = (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
+        let added = contribution.add_to(sum, sections, phase.total, samples, &self.global.weights);
+        added.map_err(|fault| fault.to_string())?;
+        Ok(Contribution { change: Change::Nothing, said: Vec::new(), ..contribution })
+    }
+
+    /// What a client keeps, zeros at first.
+    fn kept_by(&self, errand: Errand, content: &Content) -> Result<Vec<f32>, String> {
+        let missing = || format!("what client {} keeps did not come with its order", errand.client);
+        match (errand.kept, &self.kept) {
+            (Keeps::Nothing, _) => Ok(vec![0.0; self.keeps]),
+            (Keeps::Sent, _) => {
+                let sent = content.floats(Label::Kept(errand.client)).filter(|kept| kept.len() == self.keeps);
+                sent.map(|kept| kept.to_vec()).ok_or_else(missing)
+            }
+            (Keeps::Held(round), Some(store)) if store.version(errand.client) == Some(round) => {
+                let held = store.of(errand.client).map_err(|fault| fault.to_string())?;
+                held.ok_or_else(missing)
+            }
+            (Keeps::Held(_), _) => Err(missing()),
+        }
+    }
+
+    /// Trains one client, or asks it what comes before training. A panic becomes a reason too.
+    fn train(
+        &mut self,
+        phase: Phase,
+        client: ClientId,
+        mut kept: Vec<f32>,
+        fresh: bool,
+    ) -> Result<Contribution, String> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
-        let samples = plan.samples(client);
-        let beat = RefCell::new((&mut *self.wire, &mut self.told));
+        let Phase { round, pass, .. } = phase;
+        let beat = RefCell::new((&mut *self.wire, &mut self.heard));
         let alive = || {
             let (wire, last) = &mut *beat.borrow_mut();
             if plan.round_timeout().is_some_and(|limit| last.elapsed() > limit / BEATS) {
@@ -204,25 +291,108 @@ impl<T: Transport> Worker<'_, T> {
                 let _ = wire.send(Rank::SERVER, Frame::bare(&Report::Alive));
             }
         };
-        let task = Task::new(round, client, &self.global).heard_by(&alive);
-        let trained = stop::catch(|| match self.reduce {
-            Reduce::Server => {
-                let Trained { weights, loss } = self.trainer.train(&task)?;
-                Ok((loss, Content::Weights(weights)))
-            }
-            Reduce::Worker | Reduce::Allreduce => {
-                let loss = self.trainer.train_into(&task, samples, &mut self.sum)?;
-                Ok((loss, Content::Nothing))
-            }
+        let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(plan.rate(round));
+        let mut visitor = Visitor {
+            plan,
+            phase,
+            global: &self.global,
+            told: &self.told,
+            trainer: &mut *self.trainer,
+            // Sums are made here, unless updates are to be sent.
+            sum: (self.reduce != Reduce::Server).then(|| &mut self.sums[usize::from(pass)]),
+        };
+        let trained = stop::catch(|| match self.global.is_before(pass) {
+            true => visitor.survey(task, &mut kept, fresh),
+            false => visitor.train(task, &mut kept, fresh),
         });
-        let (loss, content) = trained?.map_err(|error: TrainError| error.to_string())?;
+        let mut contribution = trained?.map_err(|error: TrainError| error.to_string())?;
         // Emulates a slower machine.
         let factor = self.slowdown.factor(rank, round, plan.rounds());
         linger(began.elapsed().mul_f64(factor.max(1.0) - 1.0), &task);
         linger(plan.nap(client, round).unwrap_or_default(), &task);
         let seconds = began.elapsed().as_secs_f64();
+        let loss = contribution.update.loss;
         log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");
-        Ok((Update { client, loss, seconds }, content))
+        contribution.update.seconds = seconds;
+        if self.keeps > 0 && !self.global.is_before(pass) {
+            contribution.kept = Some(Arc::new(kept));
+        }
+        Ok(contribution)
+    }
+}
+
+/// One client's training by the algorithm, between the engine's vectors and the trainer.
+struct Visitor<'a> {
+    plan: &'a Plan,
+    phase: Phase,
+    global: &'a Global,
+    told: &'a [f32],
+    trainer: &'a mut dyn Trainer,
+    sum: Option<&'a mut ExactSum>,
+}
+
+impl Visitor<'_> {
+    /// What a client says before it trains.
+    fn survey(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
+        let (own, _) = kept.split_at_mut(self.global.shape.kept);
+        let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
+        let said = self.plan.method.algorithm.survey(&mut visit)?;
+        let bits = said.iter().map(|said| 32 * said.len() as u64).sum();
+        let update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits };
+        let said = said.into_iter().map(Arc::new).collect();
+        Ok(Contribution { update, change: Change::Nothing, said, kept: None })
+    }
+
+    /// Trains a client. Where nobody needs to see its weights, a trainer may leave them on its device.
+    fn train(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
+        let (method, shape) = (&self.plan.method, &self.global.shape);
+        let (own, rest) = kept.split_at_mut(shape.kept);
+        let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
+        let drift = method.algorithm.begin(&mut visit)?;
+        let task = task.drifting(&drift);
+        let trained_values = visit.trained();
+        let mut update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits: 0 };
+        let seen = shape.has_end() || !method.updates.is_empty();
+        if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
+            let who = Who { client: task.client, samples: self.plan.samples(task.client), weight: 1.0 };
+            let share = self.global.sections.share(0, who, self.phase.total).map_err(|e| TrainError(e.to_string()))?;
+            update.loss = self.trainer.train_into(&task, ExactSum::units_of(share), sum)?;
+            update.bits = 32 * task.start.len() as u64;
+            return Ok(Contribution { update, change: Change::Nothing, said: Vec::new(), kept: None });
+        }
+        let trained = visit.descend_along(&task)?;
+        update.loss = trained.loss;
+        let mut outcome = Outcome::new(trained, &shape.said);
+        if shape.has_end() {
+            method.algorithm.end(&mut visit, &mut outcome)?;
+        }
+        update.weight = outcome.weight;
+        let buffers = task.start.len() - trained_values;
+        let said_values: usize = outcome.said.iter().map(Vec::len).sum();
+        update.bits = match method.updates.is_empty() {
+            true => 32 * trained_values as u64,
+            false => {
+                let mut stream = self.plan.seed().for_client(Purpose::Update, task.round, task.client);
+                method.updates.close(&mut outcome.change(task.start)[..trained_values], rest, &mut stream)
+            }
+        } + 32 * (buffers + said_values) as u64;
+        let said = std::mem::take(&mut outcome.said).into_iter().map(Arc::new).collect();
+        Ok(Contribution { update, change: self.change(outcome, task.start), said, kept: None })
+    }
+
+    /// The change, as the difference of two models wherever it is one: that is exact.
+    fn change(&self, mut outcome: Outcome, start: &Weights) -> Change {
+        let weights = Arc::clone(&outcome.trained.weights);
+        let Some(change) = outcome.change.take() else { return Change::To(weights) };
+        let same = |((value, new), old): ((&f32, &f32), &f32)| *value == new - old;
+        if change.iter().zip(weights.iter()).zip(start.iter()).all(same) {
+            return Change::To(weights);
+        }
+        // Without rounds rules look at models.
+        match self.plan.mode() {
+            Mode::Sync => Change::By(Arc::new(change)),
+            Mode::Async => Change::To(Arc::new(start.iter().zip(&change).map(|(old, by)| old + by).collect())),
+        }
     }
 }
 

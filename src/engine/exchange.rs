@@ -136,6 +136,11 @@ impl Returned {
         &self.done
     }
 
+    /// Bits that real clients would have sent.
+    pub fn bits(&self) -> u64 {
+        self.done.iter().map(|done| done.update.bits).sum()
+    }
+
     /// Mean loss, weighted by samples.
     pub fn mean_loss(&self) -> f64 {
         let samples: u64 = self.done.iter().map(|done| done.samples).sum();

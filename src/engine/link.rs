@@ -145,7 +145,7 @@ impl<'a, T: Transport> Link<'a, T> {
         if self.plan.round_timeout().is_some_and(|limit| self.pinged.elapsed() > limit) {
             self.pinged = Instant::now();
             for rank in self.workers.clone() {
-                self.send(rank, &Order::Ping, Content::Nothing)?;
+                self.send(rank, &Order::Ping, Content::nothing())?;
             }
         }
         Ok(())
@@ -250,7 +250,7 @@ impl<'a, T: Transport> Link<'a, T> {
     fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
         let mut open = self.workers.clone();
         for &rank in &open {
-            self.send(rank, &Order::Stop, Content::Nothing)?;
+            self.send(rank, &Order::Stop, Content::nothing())?;
         }
         let mut ranks = vec![report(Rank::SERVER, device, self.wire.bytes_sent())];
         let mut fault = None;

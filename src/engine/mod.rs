@@ -3,9 +3,13 @@
 
 mod asynchronous;
 mod client;
+mod contribution;
 mod exchange;
 mod flight;
+mod global;
+mod kept;
 mod link;
+mod post;
 mod server;
 mod survey;
 
@@ -150,6 +154,12 @@ pub enum EngineError {
         /// Of what.
         part: &'static str,
         /// What is wrong with it.
+        reason: String,
+    },
+    /// What clients keep cannot be kept.
+    #[error("what clients keep is lost: {reason} (hint: check free space; start the run anew if the file was damaged)")]
+    Kept {
+        /// Why.
         reason: String,
     },
     /// A part of the plan cannot be made.

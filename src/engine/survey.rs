@@ -5,7 +5,7 @@ use super::link::{Link, News, unexpected};
 use crate::config::Homes;
 use crate::event::Recorder;
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Order, Report};
+use crate::message::{Content, Label, Order, Report};
 use crate::metrics::Metrics;
 use crate::transport::Transport;
 use crate::weights::Weights;
@@ -29,7 +29,11 @@ impl<T: Transport> Link<'_, T> {
             for home in ask.drain(..) {
                 let rank = self.living(&homes[home])[0];
                 open.insert(rank, home);
-                self.send(rank, &Order::Evaluate { round }, Content::Weights(Arc::clone(weights)))?;
+                self.send(
+                    rank,
+                    &Order::Evaluate { round },
+                    Content::nothing().with(Label::Model, Arc::clone(weights)),
+                )?;
             }
             // The round has changed the model already: it is completed whatever signals say.
             match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {

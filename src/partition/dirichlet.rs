@@ -2,7 +2,9 @@
 //! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
 //! their fair share get none. The whole draw is repeated until every client has enough.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings};
+use super::{Partition, PartitionError, Partitioner, Pool};
+use crate::part;
+use crate::part::Range;
 use crate::seed::Stream;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -12,12 +14,24 @@ use rand_distr::Gamma;
 const LEAST: usize = 10;
 const ATTEMPTS: usize = 1000;
 
+part! {
+    /// What proportions are drawn from.
+    pub Prior {
+        partition_alpha: f64 = "0.5", "NUMBER", Range::POSITIVE, "concentration of the Dirichlet draw: small is skewed";
+    }
+}
+
 /// Each class divided by a Dirichlet draw.
-pub struct Hetero(pub Settings);
+pub struct Hetero {
+    /// Among how many.
+    pub clients: usize,
+    /// How evenly.
+    pub prior: Prior,
+}
 
 impl Partitioner for Hetero {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let Settings { clients, alpha } = self.0;
+        let (clients, alpha) = (self.clients, self.prior.partition_alpha);
         if clients > pool.labels.len() {
             return Err(PartitionError::TooManyClients { clients, samples: pool.labels.len() });
         }
@@ -85,7 +99,8 @@ mod tests {
     fn split(clients: usize, alpha: f64) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..2000).map(|i| i % 10).collect();
         let pool = Pool { labels: &labels, classes: 10, owners: None };
-        Hetero(Settings { clients, alpha }).split(&pool, &mut Seed(1).stream(Purpose::Partition))
+        Hetero { clients, prior: Prior { partition_alpha: alpha } }
+            .split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }
 
     #[test]

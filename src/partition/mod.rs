@@ -8,7 +8,7 @@ mod power_law;
 mod shards;
 
 use crate::ids::ClientId;
-use crate::registry::Entry;
+use crate::part::{Entry, Kind, Part, Values};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 use std::borrow::Cow;
@@ -24,15 +24,6 @@ pub struct Pool<'a> {
     pub owners: Option<&'a [usize]>,
 }
 
-/// Settings of all partitioners.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Number of owners wanted.
-    pub clients: usize,
-    /// Dirichlet concentration of `hetero` (small is skewed), exponent of `power_law` (large is skewed).
-    pub alpha: f64,
-}
-
 /// Divides samples among clients.
 ///
 /// Law: one list per client, none empty; lists are disjoint, in range, and depend only on the
@@ -43,6 +34,11 @@ pub trait Partitioner {
     /// # Errors
     /// When the pool cannot be divided as wanted; never loops for ever.
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError>;
+
+    /// Whether it needs the class of each sample, when the data has owners or not.
+    fn looks_at_classes(&self, _owners: bool) -> bool {
+        true
+    }
 }
 
 /// The data cannot be divided as wanted.
@@ -101,33 +97,62 @@ pub enum PartitionError {
     },
 }
 
-/// Makes a partitioner.
-pub type Build = fn(Settings) -> Box<dyn Partitioner>;
+/// Makes a partitioner for so many clients.
+pub type Build = fn(&Values, usize) -> Box<dyn Partitioner>;
+
+/// All ways of dividing samples.
+pub const KIND: Kind<Build> = Kind { setting: "partition_method", about: "partition method", table: PARTITIONERS };
 
 /// Every partitioner, by the name users write.
 pub const PARTITIONERS: &[Entry<Build>] = &[
-    Entry { name: "homo", about: "equal parts of shuffled samples (IID)", build: |s| Box::new(iid::Homo(s)) },
-    Entry {
-        name: "hetero",
-        about: "each class divided by a Dirichlet(--partition_alpha) draw, at least 10 samples per client",
-        build: |s| Box::new(dirichlet::Hetero(s)),
-    },
-    Entry {
-        name: "shards",
-        about: "samples sorted by class, cut in two shards per client (McMahan et al. 2017)",
-        build: |s| Box::new(shards::Shards(s)),
-    },
-    Entry {
-        name: "power_law",
-        about: "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
-        build: |s| Box::new(power_law::PowerLaw(s)),
-    },
-    Entry {
-        name: "natural",
-        about: "the owners that the data set comes with",
-        build: |s| Box::new(natural::Natural(s)),
-    },
+    Entry::<Build>::new("auto", "natural if the data has owners, else hetero", |values, clients| {
+        Box::new(Auto { clients, prior: dirichlet::Prior::read(values) })
+    })
+    .with(dirichlet::Prior::PARAMS),
+    Entry::<Build>::new("homo", "equal parts of shuffled samples (IID)", |_, clients| Box::new(iid::Homo { clients }))
+        .also(&["iid"]),
+    Entry::<Build>::new(
+        "hetero",
+        "each class divided by a Dirichlet draw, at least 10 samples per client",
+        |values, clients| Box::new(dirichlet::Hetero { clients, prior: dirichlet::Prior::read(values) }),
+    )
+    .also(&["dirichlet", "lda"])
+    .with(dirichlet::Prior::PARAMS),
+    Entry::<Build>::new(
+        "shards",
+        "samples sorted by class, cut in two shards per client (McMahan et al. 2017)",
+        |_, clients| Box::new(shards::Shards { clients }),
+    ),
+    Entry::<Build>::new(
+        "power_law",
+        "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
+        |values, clients| Box::new(power_law::PowerLaw { clients, law: power_law::Law::read(values) }),
+    )
+    .with(power_law::Law::PARAMS),
+    Entry::<Build>::new("natural", "the owners that the data set comes with", |_, clients| {
+        Box::new(natural::Natural { clients })
+    }),
 ];
+
+/// The owners that the data comes with, or label skew where it has none.
+struct Auto {
+    clients: usize,
+    prior: dirichlet::Prior,
+}
+
+impl Partitioner for Auto {
+    fn looks_at_classes(&self, owners: bool) -> bool {
+        !owners
+    }
+
+    fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
+        let Auto { clients, prior } = self;
+        match pool.owners {
+            Some(_) => natural::Natural { clients: *clients }.split(pool, stream),
+            None => dirichlet::Hetero { clients: *clients, prior: prior.clone() }.split(pool, stream),
+        }
+    }
+}
 
 /// Who owns what: where each client's part begins in one flat list of sample numbers. Without a list
 /// the numbers are simply in order, so that a million clients cost a number each.
@@ -239,6 +264,7 @@ fn deal(items: &[u32], parts: usize) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::Choice;
     use crate::seed::{Purpose, Seed};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -256,8 +282,12 @@ mod tests {
             let pool = Pool { labels: &labels, classes: classes as usize, owners: Some(&owners) };
             for entry in PARTITIONERS {
                 let split = || {
-                    let partitioner = (entry.build)(Settings { clients, alpha: 5.0 });
-                    partitioner.split(&pool, &mut Seed(seed).stream(Purpose::Partition))
+                    let mut choice = Choice::from(entry.name);
+                    if !entry.params.is_empty() {
+                        choice.values.insert("partition_alpha".into(), 5.0.into());
+                    }
+                    let (entry, values) = KIND.look_up(&choice).expect("sound");
+                    (entry.build)(&values, clients).split(&pool, &mut Seed(seed).stream(Purpose::Partition))
                 };
                 let partition = split().map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
                 let lists: Vec<Vec<u32>> = partition.ids().map(|client| partition.of(client).to_vec()).collect();
@@ -276,8 +306,12 @@ mod tests {
     fn too_many_clients_are_refused_by_all() {
         let pool = Pool { labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
         for entry in PARTITIONERS {
-            let partitioner = (entry.build)(Settings { clients: 4, alpha: 0.5 });
-            assert!(partitioner.split(&pool, &mut Seed(0).stream(Purpose::Partition)).is_err(), "{}", entry.name);
+            let (entry, values) = KIND.look_up(&entry.name.into()).expect("sound");
+            assert!(
+                (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition)).is_err(),
+                "{}",
+                entry.name
+            );
         }
     }
 

@@ -1,18 +1,25 @@
 //! `natural`: the data set knows its owners.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings};
+use super::{Partition, PartitionError, Partitioner, Pool};
 use crate::seed::Stream;
 
 /// The owners that the data comes with.
-pub struct Natural(pub Settings);
+pub struct Natural {
+    /// As many must there be.
+    pub clients: usize,
+}
 
 impl Partitioner for Natural {
+    fn looks_at_classes(&self, _: bool) -> bool {
+        false
+    }
+
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {
         let starts = pool.owners.ok_or(PartitionError::NoOwners)?;
         let found = starts.len() - 1;
-        match found == self.0.clients {
+        match found == self.clients {
             true => Ok(Partition::in_order(starts.to_vec())),
-            false => Err(PartitionError::OtherOwners { found, wanted: self.0.clients }),
+            false => Err(PartitionError::OtherOwners { found, wanted: self.clients }),
         }
     }
 }

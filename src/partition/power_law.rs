@@ -1,19 +1,33 @@
 //! `power_law`: IID samples in very unequal amounts, as clients have them in practice: the k-th largest
 //! client owns in proportion to `k^-alpha`.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings, shuffled};
+use super::{Partition, PartitionError, Partitioner, Pool, shuffled};
+use crate::part;
+use crate::part::Range;
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
+part! {
+    /// How unequal amounts are.
+    pub Law {
+        partition_alpha: f64 = "0.5", "NUMBER", Range::POSITIVE, "exponent of the power law: large is skewed";
+    }
+}
+
 /// Sizes by a power law, dealt to clients at random.
-pub struct PowerLaw(pub Settings);
+pub struct PowerLaw {
+    /// Among how many.
+    pub clients: usize,
+    /// How unequally.
+    pub law: Law,
+}
 
 impl Partitioner for PowerLaw {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let (clients, samples) = (self.0.clients, pool.labels.len());
+        let (clients, samples) = (self.clients, pool.labels.len());
         let order = shuffled(pool, clients, 1, stream)?;
         // Everybody gets one sample; the others follow the law.
-        let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.0.alpha)).collect();
+        let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.law.partition_alpha)).collect();
         let total: f64 = shares.iter().sum();
         let free = (samples - clients) as f64;
         let mut rest = &order[..];
@@ -39,7 +53,7 @@ mod tests {
     #[test]
     fn sizes_follow_the_law() {
         let pool = Pool { labels: &[0; 10_000], classes: 1, owners: None };
-        let partition = PowerLaw(Settings { clients: 4, alpha: 1.0 })
+        let partition = PowerLaw { clients: 4, law: Law { partition_alpha: 1.0 } }
             .split(&pool, &mut Seed(0).stream(Purpose::Partition))
             .expect("enough");
         let mut sizes: Vec<u64> = partition.ids().map(|client| partition.count(client)).collect();

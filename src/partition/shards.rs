@@ -1,16 +1,19 @@
 //! `shards`: pathological label skew (McMahan et al. 2017, section 3). Samples are sorted by class
 //! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Settings, deal, shuffled};
+use super::{Partition, PartitionError, Partitioner, Pool, deal, shuffled};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
 /// Two shards of sorted samples per client.
-pub struct Shards(pub Settings);
+pub struct Shards {
+    /// Half as many as shards.
+    pub clients: usize,
+}
 
 impl Partitioner for Shards {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let clients = self.0.clients;
+        let clients = self.clients;
         let mut order = shuffled(pool, clients, 2, stream)?;
         order.sort_by_key(|&sample| pool.labels[sample as usize]);
         let mut shards = deal(&order, clients * 2);
@@ -29,7 +32,7 @@ mod tests {
     fn clients_see_few_classes() {
         let labels: Vec<u32> = (0..1000).map(|i| i % 10).collect();
         let pool = Pool { labels: &labels, classes: 10, owners: None };
-        let shards = Shards(Settings { clients: 10, alpha: 0.5 });
+        let shards = Shards { clients: 10 };
         let partition = shards.split(&pool, &mut Seed(1).stream(Purpose::Partition)).expect("divisible");
         for list in partition.lists() {
             let mut classes: Vec<u32> = list.iter().map(|&sample| labels[sample as usize]).collect();

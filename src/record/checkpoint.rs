@@ -3,13 +3,15 @@
 
 use super::fault;
 use crate::config::Plan;
-use crate::event::{Event, RecordError, Recorder, State};
+use crate::event::{Event, KeptIndex, RecordError, Recorder, State};
 use crate::files::write_whole;
+use crate::ids::{ClientId, Round};
 use crate::stop;
 use bytemuck::allocation::pod_collect_to_vec;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +19,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Raised whenever the meaning of a checkpoint changes.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// Names of tensors.
 const GLOBAL: &str = "weights";
 const START: &str = "start.";
+const MEMORY: &str = "memory.";
+const KEPT: &str = "kept";
+/// What clients keep, beside the checkpoints' folder.
+pub const KEPT_FILE: &str = "kept.bin";
 /// Without a fixed rhythm, writing takes at most one part in so many of the time.
 const SPARING: u32 = 20;
 
@@ -129,6 +135,10 @@ impl Recorder for Checkpoints {
         }
     }
 
+    fn keeps_at(&self) -> Option<PathBuf> {
+        Some(self.folder.parent()?.join(KEPT_FILE))
+    }
+
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::Saved(state) = event else { return Ok(()) };
         let began = Instant::now();
@@ -142,32 +152,47 @@ impl Recorder for Checkpoints {
     }
 }
 
-/// The tensors of a checkpoint by name: the global model, and those that trainings under way start from.
-fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, &'a [u8]> {
+/// A tensor as it lies in a file.
+type Bytes<'a> = (Dtype, Cow<'a, [u8]>);
+
+/// The tensors of a checkpoint by name: the global model, what is remembered, where what clients keep is, and the
+/// models that trainings under way start from.
+fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, Bytes<'a>> {
+    let floats = |values: &'a [f32]| (Dtype::F32, Cow::Borrowed(bytemuck::cast_slice(values)));
     let starts = state.flight.iter().flat_map(|flight| &flight.starts);
-    let mut tensors: BTreeMap<String, &[u8]> =
-        starts.map(|(version, start)| (format!("{START}{version}"), bytemuck::cast_slice(start))).collect();
-    tensors.insert(GLOBAL.to_owned(), bytemuck::cast_slice(weights));
+    let mut tensors: BTreeMap<String, Bytes<'a>> =
+        starts.map(|(version, start)| (format!("{START}{version}"), floats(start))).collect();
+    let memory = state.memory.iter().enumerate();
+    tensors.extend(memory.map(|(place, values)| (format!("{MEMORY}{place}"), floats(values))));
+    if !state.kept.0.is_empty() {
+        let index: Vec<u32> =
+            state.kept.0.iter().flat_map(|(client, place, round)| [client.0, *place, round.0]).collect();
+        tensors.insert(KEPT.to_owned(), (Dtype::U32, Cow::Owned(bytemuck::cast_slice(&index).to_vec())));
+    }
+    tensors.insert(GLOBAL.to_owned(), floats(weights));
     tensors
 }
 
 fn encode(facts: &Facts, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let tensors = tensors(&facts.state, weights);
     let facts = serde_json::to_string(facts).expect("plain data always encodes");
-    let sum = checksum(&facts, tensors.values().copied());
+    let sum = checksum(&facts, tensors.iter().map(|(name, (_, bytes))| (name.as_str(), &bytes[..])));
     let metadata = HashMap::from([("checksum".to_owned(), sum), ("facts".to_owned(), facts)]);
     let mut views = Vec::with_capacity(tensors.len());
-    for (name, bytes) in tensors {
-        views.push((name, TensorView::new(Dtype::F32, vec![bytes.len() / 4], bytes)?));
+    for (name, (kind, bytes)) in &tensors {
+        views.push((name.clone(), TensorView::new(*kind, vec![bytes.len() / 4], bytes)?));
     }
     safetensors::serialize(views, &Some(metadata))
 }
 
-/// Of facts, then of tensors in the order of their names.
-fn checksum<'a>(facts: &str, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+/// Of facts, then of tensors and their names, in order of names.
+fn checksum<'a>(facts: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(facts.as_bytes());
-    tensors.for_each(|bytes| _ = hasher.update(bytes));
+    for (name, bytes) in tensors {
+        hasher.update(name.as_bytes());
+        hasher.update(bytes);
+    }
     hasher.finalize().to_hex().to_string()
 }
 
@@ -254,7 +279,7 @@ fn unpack(bytes: &[u8]) -> Result<(Facts, Vec<f32>), Unfit> {
     }
     let tensors: BTreeMap<String, &[u8]> =
         file.tensors().into_iter().map(|(name, tensor)| (name, tensor.data())).collect();
-    if metadata.get("checksum") != Some(&checksum(facts, tensors.values().copied())) {
+    if metadata.get("checksum") != Some(&checksum(facts, tensors.iter().map(|(name, bytes)| (name.as_str(), *bytes)))) {
         return Err("its checksum does not fit".into());
     }
     let mut facts: Facts = serde_json::from_str(facts)?;
@@ -262,6 +287,11 @@ fn unpack(bytes: &[u8]) -> Result<(Facts, Vec<f32>), Unfit> {
         let starts = tensors.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(START)?.parse().ok()?, bytes)));
         flight.starts = starts.map(|(version, bytes)| (version, Arc::new(pod_collect_to_vec(bytes)))).collect();
     }
+    let remembered = (0..).map_while(|place| tensors.get(&format!("{MEMORY}{place}")));
+    facts.state.memory = remembered.map(|bytes| pod_collect_to_vec(bytes)).collect();
+    let index: Vec<u32> = tensors.get(KEPT).map_or_else(Vec::new, |bytes| pod_collect_to_vec(bytes));
+    let entry = |entry: &[u32]| (ClientId(entry[0]), entry[1], Round(entry[2]));
+    facts.state.kept = KeptIndex(index.chunks_exact(3).map(entry).collect());
     let weights = tensors.get(GLOBAL).ok_or("it has no weights")?;
     Ok((facts, pod_collect_to_vec(weights)))
 }
@@ -281,7 +311,8 @@ mod tests {
     }
 
     fn state(rounds: u32) -> State {
-        State { rounds, clock: 0.1 + 0.2, updates: 7, ..State::default() }
+        let kept = KeptIndex(vec![(ClientId(3), 1, Round(2))]);
+        State { rounds, clock: 0.1 + 0.2, updates: 7, memory: vec![vec![0.5], vec![]], kept, ..State::default() }
     }
 
     #[test]
@@ -316,7 +347,7 @@ mod tests {
         let facts = HashMap::from([("facts".to_owned(), r#"{"format": 9, "state": "other"}"#.to_owned())]);
         let newer = safetensors::serialize([("model", newer)], &Some(facts)).expect("encodes");
         assert!(refused(&newer, &plan).contains("has format 9"));
-        let other = Plan::resolve(Config { lr: 0.9, ..config() }).expect("sound");
+        let other = Plan::resolve(Config { client_optimizer: "sgd:lr=0.9".into(), ..config() }).expect("sound");
         assert!(refused(&whole, &other).contains("another plan"));
         // More rounds are no other plan.
         let longer = Plan::resolve(Config { comm_round: 99, ..config() }).expect("sound");

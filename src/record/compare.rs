@@ -65,7 +65,7 @@ fn read(folder: &Path) -> Result<Run, String> {
         points.extend(test_accuracy.map(|accuracy| Point { clock, updates, accuracy }));
     }
     let name = folder.file_name().map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into());
-    let rule = config.aggregator_name();
+    let rule = config.method();
     let how = match config.mode {
         Mode::Sync => format!("{rule}, rounds of {}", config.client_num_per_round),
         Mode::Async => format!("{rule}, {} at once", config.concurrency),

@@ -4,6 +4,7 @@ use crate::config::{Config, Mode, Plan};
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
 use crate::record::async_fl::{ACCURACY, AsyncFl, TIME};
+use crate::record::checkpoint::KEPT_FILE;
 use crate::record::{Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile};
 use crate::weights::Layout;
 use std::fs;
@@ -74,7 +75,7 @@ impl RunFolder {
     /// # Errors
     /// A folder that holds a run, unless it may be overwritten, or that cannot be written to.
     pub fn prepare(&self, config: &Config) -> Result<(), FolderError> {
-        let names = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL, ACCURACY, TIME];
+        let names = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL, ACCURACY, TIME, KEPT_FILE];
         let old = names.map(|name| self.path.join(name));
         let goes_on = config.resume.is_some();
         if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {

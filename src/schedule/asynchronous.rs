@@ -141,13 +141,10 @@ impl Chooser {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::find;
-    use crate::select::{SELECTORS, Settings};
+    use crate::select::{self, Facts};
 
     fn chooser(selection: &str, refill: Refill, number: usize) -> Chooser {
-        let settings = Settings { clients: 10, wanted: 10, file: None };
-        let entry = find("client selection", SELECTORS, selection).expect("known");
-        let selector = (entry.build)(&settings).expect("no file");
+        let selector = select::make(&selection.into(), Facts { clients: 10, wanted: 10 }).expect("no file");
         Chooser::new(Seed(1), 10, selector, refill, Checkin { number, interval: 5 })
     }
 

@@ -11,7 +11,7 @@ mod runtime;
 mod slowdown;
 
 use crate::ids::{ClientId, Rank};
-use crate::registry::Entry;
+use crate::part::{Entry, Kind};
 
 pub use asynchronous::{Checkin, Chooser, Clock, Refill};
 pub use cost::{CostModel, Line};
@@ -42,28 +42,26 @@ pub trait Scheduler {
 /// Makes a scheduler.
 pub type Build = fn() -> Box<dyn Scheduler>;
 
+/// All schedulers.
+pub const KIND: Kind<Build> = Kind { setting: "scheduler", about: "scheduler", table: SCHEDULERS };
+
+/// The one that gives no worker a second client before each has one.
+pub const DEALING: &str = "round_robin";
+
 /// Every scheduler, by the name users write.
 pub const SCHEDULERS: &[Entry<Build>] = &[
-    Entry {
-        name: "round_robin",
-        about: "the cohort dealt out one client at a time",
-        build: || Box::new(round_robin::RoundRobin),
-    },
-    Entry {
-        name: "equal_count",
-        about: "as many clients for each worker, in order (FedML's NCCL simulator)",
-        build: || Box::new(equal_count::EqualCount),
-    },
-    Entry {
-        name: "balanced",
-        about: "largest clients first, each to the worker with the fewest samples",
-        build: || Box::new(balanced::Balanced),
-    },
-    Entry {
-        name: "runtime",
-        about: "largest clients first, each to the worker that will finish it first, as past rounds tell",
-        build: || Box::new(runtime::Runtime),
-    },
+    Entry::new("round_robin", "the cohort dealt out one client at a time", || Box::new(round_robin::RoundRobin)),
+    Entry::new("equal_count", "as many clients for each worker, in order (FedML's NCCL simulator)", || {
+        Box::new(equal_count::EqualCount)
+    }),
+    Entry::new("balanced", "largest clients first, each to the worker with the fewest samples", || {
+        Box::new(balanced::Balanced)
+    }),
+    Entry::new(
+        "runtime",
+        "largest clients first, each to the worker that will finish it first, as past rounds tell",
+        || Box::new(runtime::Runtime),
+    ),
 ];
 
 /// Largest first; clients of equal size in the order of their ids.

@@ -1,6 +1,6 @@
 //! `availability`: clients come and go, by a trace (as FedScale's device traces, in rounds).
 
-use super::{Pool, SelectError, Selector, Settings, in_order, known, read};
+use super::{Facts, Listed, Pool, SelectError, Selector, in_order, known, read};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::seq::index;
@@ -17,8 +17,8 @@ impl Availability {
     ///
     /// # Errors
     /// No file, an empty one, unknown clients, or spans that end before they begin.
-    pub fn read(settings: &Settings<'_>) -> Result<Availability, SelectError> {
-        let (path, text) = read("availability", settings)?;
+    pub fn read(listed: &Listed, facts: Facts) -> Result<Availability, SelectError> {
+        let (path, text) = read("availability", listed)?;
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(heading(&text))
             .comment(Some(b'#'))
@@ -30,7 +30,7 @@ impl Availability {
             let line = record.position().map_or(0, |position| position.line() as usize);
             let fault = |reason: &str| SelectError::file(&path, format!("line {line}: {reason}"));
             let [client, first, last] = [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
-            let client = known(client, settings.clients, &path, line)?;
+            let client = known(client, facts.clients, &path, line)?;
             let round = |text: &str| text.parse::<u32>().map_err(|_| fault(&format!("`{text}` is no round")));
             let (first, last) = (round(first)?, round(last)?);
             if last < first {
@@ -82,7 +82,7 @@ mod tests {
         let path = folder.path().join("trace.csv");
         let make = |text: &str| {
             fs::write(&path, text).expect("writable");
-            Availability::read(&Settings { clients: 10, wanted: 5, file: Some(&path) })
+            Availability::read(&Listed { selection_file: Some(path.clone()) }, Facts { clients: 10, wanted: 5 })
         };
         let mut trace = make("# who is there\nclient,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
         let pool = Pool { members: Members::All(10), samples: &|_| 1 };

@@ -1,6 +1,6 @@
 //! `fixed`: cohorts from a file, to repeat an experiment of another system exactly.
 
-use super::{Pool, SelectError, Selector, Settings, in_order, known, read};
+use super::{Facts, Listed, Pool, SelectError, Selector, in_order, known, read};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use std::collections::BTreeSet;
@@ -16,20 +16,20 @@ impl Fixed {
     /// # Errors
     /// No file, an empty one, ids that do not exist or come twice in a line, and lines with more of them
     /// than a round takes.
-    pub fn read(settings: &Settings<'_>) -> Result<Fixed, SelectError> {
-        let (path, text) = read("fixed", settings)?;
+    pub fn read(listed: &Listed, facts: Facts) -> Result<Fixed, SelectError> {
+        let (path, text) = read("fixed", listed)?;
         let mut cohorts = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).collect();
-            let ids = words.iter().map(|word| known(word, settings.clients, &path, number + 1));
+            let ids = words.iter().map(|word| known(word, facts.clients, &path, number + 1));
             let cohort = ids.collect::<Result<BTreeSet<ClientId>, _>>()?;
             if cohort.len() < words.len() {
                 return Err(SelectError::file(&path, format!("line {}: a client comes twice", number + 1)));
             }
-            if cohort.len() > settings.wanted {
+            if cohort.len() > facts.wanted {
                 let hint = format!("(hint: --client_num_per_round {})", cohort.len());
-                let reason = format!("{} clients where a round takes {} {hint}", cohort.len(), settings.wanted);
+                let reason = format!("{} clients where a round takes {} {hint}", cohort.len(), facts.wanted);
                 return Err(SelectError::file(&path, format!("line {}: {reason}", number + 1)));
             }
             if !cohort.is_empty() {
@@ -66,7 +66,7 @@ mod tests {
         let path = folder.path().join("cohorts.txt");
         let make = |text: &str| {
             fs::write(&path, text).expect("writable");
-            Fixed::read(&Settings { clients: 5, wanted: 2, file: Some(&path) })
+            Fixed::read(&Listed { selection_file: Some(path.clone()) }, Facts { clients: 5, wanted: 2 })
         };
         let fixed = make("3 1 # first\n\n0,4\n").expect("sound");
         assert_eq!(fixed.cohorts, [vec![ClientId(1), ClientId(3)], vec![ClientId(0), ClientId(4)]]);

@@ -9,7 +9,8 @@ mod uniform;
 mod weighted;
 
 use crate::ids::{ClientId, Round};
-use crate::registry::Entry;
+use crate::part;
+use crate::part::{Choice, Entry, Kind, Part, PartError, Range, Values};
 use crate::seed::Stream;
 use std::path::{Path, PathBuf};
 
@@ -101,20 +102,28 @@ pub trait Selector {
     }
 }
 
-/// Settings of all selectors.
+/// What selectors may depend on beside their own settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
+pub struct Facts {
     /// Clients that there are.
     pub clients: usize,
     /// Clients in a round.
     pub wanted: usize,
-    /// File with a list or a trace.
-    pub file: Option<&'a Path>,
+}
+
+part! {
+    /// The settings of those that read a file.
+    pub Listed {
+        selection_file: Option<PathBuf> = "", "FILE", Range::ANY, "list of cohorts for `fixed`, trace for `availability`";
+    }
 }
 
 /// A selector that cannot be made.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SelectError {
+    /// A choice that makes no sense.
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A file is needed.
     #[error("--client_selection {0} needs a file (hint: --selection_file FILE)")]
     NoFile(&'static str),
@@ -135,40 +144,49 @@ impl SelectError {
 }
 
 /// Makes a selector.
-pub type Build = fn(&Settings<'_>) -> Result<Box<dyn Selector>, SelectError>;
+pub type Build = fn(&Values, Facts) -> Result<Box<dyn Selector>, SelectError>;
+
+/// All selectors.
+pub const KIND: Kind<Build> = Kind { setting: "client_selection", about: "client selection", table: SELECTORS };
+
+/// Makes a selector by choice.
+///
+/// # Errors
+/// A choice that makes no sense, and files that do not.
+pub fn make(choice: &Choice, facts: Facts) -> Result<Box<dyn Selector>, SelectError> {
+    let (entry, values) = KIND.look_up(choice)?;
+    (entry.build)(&values, facts)
+}
 
 /// Every selector, by the name users write.
 pub const SELECTORS: &[Entry<Build>] = &[
-    Entry {
-        name: "uniform",
-        about: "every client equally likely, without replacement",
-        build: |_| Ok(Box::new(uniform::Uniform)),
-    },
-    Entry {
-        name: "weighted",
-        about: "clients likely in proportion to their samples, without replacement",
-        build: |_| Ok(Box::new(weighted::Weighted)),
-    },
-    Entry {
-        name: "round_robin",
-        about: "clients in turn: the first ones, then the next ones, and so on",
-        build: |_| Ok(Box::new(round_robin::RoundRobin::default())),
-    },
-    Entry {
-        name: "fixed",
-        about: "the clients that --selection_file lists, a line for each round, over and over",
-        build: |settings| Ok(Box::new(fixed::Fixed::read(settings)?)),
-    },
-    Entry {
-        name: "power_of_choice",
-        about: "twice as many candidates by samples, of these the ones with the largest last loss (Cho et al. 2022)",
-        build: |_| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
-    },
-    Entry {
-        name: "availability",
-        about: "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round)",
-        build: |settings| Ok(Box::new(availability::Availability::read(settings)?)),
-    },
+    Entry::<Build>::new("uniform", "every client equally likely, without replacement", |_, _| {
+        Ok(Box::new(uniform::Uniform))
+    })
+    .also(&["random"]),
+    Entry::<Build>::new("weighted", "clients likely in proportion to their samples, without replacement", |_, _| {
+        Ok(Box::new(weighted::Weighted))
+    }),
+    Entry::<Build>::new("round_robin", "clients in turn: the first ones, then the next ones, and so on", |_, _| {
+        Ok(Box::new(round_robin::RoundRobin::default()))
+    }),
+    Entry::<Build>::new(
+        "fixed",
+        "the clients that --selection_file lists, a line for each round, over and over",
+        |values, facts| Ok(Box::new(fixed::Fixed::read(&Listed::read(values), facts)?)),
+    )
+    .with(Listed::PARAMS),
+    Entry::<Build>::new(
+        "power_of_choice",
+        "twice as many candidates by samples, of these the ones with the largest last loss (Cho et al. 2022)",
+        |_, _| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
+    ),
+    Entry::<Build>::new(
+        "availability",
+        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round)",
+        |values, facts| Ok(Box::new(availability::Availability::read(&Listed::read(values), facts)?)),
+    )
+    .with(Listed::PARAMS),
 ];
 
 /// Distinct clients in ascending order.
@@ -178,8 +196,8 @@ fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
     cohort
 }
 
-fn read(name: &'static str, settings: &Settings<'_>) -> Result<(PathBuf, String), SelectError> {
-    let path = settings.file.ok_or(SelectError::NoFile(name))?;
+fn read(name: &'static str, listed: &Listed) -> Result<(PathBuf, String), SelectError> {
+    let path = listed.selection_file.as_deref().ok_or(SelectError::NoFile(name))?;
     match std::fs::read_to_string(path) {
         // Some editors begin a file with a byte order mark.
         Ok(text) => Ok((path.to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
@@ -231,10 +249,13 @@ mod tests {
             }) {
                 let pool = Pool { members, samples: &samples };
                 let file = file(entry.name, clients, wanted);
-                let settings = Settings { clients, wanted, file: Some(file.path()) };
+                let mut choice = Choice::from(entry.name);
+                if !entry.params.is_empty() {
+                    choice.values.insert("selection_file".into(), file.path().display().to_string().into());
+                }
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
-                    let mut selector = (entry.build)(&settings).expect("a sound file");
+                    let mut selector = make(&choice, Facts { clients, wanted }).expect("a sound file");
                     selector.learn(ClientId(0), 0.5);
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };

@@ -1,7 +1,7 @@
 //! The arithmetic of the client optimizers. State is made anew for every client, as FedAvg's clients
 //! keep none.
 
-use crate::train::optimizer::Optimizer;
+use crate::train::optimizer::{Adam, Optimizer, Sgd};
 use tch::Tensor;
 
 const BETA1: f64 = 0.9;
@@ -11,25 +11,29 @@ const EPSILON: f64 = 1e-8;
 /// An optimizer and what it remembers between steps.
 pub struct Stepper {
     optimizer: Optimizer,
+    // What its rate is multiplied with.
+    rate: f64,
     steps: i32,
     first: Option<Tensor>,
     second: Option<Tensor>,
 }
 
 impl Stepper {
-    /// Remembers nothing yet.
-    pub fn new(optimizer: Optimizer) -> Self {
-        Stepper { optimizer, steps: 0, first: None, second: None }
+    /// Remembers nothing yet; the optimizer's rate is multiplied with `rate`.
+    pub fn new(optimizer: Optimizer, rate: f64) -> Self {
+        Stepper { optimizer, rate, steps: 0, first: None, second: None }
     }
 
     /// Moves flat parameters along their gradient. Call without gradient tracking.
     pub fn step(&mut self, parameters: &mut Tensor, gradient: Tensor) {
         self.steps += 1;
         match self.optimizer {
-            Optimizer::Sgd { lr, wd, momentum } => {
-                self.sgd(parameters, decayed(parameters, gradient, wd), lr, momentum)
+            Optimizer::Sgd(Sgd { lr, wd, momentum }) => {
+                self.sgd(parameters, decayed(parameters, gradient, wd), lr * self.rate, momentum)
             }
-            Optimizer::Adam { lr, wd } => self.adam(parameters, decayed(parameters, gradient, wd), lr),
+            Optimizer::Adam(Adam { lr, wd }) => {
+                self.adam(parameters, decayed(parameters, gradient, wd), lr * self.rate)
+            }
         }
     }
 
@@ -67,7 +71,7 @@ mod tests {
     /// Steps on the loss `0.5 w^2`, whose gradient is `w`, from `w = 1`.
     fn walk(optimizer: Optimizer, steps: usize) -> f64 {
         let mut parameters = Tensor::ones([1], (Kind::Double, Device::Cpu));
-        let mut stepper = Stepper::new(optimizer);
+        let mut stepper = Stepper::new(optimizer, 1.0);
         no_grad(|| {
             for _ in 0..steps {
                 let gradient = parameters.copy();
@@ -77,22 +81,26 @@ mod tests {
         parameters.double_value(&[0])
     }
 
+    fn sgd(lr: f64, wd: f64, momentum: f64) -> Optimizer {
+        Optimizer::Sgd(Sgd { lr, wd, momentum })
+    }
+
     #[test]
     fn sgd_by_hand() {
-        assert!((walk(Optimizer::Sgd { lr: 0.1, wd: 0.0, momentum: 0.0 }, 2) - 0.81).abs() < 1e-12);
+        assert!((walk(sgd(0.1, 0.0, 0.0), 2) - 0.81).abs() < 1e-12);
         // g + wd w = 1.5 w.
-        assert!((walk(Optimizer::Sgd { lr: 0.1, wd: 0.5, momentum: 0.0 }, 1) - 0.85).abs() < 1e-12);
+        assert!((walk(sgd(0.1, 0.5, 0.0), 1) - 0.85).abs() < 1e-12);
         // v1 = 1, w1 = 0.9; v2 = 0.5 + 0.9, w2 = 0.9 - 0.14.
-        assert!((walk(Optimizer::Sgd { lr: 0.1, wd: 0.0, momentum: 0.5 }, 2) - 0.76).abs() < 1e-12);
+        assert!((walk(sgd(0.1, 0.0, 0.5), 2) - 0.76).abs() < 1e-12);
     }
 
     #[test]
     fn adam_first_step_is_the_learning_rate() {
         // m / (1 - b1) = g and sqrt(v / (1 - b2)) = |g|, so the step is lr g / (|g| + epsilon).
-        assert!((walk(Optimizer::Adam { lr: 0.1, wd: 0.0 }, 1) - 0.9).abs() < 1e-8);
+        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0 }), 1) - 0.9).abs() < 1e-8);
         // Second step: m = 0.19 - 0.01, v close to 0.9 of the mean square of 1 and 0.9.
         let (m, v): (f64, f64) = (0.9 * 0.1 + 0.1 * 0.9, 0.999 * 0.001 + 0.001 * 0.81);
         let step = 0.1 * (m / (1.0 - 0.81)) / ((v / (1.0 - 0.999f64.powi(2))).sqrt() + 1e-8);
-        assert!((walk(Optimizer::Adam { lr: 0.1, wd: 0.0 }, 2) - (0.9 - step)).abs() < 1e-7);
+        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0 }), 2) - (0.9 - step)).abs() < 1e-7);
     }
 }

@@ -65,6 +65,11 @@ impl Params {
         &mut self.trained
     }
 
+    /// The trained parameters in one tensor, to be looked at.
+    pub fn trained_part(&self) -> &Tensor {
+        &self.trained
+    }
+
     /// A gradient for each trained parameter as one tensor like [`Params::trained`].
     pub fn gather(&self, gradients: &[Tensor]) -> Tensor {
         let flat: Vec<Tensor> = gradients.iter().map(|gradient| gradient.reshape([-1])).collect();

@@ -1,8 +1,8 @@
 //! Trains clients and evaluates models with libtorch.
 
 use super::batches::{Rows, Stock};
-use super::device::{exact, gpus};
-use super::models::{self, Descent, ModelError, Network};
+use super::device::{exact, gpus, upload};
+use super::models::{self, Descent, ModelError, Network, Pace};
 use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
@@ -10,12 +10,11 @@ use super::sum::DeviceSum;
 use crate::config::Plan;
 use crate::data::Train;
 use crate::metrics::Metrics;
-use crate::registry::find;
 use crate::seed::Purpose;
 use crate::shelf::Shelf;
-use crate::train::optimizer::{OPTIMIZERS, Optimizer};
-use crate::train::{Task, TrainError, Trained, Trainer};
-use crate::weights::{ExactSum, Held, Layout};
+use crate::train::optimizer::{Optimizer, Sgd, make};
+use crate::train::{Drift, Gradient, Reach, Task, TrainError, Trained, Trainer};
+use crate::weights::{ExactSum, Held, Layout, Weights};
 use rand::seq::SliceRandom;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
@@ -58,12 +57,9 @@ impl TorchTrainer {
         }
         let network = models::build(&config.model, &plan.dataset.shape, plan.dataset.classes)?;
         let layout = models::layout(network.as_ref());
-        let optimizer = find("client optimizer", OPTIMIZERS, &config.client_optimizer)?;
-        let optimizer = (optimizer.build)(config.lr, config.wd, config.momentum);
+        let optimizer = make(&config.client_optimizer)?;
         let descent = match optimizer {
-            Optimizer::Sgd { lr, wd, momentum: 0.0 } if device == Device::Cpu => {
-                network.descent(&layout, lr as f32, wd as f32)
-            }
+            Optimizer::Sgd(Sgd { momentum: 0.0, .. }) if device == Device::Cpu => network.descent(&layout),
             _ => None,
         };
         let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
@@ -103,9 +99,12 @@ impl TorchTrainer {
         let (rows, order) = self.plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
         let batch = self.plan.batch(order.len());
-        let pull_rate = (self.plan.config.lr * self.plan.config.rho) as f32;
+        let rate = self.optimizer.lr() * task.rate;
+        let (keep, offset) = self.pace(task.drift, rate);
+        let pace = Pace { rate: rate as f32, keep, offset: &offset };
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
         let (mut losses, mut steps) = (0.0, 0u64);
+        let mut reach = self.reach(task.drift);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
@@ -113,19 +112,33 @@ impl TorchTrainer {
                 order.shuffle(&mut stream);
                 for samples in order.chunks(batch) {
                     rows.gather(samples, &mut features, &mut labels);
-                    // The proximal term's gradient is that before the step.
-                    let pull: Vec<f32> = match pull_rate > 0.0 {
-                        true => weights.iter().zip(start).map(|(weight, start)| pull_rate * (weight - start)).collect(),
-                        false => Vec::new(),
-                    };
-                    losses += f64::from(descent.step(weights, &features, &labels));
+                    losses += f64::from(descent.step(weights, &features, &labels, &pace));
                     steps += 1;
-                    pull.iter().zip(weights.iter_mut()).for_each(|(pull, weight)| *weight -= pull);
+                    reach.step(rate);
                     task.alive();
                 }
             }
         });
-        Trained { weights, loss: losses / steps.max(1) as f64 }
+        Trained { weights, loss: losses / steps.max(1) as f64, steps, reach: reach.so_far(), rate }
+    }
+
+    /// Weight decay and drift as what stays of each weight and what is added to it in a step at this rate:
+    /// `w - rate (wd w + pull (w - anchor) + shift)`.
+    fn pace(&self, drift: &Drift, rate: f64) -> (f32, Vec<f32>) {
+        let Optimizer::Sgd(Sgd { wd, .. }) = self.optimizer else { return (1.0, Vec::new()) };
+        if drift.is_none() {
+            return (1.0 - rate as f32 * wd as f32, Vec::new());
+        }
+        let pull = drift.pull().map_or(0.0, |(pull, _)| pull);
+        // The pull to the anchor is the drift of a weight of zero.
+        let offset = (0..self.layout.trained()).map(|place| (-rate * drift.at(place, 0.0)) as f32).collect();
+        ((1.0 - rate * (wd + pull)) as f32, offset)
+    }
+
+    /// How far steps of the optimizer go.
+    fn reach(&self, drift: &Drift) -> Reach {
+        let momentum = if let Optimizer::Sgd(Sgd { momentum, .. }) = self.optimizer { momentum } else { 0.0 };
+        Reach::new(momentum, drift.pull().map_or(0.0, |(pull, _)| pull))
     }
 
     /// Where the training set is: on a GPU if it fits, else where it was read.
@@ -148,8 +161,9 @@ impl TorchTrainer {
         }
     }
 
-    /// Trains a client by autograd and an optimizer; gives its loss.
-    fn optimize(&mut self, task: &Task<'_>) -> Result<f64, TrainError> {
+    /// Trains a client by autograd and an optimizer; its weights stay where they are. Gives what is known of it
+    /// but the weights.
+    fn optimize(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
         self.begin(task);
         let (plan, device) = (self.plan.clone(), self.device);
         let &Task { round, client, .. } = task;
@@ -157,14 +171,16 @@ impl TorchTrainer {
         let (rows, order) = plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
         let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
-        let anchored = plan.config.rho > 0.0;
         let mut visit = Visit {
             batch: plan.batch(order.len()),
-            stepper: Stepper::new(self.optimizer),
+            stepper: Stepper::new(self.optimizer.clone(), task.rate),
+            rate: self.optimizer.lr() * task.rate,
+            reach: self.reach(task.drift),
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
             losses: Tensor::zeros([], (Kind::Float, device)),
             steps: 0,
-            anchor: anchored.then(|| self.params.trained().copy()),
+            pull: self.pull(task)?,
+            shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
         };
         let part = self.stock().part(visit.batch);
         for _ in 0..plan.epochs() {
@@ -174,24 +190,56 @@ impl TorchTrainer {
                 self.steps(&rows, &mut visit, task);
             }
         }
-        Ok(visit.losses.double_value(&[]) / visit.steps.max(1) as f64)
+        let Visit { losses, steps, reach, rate, .. } = visit;
+        let loss = losses.double_value(&[]) / steps.max(1) as f64;
+        Ok(Trained { weights: Weights::default(), loss, steps, reach: reach.so_far(), rate })
+    }
+
+    /// Where a drift pulls, on the device.
+    fn pull(&self, task: &Task<'_>) -> Result<Option<(f64, Tensor)>, TrainError> {
+        let Some((pull, anchor)) = task.drift.pull() else { return Ok(None) };
+        let anchor = match Weights::ptr_eq(anchor, task.start) {
+            true => self.params.trained_part().copy(),
+            false => self.on_device(&anchor[..self.layout.trained()])?,
+        };
+        Ok(Some((pull, anchor)))
+    }
+
+    fn on_device(&self, values: &[f32]) -> Result<Tensor, TrainError> {
+        let sent = upload(values, &[values.len() as i64], self.device);
+        sent.map_err(|error| no_room(self.device, values.len(), error))
     }
 
     /// Steps over the rows once.
     fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
-            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, &mut visit.noise);
+            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, Some(&mut visit.noise));
             no_grad(|| {
                 let mut gradient = self.params.gather(&gradients);
                 let trained = self.params.trained();
-                if let Some(start) = &visit.anchor {
-                    gradient += (&*trained - start) * self.plan.config.rho;
+                if let Some((pull, anchor)) = &visit.pull {
+                    gradient += (&*trained - anchor) * *pull;
+                }
+                if let Some(shift) = &visit.shift {
+                    gradient += shift;
                 }
                 visit.stepper.step(trained, gradient);
                 let _ = visit.losses.g_add_(&loss);
             });
             visit.steps += 1;
+            visit.reach.step(visit.rate);
+            task.alive();
+        }
+    }
+
+    /// The sum of gradients over rows, in batches, and of losses.
+    fn slope(&self, rows: &Rows, sum: &mut Tensor, loss: &mut f64, task: &Task<'_>) {
+        for (features, labels) in rows.batches(EVALUATION_BATCH) {
+            let count = labels.numel() as f64;
+            let (mean, gradients) = self.network.gradients(self.params.views(), &features, &labels, None);
+            no_grad(|| *sum += self.params.gather(&gradients) * count);
+            *loss += mean.double_value(&[]) * count;
             task.alive();
         }
     }
@@ -223,9 +271,12 @@ struct Visit {
     stepper: Stepper,
     noise: Noise,
     losses: Tensor,
-    steps: usize,
-    // The weights that the client got, when it is pulled back to them.
-    anchor: Option<Tensor>,
+    steps: u64,
+    rate: f64,
+    reach: Reach,
+    // Where it drifts beside its gradients.
+    pull: Option<(f64, Tensor)>,
+    shift: Option<Tensor>,
 }
 
 impl Trainer for TorchTrainer {
@@ -246,19 +297,36 @@ impl Trainer for TorchTrainer {
                 trained
             }
             None => {
-                let loss = self.optimize(task)?;
+                let trained = self.optimize(task)?;
                 let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
-                Trained { weights, loss }
+                Trained { weights, ..trained }
             }
         })
     }
 
-    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        if self.held.is_none() {
-            return self.train(task)?.add_to(sum, task.client, samples, task.start);
+    fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
+        self.begin(task);
+        let (plan, device) = (self.plan.clone(), self.device);
+        let samples = plan.partition.of(task.client);
+        let (rows, order) = plan.dataset.train.of(&samples);
+        let trained = self.layout.trained();
+        let (mut sum, mut loss) = (Tensor::zeros([trained as i64], (Kind::Float, device)), 0.0);
+        let part = self.stock().part(EVALUATION_BATCH);
+        for part in order.chunks(part) {
+            let rows = self.stock().rows(&rows, part).map_err(|error| no_room(device, part.len(), error))?;
+            self.slope(&rows, &mut sum, &mut loss, task);
         }
-        let loss = self.optimize(task)?;
-        let share = sum.share(samples);
+        let count = order.len().max(1) as f64;
+        let mut values = vec![0.0; trained];
+        (sum / count).copy_data(&mut values, trained);
+        Ok(Gradient { values, loss: loss / count })
+    }
+
+    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+        if self.held.is_none() {
+            return self.train(task)?.add_to(sum, task.client, share, task.start);
+        }
+        let loss = self.optimize(task)?.loss;
         self.held.iter_mut().try_for_each(|held| held.add(task.client, &self.params, share)).map(|()| loss)
     }
 

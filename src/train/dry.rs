@@ -1,6 +1,6 @@
 //! Rounds without work: every client gives back what it got. Shows what the exchange itself costs.
 
-use super::{Task, TrainError, Trained, Trainer};
+use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::metrics::Metrics;
 use crate::weights::{Held, Layout, Weights};
 
@@ -17,7 +17,11 @@ impl Trainer for Dry {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        Ok(Trained { weights: Weights::clone(task.start), loss: 0.0 })
+        Ok(Trained { weights: Weights::clone(task.start), loss: 0.0, steps: 0, reach: 0.0, rate: 0.0 })
+    }
+
+    fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
+        self.0.gradient(task)
     }
 
     fn take_held(&mut self) -> Option<Held> {

@@ -2,7 +2,7 @@
 //! training of one client panic, `FEDMPI_FAULT=make:RANK` a rank that makes its trainer. For tests of a
 //! cluster's job control; never set otherwise.
 
-use super::{Task, TrainError, Trained, Trainer};
+use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout};
@@ -60,9 +60,13 @@ impl Trainer for Faulty {
         self.inner.train(task)
     }
 
-    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+    fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
+        self.inner.gradient(task)
+    }
+
+    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
         self.strike(task.round, task.client);
-        self.inner.train_into(task, samples, sum)
+        self.inner.train_into(task, share, sum)
     }
 
     fn hand_over(&mut self, sum: &mut ExactSum) {

@@ -1,18 +1,21 @@
 //! Stages 6 and 9, train and evaluate: what does one client do, and how good is the model?
 
+mod drift;
 mod dry;
 mod faulty;
 pub mod optimizer;
 mod quadratic;
+pub mod schedule;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout, Weights};
 use std::sync::Arc;
 
+pub use drift::{Drift, Reach};
 pub use dry::Dry;
 pub use faulty::Faulty;
-pub use quadratic::Quadratic;
+pub use quadratic::{Bowl, Quadratic};
 
 /// Trains clients one after another and evaluates models.
 ///
@@ -30,13 +33,22 @@ pub trait Trainer {
     /// Whatever keeps the client from being trained; ends the job with the client's name.
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError>;
 
-    /// Trains one client and adds its change to `sum`, as one of `samples` samples; gives its loss. A
+    /// The mean gradient over all of a client's samples at the task's start, and the mean loss. Only some
+    /// algorithms ask for it.
+    ///
+    /// # Errors
+    /// A trainer that cannot tell; whatever keeps it from telling.
+    fn gradient(&mut self, _task: &Task<'_>) -> Result<Gradient, TrainError> {
+        Err(TrainError("this trainer cannot tell the gradient over all of a client's samples".to_owned()))
+    }
+
+    /// Trains one client and adds its change to `sum`, with a share in fixed-point units; gives its loss. A
     /// trainer may hold the change back until [`Trainer::hand_over`].
     ///
     /// # Errors
     /// As [`Trainer::train`]; updates that cannot enter the sum.
-    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        self.train(task)?.add_to(sum, task.client, samples, task.start)
+    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+        self.train(task)?.add_to(sum, task.client, share, task.start)
     }
 
     /// Adds what was held back to `sum`. Most trainers hold nothing back.
@@ -69,13 +81,39 @@ pub struct Task<'a> {
     pub client: ClientId,
     /// The weights to start from.
     pub start: &'a Weights,
+    /// What steps follow beside gradients.
+    pub drift: &'a Drift,
+    /// What the optimizer's rate is multiplied with, by the round's schedule.
+    pub rate: f64,
     alive: &'a dyn Fn(),
 }
 
 impl<'a> Task<'a> {
-    /// A task of which nobody waits to hear.
+    /// A task of plain steps, of which nobody waits to hear.
     pub fn new(round: Round, client: ClientId, start: &'a Weights) -> Task<'a> {
-        Task { round, client, start, alive: &|| () }
+        static NONE: Drift = Drift::none();
+        Task { round, client, start, drift: &NONE, rate: 1.0, alive: &|| () }
+    }
+
+    /// The same task at another rate.
+    pub fn at_rate(self, rate: f64) -> Task<'a> {
+        Task { rate, ..self }
+    }
+
+    /// The same task from other weights.
+    pub fn starting_at<'b>(self, start: &'b Weights) -> Task<'b>
+    where
+        'a: 'b,
+    {
+        Task { start, ..self }
+    }
+
+    /// The same task; steps drift.
+    pub fn drifting<'b>(self, drift: &'b Drift) -> Task<'b>
+    where
+        'a: 'b,
+    {
+        Task { drift, ..self }
     }
 
     /// The same task; `alive` is called while it goes on.
@@ -97,26 +135,40 @@ pub struct Trained {
     pub weights: Weights,
     /// Mean loss over the training steps.
     pub loss: f64,
+    /// Steps that were taken.
+    pub steps: u64,
+    /// How far they would have gone if every gradient were 1; without momentum the sum of their rates.
+    pub reach: f64,
+    /// The learning rate of the first step.
+    pub rate: f64,
 }
 
 impl Trained {
+    /// What one step of plain gradient descent led to.
+    pub fn step(weights: Weights, loss: f64, rate: f64) -> Trained {
+        Trained { weights, loss, steps: 1, reach: rate, rate }
+    }
+
     /// Adds a client's change to a sum; gives its loss.
     ///
     /// # Errors
     /// Weights that cannot enter the sum.
-    pub fn add_to(
-        self,
-        sum: &mut ExactSum,
-        client: ClientId,
-        samples: u64,
-        start: &Weights,
-    ) -> Result<f64, TrainError> {
+    pub fn add_to(self, sum: &mut ExactSum, client: ClientId, share: f64, start: &Weights) -> Result<f64, TrainError> {
         // A client that gives back what it got has changed nothing.
         if !Arc::ptr_eq(&self.weights, start) {
-            sum.add(client, samples, start, &self.weights).map_err(|error| TrainError(error.to_string()))?;
+            sum.add_share(client, share, start, &self.weights).map_err(|error| TrainError(error.to_string()))?;
         }
         Ok(self.loss)
     }
+}
+
+/// A gradient over all of a client's samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradient {
+    /// By each trained weight.
+    pub values: Vec<f32>,
+    /// The mean loss.
+    pub loss: f64,
 }
 
 /// Training or evaluation failed.

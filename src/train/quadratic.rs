@@ -1,28 +1,42 @@
-//! A trainer with a closed form, for tests of everything but learning: client `c` has the loss
-//! `0.5 |w - t_c|^2` with target `t_c = c + 1` in every coordinate, and takes one gradient step.
+//! A trainer with a closed form, for tests of everything but learning: each client has a loss `0.5 k |w - t|^2` and
+//! takes gradient steps.
 
-use super::{Task, TrainError, Trained, Trainer};
+use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::ClientId;
 use crate::metrics::Metrics;
 use crate::weights::Layout;
 use std::sync::Arc;
 
-/// `w <- w - rate (w - t_c)`.
+/// A client's loss, and how it goes down.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bowl {
+    /// Where the loss is least, `t` in every coordinate.
+    pub target: f32,
+    /// How steep it is, `k`.
+    pub curvature: f32,
+    /// Steps in a round.
+    pub steps: u64,
+}
+
+/// `w <- w - rate (k (w - t) + drift)`, for each client by its bowl.
 pub struct Quadratic {
     layout: Layout,
     rate: f32,
+    bowl: fn(ClientId) -> Bowl,
 }
 
 impl Quadratic {
-    /// A model of `length` values, trained with step size `rate`.
+    /// A model of `length` values, trained by one step of size `rate` to the target `c + 1` of client `c`.
     pub fn new(length: usize, rate: f32) -> Self {
         let mut layout = Layout::default();
         layout.push("w", &[length]);
-        Quadratic { layout, rate }
+        let bowl = |client: ClientId| Bowl { target: client.0 as f32 + 1.0, curvature: 1.0, steps: 1 };
+        Quadratic { layout, rate, bowl }
     }
 
-    fn target(client: ClientId) -> f32 {
-        client.0 as f32 + 1.0
+    /// With other losses.
+    pub fn with(self, bowl: fn(ClientId) -> Bowl) -> Self {
+        Quadratic { bowl, ..self }
     }
 }
 
@@ -36,10 +50,26 @@ impl Trainer for Quadratic {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        let (target, start) = (Self::target(task.client), task.start);
-        let weights = start.iter().map(|w| w - self.rate * (w - target)).collect();
-        let loss = 0.5 * f64::from(start[0] - target).powi(2);
-        Ok(Trained { weights: Arc::new(weights), loss })
+        let Bowl { target, curvature, steps } = (self.bowl)(task.client);
+        let rate = self.rate * task.rate as f32;
+        let mut weights = task.start.to_vec();
+        for _ in 0..steps {
+            for (place, w) in weights[..self.layout.parameters()].iter_mut().enumerate() {
+                *w -= rate * (curvature * (*w - target) + task.drift.at(place, *w) as f32);
+            }
+        }
+        let loss = 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2);
+        let (reach, rate) = (steps as f64 * f64::from(rate), f64::from(rate));
+        Ok(Trained { weights: Arc::new(weights), loss, steps, reach, rate })
+    }
+
+    fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
+        let Bowl { target, curvature, .. } = (self.bowl)(task.client);
+        // Padding stays zero, as in every model.
+        let live = self.layout.parameters();
+        let slope = |(place, w): (usize, &f32)| if place < live { curvature * (w - target) } else { 0.0 };
+        let values = task.start.iter().enumerate().map(slope).collect();
+        Ok(Gradient { values, loss: 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2) })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {

@@ -10,17 +10,23 @@ use std::time::Duration;
 pub struct Metered<T> {
     inner: T,
     sent: u64,
+    received: u64,
 }
 
 impl<T: Transport> Metered<T> {
     /// Counts from zero.
     pub fn new(inner: T) -> Self {
-        Metered { inner, sent: 0 }
+        Metered { inner, sent: 0, received: 0 }
     }
 
     /// Bytes of content sent so far.
     pub fn bytes_sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Bytes of content received so far, collective sums left out.
+    pub fn bytes_received(&self) -> u64 {
+        self.received
     }
 }
 
@@ -39,7 +45,11 @@ impl<T: Transport> Transport for Metered<T> {
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
-        self.inner.recv()
+        let delivery = self.inner.recv()?;
+        if let Delivery::Frame(_, frame) = &delivery {
+            self.received += frame.bytes();
+        }
+        Ok(delivery)
     }
 
     fn set_patience(&mut self, patience: Option<Duration>) {

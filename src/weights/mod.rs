@@ -1,11 +1,13 @@
 //! A model's parameters as one flat vector, and exact sums of their changes.
 
+mod section;
 mod sum;
 
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use section::{Section, Sections, Total, Weigh, Who};
 pub use sum::{ExactSum, FRACTION_BITS, LIMIT, SumError};
 
 /// A flat weight vector that several may hold; it is never copied to be sent.
@@ -55,6 +57,8 @@ impl Slot {
 pub struct Layout {
     slots: Vec<Slot>,
     length: usize,
+    // Where the tensors end that are trained, if not at the end.
+    trained: Option<usize>,
 }
 
 impl Layout {
@@ -64,6 +68,17 @@ impl Layout {
         let per_line = ALIGNMENT_BYTES / size_of::<f32>();
         self.length = slot.range().end.next_multiple_of(per_line);
         self.slots.push(slot);
+    }
+
+    /// What was appended so far is trained; what follows is only kept, such as the running means of batch
+    /// normalisation. Those are averaged, and nothing else is done to them.
+    pub fn end_trained(&mut self) {
+        self.trained = Some(self.length);
+    }
+
+    /// Length of the part of the flat vector that is trained, padding included. It comes first.
+    pub fn trained(&self) -> usize {
+        self.trained.unwrap_or(self.length)
     }
 
     /// The tensors in order.

@@ -38,6 +38,18 @@ pub enum SumError {
         /// New value minus old.
         change: f64,
     },
+    /// A weight of its own that cannot be.
+    #[error(
+        "client {client} weighs {weight}, which is not from 0 to {most} (hint: training diverged, or raise --max_weight)"
+    )]
+    Weight {
+        /// Who sent it.
+        client: ClientId,
+        /// Its weight.
+        weight: f64,
+        /// The most that was declared.
+        most: f64,
+    },
     /// Another model's vector.
     #[error("client {client} returned {found} values where the model has {wanted}")]
     Length {
@@ -109,6 +121,11 @@ impl ExactSum {
         }
     }
 
+    /// A share from 0 to 1, in fixed-point units.
+    pub fn units_of(share: f64) -> f64 {
+        share * SCALE
+    }
+
     /// The weight of a client with so many samples, in fixed-point units.
     pub fn share(&self, samples: u64) -> f64 {
         samples as f64 / self.total as f64 * SCALE
@@ -127,11 +144,14 @@ impl ExactSum {
     /// # Errors
     /// As [`ExactSum::add`].
     pub fn add_share(&mut self, client: ClientId, share: f64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-        let wanted = self.own.len();
-        if update.len() != wanted || global.len() != wanted {
-            return Err(SumError::Length { client, found: update.len(), wanted });
+        let (wanted, length) = (global.len(), self.own.len());
+        if update.len() != wanted || wanted > length {
+            return Err(SumError::Length { client, found: update.len(), wanted: length });
         }
         let stale = self.holds == Holds::Rest;
+        if stale {
+            self.writable()[wanted..].fill(0);
+        }
         let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
         let sound = runs.fold(true, |sound, ((units, new), old)| {
             if stale {
@@ -141,6 +161,28 @@ impl ExactSum {
         });
         self.holds = Holds::Changes;
         if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
+    }
+
+    /// Adds values of a client from `start` on, with a weight in fixed-point units.
+    ///
+    /// # Errors
+    /// As [`ExactSum::add`].
+    pub fn add_values(&mut self, client: ClientId, share: f64, start: usize, values: &[f32]) -> Result<(), SumError> {
+        let wanted = self.own.len();
+        if start + values.len() > wanted {
+            return Err(SumError::Length { client, found: start + values.len(), wanted });
+        }
+        if self.holds == Holds::Rest {
+            self.writable().fill(0);
+        }
+        self.holds = Holds::Changes;
+        let zeros = [0.0; RUN];
+        let runs = self.writable()[start..].chunks_mut(RUN).zip(values.chunks(RUN));
+        let sound = runs.fold(true, |sound, (units, values)| {
+            let length = values.len();
+            add_run(&mut units[..length], values, &zeros[..length], share) & sound
+        });
+        if sound { Ok(()) } else { Err(first_fault(client, &vec![0.0; values.len()], values)) }
     }
 
     /// Adds another part of the same cohort.
@@ -190,6 +232,32 @@ impl ExactSum {
         self.parts.push(units);
     }
 
+    /// What is to be added up: each vector once.
+    fn summands(&self) -> Vec<&[i64]> {
+        let mut sums: Vec<&[i64]> = self.parts.iter().map(|part| part.as_slice()).collect();
+        if self.holds == Holds::Changes {
+            sums.push(&self.own);
+        }
+        sums
+    }
+
+    /// The sum as numbers: the mean over the cohort, where the shares add up to one.
+    pub fn values(&self, values: &mut [f64]) {
+        let number = |unit: i64| unit as f64 / SCALE;
+        match self.summands()[..] {
+            [] => values.fill(0.0),
+            [a] => values.iter_mut().zip(a).for_each(|(value, &a)| *value = number(a)),
+            [a, b] => {
+                let both = values.iter_mut().zip(a).zip(b);
+                both.for_each(|((value, &a), &b)| *value = number(a.wrapping_add(b)));
+            }
+            ref sums => {
+                let sum = |place: usize| sums.iter().fold(0i64, |sum, units| sum.wrapping_add(units[place]));
+                values.iter_mut().enumerate().for_each(|(place, value)| *value = number(sum(place)));
+            }
+        }
+    }
+
     /// `global` moved by the summed changes. `global` itself when no client changed anything.
     pub fn mean(&self, global: &[f32]) -> Vec<f32> {
         self.moved(global, 1.0)
@@ -197,21 +265,10 @@ impl ExactSum {
 
     /// `global` moved by `rate` times the summed changes.
     pub fn moved(&self, global: &[f32], rate: f64) -> Vec<f32> {
-        let mut sums: Vec<&[i64]> = self.parts.iter().map(|part| part.as_slice()).collect();
-        if self.holds == Holds::Changes {
-            sums.push(&self.own);
-        }
-        let moved = |old: f32, unit: i64| (f64::from(old) + rate * (unit as f64 / SCALE)) as f32;
-        match sums[..] {
-            // A negative zero becomes zero, as in all other sums.
-            [] => global.iter().map(|&old| moved(old, 0)).collect(),
-            [a] => global.iter().zip(a).map(|(&old, &a)| moved(old, a)).collect(),
-            [a, b] => global.iter().zip(a).zip(b).map(|((&old, &a), &b)| moved(old, a.wrapping_add(b))).collect(),
-            _ => {
-                let sum = |place: usize| sums.iter().fold(0i64, |sum, units| sum.wrapping_add(units[place]));
-                global.iter().enumerate().map(|(place, &old)| moved(old, sum(place))).collect()
-            }
-        }
+        let mut changes = vec![0.0; global.len()];
+        self.values(&mut changes);
+        // A negative zero becomes zero, as in all other sums.
+        global.iter().zip(changes).map(|(&old, change)| (f64::from(old) + rate * change) as f32).collect()
     }
 }
 

@@ -6,15 +6,21 @@ use fedmpi::config::{Config, Mode, Plan};
 use fedmpi::engine::run_local;
 use fedmpi::event::{Arrived, Event, RecordError, Recorder, State};
 use fedmpi::ids::{ClientId, Round};
+use fedmpi::part::Choice;
 use fedmpi::record::Memory;
-use fedmpi::staleness::StalenessKind;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, Task, Trainer};
 use std::sync::Arc;
 use tch::Device;
 
 fn asynchronous(config: Config) -> Config {
-    Config { mode: Mode::Async, concurrency: 4, buffer_size: 3, comm_round: 12, ..config }
+    Config { mode: Mode::Async, concurrency: 4, comm_round: 12, ..config }
+}
+
+/// A rule, with a small buffer if it has one.
+fn rule(name: &str, size: usize) -> Option<Choice> {
+    let buffered = ["fedbuff", "fedavg_async"].contains(&name);
+    Some(if buffered { format!("{name}:buffer_size={size}").as_str().into() } else { name.into() })
 }
 
 fn arrivals(memory: &Memory) -> Vec<&Arrived> {
@@ -43,7 +49,7 @@ fn every_rule_and_delay_gives_the_same_bits_on_any_number_of_workers() {
         ["samples:0.01,1", "constant:1", "uniform:1,3/task", "exponential:1", "halfnormal:2", "classes:1,5", &listed];
     for entry in ARRIVALS {
         for delay in delays {
-            let config = Config { aggregator: Some(entry.name.into()), delay: delay.into(), ..asynchronous(small()) };
+            let config = Config { aggregator: rule(entry.name, 3), delay: delay.into(), ..asynchronous(small()) };
             let plan = plan(config);
             let (wanted, memory) = quadratic(&plan, 1);
             for workers in [2, 3, 5] {
@@ -81,7 +87,7 @@ fn every_rule_goes_on_from_any_move_with_the_same_bits() {
     for entry in ARRIVALS {
         for (selection, refill) in [("uniform", 0), ("round_robin", 2), ("power_of_choice", 0)] {
             let plan = plan(Config {
-                aggregator: Some(entry.name.into()),
+                aggregator: rule(entry.name, 3),
                 client_selection: selection.into(),
                 scheduler_interval: refill,
                 delay: "uniform:1,3/task".into(),
@@ -105,13 +111,13 @@ fn real_models_give_the_same_bits_under_mpirun() {
     let folder = tempfile::tempdir().expect("a folder");
     let hash = |ranks: usize, rule: &str| {
         let flags = format!(
-            "--mode async --dataset mnist --model 2nn --comm_round 6 --ci 1 --concurrency 5 --buffer_size 4 \
+            "--mode async --dataset mnist --model 2nn --comm_round 6 --ci 1 --concurrency 5 \
              --delay lognormal:1,0.7 --aggregator {rule} --rho 0.1 --overwrite"
         );
         let job = Job::ranks(ranks).path("--data_dir", &mnist()).path("--out_dir", &folder.path().join("run"));
         job.with(&flags).run().succeeded().model_hash().to_owned()
     };
-    for rule in ["fedasync", "fedbuff", "semi_async"] {
+    for rule in ["fedasync", "fedbuff:buffer_size=4", "fedbuff --buffer_size 4", "semi_async"] {
         let wanted = hash(1, rule);
         for ranks in [2, 3, 5] {
             assert_eq!(hash(ranks, rule), wanted, "{rule} on {ranks} ranks");
@@ -124,9 +130,9 @@ fn real_models_give_the_same_bits_under_mpirun() {
 fn one_client_at_a_time_is_sequential_sgd() {
     let config = Config {
         concurrency: 1,
-        alpha: 1.0,
+        aggregator: Some("fedasync:alpha=1".into()),
         delay: "constant:0".into(),
-        staleness: StalenessKind::Constant,
+        staleness: "constant".into(),
         ..asynchronous(small())
     };
     let plan = plan(config);
@@ -147,7 +153,7 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
         dataset: "mnist".into(),
         data_dir: generated_mnist(),
         model: "2nn".into(),
-        partition_method: Some("homo".into()),
+        partition_method: "homo".into(),
         client_num_in_total: 5,
         client_num_per_round: 5,
         ci: 1,
@@ -158,8 +164,7 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
     let buffer = plan(Config {
         mode: Mode::Async,
         concurrency: 5,
-        buffer_size: 5,
-        aggregator: Some("fedbuff".into()),
+        aggregator: rule("fedbuff", 5),
         delay: "constant:1".into(),
         comm_round: 6,
         batch_size: -1,
@@ -226,15 +231,16 @@ fn deadlocks_and_bad_delays_are_refused_before_training() {
     let refused = |config: Config| Plan::resolve(config).map(drop).expect_err("refused").to_string();
     let base = || asynchronous(small());
     assert!(refused(Config { concurrency: 13, ..base() }).contains("--concurrency is 13"));
-    let deadlock = Config { aggregator: Some("fedbuff".into()), buffer_size: 5, ..base() };
+    let deadlock = Config { aggregator: rule("fedbuff", 5), ..base() };
     assert!(refused(deadlock).contains("only 4 clients train at once"));
     assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("constant:-1"));
     assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("uniform:NaN,1"));
     assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("unknown aggregator `median`"));
-    assert!(refused(Config { alpha: 1.5, ..base() }).contains("--alpha is 1.5"));
+    assert!(refused(Config { aggregator: Some("fedasync:alpha=1.5".into()), ..base() }).contains("--alpha is 1.5"));
     let lines = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(lines.path(), "0 1\n").expect("writable");
-    let fixed = Config { client_selection: "fixed".into(), selection_file: Some(lines.path().to_owned()), ..base() };
+    let fixed = format!("fixed:selection_file={}", lines.path().display());
+    let fixed = Config { client_selection: fixed.as_str().into(), ..base() };
     assert!(refused(fixed).contains("--client_selection is fixed"));
 }
 
@@ -321,16 +327,15 @@ fn a_scheduler_that_chooses_too_few_does_not_stall_the_run() {
         ("semi_async", 2, None, 0.1),
     ] {
         let config = Config {
-            aggregator: Some(rule.into()),
+            aggregator: self::rule(rule, 10),
             scheduler_interval: 5,
-            buffer_size: 10,
             checkin_num,
             max_staleness,
             c_ratio,
             delay: "uniform:1,9/task".into(),
             ..asynchronous(small())
         };
-        let plan = plan(Config { buffer_size: 10, ..config });
+        let plan = plan(config);
         let wanted = quadratic(&plan, 1).0;
         assert_eq!(wanted.rounds, 12, "{rule}");
         assert!(quadratic(&plan, 3).0 == wanted, "{rule}");

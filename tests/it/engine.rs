@@ -93,7 +93,7 @@ fn ranks_with_other_plans_do_not_train() {
     use fedmpi::engine::{run, serve};
     use fedmpi::record::Memory;
     use fedmpi::transport::{Metered, local};
-    let (ours, theirs) = (plan(small()), plan(Config { lr: 0.5, ..small() }));
+    let (ours, theirs) = (plan(small()), plan(Config { client_optimizer: "sgd:lr=0.5".into(), ..small() }));
     let mut ends = local::ranks(2).into_iter();
     let (server, worker) = (ends.next().expect("server"), ends.next().expect("worker"));
     let error = std::thread::scope(|scope| {

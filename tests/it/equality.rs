@@ -6,8 +6,8 @@ use fedmpi::torch::models::MODELS;
 
 #[test]
 fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
-    let momentum = Config { client_optimizer: "sgd".into(), momentum: 0.9, wd: 0.01, ..Config::default() };
-    let adam = Config { client_optimizer: "adam".into(), lr: 0.001, wd: 0.01, ..Config::default() };
+    let momentum = Config { client_optimizer: "sgd:momentum=0.9,wd=0.01".into(), ..Config::default() };
+    let adam = Config { client_optimizer: "adam:lr=0.001,wd=0.01".into(), ..Config::default() };
     // resnet18 is resnet20's code with more of everything: minutes here.
     for entry in MODELS.iter().filter(|entry| entry.name != "resnet18") {
         for optimizer in [&momentum, &adam] {
@@ -18,7 +18,7 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
                 client_num_in_total: 200,
                 client_num_per_round: 5,
                 comm_round: 2,
-                partition_method: Some("homo".into()),
+                partition_method: "homo".into(),
                 ci: 1,
                 ..optimizer.clone()
             };
@@ -40,21 +40,17 @@ fn full_batch_of_all_clients_equals_centralized_gradient_descent() {
             model: model.into(),
             dataset: "mnist".into(),
             data_dir: generated_mnist(),
-            partition_method: Some(method.into()),
+            partition_method: method.into(),
             client_num_in_total: 20,
             client_num_per_round: 20,
             comm_round: if model == "cnn" { 2 } else { 5 },
             batch_size: -1,
-            lr: 0.1,
+            client_optimizer: "sgd:lr=0.1".into(),
             ci: 1,
             ..Config::default()
         };
-        let one = Config {
-            client_num_in_total: 1,
-            client_num_per_round: 1,
-            partition_method: Some("homo".into()),
-            ..many.clone()
-        };
+        let one =
+            Config { client_num_in_total: 1, client_num_per_round: 1, partition_method: "homo".into(), ..many.clone() };
         let (federated, central) = (train(&plan(many), 2).0, train(&plan(one), 1).0);
         let differences = federated.weights.iter().zip(&central.weights).map(|(a, b)| (a - b).abs());
         let largest = differences.fold(0.0, f32::max);
@@ -72,9 +68,11 @@ fn rounds_do_not_depend_on_how_many_follow() {
 /// FedProx: the client stays nearer to where it began, and both ways of stepping agree.
 #[test]
 fn the_proximal_term_pulls_back() {
-    let config = Config { client_num_per_round: 1, comm_round: 1, epochs: 2, batch_size: 32, lr: 0.1, ..small() };
+    let config = Config { client_num_per_round: 1, comm_round: 1, epochs: 2, batch_size: 32, ..small() };
     let moved = |rho: f64, momentum: f64| {
-        let plan = plan(Config { rho, momentum, ..config.clone() });
+        let prox = format!("fedprox:mu={rho}").as_str().into();
+        let optimizer = format!("sgd:lr=0.1,momentum={momentum}").as_str().into();
+        let plan = plan(Config { algorithm: Some(prox), client_optimizer: optimizer, ..config.clone() });
         let start = plan_start(&plan);
         let end = train(&plan, 1).0.weights;
         end.iter().zip(&start).map(|(end, start)| f64::from(end - start).powi(2)).sum::<f64>().sqrt()
@@ -95,9 +93,9 @@ fn mnist_is_learned() {
         model: "2nn".into(),
         dataset: "mnist".into(),
         data_dir: mnist(),
-        partition_method: Some("homo".into()),
+        partition_method: "homo".into(),
         comm_round: 10,
-        lr: 0.1,
+        client_optimizer: "sgd:lr=0.1".into(),
         frequency_of_the_test: 10,
         ..Config::default()
     };

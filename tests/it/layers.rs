@@ -5,9 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// From the vocabulary outwards; modules of one layer may use each other.
 const LAYERS: &[&[&str]] = &[
-    &["ids", "files", "seed", "registry", "weights", "metrics", "shelf", "staleness", "stop"],
+    &["ids", "files", "seed", "part", "weights", "metrics", "shelf", "staleness", "stop"],
     &["event", "message"],
-    &["delay", "select", "schedule", "aggregate", "partition", "data", "train", "transport", "config"],
+    &[
+        "delay",
+        "select",
+        "schedule",
+        "aggregate",
+        "algorithm",
+        "update",
+        "partition",
+        "data",
+        "train",
+        "transport",
+        "config",
+    ],
     &["record", "engine"],
     &["launch"],
     &["torch"],
@@ -22,12 +34,15 @@ fn layer(module: &str) -> Option<usize> {
     LAYERS.iter().position(|modules| modules.contains(&module))
 }
 
-/// Names after `crate::` in the code of a file, comments excluded.
+/// Names after `crate::` in the code of a file, comments excluded; several in braces too.
 fn uses(text: &str) -> Vec<String> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    code.flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>())
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
-        .collect()
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let name = |text: &str| text.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let after = |rest: &str| match rest.strip_prefix('{') {
+        Some(list) => list.split('}').next().unwrap_or_default().split(',').map(name).collect(),
+        None => vec![name(rest)],
+    };
+    code.join("\n").split("crate::").skip(1).flat_map(after).collect()
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Transport for Mortal {
 }
 
 /// Runs a job of which some ranks break down after so many calls.
-fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Result<Outcome, EngineError>, Memory) {
+pub fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Result<Outcome, EngineError>, Memory) {
     let deaths: BTreeMap<u32, u32> = deaths.iter().copied().collect();
     let mut ends = ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
@@ -122,8 +122,7 @@ fn the_last_one_may_not() {
 fn asynchronous_runs_go_on_too() {
     let config = Config {
         mode: Mode::Async,
-        aggregator: Some("fedbuff".into()),
-        buffer_size: 3,
+        aggregator: Some("fedbuff:buffer_size=3".into()),
         concurrency: 6,
         comm_round: 8,
         delay: "uniform:1,5".into(),

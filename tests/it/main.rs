@@ -1,5 +1,6 @@
 //! Whole walks: in process with exact answers, and the real program under `mpirun`.
 
+mod algorithms;
 mod asynchronous;
 mod boot;
 mod engine;
@@ -11,6 +12,7 @@ mod layers;
 mod loss;
 mod modes;
 mod mutations;
+mod names;
 mod nccl;
 mod program;
 mod residency;

@@ -53,7 +53,7 @@ fn every_mode_gives_the_same_bits_with_real_models() {
             comm_round: 2,
             ci: 1,
             frequency_of_the_test: 2,
-            partition_method: Some("homo".into()),
+            partition_method: "homo".into(),
             ..Config::default()
         };
         let wanted = train(&plan(config.clone()), 1).0;

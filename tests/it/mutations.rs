@@ -9,9 +9,10 @@ mod targets;
 use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
-use fedmpi::message::{Content, Frame, Order, Reduce, Report, Update};
+use fedmpi::message::{Content, Errand, Frame, Keeps, Order, Reduce, Report, Update};
 use fedmpi::metrics::Metrics;
 use fedmpi::seed::{Purpose, Seed, Stream};
+use fedmpi::weights::Total;
 use rand::Rng;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -97,18 +98,22 @@ fn mutated_inputs_never_panic_hang_or_take_much_memory() {
 /// Corpora hold what is valid today: every one of them is still read, or still refused.
 #[test]
 fn corpora_of_messages_are_of_this_version() {
+    let total = Total { samples: 77, clients: 3 };
+    let new = Errand { client: ClientId(0), kept: Keeps::Nothing };
+    let kept = Errand { client: ClientId(300), kept: Keeps::Sent };
+    let held = Errand { client: ClientId(4), kept: Keeps::Held(Round(2)) };
     let orders = [
-        Order::Train { round: Round(3), total: 77, clients: vec![ClientId(0), ClientId(300)], last: false },
-        Order::Reduce { round: Round(1), total: 5 },
+        Order::Train { round: Round(3), pass: 1, total, errands: vec![new, kept, held], last: false },
+        Order::Reduce { round: Round(1), pass: 0, total },
         Order::Evaluate { round: Round(2) },
-        Order::Model { aggregator: vec![1.5, -2.0] },
+        Order::Model,
         Order::Ping,
         Order::Stop,
     ];
-    let update = Update { client: ClientId(9), loss: 0.25, seconds: 1.5 };
+    let update = Update { client: ClientId(9), loss: 0.25, seconds: 1.5, weight: 1.0, bits: 640 };
     let reports = [
         Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
-        Report::Trained { round: Round(4), updates: vec![update; 3], last: true },
+        Report::Trained { round: Round(4), pass: 0, updates: vec![update; 3], last: true },
         Report::Alive,
         Report::Evaluated { round: Round(2), metrics: Metrics { loss_sum: 1.5, correct: 3, samples: 4 } },
         Report::Bye(RankReport { host: "node1".into(), device: "cpu".into(), ..RankReport::default() }),
@@ -122,7 +127,7 @@ fn corpora_of_messages_are_of_this_version() {
         }
         let stored = fs::read(&path).expect("FEDMPI_NEW_CORPUS=1 writes the corpus anew");
         assert_eq!(stored, head, "{}", path.display());
-        let frame = Frame { head: stored, content: Content::Nothing };
+        let frame = Frame { head: stored, content: Content::nothing() };
         assert!(frame.decode::<Order>().is_ok() || frame.decode::<Report>().is_ok());
     }
 }

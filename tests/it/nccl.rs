@@ -45,9 +45,9 @@ impl Trainer for Holding {
         self.inner.train(task)
     }
 
-    fn train_into(&mut self, task: &Task<'_>, samples: u64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+    fn train_into(&mut self, task: &Task<'_>, share: f64, _: &mut ExactSum) -> Result<f64, TrainError> {
         let trained = self.inner.train(task)?;
-        let (share, loss) = (sum.share(samples), trained.loss);
+        let loss = trained.loss;
         self.sum.add_share(task.client, share, task.start, &trained.weights).map_err(|e| TrainError(e.to_string()))?;
         Ok(loss)
     }

@@ -44,7 +44,7 @@ fn partition(parent: &Path) -> PathBuf {
         let config = Config {
             dataset: "mnist".into(),
             data_dir: parent.join(format!("own/{}", home + 1)),
-            partition_method: Some("homo".into()),
+            partition_method: "homo".into(),
             seed: 3,
             ..Config::default()
         };

@@ -4,14 +4,13 @@
 //! semi-asynchronous rounds, when the deadline has come.
 //!
 //! ```
-//! use fedmpi::aggregate::arrivals::{ARRIVALS, Arrival, Settings};
-//! use fedmpi::{ids::ClientId, registry::find, staleness::Staleness};
-//! let settings = Settings { alpha: 1.0, staleness: Staleness::Constant, buffer: 2, server_lr: 1.0,
-//!     concurrency: 4, fraction: 0.5, deadline: Some(5.0) };
+//! use fedmpi::aggregate::arrivals::{Arrival, Facts, make};
+//! use fedmpi::{ids::ClientId, staleness::Staleness};
+//! let facts = Facts { staleness: Staleness::Constant, concurrency: 4, deadline: Some(5.0) };
 //! let arrival = |weight: f32, samples| Arrival { client: ClientId(0), samples, staleness: 0, weight: 1.0, now: 0.0,
 //!     start: std::sync::Arc::new(vec![1.0]), weights: std::sync::Arc::new(vec![weight]) };
-//! for name in ["fedavg_async", "semi_async"] {
-//!     let mut rule = (find("aggregator", ARRIVALS, name)?.build)(&settings);
+//! for name in ["fedavg_async:buffer_size=2", "semi_async:semi_fraction=0.5"] {
+//!     let mut rule = make(&name.into(), &facts)?;
 //!     assert_eq!(rule.arrive(&[1.0], &arrival(2.0, 3))?, None);
 //!     // Two are enough, of two and of half of four: 1 + (3 * 1 + 1 * 5) / 4.
 //!     assert_eq!(rule.arrive(&[1.0], &arrival(6.0, 1))?, Some(vec![3.0]));

@@ -1,12 +1,11 @@
 //! `fedasync`: every update moves the model (Xie et al. 2019, algorithm 1).
 //!
 //! ```
-//! use fedmpi::aggregate::arrivals::{ARRIVALS, Arrival, Settings};
-//! use fedmpi::{ids::ClientId, registry::find, staleness::Staleness};
-//! let settings = Settings { alpha: 0.6, staleness: Staleness::Polynomial { a: 0.5 }, buffer: 1, server_lr: 1.0,
-//!     concurrency: 1, fraction: 1.0, deadline: None };
-//! let mut rule = (find("aggregator", ARRIVALS, "fedasync")?.build)(&settings);
-//! let arrival = Arrival { client: ClientId(0), samples: 1, staleness: 3, weight: settings.staleness.weight(3),
+//! use fedmpi::aggregate::arrivals::{Arrival, Facts, make};
+//! use fedmpi::{ids::ClientId, staleness::Staleness};
+//! let facts = Facts { staleness: Staleness::Polynomial { a: 0.5 }, concurrency: 1, deadline: None };
+//! let mut rule = make(&"fedasync:alpha=0.6".into(), &facts)?;
+//! let arrival = Arrival { client: ClientId(0), samples: 1, staleness: 3, weight: facts.staleness.weight(3),
 //!     now: 0.0, start: std::sync::Arc::new(vec![0.0]), weights: std::sync::Arc::new(vec![10.0]) };
 //! let moved = rule.arrive(&[0.0], &arrival)?;
 //! assert_eq!(moved, Some(vec![3.0])); // a_t = 0.6 * 4^-0.5 = 0.3

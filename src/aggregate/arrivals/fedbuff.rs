@@ -2,20 +2,19 @@
 //! synchronous rounds: without staleness the two agree to the bit.
 //!
 //! ```
-//! use fedmpi::aggregate::arrivals::{ARRIVALS, Arrival, Settings};
-//! use fedmpi::{ids::ClientId, registry::find, staleness::Staleness};
-//! let settings = Settings { alpha: 1.0, staleness: Staleness::Polynomial { a: 0.5 }, buffer: 2, server_lr: 1.0,
-//!     concurrency: 2, fraction: 1.0, deadline: None };
-//! let mut rule = (find("aggregator", ARRIVALS, "fedbuff")?.build)(&settings);
+//! use fedmpi::aggregate::arrivals::{Arrival, Facts, make};
+//! use fedmpi::{ids::ClientId, staleness::Staleness};
+//! let facts = Facts { staleness: Staleness::Polynomial { a: 0.5 }, concurrency: 2, deadline: None };
+//! let mut rule = make(&"fedbuff:buffer_size=2".into(), &facts)?;
 //! let arrival = |start: f32, weight: f32, staleness| Arrival { client: ClientId(0), samples: 1, staleness,
-//!     weight: settings.staleness.weight(staleness), now: 0.0, start: std::sync::Arc::new(vec![start]),
+//!     weight: facts.staleness.weight(staleness), now: 0.0, start: std::sync::Arc::new(vec![start]),
 //!     weights: std::sync::Arc::new(vec![weight]) };
 //! assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 3.0, 0))?, None); // +2, fresh
 //! assert_eq!(rule.arrive(&[1.0], &arrival(-1.0, 7.0, 3))?, Some(vec![4.0])); // +8 * 4^-0.5: 1 + (2 + 4) / 2
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{Arrival, Arrivals};
+use super::{Arrival, Arrivals, Buffer};
 use crate::weights::{ExactSum, SumError};
 
 /// `w <- w + lr / K sum_i s_i (w_i - w_start_i)`.
@@ -27,9 +26,9 @@ pub struct FedBuff {
 }
 
 impl FedBuff {
-    /// A buffer of `size` updates, and the server's rate.
-    pub fn new(size: usize, rate: f64) -> FedBuff {
-        FedBuff { size, rate, sum: None, held: 0 }
+    /// An empty buffer.
+    pub fn new(buffer: &Buffer) -> FedBuff {
+        FedBuff { size: buffer.buffer_size, rate: buffer.server_lr, sum: None, held: 0 }
     }
 }
 
@@ -56,7 +55,7 @@ mod tests {
 
     #[test]
     fn two_changes_by_hand() {
-        let mut rule = FedBuff::new(2, 1.0);
+        let mut rule = FedBuff::new(&Buffer { buffer_size: 2, server_lr: 1.0 });
         assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 3.0, 5, 0)), Ok(None));
         assert_eq!(rule.arrive(&[1.0], &arrival(-1.0, 7.0, 5, 3)), Ok(Some(vec![4.0])));
         // The buffer is empty again, and the rate counts.

@@ -7,7 +7,8 @@ mod fedbuff;
 mod myfed;
 
 use crate::ids::ClientId;
-use crate::registry::Entry;
+use crate::part;
+use crate::part::{Choice, Entry, Kind, Part, PartError, Range, Values};
 use crate::staleness::Staleness;
 use crate::weights::{SumError, Weights};
 
@@ -67,63 +68,97 @@ pub trait Arrivals {
     }
 }
 
-/// Settings of all rules.
+/// What rules may depend on beside their own settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Mixing rate.
-    pub alpha: f64,
+pub struct Facts {
     /// Weight by staleness.
     pub staleness: Staleness,
-    /// Updates in a buffer.
-    pub buffer: usize,
-    /// Rate of the server.
-    pub server_lr: f64,
     /// Clients in training at once.
     pub concurrency: usize,
-    /// Share of them that a semi-asynchronous round waits for.
-    pub fraction: f64,
-    /// Seconds that it waits at most.
+    /// Seconds that a semi-asynchronous round waits at most.
     pub deadline: Option<f64>,
 }
 
+part! {
+    /// How far an update moves the model.
+    pub Mixing {
+        alpha: f64 = "0.6", "RATE", Range::SHARE, "mixing rate";
+    }
+}
+
+part! {
+    /// When a buffer is full, and how far it moves the model.
+    pub Buffer {
+        buffer_size: usize = "10", "UPDATES", Range::COUNT, "updates for each move of the model";
+        server_lr: f64 = "1", "RATE", Range::NOT_NEGATIVE, "rate of the server";
+    }
+}
+
+part! {
+    /// When a semi-asynchronous round is over, and how far it moves the model.
+    pub Waiting {
+        semi_fraction: f64 = "0.5", "SHARE", Range::SHARE, "share of --concurrency that a round waits for";
+        server_lr: f64 = "1", "RATE", Range::NOT_NEGATIVE, "rate of the server";
+    }
+}
+
 /// Makes a rule.
-pub type Build = fn(&Settings) -> Box<dyn Arrivals>;
+pub type Build = fn(&Values, &Facts) -> Box<dyn Arrivals>;
+
+/// All rules.
+pub const KIND: Kind<Build> = Kind { setting: "aggregator", about: "aggregator", table: ARRIVALS };
+
+/// What is meant when nobody says.
+pub const PLAIN: &str = "fedasync";
+
+/// Makes a rule by choice.
+///
+/// # Errors
+/// A choice that makes no sense.
+pub fn make(choice: &Choice, facts: &Facts) -> Result<Box<dyn Arrivals>, PartError> {
+    let (entry, values) = KIND.look_up(choice)?;
+    Ok((entry.build)(&values, facts))
+}
 
 /// Every rule, by the name users write.
 pub const ARRIVALS: &[Entry<Build>] = &[
-    Entry {
-        name: "fedasync",
-        about: "each update at once: w <- (1 - a_t) w + a_t w_i, a_t = alpha s(staleness) (Xie et al. 2019)",
-        build: |s| Box::new(fedasync::FedAsync { alpha: s.alpha, by_staleness: true }),
-    },
-    Entry {
-        name: "fedbuff",
-        about: "K changes at a time: w <- w + lr / K sum s(staleness) (w_i - w_start) (Nguyen et al. 2022)",
-        build: |s| Box::new(fedbuff::FedBuff::new(s.buffer, s.server_lr)),
-    },
-    Entry {
-        name: "fedavg_async",
-        about: "K changes at a time, weighted by samples and staleness",
-        build: |s| Box::new(buffered::Buffered::new(s.buffer, None, s.server_lr)),
-    },
-    Entry {
-        name: "semi_async",
-        about: "rounds that wait for a share of the clients, or a deadline, and take what is there",
-        build: |s| {
-            let enough = (s.fraction * s.concurrency as f64).ceil().max(1.0) as usize;
-            Box::new(buffered::Buffered::new(enough, Some(s.deadline), s.server_lr))
+    Entry::<Build>::new(
+        "fedasync",
+        "each update at once: w <- (1 - a_t) w + a_t w_i, a_t = alpha s(staleness) (Xie et al. 2019)",
+        |values, _| Box::new(fedasync::FedAsync { alpha: Mixing::read(values).alpha, by_staleness: true }),
+    )
+    .with(Mixing::PARAMS),
+    Entry::<Build>::new(
+        "fedbuff",
+        "K changes at a time: w <- w + lr / K sum s(staleness) (w_i - w_start) (Nguyen et al. 2022)",
+        |values, _| Box::new(fedbuff::FedBuff::new(&Buffer::read(values))),
+    )
+    .with(Buffer::PARAMS),
+    Entry::<Build>::new("fedavg_async", "K changes at a time, weighted by samples and staleness", |values, _| {
+        let Buffer { buffer_size, server_lr } = Buffer::read(values);
+        Box::new(buffered::Buffered::new(buffer_size, None, server_lr))
+    })
+    .also(&["Async_FedAvg"])
+    .with(Buffer::PARAMS),
+    Entry::<Build>::new(
+        "semi_async",
+        "rounds that wait for a share of the clients, or a deadline, and take what is there",
+        |values, facts| {
+            let Waiting { semi_fraction, server_lr } = Waiting::read(values);
+            let enough = (semi_fraction * facts.concurrency as f64).ceil().max(1.0) as usize;
+            Box::new(buffered::Buffered::new(enough, Some(facts.deadline), server_lr))
         },
-    },
-    Entry {
-        name: "avg",
-        about: "each update at once, half and half: w <- (w + w_i) / 2 (async-FL's Avg)",
-        build: |_| Box::new(fedasync::FedAsync { alpha: 0.5, by_staleness: false }),
-    },
-    Entry {
-        name: "myfed",
-        about: "fedasync that rewards late clients with much data or large changes (async-FL's MyFed, corrected)",
-        build: |s| Box::new(myfed::MyFed::new(s.alpha, s.staleness)),
-    },
+    )
+    .with(Waiting::PARAMS),
+    Entry::<Build>::new("avg", "each update at once, half and half: w <- (w + w_i) / 2 (async-FL's Avg)", |_, _| {
+        Box::new(fedasync::FedAsync { alpha: 0.5, by_staleness: false })
+    }),
+    Entry::<Build>::new(
+        "myfed",
+        "fedasync that rewards late clients with much data or large changes (async-FL's MyFed, corrected)",
+        |values, facts| Box::new(myfed::MyFed::new(Mixing::read(values).alpha, facts.staleness)),
+    )
+    .with(Mixing::PARAMS),
 ];
 
 /// `(1 - rate) w + rate w_i`: exactly `w_i` at rate 1 and `w` at rate 0.
@@ -147,16 +182,17 @@ pub(crate) mod tests {
     use super::*;
     use std::sync::Arc;
 
-    pub fn settings() -> Settings {
-        Settings {
-            alpha: 0.6,
-            staleness: Staleness::Polynomial { a: 0.5 },
-            buffer: 2,
-            server_lr: 1.0,
-            concurrency: 4,
-            fraction: 0.5,
-            deadline: Some(10.0),
+    pub fn facts() -> Facts {
+        Facts { staleness: Staleness::Polynomial { a: 0.5 }, concurrency: 4, deadline: Some(10.0) }
+    }
+
+    /// A rule with a small buffer, if it has one.
+    fn rule(entry: &Entry<Build>) -> Box<dyn Arrivals> {
+        let mut choice = Choice::from(entry.name);
+        if entry.params.iter().any(|param| param.name == "buffer_size") {
+            choice.values.insert("buffer_size".into(), 2.into());
         }
+        make(&choice, &facts()).expect("sound")
     }
 
     pub fn arrival(start: f32, weight: f32, samples: u64, staleness: u32) -> Arrival {
@@ -164,7 +200,7 @@ pub(crate) mod tests {
             client: ClientId(1),
             samples,
             staleness,
-            weight: settings().staleness.weight(staleness),
+            weight: facts().staleness.weight(staleness),
             now: 0.0,
             start: Arc::new(vec![start]),
             weights: Arc::new(vec![weight]),
@@ -174,7 +210,7 @@ pub(crate) mod tests {
     #[test]
     fn updates_that_change_nothing_are_a_fixed_point_of_every_rule() {
         for entry in ARRIVALS {
-            let mut rule = (entry.build)(&settings());
+            let mut rule = rule(entry);
             let moved: Vec<Vec<f32>> = (0..4)
                 .filter_map(|staleness| rule.arrive(&[0.25], &arrival(0.25, 0.25, 3, staleness)).expect("finite"))
                 .collect();
@@ -185,7 +221,7 @@ pub(crate) mod tests {
     #[test]
     fn every_rule_refuses_what_is_not_finite() {
         for entry in ARRIVALS {
-            let mut rule = (entry.build)(&settings());
+            let mut rule = rule(entry);
             let fault = rule.arrive(&[0.25], &arrival(0.25, f32::NAN, 3, 0)).expect_err("NaN");
             assert!(fault.to_string().contains("client 1"), "{}", entry.name);
         }

@@ -1,7 +1,7 @@
 //! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
 
 use super::dense::Stack;
-use super::{Descent, ModelError, Network, Noise, Parameter, layer};
+use super::{Descent, ModelError, Network, Noise, Pace, Parameter, layer};
 use crate::weights::{Layout, Slot};
 use tch::{Tensor, no_grad};
 
@@ -72,10 +72,10 @@ impl Network for Cnn {
         drop(hidden, 0.5).linear(w4, Some(b4))
     }
 
-    fn descent(&self, layout: &Layout, rate: f32, decay: f32) -> Option<Box<dyn Descent>> {
+    fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         let (convolutions, dense) = layout.slots().split_at(4);
-        let head = Stack::new(dense, rate, decay);
-        let images = Images { convolutions: convolutions.to_vec(), head, rate, decay };
+        let head = Stack::new(dense);
+        let images = Images { convolutions: convolutions.to_vec(), head };
         (!self.with_dropout).then(|| Box::new(images) as Box<dyn Descent>)
     }
 }
@@ -85,8 +85,6 @@ impl Network for Cnn {
 struct Images {
     convolutions: Vec<Slot>,
     head: Stack,
-    rate: f32,
-    decay: f32,
 }
 
 impl Images {
@@ -96,15 +94,15 @@ impl Images {
         Tensor::from_slice(&weights[slot.range()]).view(&shape[..]).set_requires_grad(true)
     }
 
-    fn move_along(&self, weights: &mut [f32], slot: &Slot, gradient: &Tensor) {
-        let keep = 1.0 - self.rate * self.decay;
+    fn move_along(weights: &mut [f32], slot: &Slot, gradient: &Tensor, pace: &Pace<'_>) {
+        pace.apply(weights, slot.range());
         let step = weights[slot.range()].iter_mut().zip(values(gradient));
-        step.for_each(|(weight, gradient)| *weight = *weight * keep - self.rate * gradient);
+        step.for_each(|(weight, gradient)| *weight -= pace.rate * gradient);
     }
 }
 
 impl Descent for Images {
-    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32]) -> f32 {
+    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32 {
         let count = labels.len() as i64;
         let [w1, b1, w2, b2] = [0, 1, 2, 3].map(|place| Self::leaf(weights, &self.convolutions[place]));
         let first = convolve(&Tensor::from_slice(batch).view([count, 1, 28, 28]), &w1, &b1, 2);
@@ -113,12 +111,12 @@ impl Descent for Images {
         let second = convolve(&between, &w2, &b2, 2);
         let (features, second_places) = pool(&values(&second), 14);
         let mut below = Vec::new();
-        let loss = self.head.step(weights, &features, labels, Some(&mut below));
+        let loss = self.head.step(weights, &features, labels, pace, Some(&mut below));
 
         let upper = backward(&second, &unpool(&below, &features, &second_places), &[&w2, &b2, &between]);
         let lower = backward(&first, &unpool(&values(&upper[2]), &pooled, &places), &[&w1, &b1]);
         for (slot, gradient) in self.convolutions.clone().iter().zip(lower.iter().chain(&upper)) {
-            self.move_along(weights, slot, gradient);
+            Self::move_along(weights, slot, gradient, pace);
         }
         loss
     }

@@ -1,6 +1,6 @@
 //! `lr` and `2nn`: linear layers with ReLU between them.
 
-use super::{Descent, Network, Noise, Parameter, layer};
+use super::{Descent, Network, Noise, Pace, Parameter, layer};
 use crate::torch::kernels;
 use crate::weights::{Layout, Slot};
 use tch::Tensor;
@@ -37,18 +37,16 @@ impl Network for Dense {
         layers.fold(output, |output, layer| output.relu().linear(&layer[0], Some(&layer[1])))
     }
 
-    fn descent(&self, layout: &Layout, rate: f32, decay: f32) -> Option<Box<dyn Descent>> {
-        Some(Box::new(Stack::new(layout.slots(), rate, decay)))
+    fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
+        Some(Box::new(Stack::new(layout.slots())))
     }
 }
 
 /// Steps of plain SGD through linear layers, written out. With `d = (softmax(z) - onehot(y)) / B` at
-/// the top and inputs `h` of a layer: `W <- (1 - lr wd) W - lr d^T h`, `b` likewise with the sum of
+/// the top and inputs `h` of a layer: `W <- keep W + offset - lr d^T h`, `b` likewise with the sum of
 /// `d`, and below it `d <- (d W) * (h > 0)` with the old `W`.
 pub struct Stack {
     layers: Vec<Linear>,
-    rate: f32,
-    decay: f32,
 }
 
 /// One layer: where its weights lie, its inputs, and the gradient of its outputs.
@@ -60,20 +58,27 @@ struct Linear {
 }
 
 impl Stack {
-    /// Layers of which weight and bias lie in `slots`, trained with this rate and weight decay.
-    pub fn new(slots: &[Slot], rate: f32, decay: f32) -> Stack {
+    /// Layers of which weight and bias lie in `slots`.
+    pub fn new(slots: &[Slot]) -> Stack {
         let linear = |pair: &[Slot]| Linear {
             weight: pair[0].clone(),
             bias: pair[1].clone(),
             inputs: Vec::new(),
             gradient: Vec::new(),
         };
-        Stack { layers: slots.chunks_exact(2).map(linear).collect(), rate, decay }
+        Stack { layers: slots.chunks_exact(2).map(linear).collect() }
     }
 
     /// One step over a batch; gives the mean loss. When `below` is there, it becomes the gradient by
     /// the batch.
-    pub fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], below: Option<&mut Vec<f32>>) -> f32 {
+    pub fn step(
+        &mut self,
+        weights: &mut [f32],
+        batch: &[f32],
+        labels: &[u32],
+        pace: &Pace<'_>,
+        below: Option<&mut Vec<f32>>,
+    ) -> f32 {
         let mut output = batch.to_vec();
         for (depth, layer) in self.layers.iter_mut().enumerate() {
             if depth > 0 {
@@ -84,13 +89,12 @@ impl Stack {
             kernels::affine(&layer.inputs, &weights[layer.weight.range()], &weights[layer.bias.range()], &mut output);
         }
         let loss = kernels::cross_entropy(&mut output, labels);
-        self.descend(weights, output, below);
+        self.descend(weights, output, pace, below);
         loss
     }
 
     /// From the last layer to the first: the gradient of its inputs, then its own step.
-    fn descend(&mut self, weights: &mut [f32], gradient: Vec<f32>, below: Option<&mut Vec<f32>>) {
-        let (rate, keep) = (self.rate, 1.0 - self.rate * self.decay);
+    fn descend(&mut self, weights: &mut [f32], gradient: Vec<f32>, pace: &Pace<'_>, below: Option<&mut Vec<f32>>) {
         let wanted = below.is_some();
         let mut gradient = gradient;
         for (depth, layer) in self.layers.iter_mut().enumerate().rev() {
@@ -111,11 +115,9 @@ impl Stack {
                 let active = gradient.iter_mut().zip(&layer.inputs);
                 active.for_each(|(gradient, &input)| *gradient = if input > 0.0 { *gradient } else { 0.0 });
             }
-            layer.gradient.iter_mut().for_each(|value| *value *= -rate);
-            if keep != 1.0 {
-                weights[layer.weight.range()].iter_mut().for_each(|weight| *weight *= keep);
-                weights[layer.bias.range()].iter_mut().for_each(|weight| *weight *= keep);
-            }
+            layer.gradient.iter_mut().for_each(|value| *value *= -pace.rate);
+            pace.apply(weights, layer.weight.range());
+            pace.apply(weights, layer.bias.range());
             let weight = &mut weights[layer.weight.range()];
             kernels::add_product(weight, &layer.gradient, [1, outputs], &layer.inputs, width);
             let bias = &mut weights[layer.bias.range()];
@@ -130,7 +132,7 @@ impl Stack {
 }
 
 impl Descent for Stack {
-    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32]) -> f32 {
-        Stack::step(self, weights, batch, labels, None)
+    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32 {
+        Stack::step(self, weights, batch, labels, pace, None)
     }
 }

@@ -5,10 +5,11 @@ mod dense;
 mod resnet;
 
 use super::noise::Noise;
-use crate::registry::{Entry, Unknown, find};
+use crate::part::{Entry, Kind, PartError, find};
 use crate::seed::Stream;
 use crate::weights::Layout;
 use rand::Rng;
+use std::ops::Range;
 use tch::{Reduction, Tensor, no_grad};
 
 /// One tensor of a model: its name, its shape, and what it starts as.
@@ -41,23 +42,22 @@ pub trait Network {
     /// Logits `[batch, classes]` of a batch of samples in the data set's shape; with noise in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
 
-    /// Mean cross-entropy of a batch and its gradient by each trained parameter.
+    /// Mean cross-entropy of a batch and its gradient by each trained parameter; with noise in training.
     fn gradients(
         &self,
         parameters: &[Tensor],
         batch: &Tensor,
         labels: &Tensor,
-        noise: &mut Noise,
+        noise: Option<&mut Noise>,
     ) -> (Tensor, Vec<Tensor>) {
-        let loss = self.forward(parameters, batch, Some(noise)).cross_entropy_for_logits(labels);
+        let loss = self.forward(parameters, batch, noise).cross_entropy_for_logits(labels);
         let gradients = Tensor::run_backward(&[&loss], &parameters[..self.trained()], false, false);
         (loss.detach(), gradients)
     }
 
-    /// Steps of plain SGD on the CPU with this rate and weight decay, written out by hand; none when
-    /// nobody has. They are worth it for small batches, where recording and replaying a graph costs
-    /// more than the arithmetic.
-    fn descent(&self, _layout: &Layout, _rate: f32, _decay: f32) -> Option<Box<dyn Descent>> {
+    /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it for small
+    /// batches, where recording and replaying a graph costs more than the arithmetic.
+    fn descent(&self, _layout: &Layout) -> Option<Box<dyn Descent>> {
         None
     }
 
@@ -75,15 +75,41 @@ pub trait Network {
 /// A model's own steps of plain SGD, in flat weights.
 pub trait Descent {
     /// One step over a batch of samples, row after row; gives the mean loss before it.
-    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32]) -> f32;
+    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32;
+}
+
+/// One step: `w <- keep w + offset - rate g`. Weight decay and drift are in `keep` and `offset`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace<'a> {
+    /// Learning rate.
+    pub rate: f32,
+    /// What stays of each weight.
+    pub keep: f32,
+    /// What is added to each weight; empty when nothing is.
+    pub offset: &'a [f32],
+}
+
+impl Pace<'_> {
+    /// Keeps and adds, for the weights in a range.
+    fn apply(&self, weights: &mut [f32], range: Range<usize>) {
+        let keep = self.keep;
+        match self.offset.get(range.clone()) {
+            Some(offset) => {
+                let pairs = weights[range].iter_mut().zip(offset);
+                pairs.for_each(|(weight, offset)| *weight = *weight * keep + offset);
+            }
+            None if keep != 1.0 => weights[range].iter_mut().for_each(|weight| *weight *= keep),
+            None => {}
+        }
+    }
 }
 
 /// A model that does not fit the data.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A name of nothing.
+    /// A name of nothing, or settings that make no sense.
     #[error(transparent)]
-    Unknown(#[from] Unknown),
+    Unknown(#[from] PartError),
     /// The device cannot be used, or has no room for it.
     #[error("cannot use {device}: {reason}")]
     Device {
@@ -107,38 +133,39 @@ pub enum ModelError {
 /// Shape of a sample and number of classes to a model.
 pub type Build = fn(&[usize], usize) -> Result<Box<dyn Network>, ModelError>;
 
+/// All models.
+pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
+
 /// Every model, by the name users write.
 pub const MODELS: &[Entry<Build>] = &[
-    Entry {
-        name: "lr",
-        about: "multinomial logistic regression (one linear layer)",
-        build: |shape, classes| Ok(Box::new(dense::Dense::logistic(shape, classes))),
-    },
-    Entry {
-        name: "2nn",
-        about: "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
-        build: |shape, classes| Ok(Box::new(dense::Dense::two_hidden(shape, classes))),
-    },
-    Entry {
-        name: "cnn",
-        about: "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
-        build: |shape, classes| Ok(Box::new(cnn::Cnn::original(shape, classes)?)),
-    },
-    Entry {
-        name: "cnn_dropout",
-        about: "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
-        build: |shape, classes| Ok(Box::new(cnn::Cnn::dropout(shape, classes)?)),
-    },
-    Entry {
-        name: "resnet20",
-        about: "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
-        build: |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet20", shape, classes, &[16, 32, 64], 3)?)),
-    },
-    Entry {
-        name: "resnet18",
-        about: "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
-        build: |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet18", shape, classes, &[64, 128, 256, 512], 2)?)),
-    },
+    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |shape, classes| {
+        Ok(Box::new(dense::Dense::logistic(shape, classes)))
+    }),
+    Entry::<Build>::new(
+        "2nn",
+        "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
+        |shape, classes| Ok(Box::new(dense::Dense::two_hidden(shape, classes))),
+    ),
+    Entry::<Build>::new(
+        "cnn",
+        "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
+        |shape, classes| Ok(Box::new(cnn::Cnn::original(shape, classes)?)),
+    ),
+    Entry::<Build>::new(
+        "cnn_dropout",
+        "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
+        |shape, classes| Ok(Box::new(cnn::Cnn::dropout(shape, classes)?)),
+    ),
+    Entry::<Build>::new(
+        "resnet20",
+        "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
+        |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet20", shape, classes, &[16, 32, 64], 3)?)),
+    ),
+    Entry::<Build>::new(
+        "resnet18",
+        "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
+        |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet18", shape, classes, &[64, 128, 256, 512], 2)?)),
+    ),
 ];
 
 /// Makes a model by name.
@@ -152,7 +179,10 @@ pub fn build(name: &str, shape: &[usize], classes: usize) -> Result<Box<dyn Netw
 /// Where each parameter lies in the flat vector.
 pub fn layout(network: &dyn Network) -> Layout {
     let mut layout = Layout::default();
-    network.parameters().iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
+    let (trained, kept) = network.parameters().split_at(network.trained());
+    trained.iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
+    layout.end_trained();
+    kept.iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
     layout
 }
 
@@ -232,7 +262,7 @@ mod tests {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
             assert_eq!(logits.size(), [4, 10], "{}", entry.name);
-            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, &mut noise());
+            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, Some(&mut noise()));
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             for (gradient, view) in gradients.iter().zip(params.views()) {
                 assert_eq!(gradient.size(), view.size(), "{}", entry.name);
@@ -251,13 +281,14 @@ mod tests {
             let layout = layout(network.as_ref());
             let mut weights = vec![0.0; layout.length()];
             params.save(&mut weights);
-            let Some(mut descent) = network.descent(&layout, rate, decay) else { continue };
-            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, &mut noise());
+            let Some(mut descent) = network.descent(&layout) else { continue };
+            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, Some(&mut noise()));
             let gradient = params.gather(&gradients) * f64::from(rate);
             let trained = params.trained();
             no_grad(|| trained.copy_(&(&*trained * f64::from(1.0 - rate * decay) - gradient)));
             let rows = Vec::<f32>::try_from(batch.flatten(0, -1)).expect("floats");
-            let found = descent.step(&mut weights, &rows, &[3, 0, 9, 3]);
+            let pace = Pace { rate, keep: 1.0 - rate * decay, offset: &[] };
+            let found = descent.step(&mut weights, &rows, &[3, 0, 9, 3], &pace);
             assert!((f64::from(found) - loss.double_value(&[])).abs() < 1e-5, "{}", entry.name);
             let mut wanted = vec![0.0; layout.length()];
             params.save(&mut wanted);

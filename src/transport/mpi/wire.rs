@@ -11,7 +11,7 @@ use super::abort;
 use super::raw::{self, Broken, Request, Waiting, outcome};
 use super::ulfm::{self, Losses, Ulfm};
 use crate::ids::Rank;
-use crate::message::{Content, Frame};
+use crate::message::{Content, Frame, Label, Numbers};
 use crate::shelf::Shelf;
 use crate::stop::{self, exit};
 use crate::transport::{Delivery, Sums, Transport, TransportError};
@@ -36,8 +36,8 @@ const SPOKESMAN: Rank = Rank(1);
 const CHUNK: usize = 1 << 30;
 /// Values per part of a collective sum: parts overlap, one being added while the next one travels.
 const PIECE: usize = 1 << 18;
-/// Bytes before the head: a letter for the kind of numbers that follow, and how many.
-const PREFIX: usize = 1 + size_of::<u64>();
+/// Of each vector that follows: what it is, whether it is a sum, and how many numbers it has.
+type Announced = Vec<(Label, bool, u64)>;
 
 /// The transport over MPI, with the memory that it receives into.
 pub struct Wire<'a> {
@@ -75,18 +75,22 @@ impl Transport for Wire<'_> {
     }
 
     fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
-        let (kind, count) = match &frame.content {
-            Content::Nothing => (b'n', 0),
-            Content::Weights(weights) => (b'w', weights.len()),
-            Content::Units(units) => (b'u', units.len()),
-        };
-        let mut head = vec![kind];
-        head.extend((count as u64).to_le_bytes());
+        let announced: Announced = frame
+            .content
+            .0
+            .iter()
+            .map(|(label, numbers)| match numbers {
+                Numbers::Floats(floats) => (*label, false, floats.len() as u64),
+                Numbers::Units(units) => (*label, true, units.len() as u64),
+            })
+            .collect();
+        let mut head = postcard::to_allocvec(&announced).expect("plain data always encodes");
         head.extend(&frame.head);
-        let sent = self.post(to, Arc::new(head), HEAD).and_then(|()| match frame.content {
-            Content::Nothing => Ok(()),
-            Content::Weights(weights) => self.post(to, weights, NUMBERS),
-            Content::Units(units) => self.post(to, units, NUMBERS),
+        let sent = self.post(to, Arc::new(head), HEAD).and_then(|()| {
+            frame.content.0.into_iter().try_for_each(|(_, numbers)| match numbers {
+                Numbers::Floats(floats) => self.post(to, floats, NUMBERS),
+                Numbers::Units(units) => self.post(to, units, NUMBERS),
+            })
         });
         sent.map_err(|Broken| TransportError::Gone(to))
     }
@@ -277,18 +281,20 @@ impl<'a> Wire<'a> {
     }
 
     /// Receives the rest of a frame; none when its sender is lost.
-    fn frame(&mut self, from: Rank, mut head: Vec<u8>) -> Result<Option<Frame>, TransportError> {
-        // A head without its prefix cannot be of this program; decoding says so.
-        let count = head.get(1..).and_then(|rest| rest.first_chunk()).map_or(0, |count| u64::from_le_bytes(*count));
-        let kind = head.first().copied().unwrap_or_default();
-        head.drain(..head.len().min(PREFIX));
+    fn frame(&mut self, from: Rank, head: Vec<u8>) -> Result<Option<Frame>, TransportError> {
+        // A head that cannot be read is not of this program; decoding says so.
+        let (announced, rest) = postcard::take_from_bytes::<Announced>(&head).unwrap_or((Vec::new(), &[]));
         let (world, patience) = (self.world, self.patience);
-        let content = match kind {
-            b'w' => numbers(world, from, count, &mut self.weights, patience)?.map(Content::Weights),
-            b'u' => numbers(world, from, count, &mut self.units, patience)?.map(Content::Units),
-            _ => Some(Content::Nothing),
-        };
-        Ok(content.map(|content| Frame { head, content }))
+        let mut content = Content::nothing();
+        for (label, summed, count) in announced {
+            let received = match summed {
+                false => numbers(world, from, count, &mut self.weights, patience)?.map(Numbers::Floats),
+                true => numbers(world, from, count, &mut self.units, patience)?.map(Numbers::Units),
+            };
+            let Some(received) = received else { return Ok(None) };
+            content.0.push((label, received));
+        }
+        Ok(Some(Frame { head: rest.to_vec(), content }))
     }
 }
 

@@ -1,0 +1,89 @@
+//! What training one client yields: how it travels, and how it enters a sum. Every reduction adds the same numbers.
+
+use crate::message::{Content, Label, Update};
+use crate::weights::{ExactSum, Sections, SumError, Total, Weights, Who};
+use std::sync::Arc;
+
+/// One client's part.
+pub struct Contribution {
+    /// Who, and how it went.
+    pub update: Update,
+    /// How it changes the model.
+    pub change: Change,
+    /// What it says beside that.
+    pub said: Vec<Weights>,
+    /// What it keeps, if it does.
+    pub kept: Option<Weights>,
+}
+
+/// A change of the model.
+pub enum Change {
+    /// None, or one that is in the sum already.
+    Nothing,
+    /// To these weights.
+    To(Weights),
+    /// By these values.
+    By(Weights),
+}
+
+impl Contribution {
+    /// What travels to the server.
+    pub fn content(&self) -> Content {
+        let content = match &self.change {
+            Change::Nothing => Content::nothing(),
+            Change::To(weights) => Content::nothing().with(Label::Model, Arc::clone(weights)),
+            Change::By(values) => Content::nothing().with(Label::Change, Arc::clone(values)),
+        };
+        let said = self.said.iter().enumerate();
+        let content =
+            said.fold(content, |content, (place, said)| content.with(Label::Said(place as u8), Arc::clone(said)));
+        match &self.kept {
+            Some(kept) => content.with(Label::Kept(self.update.client), Arc::clone(kept)),
+            None => content,
+        }
+    }
+
+    /// What has travelled.
+    pub fn of(update: Update, content: &Content) -> Contribution {
+        let floats = |label| content.floats(label).map(Arc::clone);
+        let change = match (floats(Label::Model), floats(Label::Change)) {
+            (Some(weights), _) => Change::To(weights),
+            (None, Some(values)) => Change::By(values),
+            (None, None) => Change::Nothing,
+        };
+        let said = (0..=u8::MAX).map_while(|place| floats(Label::Said(place))).collect();
+        Contribution { change, said, kept: floats(Label::Kept(update.client)), update }
+    }
+
+    /// Adds everything to a sum. In a pass before training there is no change, and what is said comes first.
+    ///
+    /// # Errors
+    /// Values that cannot enter it, of another length, or fewer vectors than there are sections.
+    pub fn add_to(
+        &self,
+        sum: &mut ExactSum,
+        sections: &Sections,
+        total: Total,
+        samples: u64,
+        start: &Weights,
+    ) -> Result<(), SumError> {
+        let Update { client, weight, .. } = self.update;
+        let who = Who { client, samples, weight };
+        let share = |place| sections.share(place, who, total).map(ExactSum::units_of);
+        let first = sections.0.len() - self.said.len().min(sections.0.len());
+        match &self.change {
+            Change::Nothing => {}
+            Change::To(weights) if Arc::ptr_eq(weights, start) => {}
+            Change::To(weights) => sum.add_share(client, share(0)?, start, weights)?,
+            Change::By(values) => sum.add_values(client, share(0)?, 0, values)?,
+        }
+        let starts: Vec<usize> = sections.starts().collect();
+        for (place, said) in (first..).zip(&self.said).take(sections.0.len() - first) {
+            if said.len() != sections.0[place].length {
+                return Err(SumError::Length { client, found: said.len(), wanted: sections.0[place].length });
+            }
+            sum.add_values(client, share(place)?, starts[place], said)?;
+        }
+        Ok(())
+    }
+}

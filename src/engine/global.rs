@@ -1,0 +1,124 @@
+//! The global model and what is remembered beside it. Whoever holds it moves it by the same sums in the same way: the
+//! server, and with collective sums every rank.
+
+use crate::aggregate::combine::Each;
+use crate::algorithm::{Mean, Moving, Shape};
+use crate::config::{Method, Plan};
+use crate::ids::Round;
+use crate::weights::{ExactSum, Layout, Section, Sections, Total, Weights};
+use std::sync::Arc;
+
+/// A model in the making.
+pub struct Global {
+    /// The weights, buffers included.
+    pub weights: Weights,
+    /// What algorithm and server step remember.
+    pub memory: [Vec<f32>; 2],
+    /// The vectors of the algorithm.
+    pub shape: Shape,
+    /// What is summed in the training pass: changes, then what clients say.
+    pub sections: Sections,
+    /// What is summed in the pass before, if there is one.
+    pub first: Sections,
+    method: Method,
+    trained: usize,
+    clients: usize,
+    // The means of the pass before.
+    heard: Vec<f32>,
+    mean: Vec<f64>,
+}
+
+impl Global {
+    /// A fresh model of this layout.
+    pub fn new(plan: &Plan, layout: &Layout, weights: Vec<f32>) -> Global {
+        let (method, trained) = (plan.method.clone(), layout.trained());
+        let shape = method.algorithm.shape(trained);
+        let change = Section { length: layout.length(), weigh: shape.weigh };
+        let sections = Sections([vec![change], shape.said.clone()].concat());
+        let memory = [vec![0.0; shape.memory], vec![0.0; method.server_step.memory(trained)]];
+        Global {
+            weights: Arc::new(weights),
+            memory,
+            first: Sections(shape.first.clone()),
+            sections,
+            shape,
+            method,
+            trained,
+            clients: plan.clients(),
+            heard: Vec::new(),
+            mean: Vec::new(),
+        }
+    }
+
+    /// Passes over the cohort in a round.
+    pub fn passes(&self) -> u8 {
+        if self.first.0.is_empty() { 1 } else { 2 }
+    }
+
+    /// Whether a pass comes before training.
+    pub fn is_before(&self, pass: u8) -> bool {
+        pass + 1 < self.passes()
+    }
+
+    /// What is summed in a pass.
+    pub fn sections_of(&self, pass: u8) -> &Sections {
+        if self.is_before(pass) { &self.first } else { &self.sections }
+    }
+
+    /// What clients are told beside the model.
+    pub fn told(&self) -> Vec<f32> {
+        [&self.memory[0][..self.shape.told], &self.heard].concat()
+    }
+
+    /// Takes over weights and memory; false when they are of another model.
+    pub fn restore(&mut self, weights: Weights, memory: Vec<Vec<f32>>) -> bool {
+        let fits = weights.len() == self.weights.len() && memory.len() <= self.memory.len();
+        if !fits {
+            return false;
+        }
+        self.weights = weights;
+        for (own, saved) in self.memory.iter_mut().zip(memory) {
+            if own.len() != saved.len() {
+                return false;
+            }
+            *own = saved;
+        }
+        true
+    }
+
+    /// Takes in the means of the pass before training.
+    pub fn hear(&mut self, sum: &ExactSum) {
+        self.mean.resize(self.first.length(), 0.0);
+        sum.values(&mut self.mean);
+        self.first.split(&mut self.mean);
+        self.heard = self.mean.iter().map(|value| *value as f32).collect();
+    }
+
+    /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every client's update, where
+    /// the combination must see them.
+    pub fn advance(&mut self, round: Round, total: Total, sum: &ExactSum, each: &[Each]) {
+        if total.clients == 0 {
+            return;
+        }
+        self.mean.resize(self.sections.length(), 0.0);
+        sum.values(&mut self.mean);
+        let mut parts = self.sections.split(&mut self.mean);
+        let (change, said) = parts.split_first_mut().expect("changes are always summed");
+        if let Some(combine) = self.method.combine.as_ref().filter(|_| !each.is_empty()) {
+            combine.combine(each, change);
+        }
+        let mut weights = self.weights.to_vec();
+        let (model, buffers) = weights.split_at_mut(self.trained);
+        let (change, buffer_change) = change.split_at_mut(self.trained);
+        for (buffer, change) in buffers.iter_mut().zip(buffer_change) {
+            *buffer = (f64::from(*buffer) + *change) as f32;
+        }
+        let [memory, rule_memory] = &mut self.memory;
+        let rule = self.method.server_step.as_ref();
+        let mut moving = Moving { model, memory, rule, rule_memory, round };
+        let mean = Mean { change, said, cohort: total.clients as usize, clients: self.clients };
+        self.method.algorithm.apply(&mut moving, &mean);
+        self.weights = Arc::new(weights);
+        self.heard.clear();
+    }
+}

@@ -1,0 +1,116 @@
+//! Several vectors of a client in one sum, each with a weight of its own kind.
+
+use super::SumError;
+use crate::ids::ClientId;
+use serde::{Deserialize, Serialize};
+
+/// What stands behind a cohort.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Total {
+    /// Samples of all its clients.
+    pub samples: u64,
+    /// How many clients it has.
+    pub clients: u32,
+}
+
+/// How a client's vector is weighed in the mean over the cohort.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Weigh {
+    /// By samples: `n_i / N`.
+    #[default]
+    Samples,
+    /// All alike: `1 / m`.
+    Clients,
+    /// By a weight of the client's own, at most this: `weight_i / m`.
+    Own(f64),
+}
+
+/// One vector of each client.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Section {
+    /// Values in it.
+    pub length: usize,
+    /// How it is weighed.
+    pub weigh: Weigh,
+}
+
+/// Whose vectors are added, and what they count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Who {
+    /// Whose.
+    pub client: ClientId,
+    /// Samples behind them.
+    pub samples: u64,
+    /// Its own weight, where one is asked for.
+    pub weight: f64,
+}
+
+/// How the vectors of a client lie in one flat sum.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sections(pub Vec<Section>);
+
+impl Sections {
+    /// Values in all of them.
+    pub fn length(&self) -> usize {
+        self.0.iter().map(|section| section.length).sum()
+    }
+
+    /// Where each begins.
+    pub fn starts(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.iter().scan(0, |end, section| {
+            let start = *end;
+            *end += section.length;
+            Some(start)
+        })
+    }
+
+    /// The share of a client in the mean of a section, from 0 to 1.
+    ///
+    /// # Errors
+    /// A weight of its own that is not from 0 to the most that was declared.
+    pub fn share(&self, place: usize, who: Who, total: Total) -> Result<f64, SumError> {
+        let clients = f64::from(total.clients.max(1));
+        match self.0[place].weigh {
+            Weigh::Samples => Ok(who.samples as f64 / total.samples.max(1) as f64),
+            Weigh::Clients => Ok(1.0 / clients),
+            Weigh::Own(most) if (0.0..=most).contains(&who.weight) => Ok(who.weight / most / clients),
+            Weigh::Own(most) => Err(SumError::Weight { client: who.client, weight: who.weight, most }),
+        }
+    }
+
+    /// Splits a sum of all sections into the means of each.
+    pub fn split<'a>(&self, sum: &'a mut [f64]) -> Vec<&'a mut [f64]> {
+        let mut rest = sum;
+        self.0
+            .iter()
+            .map(|section| {
+                let (mean, others) = std::mem::take(&mut rest).split_at_mut(section.length);
+                rest = others;
+                if let Weigh::Own(most) = section.weigh {
+                    mean.iter_mut().for_each(|value| *value *= most);
+                }
+                mean
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_those_of_their_kind() {
+        let kinds = [Weigh::Samples, Weigh::Clients, Weigh::Own(10.0)];
+        let sections = Sections(kinds.map(|weigh| Section { length: 2, weigh }).into());
+        let total = Total { samples: 8, clients: 4 };
+        let who = |weight| Who { client: ClientId(3), samples: 2, weight };
+        let share = |place, weight| sections.share(place, who(weight), total);
+        assert_eq!((share(0, 5.0), share(1, 5.0), share(2, 5.0)), (Ok(0.25), Ok(0.25), Ok(0.125)));
+        let refused = [-1.0, 10.1, f64::NAN].map(|weight| share(2, weight).expect_err("refused").to_string());
+        assert!(refused.iter().all(|text| text.contains("client 3")), "{refused:?}");
+        assert_eq!((sections.length(), sections.starts().collect::<Vec<_>>()), (6, vec![0, 2, 4]));
+        let mut sum = [1.0, 2.0, 3.0, 4.0, 0.5, 0.25];
+        assert_eq!(sections.split(&mut sum)[2], [5.0, 2.5]);
+    }
+}

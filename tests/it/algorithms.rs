@@ -1,0 +1,388 @@
+//! Methods: the values of the papers' toys, the cases in which one is another to the bit, and one hash for all ways of
+//! running a round.
+
+use crate::modes::modes;
+use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
+use fedmpi::aggregate::preset::PRESETS;
+use fedmpi::aggregate::step::STEPS;
+use fedmpi::algorithm::ALGORITHMS;
+use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::engine::run_local;
+use fedmpi::event::{Event, RecordError, Recorder, State};
+use fedmpi::ids::ClientId;
+use fedmpi::message::Reduce;
+use fedmpi::partition::Partition;
+use fedmpi::record::Memory;
+use fedmpi::train::{Bowl, Quadratic, Trainer};
+use fedmpi::update::UPDATES;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Two clients with one and three samples.
+fn two_clients(folder: &Path, rounds: i64) -> Config {
+    let path = folder.join("partition.json");
+    Partition::new(&[vec![0], vec![1, 2, 3]]).save(&path).expect("writable");
+    Config {
+        client_num_in_total: 2,
+        client_num_per_round: 2,
+        comm_round: rounds,
+        partition_load: Some(path),
+        ..Config::default()
+    }
+}
+
+/// The model after each round.
+fn walk(config: Config, rate: f32, bowl: fn(ClientId) -> Bowl) -> Vec<f32> {
+    #[derive(Default)]
+    struct Models(Vec<f32>);
+    impl Recorder for Models {
+        fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+            if let Event::RoundDone(_) = event {
+                self.0.push(weights[0]);
+            }
+            Ok(())
+        }
+    }
+    let mut models = Models::default();
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(1, rate).with(bowl))) };
+    run_local(&plan(config), 2, &make, &mut models, None).expect("sound");
+    models.0
+}
+
+/// Toy T of the catalogue: `(w - 2)^2 / 2` and `(w - 6)^2 / 2`, two steps at rate 0.5.
+fn toy(client: ClientId) -> Bowl {
+    Bowl { target: [2.0, 6.0][client.index()], curvature: 1.0, steps: 2 }
+}
+
+#[test]
+fn toy_values_of_the_papers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let after = |method: &str, rounds: i64, bowl: fn(ClientId) -> Bowl| {
+        let config = Config { aggregator: Some(method.into()), ..two_clients(folder.path(), rounds) };
+        walk(config, 0.5, bowl)
+    };
+    let close = |found: &[f32], wanted: &[f64]| {
+        let same = found.iter().zip(wanted).all(|(found, wanted)| (f64::from(*found) - wanted).abs() < 2e-6);
+        assert!(same && found.len() == wanted.len(), "{found:?} {wanted:?}");
+    };
+    close(&after("fedavg", 1, toy), &[3.75]);
+    close(&after("fedprox:mu=1", 1, toy), &[2.5]);
+    close(&after("scaffold", 3, toy), &[3.0, 3.75, 3.9375]);
+    close(&after("feddyn:feddyn_alpha=1", 2, toy), &[4.0, 4.0]);
+    close(&after("fedadam:server_lr=0.1", 1, toy), &[0.0997340]);
+    close(&after("fedavgm", 2, toy), &[3.75, 8.0625]);
+    let uneven = |client: ClientId| Bowl { steps: 1 + u64::from(client.0), ..toy(client) };
+    close(&after("fednova", 1, uneven), &[3.390625]);
+    close(&after("fedavg", 1, uneven), &[3.625]);
+    let one_step = |client: ClientId| Bowl { steps: 1, ..toy(client) };
+    for (q, wanted) in [("0", 2.0), ("1", 1.4), ("2", 0.99186992)] {
+        close(&after(&format!("qfedavg:q={q}"), 1, one_step), &[wanted]);
+    }
+    // With one step along the whole gradient all go the same way, as one who holds all data would.
+    close(&after("fedlin", 1, one_step), &[2.5]);
+}
+
+/// Toy U: `(w - 2)^2 / 2` and `(w - 3)^2`, whose optimum FedAvg misses and SCAFFOLD finds.
+#[test]
+fn scaffold_finds_the_optimum_that_fedavg_misses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("even.json");
+    Partition::new(&[vec![0], vec![1]]).save(&path).expect("writable");
+    let bowl = |client: ClientId| match client.0 {
+        0 => Bowl { target: 2.0, curvature: 1.0, steps: 2 },
+        _ => Bowl { target: 3.0, curvature: 2.0, steps: 2 },
+    };
+    let after = |method: &str| {
+        let config = Config { aggregator: Some(method.into()), ..two_clients(folder.path(), 40) };
+        walk(Config { partition_load: Some(path.clone()), ..config }, 0.25, bowl)
+    };
+    let scaffold = after("scaffold");
+    for (found, wanted) in scaffold.iter().zip([1.5625, 2.240234, 2.508362]) {
+        assert!((found - wanted).abs() < 2e-6, "{found} {wanted}");
+    }
+    assert!((scaffold[39] - 8.0 / 3.0).abs() < 1e-5, "{}", scaffold[39]);
+    assert!((after("fedavg")[39] - 2.6315789).abs() < 1e-5);
+    let first = after("scaffold:variate_option=1");
+    assert!((first[39] - 8.0 / 3.0).abs() < 1e-5, "{}", first[39]);
+}
+
+/// Every choice of a method, by itself and with others: the law walks the tables.
+fn methods() -> Vec<Config> {
+    let algorithms = ALGORITHMS.iter().map(|entry| Config { algorithm: Some(entry.name.into()), ..small() });
+    let steps = STEPS.iter().map(|entry| Config { server_step: Some(entry.name.into()), ..small() });
+    let updates = UPDATES.iter().map(|entry| Config { update: entry.name.parse().expect("a chain"), ..small() });
+    let mixed = Config {
+        algorithm: Some("scaffold".into()),
+        server_step: Some("adam".into()),
+        update: "clip:norm=2;topk:share=0.4".parse().expect("a chain"),
+        lr_schedule: "step:step_rounds=1".into(),
+        ..small()
+    };
+    algorithms.chain(steps).chain(updates).chain([mixed]).collect()
+}
+
+fn name(config: &Config) -> String {
+    let Config { algorithm, server_step, update, reduce, dispatch, scheduler, .. } = config;
+    format!("{algorithm:?} {server_step:?} {update} {reduce:?} {dispatch:?} {scheduler}")
+}
+
+#[test]
+fn every_method_gives_the_same_bits_in_every_mode_on_any_number_of_workers() {
+    for method in methods() {
+        let wanted = quadratic(&plan(method.clone()), 1).0;
+        for config in modes(&method) {
+            for workers in [1, 2, 3, 5] {
+                assert!(quadratic(&plan(config.clone()), workers).0 == wanted, "{} on {workers}", name(&config));
+            }
+        }
+    }
+}
+
+/// Keeps what a checkpoint after every round would hold, and lets clients keep theirs in a file.
+struct Saves {
+    folder: PathBuf,
+    states: Vec<(State, Vec<f32>)>,
+}
+
+impl Recorder for Saves {
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        if let Event::Saved(state) = event {
+            self.states.push((state.clone(), weights.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn wants_state(&mut self) -> bool {
+        true
+    }
+
+    fn keeps_at(&self) -> Option<PathBuf> {
+        Some(self.folder.join("kept.bin"))
+    }
+}
+
+#[test]
+fn every_method_goes_on_after_any_round_in_another_mode() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
+    let orders = [Reduce::Server, Reduce::Worker, Reduce::Allreduce];
+    for method in methods() {
+        let method = Config { comm_round: 5, keep_checkpoints: 9, ..method };
+        let parent = tempfile::tempdir().expect("a folder");
+        let saves = |name: &str| {
+            fs::create_dir_all(parent.path().join(name)).expect("writable");
+            Saves { folder: parent.path().join(name), states: Vec::new() }
+        };
+        let mut whole = saves("whole");
+        let wanted = run_local(&plan(method.clone()), 2, &make, &mut whole, None).expect("sound");
+        for (turn, (state, weights)) in whole.states.into_iter().enumerate() {
+            // Resuming is told by the setting; the folder is that of the recorder.
+            let there = Some(parent.path().to_owned());
+            let config = Config { reduce: orders[turn % 3], resume: there, ..method.clone() };
+            let mut rest = saves(&format!("rest{turn}"));
+            fs::copy(parent.path().join("whole/kept.bin"), rest.folder.join("kept.bin")).ok();
+            let outcome = run_local(&plan(config.clone()), 3, &make, &mut rest, Some((state, weights)));
+            assert!(outcome.expect("goes on") == wanted, "{} from round {}", name(&config), turn + 1);
+        }
+    }
+}
+
+#[test]
+fn a_lost_worker_costs_no_bit_of_any_method() {
+    for method in methods() {
+        let wanted = quadratic(&plan(method.clone()), 1).0;
+        for config in modes(&method).into_iter().step_by(2) {
+            let plan = plan(config.clone());
+            for calls in [1, 3, 4, 6, 9, 13] {
+                let (outcome, _) = crate::loss::with_deaths(&plan, 3, &[(2, calls)]);
+                assert!(outcome.expect("goes on") == wanted, "{} after {calls} calls", name(&config));
+            }
+        }
+    }
+}
+
+/// The final model of a method on equal parts of images, by torch.
+fn trained(method: Config) -> Vec<f32> {
+    let config = Config {
+        dataset: "mnist".into(),
+        data_dir: generated_mnist(),
+        model: "2nn".into(),
+        partition_method: "homo".into(),
+        client_num_in_total: 60,
+        client_num_per_round: 5,
+        comm_round: 3,
+        ci: 1,
+        ..method
+    };
+    train(&plan(config), 2).0.weights
+}
+
+fn with(aggregator: &str) -> Config {
+    Config { aggregator: Some(aggregator.into()), ..Config::default() }
+}
+
+#[test]
+fn methods_that_do_nothing_are_fedavg_to_the_bit() {
+    let wanted = trained(with("fedavg"));
+    let update = |text: &str| Config { update: text.parse().expect("a chain"), ..Config::default() };
+    for (name, method) in [
+        ("no pull", with("fedprox:mu=0")),
+        ("no momentum", with("fedavgm:server_momentum=0")),
+        ("ditto's global model", Config { comm_round: 3, ..with("ditto") }),
+        ("all values", update("topk:share=1")),
+        ("a long norm", update("clip:norm=1e9")),
+        ("both", update("clip:norm=1e9;topk:share=1")),
+        ("one rate", Config { lr_schedule: "step:gamma=1".into(), ..Config::default() }),
+    ] {
+        assert!(trained(method) == wanted, "{name}");
+    }
+    let once = |method: Config| {
+        let even = Config {
+            dataset: "mnist".into(),
+            data_dir: generated_mnist(),
+            partition_method: "homo".into(),
+            comm_round: 1,
+            ci: 1,
+            ..method
+        };
+        train(&plan(even), 2).0.weights
+    };
+    assert!(once(with("scaffold")) == once(with("fedavg")), "the first round of SCAFFOLD");
+}
+
+/// The written-out steps and those by autograd apply one formula.
+#[test]
+fn both_ways_of_stepping_drift_alike() {
+    for method in ["fedprox:mu=0.5", "scaffold", "feddyn:feddyn_alpha=0.1", "fedlin", "fednova"] {
+        let moved = |optimizer: &str| trained(Config { client_optimizer: optimizer.into(), ..with(method) });
+        // A tiny momentum goes by autograd.
+        let (written, recorded) = (moved("sgd"), moved("sgd:momentum=1e-9"));
+        // Two right ways of rounding drift apart over rounds; a wrong formula would be off by a hundred times more.
+        let largest = written.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(largest < 5e-4, "{method}: {largest:e}");
+    }
+}
+
+#[test]
+fn batch_normalisation_passes_by_everything() {
+    for method in [
+        with("scaffold"),
+        Config { update: "clip:norm=0.1;topk:share=0.1".parse().expect("a chain"), ..with("fedadam") },
+    ] {
+        let config = Config {
+            dataset: "mnist".into(),
+            data_dir: generated_mnist(),
+            model: "resnet20".into(),
+            partition_method: "homo".into(),
+            client_num_in_total: 300,
+            client_num_per_round: 4,
+            comm_round: 2,
+            ci: 1,
+            frequency_of_the_test: 2,
+            ..method
+        };
+        let wanted = train(&plan(config.clone()), 1).0;
+        for (reduce, workers) in [(Reduce::Server, 3), (Reduce::Allreduce, 2)] {
+            assert!(train(&plan(Config { reduce, ..config.clone() }), workers).0 == wanted, "{reduce:?}");
+        }
+    }
+}
+
+#[test]
+fn methods_go_on_under_mpirun_on_other_ranks() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let flags = "--dataset mnist --model 2nn --ci 1 --frequency_of_the_test 3 --client_num_per_round 5 --algorithm scaffold \
+                 --server_step adam:server_lr=0.01 --update topk:share=0.1 --lr_schedule cosine --checkpoint_every 1";
+    let job = |ranks, name: &str, more: &str| {
+        let job = Job::ranks(ranks).with(flags).path("--data_dir", &mnist());
+        job.path("--out_dir", &parent.path().join(name)).with(more).run().succeeded().model_hash().to_owned()
+    };
+    let wanted = job(3, "whole", "--comm_round 6");
+    job(3, "part", "--comm_round 6 --target_accuracy 0.01");
+    let resume = |ranks, more: &str| {
+        let job = Job::ranks(ranks).path("--resume", &parent.path().join("part"));
+        job.with("--target_accuracy 1").with(more).run().succeeded().model_hash().to_owned()
+    };
+    assert_eq!(resume(2, "--reduce allreduce"), wanted);
+}
+
+/// A server step that remembers two values for each weight, of a model that is too large for a JSON header.
+#[test]
+fn memory_of_large_models_is_read_back() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3_000_000, 0.5))) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config {
+        aggregator: Some("fedadam".into()),
+        comm_round: 2,
+        client_num_per_round: 2,
+        checkpoint_every: Some(1),
+        out_dir: Some(folder.path().to_owned()),
+        ..small()
+    };
+    let plan = plan(config);
+    let mut checkpoints =
+        fedmpi::record::Checkpoints::create(folder.path().join("checkpoints"), &plan).expect("writable");
+    let wanted = run_local(&plan, 1, &make, &mut checkpoints, None).expect("sound");
+    let saved = fedmpi::record::checkpoint::newest(&folder.path().join("checkpoints"), &plan).expect("whole");
+    assert_eq!((saved.state.rounds, saved.state.memory[1].len()), (2, 6_000_001));
+    assert!(saved.weights == wanted.weights);
+}
+
+#[test]
+fn what_clients_send_and_what_the_cluster_carried_are_two_figures() {
+    let sent = |update: &str, reduce| {
+        let update = update.parse().expect("a chain");
+        let (_, memory) = quadratic(&plan(Config { update, reduce, ..small() }), 2);
+        memory.rounds().map(|done| (done.client_bytes, done.cluster_bytes)).collect::<Vec<_>>()
+    };
+    // Sixteen floats, padding included, of five clients; then 8 values with their places of four bits.
+    assert!(sent("", Reduce::Worker).iter().all(|(clients, cluster)| *clients == 5 * 64 && *cluster > 0));
+    let sparse: Vec<u64> = sent("topk:share=0.5", Reduce::Server).iter().map(|(clients, _)| *clients).collect();
+    assert_eq!(sparse, [5 * 8 * (32 + 4) / 8; 3]);
+    let cluster = |reduce| sent("", reduce)[1].1;
+    assert!(cluster(Reduce::Server) != cluster(Reduce::Worker));
+}
+
+#[test]
+fn names_of_wholes_are_their_three_choices() {
+    for preset in PRESETS {
+        let whole = plan(Config { aggregator: Some(preset.name.into()), reduce: Reduce::Server, ..small() });
+        let [algorithm, step, combine] = preset.build;
+        let said = Config {
+            algorithm: Some(algorithm.into()),
+            server_step: Some(step.into()),
+            combine: Some(combine.into()),
+            reduce: Reduce::Server,
+            ..small()
+        };
+        assert_eq!(whole.digest(), plan(said).digest(), "{}", preset.name);
+    }
+    let clash = Config { aggregator: Some("scaffold".into()), algorithm: Some("fedprox".into()), ..small() };
+    assert!(Plan::resolve(clash).expect_err("refused").to_string().contains("--algorithm is fedprox"));
+}
+
+#[test]
+fn without_rounds_only_methods_without_memory_make_sense() {
+    let run = |algorithm: &str, update: &str| {
+        Plan::resolve(Config {
+            mode: Mode::Async,
+            algorithm: Some(algorithm.into()),
+            update: update.parse().expect("a chain"),
+            ..small()
+        })
+    };
+    assert!(run("scaffold", "").expect_err("refused").to_string().contains("--algorithm is scaffold"));
+    assert!(run("fedavg", "topk").expect_err("refused").to_string().contains("--update is topk"));
+    for (algorithm, update) in [("fedprox", ""), ("fedavg", "clip:norm=0.5")] {
+        let plan = run(algorithm, update).expect("makes sense");
+        let wanted = quadratic(&plan, 1).0;
+        assert!([2, 3].iter().all(|workers| quadratic(&plan, *workers).0 == wanted), "{algorithm} {update}");
+    }
+}
+
+#[test]
+fn an_empty_round_moves_no_server_step() {
+    let config = Config { deadline: Some(1e-9), server_step: Some("momentum".into()), ..small() };
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
+    let (outcome, memory): (_, Memory) = run_with(&plan(config), 2, &make).expect("sound");
+    assert!(outcome.weights.iter().all(|&weight| weight == 0.0) && memory.rounds().all(|done| done.clients == 0));
+}
