@@ -482,8 +482,8 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
 /// # Errors
 /// Names the closest entry when one is close, and all entries otherwise.
 pub fn find<'a, B>(kind: &'static str, table: &'a [Entry<B>], name: &str) -> Result<&'a Entry<B>, PartError> {
-    let alike = |known: &&str| known.eq_ignore_ascii_case(name);
-    let found = table.iter().find(|entry| alike(&entry.name) || entry.aliases.iter().any(|known| alike(known)));
+    let alike = |known: &str| known.eq_ignore_ascii_case(name);
+    let found = table.iter().find(|entry| alike(entry.name) || entry.aliases.iter().any(|known| alike(known)));
     found.ok_or_else(|| PartError::Unknown {
         kind,
         name: name.to_owned(),

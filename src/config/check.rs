@@ -260,7 +260,7 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let (kept, rule) = (config.scheduler_interval == 0, arrivals(config)?);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients || !(kept || !rule.refills_at_once()), &hint)?;
+    require("concurrency", most, most <= clients || (!kept && rule.refills_at_once()), &hint)?;
     let size = config.aggregator.as_ref().and_then(|rule| rule.values.get("buffer_size")?.as_i64());
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
     let size = size.filter(|_| kept).unwrap_or(0);
