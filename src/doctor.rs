@@ -31,7 +31,7 @@ pub fn facts(data_dir: Option<&Path>) -> Result<Facts> {
     Ok(Facts {
         host: Host::here().name,
         binary: build()?,
-        libtorch: hash(&libtorch()?)?,
+        libtorch: hash(&torch::libtorch().context("libtorch is not loaded")?)?,
         mpi: mpi::library_version(),
         data_fault: data_dir.and_then(|folder| data_fault(&expand(folder, Rank::SERVER, &Host::here().name))),
         gpu_fault: gpus.as_ref().err().cloned(),
@@ -46,13 +46,6 @@ pub fn facts(data_dir: Option<&Path>) -> Result<Facts> {
 /// Hash of this program.
 pub fn build() -> Result<String> {
     hash(&env::current_exe()?)
-}
-
-/// The file that the running program has libtorch from.
-fn libtorch() -> Result<std::path::PathBuf> {
-    let maps = fs::read_to_string("/proc/self/maps")?;
-    let file = maps.split_whitespace().find(|word| word.ends_with("/libtorch_cpu.so"));
-    Ok(file.context("libtorch is not loaded")?.into())
 }
 
 fn hash(path: &Path) -> Result<String> {

@@ -113,7 +113,10 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
         faults.push(format!("{reason}: copy the data there, or mount it at the same path"));
     }
     if let Some(reason) = &facts.gpu_fault {
-        faults.push(format!("its GPUs cannot be used: {reason}: install the libtorch wheel with its CUDA packages"));
+        faults.push(format!(
+            "its GPUs cannot be used: {reason}: nvidia-smi there tells of the driver, GPU=1 scripts/setup.sh installs \
+             what libtorch needs of CUDA"
+        ));
     }
     if skew > SKEW {
         faults.push(format!("its clock is {skew:.0} s off: synchronise the clocks (chrony or ntpd)"));

@@ -3,7 +3,9 @@
 
 use crate::config::Seat;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use tch::kind::Element;
 use tch::{Cuda, Device, TchError, Tensor, no_grad};
@@ -16,38 +18,80 @@ pub fn device(seat: Seat) -> Device {
     }
 }
 
-/// Number of GPUs of this host. Opens CUDA's library.
+/// The file that this process has libtorch from.
+pub fn libtorch() -> Option<PathBuf> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let mut files = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    files.find(|file| file.ends_with("/libtorch_cpu.so")).map(PathBuf::from)
+}
+
+/// Number of GPUs of this host, at least one. Opens CUDA's library.
 ///
 /// # Errors
-/// Why libtorch's CUDA library cannot be opened.
+/// Why libtorch's CUDA library cannot be opened, or why it finds no GPU.
 pub fn gpus() -> Result<usize, String> {
-    static CUDA: OnceLock<Result<Library, String>> = OnceLock::new();
+    static CUDA: OnceLock<Result<(Option<Library>, Library), String>> = OnceLock::new();
     let opened = CUDA.get_or_init(|| {
+        let built_ins = open_built_ins();
         // SAFETY: libtorch's own library; its initialisers only register kernels.
         let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
-        library.map_err(|error| format!("{error} (hint: scripts/setup.sh on a host with a GPU installs it)"))
+        let hint =
+            |error: libloading::Error| format!("{error} (hint: scripts/setup.sh on a host with a GPU installs it)");
+        library.map(|library| (built_ins, library)).map_err(hint)
     });
     match opened {
-        Ok(_) => Ok(Cuda::device_count().max(0) as usize),
+        Ok(_) => counted(),
         Err(reason) => Err(reason.clone()),
     }
 }
 
+/// NVRTC, by which cuDNN and libtorch compile kernels at run time, asks for its built-ins by name alone. In the
+/// wheels they lie where no one looks, so whoever uses these opens them first; `import torch` does too.
+fn open_built_ins() -> Option<Library> {
+    let folder = libtorch()?.parent()?.join("../../nvidia/cu13/lib");
+    let file = folder.join("libnvrtc-builtins.so.13.0");
+    // SAFETY: NVIDIA's own library, which holds data.
+    let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_GLOBAL) };
+    library.inspect_err(|error| log::debug!("NVRTC is left to find its built-ins: {error}")).ok()
+}
+
+/// Number of GPUs by libtorch; if there is none, CUDA's runtime knows why.
+fn counted() -> Result<usize, String> {
+    type Count = unsafe extern "C" fn(*mut c_int) -> c_int;
+    type Text = unsafe extern "C" fn(c_int) -> *const c_char;
+    let usable = Cuda::device_count().max(0) as usize;
+    if usable > 0 {
+        return Ok(usable);
+    }
+    let library = Library::this();
+    let missing = |error: libloading::Error| error.to_string();
+    let mut there = 0;
+    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the signatures of
+    // its header. The text is a constant of that library, which stays open.
+    unsafe {
+        let count = library.get::<Count>(b"cudaGetDeviceCount\0").map_err(missing)?;
+        let text = library.get::<Text>(b"cudaGetErrorString\0").map_err(missing)?;
+        let code = count(&mut there);
+        if code != 0 {
+            return Err(CStr::from_ptr(text(code)).to_string_lossy().into_owned());
+        }
+    }
+    // libtorch looks for its CUDA part once, when something first asks for it.
+    Err(format!("CUDA finds {there} GPUs and libtorch none of them: it was asked before its CUDA library was open"))
+}
+
 /// Bytes that are free on a GPU; none on other devices, or when CUDA does not say.
 pub(super) fn free_bytes(device: Device) -> Option<usize> {
-    type SetDevice = unsafe extern "C" fn(c_int) -> c_int;
     let Device::Cuda(index) = device else { return None };
     let library = Library::this();
-    let (mut before, mut free, mut total) = (0, 0, 0);
+    let (mut free, mut total) = (0, 0);
     // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the signatures of
-    // its header. The thread's device is what it was before.
+    // its header. The device stays the thread's, which uses no other: to go back to GPU 0 would open a context
+    // there, with hundreds of megabytes for each rank.
     let code = unsafe {
-        let get = library.get::<unsafe extern "C" fn(*mut c_int) -> c_int>(b"cudaGetDevice\0").ok()?;
-        let set = library.get::<SetDevice>(b"cudaSetDevice\0").ok()?;
+        let set = library.get::<unsafe extern "C" fn(c_int) -> c_int>(b"cudaSetDevice\0").ok()?;
         let info = library.get::<unsafe extern "C" fn(*mut usize, *mut usize) -> c_int>(b"cudaMemGetInfo\0").ok()?;
-        let known = get(&mut before) | set(index as c_int);
-        let code = known | info(&mut free, &mut total);
-        code | set(before)
+        set(index as c_int) | info(&mut free, &mut total)
     };
     (code == 0).then_some(free)
 }
@@ -108,6 +152,12 @@ mod tests {
         overwrite(&mut tensor, &[6.0f32, 5.0, 4.0, 3.0, 2.0, 1.0]);
         assert_eq!((tensor.double_value(&[0, 1]), numbers[1]), (5.0, 2.0));
         assert_eq!(free_bytes(Device::Cpu), None);
+    }
+
+    #[test]
+    fn libtorch_is_found_where_it_is() {
+        let file = libtorch().expect("this test uses it");
+        assert!(file.is_file(), "{}", file.display());
     }
 
     #[test]

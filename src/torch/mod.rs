@@ -12,6 +12,6 @@ mod params;
 mod sum;
 mod trainer;
 
-pub use device::{device, gpus};
+pub use device::{device, gpus, libtorch};
 pub use noise::Noise;
 pub use trainer::TorchTrainer;
