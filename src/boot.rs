@@ -100,7 +100,11 @@ fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop>
     let config = settle(mpi, read_config(&flags))?;
     log_at(config.verbose);
     let mapping = settle(mpi, mapping(&config))?;
-    let hosts = mpi.hosts(here(mapping.is_some()));
+    let (own, reason) = here(mapping.is_some());
+    let hosts = mpi.hosts(own);
+    if let Some(mapping) = &mapping {
+        warn_of_lack(mapping, mpi.rank().index(), &hosts, &reason);
+    }
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
     if mpi.rank() == Rank::SERVER {
         log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
@@ -256,16 +260,25 @@ pub fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
     }
 }
 
-/// This host; its GPUs are counted only for a mapping, since counting opens CUDA's library.
-fn here(mapped: bool) -> Host {
-    let mut here = Host::here();
-    if mapped {
-        here.gpus = torch::gpus().unwrap_or_else(|reason| {
-            log::warn!("no GPU can be used on this host: {reason}");
-            0
-        });
+/// This host, and why none of its GPUs can be used. They are counted only for a mapping, since counting opens
+/// CUDA's library.
+fn here(mapped: bool) -> (Host, String) {
+    let counted = if mapped { torch::gpus() } else { Ok(0) };
+    let (gpus, reason) = match counted {
+        Ok(gpus) => (gpus, String::new()),
+        Err(reason) => (0, reason),
+    };
+    (Host { gpus, ..Host::here() }, reason)
+}
+
+/// The first rank of a host says so if a mapping needs more GPUs there than can be used.
+fn warn_of_lack(mapping: &GpuMapping, rank: usize, hosts: &[Host], reason: &str) {
+    let (here, needed) = (&hosts[rank], mapping.needs(rank, hosts));
+    let first = hosts.iter().position(|host| host.name == here.name) == Some(rank);
+    if first && here.gpus < needed {
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        log::warn!("GPUs of this host that the mapping needs: {needed}, that can be used: {}{reason}", here.gpus);
     }
-    here
 }
 
 fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>> {

@@ -125,8 +125,7 @@ impl GpuMapping {
     /// # Errors
     /// A table of wanted against found when hosts, counts or GPUs differ.
     pub fn place(&self, ranks: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>, MappingError> {
-        let one_machine = ranks.iter().all(|host| host == &ranks[0]);
-        let here = |name: &str, host: &Host| host.answers_to(name) || (name == "localhost" && one_machine);
+        let here = meaning(ranks);
         let mut free: Vec<_> = self.hosts.iter().map(|(name, gpus)| (name, gpus.iter())).collect();
         let mut take = |host: &Host| {
             let mut own = free.iter_mut().filter(|(name, _)| here(name, host));
@@ -141,6 +140,13 @@ impl GpuMapping {
             Some(seats) if free.iter().all(|(_, gpus)| gpus.len() == 0) => Ok(seats),
             _ => Err(MappingError::Misfit(self.misfit(ranks, here))),
         }
+    }
+
+    /// GPUs that the mapping needs on a rank's host: the highest that it names, and those below.
+    pub fn needs(&self, rank: usize, ranks: &[Host]) -> usize {
+        let here = meaning(ranks);
+        let own = self.hosts.iter().filter(|(name, _)| here(name, &ranks[rank]));
+        own.map(|(_, gpus)| highest(gpus)).max().unwrap_or(0)
     }
 
     fn misfit(&self, ranks: &[Host], here: impl Fn(&str, &Host) -> bool) -> String {
@@ -161,6 +167,12 @@ impl GpuMapping {
         let mapped: usize = self.hosts.iter().map(|(_, gpus)| gpus.len()).sum();
         table + line("sum", &[&mapped, &ranks.len(), &"", &""]).trim_end()
     }
+}
+
+/// Whether a name in a mapping means a host. `localhost` does if all ranks are on one.
+fn meaning(ranks: &[Host]) -> impl Fn(&str, &Host) -> bool {
+    let one_machine = ranks.iter().all(|host| host == &ranks[0]);
+    move |name: &str, host: &Host| host.answers_to(name) || (name == "localhost" && one_machine)
 }
 
 /// GPUs that a host must have for these to be there.
@@ -254,6 +266,7 @@ mod tests {
         let bare = vec![Host { gpus: 0, ..host("a") }; 2];
         assert_eq!(far.place(&bare, DeviceChoice::Auto), Ok(vec![Seat::Cpu; 2]));
         assert!(far.place(&bare, DeviceChoice::Mapped).is_err());
+        assert_eq!((far.needs(1, &bare), mapping("m:\n  b: [1]\n").needs(1, &bare)), (3, 0));
         assert_eq!(far.place(&far.wanted(), DeviceChoice::Mapped), Ok(vec![Seat::Gpu(0), Seat::Gpu(2)]));
     }
 
