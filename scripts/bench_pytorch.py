@@ -81,7 +81,7 @@ def main(folder, name, total, per_round, processes, rounds, device="cpu"):
     torch.manual_seed(0)
     x = idx(f"{folder}/train-images-idx3-ubyte.gz").float().div(255).unsqueeze(1)
     y = idx(f"{folder}/train-labels-idx1-ubyte.gz").long()
-    clients = torch.randperm(60000).view(total, -1)
+    clients = torch.randperm(len(y)).view(total, -1)
     model = build(name)
     if device == "cuda":
         # As fedmpi computes: all bits of a float.

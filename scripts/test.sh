@@ -16,3 +16,5 @@ mkdir -p -m 700 "${TMPDIR:-/tmp}/ompi.$(uname -n | cut -d. -f1).$(id -u)/keep"
 cargo test --release --locked "$@"
 # The Slurm template on a Slurm of one machine, where that is possible.
 ./scripts/slurm_testbed.sh check || [ $? = 77 ]
+# What is taken to machines with GPUs, on the CPU and without this system's MPI.
+./scripts/gpu_kit.sh rehearse || [ $? = 77 ]
