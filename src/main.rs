@@ -17,6 +17,7 @@ fn main() -> std::process::ExitCode {
     // cuBLAS chooses its kernels by the size of its workspace, which a user's shell may set on one host only.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CUBLAS_WORKSPACE_CONFIG", ":4096:8") };
+    fedmpi::shelf::keep_freed_memory();
     fedmpi::stop::remember_panics();
     let parsed = cli::parse(std::env::args_os());
     let command = match parsed {

@@ -20,19 +20,33 @@ pub fn affine(x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
     Arch::new().dispatch(Affine { x, w, bias, out });
 }
 
+/// What `c` is before a product is added to it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Before<'a> {
+    /// As it is.
+    Same,
+    /// `keep c + offset`; no offset when that is empty.
+    Blend(f32, &'a [f32]),
+}
+
 /// `c[m][n] += sum_k a(m, k) b[k][n]` with `a(m, k) = a[m * strides[0] + k * strides[1]]` and rows of
 /// `width`: the gradient of a layer by its inputs (`a` the gradient of the outputs, `b` the weights)
-/// and by its weights (`a` the same, transposed, `b` the inputs).
+/// and by its weights (`a` the same, transposed, `b` the inputs). `c` may be blended on the way.
 ///
 /// ```
+/// use fedmpi::torch::kernels::{Before, add_product};
 /// let mut c = [1.0, 1.0];
-/// fedmpi::torch::kernels::add_product(&mut c, &[2.0, 3.0], [2, 1], &[1.0, 2.0, 10.0, 20.0], 2);
+/// add_product(&mut c, Before::Same, &[2.0, 3.0], [2, 1], &[1.0, 2.0, 10.0, 20.0], 2);
 /// assert_eq!(c, [33.0, 65.0]);
+/// add_product(&mut c, Before::Blend(0.5, &[1.0, 2.0]), &[2.0], [1, 1], &[1.0, 2.0], 2);
+/// assert_eq!(c, [19.5, 38.5]);
 /// ```
-pub fn add_product(c: &mut [f32], a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+pub fn add_product(c: &mut [f32], before: Before<'_>, a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+    let mut before = before;
     for (block, b) in b.chunks(DEPTH * width).enumerate() {
         let a = &a[block * DEPTH * strides[1]..];
-        Arch::new().dispatch(AddProduct { c, a, strides, b, width });
+        Arch::new().dispatch(AddProduct { c, before, a, strides, b, width });
+        before = Before::Same;
     }
 }
 
@@ -140,6 +154,7 @@ fn lane_sum<S: Simd>(vector: S::f32s) -> f32 {
 
 struct AddProduct<'a> {
     c: &'a mut [f32],
+    before: Before<'a>,
     a: &'a [f32],
     strides: [usize; 2],
     b: &'a [f32],
@@ -151,22 +166,46 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let AddProduct { c, a, strides, b, width } = self;
+        let AddProduct { c, before, a, strides, b, width } = self;
         for (tile, rows) in c.chunks_mut(ROWS * width).enumerate() {
             let a = &a[tile * ROWS * strides[0]..];
+            let before = before.from(tile * ROWS * width);
             match rows.len() / width {
-                ROWS => add_rows::<S, ROWS>(simd, rows, a, strides, b, width),
+                ROWS => add_rows::<S, ROWS>(simd, rows, before, a, strides, b, width),
                 _ => rows.chunks_mut(width).enumerate().for_each(|(m, row)| {
-                    add_rows::<S, 1>(simd, row, &a[m * strides[0]..], strides, b, width);
+                    add_rows::<S, 1>(simd, row, before.from(m * width), &a[m * strides[0]..], strides, b, width);
                 }),
             }
         }
     }
 }
 
+impl Before<'_> {
+    /// The same for what begins at a place.
+    #[inline(always)]
+    fn from(self, start: usize) -> Self {
+        match self {
+            Before::Same => Before::Same,
+            Before::Blend(keep, offset) => Before::Blend(keep, offset.get(start..).unwrap_or_default()),
+        }
+    }
+}
+
 /// `M` rows of `c`, a strip of two vectors at a time.
 #[inline(always)]
-fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+fn add_rows<S: Simd, const M: usize>(
+    simd: S,
+    c: &mut [f32],
+    before: Before<'_>,
+    a: &[f32],
+    strides: [usize; 2],
+    b: &[f32],
+    width: usize,
+) {
+    if let Before::Blend(keep, offset) = before {
+        // Rows are in the nearest cache afterwards, where the sums below find them.
+        blend(c, keep, &offset[..offset.len().min(c.len())]);
+    }
     let depth = b.len() / width;
     let heads = width / S::F32_LANES;
     let mut factors = [[0.0f32; M]; DEPTH];
@@ -214,6 +253,15 @@ fn add_rows<S: Simd, const M: usize>(simd: S, c: &mut [f32], a: &[f32], strides:
     }
 }
 
+/// `c <- keep c + offset`; no offset when that is empty.
+#[inline(always)]
+pub fn blend(c: &mut [f32], keep: f32, offset: &[f32]) {
+    match offset.is_empty() {
+        true => c.iter_mut().for_each(|value| *value *= keep),
+        false => c.iter_mut().zip(offset).for_each(|(value, offset)| *value = *value * keep + offset),
+    }
+}
+
 /// Two neighbouring vectors of a row.
 #[inline(always)]
 fn two_of<S: Simd>(row: &[f32], at: usize) -> [S::f32s; 2] {
@@ -250,10 +298,10 @@ mod tests {
             let layer = |at: usize| f64::from(bias[at % o]) + sum(i, &|j| (x[at / o * i + j], w[at % o * i + j]));
             prop_assert!(close(&out, layer));
             let (d, mut dx, mut dw) = (numbers(m * o, 4), vec![1.0; m * i], vec![2.0; o * i]);
-            add_product(&mut dx, &d, [o, 1], &w, i);
+            add_product(&mut dx, Before::Same, &d, [o, 1], &w, i);
             let by_inputs = |at: usize| 1.0 + sum(o, &|j| (d[at / i * o + j], w[j * i + at % i]));
             prop_assert!(close(&dx, by_inputs));
-            add_product(&mut dw, &d, [1, o], &x, i);
+            add_product(&mut dw, Before::Same, &d, [1, o], &x, i);
             let by_weights = |at: usize| 2.0 + sum(m, &|j| (d[j * o + at / i], x[j * i + at % i]));
             prop_assert!(close(&dw, by_weights));
         }

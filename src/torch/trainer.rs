@@ -129,10 +129,16 @@ impl TorchTrainer {
         if drift.is_none() {
             return (1.0 - rate as f32 * wd as f32, Vec::new());
         }
-        let pull = drift.pull().map_or(0.0, |(pull, _)| pull);
-        // The pull to the anchor is the drift of a weight of zero.
-        let offset = (0..self.layout.trained()).map(|place| (-rate * drift.at(place, 0.0)) as f32).collect();
-        ((1.0 - rate * (wd + pull)) as f32, offset)
+        let mut offset = vec![0.0; self.layout.trained()];
+        let mut pulled = 0.0;
+        if let Some((pull, anchor)) = drift.pull() {
+            pulled = pull;
+            offset.iter_mut().zip(anchor.iter()).for_each(|(by, to)| *by = (rate * pull) as f32 * to);
+        }
+        if let Some(shift) = drift.shift() {
+            offset.iter_mut().zip(shift).for_each(|(by, shift)| *by -= rate as f32 * shift);
+        }
+        ((1.0 - rate * (wd + pulled)) as f32, offset)
     }
 
     /// How far steps of the optimizer go.

@@ -101,7 +101,7 @@ fn scaffold_finds_the_optimum_that_fedavg_misses() {
         assert!((found - wanted).abs() < 2e-6, "{found} {wanted}");
     }
     assert!((scaffold[39] - 8.0 / 3.0).abs() < 1e-5, "{}", scaffold[39]);
-    assert!((after("fedavg")[39] - 2.6315789).abs() < 1e-5);
+    assert!((after("fedavg")[39] - 2.631_579).abs() < 1e-5);
     let first = after("scaffold:variate_option=1");
     assert!((first[39] - 8.0 / 3.0).abs() < 1e-5, "{}", first[39]);
 }

@@ -1,7 +1,7 @@
 //! `lr` and `2nn`: linear layers with ReLU between them.
 
 use super::{Descent, Network, Noise, Pace, Parameter, layer};
-use crate::torch::kernels;
+use crate::torch::kernels::{self, Before};
 use crate::weights::{Layout, Slot};
 use tch::Tensor;
 
@@ -105,6 +105,7 @@ impl Stack {
                 gradient.resize(layer.inputs.len(), 0.0);
                 kernels::add_product(
                     &mut gradient,
+                    Before::Same,
                     &layer.gradient,
                     [outputs, 1],
                     &weights[layer.weight.range()],
@@ -116,10 +117,10 @@ impl Stack {
                 active.for_each(|(gradient, &input)| *gradient = if input > 0.0 { *gradient } else { 0.0 });
             }
             layer.gradient.iter_mut().for_each(|value| *value *= -pace.rate);
-            pace.apply(weights, layer.weight.range());
             pace.apply(weights, layer.bias.range());
+            let before = pace.before(layer.weight.range());
             let weight = &mut weights[layer.weight.range()];
-            kernels::add_product(weight, &layer.gradient, [1, outputs], &layer.inputs, width);
+            kernels::add_product(weight, before, &layer.gradient, [1, outputs], &layer.inputs, width);
             let bias = &mut weights[layer.bias.range()];
             for row in layer.gradient.chunks_exact(outputs) {
                 bias.iter_mut().zip(row).for_each(|(bias, step)| *bias += step);

@@ -4,6 +4,7 @@ mod cnn;
 mod dense;
 mod resnet;
 
+use super::kernels::{self, Before};
 use super::noise::Noise;
 use crate::part::{Entry, Kind, PartError, find};
 use crate::seed::Stream;
@@ -89,17 +90,20 @@ pub struct Pace<'a> {
     pub offset: &'a [f32],
 }
 
-impl Pace<'_> {
+impl<'a> Pace<'a> {
     /// Keeps and adds, for the weights in a range.
     fn apply(&self, weights: &mut [f32], range: Range<usize>) {
-        let keep = self.keep;
-        match self.offset.get(range.clone()) {
-            Some(offset) => {
-                let pairs = weights[range].iter_mut().zip(offset);
-                pairs.for_each(|(weight, offset)| *weight = *weight * keep + offset);
-            }
-            None if keep != 1.0 => weights[range].iter_mut().for_each(|weight| *weight *= keep),
-            None => {}
+        if let Before::Blend(keep, offset) = self.before(range.clone()) {
+            kernels::blend(&mut weights[range], keep, offset);
+        }
+    }
+
+    /// The same for a product that is added to the weights in a range.
+    fn before(&self, range: Range<usize>) -> Before<'a> {
+        match self.offset.is_empty() {
+            true if self.keep == 1.0 => Before::Same,
+            true => Before::Blend(self.keep, &[]),
+            false => Before::Blend(self.keep, &self.offset[range]),
         }
     }
 }
