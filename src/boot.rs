@@ -52,18 +52,18 @@ struct ServerPart {
 }
 
 /// Trains as one rank of an MPI job, or alone.
-pub fn train(parsed: Result<Flags, clap::Error>) -> ExitCode {
+pub fn train(flags: Flags) -> ExitCode {
     let Some(mpi) = Mpi::start() else {
         eprintln!("MPI is initialised already");
         return ExitCode::FAILURE;
     };
     start_log(mpi.rank());
-    log_at(parsed.as_ref().ok().and_then(|flags| flags.verbose).unwrap_or(0));
+    log_at(flags.verbose.unwrap_or(0));
     if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
     }
     let mut code = ExitCode::SUCCESS;
-    mpi.run(|mpi| match prepare(mpi, parsed) {
+    mpi.run(|mpi| match prepare(mpi, &flags) {
         Ok(ready) => work(mpi, ready),
         Err(Stop(message)) => {
             message.iter().for_each(|error| log::error!("{error:#}"));
@@ -94,10 +94,9 @@ fn log_at(verbose: u8) {
 }
 
 /// All steps before training.
-fn prepare(mpi: &Mpi, parsed: Result<Flags, clap::Error>) -> Result<Ready, Stop> {
+fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     same_build(mpi)?;
-    let flags = settle(mpi, parsed.map_err(|error| Error::msg(error.render().to_string())))?;
-    let config = settle(mpi, read_config(&flags))?;
+    let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
     let mapping = settle(mpi, mapping(&config))?;
     let (own, reason) = here(mapping.is_some());

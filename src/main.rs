@@ -19,13 +19,12 @@ fn main() -> std::process::ExitCode {
     unsafe { std::env::set_var("CUBLAS_WORKSPACE_CONFIG", ":4096:8") };
     fedmpi::shelf::keep_freed_memory();
     fedmpi::stop::remember_panics();
-    let parsed = cli::parse(std::env::args_os());
-    let command = match parsed {
-        Ok(cli::Cli { command: Some(command), .. }) => command,
-        Ok(cli::Cli { flags, .. }) => return boot::train(Ok(flags)),
-        Err(error) if error.use_stderr() => return boot::train(Err(error)),
-        // Help and version need no MPI.
-        Err(error) => error.exit(),
+    let command = match cli::asked(std::env::args_os()) {
+        cli::Asked::Tell(text, code) => return tell(&text, code),
+        cli::Asked::Work(cli) => match cli.command {
+            Some(command) => command,
+            None => return boot::train(cli.flags),
+        },
     };
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let (fault, code) = match fedmpi::stop::catch(|| cli::run(command)) {
@@ -35,6 +34,21 @@ fn main() -> std::process::ExitCode {
     };
     eprintln!("error: {fault}");
     ExitCode::from(code)
+}
+
+/// Says something once, whatever the number of ranks.
+#[cfg(all(feature = "mpi", feature = "torch"))]
+fn tell(text: &str, code: u8) -> std::process::ExitCode {
+    use std::io::Write;
+
+    if fedmpi::launch::launched_rank().unwrap_or(0) == 0 {
+        // Whoever stops reading has read enough.
+        let _ = match code {
+            fedmpi::stop::exit::DONE => write!(std::io::stdout(), "{text}"),
+            _ => write!(std::io::stderr(), "{text}"),
+        };
+    }
+    code.into()
 }
 
 #[cfg(not(all(feature = "mpi", feature = "torch")))]

@@ -1,6 +1,7 @@
 //! The command line: what is asked for, and the small commands that answer at once.
 
 mod arguments;
+mod help;
 
 use crate::{bench, boot, doctor};
 use anyhow::{Context, Error, Result};
@@ -91,7 +92,32 @@ pub enum Command {
     },
 }
 
-/// Parses the arguments of the process.
+/// What the arguments of a process ask for.
+pub enum Asked {
+    /// To do something.
+    Work(Box<Cli>),
+    /// To be told something; what cannot be understood is told too. The text, and the exit code.
+    Tell(String, u8),
+}
+
+/// What the arguments of the process ask for. Neither help nor a refusal needs MPI.
+pub fn asked(arguments: impl Iterator<Item = OsString>) -> Asked {
+    let arguments: Vec<OsString> = arguments.collect();
+    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+    let help = |word: &&str| ["--help", "-h", "help"].contains(word);
+    match words[..] {
+        [word, "all"] if help(&word) => return Asked::Tell(help::all(&mut command()), exit::DONE),
+        [word] if help(&word) => return Asked::Tell(help::short(&command()), exit::DONE),
+        _ => {}
+    }
+    match parse(arguments.into_iter()) {
+        Ok(cli) => Asked::Work(Box::new(cli)),
+        Err(error) if error.use_stderr() => Asked::Tell(error.render().to_string(), exit::REFUSED),
+        Err(error) => Asked::Tell(error.render().to_string(), exit::DONE),
+    }
+}
+
+/// Parses arguments.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut verbatim = false;
     let ours = arguments.map(|argument| {
@@ -117,7 +143,7 @@ fn command() -> clap::Command {
             .into_iter()
             .fold(command, |command, name| command.mut_arg(name, switch))
     };
-    switches(Cli::command()).mut_subcommand("check", switches)
+    switches(Cli::command()).mut_subcommand("check", |check| help::hide_training(switches(check)))
 }
 
 /// `--comm-round=3` as `--comm_round=3`; values stay as they are.

@@ -97,6 +97,11 @@ impl Said {
         }
         for (key, value) in given {
             let name = key.as_str().ok_or("a key is not a word")?;
+            if value.is_null() {
+                // As if it had never been said.
+                self.settings.remove(name);
+                continue;
+            }
             if NAMES.contains(&name) {
                 own.insert(key.clone(), value.clone());
                 self.settings.insert(name.to_owned(), (layer, value));
@@ -133,6 +138,17 @@ impl Said {
         }
         config.completed().map_err(|fault| fault.to_string())
     }
+}
+
+/// Whether a setting is what some part has anyway; no proximal term is as usual as any.
+fn is_usual(name: &str, value: &Value) -> bool {
+    let alike = |usual: &Value| match (usual.as_f64(), value.as_f64()) {
+        (Some(usual), Some(value)) => usual == value,
+        _ => usual == value,
+    };
+    let same = |default: &str| serde_yaml::from_str(default).is_ok_and(|usual: Value| alike(&usual));
+    let none = name == "mu" && value.as_f64() == Some(0.0);
+    none || params().get(name).into_iter().flatten().any(|(_, param)| same(param.default))
 }
 
 /// Other names for the strength of the proximal term.
@@ -220,6 +236,8 @@ impl Config {
                 }
                 Ok(())
             }
+            // Files that say everything say the usual too.
+            [] if is_usual(name, value) => Ok(()),
             [] => {
                 let parts: Vec<&str> = params().get(name).into_iter().flatten().map(|(part, _)| *part).collect();
                 let belongs = format!(

@@ -125,7 +125,7 @@ settings! {
     server_step: Option<Choice> = None, "NAME", "the aggregator's, else sgd", Range::ANY, "How the server moves the model along the cohort's change; `fedmpi list` shows all";
     combine: Option<Choice> = None, "NAME", "the aggregator's, else mean", Range::ANY, "How the changes of a cohort become one; `fedmpi list` shows all";
     update: Chain = Chain::default(), "NAME[;NAME...]", "none", Range::ANY, "What becomes of a client's change on its way, one after another, as `clip:norm=1;topk:share=0.01`; `fedmpi list` shows all";
-    mode: Mode = Mode::Sync, "sync|async", "sync", Range::ANY, "Rounds, or a model that moves as updates arrive; --comm_round then counts how often it moves";
+    mode: Mode = Mode::Sync, "sync|async", "sync", Range::ANY, "In rounds, or as updates arrive; --comm_round then counts how often the model moves";
     concurrency: i64 = 10, "CLIENTS", "10", Range::COUNT, "Async: clients in training at once";
     clock: Clock = Clock::Virtual, "virtual|real", "virtual", Range::ANY, "Async: updates arrive in the order of --delay, the same in every run, or as they really do";
     sleep_delays: bool = false, "true|false", "false", Range::ANY, "With --clock real: workers sleep for --delay";
@@ -366,6 +366,38 @@ mod tests {
         assert_eq!(config.client_optimizer.values["lr"].as_f64(), Some(0.5));
         let unknown = Flags { set: vec!["aggregate.alfa=1".to_owned()], ..Flags::default() };
         assert!(Config::resolve(&unknown).expect_err("unknown").to_string().contains("did you mean `alpha`"));
+    }
+
+    #[test]
+    fn settings_go_to_the_parts_that_have_them() {
+        let resolved = |text: &str| with_file(text, Flags::default());
+        let told = |text: &str| resolved(text).expect("well-formed");
+        let refused = |text: &str| resolved(text).expect_err("refused").to_string();
+        let adam = told("federated_optimizer: FedOpt\nserver_optimizer: adam\nserver_lr: 0.01\nbeta1: 0.8\n");
+        let step = adam.server_step.clone().expect("completed");
+        assert_eq!((step.name.as_str(), step.values["server_lr"].as_f64()), ("adam", Some(0.01)));
+        let spelled = told("server_step: {name: adam, server_lr: 0.01, beta1: 0.8}\n");
+        assert_eq!((adam.server_step, adam.algorithm), (spelled.server_step, spelled.algorithm));
+        assert_eq!(told("rho: 0.5\n").algorithm, told("algorithm: fedprox:0.5\n").algorithm);
+        assert_eq!(told("rho: 0.0\n"), told("aggregator: FedAvg\n"));
+        let noted = told("partition_method: homo\npartition_alpha: 0.1\nclient_optimizer: adam\nmomentum: 0.9\n");
+        assert_eq!(noted.idle.len(), 2);
+        let none = refused("beta1: 0.8\n");
+        assert!(none.contains("--beta1 would do nothing: it belongs to adam, yogi"), "{none}");
+        assert!(refused("aggregator: fedadam:lrr=1\n").contains("`lrr`"));
+        // Two parts of one chain: whoever is meant must be named.
+        assert!(refused("update: topk;topk\nshare: 0.5\n").contains("could be meant for 2 parts"));
+    }
+
+    /// What runs left behind that were made before parts had settings of their own.
+    #[test]
+    fn older_configs_are_read() {
+        let text = "dataset: synthetic\npartition_method: null\npartition_alpha: 0.5\nselection_file: null\n\
+                    aggregator: null\nalpha: 0.6\nstaleness: polynomial\nstaleness_a: 0.5\nstaleness_b: 4.0\n\
+                    buffer_size: 10\nserver_lr: 1.0\nsemi_fraction: 0.5\nlr: 0.05\nrho: 0.0\nwd: 0.0\nmomentum: 0.0\n";
+        let config = with_file(text, Flags::default()).expect("readable");
+        let wanted = Config { client_optimizer: "sgd:lr=0.05".into(), ..Config::default() };
+        assert_eq!(Ok(config), wanted.completed());
     }
 
     #[test]

@@ -116,3 +116,9 @@ pub enum LaunchError {
     #[error("{0:?} cannot go on without lost workers (hint: Open MPI 5 can; --max_restarts works with every MPI)")]
     Mortal(Launcher),
 }
+
+/// The rank that a launcher gave to this process, by what it says in the environment; none without one.
+pub fn launched_rank() -> Option<u32> {
+    let names = ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"];
+    names.iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
+}

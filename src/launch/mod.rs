@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use allocation::allocation;
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
-pub use launcher::{LaunchError, Launcher};
+pub use launcher::{LaunchError, Launcher, launched_rank};
 pub use slurm::SlurmJob;
 
 /// How often a running job is looked after.
