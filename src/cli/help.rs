@@ -75,7 +75,10 @@ fn about(argument: &Arg) -> String {
     let words = words.split_once(": ").filter(|(whose, _)| whose.starts_with("Of ")).map_or(words, |(_, rest)| rest);
     let default = default.trim_end_matches(']');
     let short = default.split([':', ',', ' ']).next().unwrap_or(default);
-    format!("{} [{short}]", clause(words))
+    let (words, room) = (clause(words), WIDTH - COLUMN - " []".len() - short.chars().count());
+    // Where there is no room for all of it, the first part must do.
+    let fitting = if words.chars().count() > room { words.split(',').next().unwrap_or(&words) } else { &words };
+    format!("{fitting} [{short}]")
 }
 
 /// The first clause.

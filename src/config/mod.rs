@@ -138,7 +138,7 @@ settings! {
     checkin_interval: i64 = 1, "MOVES", "1", Range::COUNT, "Async: moves of the model between two check-ins";
     model: String = "lr".into(), "NAME", "lr", Range::ANY, "Model; `fedmpi list` shows all";
     comm_round: i64 = 10, "ROUNDS", "10", Range::COUNT, "Rounds of training and aggregation";
-    epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples in each round";
+    epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples per round";
     batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";
     client_optimizer: Choice = "sgd".into(), "NAME", "sgd", Range::ANY, "Optimizer on clients; `fedmpi list` shows all";
     lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the clients' learning rate changes over rounds; `fedmpi list` shows all";
