@@ -8,7 +8,7 @@ use crate::weights::{Total, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 8;
+pub const VERSION: u16 = 9;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,10 +37,13 @@ pub enum Order {
         /// What stands behind the whole cohort.
         total: Total,
     },
-    /// Evaluate the weights that follow on the worker's own test data.
+    /// Evaluate the weights that follow, unless every rank keeps the model itself.
     Evaluate {
         /// After which round.
         round: Round,
+        /// On which pieces of the test data that all ranks have, from the first to below the second; none is on
+        /// all of the worker's own.
+        pieces: Option<(u32, u32)>,
     },
     /// The model to go on from follows, and what algorithm and server step remember.
     Model,
@@ -75,7 +78,7 @@ pub enum Report {
         /// Whether the worker has done everything that it was told to do in this pass.
         last: bool,
     },
-    /// The model is evaluated on the worker's own test data.
+    /// The model is evaluated as it was asked for.
     Evaluated {
         /// After which round.
         round: Round,

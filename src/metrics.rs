@@ -1,4 +1,5 @@
-//! Sums that turn into means: metrics of parts can be added before they are divided.
+//! Sums that turn into means: metrics of parts can be added before they are divided. Sums of losses are multiples of
+//! 2^-24, so that adding them is exact and nobody can tell in which order it was done.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,15 @@ pub struct Metrics {
     pub samples: u64,
 }
 
+/// What losses are multiples of; sums below 2^29 are exact.
+const GRAIN: f64 = (1u64 << 24) as f64;
+
 impl Metrics {
+    /// Of a part: the sum of its losses, rounded once, and its hits.
+    pub fn of(loss_sum: f64, correct: u64, samples: u64) -> Metrics {
+        Metrics { loss_sum: (loss_sum * GRAIN).round_ties_even() / GRAIN, correct, samples }
+    }
+
     /// Mean loss per sample; 0 of nothing.
     pub fn loss(&self) -> f64 {
         self.loss_sum / self.samples.max(1) as f64
@@ -53,6 +62,18 @@ mod tests {
         sum.add(&Metrics { loss_sum: 5.0, correct: 2, samples: 2 });
         assert_eq!((sum.loss(), sum.accuracy()), (1.5, 0.75));
         assert_eq!(Metrics::default().accuracy(), 0.0);
+    }
+
+    #[test]
+    fn parts_add_up_in_any_order() {
+        let parts: Vec<Metrics> = (1..200).map(|i| Metrics::of(f64::from(i).sqrt() * 31.7, 1, 2)).collect();
+        let sum = |parts: &mut dyn Iterator<Item = &Metrics>| {
+            let mut sum = Metrics::default();
+            parts.for_each(|part| sum.add(part));
+            sum
+        };
+        assert_eq!(sum(&mut parts.iter()), sum(&mut parts.iter().rev()));
+        assert!(Metrics::of(f64::NAN, 0, 1).loss().is_nan());
     }
 
     #[test]

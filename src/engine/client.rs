@@ -10,6 +10,7 @@ use crate::algorithm::{Outcome, Visit};
 use crate::config::{Mode, Plan};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Reduce, Report, Update};
+use crate::metrics::Metrics;
 use crate::schedule::Slowdown;
 use crate::seed::Purpose;
 use crate::stop;
@@ -28,6 +29,9 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// A worker waits longer for the server than the server for workers, by this factor: the server also
 /// evaluates and writes.
 const SERVER_PATIENCE: u32 = 5;
+
+/// Pieces of test data that are evaluated between two signs of life.
+const PIECES: usize = 16;
 
 /// Serves the server until it says stop.
 ///
@@ -136,9 +140,9 @@ impl<T: Transport> Worker<'_, T> {
                 self.enter(phase);
                 self.reduce(phase)
             }
-            Order::Evaluate { round } => {
-                let weights = content.floats(Label::Model).unwrap_or(&self.global.weights);
-                let metrics = self.trainer.evaluate(weights)?;
+            Order::Evaluate { round, pieces } => {
+                let weights = Arc::clone(content.floats(Label::Model).unwrap_or(&self.global.weights));
+                let metrics = self.evaluate(&weights, pieces)?;
                 self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }
             Order::Model => {
@@ -153,6 +157,21 @@ impl<T: Transport> Worker<'_, T> {
             }
             Order::Ping | Order::Stop => Ok(()),
         }
+    }
+
+    /// Evaluates piece after piece, and gives signs of life between them.
+    fn evaluate(&mut self, weights: &[f32], pieces: Option<(u32, u32)>) -> Result<Metrics, EngineError> {
+        let all = 0..self.trainer.pieces();
+        let pieces = pieces.map_or(all, |(first, end)| first as usize..end as usize);
+        let mut sum = Metrics::default();
+        for first in pieces.clone().step_by(PIECES) {
+            sum.add(&self.trainer.evaluate_pieces(weights, first..pieces.end.min(first + PIECES))?);
+            let limit = self.plan.round_timeout().map(|limit| limit / BEATS);
+            if limit.is_some_and(|limit| self.heard.elapsed() > limit) {
+                self.tell(Frame::bare(&Report::Alive))?;
+            }
+        }
+        Ok(sum)
     }
 
     /// Takes part in the collective sum and moves the model as the server does.

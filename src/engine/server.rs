@@ -452,7 +452,9 @@ impl<'a, T: Transport> Server<'a, T> {
 
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
         match (self.link.plan.evaluates_after(round), self.link.plan.evaluator()) {
-            (true, Evaluator::Server) => Ok(Some(self.trainer.evaluate(&self.global.weights)?)),
+            (true, Evaluator::Server) => {
+                Ok(Some(self.link.examine(round, &self.global.weights, self.trainer, self.recorder)?))
+            }
             (true, Evaluator::Clients) => Ok(Some(self.link.survey(round, &self.global.weights, self.recorder)?)),
             (false, _) => Ok(None),
         }

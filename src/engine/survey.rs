@@ -1,18 +1,65 @@
-//! Stage 9 where the test data is with the workers.
+//! Stage 9: evaluation is work like any other. Where all ranks have the test data they divide it; where each worker has
+//! its own, one of each home evaluates on that.
 
 use super::EngineError;
 use super::link::{Link, News, unexpected};
 use crate::config::Homes;
 use crate::event::Recorder;
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Label, Order, Report};
+use crate::message::{Content, Label, Order, Reduce, Report};
 use crate::metrics::Metrics;
+use crate::train::Trainer;
 use crate::transport::Transport;
 use crate::weights::Weights;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 impl<T: Transport> Link<'_, T> {
+    /// All ranks evaluate the model on pieces of the test data, the server too. What a lost worker was asked for the
+    /// server does itself.
+    pub fn examine(
+        &mut self,
+        round: Round,
+        weights: &Weights,
+        trainer: &mut dyn Trainer,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Metrics, EngineError> {
+        // Where data stays at home only the server has what it evaluates on.
+        let ranks = if self.plan.homes().is_some() { Vec::new() } else { self.workers.clone() };
+        let mut shares = divided(trainer.pieces(), ranks.len() + 1).into_iter();
+        let own = shares.next().expect("the server's");
+        let content = match self.plan.reduce() {
+            Reduce::Allreduce => Content::nothing(),
+            Reduce::Server | Reduce::Worker => Content::nothing().with(Label::Model, Arc::clone(weights)),
+        };
+        let mut open: BTreeMap<Rank, Range<usize>> = BTreeMap::new();
+        for (rank, share) in ranks.into_iter().zip(shares).filter(|(_, share)| !share.is_empty()) {
+            let pieces = Some((share.start as u32, share.end as u32));
+            self.send(rank, &Order::Evaluate { round, pieces }, content.clone())?;
+            open.insert(rank, share);
+        }
+        let mut sum = trainer.evaluate_pieces(weights, own)?;
+        while !open.is_empty() {
+            // The round has changed the model already: it is completed whatever signals say.
+            match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+                News::Report(rank, Report::Evaluated { round: at, metrics }, _)
+                    if at == round && open.remove(&rank).is_some() =>
+                {
+                    sum.add(&metrics);
+                }
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(rank) => {
+                    recorder.record(&self.loss(round, rank, 0), weights)?;
+                    if let Some(share) = open.remove(&rank) {
+                        sum.add(&trainer.evaluate_pieces(weights, share)?);
+                    }
+                }
+            }
+        }
+        Ok(sum)
+    }
+
     /// One worker of each home evaluates the model on its own test data; the sums add up in the order of
     /// homes.
     pub fn survey(
@@ -31,7 +78,7 @@ impl<T: Transport> Link<'_, T> {
                 open.insert(rank, home);
                 self.send(
                     rank,
-                    &Order::Evaluate { round },
+                    &Order::Evaluate { round, pieces: None },
                     Content::nothing().with(Label::Model, Arc::clone(weights)),
                 )?;
             }
@@ -55,5 +102,22 @@ impl<T: Transport> Link<'_, T> {
         let mut sum = Metrics::default();
         parts.iter().for_each(|part| sum.add(part));
         Ok(sum)
+    }
+}
+
+/// So many pieces in runs for so many ranks, the first ones longer when it does not come out even.
+fn divided(pieces: usize, ranks: usize) -> Vec<Range<usize>> {
+    let start = |rank: usize| rank * (pieces / ranks) + rank.min(pieces % ranks);
+    (0..ranks).map(|rank| start(rank)..start(rank + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_is_somebodys() {
+        assert_eq!(divided(5, 3), [0..2, 2..4, 4..5]);
+        assert_eq!(divided(1, 3), [0..1, 1..1, 1..1]);
     }
 }

@@ -32,6 +32,11 @@ impl Rows {
         Ok(Rows { features: self.features.f_index_select(0, &order)?, labels: self.labels.f_index_select(0, &order)? })
     }
 
+    /// All of them.
+    pub fn all(&self) -> (&Tensor, &Tensor) {
+        (&self.features, &self.labels)
+    }
+
     /// Batches of `size` samples, the last one shorter when it does not come out even.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = (Tensor, Tensor)> + '_ {
         let count = self.labels.numel();
@@ -83,25 +88,6 @@ impl Stock {
         batch * (PART / bytes.max(1)).max(1)
     }
 
-    /// Visits the first `count` samples in order, in parts of whole batches.
-    ///
-    /// # Errors
-    /// When the device has no room for a part.
-    pub fn visit(
-        &self,
-        samples: &Samples,
-        count: usize,
-        batch: usize,
-        mut visitor: impl FnMut(&Rows),
-    ) -> Result<(), TchError> {
-        if let Some(kept) = &self.kept {
-            visitor(kept);
-            return Ok(());
-        }
-        let order: Vec<u32> = (0..count as u32).collect();
-        order.chunks(self.part(batch)).try_for_each(|part| self.rows(samples, part).map(|rows| visitor(&rows)))
-    }
-
     /// The named samples, in this order, in fresh memory of the device.
     ///
     /// # Errors
@@ -139,31 +125,6 @@ mod tests {
         assert_eq!(batches(&kept), batches(&sent));
         assert_eq!(batches(&sent)[0], (vec![14.0, 15.0, 0.0, 1.0], vec![7, 0]));
         assert_eq!(batches(&sent)[2], (vec![6.0, 7.0], vec![3]));
-    }
-
-    #[test]
-    fn all_samples_are_visited_in_order_wherever_they_are() {
-        // Two megabytes each, so that a part holds 32 of them.
-        let (count, width) = (70, 1 << 19);
-        let samples = Samples {
-            features: (0..count * width).map(|i| (i / width) as f32).collect::<Vec<_>>().into(),
-            labels: (0..count as u32).collect::<Vec<_>>().into(),
-        };
-        let visits = |stock: &Stock| {
-            let (mut parts, mut labels) = (0, Vec::new());
-            let visitor = |rows: &Rows| {
-                parts += 1;
-                for (x, y) in rows.batches(8) {
-                    assert_eq!(x.double_value(&[0, 9]), y.double_value(&[0]));
-                    labels.extend(Vec::<i64>::try_from(y).expect("integers"));
-                }
-            };
-            stock.visit(&samples, count - 1, 8, visitor).expect("room");
-            assert_eq!(labels, (0..count as i64 - 1).collect::<Vec<_>>());
-            parts
-        };
-        assert_eq!(visits(&Stock::on_host(&[width], Device::Cpu)), 3);
-        assert_eq!(visits(&Stock::on_device(&samples, count - 1, &[width], Device::Cpu, 1)), 1);
     }
 
     #[test]

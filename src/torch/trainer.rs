@@ -16,10 +16,13 @@ use crate::train::optimizer::{Optimizer, Sgd, make};
 use crate::train::{Drift, Gradient, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout, Weights};
 use rand::seq::SliceRandom;
+use std::ops::Range;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
-/// Samples per forward pass of an evaluation.
+/// Samples per forward pass over data that is not trained on, on a GPU.
 const EVALUATION_BATCH: usize = 500;
+/// The same on a CPU: activations of so few stay in its caches.
+const EVALUATION_BATCH_CPU: usize = 100;
 
 /// Largest batch of which the steps are written out: for larger ones matrix libraries are at home, and
 /// sum with less rounding.
@@ -31,6 +34,8 @@ pub struct TorchTrainer {
     device: Device,
     // Ranks that compute there.
     sharers: usize,
+    // Test samples that are evaluated at once; metrics are rounded once for each such piece.
+    piece: usize,
     network: Box<dyn Network>,
     layout: Layout,
     params: Params,
@@ -77,6 +82,7 @@ impl TorchTrainer {
             plan: plan.clone(),
             device,
             sharers: 1,
+            piece: if device.is_cuda() { EVALUATION_BATCH } else { EVALUATION_BATCH_CPU },
             network,
             layout,
             train: None,
@@ -345,19 +351,31 @@ impl Trainer for TorchTrainer {
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
+        self.evaluate_pieces(weights, 0..self.pieces())
+    }
+
+    fn pieces(&self) -> usize {
+        self.plan.test_samples().div_ceil(self.piece)
+    }
+
+    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
         self.params.load(weights);
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
         let (samples, count) = (&plan.dataset.test, plan.test_samples());
-        let stock = || Stock::on_device(samples, count, &plan.dataset.shape, device, sharers);
-        let mut metrics = Metrics::default();
-        let score = |rows: &Rows| {
-            for (features, labels) in rows.batches(EVALUATION_BATCH) {
-                let (loss_sum, correct) = self.network.score(self.params.views(), &features, &labels);
-                metrics.add(&Metrics { loss_sum, correct, samples: labels.numel() as u64 });
-            }
+        let stock = || match device.is_cuda() {
+            true => Stock::on_device(samples, count, &plan.dataset.shape, device, sharers),
+            false => Stock::on_host(&plan.dataset.shape, device),
         };
-        let visited = self.test.get_or_insert_with(stock).visit(samples, count, EVALUATION_BATCH, score);
-        visited.map_err(|error| no_room(device, EVALUATION_BATCH, error))?;
+        let stock = self.test.get_or_insert_with(stock);
+        let mut metrics = Metrics::default();
+        for piece in pieces {
+            let order: Vec<u32> =
+                (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
+            let rows = stock.rows(samples, &order).map_err(|error| no_room(device, order.len(), error))?;
+            let (features, labels) = rows.all();
+            let (loss_sum, correct) = self.network.score(self.params.views(), features, labels);
+            metrics.add(&Metrics::of(loss_sum, correct, order.len() as u64));
+        }
         Ok(metrics)
     }
 

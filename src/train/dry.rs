@@ -3,6 +3,7 @@
 use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::metrics::Metrics;
 use crate::weights::{Held, Layout, Weights};
+use std::ops::Range;
 
 /// Another trainer's model, never trained.
 pub struct Dry(pub Box<dyn Trainer>);
@@ -30,6 +31,14 @@ impl Trainer for Dry {
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
         self.0.evaluate(weights)
+    }
+
+    fn pieces(&self) -> usize {
+        self.0.pieces()
+    }
+
+    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
+        self.0.evaluate_pieces(weights, pieces)
     }
 
     fn device(&self) -> String {

@@ -6,6 +6,7 @@ use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout};
+use std::ops::Range;
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -79,6 +80,14 @@ impl Trainer for Faulty {
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
         self.inner.evaluate(weights)
+    }
+
+    fn pieces(&self) -> usize {
+        self.inner.pieces()
+    }
+
+    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
+        self.inner.evaluate_pieces(weights, pieces)
     }
 
     fn device(&self) -> String {

@@ -10,6 +10,7 @@ pub mod schedule;
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout, Weights};
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use drift::{Drift, Reach};
@@ -65,6 +66,19 @@ pub trait Trainer {
     /// # Errors
     /// Whatever keeps the model from being evaluated.
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError>;
+
+    /// Into how many pieces the test set is cut, the same on every rank that has it: evaluation is divided by them.
+    fn pieces(&self) -> usize {
+        1
+    }
+
+    /// Metrics on some of the pieces. Those of all pieces add up to [`Trainer::evaluate`], to the bit and in any order.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    fn evaluate_pieces(&mut self, weights: &[f32], _pieces: Range<usize>) -> Result<Metrics, TrainError> {
+        self.evaluate(weights)
+    }
 
     /// Where the work is done, such as `cpu` or `cuda:0`.
     fn device(&self) -> String {

@@ -105,7 +105,7 @@ fn corpora_of_messages_are_of_this_version() {
     let orders = [
         Order::Train { round: Round(3), pass: 1, total, errands: vec![new, kept, held], last: false },
         Order::Reduce { round: Round(1), pass: 0, total },
-        Order::Evaluate { round: Round(2) },
+        Order::Evaluate { round: Round(2), pieces: Some((3, 300)) },
         Order::Model,
         Order::Ping,
         Order::Stop,
