@@ -50,7 +50,7 @@ impl Trainer for Line {
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
         let errors = Line::points(ClientId(3)).map(|(x, y)| f64::from(weights[0] * x + weights[1] - y));
-        Ok(Metrics { loss_sum: errors.map(|error| error * error).sum(), correct: 0, samples: 10 })
+        Ok(Metrics::default().with("loss", errors.map(|error| error * error).sum(), 10))
     }
 }
 

@@ -112,7 +112,7 @@ fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     // Alone, a rank is server and worker.
     let workers = mpi.size().max(2) - 1;
     settle(mpi, plan.check_workers(workers).map_err(Error::from))?;
-    let model = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes);
+    let model = torch::models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map(drop).map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
         plan.notes(workers).iter().for_each(|note| log::warn!("{note}"));
@@ -197,10 +197,11 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
     let partition = settle(mpi, partition.map_err(Error::from))?;
     let counts = partition.ids().map(|client| partition.count(client)).collect();
     let digest = format!("{} {}", dataset.digest(), partition.digest());
-    let mine = Holding { shape: dataset.shape.clone(), classes: dataset.classes, counts, digest };
+    let mine = Holding { facts: dataset.facts.clone(), counts, digest };
     let holdings = mpi.share(&mine);
-    if let (true, Some(kind)) = (dataset.shape.is_empty(), holdings.iter().find(|held| !held.shape.is_empty())) {
-        dataset = Dataset { shape: kind.shape.clone(), classes: kind.classes, ..dataset };
+    let nothing = dataset.facts.shape.is_empty();
+    if let (true, Some(kind)) = (nothing, holdings.iter().find(|held| !held.facts.shape.is_empty())) {
+        dataset = Dataset { facts: kind.facts.clone(), ..dataset };
     }
     let homes = settle(mpi, Homes::new(&config, mates, &holdings).map_err(Error::from))?;
     settle(mpi, Plan::at_home(config, dataset, partition, homes, rank).map_err(Error::from))
@@ -377,9 +378,10 @@ fn finish(mpi: &Mpi, run: Result<engine::Outcome, EngineError>, folder: &RunFold
         mpi.abort(exit::ENDED);
     }
     let outcome = run?;
-    let accuracy = outcome.test.map_or(0.0, |test| test.accuracy());
+    let test = outcome.test.unwrap_or_default();
+    let (name, value) = test.lead();
     let hash = weights::hash(&outcome.weights);
-    println!("final test accuracy {accuracy:.4} after {} rounds, model {hash}", outcome.rounds);
+    println!("final test {name} {value:.4} after {} rounds, model {hash}", outcome.rounds);
     println!("results in {}", folder.path().display());
     Ok(())
 }

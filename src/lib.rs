@@ -34,3 +34,4 @@ pub mod seed;
 pub mod shelf;
 pub mod staleness;
 pub mod stop;
+pub mod task;

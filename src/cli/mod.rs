@@ -344,7 +344,7 @@ fn check(arguments: &CheckArgs) -> Result<()> {
     let workers = ranks.max(2) - 1;
     plan.check_workers(workers)?;
     plan.notes(workers).iter().for_each(|note| println!("note: {note}"));
-    let network = torch::models::build(&plan.config.model, &plan.dataset.shape, plan.dataset.classes)?;
+    let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
     let parameters = torch::models::layout(network.as_ref()).parameters();
     println!("plan {} ({parameters} parameters)", plan.digest());
     print!("{}", serde_yaml::to_string(&plan.config)?);
@@ -380,13 +380,17 @@ fn histogram(plan: &Plan) -> String {
             text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
         }
     }
-    let Some(labels) = plan.dataset.train.labels() else { return text };
+    let Some(labels) = plan.dataset.train.classes() else { return text };
     let classes: Vec<f64> = plan.partition.ids().map(|client| classes_of(plan, labels, client) as f64).collect();
-    text + &format!("\nclasses per client: median {} of {}", metrics::median(&classes), plan.dataset.classes)
+    text + &format!(
+        "\nclasses per client: median {} of {}",
+        metrics::median(&classes),
+        plan.dataset.facts.task.outputs()
+    )
 }
 
 fn classes_of(plan: &Plan, labels: &[u32], client: fedmpi::ids::ClientId) -> usize {
-    let mut seen = vec![false; plan.dataset.classes];
+    let mut seen = vec![false; plan.dataset.facts.task.outputs()];
     for &sample in plan.partition.of(client).iter() {
         seen[labels[sample as usize] as usize] = true;
     }

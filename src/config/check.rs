@@ -7,6 +7,7 @@ use crate::algorithm;
 use crate::data::{self, DataError};
 use crate::delay::{Delay, DelayError};
 use crate::message::Reduce;
+use crate::metrics::Target;
 use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::PartitionError;
 use crate::schedule::{Clock, DispatchMode, Slowdown, SlowdownError};
@@ -156,6 +157,11 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
     require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
+    if let Some(text) = &config.target {
+        Target::parse(text).map_err(|reason| PlanError::Value { name: "target", value: text.clone(), reason })?;
+        let both = "--target_accuracy says another target (hint: one of the two)";
+        require("target", text, config.target_accuracy.is_none(), both)?;
+    }
     check_async(config)?;
     check_residency(config)?;
     Delay::parse(&config.delay, config.client_num_in_total as usize)?;

@@ -2,9 +2,9 @@
 
 use super::check::PlanError;
 use super::{Config, Plan};
-use crate::data::{DATASETS, Dataset, Source};
+use crate::data::{DATASETS, Dataset, Source, Train};
 use crate::part::find;
-use crate::partition::{self, Partition, PartitionError, Pool};
+use crate::partition::{self, Partition, PartitionError, Pool, Sees};
 use crate::seed::{Purpose, Seed};
 
 impl Plan {
@@ -45,11 +45,15 @@ fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
 pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
     let (entry, values) = partition::KIND.look_up(&config.partition_method)?;
     let partitioner = (entry.build)(&values, config.client_num_in_total as usize);
-    let labels = match dataset.train.labels() {
-        Some(labels) => labels,
-        None if !partitioner.looks_at_classes(dataset.owners.is_some()) => &[],
-        None => return Err(PartitionError::NotHeld { method: entry.name.to_owned() }.into()),
+    let held = matches!(dataset.train, Train::Stored(_));
+    let labels = match (partitioner.sees(dataset.owners.is_some()), dataset.train.classes()) {
+        (_, Some(labels)) => labels,
+        (Sees::Owners, None) => &[],
+        (_, None) if !held => return Err(PartitionError::NotHeld { method: entry.name.to_owned() }.into()),
+        (Sees::Samples, None) => &[],
+        (Sees::Classes, None) => return Err(PartitionError::NoClasses { method: entry.name.to_owned() }.into()),
     };
-    let pool = Pool { labels, classes: dataset.classes, owners: dataset.owners.as_deref() };
+    let (count, classes) = (dataset.train.count(), dataset.facts.task.outputs());
+    let pool = Pool { count, labels, classes, owners: dataset.owners.as_deref() };
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }

@@ -50,6 +50,7 @@ impl Plan {
             frequency_of_the_test: 0,
             ci: 0,
             target_accuracy: None,
+            target: None,
             evaluate: Evaluator::Server,
             ..self.config.clone()
         };

@@ -3,6 +3,7 @@
 
 use super::Config;
 use crate::ids::{ClientId, Rank};
+use crate::task::Facts;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,8 @@ use std::path::{Path, PathBuf};
 /// What a rank says of the data that it holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Holding {
-    /// Shape of one sample; empty when it holds none.
-    pub shape: Vec<usize>,
-    /// Number of classes.
-    pub classes: usize,
+    /// What a model must know of it; of an empty shape when it holds nothing.
+    pub facts: Facts,
     /// Samples of each client that it holds.
     pub counts: Vec<u64>,
     /// Fingerprint of what it holds, to notice when that changes.
@@ -135,9 +134,9 @@ impl Homes {
             .iter()
             .enumerate()
             .map(|(rank, holding)| (Rank::from(rank), holding))
-            .filter(|(_, holding)| !holding.shape.is_empty())
+            .filter(|(_, holding)| !holding.facts.shape.is_empty())
             .collect();
-        let kind = |holding: &Holding| (holding.shape.clone(), holding.classes);
+        let kind = |holding: &Holding| (holding.facts.shape.clone(), holding.facts.task.outputs());
         for &(rank, holding) in held.iter().skip(1) {
             let ((found, found_classes), (first, (wanted, wanted_classes))) =
                 (kind(holding), (held[0].0, kind(held[0].1)));
@@ -198,7 +197,7 @@ mod tests {
     use super::*;
 
     fn holding(counts: &[u64]) -> Holding {
-        Holding { shape: vec![2], classes: 3, counts: counts.to_vec(), digest: format!("{counts:?}") }
+        Holding { facts: Facts::classes(&[2], 3), counts: counts.to_vec(), digest: format!("{counts:?}") }
     }
 
     fn config(clients: i64) -> Config {
@@ -227,7 +226,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named() {
         let mates = || vec![vec![Rank(1)], vec![Rank(2)]];
-        let other = Holding { classes: 4, ..holding(&[1]) };
+        let other = Holding { facts: Facts::classes(&[2], 4), ..holding(&[1]) };
         let refused =
             |holdings: &[Holding], clients| Homes::new(&config(clients), mates(), holdings).expect_err("refused");
         let said = refused(&[Holding::default(), holding(&[1]), other], 2).to_string();

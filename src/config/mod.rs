@@ -147,6 +147,7 @@ settings! {
     evaluate: Evaluator = Evaluator::Server, "server|clients", "server", Range::ANY, "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
     ci: u8 = 0, "0|1", "0", Range::UNIT, "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", Range::SHARE, "Stop once the test accuracy reaches this share, from 0 to 1";
+    target: Option<String> = None, "METRIC", "none", Range::ANY, "Stop once a test metric is there, as `perplexity<=60`";
     seed: u64 = 0, "INTEGER", "0", Range::ANY, "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", Range::ANY, "The run's folder";
     round_timeout: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";

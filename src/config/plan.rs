@@ -8,11 +8,11 @@ use crate::aggregate::arrivals::{self, Arrivals};
 use crate::aggregate::combine::{self, Combine};
 use crate::aggregate::step::{self, ServerStep};
 use crate::algorithm::{self, Algorithm};
-use crate::data::Dataset;
+use crate::data::{Dataset, Train};
 use crate::delay::Delay;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Target};
 use crate::part::{Choice, PartError};
 use crate::partition::{Partition, PartitionError};
 use crate::schedule::{self, Checkin, Chooser, Clock, DispatchMode, Refill, Scheduler, Slowdown};
@@ -102,7 +102,7 @@ impl Plan {
     pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
         Plan::check(&config)?;
         let partition = match &config.partition_load {
-            Some(_) if dataset.train.labels().is_none() => {
+            Some(_) if matches!(dataset.train, Train::Generated(_)) => {
                 return Err(PartitionError::NotHeld { method: "--partition_load".to_owned() }.into());
             }
             Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
@@ -141,6 +141,11 @@ impl Plan {
         require("client_num_in_total", partition.clients(), countable, hint)?;
         let config = config.completed()?;
         let method = Method::make(&config)?;
+        if let Some(target) = config.target.as_deref().and_then(|text| Target::parse(text).ok()) {
+            let known = dataset.facts.task.metrics();
+            let reason = format!("the task's metrics are {}", known.join(", "));
+            require("target", target.name(), known.contains(&target.name()), &reason)?;
+        }
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
@@ -241,13 +246,19 @@ impl Plan {
 
     /// Test samples to evaluate on.
     pub fn test_samples(&self) -> usize {
-        let all = self.dataset.test.labels.len();
+        let all = self.dataset.test.len();
         if self.config.ci == 1 { all.min(1000) } else { all }
     }
 
-    /// Whether the wished accuracy is there.
+    /// What the test metrics are to reach, if anything.
+    pub fn target(&self) -> Option<Target> {
+        let accuracy = self.config.target_accuracy.map(Target::accuracy);
+        accuracy.or_else(|| Target::parse(self.config.target.as_deref()?).ok())
+    }
+
+    /// Whether what was wished for is there.
     pub fn reached(&self, test: Option<&Metrics>) -> bool {
-        matches!((self.config.target_accuracy, test), (Some(target), Some(test)) if test.accuracy() >= target)
+        test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
     }
 
     /// Stage 3's choice.

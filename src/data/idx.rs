@@ -2,7 +2,8 @@
 //! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each dimension
 //! as a big-endian u32, then the values.
 
-use super::{DataError, Dataset, Samples, Source, Train};
+use super::{Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use crate::task::Facts;
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
@@ -12,23 +13,17 @@ const CLASSES: usize = 10;
 /// No image set of this format is larger; a header that says more is damaged.
 const MOST_BYTES: usize = 1 << 32;
 
-/// Mean and standard deviation of a set's pixels, where a pixel is from 0 to 1.
-struct Pixels {
-    mean: f32,
-    deviation: f32,
-}
-
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, &Pixels { mean: 0.1307, deviation: 0.3081 })
+    read(source, Standard { mean: 0.1307, deviation: 0.3081 })
 }
 
 /// Fashion-MNIST, standardised likewise.
 pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, &Pixels { mean: 0.2860, deviation: 0.3530 })
+    read(source, Standard { mean: 0.2860, deviation: 0.3530 })
 }
 
-fn read(source: &Source<'_>, pixels: &Pixels) -> Result<Dataset, DataError> {
+fn read(source: &Source<'_>, pixels: Standard) -> Result<Dataset, DataError> {
     let train = match source.test_only {
         true => None,
         false => Some(read_pair(source.folder, "train", pixels)?),
@@ -39,10 +34,11 @@ fn read(source: &Source<'_>, pixels: &Pixels) -> Result<Dataset, DataError> {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
         return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });
     }
-    Ok(Dataset { shape, classes: CLASSES, train: Train::Stored(train), test, owners: None })
+    let facts = Facts::classes(&shape, CLASSES);
+    Ok(Dataset { facts, train: Train::Stored(train), test, owners: None })
 }
 
-fn read_pair(folder: &Path, part: &str, pixels: &Pixels) -> Result<(Samples, Vec<usize>), DataError> {
+fn read_pair(folder: &Path, part: &str, pixels: Standard) -> Result<(Samples, Vec<usize>), DataError> {
     let (image_path, images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
     let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
     let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
@@ -56,10 +52,10 @@ fn read_pair(folder: &Path, part: &str, pixels: &Pixels) -> Result<(Samples, Vec
     if let Some(row) = labels.values.iter().position(|&label| usize::from(label) >= CLASSES) {
         return Err(fault(&label_path, format!("label {} of image {row} is not below {CLASSES}", labels.values[row])));
     }
-    let standard: Vec<f32> = (0..=255).map(|pixel| (pixel as f32 / 255.0 - pixels.mean) / pixels.deviation).collect();
+    let width = images.dimensions[1] * images.dimensions[2];
     let samples = Samples {
-        features: images.values.iter().map(|&pixel| standard[usize::from(pixel)]).collect::<Vec<_>>().into(),
-        labels: labels.values.iter().map(|&label| u32::from(label)).collect::<Vec<_>>().into(),
+        inputs: Column::new(Numbers::Bytes(images.values.into(), pixels), width),
+        targets: Column::integers(labels.values.iter().map(|&label| u32::from(label)).collect(), 1),
     };
     Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))
 }

@@ -1,39 +1,41 @@
 //! Stage 2, data: files or generators to plain arrays. No tensors, no devices, no partition yet.
 
+mod column;
 mod idx;
+mod leaf;
 pub mod shared;
 mod synthetic;
 mod values;
 
 use crate::part::{Entry, Kind};
 use crate::seed::Seed;
+use crate::task::Facts;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+pub use column::{Column, Numbers, Standard};
 pub use idx::{read_idx, write_idx};
 pub use synthetic::Synthetic;
 pub use values::Values;
 
-/// Labelled samples of one shape, row after row.
+/// Samples, row after row: inputs, and what is to be learned of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples {
-    /// `labels.len()` rows of the data set's shape, row-major.
-    pub features: Values<f32>,
-    /// Class of each row, below the data set's number of classes.
-    pub labels: Values<u32>,
+    /// A row of the data's shape each.
+    pub inputs: Column,
+    /// As many rows, as the task says.
+    pub targets: Column,
 }
 
 impl Samples {
-    /// Copies the named rows, one after another, to `features` and `labels`.
-    pub fn gather(&self, samples: &[u32], features: &mut Vec<f32>, labels: &mut Vec<u32>) {
-        let (all, classes) = (&self.features[..], &self.labels[..]);
-        let width = all.len() / classes.len().max(1);
-        features.clear();
-        labels.clear();
-        for sample in samples.iter().map(|&sample| sample as usize) {
-            features.extend_from_slice(&all[sample * width..(sample + 1) * width]);
-            labels.push(classes[sample]);
-        }
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -60,7 +62,7 @@ impl Train {
             Train::Stored(stored) => (Cow::Borrowed(stored), Cow::Borrowed(samples)),
             Train::Generated(generator) => {
                 let made = generator.owner_of(samples.first().copied().unwrap_or_default());
-                let numbers = (0..made.labels.len() as u32).collect();
+                let numbers = (0..made.len() as u32).collect();
                 (Cow::Owned(made), Cow::Owned(numbers))
             }
         }
@@ -69,15 +71,15 @@ impl Train {
     /// Number of samples.
     pub fn count(&self) -> usize {
         match self {
-            Train::Stored(samples) => samples.labels.len(),
+            Train::Stored(samples) => samples.len(),
             Train::Generated(generator) => generator.count(),
         }
     }
 
-    /// Class of each sample, where they are stored.
-    pub fn labels(&self) -> Option<&[u32]> {
+    /// Class of each sample, where they are stored and have one each.
+    pub fn classes(&self) -> Option<&[u32]> {
         match self {
-            Train::Stored(samples) => Some(&samples.labels),
+            Train::Stored(samples) => samples.targets.classes(),
             Train::Generated(_) => None,
         }
     }
@@ -86,10 +88,8 @@ impl Train {
 /// Everything that is known of a data set once it is read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
-    /// Shape of one sample, such as `[1, 28, 28]` (channels, height, width) or `[60]`.
-    pub shape: Vec<usize>,
-    /// Number of classes.
-    pub classes: usize,
+    /// What a model must know of it.
+    pub facts: Facts,
     /// What clients own.
     pub train: Train,
     /// What the server evaluates on.
@@ -99,11 +99,6 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Values per sample.
-    pub fn width(&self) -> usize {
-        self.shape.iter().product()
-    }
-
     /// Fingerprint of everything in the data set, to tell hosts with other files apart.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -113,8 +108,12 @@ impl Dataset {
             Train::Generated(generator) => _ = hasher.update(generator.name().as_bytes()),
         }
         for samples in samples {
-            hasher.update(bytemuck::cast_slice(&samples.features));
-            hasher.update(bytemuck::cast_slice(&samples.labels));
+            hasher.update(samples.inputs.bytes());
+            hasher.update(samples.targets.bytes());
+            // The same bytes may stand for other floats.
+            if let Numbers::Bytes(_, Standard { mean, deviation }) = samples.inputs.numbers() {
+                hasher.update(&[mean.to_le_bytes(), deviation.to_le_bytes()].concat());
+            }
         }
         hasher.finalize().to_hex()[..16].to_owned()
     }
@@ -182,42 +181,75 @@ pub const DATASETS: &[Entry<Build>] = &[
         idx::fashion_mnist,
     )
     .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
+    Entry::<Build>::new(
+        "femnist",
+        "handwritten characters by writers, 28x28, 62 classes; LEAF's JSON in train/ and test/ of --data_dir",
+        leaf::femnist,
+    ),
+    Entry::<Build>::new(
+        "shakespeare",
+        "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
+        leaf::shakespeare,
+    ),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Small image files of the format that every image set shares.
-    fn images(folder: &Path) {
+    /// Small files of every format: images by IDX and by LEAF, and text.
+    fn files(folder: &Path, name: &str) -> PathBuf {
+        let own = folder.join(name);
+        std::fs::create_dir_all(&own).expect("writable");
         for (part, count) in [("train", 30u32), ("t10k", 12)] {
             let pixels: Vec<u8> = (0..count * 784).map(|i| (i % 253) as u8).collect();
             let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
-            let path = |name: &str| folder.join(format!("{part}-{name}-ubyte"));
+            let path = |name: &str| own.join(format!("{part}-{name}-ubyte"));
             write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
             write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
         }
+        let (x, y) = match name {
+            "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
+            _ => (serde_json::json!("thee ".repeat(16)), serde_json::json!("o")),
+        };
+        for part in ["train", "test"] {
+            let users: Vec<String> = (0..8).map(|user| user.to_string()).collect();
+            let own_data = |user: &String| (user.clone(), serde_json::json!({"x": [x, x], "y": [y, y]}));
+            let data: serde_json::Map<String, serde_json::Value> = users.iter().map(own_data).collect();
+            std::fs::create_dir_all(own.join(part)).expect("writable");
+            let text = serde_json::json!({"users": users, "user_data": data}).to_string();
+            std::fs::write(own.join(part).join("all.json"), text).expect("writable");
+        }
+        own
     }
 
     fn is_sound(set: &Dataset, samples: &Samples) -> bool {
-        samples.features.len() == samples.labels.len() * set.width()
-            && samples.features.iter().all(|value| value.is_finite())
-            && samples.labels.iter().all(|&label| (label as usize) < set.classes)
+        let (mut floats, mut integers, mut targets) = (Vec::new(), Vec::new(), Vec::new());
+        let all: Vec<u32> = (0..samples.len() as u32).collect();
+        samples.inputs.gather_floats(&all, &mut floats);
+        samples.inputs.gather_integers(&all, &mut integers);
+        samples.targets.gather_integers(&all, &mut targets);
+        let outputs = set.facts.task.outputs() as u32;
+        samples.inputs.len() == samples.len()
+            && floats.len() + integers.len() == samples.len() * set.facts.width()
+            && floats.iter().all(|value| value.is_finite())
+            && integers.iter().chain(&targets).all(|&token| token < outputs)
+            && targets.len() == samples.len() * set.facts.targets
     }
 
     #[test]
     fn every_data_set_is_sound_and_the_same_each_time() {
         let folder = tempfile::tempdir().expect("a folder");
-        images(folder.path());
         for entry in DATASETS {
-            let source = |test_only| Source { folder: folder.path(), clients: 8, seed: Seed(3), test_only };
+            let files = files(folder.path(), entry.name);
+            let source = |test_only| Source { folder: &files, clients: 8, seed: Seed(3), test_only };
             let read = |test_only| (entry.build)(&source(test_only)).expect(entry.name);
             let set = read(false);
             assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
             let everything: Vec<u32> = (0..set.train.count() as u32).collect();
             let (train, order) = set.train.of(&everything);
             assert!(!order.is_empty() && is_sound(&set, &train) && is_sound(&set, &set.test), "{}", entry.name);
-            assert!(!set.test.labels.is_empty() && set.classes > 1, "{}", entry.name);
+            assert!(!set.test.is_empty() && set.facts.task.outputs() > 1, "{}", entry.name);
             if let Some(owners) = &set.owners {
                 assert_eq!(
                     (owners[0], owners.last(), owners.len()),
@@ -228,7 +260,7 @@ mod tests {
                 assert!(owners.is_sorted(), "{}", entry.name);
             }
             let only_test = read(true);
-            assert_eq!((&only_test.test, &only_test.shape), (&set.test, &set.shape), "{}", entry.name);
+            assert_eq!((&only_test.test, &only_test.facts), (&set.test, &set.facts), "{}", entry.name);
         }
     }
 }

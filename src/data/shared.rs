@@ -1,7 +1,7 @@
 //! One copy of a data set for all ranks of a host: the first rank writes it to a file in memory, the
 //! others map it, then the name is removed and the memory goes with the last rank.
 
-use super::{Dataset, Samples, Train, Values};
+use super::{Column, Dataset, Numbers, Samples, Standard, Train, Values};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::HashMap;
@@ -27,20 +27,28 @@ pub fn offer(dataset: &Dataset) -> Option<NamedTempFile> {
     })
 }
 
+/// What is said of a column beside its numbers: how wide it is, and how its bytes are standardised.
+type Said = (usize, Option<Standard>);
+
 fn write(dataset: &Dataset, train: &Samples, path: &Path) -> Option<()> {
     let owners: Vec<u64> = dataset.owners.iter().flatten().map(|&start| start as u64).collect();
-    let numbers = [("train", train), ("test", &dataset.test)];
     let mut tensors = vec![("owners".to_owned(), view(Dtype::U64, bytemuck::cast_slice(&owners))?)];
-    for (name, samples) in numbers {
-        tensors.push((format!("{name}.features"), view(Dtype::F32, bytemuck::cast_slice(&samples.features))?));
-        tensors.push((format!("{name}.labels"), view(Dtype::U32, bytemuck::cast_slice(&samples.labels))?));
-    }
-    let shape = serde_json::to_string(&dataset.shape).ok()?;
-    let facts = HashMap::from([
-        ("shape".to_owned(), shape),
-        ("classes".to_owned(), dataset.classes.to_string()),
+    let mut facts = HashMap::from([
+        ("facts".to_owned(), serde_json::to_string(&dataset.facts).ok()?),
         ("owned".to_owned(), dataset.owners.is_some().to_string()),
     ]);
+    for (part, samples) in [("train", train), ("test", &dataset.test)] {
+        for (kind, column) in [("inputs", &samples.inputs), ("targets", &samples.targets)] {
+            let (dtype, standard) = match column.numbers() {
+                Numbers::Floats(_) => (Dtype::F32, None),
+                Numbers::Bytes(_, standard) => (Dtype::U8, Some(*standard)),
+                Numbers::Integers(_) => (Dtype::U32, None),
+            };
+            let said: Said = (column.width(), standard);
+            facts.insert(format!("{part}.{kind}"), serde_json::to_string(&said).ok()?);
+            tensors.push((format!("{part}.{kind}"), view(dtype, column.bytes())?));
+        }
+    }
     safetensors::serialize_to_file(tensors, &Some(facts), path).ok()
 }
 
@@ -63,16 +71,25 @@ fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
     let (_, header) = SafeTensors::read_metadata(map).ok()?;
     let tensors = SafeTensors::deserialize(map).ok()?;
     let facts = header.metadata().as_ref()?;
-    let samples = |name: &str| {
-        let features = Values::mapped(map, place(map, tensors.tensor(&format!("{name}.features")).ok()?.data()))?;
-        let labels = Values::mapped(map, place(map, tensors.tensor(&format!("{name}.labels")).ok()?.data()))?;
-        Some(Samples { features, labels })
+    let column = |name: String| {
+        let (width, standard): Said = serde_json::from_str(facts.get(&name)?).ok()?;
+        let tensor = tensors.tensor(&name).ok()?;
+        let place = place(map, tensor.data());
+        let numbers = match (tensor.dtype(), standard) {
+            (Dtype::F32, _) => Numbers::Floats(Values::mapped(map, place)?),
+            (Dtype::U8, Some(standard)) => Numbers::Bytes(Values::mapped(map, place)?, standard),
+            (Dtype::U32, _) => Numbers::Integers(Values::mapped(map, place)?),
+            _ => return None,
+        };
+        Some(Column::new(numbers, width))
+    };
+    let samples = |part: &str| {
+        Some(Samples { inputs: column(format!("{part}.inputs"))?, targets: column(format!("{part}.targets"))? })
     };
     let owners: Values<u64> = Values::mapped(map, place(map, tensors.tensor("owners").ok()?.data()))?;
     let owned = facts.get("owned")? == "true";
     Some(Dataset {
-        shape: serde_json::from_str(facts.get("shape")?).ok()?,
-        classes: facts.get("classes")?.parse().ok()?,
+        facts: serde_json::from_str(facts.get("facts")?).ok()?,
         train: Train::Stored(samples("train")?),
         test: samples("test")?,
         owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
@@ -88,16 +105,17 @@ fn place(map: &Mmap, part: &[u8]) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Facts;
     use std::io::Write;
 
     #[test]
     fn what_is_offered_is_opened_even_after_its_name_is_gone() {
-        let samples = |offset: f32| Samples { features: vec![offset, 2.0, 3.0, 4.0].into(), labels: vec![1, 0].into() };
+        let targets = || Column::integers(vec![1, 0], 1);
+        let bytes = Numbers::Bytes(vec![1, 2, 3, 4].into(), Standard { mean: 0.5, deviation: 2.0 });
         let dataset = Dataset {
-            shape: vec![2],
-            classes: 2,
-            train: Train::Stored(samples(1.0)),
-            test: samples(9.0),
+            facts: Facts::classes(&[2], 2),
+            train: Train::Stored(Samples { inputs: Column::new(bytes, 2), targets: targets() }),
+            test: Samples { inputs: Column::floats(vec![9.0, 2.0, 3.0, 4.0], 2), targets: targets() },
             owners: Some(vec![0, 1, 2]),
         };
         let file = offer(&dataset).expect("room");

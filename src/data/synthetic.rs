@@ -3,9 +3,10 @@
 //! `x ~ N(v, S)` with `S_jj = j^-1.2`; `y = argmax(W x + b)`. One tenth of each client's points are
 //! kept for the test set. Alpha and beta are 1, as in the paper's most heterogeneous setting.
 
-use super::{DataError, Dataset, Samples, Source, Train};
+use super::{Column, DataError, Dataset, Samples, Source, Train};
 use crate::ids::{ClientId, Round};
 use crate::seed::{Purpose, Seed, Stream};
+use crate::task::Facts;
 use rand::Rng;
 use rand_distr::{LogNormal, StandardNormal};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
         }
         _ => Train::Generated(generator),
     };
-    Ok(Dataset { shape: vec![FEATURES], classes: CLASSES, train, test: test.into(), owners })
+    Ok(Dataset { facts: Facts::classes(&[FEATURES], CLASSES), train, test: test.into(), owners })
 }
 
 /// Points in the making.
@@ -56,7 +57,7 @@ struct Points {
 
 impl From<Points> for Samples {
     fn from(points: Points) -> Samples {
-        Samples { features: points.features.into(), labels: points.labels.into() }
+        Samples { inputs: Column::floats(points.features, FEATURES), targets: Column::integers(points.labels, 1) }
     }
 }
 
@@ -144,37 +145,42 @@ mod tests {
         samples
     }
 
+    fn labels(samples: &Samples) -> &[u32] {
+        samples.targets.classes().expect("one each")
+    }
+
     #[test]
     fn owners_cover_the_training_set_and_a_tenth_is_kept() {
         let data = generated(30, 1);
         let (owners, train) = (data.owners.as_ref().expect("naturally partitioned"), stored(&data));
-        assert_eq!((owners.len(), owners[0], owners[30]), (31, 0, train.labels.len()));
+        assert_eq!((owners.len(), owners[0], owners[30]), (31, 0, train.len()));
         assert!(owners.is_sorted());
-        assert_eq!(train.features.len(), train.labels.len() * data.width());
-        let share = data.test.labels.len() as f64 / (data.test.labels.len() + train.labels.len()) as f64;
+        assert_eq!((train.inputs.len(), train.inputs.width()), (train.len(), FEATURES));
+        let share = data.test.len() as f64 / (data.test.len() + train.len()) as f64;
         assert!((0.08..=0.1).contains(&share), "{share}");
-        assert!(train.labels.iter().chain(&data.test.labels[..]).all(|&label| label < 10));
+        assert!(labels(train).iter().chain(labels(&data.test)).all(|&label| label < 10));
     }
 
     #[test]
     fn a_client_keeps_its_points_when_others_join() {
         let (few, many) = (generated(3, 7), generated(5, 7));
-        let labels = &stored(&few).labels;
-        assert_eq!(labels[..], stored(&many).labels[..labels.len()]);
+        let own = labels(stored(&few));
+        assert_eq!(own[..], labels(stored(&many))[..own.len()]);
         assert_ne!(few.digest(), generated(3, 8).digest());
     }
 
     #[test]
     fn points_that_are_made_when_needed_are_the_same() {
         let (stored_one, made) = (generated(3, 7), generated(STORED + 1, 7));
-        assert!(made.train.labels().is_none());
+        assert!(made.train.classes().is_none());
         let owners = stored_one.owners.as_ref().expect("owners");
         let samples: Vec<u32> = (owners[1] as u32..owners[2] as u32).collect();
         let rows = |data: &Dataset| {
             let (rows, numbers) = data.train.of(&samples);
-            let (mut features, mut labels) = (Vec::new(), Vec::new());
-            rows.gather(&numbers, &mut features, &mut labels);
-            (features, labels)
+            let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+            rows.inputs.gather_floats(&numbers, &mut inputs);
+            rows.targets.gather_integers(&numbers, &mut targets);
+            (inputs, targets)
         };
         assert_eq!(rows(&stored_one), rows(&made));
     }

@@ -144,7 +144,7 @@ impl<T: Transport> Server<'_, T> {
             rounds: self.version,
             clock: self.flight.now,
             updates: self.updates,
-            test: self.test,
+            test: self.test.clone(),
             flight: Some(flight),
             ..State::default()
         };
@@ -354,14 +354,14 @@ impl<T: Transport> Server<'_, T> {
             cluster_bytes: self.carried() - self.carried_before,
             schedule: Schedule::default(),
             model_hash: weights::hash(&self.global),
-            test,
+            test: test.clone(),
         };
         self.carried_before = self.carried();
         self.version += 1;
         self.link.round = Round(self.version);
         self.moved_at = self.flight.now;
         self.moved_when = Instant::now();
-        self.test = test.or(self.test);
+        self.test = test.or(self.test.take());
         self.recorder.record(&Event::RoundDone(done), &self.global)?;
         match self.recorder.wants_state() {
             true => self.save(),
@@ -375,7 +375,7 @@ impl<T: Transport> Server<'_, T> {
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {
-        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test };
+        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone() };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 }

@@ -165,7 +165,7 @@ impl<'a, T: Transport> Server<'a, T> {
             rounds: self.rounds,
             clock: self.clock,
             updates: self.updates,
-            test: self.test,
+            test: self.test.clone(),
             selector: self.selector.state(),
             cost: serde_json::to_value(&self.cost).unwrap_or_default(),
             memory: self.global.memory.to_vec(),
@@ -244,11 +244,11 @@ impl<'a, T: Transport> Server<'a, T> {
             cluster_bytes: self.carried() - carried,
             schedule,
             model_hash: weights::hash(&self.global.weights),
-            test,
+            test: test.clone(),
         };
         self.recorder.record(&Event::RoundDone(done.clone()), &self.global.weights)?;
         self.rounds += 1;
-        self.test = test.or(self.test);
+        self.test = test.or(self.test.take());
         if self.recorder.wants_state() {
             self.save()?;
         }
@@ -260,7 +260,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
-        let outcome = Outcome { weights: self.global.weights.to_vec(), rounds: self.rounds, test: self.test };
+        let outcome = Outcome { weights: self.global.weights.to_vec(), rounds: self.rounds, test: self.test.clone() };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 

@@ -2,7 +2,7 @@
 //! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
 //! their fair share get none. The whole draw is repeated until every client has enough.
 
-use super::{Partition, PartitionError, Partitioner, Pool};
+use super::{Partition, PartitionError, Partitioner, Pool, Sees};
 use crate::part;
 use crate::part::Range;
 use crate::seed::Stream;
@@ -30,6 +30,10 @@ pub struct Hetero {
 }
 
 impl Partitioner for Hetero {
+    fn sees(&self, _: bool) -> Sees {
+        Sees::Classes
+    }
+
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
         if clients > pool.labels.len() {
@@ -98,7 +102,7 @@ mod tests {
 
     fn split(clients: usize, alpha: f64) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..2000).map(|i| i % 10).collect();
-        let pool = Pool { labels: &labels, classes: 10, owners: None };
+        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
         Hetero { clients, prior: Prior { partition_alpha: alpha } }
             .split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }

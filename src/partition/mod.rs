@@ -16,12 +16,25 @@ use std::ops::Range;
 
 /// What a partitioner sees of the data.
 pub struct Pool<'a> {
-    /// Class of each sample.
+    /// How many samples there are.
+    pub count: usize,
+    /// Class of each sample; empty when they have none, or are too many to hold.
     pub labels: &'a [u32],
     /// Number of classes.
     pub classes: usize,
     /// Where each owner's samples begin, and the end, for data that comes with owners.
     pub owners: Option<&'a [usize]>,
+}
+
+/// What a partitioner needs to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Only whose samples are whose.
+    Owners,
+    /// How many samples there are, each by itself.
+    Samples,
+    /// The class of each sample.
+    Classes,
 }
 
 /// Divides samples among clients.
@@ -35,9 +48,9 @@ pub trait Partitioner {
     /// When the pool cannot be divided as wanted; never loops for ever.
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError>;
 
-    /// Whether it needs the class of each sample, when the data has owners or not.
-    fn looks_at_classes(&self, _owners: bool) -> bool {
-        true
+    /// What it needs to see of samples, when the data has owners or not.
+    fn sees(&self, _owners: bool) -> Sees {
+        Sees::Samples
     }
 }
 
@@ -73,6 +86,14 @@ pub enum PartitionError {
          (hint: --partition_method natural, or fewer clients)"
     )]
     NotHeld {
+        /// The partitioner.
+        method: String,
+    },
+    /// The samples have no classes.
+    #[error(
+        "`{method}` divides samples by their classes, and these have none (hint: --partition_method natural or homo)"
+    )]
+    NoClasses {
         /// The partitioner.
         method: String,
     },
@@ -141,8 +162,8 @@ struct Auto {
 }
 
 impl Partitioner for Auto {
-    fn looks_at_classes(&self, owners: bool) -> bool {
-        !owners
+    fn sees(&self, owners: bool) -> Sees {
+        if owners { Sees::Owners } else { Sees::Classes }
     }
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
@@ -239,7 +260,7 @@ impl Partition {
 
 /// All samples in a random order, for at least `least` of them per client.
 fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
-    let samples = pool.labels.len();
+    let samples = pool.count;
     if clients * least > samples {
         return Err(PartitionError::TooManyClients { clients, samples });
     }
@@ -279,7 +300,7 @@ mod tests {
         ) {
             let labels: Vec<u32> = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
             let owners: Vec<usize> = (0..=clients).map(|c| c * per_client).collect();
-            let pool = Pool { labels: &labels, classes: classes as usize, owners: Some(&owners) };
+            let pool = Pool { count: labels.len(), labels: &labels, classes: classes as usize, owners: Some(&owners) };
             for entry in PARTITIONERS {
                 let split = || {
                     let mut choice = Choice::from(entry.name);
@@ -304,7 +325,7 @@ mod tests {
 
     #[test]
     fn too_many_clients_are_refused_by_all() {
-        let pool = Pool { labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
+        let pool = Pool { count: 3, labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
         for entry in PARTITIONERS {
             let (entry, values) = KIND.look_up(&entry.name.into()).expect("sound");
             assert!(

@@ -1,6 +1,6 @@
 //! `natural`: the data set knows its owners.
 
-use super::{Partition, PartitionError, Partitioner, Pool};
+use super::{Partition, PartitionError, Partitioner, Pool, Sees};
 use crate::seed::Stream;
 
 /// The owners that the data comes with.
@@ -10,8 +10,8 @@ pub struct Natural {
 }
 
 impl Partitioner for Natural {
-    fn looks_at_classes(&self, _: bool) -> bool {
-        false
+    fn sees(&self, _: bool) -> Sees {
+        Sees::Owners
     }
 
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {

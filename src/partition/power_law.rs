@@ -24,7 +24,7 @@ pub struct PowerLaw {
 
 impl Partitioner for PowerLaw {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let (clients, samples) = (self.clients, pool.labels.len());
+        let (clients, samples) = (self.clients, pool.count);
         let order = shuffled(pool, clients, 1, stream)?;
         // Everybody gets one sample; the others follow the law.
         let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.law.partition_alpha)).collect();
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn sizes_follow_the_law() {
-        let pool = Pool { labels: &[0; 10_000], classes: 1, owners: None };
+        let pool = Pool { count: 10_000, labels: &[], classes: 1, owners: None };
         let partition = PowerLaw { clients: 4, law: Law { partition_alpha: 1.0 } }
             .split(&pool, &mut Seed(0).stream(Purpose::Partition))
             .expect("enough");

@@ -1,7 +1,7 @@
 //! `shards`: pathological label skew (McMahan et al. 2017, section 3). Samples are sorted by class
 //! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes.
 
-use super::{Partition, PartitionError, Partitioner, Pool, deal, shuffled};
+use super::{Partition, PartitionError, Partitioner, Pool, Sees, deal, shuffled};
 use crate::seed::Stream;
 use rand::seq::SliceRandom;
 
@@ -12,6 +12,10 @@ pub struct Shards {
 }
 
 impl Partitioner for Shards {
+    fn sees(&self, _: bool) -> Sees {
+        Sees::Classes
+    }
+
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let clients = self.clients;
         let mut order = shuffled(pool, clients, 2, stream)?;
@@ -31,7 +35,7 @@ mod tests {
     #[test]
     fn clients_see_few_classes() {
         let labels: Vec<u32> = (0..1000).map(|i| i % 10).collect();
-        let pool = Pool { labels: &labels, classes: 10, owners: None };
+        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
         let shards = Shards { clients: 10 };
         let partition = shards.split(&pool, &mut Seed(1).stream(Purpose::Partition)).expect("divisible");
         for list in partition.lists() {

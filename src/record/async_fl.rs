@@ -35,7 +35,7 @@ impl Recorder for AsyncFl {
     /// Accuracy in percent, and seconds on the run's clock.
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
-        let Some(test) = done.test else { return Ok(()) };
+        let Some(test) = &done.test else { return Ok(()) };
         let lines = [(&mut self.accuracy, test.accuracy() * 100.0), (&mut self.time, done.clock)];
         lines
             .into_iter()

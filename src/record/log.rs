@@ -1,6 +1,7 @@
 //! One log line per round.
 
 use crate::event::{Event, RecordError, Recorder};
+use crate::metrics::Metrics;
 
 /// Writes rounds to the log.
 pub struct RoundLog {
@@ -15,9 +16,7 @@ impl Recorder for RoundLog {
                 log::info!("{workers} workers agree on the plan: {rounds} rounds, {parameters} parameters");
             }
             Event::RoundDone(done) => {
-                let test = done.test.map_or_else(String::new, |test| {
-                    format!(" test loss {:.4} accuracy {:.4}", test.loss(), test.accuracy())
-                });
+                let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
                 let (round, rounds) = (done.round.0 + 1, self.rounds);
                 if done.clients == 0 {
                     log::warn!("round {round}/{rounds}: no client took part, and the model stays as it was");
@@ -33,4 +32,10 @@ impl Recorder for RoundLog {
         }
         Ok(())
     }
+}
+
+/// Loss and the other metrics, as far as the task has them.
+fn described(test: &Metrics) -> String {
+    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {value:.4}"));
+    shown.collect::<Vec<_>>().join(" ")
 }

@@ -25,7 +25,7 @@ impl Recorder for Progress {
                 if done.clients == 0 {
                     self.bar.println(format!("no client took part in round {}", done.round.0 + 1));
                 }
-                if let Some(test) = done.test {
+                if let Some(test) = &done.test {
                     self.bar.set_message(format!("accuracy {:.4}", test.accuracy()));
                 }
                 self.bar.inc(1);

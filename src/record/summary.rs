@@ -5,9 +5,10 @@ use crate::config::{Mode, Plan};
 use crate::event::{Event, RankReport, RecordError, Recorder};
 use crate::files::write_whole;
 use crate::ids::Rank;
-use crate::metrics::{Metrics, median};
+use crate::metrics::{Metrics, Target, median};
 use crate::weights;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The content of `summary.json`.
@@ -26,7 +27,9 @@ pub struct Summary {
     pub final_test_accuracy: f64,
     /// Mean test loss in nats.
     pub final_test_loss: f64,
-    /// First round (from 1) after which the target accuracy was there.
+    /// Every metric of the last evaluation by name, as the task has them.
+    pub final_test: BTreeMap<String, f64>,
+    /// First round (from 1) after which the target was there.
     pub target_reached_in_round: Option<u32>,
     /// Hash of the final model.
     pub model_hash: String,
@@ -66,7 +69,8 @@ pub struct Summary {
 /// Collects the figures and writes them at the end.
 pub struct SummaryFile {
     path: PathBuf,
-    target: Option<f64>,
+    target: Option<Target>,
+    metrics: &'static [&'static str],
     mode: Mode,
     summary: Summary,
     seconds: Vec<f64>,
@@ -86,7 +90,8 @@ impl SummaryFile {
         };
         SummaryFile {
             path,
-            target: plan.config.target_accuracy,
+            target: plan.target(),
+            metrics: plan.dataset.facts.task.metrics(),
             mode: plan.mode(),
             summary,
             seconds: Vec::new(),
@@ -104,10 +109,11 @@ impl SummaryFile {
     }
 
     fn note_test(&mut self, round: u32, test: &Metrics) {
-        let accuracy = test.accuracy();
-        self.summary.final_test_accuracy = accuracy;
+        self.summary.final_test_accuracy = test.accuracy();
         self.summary.final_test_loss = test.loss();
-        if self.target.is_some_and(|target| accuracy >= target) {
+        let known = self.metrics.iter().filter_map(|name| Some(((*name).to_owned(), test.value(name)?)));
+        self.summary.final_test = known.collect();
+        if self.target.as_ref().is_some_and(|target| target.is_reached(test)) {
             self.summary.target_reached_in_round.get_or_insert(round + 1);
         }
     }

@@ -2,7 +2,8 @@
 //! at a time, so that alignment does not depend on rank or history.
 
 use super::device::{free_bytes, upload};
-use crate::data::Samples;
+use crate::data::{Column, Samples};
+use crate::task::Facts;
 use tch::{Device, TchError, Tensor};
 
 /// Bytes of features that are gathered at once, if a batch is not larger.
@@ -10,65 +11,79 @@ const PART: usize = 64 << 20;
 
 /// Samples on a device.
 pub struct Rows {
-    features: Tensor,
-    labels: Tensor,
+    inputs: Tensor,
+    targets: Tensor,
 }
 
 impl Rows {
-    fn new(features: &[f32], labels: &[u32], shape: &[usize], device: Device) -> Result<Rows, TchError> {
-        let mut sizes = vec![labels.len() as i64];
-        sizes.extend(shape.iter().map(|&n| n as i64));
-        let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+    /// The named samples. Numbers are floats there, and classes and tokens 64-bit integers.
+    fn gather(samples: &Samples, order: &[u32], facts: &Facts, device: Device) -> Result<Rows, TchError> {
+        let shape =
+            |own: &[usize]| -> Vec<i64> { [order.len()].iter().chain(own).map(|&count| count as i64).collect() };
+        // One class or token a sample has no axis of its own.
+        let each = if facts.targets == 1 && samples.targets.is_integers() { vec![] } else { vec![facts.targets] };
         Ok(Rows {
-            features: upload(features, &sizes, device)?,
-            labels: upload(&labels, &[labels.len() as i64], device)?,
+            inputs: column(&samples.inputs, order, &shape(&facts.shape), device)?,
+            targets: column(&samples.targets, order, &shape(&each), device)?,
         })
     }
 
     /// The named samples, in this order.
     fn pick(&self, samples: &[u32]) -> Result<Rows, TchError> {
         let order: Vec<i64> = samples.iter().map(|&sample| i64::from(sample)).collect();
-        let order = upload(&order, &[order.len() as i64], self.labels.device())?;
-        Ok(Rows { features: self.features.f_index_select(0, &order)?, labels: self.labels.f_index_select(0, &order)? })
+        let order = upload(&order, &[order.len() as i64], self.targets.device())?;
+        Ok(Rows { inputs: self.inputs.f_index_select(0, &order)?, targets: self.targets.f_index_select(0, &order)? })
     }
 
     /// All of them.
     pub fn all(&self) -> (&Tensor, &Tensor) {
-        (&self.features, &self.labels)
+        (&self.inputs, &self.targets)
     }
 
     /// Batches of `size` samples, the last one shorter when it does not come out even.
     pub fn batches(&self, size: usize) -> impl Iterator<Item = (Tensor, Tensor)> + '_ {
-        let count = self.labels.numel();
+        let count = self.targets.size()[0] as usize;
         (0..count).step_by(size).map(move |start| {
             let (start, length) = (start as i64, size.min(count - start) as i64);
-            (self.features.narrow(0, start, length), self.labels.narrow(0, start, length))
+            (self.inputs.narrow(0, start, length), self.targets.narrow(0, start, length))
         })
     }
+}
+
+/// The named rows of a column on a device.
+fn column(column: &Column, order: &[u32], sizes: &[i64], device: Device) -> Result<Tensor, TchError> {
+    if column.is_integers() {
+        let mut integers = Vec::new();
+        column.gather_integers(order, &mut integers);
+        let integers: Vec<i64> = integers.into_iter().map(i64::from).collect();
+        return upload(&integers, sizes, device);
+    }
+    let mut floats = Vec::new();
+    column.gather_floats(order, &mut floats);
+    upload(&floats, sizes, device)
 }
 
 /// Where samples are when a device needs them: there, if it has room for all of them, else on the host, from
 /// where they are sent when their turn comes. The tensors are the same either way.
 pub struct Stock {
     kept: Option<Rows>,
-    shape: Vec<usize>,
+    facts: Facts,
     device: Device,
 }
 
 impl Stock {
     /// Samples that stay on the host.
-    pub fn on_host(shape: &[usize], device: Device) -> Stock {
-        Stock { kept: None, shape: shape.to_vec(), device }
+    pub fn on_host(facts: &Facts, device: Device) -> Stock {
+        Stock { kept: None, facts: facts.clone(), device }
     }
 
     /// Keeps the first `count` samples on a device that `sharers` ranks use, if it would be at most half full of
     /// them should all ranks do so, by what is free at the moment.
-    pub fn on_device(samples: &Samples, count: usize, shape: &[usize], device: Device, sharers: usize) -> Stock {
-        let width: usize = shape.iter().product();
-        let bytes = count * (width * size_of::<f32>() + size_of::<i64>());
+    pub fn on_device(samples: &Samples, count: usize, facts: &Facts, device: Device, sharers: usize) -> Stock {
+        let bytes = count * (facts.width() * size_of::<f32>() + facts.targets * size_of::<i64>());
         let fits = free_bytes(device).is_none_or(|free| bytes.saturating_mul(sharers) <= free / 2);
-        let load = || Rows::new(&samples.features[..count * width], &samples.labels[..count], shape, device);
-        let kept = match fits.then(load) {
+        let order: Vec<u32> = (0..count as u32).collect();
+        let kept = match fits.then(|| Rows::gather(samples, &order, facts, device)) {
             Some(Ok(rows)) => Ok(rows),
             Some(Err(error)) => Err(error.to_string()),
             None => Err(format!("more than half of what is free, with {sharers} ranks")),
@@ -79,12 +94,12 @@ impl Stock {
                 bytes >> 20
             );
         }
-        Stock { kept: kept.ok(), ..Stock::on_host(shape, device) }
+        Stock { kept: kept.ok(), ..Stock::on_host(facts, device) }
     }
 
     /// Samples per part of an epoch in batches of `batch`: whole batches.
     pub fn part(&self, batch: usize) -> usize {
-        let bytes = batch * self.shape.iter().product::<usize>() * size_of::<f32>();
+        let bytes = batch * self.facts.width() * size_of::<f32>();
         batch * (PART / bytes.max(1)).max(1)
     }
 
@@ -96,24 +111,24 @@ impl Stock {
         if let Some(kept) = &self.kept {
             return kept.pick(order);
         }
-        let (mut features, mut labels) = (Vec::new(), Vec::new());
-        samples.gather(order, &mut features, &mut labels);
-        Rows::new(&features, &labels, &self.shape, self.device)
+        Rows::gather(samples, order, &self.facts, self.device)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::{Input, Task};
 
     #[test]
     fn kept_and_sent_samples_are_the_same() {
         let samples = Samples {
-            features: (0..24).map(|i| i as f32).collect::<Vec<_>>().into(),
-            labels: (0..12u32).collect::<Vec<_>>().into(),
+            inputs: Column::floats((0..24).map(|i| i as f32).collect(), 2),
+            targets: Column::integers((0..12).collect(), 1),
         };
-        let kept = Stock::on_device(&samples, 12, &[2], Device::Cpu, 1);
-        let sent = Stock::on_host(&[2], Device::Cpu);
+        let facts = Facts::classes(&[2], 12);
+        let kept = Stock::on_device(&samples, 12, &facts, Device::Cpu, 1);
+        let sent = Stock::on_host(&facts, Device::Cpu);
         assert!(kept.kept.is_some() && sent.kept.is_none());
         let batches = |stock: &Stock| -> Vec<(Vec<f32>, Vec<i64>)> {
             let rows = stock.rows(&samples, &[7, 0, 11, 3, 3]).expect("room");
@@ -128,8 +143,20 @@ mod tests {
     }
 
     #[test]
+    fn tokens_stay_integers_and_rows_of_targets_have_an_axis() {
+        let samples =
+            Samples { inputs: Column::integers((0..6).collect(), 3), targets: Column::integers((1..7).collect(), 3) };
+        let task = Task::Next { vocabulary: 7, ignore: None };
+        let facts = Facts { shape: vec![3], task, input: Input::Tokens, targets: 3 };
+        let rows = Stock::on_host(&facts, Device::Cpu).rows(&samples, &[1]).expect("room");
+        let (inputs, targets) = rows.all();
+        assert_eq!((inputs.size(), inputs.kind(), targets.size()), (vec![1, 3], tch::Kind::Int64, vec![1, 3]));
+        assert_eq!(targets.int64_value(&[0, 2]), 6);
+    }
+
+    #[test]
     fn parts_are_whole_batches() {
-        let stock = Stock::on_host(&[1 << 20], Device::Cpu);
+        let stock = Stock::on_host(&Facts::classes(&[1 << 20], 2), Device::Cpu);
         // A sample takes 4 MiB.
         assert_eq!([1, 5, 16, 17, 100].map(|batch| stock.part(batch)), [16, 15, 16, 17, 100]);
     }

@@ -10,6 +10,7 @@ mod noise;
 mod optimizer;
 mod params;
 mod sum;
+mod task;
 mod trainer;
 
 pub use device::{device, gpus, libtorch};

@@ -2,16 +2,18 @@
 
 use super::batches::{Rows, Stock};
 use super::device::{exact, gpus, upload};
-use super::models::{self, Descent, ModelError, Network, Pace};
+use super::models::{self, Descent, ModelError, Network, Pace, gradients};
 use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
 use super::sum::DeviceSum;
+use super::task;
 use crate::config::Plan;
 use crate::data::Train;
 use crate::metrics::Metrics;
 use crate::seed::Purpose;
 use crate::shelf::Shelf;
+use crate::task::Task as Learned;
 use crate::train::optimizer::{Optimizer, Sgd, make};
 use crate::train::{Drift, Gradient, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout, Weights};
@@ -60,11 +62,16 @@ impl TorchTrainer {
         if device.is_cuda() {
             gpus().map_err(|reason| ModelError::Device { device: name(device), reason })?;
         }
-        let network = models::build(&config.model, &plan.dataset.shape, plan.dataset.classes)?;
+        let network = models::build(&config.model, &plan.dataset.facts)?;
         let layout = models::layout(network.as_ref());
         let optimizer = make(&config.client_optimizer)?;
         let descent = match optimizer {
-            Optimizer::Sgd(Sgd { momentum: 0.0, .. }) if device == Device::Cpu => network.descent(&layout),
+            // Written-out steps know cross-entropy of classes.
+            Optimizer::Sgd(Sgd { momentum: 0.0, .. })
+                if device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_)) =>
+            {
+                network.descent(&layout)
+            }
             _ => None,
         };
         let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
@@ -117,7 +124,8 @@ impl TorchTrainer {
             for _ in 0..self.plan.epochs() {
                 order.shuffle(&mut stream);
                 for samples in order.chunks(batch) {
-                    rows.gather(samples, &mut features, &mut labels);
+                    rows.inputs.gather_floats(samples, &mut features);
+                    rows.targets.gather_integers(samples, &mut labels);
                     losses += f64::from(descent.step(weights, &features, &labels, &pace));
                     steps += 1;
                     reach.step(rate);
@@ -156,12 +164,12 @@ impl TorchTrainer {
     /// Where the training set is: on a GPU if it fits, else where it was read.
     fn stock(&mut self) -> &Stock {
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
-        let shape = &plan.dataset.shape;
+        let facts = &plan.dataset.facts;
         self.train.get_or_insert_with(|| match &plan.dataset.train {
             Train::Stored(samples) if device.is_cuda() => {
-                Stock::on_device(samples, samples.labels.len(), shape, device, sharers)
+                Stock::on_device(samples, samples.len(), facts, device, sharers)
             }
-            Train::Stored(_) | Train::Generated(_) => Stock::on_host(shape, device),
+            Train::Stored(_) | Train::Generated(_) => Stock::on_host(facts, device),
         })
     }
 
@@ -226,7 +234,14 @@ impl TorchTrainer {
     fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
-            let (loss, gradients) = self.network.gradients(parameters, &features, &labels, Some(&mut visit.noise));
+            let (loss, gradients) = gradients(
+                self.network.as_ref(),
+                &self.plan.dataset.facts.task,
+                parameters,
+                &features,
+                &labels,
+                Some(&mut visit.noise),
+            );
             no_grad(|| {
                 let mut gradient = self.params.gather(&gradients);
                 let trained = self.params.trained();
@@ -249,7 +264,14 @@ impl TorchTrainer {
     fn slope(&self, rows: &Rows, sum: &mut Tensor, loss: &mut f64, task: &Task<'_>) {
         for (features, labels) in rows.batches(EVALUATION_BATCH) {
             let count = labels.numel() as f64;
-            let (mean, gradients) = self.network.gradients(self.params.views(), &features, &labels, None);
+            let (mean, gradients) = gradients(
+                self.network.as_ref(),
+                &self.plan.dataset.facts.task,
+                self.params.views(),
+                &features,
+                &labels,
+                None,
+            );
             no_grad(|| *sum += self.params.gather(&gradients) * count);
             *loss += mean.double_value(&[]) * count;
             task.alive();
@@ -363,8 +385,8 @@ impl Trainer for TorchTrainer {
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
         let (samples, count) = (&plan.dataset.test, plan.test_samples());
         let stock = || match device.is_cuda() {
-            true => Stock::on_device(samples, count, &plan.dataset.shape, device, sharers),
-            false => Stock::on_host(&plan.dataset.shape, device),
+            true => Stock::on_device(samples, count, &plan.dataset.facts, device, sharers),
+            false => Stock::on_host(&plan.dataset.facts, device),
         };
         let stock = self.test.get_or_insert_with(stock);
         let mut metrics = Metrics::default();
@@ -372,9 +394,9 @@ impl Trainer for TorchTrainer {
             let order: Vec<u32> =
                 (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
             let rows = stock.rows(samples, &order).map_err(|error| no_room(device, order.len(), error))?;
-            let (features, labels) = rows.all();
-            let (loss_sum, correct) = self.network.score(self.params.views(), features, labels);
-            metrics.add(&Metrics::of(loss_sum, correct, order.len() as u64));
+            let (inputs, targets) = rows.all();
+            let outputs = no_grad(|| self.network.forward(self.params.views(), inputs, None));
+            metrics.add(&task::score(&plan.dataset.facts.task, &outputs, targets));
         }
         Ok(metrics)
     }

@@ -73,6 +73,6 @@ impl Trainer for Quadratic {
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
-        Ok(Metrics { loss_sum: f64::from(weights[0]), correct: 0, samples: 1 })
+        Ok(Metrics::default().with("loss", f64::from(weights[0]), 1).with("accuracy", 0.0, 1))
     }
 }

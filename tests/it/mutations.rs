@@ -115,7 +115,10 @@ fn corpora_of_messages_are_of_this_version() {
         Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
         Report::Trained { round: Round(4), pass: 0, updates: vec![update; 3], last: true },
         Report::Alive,
-        Report::Evaluated { round: Round(2), metrics: Metrics { loss_sum: 1.5, correct: 3, samples: 4 } },
+        Report::Evaluated {
+            round: Round(2),
+            metrics: Metrics::default().with("loss", 1.5, 4).with("accuracy", 3.0, 4),
+        },
         Report::Bye(RankReport { host: "node1".into(), device: "cpu".into(), ..RankReport::default() }),
         Report::Failed { round: Round(0), client: ClientId(1), reason: "it diverged".into() },
     ];

@@ -1,7 +1,8 @@
 //! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
 
 use super::dense::Stack;
-use super::{Descent, ModelError, Network, Noise, Pace, Parameter, layer};
+use super::{Descent, ModelError, Network, Noise, Pace, Parameter, fitting_numbers, layer};
+use crate::task::Facts;
 use crate::weights::{Layout, Slot};
 use tch::{Tensor, no_grad};
 
@@ -14,21 +15,23 @@ pub struct Cnn {
 impl Cnn {
     /// McMahan et al. 2017: 5x5 convolutions with 32 and 64 channels, each followed by 2x2 max
     /// pooling; 512 units with ReLU.
-    pub fn original(shape: &[usize], classes: usize) -> Result<Self, ModelError> {
-        Cnn::new("cnn", shape, [5, 3136, 512, classes], false)
+    pub fn original(facts: &Facts) -> Result<Self, ModelError> {
+        Cnn::new("cnn", facts, [5, 3136, 512], false)
     }
 
     /// Reddi et al. 2021: 3x3 convolutions with 32 and 64 channels, 2x2 max pooling, dropout 0.25;
     /// 128 units with ReLU, dropout 0.5.
-    pub fn dropout(shape: &[usize], classes: usize) -> Result<Self, ModelError> {
-        Cnn::new("cnn_dropout", shape, [3, 9216, 128, classes], true)
+    pub fn dropout(facts: &Facts) -> Result<Self, ModelError> {
+        Cnn::new("cnn_dropout", facts, [3, 9216, 128], true)
     }
 
-    fn new(model: &'static str, shape: &[usize], sizes: [usize; 4], with_dropout: bool) -> Result<Self, ModelError> {
-        if shape != [1, 28, 28] {
-            return Err(ModelError::Shape { model, wanted: "images of shape [1, 28, 28]", found: shape.to_vec() });
+    fn new(model: &'static str, facts: &Facts, sizes: [usize; 3], with_dropout: bool) -> Result<Self, ModelError> {
+        fitting_numbers(model, facts)?;
+        if facts.shape != [1, 28, 28] {
+            let found = facts.shape.clone();
+            return Err(ModelError::Shape { model, wanted: "images of shape [1, 28, 28]", found });
         }
-        let [kernel, flat, hidden, classes] = sizes;
+        let ([kernel, flat, hidden], classes) = (sizes, facts.task.outputs());
         let layers = [
             layer("conv1", &[32, 1, kernel, kernel]),
             layer("conv2", &[64, 32, kernel, kernel]),

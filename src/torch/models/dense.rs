@@ -1,6 +1,7 @@
 //! `lr` and `2nn`: linear layers with ReLU between them.
 
-use super::{Descent, Network, Noise, Pace, Parameter, layer};
+use super::{Descent, ModelError, Network, Noise, Pace, Parameter, fitting_numbers, layer};
+use crate::task::Facts;
 use crate::torch::kernels::{self, Before};
 use crate::weights::{Layout, Slot};
 use tch::Tensor;
@@ -12,16 +13,17 @@ pub struct Dense {
 
 impl Dense {
     /// One layer.
-    pub fn logistic(shape: &[usize], classes: usize) -> Self {
-        let width = shape.iter().product();
-        Dense { parameters: layer("linear", &[classes, width]).into() }
+    pub fn logistic(facts: &Facts) -> Result<Self, ModelError> {
+        fitting_numbers("lr", facts)?;
+        Ok(Dense { parameters: layer("linear", &[facts.task.outputs(), facts.width()]).into() })
     }
 
     /// Two hidden layers of 200.
-    pub fn two_hidden(shape: &[usize], classes: usize) -> Self {
-        let width = shape.iter().product();
-        let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[classes, 200])];
-        Dense { parameters: layers.into_iter().flatten().collect() }
+    pub fn two_hidden(facts: &Facts) -> Result<Self, ModelError> {
+        fitting_numbers("2nn", facts)?;
+        let (width, outputs) = (facts.width(), facts.task.outputs());
+        let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[outputs, 200])];
+        Ok(Dense { parameters: layers.into_iter().flatten().collect() })
     }
 }
 

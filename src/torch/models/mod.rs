@@ -3,15 +3,18 @@
 mod cnn;
 mod dense;
 mod resnet;
+mod rnn;
 
 use super::kernels::{self, Before};
 use super::noise::Noise;
+use super::task;
 use crate::part::{Entry, Kind, PartError, find};
 use crate::seed::Stream;
+use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
 use rand::Rng;
 use std::ops::Range;
-use tch::{Reduction, Tensor, no_grad};
+use tch::Tensor;
 
 /// One tensor of a model: its name, its shape, and what it starts as.
 pub struct Parameter {
@@ -29,7 +32,7 @@ enum Initial {
     Constant(f32),
 }
 
-/// A classifier.
+/// A model.
 pub trait Network {
     /// Its tensors, in order: first those that are trained, then those that are only kept, such as the
     /// running means of batch normalisation. Both travel and are averaged.
@@ -40,37 +43,29 @@ pub trait Network {
         self.parameters().len()
     }
 
-    /// Logits `[batch, classes]` of a batch of samples in the data set's shape; with noise in training.
+    /// What the task asks for, such as logits `[batch, classes]`, of a batch of inputs in the data's shape; with noise
+    /// in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
-
-    /// Mean cross-entropy of a batch and its gradient by each trained parameter; with noise in training.
-    fn gradients(
-        &self,
-        parameters: &[Tensor],
-        batch: &Tensor,
-        labels: &Tensor,
-        noise: Option<&mut Noise>,
-    ) -> (Tensor, Vec<Tensor>) {
-        let loss = self.forward(parameters, batch, noise).cross_entropy_for_logits(labels);
-        let gradients = Tensor::run_backward(&[&loss], &parameters[..self.trained()], false, false);
-        (loss.detach(), gradients)
-    }
 
     /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it for small
     /// batches, where recording and replaying a graph costs more than the arithmetic.
     fn descent(&self, _layout: &Layout) -> Option<Box<dyn Descent>> {
         None
     }
+}
 
-    /// Summed cross-entropy and number of right answers over a batch.
-    fn score(&self, parameters: &[Tensor], batch: &Tensor, labels: &Tensor) -> (f64, u64) {
-        no_grad(|| {
-            let logits = self.forward(parameters, batch, None);
-            let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0);
-            let hits = logits.argmax(1, false).eq_tensor(labels).sum(tch::Kind::Int64);
-            (loss.double_value(&[]), hits.int64_value(&[]) as u64)
-        })
-    }
+/// The loss of a batch and its gradient by each trained parameter; with noise in training.
+pub fn gradients(
+    network: &dyn Network,
+    task: &Task,
+    parameters: &[Tensor],
+    inputs: &Tensor,
+    targets: &Tensor,
+    noise: Option<&mut Noise>,
+) -> (Tensor, Vec<Tensor>) {
+    let loss = task::loss(task, &network.forward(parameters, inputs, noise), targets);
+    let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
+    (loss.detach(), gradients)
 }
 
 /// A model's own steps of plain SGD, in flat weights.
@@ -122,6 +117,16 @@ pub enum ModelError {
         /// What CUDA or libtorch says.
         reason: String,
     },
+    /// Another kind of data is needed.
+    #[error("model {model} takes {wanted}, the data set has {found} (hint: `fedmpi list model` shows all)")]
+    Kind {
+        /// The model.
+        model: &'static str,
+        /// What it takes.
+        wanted: &'static str,
+        /// What there is.
+        found: &'static str,
+    },
     /// Another shape of data is needed.
     #[error("model {model} takes {wanted}, the data set has samples of shape {found:?} (hint: --model lr takes any)")]
     Shape {
@@ -134,50 +139,72 @@ pub enum ModelError {
     },
 }
 
-/// Shape of a sample and number of classes to a model.
-pub type Build = fn(&[usize], usize) -> Result<Box<dyn Network>, ModelError>;
+/// What the data looks like, to a model.
+pub type Build = fn(&Facts) -> Result<Box<dyn Network>, ModelError>;
 
 /// All models.
 pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
 
 /// Every model, by the name users write.
 pub const MODELS: &[Entry<Build>] = &[
-    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |shape, classes| {
-        Ok(Box::new(dense::Dense::logistic(shape, classes)))
+    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |facts| {
+        Ok(Box::new(dense::Dense::logistic(facts)?))
     }),
     Entry::<Build>::new(
         "2nn",
         "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
-        |shape, classes| Ok(Box::new(dense::Dense::two_hidden(shape, classes))),
+        |facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
     ),
     Entry::<Build>::new(
         "cnn",
         "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
-        |shape, classes| Ok(Box::new(cnn::Cnn::original(shape, classes)?)),
+        |facts| Ok(Box::new(cnn::Cnn::original(facts)?)),
     ),
     Entry::<Build>::new(
         "cnn_dropout",
         "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
-        |shape, classes| Ok(Box::new(cnn::Cnn::dropout(shape, classes)?)),
+        |facts| Ok(Box::new(cnn::Cnn::dropout(facts)?)),
     ),
     Entry::<Build>::new(
         "resnet20",
         "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
-        |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet20", shape, classes, &[16, 32, 64], 3)?)),
+        |facts| Ok(Box::new(resnet::ResNet::new("resnet20", facts, &[16, 32, 64], 3)?)),
     ),
     Entry::<Build>::new(
         "resnet18",
         "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
-        |shape, classes| Ok(Box::new(resnet::ResNet::new("resnet18", shape, classes, &[64, 128, 256, 512], 2)?)),
+        |facts| Ok(Box::new(resnet::ResNet::new("resnet18", facts, &[64, 128, 256, 512], 2)?)),
+    ),
+    Entry::<Build>::new(
+        "rnn",
+        "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
+        |facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
     ),
 ];
 
 /// Makes a model by name.
 ///
 /// # Errors
-/// An unknown name, or data of a shape that the model does not take.
-pub fn build(name: &str, shape: &[usize], classes: usize) -> Result<Box<dyn Network>, ModelError> {
-    (find("model", MODELS, name)?.build)(shape, classes)
+/// An unknown name, or data that the model does not take.
+pub fn build(name: &str, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
+    (find("model", MODELS, name)?.build)(facts)
+}
+
+/// Refuses data that is not numbers.
+fn fitting_numbers(model: &'static str, facts: &Facts) -> Result<(), ModelError> {
+    match facts.input {
+        Input::Numbers => Ok(()),
+        Input::Tokens => Err(ModelError::Kind { model, wanted: "numbers", found: "rows of tokens" }),
+    }
+}
+
+/// Refuses data that is not rows of tokens, of which the next is learned.
+fn fitting_tokens(model: &'static str, facts: &Facts) -> Result<(), ModelError> {
+    match (facts.input, &facts.task) {
+        (Input::Tokens, Task::Next { .. } | Task::Masked { .. }) => Ok(()),
+        (Input::Tokens, _) => Err(ModelError::Kind { model, wanted: "tokens that follow", found: "another task" }),
+        (Input::Numbers, _) => Err(ModelError::Kind { model, wanted: "rows of tokens", found: "numbers" }),
+    }
 }
 
 /// Where each parameter lies in the flat vector.
@@ -218,6 +245,16 @@ fn constant(name: impl Into<String>, length: usize, value: f32) -> Parameter {
     Parameter { name: name.into(), shape: vec![length], initial: Initial::Constant(value) }
 }
 
+/// A tensor of any shape.
+fn named(name: impl Into<String>, shape: &[usize], initial: Initial) -> Parameter {
+    Parameter { name: name.into(), shape: shape.to_vec(), initial }
+}
+
+/// Uniform within plus and minus a bound.
+fn uniform(bound: f32) -> Initial {
+    Initial::Uniform(bound)
+}
+
 /// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
 fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
     [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]
@@ -228,32 +265,57 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
     use crate::torch::params::Params;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, no_grad};
 
     fn noise() -> Noise {
         Noise::new(Seed(2).stream(Purpose::Model))
     }
 
-    /// A model on MNIST's shape with its initial parameters, and four random samples.
+    /// Data that a model takes: images, or text.
+    fn facts(name: &str) -> Facts {
+        let images = Facts::classes(&[1, 28, 28], 10);
+        let task = Task::Next { vocabulary: 10, ignore: None };
+        let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
+        [images, text].into_iter().find(|facts| build(name, facts).is_ok()).expect("takes one of them")
+    }
+
+    /// A model with its initial parameters, and four random samples of what it takes.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
-        let network = build(name, &[1, 28, 28], 10).expect("takes MNIST");
+        let facts = facts(name);
+        let network = build(name, &facts).expect("fits");
         let layout = layout(network.as_ref());
         let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
         tch::manual_seed(3);
-        let batch = Tensor::rand([4, 1, 28, 28], (Kind::Float, Device::Cpu));
+        let sizes: Vec<i64> = [4].into_iter().chain(facts.shape.iter().map(|&n| n as i64)).collect();
+        let batch = match facts.input {
+            Input::Numbers => Tensor::rand(&sizes[..], (Kind::Float, Device::Cpu)),
+            Input::Tokens => Tensor::randint(10, &sizes[..], (Kind::Int64, Device::Cpu)),
+        };
         (network, params, batch, Tensor::from_slice(&[3i64, 0, 9, 3]))
+    }
+
+    fn slopes(
+        name: &str,
+        network: &dyn Network,
+        params: &Params,
+        batch: &Tensor,
+        labels: &Tensor,
+    ) -> (Tensor, Vec<Tensor>) {
+        gradients(network, &facts(name).task, params.views(), batch, labels, Some(&mut noise()))
     }
 
     #[test]
     fn published_parameter_counts() {
         let count_of = |name, shape: &[usize]| {
-            let network = build(name, shape, 10).expect("takes images");
+            let network = build(name, &Facts::classes(shape, 10)).expect("takes images");
             let layout = layout(network.as_ref());
             layout.slots()[..network.trained()].iter().map(|slot| slot.count()).sum::<usize>()
         };
         let count = |name| count_of(name, &[1, 28, 28]);
         assert_eq!([count_of("resnet20", &[3, 32, 32]), count_of("resnet18", &[3, 32, 32])], [272_474, 11_173_962]);
+        let text = Facts { task: Task::Next { vocabulary: 80, ignore: None }, shape: vec![80], ..facts("rnn") };
+        assert_eq!(layout(build("rnn", &text).expect("takes text").as_ref()).parameters(), 819_920);
         assert_eq!(
             [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout")],
             [7_850, 199_210, 1_663_370, 1_199_882]
@@ -266,7 +328,7 @@ mod tests {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
             assert_eq!(logits.size(), [4, 10], "{}", entry.name);
-            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, Some(&mut noise()));
+            let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             for (gradient, view) in gradients.iter().zip(params.views()) {
                 assert_eq!(gradient.size(), view.size(), "{}", entry.name);
@@ -286,7 +348,7 @@ mod tests {
             let mut weights = vec![0.0; layout.length()];
             params.save(&mut weights);
             let Some(mut descent) = network.descent(&layout) else { continue };
-            let (loss, gradients) = network.gradients(params.views(), &batch, &labels, Some(&mut noise()));
+            let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
             let gradient = params.gather(&gradients) * f64::from(rate);
             let trained = params.trained();
             no_grad(|| trained.copy_(&(&*trained * f64::from(1.0 - rate * decay) - gradient)));
@@ -305,7 +367,16 @@ mod tests {
 
     #[test]
     fn data_of_another_shape_is_refused() {
-        assert!(build("cnn", &[60], 10).map(|_| ()).expect_err("no image").to_string().contains("[60]"));
-        assert!(build("lr", &[60], 10).is_ok());
+        let flat = Facts::classes(&[60], 10);
+        assert!(build("cnn", &flat).map(|_| ()).expect_err("no image").to_string().contains("[60]"));
+        assert!(build("lr", &flat).is_ok());
+        for entry in MODELS {
+            let other = match facts(entry.name).input {
+                Input::Numbers => facts("rnn"),
+                Input::Tokens => facts("lr"),
+            };
+            let refused = build(entry.name, &other).map(|_| ()).expect_err("of another kind").to_string();
+            assert!(refused.contains("tokens") && refused.contains(entry.name), "{refused}");
+        }
     }
 }

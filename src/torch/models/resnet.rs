@@ -1,7 +1,8 @@
 //! `resnet20` and `resnet18`: residual networks for small images (He et al. 2016, section 4.2), with a
 //! 1x1 convolution where a block changes the shape.
 
-use super::{ModelError, Network, Noise, Parameter, constant, layer, weight};
+use super::{ModelError, Network, Noise, Parameter, constant, fitting_numbers, layer, weight};
+use crate::task::Facts;
 use tch::Tensor;
 
 const MOMENTUM: f64 = 0.1;
@@ -17,15 +18,11 @@ pub struct ResNet {
 
 impl ResNet {
     /// As many stages as `channels`, of `blocks` blocks each.
-    pub fn new(
-        model: &'static str,
-        shape: &[usize],
-        classes: usize,
-        channels: &[usize],
-        blocks: usize,
-    ) -> Result<Self, ModelError> {
-        let &[colours, height, width] = shape else {
-            return Err(ModelError::Shape { model, wanted: "images [channels, height, width]", found: shape.to_vec() });
+    pub fn new(model: &'static str, facts: &Facts, channels: &[usize], blocks: usize) -> Result<Self, ModelError> {
+        fitting_numbers(model, facts)?;
+        let (shape, classes) = (&facts.shape, facts.task.outputs());
+        let &[colours, height, width] = &shape[..] else {
+            return Err(ModelError::Shape { model, wanted: "images [channels, height, width]", found: shape.clone() });
         };
         if height.min(width) < 8 {
             return Err(ModelError::Shape { model, wanted: "images of at least 8x8", found: shape.to_vec() });

@@ -1,0 +1,159 @@
+//! Columns of a data set: a row of numbers for each sample, as they lie in the file. Bytes become floats, and tokens
+//! integers, only when a batch is gathered.
+
+use super::Values;
+use serde::{Deserialize, Serialize};
+
+/// How a byte is standardised: `(byte / 255 - mean) / deviation`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standard {
+    /// Mean of the set's values, where a value is from 0 to 1.
+    pub mean: f32,
+    /// Their standard deviation.
+    pub deviation: f32,
+}
+
+impl Standard {
+    /// What each byte becomes.
+    fn table(self) -> [f32; 256] {
+        std::array::from_fn(|byte| (byte as f32 / 255.0 - self.mean) / self.deviation)
+    }
+}
+
+/// Numbers of one kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// As they are.
+    Floats(Values<f32>),
+    /// Bytes, standardised when they are gathered.
+    Bytes(Values<u8>, Standard),
+    /// Classes or tokens.
+    Integers(Values<u32>),
+}
+
+/// Rows of equal width.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    numbers: Numbers,
+    width: usize,
+}
+
+impl Default for Column {
+    fn default() -> Column {
+        Column::integers(Vec::new(), 1)
+    }
+}
+
+impl Column {
+    /// Rows of `width` numbers each.
+    pub fn new(numbers: Numbers, width: usize) -> Column {
+        Column { numbers, width }
+    }
+
+    /// Rows of floats.
+    pub fn floats(values: Vec<f32>, width: usize) -> Column {
+        Column::new(Numbers::Floats(values.into()), width)
+    }
+
+    /// Rows of integers.
+    pub fn integers(values: Vec<u32>, width: usize) -> Column {
+        Column::new(Numbers::Integers(values.into()), width)
+    }
+
+    /// What is in it.
+    pub fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows that there are.
+    pub fn len(&self) -> usize {
+        let numbers = match &self.numbers {
+            Numbers::Floats(values) => values.len(),
+            Numbers::Bytes(values, _) => values.len(),
+            Numbers::Integers(values) => values.len(),
+        };
+        numbers / self.width.max(1)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it holds classes or tokens.
+    pub fn is_integers(&self) -> bool {
+        matches!(self.numbers, Numbers::Integers(_))
+    }
+
+    /// One integer a row, if it is that.
+    pub fn classes(&self) -> Option<&[u32]> {
+        match &self.numbers {
+            Numbers::Integers(values) if self.width == 1 => Some(values),
+            _ => None,
+        }
+    }
+
+    /// The named rows as floats, one after another; nothing of a column of integers.
+    pub fn gather_floats(&self, rows: &[u32], floats: &mut Vec<f32>) {
+        floats.clear();
+        match &self.numbers {
+            Numbers::Floats(values) => picked(values, self.width, rows).for_each(|row| floats.extend_from_slice(row)),
+            Numbers::Bytes(values, standard) => {
+                let table = standard.table();
+                for row in picked(values, self.width, rows) {
+                    floats.extend(row.iter().map(|&byte| table[usize::from(byte)]));
+                }
+            }
+            Numbers::Integers(_) => {}
+        }
+    }
+
+    /// The named rows as integers, one after another; nothing of a column of other numbers.
+    pub fn gather_integers(&self, rows: &[u32], integers: &mut Vec<u32>) {
+        integers.clear();
+        if let Numbers::Integers(values) = &self.numbers {
+            picked(values, self.width, rows).for_each(|row| integers.extend_from_slice(row));
+        }
+    }
+
+    /// The bytes of all numbers, for fingerprints and files.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.numbers {
+            Numbers::Floats(values) => bytemuck::cast_slice(values),
+            Numbers::Bytes(values, _) => values,
+            Numbers::Integers(values) => bytemuck::cast_slice(values),
+        }
+    }
+}
+
+/// The named rows.
+fn picked<'a, T>(values: &'a [T], width: usize, rows: &'a [u32]) -> impl Iterator<Item = &'a [T]> {
+    rows.iter().map(move |&row| &values[row as usize * width..(row as usize + 1) * width])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_floats_when_they_are_gathered() {
+        let standard = Standard { mean: 0.5, deviation: 0.25 };
+        let column = Column::new(Numbers::Bytes(vec![0, 255, 0, 0, 51, 255].into(), standard), 2);
+        let mut floats = vec![9.0];
+        column.gather_floats(&[2, 0], &mut floats);
+        assert_eq!((column.len(), floats), (3, vec![(0.2 - 0.5) / 0.25, 2.0, -2.0, 2.0]));
+    }
+
+    #[test]
+    fn only_rows_of_one_integer_are_classes() {
+        let (mut found, pairs) = (Vec::new(), Column::integers(vec![1, 2, 3, 4], 2));
+        pairs.gather_integers(&[1, 1], &mut found);
+        assert_eq!((found, pairs.classes()), (vec![3, 4, 3, 4], None));
+        assert_eq!(Column::integers(vec![1, 2], 1).classes(), Some(&[1, 2][..]));
+    }
+}

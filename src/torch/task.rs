@@ -1,0 +1,111 @@
+//! What each task's loss is, and what is counted of it: one match each.
+
+use crate::metrics::Metrics;
+use crate::task::{TOP_CLASSES, Task};
+use tch::{Kind, Reduction, Tensor, no_grad};
+
+/// What libtorch ignores unless told otherwise.
+const NOTHING: i64 = -100;
+
+/// Rows of logits and their targets, one below the other: `[rows, outputs]` and `[rows]`.
+fn rows(outputs: &Tensor, targets: &Tensor) -> (Tensor, Tensor) {
+    let classes = *outputs.size().last().unwrap_or(&1);
+    (outputs.reshape([-1, classes]), targets.reshape([-1]))
+}
+
+fn ignored(task: &Task) -> i64 {
+    match *task {
+        Task::Next { ignore: Some(token), .. } | Task::Masked { ignore: token, .. } => i64::from(token),
+        _ => NOTHING,
+    }
+}
+
+/// The loss of a batch: the mean over its targets, of ignored ones none. Cross-entropy in nats, for sets that of each
+/// label, for numbers the squared error.
+pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
+    match task {
+        Task::Classes(_) => outputs.cross_entropy_for_logits(targets),
+        Task::Next { .. } | Task::Masked { .. } => {
+            let (outputs, targets) = rows(outputs, targets);
+            outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Mean, ignored(task), 0.0)
+        }
+        Task::Sets(_) => outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean),
+        Task::Values(_) => outputs.mse_loss(targets, Reduction::Mean),
+    }
+}
+
+/// The metrics of a batch.
+pub fn score(task: &Task, outputs: &Tensor, targets: &Tensor) -> Metrics {
+    no_grad(|| match task {
+        Task::Classes(_) | Task::Next { .. } | Task::Masked { .. } => tokens(task, outputs, targets),
+        Task::Sets(_) => sets(outputs, targets),
+        Task::Values(_) => {
+            let count = targets.numel() as u64;
+            let error = outputs.mse_loss(targets, Reduction::Sum).double_value(&[]);
+            Metrics::default().with("loss", error, count).with("squared_error", error, count)
+        }
+    })
+}
+
+/// Classes, of samples or of each token.
+fn tokens(task: &Task, outputs: &Tensor, targets: &Tensor) -> Metrics {
+    let (outputs, targets) = rows(outputs, targets);
+    let ignore = ignored(task);
+    let loss = outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, ignore, 0.0);
+    let hits = count(&outputs.argmax(1, false).eq_tensor(&targets).logical_and(&targets.ne(ignore)));
+    let seen = if ignore == NOTHING { targets.numel() as u64 } else { count(&targets.ne(ignore)) };
+    let metrics = Metrics::default().with("loss", loss.double_value(&[]), seen).with("accuracy", hits as f64, seen);
+    match task {
+        Task::Classes(classes) if *classes >= TOP_CLASSES => {
+            let (_, best) = outputs.topk(5, 1, true, false);
+            metrics.with("top5", count(&best.eq_tensor(&targets.unsqueeze(1))) as f64, seen)
+        }
+        _ => metrics,
+    }
+}
+
+/// Labels, each there or not. F1 is that of all labels together: `2 tp / (2 tp + fp + fn)`.
+fn sets(outputs: &Tensor, targets: &Tensor) -> Metrics {
+    let all = targets.numel() as u64;
+    let loss = outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Sum);
+    let (said, there) = (outputs.gt(0.0), targets.gt(0.5));
+    let both = count(&said.logical_and(&there));
+    let either = count(&said) + count(&there);
+    Metrics::default()
+        .with("loss", loss.double_value(&[]), all)
+        .with("accuracy", count(&said.eq_tensor(&there)) as f64, all)
+        .with("f1", 2.0 * both as f64, either)
+}
+
+fn count(flags: &Tensor) -> u64 {
+    flags.sum(Kind::Int64).int64_value(&[]) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_of_every_task_by_hand() {
+        // Class k has logit -k: class 3 is among the best five, class 7 is not.
+        let row: Vec<f32> = (0..20).map(|class| -class as f32).collect();
+        let outputs = Tensor::from_slice(&row.repeat(3)).view([3, 20]);
+        let classes = score(&Task::Classes(20), &outputs, &Tensor::from_slice(&[0i64, 3, 7]));
+        assert_eq!((classes.accuracy(), classes.value("top5")), (1.0 / 3.0, Some(2.0 / 3.0)));
+        // The partition function is e / (e - 1), nearly.
+        assert!((classes.loss() - (10.0 / 3.0 + (1.0 / (1.0 - (-1f64).exp())).ln())).abs() < 1e-4);
+        // Two tokens, of which one is padding.
+        let task = Task::Next { vocabulary: 2, ignore: Some(1) };
+        let outputs = Tensor::from_slice(&[5f32, -5.0, 5.0, -5.0]).view([1, 2, 2]);
+        let next = score(&task, &outputs, &Tensor::from_slice(&[0i64, 1]).view([1, 2]));
+        assert_eq!(next.accuracy(), 1.0);
+        assert!((next.value("perplexity").expect("of a loss") - 1.0).abs() < 1e-3);
+        let sure = Tensor::from_slice(&[9f32, 9.0, -9.0, -9.0]).view([2, 2]);
+        let labels = Tensor::from_slice(&[1f32, 0.0, 1.0, 0.0]).view([2, 2]);
+        let sets = score(&Task::Sets(2), &sure, &labels);
+        assert_eq!((sets.accuracy(), sets.value("f1")), (0.5, Some(0.5)));
+        let values = score(&Task::Values(2), &labels, &(&labels * 3.0));
+        assert_eq!(values.value("squared_error"), Some(2.0));
+        assert_eq!(loss(&Task::Values(2), &labels, &(&labels * 3.0)).double_value(&[]), 2.0);
+    }
+}
