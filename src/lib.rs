@@ -35,3 +35,27 @@ pub mod shelf;
 pub mod staleness;
 pub mod stop;
 pub mod task;
+
+// The program over the library: what is asked for, the commands, the start of a job.
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod cli;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod commands;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod host;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod program;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+mod start;
+
+#[cfg(all(feature = "mpi", feature = "torch"))]
+#[doc(hidden)]
+pub use program::main;
+
+/// The program of a build that cannot train.
+#[cfg(not(all(feature = "mpi", feature = "torch")))]
+#[doc(hidden)]
+pub fn main() -> std::process::ExitCode {
+    eprintln!("this build has no training: build with the features `mpi` and `torch`");
+    std::process::ExitCode::SUCCESS
+}

@@ -1,8 +1,8 @@
 //! What each command takes.
 
+use crate::config::Flags;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
-use fedmpi::config::Flags;
 use std::path::PathBuf;
 
 /// Whole numbers from `least` up to what no cluster has.

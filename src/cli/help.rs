@@ -55,10 +55,9 @@ pub fn all(command: &mut Command) -> String {
 
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {
-    let own = ["np", "help"];
-    command.mut_args(|argument| match own.contains(&argument.get_id().as_str()) {
-        true => argument,
-        false => argument.hide(true),
+    command.mut_args(|argument| {
+        let own = ["np", "help"].contains(&argument.get_id().as_str());
+        argument.hide(!own)
     })
 }
 

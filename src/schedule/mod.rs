@@ -13,19 +13,11 @@ mod slowdown;
 use crate::ids::{ClientId, Rank};
 use crate::part::{Entry, Kind};
 
+pub use crate::select::Job;
 pub use asynchronous::{Checkin, Chooser, Clock, Refill};
 pub use cost::{CostModel, Line};
 pub use dispatch::{Batch, Dispatch, DispatchMode};
 pub use slowdown::{Slowdown, SlowdownError};
-
-/// One client of a cohort and the samples it will train on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// Whom to train.
-    pub client: ClientId,
-    /// How much there is to train on.
-    pub samples: u64,
-}
 
 /// Each worker's clients, in the order of training.
 pub type Assignment = Vec<(Rank, Vec<ClientId>)>;

@@ -2,9 +2,9 @@
 //! counters and a virtual clock, so it is known before anybody trains: nobody trains in vain, and the
 //! outcome does not depend on how fast the real workers are.
 
+use super::Job;
 use crate::delay::Delay;
 use crate::ids::Round;
-use crate::schedule::Job;
 use crate::seed::{Purpose, Seed};
 use rand::Rng;
 

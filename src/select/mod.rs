@@ -16,6 +16,15 @@ use std::path::{Path, PathBuf};
 
 pub use attendance::{Attendance, Attended};
 
+/// One client of a cohort and the samples it will train on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Whom to train.
+    pub client: ClientId,
+    /// How much there is to train on.
+    pub samples: u64,
+}
+
 /// The clients that a selector chooses from.
 pub struct Pool<'a> {
     /// Who they are.

@@ -3,20 +3,20 @@
 //! bare network.
 
 use crate::cli::{Bench, BenchArgs};
+use crate::config::{Config, Plan, flag_name};
+use crate::engine;
+use crate::ids::Rank;
+use crate::message::Reduce;
+use crate::metrics::median;
+use crate::record::Memory;
+use crate::train::{Dry, Quadratic, Trainer};
+use crate::transport::mpi::{Mpi, Wire};
+use crate::transport::{Host, Metered, World};
 use anyhow::{Context, Result, ensure};
-use fedmpi::config::{Config, Plan, flag_name};
-use fedmpi::engine;
-use fedmpi::ids::Rank;
-use fedmpi::message::Reduce;
-use fedmpi::metrics::median;
-use fedmpi::record::Memory;
-use fedmpi::train::{Dry, Quadratic, Trainer};
-use fedmpi::transport::mpi::{Mpi, Wire};
-use fedmpi::transport::{Host, Metered, World};
 use std::time::Instant;
 
 /// Runs a measurement on all ranks and prints what it says. A rank that fails ends the job.
-pub fn run(bench: &Bench) -> Result<()> {
+pub(super) fn run(bench: &Bench) -> Result<()> {
     let mpi = Mpi::start().context("MPI is initialised already")?;
     ensure!(mpi.size() > 1, "there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)");
     mpi.run(|mpi| {
@@ -25,17 +25,20 @@ pub fn run(bench: &Bench) -> Result<()> {
             Bench::Net => net(mpi),
         };
         if mpi.rank() == Rank::SERVER {
-            lines.iter().for_each(|line| println!("{line}"));
+            println!("{}", lines.join("\n"));
         }
         anyhow::Ok(())
     });
     Ok(())
 }
 
+/// A title, and a line for each way to reduce.
 fn comm(mpi: &Mpi, arguments: &BenchArgs) -> Result<Vec<String>> {
-    let title =
-        format!("{} parameters, {} workers, median of {}", arguments.parameters, mpi.size() - 1, arguments.rounds);
-    let mut lines = vec![title, format!("{:<10}{:>14}{:>14}{:>8}", "reduce", "bare MPI ms", "fedmpi ms", "ratio")];
+    let (parameters, workers, rounds) = (arguments.parameters, mpi.size() - 1, arguments.rounds);
+    let mut lines = vec![
+        format!("{parameters} parameters, {workers} workers, median of {rounds}"),
+        format!("{:<10}{:>14}{:>14}{:>8}", "reduce", "bare MPI ms", "fedmpi ms", "ratio"),
+    ];
     let mut wire = Metered::new(mpi.transport());
     for reduce in [Reduce::Worker, Reduce::Allreduce] {
         let bare = bare(mpi, reduce, arguments);
@@ -54,14 +57,16 @@ const LARGE: usize = 16 << 20;
 /// Whether everybody hears everybody, and how fast.
 fn net(mpi: &Mpi) -> Vec<String> {
     let hosts = mpi.hosts(Host::here());
-    let (mine, mut theirs) = (vec![1u8; SMALL * mpi.size()], vec![0u8; SMALL * mpi.size()]);
-    let seconds = timed(20, || mpi.bare_all_to_all(&mine, &mut theirs));
-    let mut lines = vec![format!("all-to-all of {SMALL} bytes over {} ranks: {:.3} ms", mpi.size(), seconds * 1e3)];
+    let ranks = mpi.size();
+    let (mine, mut theirs) = (vec![1u8; SMALL * ranks], vec![0u8; SMALL * ranks]);
+    let milliseconds = timed(20, || mpi.bare_all_to_all(&mine, &mut theirs)) * 1e3;
+    let mut lines = vec![format!("all-to-all of {SMALL} bytes over {ranks} ranks: {milliseconds:.3} ms")];
     let mut bytes = vec![0u8; LARGE];
-    for rank in 1..mpi.size() {
+    for rank in 1..ranks {
         let latency = timed(20, || mpi.bare_echo(Rank::from(rank), &mut bytes[..1])) / 2.0;
         let seconds = timed(5, || mpi.bare_echo(Rank::from(rank), &mut bytes)) / 2.0;
-        let (from, to, rate) = (&hosts[0].name, &hosts[rank].name, LARGE as f64 / seconds / (1 << 20) as f64);
+        let (from, to) = (&hosts[0].name, &hosts[rank].name);
+        let rate = LARGE as f64 / seconds / (1 << 20) as f64;
         lines.push(format!("{from} to {to}: {rate:.0} MiB/s, {:.0} us", latency * 1e6));
     }
     lines
@@ -69,28 +74,29 @@ fn net(mpi: &Mpi) -> Vec<String> {
 
 /// Median seconds of some repetitions.
 fn timed(times: usize, mut work: impl FnMut()) -> f64 {
-    let once = |_| {
-        let began = Instant::now();
-        work();
-        began.elapsed().as_secs_f64()
-    };
-    median(&(0..times).map(once).collect::<Vec<_>>())
+    let seconds: Vec<f64> = (0..times).map(|_| seconds(&mut work)).collect();
+    median(&seconds)
+}
+
+fn seconds(work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_secs_f64()
 }
 
 /// Seconds of the bare operations, in memory that is there already.
 fn bare(mpi: &Mpi, reduce: Reduce, arguments: &BenchArgs) -> f64 {
     let mut weights = vec![1f32; arguments.parameters];
     let (mut units, mut sum) = (vec![1i64; arguments.parameters], vec![1i64; arguments.parameters]);
-    let once = |_| {
+    let mut times = Vec::new();
+    for _ in 0..arguments.rounds {
         mpi.barrier();
-        let began = Instant::now();
-        match reduce {
+        times.push(seconds(|| match reduce {
             Reduce::Allreduce => mpi.bare_all_reduce(&units, &mut sum),
             Reduce::Server | Reduce::Worker => mpi.bare_exchange(&mut weights, &mut units),
-        }
-        began.elapsed().as_secs_f64()
-    };
-    median(&(0..arguments.rounds).map(once).collect::<Vec<_>>())
+        }));
+    }
+    median(&times)
 }
 
 /// Seconds from the first order of a round to the complete sum.
@@ -104,11 +110,13 @@ fn ours(mpi: &Mpi, wire: &mut Metered<Wire<'_>>, reduce: Reduce, arguments: &Ben
         reduce,
         ..Config::default()
     })?;
-    let mut trainer = Dry(Box::new(Quadratic::new(arguments.parameters, 0.5)) as Box<dyn Trainer>);
+    let quadratic: Box<dyn Trainer> = Box::new(Quadratic::new(arguments.parameters, 0.5));
+    let mut trainer = Dry(quadratic);
     let mut memory = Memory::default();
     match mpi.rank() {
         Rank::SERVER => engine::run(&plan, wire, &mut trainer, &mut memory, None).map(drop)?,
         _ => engine::serve(&plan, wire, &mut trainer)?,
     }
-    Ok(median(&memory.rounds().map(|done| done.schedule.makespan_seconds).collect::<Vec<_>>()))
+    let times: Vec<f64> = memory.rounds().map(|done| done.schedule.makespan_seconds).collect();
+    Ok(median(&times))
 }

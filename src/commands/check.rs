@@ -1,0 +1,103 @@
+//! `fedmpi check`: everything that is checked before a training, and what the training would be.
+
+use super::places;
+use crate::cli::CheckArgs;
+use crate::config::{Config, Plan, Residency, expand, seats_table};
+use crate::ids::{ClientId, Rank};
+use crate::metrics::median;
+use crate::torch;
+use crate::transport::Host;
+use anyhow::Result;
+
+/// Ranks are taken to run where the mapping wants them, or here without one.
+pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
+    let ranks = arguments.np;
+    let config = Config::resolve(&arguments.flags)?;
+    let (hosts, seats) = places::planned_seats(&config, ranks)?;
+    Plan::check(&config)?;
+    let seats = seats_table(&hosts, &seats);
+    if config.data_residency == Residency::Local {
+        println!("note: every rank looks at its own data when the job starts");
+        print!("{}", serde_yaml::to_string(&config)?);
+        println!("\n{seats}");
+        return Ok(());
+    }
+    let plan = plan(config)?;
+    // Alone, a rank is server and worker.
+    let workers = ranks.max(2) - 1;
+    plan.check_workers(workers)?;
+    for note in plan.notes(workers) {
+        println!("note: {note}");
+    }
+    let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
+    let parameters = torch::models::layout(network.as_ref()).parameters();
+    println!("plan {} ({parameters} parameters)", plan.digest());
+    print!("{}", serde_yaml::to_string(&plan.config)?);
+    println!("\n{seats}");
+    println!("\n{}", histogram(&plan));
+    Ok(())
+}
+
+/// The plan over the data as the server would see it here.
+fn plan(config: Config) -> Result<Plan> {
+    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
+    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
+    Ok(Plan::new(config, dataset)?)
+}
+
+/// Bands of sizes.
+const BANDS: u64 = 10;
+/// A bar of all clients, in letters.
+const LONGEST: usize = 50;
+
+/// Clients by number of samples and by number of classes.
+fn histogram(plan: &Plan) -> String {
+    let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
+    let text = sizes_in_bands(&sizes);
+    let Some(labels) = plan.dataset.train.classes() else { return text };
+    let classes = plan.partition.ids().map(|client| classes_of(plan, labels, client) as f64);
+    let median = median(&classes.collect::<Vec<_>>());
+    format!("{text}\nclasses per client: median {median} of {}", plan.dataset.facts.task.outputs())
+}
+
+/// How many clients have about as many samples, a line for each band.
+fn sizes_in_bands(sizes: &[u64]) -> String {
+    let (clients, total) = (sizes.len(), sizes.iter().sum::<u64>());
+    let least = sizes.iter().min().copied().unwrap_or(0);
+    let most = sizes.iter().max().copied().unwrap_or(0);
+    let numbers: Vec<f64> = sizes.iter().map(|&size| size as f64).collect();
+    let median = median(&numbers);
+    let mut text = format!("partition: {clients} clients, {total} samples, {least} to {most} each (median {median})");
+    let width = (most - least) / BANDS + 1;
+    for band in 0..BANDS {
+        let from = least + band * width;
+        if from > most {
+            break;
+        }
+        let count = sizes.iter().filter(|&&size| (from..from + width).contains(&size)).count();
+        let bar = "#".repeat((count * LONGEST).div_ceil(clients));
+        text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
+    }
+    text
+}
+
+/// How many classes a client has samples of.
+fn classes_of(plan: &Plan, labels: &[u32], client: ClientId) -> usize {
+    let mut seen = vec![false; plan.dataset.facts.task.outputs()];
+    for &sample in plan.partition.of(client).iter() {
+        seen[labels[sample as usize] as usize] = true;
+    }
+    seen.into_iter().filter(|&seen| seen).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_that_nobody_can_be_in_are_left_out() {
+        let text = "partition: 3 clients, 7 samples, 2 to 3 each (median 2)\n       \
+                    2 to 2             2 ##################################\n       3 to 3             1 #################";
+        assert_eq!(sizes_in_bands(&[2, 3, 2]), text);
+    }
+}

@@ -1,0 +1,12 @@
+//! `fedmpi hostfile`: a host file in the dialect of another launcher.
+
+use super::places;
+use crate::config::Dialect;
+use anyhow::Result;
+use std::path::Path;
+
+/// Prints the file in that dialect.
+pub(super) fn run(to: Dialect, file: &Path) -> Result<()> {
+    print!("{}", places::read_hosts(file)?.write(to));
+    Ok(())
+}

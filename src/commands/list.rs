@@ -1,0 +1,96 @@
+//! `fedmpi list`: the parts that can be chosen, and their settings.
+
+use crate::config::KINDS;
+use crate::part::{AnyKind, Described, Kind, Param, suggest};
+use crate::{delay, torch};
+use anyhow::{Error, Result, bail};
+
+/// Delay models, which are told numbers by their place.
+static DELAYS: Kind<()> = Kind { setting: "delay", about: "delay", table: delay::DELAYS };
+
+/// Prints all parts, those of a kind, or a part with its settings.
+pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
+    print!("{}", list(kind, name)?);
+    Ok(())
+}
+
+fn kinds() -> Vec<&'static dyn AnyKind> {
+    let mut kinds = KINDS.to_vec();
+    kinds.extend([&DELAYS as &dyn AnyKind, &torch::models::KIND]);
+    kinds
+}
+
+fn list(kind: Option<&str>, name: Option<&str>) -> Result<String> {
+    let Some(wanted) = kind else {
+        return Ok(kinds().iter().map(|kind| section(*kind, &kind.parts(), false)).collect());
+    };
+    let found = called(wanted)?;
+    match name {
+        Some(name) => part(&found, name),
+        None => Ok(found.iter().map(|kind| section(*kind, &kind.parts(), true)).collect()),
+    }
+}
+
+/// The kinds that a setting chooses among.
+fn called(setting: &str) -> Result<Vec<&'static dyn AnyKind>> {
+    let wanted = setting.trim_start_matches('-').replace('-', "_");
+    let (found, others): (Vec<_>, Vec<_>) = kinds().into_iter().partition(|kind| kind.setting() == wanted);
+    if found.is_empty() {
+        let hint = suggest(&wanted, others.iter().map(|kind| kind.setting()));
+        bail!("there is no kind of parts `{wanted}` (hint: {hint})");
+    }
+    Ok(found)
+}
+
+/// A part of these kinds: a rule without rounds and a method of rounds may bear one name.
+fn part(kinds: &[&dyn AnyKind], name: &str) -> Result<String> {
+    let (mut text, mut refusal) = (String::new(), None);
+    for kind in kinds {
+        match kind.described(name) {
+            Ok(part) => text += &section(*kind, &[part], true),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    match refusal {
+        Some(error) if text.is_empty() => Err(Error::from(error)),
+        _ => Ok(text),
+    }
+}
+
+fn section(kind: &dyn AnyKind, parts: &[Described], with_settings: bool) -> String {
+    let mut text = format!("{} (--{})\n", kind.about(), kind.setting());
+    for part in parts {
+        text += &format!("  {:<16} {}\n", part.name, part.about);
+        if with_settings {
+            text += &settings(part);
+        }
+    }
+    text
+}
+
+/// A part's other names, and a line for each setting.
+fn settings(part: &Described) -> String {
+    let mut text = String::new();
+    if !part.aliases.is_empty() {
+        text += &format!("  {:<16} also called {}\n", "", part.aliases.join(", "));
+    }
+    for Param { name, unit, default, about, .. } in part.params {
+        let default = if default.is_empty() { "none" } else { default };
+        text += &format!("    {name:<18} {unit:<12} {about} [default: {default}]\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_found_by_either_spelling_and_shown_with_their_settings() {
+        assert!(list(None, None).expect("all").contains("(--delay)"));
+        let text = list(Some("--server-step"), Some("adam")).expect("known");
+        assert!(text.lines().count() > 2 && text.contains("[default: "), "{text}");
+        let refusal = list(Some("server_stap"), None).expect_err("unknown").to_string();
+        assert!(refusal.contains("hint: ") && refusal.contains("server_step"), "{refusal}");
+    }
+}

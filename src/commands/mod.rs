@@ -1,0 +1,53 @@
+//! The commands, one file each: each does what was asked for and prints what came of it.
+
+mod bench;
+mod check;
+mod compare;
+mod doctor;
+mod hostfile;
+mod launch;
+mod list;
+mod places;
+mod slurm;
+mod train;
+
+use crate::cli::{self, Command};
+use crate::config::Config;
+use crate::start;
+use crate::stop::{self, exit};
+use anyhow::{Error, Result};
+use std::ffi::OsString;
+
+pub(crate) use train::train;
+
+/// Runs a command; gives its exit code.
+pub(crate) fn run(command: Command) -> Result<u8> {
+    // A job goes on unread, and its ranks must survive a connection that breaks.
+    if !matches!(command, Command::Launch(_) | Command::Bench(_)) {
+        stop::end_unread()?;
+    }
+    match command {
+        Command::Launch(arguments) => return launch::run(arguments),
+        Command::Doctor(arguments) => return doctor::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments)?,
+        Command::Compare { runs, target_accuracy, svg } => compare::run(&runs, target_accuracy, &svg)?,
+        Command::SlurmScript(arguments) => slurm::run(arguments)?,
+        Command::Probe { data_dir } => doctor::tell(data_dir.as_deref())?,
+        Command::Bench(bench) => bench::run(&bench)?,
+        Command::List { kind, name } => list::run(kind.as_deref(), name.as_deref())?,
+        Command::Hostfile { to, file } => hostfile::run(to, &file)?,
+    }
+    Ok(exit::DONE)
+}
+
+/// Training flags as a command line of their own, checked before anything is started.
+fn checked(training: &[String]) -> Result<Config> {
+    let words = std::iter::once("fedmpi").chain(training.iter().map(String::as_str));
+    let flags = cli::parse(words.map(OsString::from)).map_err(refused)?.flags;
+    start::read_config(&flags)
+}
+
+/// Another command's refusal, within ours.
+fn refused(error: clap::Error) -> Error {
+    Error::msg(error.render().to_string().trim_start_matches("error: ").to_owned())
+}

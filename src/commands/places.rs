@@ -1,0 +1,33 @@
+//! Where a job's ranks will be, before there is a job.
+
+use crate::config::{Config, HostFile, Seat};
+use crate::transport::Host;
+use crate::{launch, start};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+
+/// The hosts of a file, or of the batch system's allocation.
+pub(super) fn hosts(file: Option<&Path>) -> Result<Option<HostFile>> {
+    match file {
+        Some(path) => Ok(Some(read_hosts(path)?)),
+        None => Ok(launch::allocation()?),
+    }
+}
+
+/// The hosts of a file in either dialect.
+pub(super) fn read_hosts(path: &Path) -> Result<HostFile> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    HostFile::parse(&text).with_context(|| path.display().to_string())
+}
+
+/// Ranks' hosts and seats as they will be: where the mapping wants them, or here without one.
+pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>, Vec<Seat>)> {
+    let Some(mapping) = start::mapping(config)? else {
+        return Ok((vec![Host::here(); ranks], vec![Seat::Cpu; ranks]));
+    };
+    let mut hosts = mapping.wanted();
+    hosts.resize(ranks, Host::here());
+    let seats = mapping.place(&hosts, config.device)?;
+    Ok((hosts, seats))
+}

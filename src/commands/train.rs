@@ -1,0 +1,99 @@
+//! Training, as one rank of an MPI job, or alone.
+
+use crate::config::Flags;
+use crate::engine::{self, EngineError, Outcome};
+use crate::ids::Rank;
+use crate::record::RunFolder;
+use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, start_log, sums};
+use crate::stop::{self, exit};
+use crate::transport::mpi::{Mpi, Wire};
+use crate::transport::{Metered, Sums, TransportError, World};
+use crate::weights;
+use anyhow::Result;
+use std::process::ExitCode;
+
+/// Trains as one rank of an MPI job, or alone.
+pub(crate) fn train(flags: Flags) -> ExitCode {
+    let Some(mpi) = Mpi::start() else {
+        eprintln!("MPI is initialised already");
+        return ExitCode::FAILURE;
+    };
+    start_log(mpi.rank());
+    log_at(flags.verbose.unwrap_or(0));
+    if let Err(error) = stop::listen() {
+        log::warn!("signals will kill this rank at once: {error}");
+    }
+    let mut code = ExitCode::SUCCESS;
+    mpi.run(|mpi| match prepare(mpi, &flags) {
+        Ok(ready) => work(mpi, ready),
+        Err(Stop(message)) => {
+            if let Some(error) = message {
+                log::error!("{error:#}");
+            }
+            code = ExitCode::from(exit::REFUSED);
+            Ok(())
+        }
+    });
+    code
+}
+
+/// Training: as server, as worker, or as both when there is one process.
+fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
+    let Ready { plan, device, sharers, mut trainer, server } = ready;
+    let sums = sums(mpi, &plan, device);
+    let together = matches!(sums, Sums::Devices(_));
+    let Some(ServerPart { folder, mut recorders, saved }) = server else {
+        let served = engine::serve(&plan, &mut wire(mpi, sums), trainer.as_mut());
+        return served.map(|()| stay(mpi, together)).or_else(|error| without_server(mpi, error));
+    };
+    let saved = saved.map(|saved| (saved.state, saved.weights));
+    let run = if mpi.size() == 1 {
+        let make = |rank| make_trainer(&plan, device, sharers + 1, rank);
+        engine::run_local(&plan, 1, &make, &mut recorders, saved)
+    } else {
+        engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
+    };
+    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder)
+}
+
+/// The transport of one run; it is dropped before anybody waits for the others.
+fn wire(mpi: &Mpi, sums: Sums) -> Metered<Wire<'_>> {
+    Metered::new(mpi.transport().summing(sums))
+}
+
+/// Nobody leaves while a peer may still read from its GPU.
+fn stay(mpi: &Mpi, together: bool) {
+    if together {
+        mpi.barrier();
+    }
+}
+
+/// The server has said why it is gone, if it could. One of the others says the rest.
+fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
+    match error {
+        EngineError::Transport(TransportError::Gone(Rank::SERVER)) => {
+            if mpi.is_lowest_left() {
+                log::warn!("rank 0 is gone, and nothing goes on without the server");
+                log::logger().flush();
+            }
+            mpi.abort(exit::FAILED)
+        }
+        error => Err(error.into()),
+    }
+}
+
+/// Prints the result: where it is and how good.
+fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+    if let Err(EngineError::EndWanted) = &run {
+        log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
+        log::logger().flush();
+        mpi.abort(exit::ENDED);
+    }
+    let outcome = run?;
+    let test = outcome.test.unwrap_or_default();
+    let (name, value) = test.lead();
+    let hash = weights::hash(&outcome.weights);
+    println!("final test {name} {value:.4} after {} rounds, model {hash}", outcome.rounds);
+    println!("results in {}", folder.path().display());
+    Ok(())
+}

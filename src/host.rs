@@ -1,0 +1,74 @@
+//! What this machine says of itself: its program and libraries, data, GPUs, clock and memory.
+
+use crate::config::expand;
+use crate::ids::Rank;
+use crate::launch::{Facts, driver_version};
+use crate::torch;
+use crate::transport::{Host, mpi};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, fs, io, thread};
+
+/// What is known of this host.
+pub(crate) fn facts(data_dir: Option<&Path>) -> Result<Facts> {
+    let host = Host::here().name;
+    let data_dir = data_dir.map(|folder| expand(folder, Rank::SERVER, &host));
+    let driver = fs::read_to_string("/proc/driver/nvidia/version").ok();
+    let driver = driver.and_then(|text| driver_version(&text));
+    let gpus = if driver.is_some() { torch::gpus() } else { Ok(0) };
+    Ok(Facts {
+        host,
+        binary: build()?,
+        libtorch: hash(&torch::libtorch().context("libtorch is not loaded")?)?,
+        mpi: mpi::library_version(),
+        data_fault: data_dir.and_then(|folder| data_fault(&folder)),
+        gpu_fault: gpus.as_ref().err().cloned(),
+        gpus: gpus.unwrap_or(0),
+        driver,
+        clock: now(),
+        free_mib: free_mib(),
+        cores: thread::available_parallelism().map_or(1, usize::from),
+    })
+}
+
+/// Hash of this program.
+pub(crate) fn build() -> Result<String> {
+    hash(&env::current_exe()?)
+}
+
+/// The first digits of a file's hash.
+fn hash(path: &Path) -> Result<String> {
+    let file = fs::File::open(path).with_context(|| path.display().to_string())?;
+    let mut hasher = blake3::Hasher::new();
+    io::copy(&mut io::BufReader::with_capacity(1 << 20, file), &mut hasher)?;
+    Ok(hasher.finalize().to_hex()[..8].to_owned())
+}
+
+/// What is wrong with a folder of data, if anything is.
+fn data_fault(folder: &Path) -> Option<String> {
+    let reason = match first_file(folder) {
+        Ok(Some(file)) => fs::File::open(file).err()?.to_string(),
+        Ok(None) => "no file in it".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(format!("cannot read {}: {reason}", folder.display()))
+}
+
+fn first_file(folder: &Path) -> io::Result<Option<PathBuf>> {
+    let mut paths = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    Ok(paths.find(|path| path.is_file()))
+}
+
+/// The clock: seconds since 1970.
+pub(crate) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Memory that is free, in MiB.
+fn free_mib() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib: Option<u64> = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(0) / 1024
+}

@@ -1,0 +1,29 @@
+//! What is logged, and how.
+
+use crate::ids::Rank;
+use crate::transport::Host;
+use env_logger::{Builder, DEFAULT_FILTER_ENV, Env};
+use log::LevelFilter;
+use std::env;
+use std::io::Write;
+
+/// Lines carry time, level, rank and host.
+pub(crate) fn start_log(rank: Rank) {
+    let host = Host::here().name;
+    Builder::from_env(Env::default().default_filter_or("trace"))
+        .format(move |out, record| {
+            let time = out.timestamp_millis();
+            writeln!(out, "{time} {:<5} rank {rank} on {host}: {}", record.level(), record.args())
+        })
+        .init();
+}
+
+/// What each number of `--verbose` shows.
+const LEVELS: [LevelFilter; 3] = [LevelFilter::Info, LevelFilter::Debug, LevelFilter::Trace];
+
+/// How much is logged, unless `RUST_LOG` says it.
+pub(crate) fn log_at(verbose: u8) {
+    if env::var_os(DEFAULT_FILTER_ENV).is_none() {
+        log::set_max_level(LEVELS[usize::from(verbose.min(2))]);
+    }
+}

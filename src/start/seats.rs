@@ -1,0 +1,87 @@
+//! Where ranks compute: the GPU mapping over the hosts that there are.
+
+use super::settle::{Stop, settle};
+use crate::config::{Config, DeviceChoice, GpuMapping, Seat, seats_table};
+use crate::ids::Rank;
+use crate::torch;
+use crate::transport::mpi::Mpi;
+use crate::transport::{Host, World};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::Path;
+use tch::Device;
+
+/// Every rank's host and seat, by rank; the same on all ranks.
+pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>), Stop> {
+    let mapping = settle(mpi, mapping(config))?;
+    let (own, reason) = here(mapping.is_some());
+    let hosts = mpi.hosts(own);
+    if let Some(mapping) = &mapping {
+        warn_of_lack(mapping, mpi.rank().index(), &hosts, &reason);
+    }
+    let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
+    if mpi.rank() == Rank::SERVER {
+        log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
+    }
+    Ok((hosts, seats))
+}
+
+/// A rank's device, and how many ranks compute there.
+pub(super) fn place(rank: Rank, hosts: &[Host], seats: &[Seat]) -> (Device, usize) {
+    let here = rank.index();
+    let is_here = |&other: &usize| hosts[other].name == hosts[here].name && seats[other] == seats[here];
+    let sharers = (0..hosts.len()).filter(is_here).count();
+    (torch::device(seats[here]), sharers)
+}
+
+/// The GPU mapping of a config; none means CPU.
+pub(crate) fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
+    if config.device == DeviceChoice::Cpu {
+        return Ok(None);
+    }
+    if let Some(line) = &config.gpu_util_parse {
+        return Ok(Some(GpuMapping::parse_line(line).context("--gpu_util_parse")?));
+    }
+    match (&config.gpu_mapping_file, config.device) {
+        (None, DeviceChoice::Mapped) => anyhow::bail!("--device mapped needs a --gpu_mapping_file"),
+        (None, _) => Ok(None),
+        (Some(path), device) => mapping_in(path, &config.gpu_mapping_key, device),
+    }
+}
+
+/// The mapping that a file has under `key`.
+fn mapping_in(path: &Path, key: &str, device: DeviceChoice) -> Result<Option<GpuMapping>> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mapping = GpuMapping::parse(&text, key).with_context(|| path.display().to_string())?;
+    let unmapped = mapping.is_none() && device == DeviceChoice::Mapped;
+    anyhow::ensure!(!unmapped, "--device mapped: `{key}` in {} maps no rank", path.display());
+    Ok(mapping)
+}
+
+/// This host, and why none of its GPUs can be used. They are counted only for a mapping, since counting opens
+/// CUDA's library.
+fn here(mapped: bool) -> (Host, String) {
+    let counted = if mapped { torch::gpus() } else { Ok(0) };
+    let (gpus, reason) = match counted {
+        Ok(gpus) => (gpus, String::new()),
+        Err(reason) => (0, reason),
+    };
+    (Host { gpus, ..Host::here() }, reason)
+}
+
+/// The first rank of a host says so if a mapping needs more GPUs there than can be used.
+fn warn_of_lack(mapping: &GpuMapping, rank: usize, hosts: &[Host], reason: &str) {
+    let (here, needed) = (&hosts[rank], mapping.needs(rank, hosts));
+    let first = hosts.iter().position(|host| host.name == here.name) == Some(rank);
+    if first && here.gpus < needed {
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        log::warn!("GPUs of this host that the mapping needs: {needed}, that can be used: {}{reason}", here.gpus);
+    }
+}
+
+fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>> {
+    match mapping {
+        Some(mapping) => Ok(mapping.place(hosts, choice)?),
+        None => Ok(vec![Seat::Cpu; hosts.len()]),
+    }
+}

@@ -1,0 +1,34 @@
+//! All ranks go on, or none does.
+
+use crate::host;
+use crate::transport::World;
+use crate::transport::mpi::Mpi;
+use anyhow::{Error, Result};
+
+/// This rank does not go on; if it has a message, it has not been logged yet.
+pub(crate) struct Stop(pub(crate) Option<Error>);
+
+/// All ranks go on, or none does.
+pub(super) fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
+    match (mpi.first_failure(step.is_err()), step) {
+        (None, Ok(value)) => Ok(value),
+        (Some(rank), Err(error)) if rank == mpi.rank() => Err(Stop(Some(error))),
+        _ => Err(Stop(None)),
+    }
+}
+
+/// Another build may compute other bits, or speak another language.
+pub(super) fn same_build(mpi: &Mpi) -> Result<(), Stop> {
+    let mine = host::build().unwrap_or_default();
+    let theirs = mpi.tell(&mine).swap_remove(0);
+    settle(mpi, same(&mine, &theirs))
+}
+
+fn same(mine: &str, theirs: &str) -> Result<()> {
+    anyhow::ensure!(
+        mine == theirs,
+        "this host has another build of fedmpi ({mine}) than rank 0 ({theirs}) (hint: copy the same file to every \
+         host; `fedmpi doctor` compares them)"
+    );
+    Ok(())
+}

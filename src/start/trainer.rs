@@ -1,0 +1,59 @@
+//! The model, who trains it, and where sums are made.
+
+use super::settle::{Stop, settle};
+use crate::config::{Collective, Plan};
+use crate::ids::Rank;
+use crate::message::Reduce;
+use crate::stop;
+use crate::torch::{self, TorchTrainer};
+use crate::train::{Dry, Faulty, TrainError, Trainer};
+use crate::transport::mpi::Mpi;
+use crate::transport::{Host, Sums, World, nccl};
+use anyhow::{Error, Result};
+use std::time::Duration;
+use tch::Device;
+
+/// The plan suits the number of ranks, and the model suits the data.
+pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
+    // Alone, a rank is server and worker.
+    let workers = mpi.size().max(2) - 1;
+    settle(mpi, plan.check_workers(workers).map_err(Error::from))?;
+    let model = torch::models::build(&plan.config.model, &plan.dataset.facts);
+    settle(mpi, model.map_err(Error::from))?;
+    if mpi.rank() == Rank::SERVER {
+        plan.notes(workers).iter().for_each(|note| log::warn!("{note}"));
+    }
+    Ok(())
+}
+
+/// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others waiting in what comes
+/// next.
+pub(super) fn try_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>> {
+    let made = stop::catch(|| make_trainer(plan, device, sharers, rank));
+    Ok(made.map_err(Error::msg)??)
+}
+
+/// The trainer that the plan asks for.
+pub(crate) fn make_trainer(
+    plan: &Plan,
+    device: Device,
+    sharers: usize,
+    rank: Rank,
+) -> Result<Box<dyn Trainer>, TrainError> {
+    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError(error.to_string()))?;
+    let trainer = Box::new(trainer.shared_by(sharers));
+    if plan.config.dry_train {
+        return Ok(Box::new(Dry(trainer)));
+    }
+    Ok(Faulty::from_environment(trainer, rank))
+}
+
+/// Where collective sums are made. All ranks settle it together.
+pub(crate) fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
+    if plan.reduce() != Reduce::Allreduce || plan.config.collective == Collective::Mpi || mpi.size() == 1 {
+        return Sums::Hosts;
+    }
+    let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
+    let veto = mpi.survives().then_some("this job survives lost ranks, which NCCL does not");
+    nccl::agree(mpi, &Host::here().name, gpu, veto, plan.round_timeout().unwrap_or(Duration::MAX))
+}
