@@ -4,9 +4,10 @@
 //! mpirun -np 3 target/release/examples/custom_aggregator
 
 use fedmpi::aggregate::step::ServerStep;
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::engine::{self, EngineError};
 use fedmpi::ids::{Rank, Round};
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::transport::mpi::Mpi;

@@ -2,10 +2,11 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_main
 
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::engine::{self, EngineError, Server};
 use fedmpi::ids::Rank;
 use fedmpi::message::Reduce;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::transport::mpi::Mpi;

@@ -2,10 +2,11 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_trainer
 
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::engine::{self, EngineError};
 use fedmpi::ids::{ClientId, Rank};
 use fedmpi::metrics::Metrics;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::train::{Task, TrainError, Trained, Trainer};
 use fedmpi::transport::mpi::Mpi;

@@ -1,8 +1,9 @@
 //! Everything that reads bytes from elsewhere, as functions of bytes: for cargo-fuzz and for the smoke
 //! test without it (`tests/it/mutations.rs`). None may panic, hang or take much memory.
 
-use fedmpi::config::{Config, GpuMapping, HostFile};
+use fedmpi::config::Config;
 use fedmpi::data::read_idx;
+use fedmpi::hosts::{GpuMapping, HostFile};
 use fedmpi::message::{Content, Frame, Order, Report};
 use fedmpi::partition::Partition;
 use fedmpi::record::checkpoint;

@@ -1,8 +1,8 @@
 //! What this machine says of itself: its program and libraries, data, GPUs, clock and memory.
 
-use crate::config::expand;
 use crate::ids::Rank;
 use crate::launch::{Facts, driver_version};
+use crate::plan::expand;
 use crate::torch;
 use crate::transport::{Host, mpi};
 use anyhow::{Context, Result};

@@ -2,7 +2,7 @@
 //! trains clients one after another on its GPU or CPU core. The final model is bit-identical for
 //! any number of ranks.
 //!
-//! The modules follow the walk of the data: [`config`], [`data`] and [`partition`], [`select`],
+//! The modules follow the walk of the data: [`config`], [`data`] and [`partition`], [`plan`], [`select`],
 //! [`schedule`], [`message`] and [`transport`], [`train`], [`weights`], [`aggregate`], [`metrics`],
 //! [`record`]; [`engine`] strings them together.
 
@@ -13,10 +13,12 @@ pub mod data;
 pub mod delay;
 pub mod engine;
 pub mod event;
+pub mod hosts;
 pub mod launch;
 pub mod message;
 pub mod metrics;
 pub mod partition;
+pub mod plan;
 pub mod record;
 pub mod schedule;
 pub mod select;

@@ -16,7 +16,6 @@ Federated learning over MPI: rank 0 is the server, every other rank a worker.
 
 Usage: mpirun -np 3 fedmpi [FLAGS]      trains (alone too, in one process)
        fedmpi launch -np 3 -- [FLAGS]   the same, started again when it fails
-       fedmpi COMMAND                   see `fedmpi COMMAND --help`
 ";
 
 const TAIL: &str = "
@@ -41,9 +40,10 @@ pub fn short(command: &Command) -> String {
             text += &line(&format!("--{name} {}", unit(argument)), &about(argument));
         }
     }
-    text += "\nCommands\n";
+    text += "\nCommands (fedmpi COMMAND --help)\n";
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-        text += &line(command.get_name(), &clause(&command.get_about().map(ToString::to_string).unwrap_or_default()));
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        text += &line(command.get_name(), &clause(&about, WIDTH - COLUMN));
     }
     text + TAIL
 }
@@ -74,23 +74,19 @@ fn about(argument: &Arg) -> String {
     let words = words.split_once(": ").filter(|(whose, _)| whose.starts_with("Of ")).map_or(words, |(_, rest)| rest);
     let default = default.trim_end_matches(']');
     let short = default.split([':', ',', ' ']).next().unwrap_or(default);
-    let (words, room) = (clause(words), WIDTH - COLUMN - " []".len() - short.chars().count());
-    // Where there is no room for all of it, the first part must do.
-    let fitting = if words.chars().count() > room { words.split(',').next().unwrap_or(&words) } else { &words };
-    format!("{fitting} [{short}]")
+    format!("{} [{short}]", clause(words, WIDTH - COLUMN - " []".len() - short.chars().count()))
 }
 
-/// The first clause.
-fn clause(text: &str) -> String {
+/// The first clause, or the first part of it where there is no room for all.
+fn clause(text: &str, room: usize) -> String {
     let words = text.split([';', '.', ':', '(']).next().unwrap_or_default().trim();
+    let words = if words.chars().count() > room { words.split(',').next().unwrap_or(words) } else { words };
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn line(left: &str, right: &str) -> String {
-    let room = WIDTH - COLUMN;
-    let fitting: String = right.chars().take(room).collect();
-    format!("  {left:<width$}{fitting}\n", width = COLUMN - 2)
+    format!("  {left:<width$}{right}\n", width = COLUMN - 2)
 }
 
 #[cfg(test)]

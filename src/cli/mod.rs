@@ -3,7 +3,8 @@
 mod arguments;
 mod help;
 
-use crate::config::{Dialect, Flags};
+use crate::config::Flags;
+use crate::hosts::Dialect;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,7 +54,7 @@ pub enum Command {
     Launch(LaunchArgs),
     /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
     Doctor(DoctorArgs),
-    /// Print a batch script for Slurm that starts a training job
+    /// Print a batch script for Slurm: it starts a training job
     SlurmScript(SlurmArgs),
     /// What this host says to `doctor`, as JSON
     #[command(hide = true, rename_all = "snake_case")]
@@ -65,12 +66,18 @@ pub enum Command {
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
-    /// List every part that can be chosen, or those of one kind, or one with its settings
+    /// List the parts to choose from: all, those of one kind, or one with its settings
     List {
         /// The setting that chooses among them, such as `server_step`
         kind: Option<String>,
         /// A part, such as `adam`
         name: Option<String>,
+    },
+    /// Print what a --cf file may say
+    Config {
+        /// As JSON Schema, by which editors complete and check
+        #[arg(long, required = true)]
+        schema: bool,
     },
     /// Print a host file in the dialect of a launcher
     Hostfile {

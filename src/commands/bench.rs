@@ -3,11 +3,12 @@
 //! bare network.
 
 use crate::cli::{Bench, BenchArgs};
-use crate::config::{Config, Plan, flag_name};
+use crate::config::Config;
 use crate::engine;
 use crate::ids::Rank;
 use crate::message::Reduce;
 use crate::metrics::median;
+use crate::plan::{Plan, flag_name};
 use crate::record::Memory;
 use crate::train::{Dry, Quadratic, Trainer};
 use crate::transport::mpi::{Mpi, Wire};

@@ -2,9 +2,11 @@
 
 use super::places;
 use crate::cli::CheckArgs;
-use crate::config::{Config, Plan, Residency, expand, seats_table};
+use crate::config::{Config, Residency};
+use crate::hosts::seats_table;
 use crate::ids::{ClientId, Rank};
 use crate::metrics::median;
+use crate::plan::{Plan, expand};
 use crate::torch;
 use crate::transport::Host;
 use anyhow::Result;

@@ -3,8 +3,8 @@
 
 use super::places;
 use crate::cli::DoctorArgs;
-use crate::config::HostFile;
 use crate::host::{facts, now};
+use crate::hosts::HostFile;
 use crate::launch::{self, Facts, Launcher, Probe, diagnose};
 use crate::stop::exit;
 use crate::transport::Host;

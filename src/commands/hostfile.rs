@@ -1,7 +1,7 @@
 //! `fedmpi hostfile`: a host file in the dialect of another launcher.
 
 use super::places;
-use crate::config::Dialect;
+use crate::hosts::Dialect;
 use anyhow::Result;
 use std::path::Path;
 

@@ -2,7 +2,8 @@
 
 use super::{checked, places};
 use crate::cli::LaunchArgs;
-use crate::config::{Config, Seat, seats_table};
+use crate::config::Config;
+use crate::hosts::{Seat, seats_table};
 use crate::launch::{self, Job, LaunchError, Launcher};
 use crate::stop::{self, exit};
 use crate::transport::Host;

@@ -14,7 +14,8 @@ pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn kinds() -> Vec<&'static dyn AnyKind> {
+/// Every kind of parts.
+pub(super) fn kinds() -> Vec<&'static dyn AnyKind> {
     let mut kinds = KINDS.to_vec();
     kinds.extend([&DELAYS as &dyn AnyKind, &torch::models::KIND]);
     kinds

@@ -1,6 +1,7 @@
 //! Where a job's ranks will be, before there is a job.
 
-use crate::config::{Config, HostFile, Seat};
+use crate::config::Config;
+use crate::hosts::{HostFile, Seat};
 use crate::transport::Host;
 use crate::{launch, start};
 use anyhow::{Context, Result};

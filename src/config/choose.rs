@@ -282,7 +282,7 @@ impl Config {
     }
 
     /// Why a run without rounds cannot have this algorithm, if it cannot.
-    pub(super) fn unfit_without_rounds(&self) -> Option<&'static str> {
+    pub(crate) fn unfit_without_rounds(&self) -> Option<&'static str> {
         let algorithm = algorithm::make(self.algorithm.as_ref()?).ok()?;
         (algorithm.shape(1) != Shape::default())
             .then_some("its clients say or keep more than a change, which needs rounds")

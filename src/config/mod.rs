@@ -1,17 +1,10 @@
 //! Stage 1, config: what did the user ask for? [`Config`] is what was written, from flags, a `--cf`
-//! file and defaults, in this order of precedence. [`Plan`] is resolved, checked and trusted.
+//! file and defaults, in this order of precedence. [`Plan`](crate::plan::Plan) is resolved, checked and trusted.
 
 mod async_fl;
-mod check;
 mod choose;
-mod data;
-mod digest;
 mod fedml;
-mod gpu_mapping;
-mod homes;
-mod hosts;
 mod kinds;
-mod plan;
 
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -26,13 +19,8 @@ use crate::aggregate::{arrivals, preset};
 use choose::Said;
 use kinds::{is_setting, near};
 
-pub use check::{PlanError, flag_name};
 pub use choose::PartFlags;
-pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
-pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
-pub use hosts::{Dialect, HostFile, HostFileError};
 pub use kinds::KINDS;
-pub use plan::{Method, Plan};
 
 /// One line per setting makes its field in [`Config`], its default, its flag and its help text.
 macro_rules! settings {
@@ -57,7 +45,7 @@ macro_rules! settings {
         #[derive(Args, Clone, Debug, Default, Serialize)]
         #[command(rename_all = "snake_case")]
         pub struct Flags {
-            /// YAML file with the same names as the flags; FedML's sections are allowed [default: none]
+            /// YAML file with the flags' names; FedML's sections are allowed [default: none]
             #[arg(long, value_name = "FILE")]
             #[serde(skip)]
             pub cf: Option<PathBuf>,

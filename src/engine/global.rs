@@ -3,8 +3,8 @@
 
 use crate::aggregate::combine::Each;
 use crate::algorithm::{Mean, Moving, Shape};
-use crate::config::{Method, Plan};
 use crate::ids::Round;
+use crate::plan::{Method, Plan};
 use crate::weights::{ExactSum, Layout, Section, Sections, Total, Weights};
 use std::sync::Arc;
 

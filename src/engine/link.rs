@@ -2,10 +2,10 @@
 //! asynchronous runs share it.
 
 use super::{EngineError, Outcome, report};
-use crate::config::{Home, Homes, Plan};
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Frame, Order, Report};
+use crate::plan::{Home, Homes, Plan};
 use crate::schedule::{Assignment, CostModel, Job, Scheduler};
 use crate::stop;
 use crate::transport::{Delivery, Metered, Transport, TransportError};

@@ -13,10 +13,10 @@ mod post;
 mod server;
 mod survey;
 
-use crate::config::Plan;
 use crate::event::{RankReport, RecordError, Recorder, State};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::DecodeError;
+use crate::plan::Plan;
 use crate::select::SelectError;
 use crate::stop;
 use crate::train::{TrainError, Trainer};

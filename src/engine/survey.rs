@@ -3,11 +3,11 @@
 
 use super::EngineError;
 use super::link::{Link, News, unexpected};
-use crate::config::Homes;
 use crate::event::Recorder;
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Label, Order, Reduce, Report};
 use crate::metrics::Metrics;
+use crate::plan::Homes;
 use crate::train::Trainer;
 use crate::transport::Transport;
 use crate::weights::Weights;

@@ -1,6 +1,6 @@
 //! Hosts that a batch system has given: Slurm, PBS, LSF and Grid Engine say so in the environment.
 
-use crate::config::HostFile;
+use crate::hosts::HostFile;
 use std::process::Command;
 use std::{env, fs, io};
 
@@ -60,7 +60,7 @@ fn grid_engine(text: &str) -> HostFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Dialect;
+    use crate::hosts::Dialect;
 
     #[test]
     fn every_batch_systems_words_are_understood() {

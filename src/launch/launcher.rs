@@ -1,6 +1,6 @@
 //! The launchers that are known, and what each of them calls things.
 
-use crate::config::Dialect;
+use crate::hosts::Dialect;
 use std::io;
 use std::process::Command;
 

@@ -6,7 +6,7 @@ mod doctor;
 mod launcher;
 mod slurm;
 
-use crate::config::{Dialect, HostFile};
+use crate::hosts::{Dialect, HostFile};
 use crate::record::{checkpoint, checkpoints};
 use crate::stop::{self, exit};
 use rustix::process::{Pid, Signal, geteuid, kill_process};

@@ -2,10 +2,10 @@
 //! last few are kept.
 
 use super::fault;
-use crate::config::Plan;
 use crate::event::{Event, KeptIndex, RecordError, Recorder, State};
 use crate::files::write_whole;
 use crate::ids::{ClientId, Round};
+use crate::plan::Plan;
 use crate::stop;
 use bytemuck::allocation::pod_collect_to_vec;
 use safetensors::SafeTensors;

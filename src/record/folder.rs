@@ -1,8 +1,9 @@
 //! The folder of one run. A folder that holds a run is never written into by accident.
 
-use crate::config::{Config, Mode, Plan};
+use crate::config::{Config, Mode};
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
+use crate::plan::Plan;
 use crate::record::async_fl::{ACCURACY, AsyncFl, TIME};
 use crate::record::checkpoint::KEPT_FILE;
 use crate::record::{Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile};

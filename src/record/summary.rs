@@ -1,11 +1,12 @@
 //! `summary.json`: the run in a few figures.
 
 use super::fault;
-use crate::config::{Mode, Plan};
+use crate::config::Mode;
 use crate::event::{Event, RankReport, RecordError, Recorder};
 use crate::files::write_whole;
 use crate::ids::Rank;
 use crate::metrics::{Metrics, Target, median};
+use crate::plan::Plan;
 use crate::weights;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

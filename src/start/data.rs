@@ -1,10 +1,11 @@
 //! The plan, over data that is read once at each place.
 
 use super::settle::{Stop, settle};
-use crate::config::{Config, Evaluator, Holding, Homes, Plan, PlanError, Residency, expand, housemates, shares};
+use crate::config::{Config, Evaluator, Residency};
 use crate::data::{self, Dataset};
 use crate::ids::Rank;
 use crate::partition::Partition;
+use crate::plan::{Holding, Homes, Plan, PlanError, expand, housemates, shares};
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Error, Result};

@@ -1,7 +1,7 @@
 //! The run's folder, which only the server has.
 
-use crate::config::Plan;
 use crate::event::Recorder;
+use crate::plan::Plan;
 use crate::record::checkpoint::{self, Saved};
 use crate::record::{Progress, RoundLog, RunFolder, checkpoints};
 use crate::train::Trainer;

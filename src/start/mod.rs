@@ -9,8 +9,9 @@ mod seats;
 mod settle;
 mod trainer;
 
-use crate::config::{Config, Flags, Plan};
+use crate::config::{Config, Flags};
 use crate::ids::Rank;
+use crate::plan::Plan;
 use crate::train::Trainer;
 use crate::transport::World;
 use crate::transport::mpi::Mpi;

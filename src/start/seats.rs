@@ -1,7 +1,8 @@
 //! Where ranks compute: the GPU mapping over the hosts that there are.
 
 use super::settle::{Stop, settle};
-use crate::config::{Config, DeviceChoice, GpuMapping, Seat, seats_table};
+use crate::config::{Config, DeviceChoice};
+use crate::hosts::{GpuMapping, Seat, seats_table};
 use crate::ids::Rank;
 use crate::torch;
 use crate::transport::mpi::Mpi;

@@ -1,9 +1,10 @@
 //! The model, who trains it, and where sums are made.
 
 use super::settle::{Stop, settle};
-use crate::config::{Collective, Plan};
+use crate::config::Collective;
 use crate::ids::Rank;
 use crate::message::Reduce;
+use crate::plan::Plan;
 use crate::stop;
 use crate::torch::{self, TorchTrainer};
 use crate::train::{Dry, Faulty, TrainError, Trainer};

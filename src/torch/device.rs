@@ -1,7 +1,7 @@
 //! Devices, and numbers on their way there. CUDA's library is opened only when a rank is mapped to a GPU, so
 //! that one binary serves CPU and GPU nodes.
 
-use crate::config::Seat;
+use crate::hosts::Seat;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 use std::ffi::{CStr, c_char, c_int};
 use std::fs;

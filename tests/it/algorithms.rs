@@ -6,12 +6,13 @@ use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, sma
 use fedmpi::aggregate::preset::PRESETS;
 use fedmpi::aggregate::step::STEPS;
 use fedmpi::algorithm::ALGORITHMS;
-use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::config::{Config, Mode};
 use fedmpi::engine::run_local;
 use fedmpi::event::{Event, RecordError, Recorder, State};
 use fedmpi::ids::ClientId;
 use fedmpi::message::Reduce;
 use fedmpi::partition::Partition;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::train::{Bowl, Quadratic, Trainer};
 use fedmpi::update::UPDATES;

@@ -2,11 +2,12 @@
 
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
 use fedmpi::aggregate::arrivals::ARRIVALS;
-use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::config::{Config, Mode};
 use fedmpi::engine::run_local;
 use fedmpi::event::{Arrived, Event, RecordError, Recorder, State};
 use fedmpi::ids::{ClientId, Round};
 use fedmpi::part::Choice;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, Task, Trainer};

@@ -1,6 +1,6 @@
 //! Promise 1 with real models: the same bits for any number of workers; and FedAvg's exact cases.
 
-use crate::support::{generated_mnist, mnist, plan, small, train};
+use crate::support::{generated_mnist, generated_text, mnist, plan, small, train};
 use fedmpi::config::Config;
 use fedmpi::torch::models::MODELS;
 
@@ -10,11 +10,13 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
     let adam = Config { client_optimizer: "adam:lr=0.001,wd=0.01".into(), ..Config::default() };
     // resnet18 is resnet20's code with more of everything: minutes here.
     for entry in MODELS.iter().filter(|entry| entry.name != "resnet18") {
+        let (dataset, data_dir) =
+            if entry.name == "rnn" { ("shakespeare", generated_text()) } else { ("mnist", generated_mnist()) };
         for optimizer in [&momentum, &adam] {
             let config = Config {
                 model: entry.name.into(),
-                dataset: "mnist".into(),
-                data_dir: generated_mnist(),
+                dataset: dataset.into(),
+                data_dir: data_dir.clone(),
                 client_num_in_total: 200,
                 client_num_per_round: 5,
                 comm_round: 2,
@@ -82,7 +84,7 @@ fn the_proximal_term_pulls_back() {
     assert!((moved(5.0, 0.0) / moved(5.0, 1e-9) - 1.0).abs() < 1e-4);
 }
 
-fn plan_start(plan: &fedmpi::config::Plan) -> Vec<f32> {
+fn plan_start(plan: &fedmpi::plan::Plan) -> Vec<f32> {
     use fedmpi::train::Trainer;
     fedmpi::torch::TorchTrainer::new(plan, tch::Device::Cpu).expect("fits").initial()
 }

@@ -10,6 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["event", "message"],
     &["data", "partition", "delay", "select", "schedule", "transport", "train", "update", "aggregate", "algorithm"],
     &["config"],
+    &["hosts", "plan"],
     &["engine", "record"],
     &["launch"],
     &["torch"],
@@ -20,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that may use less than their floor allows.
-const ONLY: &[(&str, &[&str])] = &[("cli", &["config"])];
+const ONLY: &[(&str, &[&str])] = &[("cli", &["config", "hosts"]), ("hosts", &["config", "ids", "part", "transport"])];
 
 /// Names, and the only places that may say them; a name within another comes after it.
 const HOMES: &[(&str, &[&str])] = &[

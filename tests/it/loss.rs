@@ -2,12 +2,13 @@
 
 use crate::modes::modes;
 use crate::support::{plan, quadratic, run_with, small};
-use fedmpi::config::{Config, Mode, Plan};
+use fedmpi::config::{Config, Mode};
 use fedmpi::engine::{EngineError, Outcome, run, serve};
 use fedmpi::event::Event;
 use fedmpi::ids::{ClientId, Rank};
 use fedmpi::message::Frame;
 use fedmpi::metrics::Metrics;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::schedule::DispatchMode;
 use fedmpi::train::{Quadratic, Task, TrainError, Trained, Trainer};

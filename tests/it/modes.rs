@@ -1,10 +1,11 @@
 //! Promise 1 over the ways of running a round: reduction, dispatch, scheduler and number of ranks.
 
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::engine::EngineError;
 use fedmpi::event::Event;
 use fedmpi::message::Reduce;
+use fedmpi::plan::Plan;
 use fedmpi::schedule::{DispatchMode, SCHEDULERS};
 use fedmpi::train::{Faulty, Quadratic, Trainer};
 

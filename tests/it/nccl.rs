@@ -2,11 +2,12 @@
 //! of NCCL and CUDA's driver, and a trainer holds its changes where they look for them.
 
 use crate::support::{AS_ROOT, Finished, is_open_mpi, plan, small};
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::engine::{run, run_local, serve};
 use fedmpi::ids::Rank;
 use fedmpi::message::Reduce;
 use fedmpi::metrics::Metrics;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Task, TrainError, Trained, Trainer};

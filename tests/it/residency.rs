@@ -1,9 +1,10 @@
 //! Data that never leaves its machine: the bits are those of a run in which every rank sees all data.
 
 use crate::support::{Finished, Job};
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::data::write_idx;
 use fedmpi::partition::Partition;
+use fedmpi::plan::Plan;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,9 +1,10 @@
 //! Builders and verbs shared by the tests.
 
-use fedmpi::config::{Config, Plan};
+use fedmpi::config::Config;
 use fedmpi::data::write_idx;
 use fedmpi::engine::{EngineError, Outcome, run_local};
 use fedmpi::event::Recorder;
+use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, TrainError, Trainer};
@@ -42,6 +43,33 @@ fn image(index: usize, label: u8) -> [u8; 784] {
         pixels[offset] = value as u8;
     }
     pixels
+}
+
+/// 200 users with four rows of text each, in LEAF's form; written once per process.
+pub fn generated_text() -> PathBuf {
+    static FOLDER: std::sync::OnceLock<tempfile::TempDir> = std::sync::OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let letter = |place: usize| char::from(b'a' + (place * place % 26) as u8);
+        let row = |start: usize| (start..start + 80).map(letter).collect::<String>();
+        let rows = |user: usize| (0..4).map(move |i| 5 * user + i);
+        let owned = |user: usize| {
+            serde_json::json!({
+                "x": rows(user).map(row).collect::<Vec<_>>(),
+                "y": rows(user).map(|start| letter(start + 80)).collect::<Vec<_>>(),
+            })
+        };
+        for part in ["train", "test"] {
+            let users: Vec<String> = (0..200).map(|user| format!("user{user:03}")).collect();
+            let data: serde_json::Map<_, _> =
+                users.iter().enumerate().map(|(user, name)| (name.clone(), owned(user))).collect();
+            let file = serde_json::json!({ "users": users, "num_samples": vec![4; 200], "user_data": data });
+            fs::create_dir(folder.path().join(part)).expect("writable");
+            fs::write(folder.path().join(part).join("all.json"), file.to_string()).expect("writable");
+        }
+        folder
+    });
+    folder.path().to_owned()
 }
 
 /// A small config over synthetic data.

@@ -1,7 +1,7 @@
 //! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
 
 use super::dense::Stack;
-use super::{Descent, ModelError, Network, Noise, Pace, Parameter, fitting_numbers, layer};
+use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
 use crate::task::Facts;
 use crate::weights::{Layout, Slot};
 use tch::{Tensor, no_grad};
@@ -15,21 +15,20 @@ pub struct Cnn {
 impl Cnn {
     /// McMahan et al. 2017: 5x5 convolutions with 32 and 64 channels, each followed by 2x2 max
     /// pooling; 512 units with ReLU.
-    pub fn original(facts: &Facts) -> Result<Self, ModelError> {
-        Cnn::new("cnn", facts, [5, 3136, 512], false)
+    pub fn original(facts: &Facts) -> Result<Self, Unfit> {
+        Cnn::new(facts, [5, 3136, 512], false)
     }
 
     /// Reddi et al. 2021: 3x3 convolutions with 32 and 64 channels, 2x2 max pooling, dropout 0.25;
     /// 128 units with ReLU, dropout 0.5.
-    pub fn dropout(facts: &Facts) -> Result<Self, ModelError> {
-        Cnn::new("cnn_dropout", facts, [3, 9216, 128], true)
+    pub fn dropout(facts: &Facts) -> Result<Self, Unfit> {
+        Cnn::new(facts, [3, 9216, 128], true)
     }
 
-    fn new(model: &'static str, facts: &Facts, sizes: [usize; 3], with_dropout: bool) -> Result<Self, ModelError> {
-        fitting_numbers(model, facts)?;
+    fn new(facts: &Facts, sizes: [usize; 3], with_dropout: bool) -> Result<Self, Unfit> {
+        fitting_numbers(facts)?;
         if facts.shape != [1, 28, 28] {
-            let found = facts.shape.clone();
-            return Err(ModelError::Shape { model, wanted: "images of shape [1, 28, 28]", found });
+            return Unfit::new("images of shape [1, 28, 28]", format!("samples of shape {:?}", facts.shape));
         }
         let ([kernel, flat, hidden], classes) = (sizes, facts.task.outputs());
         let layers = [

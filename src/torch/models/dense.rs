@@ -1,6 +1,6 @@
 //! `lr` and `2nn`: linear layers with ReLU between them.
 
-use super::{Descent, ModelError, Network, Noise, Pace, Parameter, fitting_numbers, layer};
+use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
 use crate::task::Facts;
 use crate::torch::kernels::{self, Before};
 use crate::weights::{Layout, Slot};
@@ -13,14 +13,14 @@ pub struct Dense {
 
 impl Dense {
     /// One layer.
-    pub fn logistic(facts: &Facts) -> Result<Self, ModelError> {
-        fitting_numbers("lr", facts)?;
+    pub fn logistic(facts: &Facts) -> Result<Self, Unfit> {
+        fitting_numbers(facts)?;
         Ok(Dense { parameters: layer("linear", &[facts.task.outputs(), facts.width()]).into() })
     }
 
     /// Two hidden layers of 200.
-    pub fn two_hidden(facts: &Facts) -> Result<Self, ModelError> {
-        fitting_numbers("2nn", facts)?;
+    pub fn two_hidden(facts: &Facts) -> Result<Self, Unfit> {
+        fitting_numbers(facts)?;
         let (width, outputs) = (facts.width(), facts.task.outputs());
         let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[outputs, 200])];
         Ok(Dense { parameters: layers.into_iter().flatten().collect() })

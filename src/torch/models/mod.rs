@@ -117,30 +117,33 @@ pub enum ModelError {
         /// What CUDA or libtorch says.
         reason: String,
     },
-    /// Another kind of data is needed.
-    #[error("model {model} takes {wanted}, the data set has {found} (hint: `fedmpi list model` shows all)")]
-    Kind {
+    /// Other data is needed.
+    #[error("model {model} takes {}, the data set has {} (hint: `fedmpi list model` shows all)", unfit.wanted, unfit.found)]
+    Unfit {
         /// The model.
         model: &'static str,
-        /// What it takes.
-        wanted: &'static str,
-        /// What there is.
-        found: &'static str,
-    },
-    /// Another shape of data is needed.
-    #[error("model {model} takes {wanted}, the data set has samples of shape {found:?} (hint: --model lr takes any)")]
-    Shape {
-        /// The model.
-        model: &'static str,
-        /// What it takes.
-        wanted: &'static str,
-        /// What there is.
-        found: Vec<usize>,
+        /// What it takes, and what there is.
+        unfit: Unfit,
     },
 }
 
-/// What the data looks like, to a model.
-pub type Build = fn(&Facts) -> Result<Box<dyn Network>, ModelError>;
+/// Data that a model does not take.
+#[derive(Debug)]
+pub struct Unfit {
+    /// What it takes.
+    pub wanted: &'static str,
+    /// What there is.
+    pub found: String,
+}
+
+impl Unfit {
+    fn new<T>(wanted: &'static str, found: impl Into<String>) -> Result<T, Unfit> {
+        Err(Unfit { wanted, found: found.into() })
+    }
+}
+
+/// Makes a model for data of this kind.
+pub type Build = fn(&Facts) -> Result<Box<dyn Network>, Unfit>;
 
 /// All models.
 pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
@@ -168,12 +171,12 @@ pub const MODELS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "resnet20",
         "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
-        |facts| Ok(Box::new(resnet::ResNet::new("resnet20", facts, &[16, 32, 64], 3)?)),
+        |facts| Ok(Box::new(resnet::ResNet::new(facts, &[16, 32, 64], 3)?)),
     ),
     Entry::<Build>::new(
         "resnet18",
         "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
-        |facts| Ok(Box::new(resnet::ResNet::new("resnet18", facts, &[64, 128, 256, 512], 2)?)),
+        |facts| Ok(Box::new(resnet::ResNet::new(facts, &[64, 128, 256, 512], 2)?)),
     ),
     Entry::<Build>::new(
         "rnn",
@@ -187,23 +190,24 @@ pub const MODELS: &[Entry<Build>] = &[
 /// # Errors
 /// An unknown name, or data that the model does not take.
 pub fn build(name: &str, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
-    (find("model", MODELS, name)?.build)(facts)
+    let entry = find(KIND.about, MODELS, name)?;
+    (entry.build)(facts).map_err(|unfit| ModelError::Unfit { model: entry.name, unfit })
 }
 
 /// Refuses data that is not numbers.
-fn fitting_numbers(model: &'static str, facts: &Facts) -> Result<(), ModelError> {
+fn fitting_numbers(facts: &Facts) -> Result<(), Unfit> {
     match facts.input {
         Input::Numbers => Ok(()),
-        Input::Tokens => Err(ModelError::Kind { model, wanted: "numbers", found: "rows of tokens" }),
+        Input::Tokens => Unfit::new("numbers", "rows of tokens"),
     }
 }
 
 /// Refuses data that is not rows of tokens, of which the next is learned.
-fn fitting_tokens(model: &'static str, facts: &Facts) -> Result<(), ModelError> {
+fn fitting_tokens(facts: &Facts) -> Result<(), Unfit> {
     match (facts.input, &facts.task) {
         (Input::Tokens, Task::Next { .. } | Task::Masked { .. }) => Ok(()),
-        (Input::Tokens, _) => Err(ModelError::Kind { model, wanted: "tokens that follow", found: "another task" }),
-        (Input::Numbers, _) => Err(ModelError::Kind { model, wanted: "rows of tokens", found: "numbers" }),
+        (Input::Tokens, _) => Unfit::new("tokens that follow", "another task"),
+        (Input::Numbers, _) => Unfit::new("rows of tokens", "numbers"),
     }
 }
 

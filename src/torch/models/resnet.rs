@@ -1,7 +1,7 @@
 //! `resnet20` and `resnet18`: residual networks for small images (He et al. 2016, section 4.2), with a
 //! 1x1 convolution where a block changes the shape.
 
-use super::{ModelError, Network, Noise, Parameter, constant, fitting_numbers, layer, weight};
+use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, layer, weight};
 use crate::task::Facts;
 use tch::Tensor;
 
@@ -18,14 +18,14 @@ pub struct ResNet {
 
 impl ResNet {
     /// As many stages as `channels`, of `blocks` blocks each.
-    pub fn new(model: &'static str, facts: &Facts, channels: &[usize], blocks: usize) -> Result<Self, ModelError> {
-        fitting_numbers(model, facts)?;
+    pub fn new(facts: &Facts, channels: &[usize], blocks: usize) -> Result<Self, Unfit> {
+        fitting_numbers(facts)?;
         let (shape, classes) = (&facts.shape, facts.task.outputs());
         let &[colours, height, width] = &shape[..] else {
-            return Err(ModelError::Shape { model, wanted: "images [channels, height, width]", found: shape.clone() });
+            return Unfit::new("images [channels, height, width]", format!("samples of shape {shape:?}"));
         };
         if height.min(width) < 8 {
-            return Err(ModelError::Shape { model, wanted: "images of at least 8x8", found: shape.to_vec() });
+            return Unfit::new("images of at least 8x8", format!("{height}x{width}"));
         }
         let mut tensors = Tensors::default();
         tensors.convolution("conv1", channels[0], colours, 3);

@@ -2,7 +2,7 @@
 //! model, as LEAF and FedML have it, with PyTorch's two biases a layer). Where the target is one token the last step
 //! answers, else every step.
 
-use super::{ModelError, Network, Noise, Parameter, fitting_tokens, layer, named, uniform};
+use super::{Network, Noise, Parameter, Unfit, fitting_tokens, layer, named, uniform};
 use crate::task::Facts;
 use tch::{Kind, Tensor};
 
@@ -18,8 +18,8 @@ pub struct Rnn {
 
 impl Rnn {
     /// For tokens as the data has them.
-    pub fn new(facts: &Facts) -> Result<Self, ModelError> {
-        fitting_tokens("rnn", facts)?;
+    pub fn new(facts: &Facts) -> Result<Self, Unfit> {
+        fitting_tokens(facts)?;
         let vocabulary = facts.task.outputs();
         let bound = 1.0 / (HIDDEN as f32).sqrt();
         let mut parameters = vec![named("embedding.weight", &[vocabulary, EMBEDDING], uniform(3f32.sqrt()))];

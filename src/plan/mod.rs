@@ -1,13 +1,16 @@
 //! The plan: a config whose every value was checked, together with the data and its partition. Every
 //! rank resolves the same plan.
 
-use super::check::{self, PlanError, require};
-use super::data::divide;
-use super::{Config, Evaluator, Homes, Mode};
+mod check;
+mod data;
+mod digest;
+mod homes;
+
 use crate::aggregate::arrivals::{self, Arrivals};
 use crate::aggregate::combine::{self, Combine};
 use crate::aggregate::step::{self, ServerStep};
 use crate::algorithm::{self, Algorithm};
+use crate::config::{Config, Evaluator, Mode};
 use crate::data::{Dataset, Train};
 use crate::delay::Delay;
 use crate::ids::{ClientId, Rank, Round};
@@ -21,9 +24,14 @@ use crate::select::{self, Attendance, SelectError, Selector};
 use crate::staleness::{self, Staleness};
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
+use check::require;
+use data::divide;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use check::{PlanError, flag_name};
+pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 
 /// A run, resolved and trusted.
 #[derive(Clone)]

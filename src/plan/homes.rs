@@ -1,7 +1,7 @@
 //! Data that never leaves its machine: which ranks hold which clients. Ranks that read the same folder
 //! of the same host are one home.
 
-use super::Config;
+use crate::config::Config;
 use crate::ids::{ClientId, Rank};
 use crate::task::Facts;
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ pub enum HomesError {
 /// `{rank}` and `{host}` in a folder's name.
 ///
 /// ```
-/// # use fedmpi::{config::expand, ids::Rank};
+/// # use fedmpi::{ids::Rank, plan::expand};
 /// # use std::path::Path;
 /// assert_eq!(expand(Path::new("/data/{host}/{rank}"), Rank(2), "node7"), Path::new("/data/node7/2"));
 /// ```

@@ -1,7 +1,8 @@
 //! From a config to its data and who owns it.
 
+use super::Plan;
 use super::check::PlanError;
-use super::{Config, Plan};
+use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Source, Train};
 use crate::part::find;
 use crate::partition::{self, Partition, PartitionError, Pool, Sees};

@@ -8,7 +8,7 @@
 //! A rank takes the next free seat of the host it really runs on, so neither the order of hosts in
 //! the file nor that of the host file matters.
 
-use super::DeviceChoice;
+use crate::config::DeviceChoice;
 use crate::ids::Rank;
 use crate::part::suggest;
 use crate::transport::Host;

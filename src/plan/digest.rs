@@ -1,6 +1,7 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
-use super::{Collective, Config, Evaluator, Plan};
+use super::Plan;
+use crate::config::{Collective, Config, Evaluator};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;

@@ -1,9 +1,9 @@
 //! Every check of a config that needs no data and no other rank, across settings too.
 
-use super::plan::{arrivals, selection};
-use super::{Config, Evaluator, HomesError, Mode, Plan, RANGES, Residency};
+use super::{HomesError, Plan, arrivals, selection};
 use crate::aggregate::{combine, step};
 use crate::algorithm;
+use crate::config::{Config, Evaluator, Mode, RANGES, Residency};
 use crate::data::{self, DataError};
 use crate::delay::{Delay, DelayError};
 use crate::message::Reduce;

@@ -35,7 +35,7 @@ impl HostFile {
     /// The first line that is in neither dialect.
     ///
     /// ```
-    /// # use fedmpi::config::{Dialect, HostFile};
+    /// # use fedmpi::hosts::{Dialect, HostFile};
     /// let file = HostFile::parse("node1:4 # server\nnode2 slots=2\nnode3\n")?;
     /// assert_eq!(file.write(Dialect::Mpich), "node1:4\nnode2:2\nnode3\n");
     /// assert_eq!(file.write(Dialect::Openmpi), "node1 slots=4\nnode2 slots=2\nnode3\n");

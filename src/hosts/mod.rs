@@ -1,0 +1,7 @@
+//! Which machines take part, and which GPU each rank gets: host files and GPU mappings, as people write them.
+
+mod gpu_mapping;
+mod hostfile;
+
+pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
+pub use hostfile::{Dialect, HostFile, HostFileError};
