@@ -3,9 +3,11 @@
 
 Same work as `fedmpi --dataset mnist --partition_method homo --epochs 1 --batch_size 10`: the round's
 clients are trained one after another on one thread, divided among one or two processes that share
-memory. Prints the median seconds of a round.
+memory. Prints the median seconds of a round; with `test`, the seconds of evaluating the test images on one thread in
+batches of the size that is fastest.
 
 usage: bench_pytorch.py DATA_DIR lr|2nn|cnn CLIENTS PER_ROUND PROCESSES ROUNDS [cuda]
+       bench_pytorch.py DATA_DIR lr|2nn|cnn test
 
 With `cuda` there is one process, and model and data are on the GPU.
 """
@@ -57,6 +59,25 @@ def work(rank, processes, model, x, y, clients, cohort, start, sums, barrier):
             train(model, x, y, clients[client][torch.randperm(clients.shape[1])])
             sums[rank] += nn.utils.parameters_to_vector(parameters).detach() / len(cohort)
         barrier.wait()
+
+
+def evaluate(folder, name):
+    torch.set_num_threads(1)
+    model = build(name)
+    x = idx(f"{folder}/t10k-images-idx3-ubyte.gz").float().div(255).unsqueeze(1)
+    y = idx(f"{folder}/t10k-labels-idx1-ubyte.gz").long()
+
+    def seconds(size):
+        began = time.perf_counter()
+        with torch.no_grad():
+            for start in range(0, len(y), size):
+                scores = model(x[start:start + size])
+                F.cross_entropy(scores, y[start:start + size], reduction="sum").item()
+                (scores.argmax(1) == y[start:start + size]).sum().item()
+        return time.perf_counter() - began
+
+    least, size = min((min(seconds(size), seconds(size)), size) for size in [20, 50, 100, 200, 500, 1000])
+    print(f"{name}: {least:.5f} s per test of {len(y)} images in batches of {size} (PyTorch {torch.__version__})")
 
 
 def on_gpu(x, y, clients, model, per_round, rounds):
@@ -113,4 +134,7 @@ def main(folder, name, total, per_round, processes, rounds, device="cpu"):
     print(f"{name}: {statistics.median(seconds):.5f} s per round (PyTorch {torch.__version__})")
 
 
-main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]), *sys.argv[7:])
+if sys.argv[3] == "test":
+    evaluate(*sys.argv[1:3])
+else:
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7]), *sys.argv[7:])

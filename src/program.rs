@@ -22,8 +22,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command other than training.
+/// Runs a command other than training: once, whatever the number of ranks, unless it is one for all ranks.
 fn answer(command: cli::Command) -> ExitCode {
+    if !is_first() && !command.is_of_every_rank() {
+        return stop::exit::DONE.into();
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let (fault, code) = match stop::catch(|| commands::run(command)) {
         Ok(Ok(code)) => return ExitCode::from(code),
@@ -34,9 +37,14 @@ fn answer(command: cli::Command) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Whether this is the process that speaks for the job: there may be no job.
+fn is_first() -> bool {
+    launch::launched_rank().unwrap_or(0) == 0
+}
+
 /// Says something once, whatever the number of ranks.
 fn tell(out: &mut dyn Write, text: &str, code: u8) -> ExitCode {
-    if launch::launched_rank().unwrap_or(0) == 0 {
+    if is_first() {
         // Whoever stops reading has read enough.
         let _ = out.write_all(text.as_bytes());
     }

@@ -89,6 +89,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether each rank has its part in it, or says something of its own host.
+    pub fn is_of_every_rank(&self) -> bool {
+        matches!(self, Command::Bench(_) | Command::Probe { .. })
+    }
+}
+
 /// What the arguments of a process ask for.
 pub enum Asked {
     /// To do something.

@@ -113,6 +113,24 @@ fn check_and_list_answer_without_training() {
 }
 
 #[test]
+fn what_a_command_says_is_said_once_under_mpirun() {
+    for (arguments, words) in [
+        ("--help", "Usage: mpirun"),
+        ("list server_step adam", "(--server_step)"),
+        ("check --np 2", "client_num_in_total: 100"),
+        ("config --schema", "\"$schema\""),
+    ] {
+        let said = Job::ranks(3).with(arguments).run().succeeded();
+        assert_eq!(said.stdout.matches(words).count(), 1, "{arguments}: {}", said.stdout);
+    }
+    for (arguments, words) in [("--comm_rond 3", "--comm_rond"), ("list server_step adma", "did you mean `adam`?")] {
+        let refused = Job::ranks(3).with(arguments).run();
+        assert_ne!(refused.code, Some(0));
+        assert_eq!(refused.stderr.matches(words).count(), 1, "{arguments}: {}", refused.stderr);
+    }
+}
+
+#[test]
 fn hostfile_converts_the_shipped_file() {
     let converted = plain(&["hostfile", "--to", "mpich", "mpi_host_file"]).succeeded();
     assert_eq!(converted.stdout, "localhost:8\n");
