@@ -2,7 +2,7 @@
 
 use crate::config::KINDS;
 use crate::part::{AnyKind, Described, Kind, Param, suggest};
-use crate::{delay, torch};
+use crate::{delay, record, torch};
 use anyhow::{Error, Result, bail};
 
 /// Delay models, which are told numbers by their place.
@@ -17,7 +17,7 @@ pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
 /// Every kind of parts.
 pub(super) fn kinds() -> Vec<&'static dyn AnyKind> {
     let mut kinds = KINDS.to_vec();
-    kinds.extend([&DELAYS as &dyn AnyKind, &torch::models::KIND]);
+    kinds.extend([&DELAYS as &dyn AnyKind, &torch::models::KIND, &record::KIND]);
     kinds
 }
 

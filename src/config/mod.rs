@@ -22,6 +22,9 @@ use kinds::{is_setting, near};
 pub use choose::PartFlags;
 pub use kinds::KINDS;
 
+/// What every run records.
+const RECORD: &str = "csv;model;async_fl";
+
 /// One line per setting makes its field in [`Config`], its default, its flag and its help text.
 macro_rules! settings {
     ($($name:ident: $type:ty = $default:expr, $unit:literal, $shown:literal, $range:expr, $help:literal;)*) => {
@@ -138,6 +141,7 @@ settings! {
     target: Option<String> = None, "METRIC", "none", Range::ANY, "Stop once a test metric is there, as `perplexity<=60`";
     seed: u64 = 0, "INTEGER", "0", Range::ANY, "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", Range::ANY, "The run's folder";
+    record: Chain = RECORD.parse().unwrap_or_default(), "NAME[;NAME...]", "csv;model;async_fl", Range::ANY, "What the run's folder holds beside its config, journal, checkpoints and summary; `fedmpi list record` shows all";
     round_timeout: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
     checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", Range::COUNT_OR_NONE, "Save the run's state every so many rounds; 0 never does";
     keep_checkpoints: i64 = 2, "FILES", "2", Range::COUNT, "Checkpoints to keep";

@@ -5,6 +5,7 @@ use crate::config::{Collective, Config, Evaluator};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
+use crate::update::Chain;
 
 impl Plan {
     /// Fingerprint of everything that decides the result; equal on all ranks of a sound job.
@@ -28,6 +29,7 @@ impl Plan {
             round_timeout: None,
             checkpoint_every: None,
             keep_checkpoints: 0,
+            record: Chain::default(),
             verbose: 0,
             // Who trains whom, and where updates are summed, does not touch the result.
             scheduler: Choice::default(),

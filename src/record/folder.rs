@@ -1,12 +1,13 @@
 //! The folder of one run. A folder that holds a run is never written into by accident.
 
-use crate::config::{Config, Mode};
+use crate::config::Config;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
+use crate::part::PartError;
 use crate::plan::Plan;
-use crate::record::async_fl::{ACCURACY, AsyncFl, TIME};
 use crate::record::checkpoint::KEPT_FILE;
-use crate::record::{Checkpoints, Journal, MetricsCsv, ModelFile, SummaryFile};
+use crate::record::table::{RECORDERS, Scene, chosen};
+use crate::record::{Checkpoints, Journal, SummaryFile};
 use crate::weights::Layout;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,8 @@ use std::time::{Duration, Instant};
 
 const CONFIG: &str = "config.yaml";
 const JOURNAL: &str = "journal.jsonl";
-const METRICS: &str = "metrics.csv";
 const SUMMARY: &str = "summary.json";
 const CHECKPOINTS: &str = "checkpoints";
-const MODEL: &str = "model.safetensors";
 const LOCK: &str = ".lock";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +39,9 @@ pub enum FolderError {
     /// A run is still going on there.
     #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
     Busy(PathBuf),
+    /// A recorder that there is not.
+    #[error(transparent)]
+    Recorder(#[from] PartError),
     /// It cannot be written to.
     #[error("cannot write to {path}: {reason} (hint: choose a writable --out_dir)")]
     Unwritable {
@@ -74,10 +76,12 @@ impl RunFolder {
     /// Writes the resolved config, and removes what a run left that may be overwritten.
     ///
     /// # Errors
-    /// A folder that holds a run, unless it may be overwritten, or that cannot be written to.
+    /// A folder that holds a run, unless it may be overwritten, or that cannot be written to; an unknown recorder.
     pub fn prepare(&self, config: &Config) -> Result<(), FolderError> {
-        let names = [CONFIG, JOURNAL, METRICS, SUMMARY, MODEL, ACCURACY, TIME, KEPT_FILE];
-        let old = names.map(|name| self.path.join(name));
+        chosen(config)?;
+        let recorded = RECORDERS.iter().flat_map(|entry| entry.build.files);
+        let names = [CONFIG, JOURNAL, SUMMARY, KEPT_FILE];
+        let old: Vec<PathBuf> = names.iter().chain(recorded).map(|name| self.path.join(name)).collect();
         let goes_on = config.resume.is_some();
         if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {
             return Err(FolderError::Occupied(self.path.clone()));
@@ -94,11 +98,11 @@ impl RunFolder {
         write_whole(&file, text.as_bytes()).map_err(|error| unwritable(&file, &error))
     }
 
-    /// The recorders that write this folder's files. When a run goes on after so many `rounds`, they
-    /// begin with what is kept of it.
+    /// The recorders that write this folder's files: those that are chosen, between the ones that every run needs.
+    /// When a run goes on after so many `rounds`, they begin with what is kept of it.
     ///
     /// # Errors
-    /// A file that cannot be made or read.
+    /// An unknown recorder; a file that cannot be made or read.
     pub fn recorders(
         &self,
         plan: &Plan,
@@ -110,16 +114,16 @@ impl RunFolder {
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };
         let mut summary = SummaryFile::new(self.path.join(SUMMARY), plan);
-        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(MetricsCsv::create(self.path.join(METRICS))?)];
-        if plan.mode() == Mode::Async {
-            recorders.push(Box::new(AsyncFl::create(&self.path)?));
+        let scene = Scene { folder: &self.path, plan, layout };
+        let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
+        for record in chosen(&plan.config).map_err(|error| super::fault(&self.path, error))? {
+            recorders.extend((record.make)(&scene)?);
         }
         for event in kept.iter().filter(|event| !matches!(event, Event::Finished { .. })) {
             recorders.record(event, &[])?;
             summary.record(event, &[])?;
         }
         recorders.insert(0, Box::new(journal));
-        recorders.push(Box::new(ModelFile::new(self.path.join(MODEL), layout.clone())));
         recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?));
         // The last, so that a run with a summary is whole.
         recorders.push(Box::new(summary));
@@ -159,9 +163,13 @@ mod tests {
         folder.prepare(&config).expect("new");
         assert!(folder.path().join(CONFIG).exists());
         assert!(matches!(folder.prepare(&config), Err(FolderError::Occupied(_))));
-        fs::write(folder.path().join(ACCURACY), "97.0\n").expect("writable");
+        let recorded: Vec<PathBuf> =
+            RECORDERS.iter().flat_map(|entry| entry.build.files).map(|name| folder.path().join(name)).collect();
+        recorded.iter().for_each(|file| fs::write(file, "97.0\n").expect("writable"));
         assert!(folder.prepare(&Config { overwrite: true, ..config.clone() }).is_ok());
-        assert!(!folder.path().join(ACCURACY).exists());
+        assert!(recorded.iter().all(|file| !file.exists()));
+        let unknown = Config { record: "csv;cvs".parse().expect("never fails"), overwrite: true, ..config.clone() };
+        assert!(folder.prepare(&unknown).expect_err("unknown").to_string().contains("did you mean `csv`?"));
         assert!(fs::File::open(folder.path().join(LOCK)).expect("there").try_lock().is_err());
         let path = folder.path().to_owned();
         drop(folder);

@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod progress;
 mod summary;
+mod table;
 
 use crate::event::RecordError;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub use memory::Memory;
 pub use model::ModelFile;
 pub use progress::Progress;
 pub use summary::{Summary, SummaryFile};
+pub use table::{KIND, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
     RecordError { path: path.display().to_string(), reason: reason.to_string() }

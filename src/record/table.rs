@@ -1,0 +1,71 @@
+//! What a run's folder can hold beside its config, journal, checkpoints and summary: a table of recorders.
+
+use crate::config::{Config, Mode};
+use crate::event::{RecordError, Recorder};
+use crate::part::{Entry, Kind, PartError};
+use crate::plan::Plan;
+use crate::record::async_fl::{self, AsyncFl};
+use crate::record::{MetricsCsv, ModelFile};
+use crate::weights::Layout;
+use std::path::Path;
+
+/// What a recorder is made for.
+pub struct Scene<'a> {
+    /// Where its files go.
+    pub folder: &'a Path,
+    /// What is run.
+    pub plan: &'a Plan,
+    /// Where each tensor lies.
+    pub layout: &'a Layout,
+}
+
+/// The files that a recorder writes, and how it is made; none where it has nothing to say.
+#[derive(Clone, Copy)]
+pub struct Record {
+    /// The files' names in the run's folder.
+    pub files: &'static [&'static str],
+    /// Makes it, before training.
+    pub make: fn(&Scene<'_>) -> Result<Option<Box<dyn Recorder>>, RecordError>,
+}
+
+const METRICS: &str = "metrics.csv";
+const MODEL: &str = "model.safetensors";
+
+/// All recorders of which a user chooses.
+pub const KIND: Kind<Record> = Kind { setting: "record", about: "recorder", table: RECORDERS };
+
+/// Every recorder, by the name users write.
+pub const RECORDERS: &[Entry<Record>] = &[
+    Entry::new(
+        "csv",
+        "metrics.csv, a line a round",
+        Record { files: &[METRICS], make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))) },
+    ),
+    Entry::new(
+        "model",
+        "model.safetensors, the final model",
+        Record {
+            files: &[MODEL],
+            make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
+        },
+    ),
+    Entry::new(
+        "async_fl",
+        "accuracy.txt and time.txt of async-FL, in async mode",
+        Record {
+            files: &[async_fl::ACCURACY, async_fl::TIME],
+            make: |scene| match scene.plan.mode() {
+                Mode::Async => Ok(Some(Box::new(AsyncFl::create(scene.folder)?))),
+                Mode::Sync => Ok(None),
+            },
+        },
+    ),
+];
+
+/// Those that a config asks for.
+///
+/// # Errors
+/// A name of none of them, or settings that it does not have.
+pub fn chosen(config: &Config) -> Result<Vec<Record>, PartError> {
+    config.record.0.iter().map(|choice| KIND.look_up(choice).map(|(entry, _)| entry.build)).collect()
+}
