@@ -1,0 +1,262 @@
+//! Kinds of parts: their tables, how a choice among them is completed, and how one that makes no sense is refused.
+
+use super::choice::plain;
+use super::{Choice, Entry, Param, ParamKind, Values};
+use serde_yaml::{Mapping, Value};
+
+/// A choice that makes no sense.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum PartError {
+    /// A name that no table line bears.
+    #[error("unknown {kind} `{name}` (hint: {hint})")]
+    Unknown {
+        /// Of what.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        hint: String,
+    },
+    /// A setting that the part does not have.
+    #[error("{kind} `{part}` has no setting `{key}` (hint: {hint})")]
+    NoParam {
+        /// Of what.
+        kind: &'static str,
+        /// The part.
+        part: &'static str,
+        /// What it was to be told.
+        key: String,
+        /// What it can be told.
+        hint: String,
+    },
+    /// A value of the wrong kind or out of range.
+    #[error("--{name} is {value}: it must be {wanted} ({kind} `{part}`)")]
+    Value {
+        /// Of what.
+        kind: &'static str,
+        /// The part.
+        part: &'static str,
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must be.
+        wanted: String,
+    },
+}
+
+/// All parts of a kind, and the setting that chooses among them.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind<B: 'static> {
+    /// The setting's name.
+    pub setting: &'static str,
+    /// What the kind is called in messages.
+    pub about: &'static str,
+    /// The parts.
+    pub table: &'static [Entry<B>],
+}
+
+/// A part as far as it can be told about without being made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Described {
+    /// See [`Entry`].
+    pub name: &'static str,
+    /// See [`Entry`].
+    pub aliases: &'static [&'static str],
+    /// See [`Entry`].
+    pub about: &'static str,
+    /// See [`Entry`].
+    pub params: &'static [Param],
+}
+
+/// A kind whatever its parts are made to be: what help, lists and tests walk.
+pub trait AnyKind: Sync {
+    /// The setting that chooses among its parts.
+    fn setting(&self) -> &'static str;
+
+    /// What it is called in messages.
+    fn about(&self) -> &'static str;
+
+    /// Its parts.
+    fn parts(&self) -> Vec<Described>;
+
+    /// The part of a name.
+    ///
+    /// # Errors
+    /// Names the closest part when one is close, and all parts otherwise.
+    fn described(&self, name: &str) -> Result<Described, PartError>;
+
+    /// The choice with the part's own name and all its settings, the defaults included.
+    ///
+    /// # Errors
+    /// An unknown part, settings that it does not have, values of the wrong kind or out of range.
+    fn complete(&self, choice: &Choice) -> Result<Choice, PartError>;
+}
+
+impl<B: Sync> AnyKind for Kind<B> {
+    fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    fn about(&self) -> &'static str {
+        self.about
+    }
+
+    fn parts(&self) -> Vec<Described> {
+        self.table.iter().map(described).collect()
+    }
+
+    fn described(&self, name: &str) -> Result<Described, PartError> {
+        find(self.about, self.table, name).map(described)
+    }
+
+    fn complete(&self, choice: &Choice) -> Result<Choice, PartError> {
+        let part = self.described(&choice.name)?;
+        let mut values = Mapping::new();
+        let mut said = named(self.about, &part, &choice.values)?;
+        for param in part.params {
+            let value = match said.remove(param.name) {
+                Some(value) => value,
+                None => serde_yaml::from_str(param.default).unwrap_or_else(|_| Value::from(param.default)),
+            };
+            values.insert(param.name.into(), sound(self.about, part.name, param, value)?);
+        }
+        Ok(Choice { name: part.name.to_owned(), values })
+    }
+}
+
+impl<B: Sync> Kind<B> {
+    /// The entry of a choice, and its settings, ready to be made.
+    ///
+    /// # Errors
+    /// As [`AnyKind::complete`].
+    pub fn look_up(&self, choice: &Choice) -> Result<(&'static Entry<B>, Values), PartError> {
+        let Choice { name, values } = self.complete(choice)?;
+        Ok((find(self.about, self.table, &name)?, Values(values)))
+    }
+}
+
+fn described<B>(entry: &Entry<B>) -> Described {
+    let &Entry { name, aliases, about, params, .. } = entry;
+    Described { name, aliases, about, params }
+}
+
+/// The settings of a part by name, those without one by their place.
+fn named(kind: &'static str, part: &Described, values: &Mapping) -> Result<Mapping, PartError> {
+    let mut named = Mapping::new();
+    for (key, value) in values {
+        let param = match (key.as_str(), key.as_u64()) {
+            (Some(name), _) => part.params.iter().find(|param| param.name == name),
+            (None, place) => place.and_then(|place| part.params.get(place as usize)),
+        };
+        let Some(param) = param else {
+            let names = part.params.iter().map(|param| param.name);
+            let hint = if part.params.is_empty() { "it has none".to_owned() } else { suggest(&plain(key), names) };
+            let key = key.as_str().map_or_else(|| plain(value), str::to_owned);
+            return Err(PartError::NoParam { kind, part: part.name, key, hint });
+        };
+        named.insert(param.name.into(), value.clone());
+    }
+    Ok(named)
+}
+
+/// A value of the setting's kind, in its range.
+fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) -> Result<Value, PartError> {
+    let refused = |wanted: String| {
+        let value = plain(&value);
+        Err(PartError::Value { kind, part, name: param.name, value, wanted })
+    };
+    let number = value.as_f64();
+    match param.kind {
+        ParamKind::Number => match number {
+            Some(number) if param.range.contains(number) => Ok(Value::from(number)),
+            _ => refused(format!("a number {}", param.range)),
+        },
+        ParamKind::Whole => match number {
+            Some(number) if number.fract() == 0.0 && param.range.contains(number) => Ok(Value::from(number as u64)),
+            _ => refused(format!("a whole number {}", param.range)),
+        },
+        ParamKind::Switch if value.is_bool() => Ok(value),
+        ParamKind::Switch => refused("true or false".to_owned()),
+        ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => Ok(value),
+        ParamKind::Text | ParamKind::File => Ok(Value::from(plain(&value))),
+    }
+}
+
+/// Looks a part up by its name or another name for it, whatever the case.
+///
+/// # Errors
+/// Names the closest entry when one is close, and all entries otherwise.
+pub fn find<'a, B>(kind: &'static str, table: &'a [Entry<B>], name: &str) -> Result<&'a Entry<B>, PartError> {
+    let alike = |known: &str| known.eq_ignore_ascii_case(name);
+    let found = table.iter().find(|entry| alike(entry.name) || entry.aliases.iter().any(|known| alike(known)));
+    found.ok_or_else(|| PartError::Unknown {
+        kind,
+        name: name.to_owned(),
+        hint: suggest(name, table.iter().map(|entry| entry.name)),
+    })
+}
+
+/// `did you mean x?` for a near miss, else all the names.
+pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    let near = names.iter().map(|known| (strsim::levenshtein(name, known), known)).min();
+    match near {
+        Some((edits, known)) if edits <= 2 => format!("did you mean `{known}`?"),
+        _ => format!("known: {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::part;
+    use crate::part::{Part, Range};
+    use std::path::PathBuf;
+
+    part! {
+        /// A part for these tests.
+        Sgd {
+            lr: f64 = "0.03", "RATE", Range::POSITIVE, "learning rate";
+            steps: u32 = "4", "STEPS", Range::COUNT, "steps";
+            file: Option<PathBuf> = "", "FILE", Range::ANY, "a file";
+        }
+    }
+
+    const OPTIMIZERS: Kind<u8> = Kind {
+        setting: "client_optimizer",
+        about: "optimizer",
+        table: &[Entry::new("sgd", "", 1).with(Sgd::PARAMS).also(&["GD"]), Entry::new("adam", "", 2)],
+    };
+
+    fn refused(text: &str) -> String {
+        OPTIMIZERS.complete(&text.into()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn near_misses_get_a_suggestion_and_others_the_list() {
+        assert_eq!(refused("adm"), "unknown optimizer `adm` (hint: did you mean `adam`?)");
+        assert_eq!(refused("rmsprop"), "unknown optimizer `rmsprop` (hint: known: sgd, adam)");
+        assert_eq!(refused("sgd:lrr=1"), "optimizer `sgd` has no setting `lrr` (hint: did you mean `lr`?)");
+        assert_eq!(refused("adam:7"), "optimizer `adam` has no setting `7` (hint: it has none)");
+    }
+
+    #[test]
+    fn names_places_cases_and_aliases_mean_the_same() {
+        let wanted = OPTIMIZERS.complete(&"sgd:lr=0.5,steps=2".into()).expect("sound");
+        for text in ["SGD:steps=2,lr=0.5", "gd:0.5,2", "Gd: 0.5, steps = 2"] {
+            assert_eq!(OPTIMIZERS.complete(&text.into()), Ok(wanted.clone()), "{text}");
+        }
+        let (entry, values) = OPTIMIZERS.look_up(&wanted).expect("sound");
+        assert_eq!((entry.build, Sgd::read(&values)), (1, Sgd { lr: 0.5, steps: 2, file: None }));
+        assert_eq!(wanted.to_string(), "sgd:lr=0.5,steps=2,file=null");
+    }
+
+    #[test]
+    fn values_out_of_range_or_of_another_kind_name_the_part() {
+        assert_eq!(refused("sgd:lr=0"), "--lr is 0: it must be a number above 0 (optimizer `sgd`)");
+        assert_eq!(refused("sgd:lr=.nan"), "--lr is .nan: it must be a number above 0 (optimizer `sgd`)");
+        assert!(refused("sgd:steps=2.5").contains("a whole number from 1 to 4294967295"));
+        assert!(refused("sgd:lr=many").starts_with("--lr is many"));
+    }
+}
