@@ -5,19 +5,17 @@
 use super::contribution::{Change, Contribution};
 use super::global::Global;
 use super::kept::Kept;
+use super::visit::Visitor;
 use super::{EngineError, report};
-use crate::algorithm::{Outcome, Visit};
-use crate::config::Mode;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Reduce, Report, Update};
+use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Reduce, Report};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::Slowdown;
-use crate::seed::Purpose;
 use crate::stop;
 use crate::train::{Task, TrainError, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
-use crate::weights::{ExactSum, Total, Weights, Who};
+use crate::weights::{ExactSum, Total};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
@@ -301,7 +299,7 @@ impl<T: Transport> Worker<'_, T> {
         fresh: bool,
     ) -> Result<Contribution, String> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
-        let Phase { round, pass, .. } = phase;
+        let Phase { round, pass, total } = phase;
         let beat = RefCell::new((&mut *self.wire, &mut self.heard));
         let alive = || {
             let (wire, last) = &mut *beat.borrow_mut();
@@ -314,7 +312,7 @@ impl<T: Transport> Worker<'_, T> {
         let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(plan.rate(round));
         let mut visitor = Visitor {
             plan,
-            phase,
+            total,
             global: &self.global,
             told: &self.told,
             trainer: &mut *self.trainer,
@@ -338,81 +336,6 @@ impl<T: Transport> Worker<'_, T> {
             contribution.kept = Some(Arc::new(kept));
         }
         Ok(contribution)
-    }
-}
-
-/// One client's training by the algorithm, between the engine's vectors and the trainer.
-struct Visitor<'a> {
-    plan: &'a Plan,
-    phase: Phase,
-    global: &'a Global,
-    told: &'a [f32],
-    trainer: &'a mut dyn Trainer,
-    sum: Option<&'a mut ExactSum>,
-}
-
-impl Visitor<'_> {
-    /// What a client says before it trains.
-    fn survey(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
-        let (own, _) = kept.split_at_mut(self.global.shape.kept);
-        let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
-        let said = self.plan.method.algorithm.survey(&mut visit)?;
-        let bits = said.iter().map(|said| 32 * said.len() as u64).sum();
-        let update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits };
-        let said = said.into_iter().map(Arc::new).collect();
-        Ok(Contribution { update, change: Change::Nothing, said, kept: None })
-    }
-
-    /// Trains a client. Where nobody needs to see its weights, a trainer may leave them on its device.
-    fn train(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
-        let (method, shape) = (&self.plan.method, &self.global.shape);
-        let (own, rest) = kept.split_at_mut(shape.kept);
-        let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
-        let drift = method.algorithm.begin(&mut visit)?;
-        let task = task.drifting(&drift);
-        let trained_values = visit.trained();
-        let mut update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits: 0 };
-        let seen = shape.has_end() || !method.updates.is_empty();
-        if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
-            let who = Who { client: task.client, samples: self.plan.samples(task.client), weight: 1.0 };
-            let share = self.global.sections.share(0, who, self.phase.total).map_err(|e| TrainError(e.to_string()))?;
-            update.loss = self.trainer.train_into(&task, ExactSum::units_of(share), sum)?;
-            update.bits = 32 * task.start.len() as u64;
-            return Ok(Contribution { update, change: Change::Nothing, said: Vec::new(), kept: None });
-        }
-        let trained = visit.descend_along(&task)?;
-        update.loss = trained.loss;
-        let mut outcome = Outcome::new(trained, &shape.said);
-        if shape.has_end() {
-            method.algorithm.end(&mut visit, &mut outcome)?;
-        }
-        update.weight = outcome.weight;
-        let buffers = task.start.len() - trained_values;
-        let said_values: usize = outcome.said.iter().map(Vec::len).sum();
-        update.bits = match method.updates.is_empty() {
-            true => 32 * trained_values as u64,
-            false => {
-                let mut stream = self.plan.seed().for_client(Purpose::Update, task.round, task.client);
-                method.updates.close(&mut outcome.change(task.start)[..trained_values], rest, &mut stream)
-            }
-        } + 32 * (buffers + said_values) as u64;
-        let said = std::mem::take(&mut outcome.said).into_iter().map(Arc::new).collect();
-        Ok(Contribution { update, change: self.change(outcome, task.start), said, kept: None })
-    }
-
-    /// The change, as the difference of two models wherever it is one: that is exact.
-    fn change(&self, mut outcome: Outcome, start: &Weights) -> Change {
-        let weights = Arc::clone(&outcome.trained.weights);
-        let Some(change) = outcome.change.take() else { return Change::To(weights) };
-        let same = |((value, new), old): ((&f32, &f32), &f32)| *value == new - old;
-        if change.iter().zip(weights.iter()).zip(start.iter()).all(same) {
-            return Change::To(weights);
-        }
-        // Without rounds rules look at models.
-        match self.plan.mode() {
-            Mode::Sync => Change::By(Arc::new(change)),
-            Mode::Async => Change::To(Arc::new(start.iter().zip(&change).map(|(old, by)| old + by).collect())),
-        }
     }
 }
 

@@ -12,6 +12,7 @@ mod link;
 mod post;
 mod server;
 mod survey;
+mod visit;
 
 use crate::event::{RankReport, RecordError, Recorder, State};
 use crate::ids::{ClientId, Rank, Round};
