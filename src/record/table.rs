@@ -19,13 +19,16 @@ pub struct Scene<'a> {
     pub layout: &'a Layout,
 }
 
-/// The files that a recorder writes, and how it is made; none where it has nothing to say.
+/// A recorder; none where it has nothing to say.
+pub type Made = Result<Option<Box<dyn Recorder>>, RecordError>;
+
+/// The files that a recorder writes, and how it is made.
 #[derive(Clone, Copy)]
 pub struct Record {
     /// The files' names in the run's folder.
     pub files: &'static [&'static str],
     /// Makes it, before training.
-    pub make: fn(&Scene<'_>) -> Result<Option<Box<dyn Recorder>>, RecordError>,
+    pub make: fn(&Scene<'_>) -> Made,
 }
 
 const METRICS: &str = "metrics.csv";
