@@ -75,10 +75,12 @@ fn setting(argument: &Arg, default: &Value) -> Value {
 fn typed(parser: &ValueParser, range: Range) -> Value {
     let kind = parser.type_id();
     let integers = [TypeId::of::<i64>(), TypeId::of::<u64>(), TypeId::of::<u8>()];
-    match kind {
-        _ if kind == TypeId::of::<f64>() => bounded("number", range),
-        _ if integers.iter().any(|integer| kind == *integer) => bounded("integer", range),
-        _ => json!({ "type": "string" }),
+    if kind == TypeId::of::<f64>() {
+        bounded("number", range)
+    } else if integers.into_iter().any(|integer| kind == integer) {
+        bounded("integer", range)
+    } else {
+        json!({ "type": "string" })
     }
 }
 

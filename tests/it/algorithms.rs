@@ -298,10 +298,10 @@ fn methods_go_on_under_mpirun_on_other_ranks() {
         job.path("--out_dir", &parent.path().join(name)).with(more).run().succeeded().model_hash().to_owned()
     };
     let wanted = job(3, "whole", "--comm_round 6");
-    job(3, "part", "--comm_round 6 --target_accuracy 0.01");
+    job(3, "part", "--comm_round 6 --target loss<=1000");
     let resume = |ranks, more: &str| {
         let job = Job::ranks(ranks).path("--resume", &parent.path().join("part"));
-        job.with("--target_accuracy 1").with(more).run().succeeded().model_hash().to_owned()
+        job.with("--target loss<=0").with(more).run().succeeded().model_hash().to_owned()
     };
     assert_eq!(resume(2, "--reduce allreduce"), wanted);
 }
