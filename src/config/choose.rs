@@ -285,6 +285,6 @@ impl Config {
     pub(crate) fn unfit_without_rounds(&self) -> Option<&'static str> {
         let algorithm = algorithm::make(self.algorithm.as_ref()?).ok()?;
         (algorithm.shape(1) != Shape::default())
-            .then_some("its clients say or keep more than a change, which needs rounds")
+            .then_some("its clients say or keep more than a change, which needs rounds (hint: --mode sync, or another --algorithm)")
     }
 }

@@ -187,7 +187,7 @@ fn check_method(config: &Config) -> Result<(), PlanError> {
             if let Some(reason) = config.unfit_without_rounds() {
                 require("algorithm", algorithm, false, reason)?;
             }
-            let reason = "its clients keep something, which needs rounds";
+            let reason = "its clients keep something, which needs rounds (hint: --mode sync, or other --update)";
             require("update", &config.update, updates.kept(1) == 0, reason)
         }
     }
