@@ -13,7 +13,7 @@ fi
 unset RUST_LOG FEDMPI_FAULT SLURM_JOB_NODELIST PBS_NODEFILE LSB_DJOB_HOSTFILE PE_HOSTFILE
 # Jobs of Open MPI 4 that start while others end race for this folder; one that is never empty stays.
 mkdir -p -m 700 "${TMPDIR:-/tmp}/ompi.$(uname -n | cut -d. -f1).$(id -u)/keep"
-cargo test --release --locked "$@"
+cargo test --release --locked --workspace "$@"
 # The Slurm template on a Slurm of one machine, where that is possible.
 ./scripts/slurm_testbed.sh check || [ $? = 77 ]
 # What is taken to machines with GPUs, on the CPU and without this system's MPI.

@@ -4,7 +4,6 @@
 
 mod batches;
 mod device;
-pub mod kernels;
 pub mod models;
 mod noise;
 mod optimizer;

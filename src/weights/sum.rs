@@ -7,11 +7,9 @@
 
 use super::Units;
 use crate::ids::ClientId;
+use fedmpi_kernels::fixed::{self, SCALE, within};
+pub use fedmpi_kernels::fixed::{FRACTION_BITS, LIMIT};
 use std::sync::Arc;
-
-/// Binary digits after the point in an [`ExactSum`]; 19 remain before it, so a weight may change by
-/// up to half a million in one round and is resolved to 6e-14.
-pub const FRACTION_BITS: i32 = 44;
 
 /// A client's weights cannot enter the sum.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -62,10 +60,6 @@ pub enum SumError {
     },
 }
 
-const SCALE: f64 = (1u64 << FRACTION_BITS) as f64;
-/// Largest change of one weight in one round. Shares add up to one, so the sum stays in range too.
-pub const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
-
 /// The weighted mean of a cohort's updates, built one client at a time, in any order.
 ///
 /// ```
@@ -101,11 +95,6 @@ enum Holds {
 const PARTS: usize = 2;
 /// Values are added in runs that stay in the nearest cache.
 const RUN: usize = 2048;
-/// Adding this to a smaller value leaves its nearest integer (ties to even) in the lowest bits.
-const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
-/// Below this, [`ROUNDER`] is exact.
-const SMALL: f64 = (1u64 << 50) as f64;
-
 impl ExactSum {
     /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
     pub fn new(length: usize, total: u64) -> Self {
@@ -157,7 +146,7 @@ impl ExactSum {
             if stale {
                 units.fill(0);
             }
-            add_run(units, new, old, share) & sound
+            fixed::add_changes(units, new, old, share) & sound
         });
         self.holds = Holds::Changes;
         if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
@@ -180,7 +169,7 @@ impl ExactSum {
         let runs = self.writable()[start..].chunks_mut(RUN).zip(values.chunks(RUN));
         let sound = runs.fold(true, |sound, (units, values)| {
             let length = values.len();
-            add_run(&mut units[..length], values, &zeros[..length], share) & sound
+            fixed::add_changes(&mut units[..length], values, &zeros[..length], share) & sound
         });
         if sound { Ok(()) } else { Err(first_fault(client, &vec![0.0; values.len()], values)) }
     }
@@ -206,9 +195,7 @@ impl ExactSum {
 
     fn fold(&mut self, part: &[i64]) {
         match self.holds {
-            Holds::Changes => {
-                self.writable().iter_mut().zip(part).for_each(|(unit, more)| *unit = unit.wrapping_add(*more))
-            }
+            Holds::Changes => fixed::add_units(self.writable(), part),
             Holds::Zeros | Holds::Rest => self.writable().copy_from_slice(part),
         }
         self.holds = Holds::Changes;
@@ -243,19 +230,7 @@ impl ExactSum {
 
     /// The sum as numbers: the mean over the cohort, where the shares add up to one.
     pub fn values(&self, values: &mut [f64]) {
-        let number = |unit: i64| unit as f64 / SCALE;
-        match self.summands()[..] {
-            [] => values.fill(0.0),
-            [a] => values.iter_mut().zip(a).for_each(|(value, &a)| *value = number(a)),
-            [a, b] => {
-                let both = values.iter_mut().zip(a).zip(b);
-                both.for_each(|((value, &a), &b)| *value = number(a.wrapping_add(b)));
-            }
-            ref sums => {
-                let sum = |place: usize| sums.iter().fold(0i64, |sum, units| sum.wrapping_add(units[place]));
-                values.iter_mut().enumerate().for_each(|(place, value)| *value = number(sum(place)));
-            }
-        }
+        fixed::numbers(values, &self.summands());
     }
 
     /// `global` moved by the summed changes. `global` itself when no client changed anything.
@@ -267,30 +242,8 @@ impl ExactSum {
     pub fn moved(&self, global: &[f32], rate: f64) -> Vec<f32> {
         let mut changes = vec![0.0; global.len()];
         self.values(&mut changes);
-        // A negative zero becomes zero, as in all other sums.
-        global.iter().zip(changes).map(|(&old, change)| (f64::from(old) + rate * change) as f32).collect()
+        fixed::moved(global, &changes, rate)
     }
-}
-
-/// Adds one run of changes; false when one of them does not fit, which voids the sum.
-fn add_run(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> bool {
-    let changes = || new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old));
-    if changes().fold(true, |small, change| small & ((change * share).abs() < SMALL)) {
-        for (unit, change) in units.iter_mut().zip(changes()) {
-            let rounded = (change * share + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
-            *unit = unit.wrapping_add(rounded as i64);
-        }
-        return changes().fold(true, |sound, change| sound & within(change));
-    }
-    for (unit, change) in units.iter_mut().zip(changes()) {
-        *unit = unit.wrapping_add((change * share).round_ties_even() as i64);
-    }
-    changes().all(within)
-}
-
-/// Whether a change fits; NaN does not.
-fn within(change: f64) -> bool {
-    change.abs() <= LIMIT
 }
 
 /// Finds what made a sum void. Called only when something did.
@@ -384,15 +337,6 @@ mod tests {
             let units = |mut sum: ExactSum| sum.units().to_vec();
             prop_assert_eq!(units(sum_of(&updates)), units(sum_of(&backwards)));
             prop_assert_eq!(units(sum_of(&updates)), units(merged));
-        }
-
-        #[test]
-        fn both_ways_of_rounding_agree(change in -1e4f32..1e4, share in 0.0f64..1.0) {
-            // 1e5 in the same run forces the slow way for its neighbour.
-            let (mut quick, mut slow) = ([0i64; 1], [0i64; 2]);
-            add_run(&mut quick, &[change / 1e4], &[0.0], share * SCALE);
-            add_run(&mut slow, &[change / 1e4, 1e5], &[0.0; 2], share * SCALE);
-            prop_assert_eq!(quick[0], slow[0]);
         }
 
         #[test]

@@ -2,8 +2,8 @@
 
 use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
 use crate::task::Facts;
-use crate::torch::kernels::{self, Before};
 use crate::weights::{Layout, Slot};
+use fedmpi_kernels::dense::{self as kernels, Before};
 use tch::Tensor;
 
 /// A stack of linear layers.

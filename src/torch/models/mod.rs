@@ -5,13 +5,13 @@ mod dense;
 mod resnet;
 mod rnn;
 
-use super::kernels::{self, Before};
 use super::noise::Noise;
 use super::task;
 use crate::part::{Entry, Kind, PartError, find};
 use crate::seed::Stream;
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
+use fedmpi_kernels::dense::{self as kernels, Before};
 use rand::Rng;
 use std::ops::Range;
 use tch::Tensor;

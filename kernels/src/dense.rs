@@ -13,7 +13,7 @@ const DEPTH: usize = 16;
 ///
 /// ```
 /// let mut out = [0.0; 2];
-/// fedmpi::torch::kernels::affine(&[1.0, 2.0, 3.0], &[1.0, 0.0, 1.0, 0.5, 0.5, 0.5], &[0.0, 1.0], &mut out);
+/// fedmpi_kernels::dense::affine(&[1.0, 2.0, 3.0], &[1.0, 0.0, 1.0, 0.5, 0.5, 0.5], &[0.0, 1.0], &mut out);
 /// assert_eq!(out, [4.0, 4.0]);
 /// ```
 pub fn affine(x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
@@ -34,7 +34,7 @@ pub enum Before<'a> {
 /// and by its weights (`a` the same, transposed, `b` the inputs). `c` may be blended on the way.
 ///
 /// ```
-/// use fedmpi::torch::kernels::{Before, add_product};
+/// use fedmpi_kernels::dense::{Before, add_product};
 /// let mut c = [1.0, 1.0];
 /// add_product(&mut c, Before::Same, &[2.0, 3.0], [2, 1], &[1.0, 2.0, 10.0, 20.0], 2);
 /// assert_eq!(c, [33.0, 65.0]);
@@ -272,12 +272,12 @@ fn two_of<S: Simd>(row: &[f32], at: usize) -> [S::f32s; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::{Purpose, Seed};
     use proptest::prelude::*;
-    use rand::Rng;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     fn numbers(count: usize, which: u64) -> Vec<f32> {
-        let mut stream = Seed(which).stream(Purpose::Data);
+        let mut stream = ChaCha8Rng::seed_from_u64(which);
         (0..count).map(|_| stream.random_range(-1.0..1.0)).collect()
     }
 
