@@ -8,7 +8,7 @@ use crate::weights::{Total, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 9;
+pub const VERSION: u16 = 10;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,6 +172,8 @@ pub enum Label {
     Kept(ClientId),
     /// A partial sum.
     Units,
+    /// A client's change, where most of it is zero: its length, then of every other value the place and the bits.
+    Few,
     /// What is remembered on the server: by the algorithm (0), by the server step (1).
     Memory(u8),
 }
@@ -181,7 +183,7 @@ pub enum Label {
 pub enum Numbers {
     /// Single precision.
     Floats(Weights),
-    /// Fixed-point sums.
+    /// Fixed-point sums, and other numbers of 64 bits.
     Units(Units),
 }
 
@@ -211,9 +213,9 @@ impl Content {
         self
     }
 
-    /// With a partial sum.
-    pub fn with_units(mut self, units: Units) -> Content {
-        self.0.push((Label::Units, Numbers::Units(units)));
+    /// With one more vector, of 64-bit numbers.
+    pub fn with_units(mut self, label: Label, units: Units) -> Content {
+        self.0.push((label, Numbers::Units(units)));
         self
     }
 
@@ -225,11 +227,11 @@ impl Content {
         })
     }
 
-    /// The partial sum, if one came.
-    pub fn units(&self) -> Option<&Units> {
-        self.0.iter().find_map(|(_, numbers)| match numbers {
-            Numbers::Units(units) => Some(units),
-            Numbers::Floats(_) => None,
+    /// The 64-bit numbers of a label, if they came.
+    pub fn units(&self, label: Label) -> Option<&Units> {
+        self.0.iter().find_map(|(other, numbers)| match numbers {
+            Numbers::Units(units) if *other == label => Some(units),
+            _ => None,
         })
     }
 
@@ -306,11 +308,13 @@ mod tests {
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
         let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1, weight: 1.0, bits: 64 };
         let report = Report::Trained { round: Round(1), pass: 0, updates: vec![update], last: false };
-        let content = Content::nothing().with(Label::Model, Arc::new(vec![1.0; 4])).with_units(Arc::new(vec![1; 2]));
+        let content = Content::nothing()
+            .with(Label::Model, Arc::new(vec![1.0; 4]))
+            .with_units(Label::Units, Arc::new(vec![1; 2]));
         let frame = Frame::with(&report, content);
         assert_eq!(frame.decode::<Report>(), Ok(report));
         assert_eq!(frame.bytes(), frame.head.len() as u64 + 32);
-        assert!(frame.content.floats(Label::Change).is_none() && frame.content.units().is_some());
+        assert!(frame.content.floats(Label::Change).is_none() && frame.content.units(Label::Units).is_some());
     }
 
     #[test]

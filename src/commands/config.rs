@@ -128,6 +128,10 @@ fn value(param: &Param) -> Value {
     let mut form = match param.kind {
         ParamKind::Number => bounded("number", param.range),
         ParamKind::Whole => bounded("integer", param.range),
+        ParamKind::Numbers => {
+            let number = bounded("number", param.range);
+            json!({ "anyOf": [{ "type": "array", "items": number, "minItems": 1 }, number, { "type": "string" }] })
+        }
         ParamKind::Switch => json!({ "type": "boolean" }),
         ParamKind::Text | ParamKind::File => json!({ "type": ["string", "null"] }),
     };

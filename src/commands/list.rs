@@ -1,12 +1,9 @@
 //! `fedmpi list`: the parts that can be chosen, and their settings.
 
 use crate::config::KINDS;
-use crate::part::{AnyKind, Described, Kind, Param, suggest};
-use crate::{delay, record, torch};
+use crate::part::{AnyKind, Described, Param, suggest};
+use crate::{record, torch};
 use anyhow::{Error, Result, bail};
-
-/// Delay models, which are told numbers by their place.
-static DELAYS: Kind<()> = Kind { setting: "delay", about: "delay", table: delay::DELAYS };
 
 /// Prints all parts, those of a kind, or a part with its settings.
 pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
@@ -17,7 +14,7 @@ pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
 /// Every kind of parts.
 pub(super) fn kinds() -> Vec<&'static dyn AnyKind> {
     let mut kinds = KINDS.to_vec();
-    kinds.extend([&DELAYS as &dyn AnyKind, &torch::models::KIND, &record::KIND]);
+    kinds.extend([&torch::models::KIND as &dyn AnyKind, &record::KIND]);
     kinds
 }
 

@@ -7,7 +7,7 @@ use crate::aggregate::{arrivals, combine, preset, step};
 use crate::algorithm::{self, Shape};
 use crate::part::{AnyKind, Choice, ParamKind, PartError};
 use crate::train::{optimizer, schedule as rates};
-use crate::{partition, schedule, select, staleness, update};
+use crate::{delay, partition, schedule, select, staleness, update};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
@@ -160,6 +160,7 @@ impl Config {
         let mut choices: Vec<(&'static dyn AnyKind, &mut Choice)> = vec![
             (&partition::KIND, &mut self.partition_method),
             (&select::KIND, &mut self.client_selection),
+            (&delay::KIND, &mut self.delay),
             (&schedule::KIND, &mut self.scheduler),
             (&optimizer::KIND, &mut self.client_optimizer),
             (&rates::KIND, &mut self.lr_schedule),
@@ -275,6 +276,7 @@ impl Config {
         } else {
             self.algorithm.get_or_insert_with(|| PLAIN[0].into());
         }
+        self.delay = delay::spelled(self.delay);
         for (kind, choice) in self.choices() {
             *choice = kind.complete(choice)?;
         }

@@ -4,7 +4,7 @@ use super::NAMES;
 use crate::aggregate::{arrivals, combine, preset, step};
 use crate::part::{AnyKind, Param};
 use crate::train::{optimizer, schedule as rates};
-use crate::{algorithm, data, partition, schedule, select, staleness, update};
+use crate::{algorithm, data, delay, partition, schedule, select, staleness, update};
 use std::collections::BTreeMap;
 
 /// Every kind, in the order of the walk. Models are with the tensors.
@@ -12,6 +12,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &data::KIND,
     &partition::KIND,
     &select::KIND,
+    &delay::KIND,
     &schedule::KIND,
     &optimizer::KIND,
     &rates::KIND,

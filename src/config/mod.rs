@@ -8,7 +8,7 @@ mod kinds;
 
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
-use crate::schedule::{Clock, DispatchMode};
+use crate::schedule::{Clock, DispatchMode, Slowdown};
 use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -90,7 +90,7 @@ macro_rules! plain {
     )* };
 }
 plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain);
+plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain, Slowdown);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -105,10 +105,10 @@ settings! {
     over_select: f64 = 1.0, "FACTOR", "1", Range::between(1.0, 1e6), "Select so many times the clients wanted; the first to finish by the virtual clock count";
     drop_rate: f64 = 0.0, "SHARE", "0", Range::FRACTION, "Chance that a selected client drops out of the round, from 0 to below 1";
     deadline: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "Leave out clients that need longer by the virtual clock; with `semi_async`, how long a round waits";
-    delay: String = "samples:0.001".into(), "MODEL", "samples:0.001", Range::ANY, "Virtual time of a client's training; `fedmpi list` shows all models";
+    delay: Choice = "samples".into(), "NAME", "samples: 0.001 s for each", Range::ANY, "Virtual time of a client's training; `fedmpi list` shows all models";
     scheduler: Choice = "runtime".into(), "NAME", "runtime", Range::ANY, "How a planned round's clients are divided among workers; `fedmpi list` shows all";
     dispatch: DispatchMode = DispatchMode::Planned, "planned|pull|one_per_worker", "planned", Range::ANY, "planned sends all clients at once; pull sends the next to whoever is free, unless another would end it sooner; one_per_worker is FedML's classical layout";
-    worker_slowdown: Option<String> = None, "TEXT", "none", Range::ANY, "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
+    worker_slowdown: Option<Slowdown> = None, "TEXT", "none", Range::ANY, "Emulate slower ranks: `1:2,3:1.5` takes a multiple of the time, `cos:0.5` comes in waves";
     reduce: Reduce = Reduce::Worker, "server|worker|allreduce", "worker", Range::ANY, "Where updates are summed: each travels to the server, each worker sends a partial sum, or collectively";
     collective: Collective = Collective::Auto, "auto|mpi", "auto", Range::ANY, "With --reduce allreduce: auto sums through NCCL where each worker has a GPU of its own, else through MPI; mpi always does";
     aggregator: Option<Choice> = None, "NAME", "fedavg, fedasync in async mode", Range::ANY, "The method, by the name of a whole: algorithm, server step and combination; in async mode the rule for arrivals; `fedmpi list` shows all";

@@ -242,7 +242,7 @@ impl<T: Transport> Worker<'_, T> {
             Reduce::Worker => {
                 // Should more follow in this pass, it is another sum.
                 self.phase = None;
-                Content::nothing().with_units(Arc::clone(sum.units()))
+                Content::nothing().with_units(Label::Units, Arc::clone(sum.units()))
             }
             Reduce::Server | Reduce::Allreduce => Content::nothing(),
         };

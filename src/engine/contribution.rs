@@ -1,7 +1,7 @@
 //! What training one client yields: how it travels, and how it enters a sum. Every reduction adds the same numbers.
 
 use crate::message::{Content, Label, Update};
-use crate::weights::{ExactSum, Sections, SumError, Total, Weights, Who};
+use crate::weights::{ExactSum, Sections, SumError, Total, Units, Weights, Who};
 use std::sync::Arc;
 
 /// One client's part.
@@ -32,7 +32,10 @@ impl Contribution {
         let content = match &self.change {
             Change::Nothing => Content::nothing(),
             Change::To(weights) => Content::nothing().with(Label::Model, Arc::clone(weights)),
-            Change::By(values) => Content::nothing().with(Label::Change, Arc::clone(values)),
+            Change::By(values) => match few(values) {
+                Some(few) => Content::nothing().with_units(Label::Few, few),
+                None => Content::nothing().with(Label::Change, Arc::clone(values)),
+            },
         };
         let said = self.said.iter().enumerate();
         let content =
@@ -43,16 +46,17 @@ impl Contribution {
         }
     }
 
-    /// What has travelled.
-    pub fn of(update: Update, content: &Content) -> Contribution {
+    /// What has travelled, for a model of so many weights; none if it is not of such a model.
+    pub fn of(update: Update, content: &Content, weights: usize) -> Option<Contribution> {
         let floats = |label| content.floats(label).map(Arc::clone);
-        let change = match (floats(Label::Model), floats(Label::Change)) {
-            (Some(weights), _) => Change::To(weights),
-            (None, Some(values)) => Change::By(values),
-            (None, None) => Change::Nothing,
+        let change = match (floats(Label::Model), floats(Label::Change), content.units(Label::Few)) {
+            (Some(weights), ..) => Change::To(weights),
+            (None, Some(values), _) => Change::By(values),
+            (None, None, Some(few)) => Change::By(Arc::new(all(few, weights)?)),
+            (None, None, None) => Change::Nothing,
         };
         let said = (0..=u8::MAX).map_while(|place| floats(Label::Said(place))).collect();
-        Contribution { change, said, kept: floats(Label::Kept(update.client)), update }
+        Some(Contribution { change, said, kept: floats(Label::Kept(update.client)), update })
     }
 
     /// Adds everything to a sum. In a pass before training there is no change, and what is said comes first.
@@ -85,5 +89,52 @@ impl Contribution {
             sum.add_values(client, share(place)?, starts[place], said)?;
         }
         Ok(())
+    }
+}
+
+/// The values that are not zero, if they are few: the length of all, then of each its place in the high half and its
+/// bits in the low one. A negative zero is a value.
+fn few(values: &[f32]) -> Option<Units> {
+    let said = || values.iter().enumerate().filter(|(_, value)| value.to_bits() != 0);
+    // A place takes as many bytes as a value.
+    if 2 * (said().count() + 1) >= values.len() {
+        return None;
+    }
+    let entry = |(place, value): (usize, &f32)| ((place as i64) << 32) | i64::from(value.to_bits());
+    Some(Arc::new([values.len() as i64].into_iter().chain(said().map(entry)).collect()))
+}
+
+/// All values of which few are not zero; none for places that such a vector does not have.
+fn all(few: &[i64], length: usize) -> Option<Vec<f32>> {
+    let (&said, entries) = few.split_first()?;
+    let mut values = vec![0.0; (said == length as i64).then_some(length)?];
+    for &entry in entries {
+        let place = usize::try_from(entry >> 32).ok()?;
+        *values.get_mut(place)? = f32::from_bits(entry as u32);
+    }
+    Some(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_values_travel_as_they_are() {
+        let mut values = vec![0.0; 12];
+        [values[0], values[7], values[11]] = [-0.0, f32::MIN_POSITIVE, -3.5];
+        let sent = few(&values).expect("few");
+        assert_eq!(sent.len(), 4);
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(all(&sent, 12).map(|read| bits(&read)), Some(bits(&values)));
+        assert_eq!(few(&[1.0, 2.0, 0.0, 0.0]), None);
+    }
+
+    #[test]
+    fn what_is_of_another_model_is_not_read() {
+        assert_eq!(all(&[4, 0], 4), Some(vec![0.0; 4]));
+        for wrong in [&[][..], &[5], &[4, 4 << 32], &[4, -1]] {
+            assert_eq!(all(wrong, 4), None, "{wrong:?}");
+        }
     }
 }

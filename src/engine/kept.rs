@@ -7,7 +7,7 @@
 use super::EngineError;
 use crate::event::KeptIndex;
 use crate::ids::{ClientId, Round};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,7 +27,7 @@ pub struct Kept {
     free: Vec<u32>,
     slots: u32,
     // The slots of each checkpoint that is kept, oldest first.
-    pins: VecDeque<Vec<u32>>,
+    pins: VecDeque<BTreeSet<u32>>,
     checkpoints: usize,
 }
 
@@ -71,7 +71,7 @@ impl Kept {
         let slots = (bytes / (HEAD + 4 * length) as u64) as u32;
         let settled: BTreeMap<_, _> =
             index.0.iter().map(|&(client, place, round)| (client, Slot { place, round })).collect();
-        let used: Vec<u32> = settled.values().map(|slot| slot.place).collect();
+        let used: BTreeSet<u32> = settled.values().map(|slot| slot.place).collect();
         let free = (0..slots).filter(|place| !used.contains(place)).collect();
         let pins = [used].into();
         Ok(Kept { file, length, settled, fresh: BTreeMap::new(), free, slots, pins, checkpoints })
@@ -142,10 +142,9 @@ impl Kept {
         self.pins.push_back(self.settled.values().map(|slot| slot.place).collect());
         while self.pins.len() > self.checkpoints {
             let old = self.pins.pop_front().unwrap_or_default();
-            let used: Vec<u32> = self.settled.values().map(|slot| slot.place).collect();
-            let idle = old.into_iter().filter(|place| used.binary_search(place).is_err() && !used.contains(place));
-            let idle: Vec<u32> = idle.filter(|place| !self.is_pinned(*place)).collect();
-            self.free.extend(idle);
+            let used: BTreeSet<u32> = self.settled.values().map(|slot| slot.place).collect();
+            let idle = old.difference(&used).copied().filter(|place| !self.is_pinned(*place));
+            self.free.extend(idle.collect::<Vec<_>>());
         }
         Ok(KeptIndex(self.settled.iter().map(|(client, slot)| (*client, slot.place, slot.round)).collect()))
     }

@@ -76,7 +76,7 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Tells how the run begins, and without whom.
     pub fn announce(&self, recorder: &mut dyn Recorder, layout: &Layout, weights: &[f32]) -> Result<(), EngineError> {
         let (workers, parameters) = (self.workers.len(), layout.parameters());
-        let worker_slowdown = self.plan.config.worker_slowdown.clone();
+        let worker_slowdown = self.plan.config.worker_slowdown.as_ref().map(ToString::to_string);
         let started = Event::Started { rounds: self.plan.rounds(), workers, parameters, worker_slowdown };
         recorder.record(&started, weights)?;
         for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {

@@ -385,14 +385,15 @@ impl<'a, T: Transport> Server<'a, T> {
     fn merge(&mut self, phase: Phase, rank: Rank, updates: &[Update], content: Content) -> Result<(), EngineError> {
         let sum = &mut self.sums[usize::from(phase.pass)];
         let sections = self.global.sections_of(phase.pass);
-        if let Some(units) = content.units() {
+        if let Some(units) = content.units(Label::Units) {
             if units.len() != sections.length() {
                 return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
             }
             sum.merge(units);
         }
         let &[update] = updates else { return Ok(()) };
-        let contribution = Contribution::of(update, &content);
+        let unread = || EngineError::Unexpected { rank, what: "a change that is not of this model".to_owned() };
+        let contribution = Contribution::of(update, &content, self.global.weights.len()).ok_or_else(unread)?;
         let samples = self.link.plan.samples(update.client);
         let added = contribution.add_to(sum, sections, phase.total, samples, &self.global.weights);
         added.map_err(|fault| EngineError::Sum { round: phase.round, fault })?;

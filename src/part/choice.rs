@@ -61,6 +61,9 @@ impl fmt::Display for Choice {
 
 /// A value as users write it in a line.
 pub(super) fn plain(value: &Value) -> String {
+    if let Value::Sequence(values) = value {
+        return values.iter().map(plain).collect::<Vec<_>>().join(",");
+    }
     serde_yaml::to_string(value).unwrap_or_default().trim().to_owned()
 }
 

@@ -147,7 +147,7 @@ fn named(kind: &'static str, part: &Described, values: &Mapping) -> Result<Mappi
     for (key, value) in values {
         let param = match (key.as_str(), key.as_u64()) {
             (Some(name), _) => part.params.iter().find(|param| param.name == name),
-            (None, place) => place.and_then(|place| part.params.get(place as usize)),
+            (None, place) => place.and_then(|place| at_place(part.params, place as usize)),
         };
         let Some(param) = param else {
             let names = part.params.iter().map(|param| param.name);
@@ -155,9 +155,34 @@ fn named(kind: &'static str, part: &Described, values: &Mapping) -> Result<Mappi
             let key = key.as_str().map_or_else(|| plain(value), str::to_owned);
             return Err(PartError::NoParam { kind, part: part.name, key, hint });
         };
-        named.insert(param.name.into(), value.clone());
+        match named.get_mut(param.name) {
+            Some(earlier) if param.kind == ParamKind::Numbers => {
+                let all = [list(earlier), list(value)].concat();
+                *earlier = Value::Sequence(all);
+            }
+            _ => _ = named.insert(param.name.into(), value.clone()),
+        }
     }
     Ok(named)
+}
+
+/// The setting that a value without a name is meant for: a list takes all from its place on.
+fn at_place(params: &'static [Param], place: usize) -> Option<&'static Param> {
+    let before = &params[..params.len().min(place)];
+    let list = before.iter().find(|param| param.kind == ParamKind::Numbers);
+    list.or(params.get(place))
+}
+
+/// The values of a list, as it may be written: `[1, 2]`, `1,2` or `1`.
+fn list(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Sequence(values) => values.clone(),
+        Value::String(text) => {
+            let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+            words.map(|word| serde_yaml::from_str(word).unwrap_or_else(|_| Value::from(word))).collect()
+        }
+        value => vec![value.clone()],
+    }
 }
 
 /// A value of the setting's kind, in its range.
@@ -176,6 +201,15 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
             Some(number) if number.fract() == 0.0 && param.range.contains(number) => Ok(Value::from(number as u64)),
             _ => refused(format!("a whole number {}", param.range)),
         },
+        ParamKind::Numbers => {
+            let numbers: Option<Vec<f64>> = list(&value).iter().map(Value::as_f64).collect();
+            match numbers {
+                Some(numbers) if !numbers.is_empty() && numbers.iter().all(|number| param.range.contains(*number)) => {
+                    Ok(Value::from(numbers))
+                }
+                _ => refused(format!("one number or more, each {}", param.range)),
+            }
+        }
         ParamKind::Switch if value.is_bool() => Ok(value),
         ParamKind::Switch => refused("true or false".to_owned()),
         ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => Ok(value),
@@ -223,6 +257,14 @@ mod tests {
         }
     }
 
+    part! {
+        /// A part with a list.
+        Classes {
+            classes: Vec<f64> = "[1, 2]", "SECONDS,...", Range::POSITIVE, "classes";
+            often: bool = "false", "true|false", Range::ANY, "often";
+        }
+    }
+
     const OPTIMIZERS: Kind<u8> = Kind {
         setting: "client_optimizer",
         about: "optimizer",
@@ -250,6 +292,27 @@ mod tests {
         let (entry, values) = OPTIMIZERS.look_up(&wanted).expect("sound");
         assert_eq!((entry.build, Sgd::read(&values)), (1, Sgd { lr: 0.5, steps: 2, file: None }));
         assert_eq!(wanted.to_string(), "sgd:lr=0.5,steps=2,file=null");
+    }
+
+    #[test]
+    fn a_list_takes_all_numbers_without_a_name() {
+        const KIND: Kind<()> =
+            Kind { setting: "delay", about: "delay", table: &[Entry::new("classes", "", ()).with(Classes::PARAMS)] };
+        let read = |choice: &Choice| KIND.look_up(choice).map(|(_, values)| Classes::read(&values));
+        let wanted = Classes { classes: vec![1.0, 2.5, 5.0], often: true };
+        for text in ["classes:1,2.5,5,often=true", "classes:classes=1,2.5,5,often=true"] {
+            assert_eq!(read(&text.into()).as_ref(), Ok(&wanted), "{text}");
+        }
+        let completed = KIND.complete(&"classes:1,2.5,5,often=true".into()).expect("sound");
+        assert_eq!(read(&completed.to_string().as_str().into()).as_ref(), Ok(&wanted), "{completed}");
+        let flat = Choice {
+            name: "classes".to_owned(),
+            values: [("classes".into(), "1, 2.5,5".into())].into_iter().collect(),
+        };
+        assert_eq!(read(&flat).map(|classes| classes.classes), Ok(wanted.classes));
+        assert_eq!(read(&"classes".into()).map(|classes| classes.classes), Ok(vec![1.0, 2.0]));
+        let refused = read(&"classes:1,0".into()).expect_err("out of range").to_string();
+        assert!(refused.starts_with("--classes is 1,0: it must be one number or more, each above 0"), "{refused}");
     }
 
     #[test]

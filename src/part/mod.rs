@@ -79,6 +79,8 @@ pub enum ParamKind {
     Text,
     /// A file, or none.
     File,
+    /// One real number or more, `1,2,5`; it takes all numbers without a name from its place on.
+    Numbers,
 }
 
 /// A type that a setting can have.
@@ -90,7 +92,7 @@ pub trait ParamType: DeserializeOwned {
 macro_rules! param_types {
     ($($type:ty: $kind:ident),*) => { $(impl ParamType for $type { const KIND: ParamKind = ParamKind::$kind; })* };
 }
-param_types!(f64: Number, u32: Whole, usize: Whole, bool: Switch, String: Text, Option<PathBuf>: File);
+param_types!(f64: Number, u32: Whole, usize: Whole, bool: Switch, String: Text, Option<PathBuf>: File, Vec<f64>: Numbers);
 
 /// Settings of a part that are known to be sound: every one of its params is there, of its kind, in its range.
 #[derive(Clone, Debug, Default, PartialEq)]

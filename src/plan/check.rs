@@ -10,7 +10,7 @@ use crate::message::Reduce;
 use crate::metrics::Target;
 use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::PartitionError;
-use crate::schedule::{Clock, DispatchMode, Slowdown, SlowdownError};
+use crate::schedule::{Clock, DispatchMode};
 use crate::select::{self, SelectError};
 use crate::update::Updates;
 use clap::ValueEnum;
@@ -41,9 +41,6 @@ pub enum PlanError {
     /// A delay model that cannot be used.
     #[error(transparent)]
     Delay(#[from] DelayError),
-    /// A slowdown that cannot be read.
-    #[error(transparent)]
-    Slowdown(#[from] SlowdownError),
     /// Too many or too few workers for the layout.
     #[error(
         "--dispatch one_per_worker trains each client of a round on a worker of its own: --client_num_per_round is \
@@ -90,7 +87,6 @@ impl Plan {
         if let Some(slowdown) = &self.config.worker_slowdown {
             notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
             // A run may go on with fewer ranks than it began with.
-            let slowdown = self.slowdown();
             let absent = slowdown.ranks().filter(|rank| !(1..=workers).contains(&rank.index()));
             notes.extend(absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")));
         }
@@ -152,7 +148,6 @@ fn alike(one: &Value, other: &Value) -> bool {
 pub fn all(config: &Config) -> Result<(), PlanError> {
     data::KIND.described(&config.dataset)?;
     check_method(config)?;
-    config.worker_slowdown.as_deref().map(Slowdown::parse).transpose()?;
     check_ranges(config)?;
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
@@ -164,7 +159,7 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     }
     check_async(config)?;
     check_residency(config)?;
-    Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+    Delay::make(&config.delay, config.client_num_in_total as usize)?;
     check_selector(config)
 }
 
@@ -301,8 +296,9 @@ mod tests {
         assert_eq!(notes(idle), "--stale_weight has no effect: it is for --mode async");
         let idle = Config { scheduler: "balanced".into(), dispatch: DispatchMode::Pull, ..Config::default() };
         assert_eq!(notes(idle), "--scheduler has no effect: it is for --dispatch planned");
-        let slow = Config { worker_slowdown: Some("4:2,1:2".into()), client_num_per_round: 9, ..base() };
-        assert!(notes(slow).ends_with("(--worker_slowdown 4:2,1:2); rank 4 does not train, so it is not slowed down"));
+        let slow =
+            Config { worker_slowdown: Some("4:2,1:2".parse().expect("sound")), client_num_per_round: 9, ..base() };
+        assert!(notes(slow).ends_with("(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"));
     }
 
     #[test]

@@ -25,6 +25,7 @@ impl Plan {
             gpu_mapping_key: String::new(),
             gpu_util_parse: None,
             client_selection: without_files(config.client_selection),
+            delay: without_files(config.delay),
             resume: None,
             round_timeout: None,
             checkpoint_every: None,
@@ -63,6 +64,8 @@ impl Plan {
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
 fn without_files(mut choice: Choice) -> Choice {
-    choice.values.remove("selection_file");
+    for file in ["selection_file", "delay_file"] {
+        choice.values.remove(file);
+    }
     choice
 }

@@ -154,11 +154,11 @@ impl Plan {
             let reason = format!("the task's metrics are {}", known.join(", "));
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
-        let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?;
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
-        let files = blake3::hash(format!("{delay:?} {listed:?}").as_bytes()).to_hex();
+        let files = blake3::hash(format!("{:?} {listed:?}", delay.contents()).as_bytes()).to_hex();
         let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
         Ok(Plan { config, dataset, partition, homes, method, delay, fingerprint })
@@ -299,8 +299,7 @@ impl Plan {
 
     /// How much slower than they are workers shall seem.
     pub fn slowdown(&self) -> Slowdown {
-        let text = self.config.worker_slowdown.as_deref();
-        text.map(|text| Slowdown::parse(text).expect("the plan was checked")).unwrap_or_default()
+        self.config.worker_slowdown.clone().unwrap_or_default()
     }
 
     /// Where updates are summed. Without rounds every update travels.

@@ -76,13 +76,13 @@ mod tests {
 
     /// A hundredth of a second for each sample.
     fn delay() -> Delay {
-        Delay::parse("samples:0.01", 4).expect("sound")
+        Delay::make(&"samples:0.01".into(), 4).expect("sound")
     }
 
     #[test]
     fn among_equals_everybody_comes_equally_often() {
         let crowd = Attendance { over_select: 2.0, ..ALL };
-        let delay = Delay::parse("constant:1", 4).expect("sound");
+        let delay = Delay::make(&"constant:1".into(), 4).expect("sound");
         let mut counts = [0; 10];
         for round in 0..1000 {
             let attended = crowd.attend(Seed(0), Round(round), jobs(10), 5, &delay);

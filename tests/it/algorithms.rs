@@ -339,8 +339,11 @@ fn what_clients_send_and_what_the_cluster_carried_are_two_figures() {
     assert!(sent("", Reduce::Worker).iter().all(|(clients, cluster)| *clients == 5 * 64 && *cluster > 0));
     let sparse: Vec<u64> = sent("topk:share=0.5", Reduce::Server).iter().map(|(clients, _)| *clients).collect();
     assert_eq!(sparse, [5 * 8 * (32 + 4) / 8; 3]);
-    let cluster = |reduce| sent("", reduce)[1].1;
-    assert!(cluster(Reduce::Server) != cluster(Reduce::Worker));
+    let cluster = |update, reduce| sent(update, reduce)[1].1;
+    assert!(cluster("", Reduce::Server) != cluster("", Reduce::Worker));
+    // Where updates travel, what was not chosen does not.
+    let [dense, sparse] = ["topk:share=0.9", "topk:share=0.1"].map(|update| cluster(update, Reduce::Server));
+    assert!(sparse + 150 < dense, "{sparse} {dense}");
 }
 
 #[test]

@@ -234,8 +234,8 @@ fn deadlocks_and_bad_delays_are_refused_before_training() {
     assert!(refused(Config { concurrency: 13, ..base() }).contains("--concurrency is 13"));
     let deadlock = Config { aggregator: rule("fedbuff", 5), ..base() };
     assert!(refused(deadlock).contains("only 4 clients train at once"));
-    assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("constant:-1"));
-    assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("uniform:NaN,1"));
+    assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("--delay_seconds is -1"));
+    assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("--delay_from is NaN"));
     assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("unknown aggregator `median`"));
     assert!(refused(Config { aggregator: Some("fedasync:alpha=1.5".into()), ..base() }).contains("--alpha is 1.5"));
     let lines = tempfile::NamedTempFile::new().expect("a file");

@@ -196,7 +196,7 @@ fn a_slow_worker_that_leaves_the_rest_to_others_may_be_silent() {
     let config = Config {
         round_timeout: Some(2.0),
         dispatch: DispatchMode::Pull,
-        worker_slowdown: Some("2:6".into()),
+        worker_slowdown: Some("2:6".parse().expect("sound")),
         client_num_per_round: 12,
         comm_round: 2,
         ..small()
