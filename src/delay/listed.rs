@@ -16,18 +16,18 @@ part! {
 
 /// A JSON list, a JSON dictionary from client to seconds, or a number a line.
 pub(super) fn file(values: &Values, clients: usize) -> Result<Delay, DelayError> {
-    let path = path(values, "file")?;
+    let path = path(values)?;
     read(&path, clients).map(Delay::listed)
 }
 
 /// A CSV file.
 pub(super) fn trace(values: &Values, clients: usize) -> Result<Delay, DelayError> {
-    let path = path(values, "trace")?;
+    let path = path(values)?;
     read_trace(&path, clients).map(Delay::listed)
 }
 
-fn path(values: &Values, model: &str) -> Result<PathBuf, DelayError> {
-    let none = || DelayError::Together(format!("`{model}` needs a file (hint: --delay_file FILE)"));
+fn path(values: &Values) -> Result<PathBuf, DelayError> {
+    let none = || DelayError::Together("no file of delays is named (hint: --delay_file FILE)".to_owned());
     Listed::read(values).delay_file.ok_or_else(none)
 }
 
