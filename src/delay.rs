@@ -94,6 +94,9 @@ delays! {
     };
     "file", "file:PATH: a number for each client, one a line (async-FL's stale.txt), or a JSON list or dictionary",
         |path, clients| Ok(Model::Listed(read(Path::new(path), clients)?));
+    "list", "list:SECONDS,SECONDS,...: a number for each client", |text, clients| {
+        Ok(Model::Listed(numbers("list", text, clients..=clients)?))
+    };
     "trace", "trace:PATH: a CSV file with the columns client,seconds", |path, clients| {
         Ok(Model::Listed(read_trace(Path::new(path), clients)?))
     };
@@ -248,6 +251,7 @@ mod tests {
             "exponential:3",
             "halfnormal:1",
             "classes:1,2,5",
+            "list:1,2,5",
             "lognormal:1,0.7/task",
             &list,
             &trace,

@@ -156,7 +156,9 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     check_ranges(config)?;
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
-    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
+    // Without a number the data tells how many there are, and all this is checked again.
+    let is_counted = clients > 0;
+    require("client_num_per_round", cohort, !is_counted || cohort <= clients || config.mode == Mode::Async, &hint)?;
     if let Some(text) = &config.target {
         Target::parse(text).map_err(|reason| PlanError::Value { name: "target", value: text.clone(), reason })?;
         let both = "--target_accuracy says another target (hint: one of the two)";
@@ -164,7 +166,10 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     }
     check_async(config)?;
     check_residency(config)?;
-    Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+    if !is_counted {
+        return Ok(());
+    }
+    Delay::parse(&config.delay, clients as usize)?;
     check_selector(config)
 }
 

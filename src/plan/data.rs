@@ -1,7 +1,7 @@
 //! From a config to its data and who owns it.
 
 use super::Plan;
-use super::check::PlanError;
+use super::check::{PlanError, require};
 use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Source, Train};
 use crate::part::find;
@@ -40,6 +40,17 @@ fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
     let clients = config.client_num_in_total as usize;
     let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only };
     Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
+}
+
+/// The same config where the data tells how many clients there are.
+pub fn counted(config: Config, dataset: &Dataset) -> Result<Config, PlanError> {
+    if config.client_num_in_total != 0 {
+        return Ok(config);
+    }
+    let owners = dataset.owners.as_ref().map_or(0, |starts| starts.len() - 1);
+    let hint = "the data has no owners to count (hint: say how many clients there are)";
+    require("client_num_in_total", 0, owners > 0, hint)?;
+    Ok(Config { client_num_in_total: owners as i64, ..config })
 }
 
 /// Who owns which samples, as the config's partitioner says.
