@@ -5,6 +5,7 @@ mod choose;
 mod document;
 mod foreign;
 mod kinds;
+mod seed_scripts;
 
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -21,9 +22,10 @@ use choose::Said;
 use document::Node;
 use foreign::{Around, at_home};
 use kinds::{is_setting, near};
+use seed_scripts::SeedScripts;
 
 pub use choose::PartFlags;
-pub use foreign::{Row, Translation};
+pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 
 /// What every run records.
@@ -67,6 +69,10 @@ macro_rules! settings {
             #[command(flatten)]
             #[serde(skip)]
             pub parts: PartFlags,
+            /// What decides nothing.
+            #[command(flatten)]
+            #[serde(skip)]
+            pub seed_scripts: SeedScripts,
             $(
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
@@ -274,7 +280,8 @@ impl Config {
             given.extend(settings);
         }
         said.lay(given).map_err(blamed(Path::new("flags")))?;
-        let config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))?.at_home() };
+        let mut config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))?.at_home() };
+        config.idle.extend(flags.seed_scripts.notes());
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },

@@ -22,66 +22,81 @@ const SERVERS: &str = "the server's model is the clients'";
 
 const TABLE: &[Line] = &[
     line("wandb.*", Fate::Nothing(TRACKER)),
-    line("global.experiment", Fate::Rule(experiment)),
-    line("global.mode", Fate::Rule(mode)),
+    line("global.experiment", Fate::Rule(experiment, "`out_dir: results/...`")),
+    line("global.mode", Fate::Rule(mode, "`mode`")),
     line("global.seed", Fate::Same("seed", "")),
     line("global.data_file", Fate::Nothing(BY_CLASS)),
-    line("global.data_name", Fate::Rule(dataset)),
-    line("global.dataset_path", Fate::Rule(dataset)),
-    line("global.dataset.path", Fate::Rule(dataset)),
-    line("global.iid", Fate::Rule(iid)),
-    line("global.iid.beta", Fate::Rule(beta)),
+    line("global.data_name", Fate::Rule(dataset, "`dataset`")),
+    line("global.dataset_path", Fate::Rule(dataset, "`dataset`")),
+    line("global.dataset.path", Fate::Rule(dataset, "`dataset`")),
+    line("global.iid", Fate::Rule(iid, "`partition_method`: true `homo`, false `shards`")),
+    line("global.iid.beta", Fate::Rule(beta, "`partition_method: hetero` with this `partition_alpha`")),
     line("global.iid.*", Fate::Refused("a division by lists is not here (nearest: iid {beta: 0.5})")),
     line("global.client_num", Fate::Same("client_num_in_total", "")),
-    line("global.stale", Fate::Rule(delays::listed)),
-    line("global.stale.list", Fate::Rule(delays::grouped)),
-    line("global.stale.step", Fate::Rule(delays::of_groups)),
-    line("global.stale.shuffle", Fate::Rule(delays::of_groups)),
+    line("global.stale", Fate::Rule(delays::listed, "`delay`: false none, a list for each client")),
+    line("global.stale.list", Fate::Rule(delays::grouped, "`delay: list`, drawn from the seed")),
+    line("global.stale.step", Fate::Rule(delays::of_groups, "of `global.stale.list`")),
+    line("global.stale.shuffle", Fate::Rule(delays::of_groups, "of `global.stale.list`")),
     line("global.dataset_pre_load", Fate::Nothing(THREADS)),
     line("global.use_file_system", Fate::Nothing(THREADS)),
     line("global.multi_gpu", Fate::Nothing("the mapping tells")),
     line("global.result.*", Fate::Nothing(UNREAD)),
-    line("server.path", Fate::Rule(mode)),
+    line("server.path", Fate::Rule(mode, "`mode`")),
     line("server.epochs", Fate::Same("comm_round", "")),
     line("server.model_file", Fate::Nothing(BY_CLASS)),
-    line("server.model_name", Fate::Rule(model)),
-    line("server.model_path", Fate::Rule(model)),
-    line("server.model.path", Fate::Rule(model)),
-    line("server.checkin.checkin_interval", Fate::Rule(checkin)),
-    line("server.checkin.checkin_num", Fate::Rule(checkin)),
-    line("server.scheduler.path", Fate::Rule(of_mode)),
-    line("server.scheduler.scheduler_path", Fate::Rule(of_mode)),
-    line("server.scheduler.scheduler_interval", Fate::Rule(interval)),
-    line("server.scheduler.schedule_interval", Fate::Rule(interval)),
+    line("server.model_name", Fate::Rule(model, "`model`")),
+    line("server.model_path", Fate::Rule(model, "`model`")),
+    line("server.model.path", Fate::Rule(model, "`model`")),
+    line("server.checkin.checkin_interval", Fate::Rule(checkin, "the same in asynchronous mode; nothing else")),
+    line("server.checkin.checkin_num", Fate::Rule(checkin, "the same in asynchronous mode; nothing else")),
+    line("server.scheduler.path", Fate::Rule(of_mode, "nothing; the mode tells")),
+    line("server.scheduler.scheduler_path", Fate::Rule(of_mode, "nothing; the mode tells")),
+    line(
+        "server.scheduler.scheduler_interval",
+        Fate::Rule(interval, "`scheduler_interval` in asynchronous mode; nothing else"),
+    ),
+    line(
+        "server.scheduler.schedule_interval",
+        Fate::Rule(interval, "`scheduler_interval` in asynchronous mode; nothing else"),
+    ),
     line("server.scheduler.params.schedule_interval", Fate::Nothing("scheduler_interval tells")),
-    line("server.scheduler.schedule_delay", Fate::Rule(queue)),
+    line("server.scheduler.schedule_delay", Fate::Rule(queue, "nothing; said in asynchronous mode")),
     line("server.scheduler.schedule_file", Fate::Nothing(BY_CLASS)),
-    line("server.scheduler.schedule_name", Fate::Rule(schedule)),
-    line("server.scheduler.schedule_path", Fate::Rule(schedule)),
-    line("server.scheduler.schedule.path", Fate::Rule(schedule)),
-    line("server.scheduler.params.c_ratio", Fate::Rule(share)),
-    line("server.scheduler.schedule.params.c_ratio", Fate::Rule(share)),
-    line("server.updater.path", Fate::Rule(of_mode)),
-    line("server.updater.updater_path", Fate::Rule(of_mode)),
-    line("server.updater.num_generator", Fate::Rule(buffer)),
-    line("server.updater.loss", Fate::Rule(loss)),
+    line("server.scheduler.schedule_name", Fate::Rule(schedule, "`client_selection`")),
+    line("server.scheduler.schedule_path", Fate::Rule(schedule, "`client_selection`")),
+    line("server.scheduler.schedule.path", Fate::Rule(schedule, "`client_selection`")),
+    line("server.scheduler.params.c_ratio", Fate::Rule(share, "`c_ratio`; in rounds `client_num_per_round`")),
+    line("server.scheduler.schedule.params.c_ratio", Fate::Rule(share, "`c_ratio`; in rounds `client_num_per_round`")),
+    line("server.updater.path", Fate::Rule(of_mode, "nothing; the mode tells")),
+    line("server.updater.updater_path", Fate::Rule(of_mode, "nothing; the mode tells")),
+    line(
+        "server.updater.num_generator",
+        Fate::Rule(buffer, "`buffer_size` of an asynchronous FedAvg; 1 with the others"),
+    ),
+    line("server.updater.loss", Fate::Rule(loss, "nothing; only cross-entropy is here")),
     line("server.updater.update_file", Fate::Nothing(BY_CLASS)),
-    line("server.updater.update_name", Fate::Rule(update)),
-    line("server.updater.update_path", Fate::Rule(update)),
-    line("server.updater.update.path", Fate::Rule(update)),
-    line("server.updater.params.*", Fate::Rule(of_update)),
-    line("server.updater.update.params.*", Fate::Rule(of_update)),
-    line("server.updater.optimizer.path", Fate::Rule(server_optimizer)),
+    line("server.updater.update_name", Fate::Rule(update, "`aggregator`, and `staleness`")),
+    line("server.updater.update_path", Fate::Rule(update, "`aggregator`, and `staleness`")),
+    line("server.updater.update.path", Fate::Rule(update, "`aggregator`, and `staleness`")),
+    line(
+        "server.updater.params.*",
+        Fate::Rule(of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+    ),
+    line(
+        "server.updater.update.params.*",
+        Fate::Rule(of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+    ),
+    line("server.updater.optimizer.path", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
     line("server.updater.optimizer.params.lr", Fate::Same("server_lr", "")),
     line("server.updater.optimizer.params.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
-    line("queue_manager.path", Fate::Rule(plain_class)),
-    line("queue_manager.receiver.path", Fate::Rule(plain_class)),
-    line("queue_manager.checker.path", Fate::Rule(plain_class)),
-    line("queue_manager.*", Fate::Rule(plain_class)),
-    line("client_manager.*", Fate::Rule(plain_class)),
-    line("client.path", Fate::Rule(client)),
+    line("queue_manager.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line("queue_manager.receiver.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line("queue_manager.checker.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line("queue_manager.*", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line("client_manager.*", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line("client.path", Fate::Rule(client, "nothing while it takes plain steps; else refused")),
     line("client.client_file", Fate::Nothing(BY_CLASS)),
-    line("client.client_name", Fate::Rule(client)),
+    line("client.client_name", Fate::Rule(client, "nothing while it takes plain steps; else refused")),
     line("client.epochs", Fate::Same("epochs", "")),
     line("client.batch_size", Fate::Same("batch_size", "")),
     line("client.test_size", Fate::Nothing("its clients do not test")),
@@ -89,14 +104,14 @@ const TABLE: &[Line] = &[
     line("client.num_workers", Fate::Nothing(THREADS)),
     line("client.model_type", Fate::Nothing(UNREAD)),
     line("client.model_file", Fate::Nothing(BY_CLASS)),
-    line("client.model_name", Fate::Rule(client_model)),
-    line("client.model_path", Fate::Rule(client_model)),
-    line("client.model.path", Fate::Rule(client_model)),
-    line("client.loss", Fate::Rule(loss)),
-    line("client.mu", Fate::Rule(proximal)),
-    line("client.stale_file", Fate::Rule(delays::file)),
-    line("client.optimizer.name", Fate::Rule(optimizer)),
-    line("client.optimizer.path", Fate::Rule(optimizer)),
+    line("client.model_name", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
+    line("client.model_path", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
+    line("client.model.path", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
+    line("client.loss", Fate::Rule(loss, "nothing; only cross-entropy is here")),
+    line("client.mu", Fate::Rule(proximal, "`algorithm: fedprox` with this `mu`; nothing at 0")),
+    line("client.stale_file", Fate::Rule(delays::file, "`delay: file`, where the file is; else none, as there")),
+    line("client.optimizer.name", Fate::Rule(optimizer, "`client_optimizer`")),
+    line("client.optimizer.path", Fate::Rule(optimizer, "`client_optimizer`")),
     line("client.optimizer.lr", Fate::Same("lr", "")),
     line("client.optimizer.params.lr", Fate::Same("lr", "")),
     line("client.optimizer.weight_decay", Fate::Same("wd", "")),
@@ -104,7 +119,7 @@ const TABLE: &[Line] = &[
     line("client.optimizer.momentum", Fate::Same("momentum", "")),
     line("client.optimizer.params.momentum", Fate::Same("momentum", "")),
     line("client.params.straggler", Fate::NothingWhile(&["false"], "clients that train fewer epochs are not here")),
-    line("client.params.local_epoch", Fate::Rule(straggler)),
+    line("client.params.local_epoch", Fate::Rule(straggler, "nothing while there are no stragglers; else refused")),
 ];
 
 const DATASETS: &[Named] = &[
@@ -216,10 +231,7 @@ fn mode(reading: &mut Reading<'_>, word: &Word) {
         ("sync" | "SyncServer", _) => reading.becomes(word, "mode", "sync".into(), ""),
         ("NormalServer", true) => reading.becomes(word, "mode", "sync".into(), ""),
         ("async" | "AsyncServer" | "NormalServer", _) => reading.row(word, "mode: async", ""),
-        (other, _) => {
-            let text = format!("{other} is not here (nearest: SyncServer, AsyncServer)");
-            reading.refuse(word, &text);
-        }
+        _ => reading.not_here(word, "SyncServer, AsyncServer"),
     }
 }
 
@@ -229,7 +241,7 @@ fn of_mode(reading: &mut Reading<'_>, word: &Word) {
     let name = class(&text);
     match name.starts_with("Sync") || ["AsyncScheduler", "AsyncUpdater"].contains(&name) {
         true => reading.nothing(word, "the mode tells"),
-        false => reading.refuse(word, &format!("{name} is not here (nearest: the asynchronous or synchronous one)")),
+        false => reading.not_here(word, "the asynchronous or synchronous one"),
     }
 }
 
@@ -341,7 +353,7 @@ fn of_update(reading: &mut Reading<'_>, word: &Word) {
                 reading.number(&word.key).unwrap_or_default() * reading.number(&format!("{beside}r")).unwrap_or(1.0);
             reading.becomes(word, "alpha", rate.into(), "");
         }
-        ("r", true) => reading.row(word, "alpha", "a factor of alpha"),
+        ("r", true) => reading.row(word, "alpha", ""),
         ("c" | "d", true) => reading.nothing(word, UNREAD),
         _ => reading.refuse(word, "is no number of this rule here"),
     }
@@ -370,7 +382,7 @@ fn loss(reading: &mut Reading<'_>, word: &Word) {
 
 fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
     let Some(step) = steps::of_torch(&class(&reading.text(&word.key)).to_lowercase(), false) else {
-        return reading.refuse(word, "is not here (nearest: SGD, Adam, Adagrad)");
+        return reading.not_here(word, "SGD, Adam, Adagrad");
     };
     reading.becomes(word, "server_step", step, "");
 }
@@ -379,7 +391,7 @@ fn plain_class(reading: &mut Reading<'_>, word: &Word) {
     let text = reading.text(&word.key);
     match PLAIN.contains(&class(&text)) {
         true => reading.nothing(word, THREADS),
-        false => reading.refuse(word, &format!("{} is not here (nearest: the plain one)", class(&text))),
+        false => reading.not_here(word, "the plain one"),
     }
 }
 
@@ -387,10 +399,7 @@ fn client(reading: &mut Reading<'_>, word: &Word) {
     match class(&reading.text(&word.key)) {
         "NormalClient" | "AsyncClient" => reading.nothing(word, "plain steps"),
         "ProxClient" => reading.nothing(word, "mu tells"),
-        other => {
-            let text = format!("{other} is not here (nearest: NormalClient, ProxClient)");
-            reading.refuse(word, &text);
-        }
+        _ => reading.not_here(word, "NormalClient, ProxClient"),
     }
 }
 
@@ -413,6 +422,6 @@ fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match class(&reading.text(&word.key)) {
         "SGD" => reading.becomes(word, "client_optimizer", "sgd".into(), ""),
         "Adam" => reading.becomes(word, "client_optimizer", "adam".into(), ""),
-        _ => reading.refuse(word, "is not here (nearest: torch.optim.SGD, torch.optim.Adam)"),
+        _ => reading.not_here(word, "torch.optim.SGD, torch.optim.Adam"),
     }
 }

@@ -28,7 +28,7 @@ const TABLE: &[Line] = &[
         "training_type",
         Fate::NothingWhile(&["simulation"], "only `simulation` is trained here; this is another program"),
     ),
-    line("random_seed", Fate::Same("seed", "cohorts do not depend on it, as there")),
+    line("random_seed", Fate::Same("seed", "")),
     line("scenario", Fate::NothingWhile(&["horizontal"], "only horizontal federated learning is here")),
     line("using_mlops", Fate::Nothing(PLATFORM)),
     line("mlops_*", Fate::Nothing(PLATFORM)),
@@ -39,51 +39,75 @@ const TABLE: &[Line] = &[
     line("debug", Fate::Nothing(LOGS)),
     line("stage", Fate::NothingWhile(&["train"], "FedNAS is not here")),
     // data_args.
-    line("dataset", Fate::Rule(dataset)),
+    line(
+        "dataset",
+        Fate::Rule(
+            dataset,
+            "`mnist`: `mnist-leaf`, or `mnist` where the folder holds IDX files; `femnist`, `shakespeare` from LEAF's JSON",
+        ),
+    ),
     line("data_cache_dir", Fate::Same("data_dir", "")),
     line("data_dir", Fate::Same("data_dir", "")),
     line("download", Fate::Nothing("nothing is fetched at run time")),
-    line("partition_method", Fate::Rule(partition_method)),
-    line("partition_alpha", Fate::Rule(partition_alpha)),
+    line(
+        "partition_method",
+        Fate::Rule(partition_method, "the same, where the data does not come divided by its users"),
+    ),
+    line("partition_alpha", Fate::Rule(partition_alpha, "the same, of `hetero`, where the data does not come divided")),
     // model_args.
-    line("model", Fate::Rule(model)),
+    line("model", Fate::Rule(model, "`lr`: `lr_sigmoid`; `cnn`: `cnn_dropout_62`; `rnn`")),
     line("group_norm_channels", Fate::NothingWhile(&["0"], "group normalisation is not here (nearest: batch's)")),
     // train_args.
-    line("federated_optimizer", Fate::Rule(method::algorithm)),
+    line("federated_optimizer", Fate::Rule(method::algorithm, "`aggregator`, or the asynchronous mode")),
     line("client_id_list", Fate::Nothing(LAUNCHER)),
-    line("client_num_in_total", Fate::Rule(clients)),
+    line(
+        "client_num_in_total",
+        Fate::Rule(clients, "0 (as many as the data has users), or the same; 1 puts all data in one client"),
+    ),
     line("client_num_per_round", Fate::Same("client_num_per_round", "")),
     line("comm_round", Fate::Same("comm_round", "")),
     line("epochs", Fate::Same("epochs", "")),
-    line("batch_size", Fate::Rule(batch_size)),
-    line("client_optimizer", Fate::Rule(method::optimizer)),
+    line("batch_size", Fate::Rule(batch_size, "the same; sets of TFF have sizes of their own there, which are taken")),
+    line("client_optimizer", Fate::Rule(method::optimizer, "`client_optimizer`; adam with `amsgrad`")),
     line("learning_rate", Fate::Same("lr", "")),
-    line("lr", Fate::Rule(method::second_rate)),
-    line("weight_decay", Fate::Rule(method::decay)),
-    line("wd", Fate::Rule(method::decay)),
-    line("momentum", Fate::Rule(method::momentum)),
-    line("nesterov", Fate::Rule(method::of_fednova)),
-    line("dampening", Fate::Rule(method::of_fednova)),
-    line("gmf", Fate::Rule(method::of_fednova)),
-    line("mu", Fate::Rule(method::of_fednova)),
+    line("lr", Fate::Rule(method::second_rate, "nothing beside `learning_rate`; else `lr`")),
+    line("weight_decay", Fate::Rule(method::decay, "`wd` of adam; nothing with sgd, whose decay FedML ignores")),
+    line("wd", Fate::Rule(method::decay, "`wd` of adam; nothing with sgd, whose decay FedML ignores")),
+    line("momentum", Fate::Rule(method::momentum, "`momentum` of FedNova; nothing else, as FedML's SGD ignores it")),
+    line("nesterov", Fate::Rule(method::of_fednova, "nothing, or 0 with FedNova; else refused")),
+    line("dampening", Fate::Rule(method::of_fednova, "nothing, or 0 with FedNova; else refused")),
+    line("gmf", Fate::Rule(method::of_fednova, "nothing, or 0 with FedNova; else refused")),
+    line("mu", Fate::Rule(method::of_fednova, "nothing, or 0 with FedNova; else refused")),
     line("lr_schedule", Fate::Nothing(method::UNUSED_SCHEDULE)),
     line("lr_step_size", Fate::Nothing(method::UNUSED_SCHEDULE)),
     line("lr_milestones", Fate::Nothing(method::UNUSED_SCHEDULE)),
     line("lr_decay_rate", Fate::Nothing(method::UNUSED_SCHEDULE)),
-    line("server_optimizer", Fate::Rule(method::server_optimizer)),
-    line("server_lr", Fate::Rule(method::server_lr)),
-    line("server_momentum", Fate::Rule(method::server_momentum)),
-    line("fedprox_mu", Fate::Rule(method::proximal)),
-    line("feddyn_alpha", Fate::Rule(method::regulariser)),
-    line("ci", Fate::Rule(ci)),
+    line(
+        "server_optimizer",
+        Fate::Rule(method::server_optimizer, "`server_step` of FedOpt, as torch has it; nothing else"),
+    ),
+    line("server_lr", Fate::Rule(method::server_lr, "`server_lr` of FedOpt; nothing else")),
+    line("server_momentum", Fate::Rule(method::server_momentum, "`server_momentum` of FedOpt with sgd; nothing else")),
+    line("fedprox_mu", Fate::Rule(method::proximal, "`mu` of FedProx; nothing else")),
+    line("feddyn_alpha", Fate::Rule(method::regulariser, "`feddyn_alpha` of FedDyn; nothing else")),
+    line("ci", Fate::Rule(ci, "the same; at most 1000 test samples, there only client 0")),
     // validation_args.
     line("frequency_of_the_test", Fate::Same("frequency_of_the_test", "")),
     // device_args, comm_args.
     line("worker_num", Fate::Nothing(LAUNCHER)),
-    line("using_gpu", Fate::Rule(using_gpu)),
-    line("gpu_mapping_file", Fate::Rule(mapping)),
-    line("gpu_mapping_key", Fate::Rule(mapping)),
-    line("gpu_util_parse", Fate::Rule(mapping)),
+    line("using_gpu", Fate::Rule(using_gpu, "`device`: true `auto`, false `cpu`")),
+    line(
+        "gpu_mapping_file",
+        Fate::Rule(mapping, "the same while a GPU is used; a file is looked for beside the config and above it too"),
+    ),
+    line(
+        "gpu_mapping_key",
+        Fate::Rule(mapping, "the same while a GPU is used; a file is looked for beside the config and above it too"),
+    ),
+    line(
+        "gpu_util_parse",
+        Fate::Rule(mapping, "the same while a GPU is used; a file is looked for beside the config and above it too"),
+    ),
     line("gpu_id", Fate::Nothing("the mapping tells")),
     line("gpu_ids", Fate::Nothing("the mapping tells")),
     line("device_type", Fate::Nothing("the mapping tells")),
@@ -101,43 +125,130 @@ const TABLE: &[Line] = &[
     line("run_name", Fate::Nothing(TRACKER)),
     line("log_file_dir", Fate::Nothing(LOGS)),
     line("log_server_url", Fate::Nothing(PLATFORM)),
-    line("simulation_schedule", Fate::Rule(method::schedule)),
-    line("runtime_est_mode", Fate::Rule(method::estimate)),
-    line("simulation_gpu_hetero", Fate::Rule(method::slow_gpus)),
-    line("gpu_hetero_ratio", Fate::Rule(method::slow_gpus)),
-    line("simulation_environment_hetero", Fate::Rule(method::waves)),
-    line("environment_hetero_ratio", Fate::Rule(method::waves)),
+    line(
+        "simulation_schedule",
+        Fate::Rule(method::schedule, "`scheduler: runtime` with FedAvg_seq and FedOpt_seq; nothing else"),
+    ),
+    line("runtime_est_mode", Fate::Rule(method::estimate, "nothing; no result depends on it")),
+    line(
+        "simulation_gpu_hetero",
+        Fate::Rule(method::slow_gpus, "`worker_slowdown` with FedAvg_seq and FedOpt_seq; nothing else"),
+    ),
+    line(
+        "gpu_hetero_ratio",
+        Fate::Rule(method::slow_gpus, "`worker_slowdown` with FedAvg_seq and FedOpt_seq; nothing else"),
+    ),
+    line(
+        "simulation_environment_hetero",
+        Fate::Rule(method::waves, "`worker_slowdown: cos` with FedAvg_seq and FedOpt_seq; nothing else"),
+    ),
+    line(
+        "environment_hetero_ratio",
+        Fate::Rule(method::waves, "`worker_slowdown: cos` with FedAvg_seq and FedOpt_seq; nothing else"),
+    ),
     // attack_args, defense_args, dp_args.
     line("enable_attack", Fate::NothingWhile(&["false"], "attacks are not here")),
-    line("attack_*", Fate::Rule(of_attack)),
-    line("poison*", Fate::Rule(of_attack)),
-    line("original_class_list", Fate::Rule(of_attack)),
-    line("target_class_list", Fate::Rule(of_attack)),
-    line("ratio_of_poisoned_client", Fate::Rule(of_attack)),
-    line("backdoor_*", Fate::Rule(of_attack)),
-    line("byzantine_client_num", Fate::Rule(of_attack_or_defense)),
-    line("enable_defense", Fate::Rule(method::defense)),
-    line("defense_type", Fate::Rule(method::of_defense)),
-    line("norm_bound", Fate::Rule(method::of_defense)),
-    line("stddev", Fate::Rule(method::of_defense)),
-    line("krum_*", Fate::Rule(method::of_defense)),
-    line("multi", Fate::Rule(method::of_defense)),
-    line("trim_param_b", Fate::Rule(method::of_defense)),
-    line("option_type", Fate::Rule(method::of_defense)),
-    line("robust_threshold", Fate::Rule(method::of_defense)),
-    line("bucket_size", Fate::Rule(method::of_defense)),
-    line("batch_num", Fate::Rule(method::of_defense)),
-    line("alpha", Fate::Rule(method::of_defense)),
+    line("attack_*", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line("poison*", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line("original_class_list", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line("target_class_list", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line("ratio_of_poisoned_client", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line("backdoor_*", Fate::Rule(of_attack, "nothing while attacks are off; else refused")),
+    line(
+        "byzantine_client_num",
+        Fate::Rule(of_attack_or_defense, "nothing while attacks and defences are off; else refused"),
+    ),
+    line(
+        "enable_defense",
+        Fate::Rule(method::defense, "`update: clip` for norm_diff_clipping; others are refused while on"),
+    ),
+    line(
+        "defense_type",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "norm_bound",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "stddev",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "krum_*",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "multi",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "trim_param_b",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "option_type",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "robust_threshold",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "bucket_size",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "batch_num",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
+    line(
+        "alpha",
+        Fate::Rule(
+            method::of_defense,
+            "nothing while defences are off; of norm_diff_clipping `update: clip`; else refused",
+        ),
+    ),
     line("enable_dp", Fate::NothingWhile(&["false"], "differential privacy is not here (nearest: update clip)")),
-    line("dp_*", Fate::Rule(of_privacy)),
-    line("mechanism_type", Fate::Rule(of_privacy)),
-    line("epsilon", Fate::Rule(of_privacy)),
-    line("delta", Fate::Rule(of_privacy)),
-    line("sensitivity", Fate::Rule(of_privacy)),
-    line("clipping_norm", Fate::Rule(of_privacy)),
-    line("noise_multiplier", Fate::Rule(of_privacy)),
-    line("max_grad_norm", Fate::Rule(of_privacy)),
-    line("enable_rdp_accountant", Fate::Rule(of_privacy)),
+    line("dp_*", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("mechanism_type", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("epsilon", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("delta", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("sensitivity", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("clipping_norm", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("noise_multiplier", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("max_grad_norm", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
+    line("enable_rdp_accountant", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
 ];
 
 /// Data sets that come with their users.
@@ -184,9 +295,12 @@ const MODELS: &[Named] = &[
     absent("GAN", "FedGAN is not here"),
 ];
 
+/// Cohorts are drawn by FedML's generator; rounds are tested from the first on, or from the second multiple.
 fn always(reading: &mut Reading<'_>) {
-    reading.adds("client_selection", "fedml", "numpy's generator, seeded by the round: the cohorts that FedML has");
-    reading.adds("first_test", 1, "after rounds 1, 1 + frequency_of_the_test, ..., and the last, as there");
+    let every = reading.number("frequency_of_the_test").unwrap_or(1.0) as i64;
+    let first = if method::is_sequential(reading) { 1 + every } else { 1 };
+    reading.adds("client_selection", "fedml", "");
+    reading.adds("first_test", first.max(1), "");
 }
 
 /// Whether the data comes divided by its users, as far as the file says and the folder holds.

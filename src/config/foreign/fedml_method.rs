@@ -159,7 +159,7 @@ pub fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
     }
     let has_momentum = reading.number("server_momentum").is_some_and(|momentum| momentum != 0.0);
     let Some(step) = steps::of_torch(&reading.text(&word.key), has_momentum) else {
-        return reading.refuse(word, "is not here (nearest: sgd, adam, adagrad)");
+        return reading.not_here(word, "sgd, adam, adagrad");
     };
     reading.becomes(word, "server_step", step, "");
 }
@@ -181,7 +181,7 @@ pub fn server_momentum(reading: &mut Reading<'_>, word: &Word) {
 }
 
 /// Whether several clients are trained one after another by a worker there, so that they are scheduled.
-fn is_sequential(reading: &Reading<'_>) -> bool {
+pub fn is_sequential(reading: &Reading<'_>) -> bool {
     reading.says("federated_optimizer", &["FedAvg_seq", "FedOpt_seq"])
 }
 

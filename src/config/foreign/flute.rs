@@ -20,25 +20,25 @@ const LOGS: &str = "the run's folder has the logs";
 const UNTESTED: &str = "there is no validation set, and nothing is tested before the first round";
 
 const TABLE: &[Line] = &[
-    line("strategy", Fate::Rule(strategy)),
-    line("model_config.model_type", Fate::Rule(task)),
-    line("model_config.model_folder", Fate::Rule(of_task)),
+    line("strategy", Fate::Rule(strategy, "`aggregator`: FedAvg, FedProx")),
+    line("model_config.model_type", Fate::Rule(task, "`model` and `dataset`, by the folder")),
+    line("model_config.model_folder", Fate::Rule(of_task, "of the task")),
     line("model_config.pretrained_model_path", Fate::Refused("a model to start from is not here")),
     line("model_config.input_dim", Fate::Nothing(BY_DATA)),
     line("model_config.output_dim", Fate::Nothing(BY_DATA)),
-    line("model_config.*", Fate::Rule(of_task)),
+    line("model_config.*", Fate::Rule(of_task, "of the task")),
     line("dp_config.enable_local_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
     line("dp_config.enable_global_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
-    line("dp_config.*", Fate::Rule(of_privacy)),
+    line("dp_config.*", Fate::Rule(of_privacy, "nothing while it is off; else refused")),
     line("privacy_metrics_config.apply_metrics", Fate::NothingWhile(&["false"], "metrics of leakage are not here")),
-    line("privacy_metrics_config.*", Fate::Rule(of_metrics)),
+    line("privacy_metrics_config.*", Fate::Rule(of_metrics, "nothing while they are off; else refused")),
     line("server_config.wantRL", Fate::NothingWhile(&["false"], "weights by reinforcement learning are not here")),
-    line("server_config.RL.*", Fate::Rule(of_learning)),
+    line("server_config.RL.*", Fate::Rule(of_learning, "nothing while it is off; else refused")),
     line("server_config.resume_from_checkpoint", Fate::NothingWhile(&["false"], "a run goes on by --resume FOLDER")),
     line("server_config.do_profiling", Fate::Nothing(LOGS)),
     line("server_config.fast_aggregation", Fate::Nothing("updates are always summed as they come")),
     line("server_config.send_dicts", Fate::Nothing("weights always travel as bytes")),
-    line("server_config.optimizer_config.type", Fate::Rule(server_optimizer)),
+    line("server_config.optimizer_config.type", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
     line("server_config.optimizer_config.lr", Fate::Same("server_lr", "")),
     line(
         "server_config.optimizer_config.momentum",
@@ -46,13 +46,13 @@ const TABLE: &[Line] = &[
     ),
     line("server_config.optimizer_config.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
     line("server_config.annealing_config.gamma", Fate::NothingWhile(&["1"], "the server's rate stays here")),
-    line("server_config.annealing_config.*", Fate::Rule(of_annealing)),
+    line("server_config.annealing_config.*", Fate::Rule(of_annealing, "nothing while gamma is 1; else refused")),
     line("server_config.val_freq", Fate::Nothing(UNTESTED)),
     line("server_config.initial_val", Fate::Nothing(UNTESTED)),
     line("server_config.initial_rec", Fate::Nothing(UNTESTED)),
     line("server_config.rec_freq", Fate::Same("frequency_of_the_test", "")),
     line("server_config.max_iteration", Fate::Same("comm_round", "")),
-    line("server_config.num_clients_per_iteration", Fate::Rule(cohort)),
+    line("server_config.num_clients_per_iteration", Fate::Rule(cohort, "`client_num_per_round`")),
     line(
         "server_config.data_config.val.val_data",
         Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
@@ -66,9 +66,9 @@ const TABLE: &[Line] = &[
         "server_config.type",
         Fate::NothingWhile(&["model_optimization"], "personalisation is not here (nearest: --algorithm ditto)"),
     ),
-    line("server_config.aggregate_median", Fate::Rule(of_weights)),
-    line("server_config.weight_train_loss", Fate::Rule(of_weights)),
-    line("server_config.softmax_beta", Fate::Rule(of_weights)),
+    line("server_config.aggregate_median", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line("server_config.weight_train_loss", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line("server_config.softmax_beta", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
     line("server_config.initial_lr_client", Fate::Same("lr", "")),
     line("server_config.lr_decay_factor", Fate::Nothing("FLUTE never reaches it")),
     line("server_config.best_model_criterion", Fate::Nothing(OFF)),
@@ -82,13 +82,13 @@ const TABLE: &[Line] = &[
     line("client_config.stats_on_smooth_grad", Fate::Nothing(LOGS)),
     line("client_config.type", Fate::NothingWhile(&["optimization"], "only plain training of clients is here")),
     line("client_config.meta_learning", Fate::NothingWhile(&["basic"], "only `basic` is here")),
-    line("client_config.mu", Fate::Rule(proximal)),
+    line("client_config.mu", Fate::Rule(proximal, "`mu` of FedProx; nothing else")),
     line("client_config.data_config.train.batch_size", Fate::Same("batch_size", "")),
     line(
         "client_config.data_config.train.list_of_train_data",
         Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
     ),
-    line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples)),
+    line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
     line(
         "client_config.data_config.train.max_grad_norm",
         Fate::Refused("gradients are not clipped here (nearest: --update clip, of the whole change)"),
@@ -96,8 +96,8 @@ const TABLE: &[Line] = &[
     line("client_config.data_config.train.loader_type", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.num_workers", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.prepend_datapath", Fate::Nothing(LOADERS)),
-    line("client_config.optimizer_config.type", Fate::Rule(optimizer)),
-    line("client_config.optimizer_config.lr", Fate::Rule(second_rate)),
+    line("client_config.optimizer_config.type", Fate::Rule(optimizer, "`client_optimizer`")),
+    line("client_config.optimizer_config.lr", Fate::Rule(second_rate, "nothing beside `initial_lr_client`; else `lr`")),
     line("client_config.optimizer_config.momentum", Fate::Same("momentum", "")),
     line("client_config.optimizer_config.weight_decay", Fate::Same("wd", "")),
     line("client_config.optimizer_config.amsgrad", Fate::Same("amsgrad", "")),
@@ -106,7 +106,7 @@ const TABLE: &[Line] = &[
         Fate::NothingWhile(&["false"], "Nesterov's look ahead is not here"),
     ),
     line("client_config.quant_thresh", Fate::Refused("rounding of changes is not here (nearest: --update topk)")),
-    line("client_config.quant_*", Fate::Rule(of_rounding)),
+    line("client_config.quant_*", Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused")),
     line("client_config.convex_model_interp", Fate::Nothing("of personalisation")),
 ];
 
@@ -141,7 +141,7 @@ fn always(reading: &mut Reading<'_>) {
         reading.lacks("strategy", "without it FLUTE takes DGA, which is not here (nearest: FedAvg)");
     }
     reading.adds("client_num_in_total", 0, "as many as the data has users, as there");
-    reading.adds("epochs", 1, "one pass, as there");
+    reading.adds("epochs", 1, "");
 }
 
 fn task(reading: &mut Reading<'_>, word: &Word) {
@@ -181,10 +181,7 @@ fn strategy(reading: &mut Reading<'_>, word: &Word) {
             reading.becomes(word, "aggregator", "fedprox".into(), note);
         }
         "DGA" => reading.refuse(word, "weights by loss are not here (nearest: FedAvg, or --algorithm qfedavg)"),
-        other => {
-            let text = format!("{other} is not here (nearest: FedAvg, FedProx)");
-            reading.refuse(word, &text);
-        }
+        _ => reading.not_here(word, "FedAvg, FedProx"),
     }
 }
 
@@ -233,7 +230,7 @@ fn of_weights(reading: &mut Reading<'_>, word: &Word) {
 
 fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
     let Some(step) = steps::of_torch(&reading.text(&word.key), false) else {
-        return reading.refuse(word, "is not here (nearest: SGD, Adam, Adagrad)");
+        return reading.not_here(word, "sgd, adam, adagrad");
     };
     reading.becomes(word, "server_step", step, "");
 }
@@ -259,13 +256,13 @@ fn most_samples(reading: &mut Reading<'_>, word: &Word) {
 fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match reading.text(&word.key).as_str() {
         "sgd" | "adam" => reading.same(word, "client_optimizer", ""),
-        _ => reading.refuse(word, "is not here (nearest: sgd, adam)"),
+        _ => reading.not_here(word, "sgd, adam"),
     }
 }
 
 fn second_rate(reading: &mut Reading<'_>, word: &Word) {
     match reading.get("server_config.initial_lr_client").is_some() {
-        true => reading.row(word, "", "initial_lr_client counts, as there"),
+        true => reading.row(word, "", "initial_lr_client counts"),
         false => reading.same(word, "lr", ""),
     }
 }

@@ -21,6 +21,9 @@ use std::path::Path;
 pub use places::at_home;
 pub use screen::Findings;
 
+#[cfg(test)]
+mod tests;
+
 /// What is known of the surroundings of a file.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -66,8 +69,8 @@ enum Fate {
     NothingWhile(&'static [&'static str], &'static str),
     /// It decides something that is not here.
     Refused(&'static str),
-    /// What this says, as other keys matter too.
-    Rule(fn(&mut Reading<'_>, &Word)),
+    /// What a function says, as other keys matter too, and that in words.
+    Rule(fn(&mut Reading<'_>, &Word), &'static str),
 }
 
 /// Values that switch something off.
@@ -150,7 +153,7 @@ fn apply(system: &System, reading: &mut Reading<'_>, word: &Word) {
             reading.nothing(word, if is_off { "off" } else { "as it is here" });
         }
         Some(Fate::NothingWhile(_, why) | Fate::Refused(why)) => reading.refuse(word, why),
-        Some(Fate::Rule(rule)) => rule(reading, word),
+        Some(Fate::Rule(rule, _)) => rule(reading, word),
         None if is_ours => reading.same(word, &word.key, ""),
         None => reading.refuse(word, &unknown(system, &word.key)),
     }
@@ -163,6 +166,33 @@ fn unknown(system: &System, key: &str) -> String {
         ("", _) => format!("is no setting ({})", near(key)),
         (name, Some(line)) => format!("is no key of {name} (did you mean `{}`?)", line.key),
         (name, None) => format!("is no key of {name} that is known here, so it is not ignored"),
+    }
+}
+
+/// All keys of a system with what becomes of each, as a table in Markdown; none for a name of nothing.
+pub fn keys(system: &str) -> Option<String> {
+    let system = SYSTEMS.iter().find(|known| !known.name.is_empty() && known.name.eq_ignore_ascii_case(system))?;
+    let head = format!("| {} | here |\n|---|---|", system.name);
+    let lines = system.table.iter().map(|line| format!("\n| `{}` | {} |", line.key, line.fate.words()));
+    Some(lines.fold(head, |text, line| text + &line))
+}
+
+/// The systems, for those who ask for [`keys`].
+pub fn systems() -> Vec<&'static str> {
+    SYSTEMS.iter().map(|system| system.name).filter(|name| !name.is_empty()).collect()
+}
+
+impl Fate {
+    /// The same for people.
+    fn words(&self) -> String {
+        match self {
+            Fate::Same(setting, "") => format!("`{setting}`"),
+            Fate::Same(setting, note) => format!("`{setting}`; {note}"),
+            Fate::Nothing(why) => format!("nothing: {why}"),
+            Fate::NothingWhile(values, why) => format!("nothing while {}; else refused: {why}", values.join(", ")),
+            Fate::Refused(why) => format!("refused: {why}"),
+            Fate::Rule(_, words) => (*words).to_owned(),
+        }
     }
 }
 

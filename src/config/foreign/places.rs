@@ -37,8 +37,8 @@ pub fn has_leaf(folder: &Path) -> bool {
     entries.is_ok_and(|mut entries| entries.any(|entry| entry.is_ok_and(|entry| is_json(entry.path()))))
 }
 
-/// Whether a folder holds the four files of MNIST's own form, plain or packed.
+/// Whether a folder holds the four files of MNIST's own form, plain or packed, or torchvision's folder of them.
 pub fn has_idx(folder: &Path) -> bool {
-    let names = ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz"];
+    let names = ["train-images-idx3-ubyte", "train-images-idx3-ubyte.gz", "MNIST/raw"];
     names.iter().any(|name| folder.join(name).exists())
 }

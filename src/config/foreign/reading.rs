@@ -135,6 +135,11 @@ impl<'a> Reading<'a> {
         self.findings.push(Finding { line: word.line, key: word.key.clone(), text: text.to_owned() });
     }
 
+    /// A value that there is nothing like here.
+    pub fn not_here(&mut self, word: &Word, nearest: &str) {
+        self.refuse(word, &format!("{} is not here (nearest: {nearest})", shown(&word.value)));
+    }
+
     /// A file that lacks what its system needs.
     pub fn lacks(&mut self, key: &str, text: &str) {
         self.findings.push(Finding { line: 0, key: key.to_owned(), text: text.to_owned() });
