@@ -2,9 +2,7 @@
 //! dropped in silence and nothing is replaced; what means something else here is said.
 
 mod async_fl;
-mod delays;
 mod fedml;
-mod fedml_method;
 mod flute;
 mod own;
 mod places;

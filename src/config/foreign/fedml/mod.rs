@@ -1,10 +1,12 @@
 //! FedML's `fedml_config.yaml`: sections whose titles end in `_args` and mean nothing; of a key that several versions have,
-//! all of them. What decides the method is in `fedml_method`.
+//! all of them.
 
-use super::fedml_method as method;
-use super::places::{beside, data_folder, has_idx, has_leaf};
+mod data;
+mod method;
+
+use super::places::beside;
 use super::reading::Reading;
-use super::{Fate, Line, Named, System, Word, absent, line, named};
+use super::{Fate, Line, System, Word, line};
 use crate::config::document::{Entry, Node};
 use serde_yaml::Value;
 
@@ -42,7 +44,7 @@ const TABLE: &[Line] = &[
     line(
         "dataset",
         Fate::Rule(
-            dataset,
+            data::dataset,
             "`mnist`: `mnist-leaf`, or `mnist` where the folder holds IDX files; `femnist`, `shakespeare` from LEAF's JSON",
         ),
     ),
@@ -51,23 +53,29 @@ const TABLE: &[Line] = &[
     line("download", Fate::Nothing("nothing is fetched at run time")),
     line(
         "partition_method",
-        Fate::Rule(partition_method, "the same, where the data does not come divided by its users"),
+        Fate::Rule(data::partition_method, "the same, where the data does not come divided by its users"),
     ),
-    line("partition_alpha", Fate::Rule(partition_alpha, "the same, of `hetero`, where the data does not come divided")),
+    line(
+        "partition_alpha",
+        Fate::Rule(data::partition_alpha, "the same, of `hetero`, where the data does not come divided"),
+    ),
     // model_args.
-    line("model", Fate::Rule(model, "`lr`: `lr_sigmoid`; `cnn`: `cnn_dropout_62`; `rnn`")),
+    line("model", Fate::Rule(data::model, "`lr`: `lr_sigmoid`; `cnn`: `cnn_dropout_62`; `rnn`")),
     line("group_norm_channels", Fate::NothingWhile(&["0"], "group normalisation is not here (nearest: batch's)")),
     // train_args.
     line("federated_optimizer", Fate::Rule(method::algorithm, "`aggregator`, or the asynchronous mode")),
     line("client_id_list", Fate::Nothing(LAUNCHER)),
     line(
         "client_num_in_total",
-        Fate::Rule(clients, "0 (as many as the data has users), or the same; 1 puts all data in one client"),
+        Fate::Rule(data::clients, "0 (as many as the data has users), or the same; 1 puts all data in one client"),
     ),
     line("client_num_per_round", Fate::Same("client_num_per_round", "")),
     line("comm_round", Fate::Same("comm_round", "")),
     line("epochs", Fate::Same("epochs", "")),
-    line("batch_size", Fate::Rule(batch_size, "the same; sets of TFF have sizes of their own there, which are taken")),
+    line(
+        "batch_size",
+        Fate::Rule(data::batch_size, "the same; sets of TFF have sizes of their own there, which are taken"),
+    ),
     line("client_optimizer", Fate::Rule(method::optimizer, "`client_optimizer`; adam with `amsgrad`")),
     line("learning_rate", Fate::Same("lr", "")),
     line("lr", Fate::Rule(method::second_rate, "nothing beside `learning_rate`; else `lr`")),
@@ -251,152 +259,12 @@ const TABLE: &[Line] = &[
     line("enable_rdp_accountant", Fate::Rule(of_privacy, "nothing while differential privacy is off; else refused")),
 ];
 
-/// Data sets that come with their users.
-const OWNED: &[&str] = &["mnist", "femnist", "shakespeare"];
-/// Data sets whose batches have a size of their own there.
-const FIXED_BATCHES: &[(&str, i64)] = &[
-    ("femnist", 20),
-    ("fed_cifar100", 20),
-    ("fed_shakespeare", 4),
-    ("stackoverflow_nwp", 16),
-    ("stackoverflow_lr", 100),
-];
-
-/// Data sets by FedML's names, and what is nearest to those that are not here.
-const DATASETS: &[Named] = &[
-    absent("synthetic_1_1", "nearest: `synthetic`, the same law, generated"),
-    absent("cifar10", "nearest: `mnist`"),
-    absent("cifar100", "nearest: `mnist`"),
-    absent("cinic10", "nearest: `mnist`"),
-    absent("fed_cifar100", "TFF's HDF5 is not read"),
-    absent("fed_shakespeare", "TFF's HDF5 is not read; nearest: `shakespeare`"),
-    absent("stackoverflow_lr", "TFF's HDF5 is not read"),
-    absent("stackoverflow_nwp", "TFF's HDF5 is not read"),
-    absent("reddit", "nearest: `shakespeare`"),
-    absent("lending_club_loan", "tables are not read"),
-    absent("ILSVRC2012", "nearest: `mnist`"),
-    absent("gld23k", "nearest: `femnist`"),
-    absent("gld160k", "nearest: `femnist`"),
-];
-
-/// Models by FedML's names.
-const MODELS: &[Named] = &[
-    named("lr", "lr_sigmoid", ""),
-    named("cnn", "cnn_dropout_62", ""),
-    named("rnn", "rnn", "as many outputs as the data has characters; 90 there"),
-    absent("resnet56", "nearest: `resnet20`"),
-    absent("resnet18_gn", "nearest: `resnet18`, with batch normalisation"),
-    absent("resnet18_torch", "nearest: `resnet18`"),
-    absent("resnet18", "with group normalisation there; nearest: `resnet18` of our own files"),
-    absent("mobilenet", "nearest: `resnet20`"),
-    absent("mobilenet_v3", "nearest: `resnet20`"),
-    absent("efficientnet", "nearest: `resnet20`"),
-    absent("darts", "FedNAS is not here"),
-    absent("GAN", "FedGAN is not here"),
-];
-
 /// Cohorts are drawn by FedML's generator; rounds are tested from the first on, or from the second multiple.
 fn always(reading: &mut Reading<'_>) {
     let every = reading.number("frequency_of_the_test").unwrap_or(1.0) as i64;
     let first = if method::is_sequential(reading) { 1 + every } else { 1 };
     reading.adds("client_selection", "fedml", "");
     reading.adds("first_test", first.max(1), "");
-}
-
-/// Whether the data comes divided by its users, as far as the file says and the folder holds.
-fn is_owned(reading: &Reading<'_>) -> bool {
-    let folder = folder(reading);
-    match reading.text("dataset").as_str() {
-        "mnist" => has_leaf(&folder.join("MNIST")) || has_leaf(&folder) || !has_idx(&folder),
-        name => OWNED.contains(&name),
-    }
-}
-
-fn folder(reading: &Reading<'_>) -> std::path::PathBuf {
-    let key = if reading.get("data_cache_dir").is_some() { "data_cache_dir" } else { "data_dir" };
-    data_folder(reading, key)
-}
-
-fn dataset(reading: &mut Reading<'_>, word: &Word) {
-    let (folder, owned) = (folder(reading), is_owned(reading));
-    let ours = |name: &str| Value::from(name);
-    match reading.text(&word.key).as_str() {
-        "mnist" if owned => {
-            reading.becomes(
-                word,
-                "dataset",
-                ours("mnist-leaf"),
-                "as FedML's archive has it: standardised, by 1000 users",
-            );
-        }
-        "mnist" => {
-            let note = "no MNIST/train/*.json in the folder, but IDX files: these, divided by partition_method";
-            reading.becomes(word, "dataset", ours("mnist"), note);
-        }
-        "femnist" if has_leaf(&folder) => {
-            let note =
-                "LEAF's JSON, which the folder holds, for TFF's HDF5; clients weigh by samples, by batches there";
-            reading.becomes(word, "dataset", ours("femnist"), note);
-        }
-        "femnist" => {
-            reading.refuse(word, "TFF's HDF5 is not read, and the folder has no train/*.json (nearest: LEAF's JSON)");
-        }
-        "shakespeare" => {
-            let note = "from data_cache_dir; there from ../../../data/shakespeare; 80 characters, 90 there";
-            reading.becomes(word, "dataset", ours("shakespeare"), note);
-        }
-        _ => reading.name(word, "dataset", DATASETS),
-    }
-}
-
-fn clients(reading: &mut Reading<'_>, word: &Word) {
-    match (is_owned(reading), reading.number(&word.key)) {
-        (true, Some(1.0)) => {
-            reading.same(word, &word.key, "all data in one client, as there");
-            reading.adds("partition_method", "homo", "all data in one client");
-        }
-        (true, Some(_)) => {
-            reading.becomes(word, &word.key, 0.into(), "as many as the data has users, as there");
-        }
-        _ => reading.same(word, &word.key, ""),
-    }
-}
-
-/// Why a partition decides nothing.
-const DIVIDED: &str = "the data comes divided by its users";
-
-fn partition_method(reading: &mut Reading<'_>, word: &Word) {
-    match is_owned(reading) {
-        true => reading.nothing(word, DIVIDED),
-        false if reading.says(&word.key, &["homo", "hetero"]) => reading.same(word, "partition_method", ""),
-        false => reading.refuse(word, "this partition is not here (nearest: homo, hetero, or --partition_load FILE)"),
-    }
-}
-
-fn partition_alpha(reading: &mut Reading<'_>, word: &Word) {
-    match is_owned(reading) {
-        true => reading.nothing(word, DIVIDED),
-        false if reading.says("partition_method", &["hetero"]) => reading.same(word, "partition_alpha", ""),
-        false => reading.nothing(word, "of partition_method hetero"),
-    }
-}
-
-fn model(reading: &mut Reading<'_>, word: &Word) {
-    let theirs = reading.text(&word.key);
-    match MODELS.iter().any(|named| named.theirs == theirs) {
-        true => reading.name(word, "model", MODELS),
-        false => reading.same(word, "model", ""),
-    }
-}
-
-fn batch_size(reading: &mut Reading<'_>, word: &Word) {
-    let dataset = reading.text("dataset");
-    match FIXED_BATCHES.iter().find(|(name, _)| *name == dataset) {
-        Some((_, size)) => {
-            reading.becomes(word, "batch_size", (*size).into(), "its batches have this size there, whatever is said")
-        }
-        None => reading.same(word, "batch_size", ""),
-    }
 }
 
 fn ci(reading: &mut Reading<'_>, word: &Word) {

@@ -1,7 +1,9 @@
 //! async-FL's `config.json` and `config.yaml` in its three generations: parts named by `..._file` and `..._name`, by
 //! `..._path`, and by `path` with `params`. A class is known by its last name.
 
-use super::delays;
+mod delays;
+mod server;
+
 use super::reading::Reading;
 use super::{Fate, Line, Named, System, Word, absent, has_sections, line, named, steps};
 use crate::config::document::Entry;
@@ -62,29 +64,32 @@ const TABLE: &[Line] = &[
     line("server.scheduler.params.schedule_interval", Fate::Nothing("scheduler_interval tells")),
     line("server.scheduler.schedule_delay", Fate::Rule(queue, "nothing; said in asynchronous mode")),
     line("server.scheduler.schedule_file", Fate::Nothing(BY_CLASS)),
-    line("server.scheduler.schedule_name", Fate::Rule(schedule, "`client_selection`")),
-    line("server.scheduler.schedule_path", Fate::Rule(schedule, "`client_selection`")),
-    line("server.scheduler.schedule.path", Fate::Rule(schedule, "`client_selection`")),
-    line("server.scheduler.params.c_ratio", Fate::Rule(share, "`c_ratio`; in rounds `client_num_per_round`")),
-    line("server.scheduler.schedule.params.c_ratio", Fate::Rule(share, "`c_ratio`; in rounds `client_num_per_round`")),
+    line("server.scheduler.schedule_name", Fate::Rule(server::schedule, "`client_selection`")),
+    line("server.scheduler.schedule_path", Fate::Rule(server::schedule, "`client_selection`")),
+    line("server.scheduler.schedule.path", Fate::Rule(server::schedule, "`client_selection`")),
+    line("server.scheduler.params.c_ratio", Fate::Rule(server::share, "`c_ratio`; in rounds `client_num_per_round`")),
+    line(
+        "server.scheduler.schedule.params.c_ratio",
+        Fate::Rule(server::share, "`c_ratio`; in rounds `client_num_per_round`"),
+    ),
     line("server.updater.path", Fate::Rule(of_mode, "nothing; the mode tells")),
     line("server.updater.updater_path", Fate::Rule(of_mode, "nothing; the mode tells")),
     line(
         "server.updater.num_generator",
-        Fate::Rule(buffer, "`buffer_size` of an asynchronous FedAvg; 1 with the others"),
+        Fate::Rule(server::buffer, "`buffer_size` of an asynchronous FedAvg; 1 with the others"),
     ),
     line("server.updater.loss", Fate::Rule(loss, "nothing; only cross-entropy is here")),
     line("server.updater.update_file", Fate::Nothing(BY_CLASS)),
-    line("server.updater.update_name", Fate::Rule(update, "`aggregator`, and `staleness`")),
-    line("server.updater.update_path", Fate::Rule(update, "`aggregator`, and `staleness`")),
-    line("server.updater.update.path", Fate::Rule(update, "`aggregator`, and `staleness`")),
+    line("server.updater.update_name", Fate::Rule(server::update, "`aggregator`, and `staleness`")),
+    line("server.updater.update_path", Fate::Rule(server::update, "`aggregator`, and `staleness`")),
+    line("server.updater.update.path", Fate::Rule(server::update, "`aggregator`, and `staleness`")),
     line(
         "server.updater.params.*",
-        Fate::Rule(of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+        Fate::Rule(server::of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
     ),
     line(
         "server.updater.update.params.*",
-        Fate::Rule(of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+        Fate::Rule(server::of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
     ),
     line("server.updater.optimizer.path", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
     line("server.updater.optimizer.params.lr", Fate::Same("server_lr", "")),
@@ -142,35 +147,6 @@ const MODELS: &[Named] = &[
     absent("resnet50", "torchvision's; nearest: `resnet18`"),
 ];
 
-const SCHEDULES: &[Named] = &[
-    named("RandomSchedule", "uniform", ""),
-    named("RoundRobin", "round_robin", ""),
-    named("FullSchedule", "uniform", ""),
-    named("NoSchedule", "uniform", ""),
-];
-/// Schedules that take everybody, whatever the share.
-const ALL: &[&str] = &["FullSchedule", "NoSchedule"];
-
-/// Rules for arrivals.
-const ARRIVALS: &[Named] = &[
-    named("FedAsync", "fedasync", ""),
-    named("Avg", "avg", ""),
-    named("MyFed", "myfed", "what is taken and what stays add up to 1; there to more"),
-    named("FedAvg", "fedavg_async", "the arrivals' changes are added; there the mean of their models takes over"),
-    absent("StepAsyncAvg", "nearest: FedAsync"),
-    absent("FedAT", "nearest: FedAsync"),
-    absent("TWAFL", "nearest: FedAsync"),
-];
-/// Rules of rounds.
-const ROUNDS: &[Named] = &[
-    named("FedAvg", "fedavg", ""),
-    absent("FedNova", "nearest: FedAvg, or --algorithm fednova"),
-    absent("FedAvgWithPrevious", "nearest: FedAvg"),
-    absent("FedDL", "nearest: FedAvg"),
-    absent("FedAT", "nearest: FedAvg"),
-    absent("FedAsync", "a synchronous server has no stale updates; nearest: FedAvg"),
-];
-
 /// Classes that only pass on what others decide.
 const PLAIN: &[&str] = &[
     "SingleQueueManager",
@@ -205,7 +181,7 @@ fn is_sync(reading: &Reading<'_>) -> bool {
 
 fn always(reading: &mut Reading<'_>) {
     if is_sync(reading) {
-        let all = is_full(reading).then(|| reading.number("global.client_num")).flatten();
+        let all = server::is_full(reading).then(|| reading.number("global.client_num")).flatten();
         all.into_iter().for_each(|all| reading.adds("client_num_per_round", all as i64, "its schedule takes all"));
     } else {
         reading.adds("mode", "async", "a client in training is not chosen again; there its work may be lost");
@@ -300,76 +276,6 @@ fn queue(reading: &mut Reading<'_>, word: &Word) {
     match is_sync(reading) {
         true => reading.nothing(word, OF_ASYNC),
         false => reading.row(word, "", "updates that wait do not keep clients from being chosen here"),
-    }
-}
-
-fn is_full(reading: &Reading<'_>) -> bool {
-    let keys = ["server.scheduler.schedule_name", "server.scheduler.schedule_path", "server.scheduler.schedule.path"];
-    keys.iter().any(|key| ALL.contains(&class(&reading.text(key))))
-}
-
-fn schedule(reading: &mut Reading<'_>, word: &Word) {
-    translate(reading, word, "client_selection", SCHEDULES);
-    if is_full(reading) && !is_sync(reading) {
-        reading.adds("c_ratio", 1.0, "its schedule takes all");
-    }
-}
-
-fn share(reading: &mut Reading<'_>, word: &Word) {
-    let clients = reading.number("global.client_num").unwrap_or_default();
-    match (is_full(reading), is_sync(reading), word.value.as_f64()) {
-        (true, ..) => reading.nothing(word, "its schedule takes all"),
-        (false, true, Some(share)) => {
-            let cohort = (share * clients) as i64;
-            reading.becomes(word, "client_num_per_round", cohort.max(1).into(), "");
-        }
-        _ => reading.same(word, "c_ratio", ""),
-    }
-}
-
-fn update(reading: &mut Reading<'_>, word: &Word) {
-    let names = if is_sync(reading) { ROUNDS } else { ARRIVALS };
-    translate(reading, word, "aggregator", names);
-    match class(&reading.text(&word.key)) {
-        _ if is_sync(reading) => {}
-        "FedAsync" | "MyFed" => reading.adds("staleness", "hinge", ""),
-        "FedAvg" if reading.number("server.updater.num_generator").is_none() => {
-            reading.lacks("server.updater.num_generator", "an asynchronous FedAvg needs it: arrivals for each move");
-        }
-        _ => reading.adds("staleness", "constant", ""),
-    }
-}
-
-/// The rule's own numbers: `alpha r` is one, `c` and `d` are not read.
-fn of_update(reading: &mut Reading<'_>, word: &Word) {
-    let (start, name) = word.key.rsplit_once('.').unwrap_or(("", &word.key));
-    let (beside, name) = (format!("{start}."), name.to_owned());
-    match (name.as_str(), mixes(reading)) {
-        (_, false) => reading.nothing(word, "this rule has none"),
-        ("a", true) => reading.same(word, "staleness_a", ""),
-        ("b", true) => reading.same(word, "staleness_b", ""),
-        ("alpha", true) => {
-            let rate =
-                reading.number(&word.key).unwrap_or_default() * reading.number(&format!("{beside}r")).unwrap_or(1.0);
-            reading.becomes(word, "alpha", rate.into(), "");
-        }
-        ("r", true) => reading.row(word, "alpha", ""),
-        ("c" | "d", true) => reading.nothing(word, UNREAD),
-        _ => reading.refuse(word, "is no number of this rule here"),
-    }
-}
-
-fn mixes(reading: &Reading<'_>) -> bool {
-    let keys = ["server.updater.update_name", "server.updater.update_path", "server.updater.update.path"];
-    keys.iter().any(|key| ["FedAsync", "MyFed"].contains(&class(&reading.text(key))))
-}
-
-fn buffer(reading: &mut Reading<'_>, word: &Word) {
-    match (is_sync(reading), reading.says(&word.key, &["1"]), mixes(reading)) {
-        (true, ..) => reading.nothing(word, OF_ASYNC),
-        (false, true, true) => reading.nothing(word, "off"),
-        (false, false, true) => reading.refuse(word, "several arrivals at a time are not here with this rule"),
-        _ => reading.same(word, "buffer_size", ""),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What FedML's keys about algorithms, optimizers, defences and schedules come to: most of them matter only together.
 
-use super::reading::Reading;
-use super::{Word, steps};
+use crate::config::foreign::reading::Reading;
+use crate::config::foreign::{Word, steps};
 use serde_yaml::Mapping;
 
 /// Why a schedule of rates decides nothing.

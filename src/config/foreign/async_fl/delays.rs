@@ -1,8 +1,8 @@
 //! async-FL's delays: a file, a list, or numbers of clients for each step of slowness.
 
-use super::Word;
-use super::places::beside;
-use super::reading::{Reading, shown};
+use crate::config::foreign::Word;
+use crate::config::foreign::places::beside;
+use crate::config::foreign::reading::{Reading, shown};
 use crate::seed::{Purpose, Seed, Stream};
 use rand::Rng;
 use rand::seq::SliceRandom;
