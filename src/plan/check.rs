@@ -271,7 +271,9 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let (kept, rule) = (config.scheduler_interval == 0, arrivals(config)?);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients || (!kept && rule.refills_at_once()), &hint)?;
+    // Nobody has counted the clients yet where there are none.
+    let is_enough = clients == 0 || most <= clients || (!kept && rule.refills_at_once());
+    require("concurrency", most, is_enough, &hint)?;
     let size = config.aggregator.as_ref().and_then(|rule| rule.values.get("buffer_size")?.as_i64());
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
     let size = size.filter(|_| kept).unwrap_or(0);

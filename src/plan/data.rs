@@ -69,3 +69,21 @@ pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError
     let pool = Pool { count, labels, classes, owners: dataset.owners.as_deref() };
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_tells_how_many_clients_there_are_if_it_has_owners() {
+        let config = || Config { client_num_in_total: 0, ..Config::default() };
+        let dataset = |owners: &[usize]| Dataset { owners: Some(owners.to_vec()), ..Dataset::default() };
+        assert_eq!(counted(config(), &dataset(&[0, 4, 9])).expect("two owners").client_num_in_total, 2);
+        assert_eq!(counted(Config::default(), &dataset(&[0, 4])).expect("said").client_num_in_total, 100);
+        for nobody in [Dataset::default(), dataset(&[0])] {
+            let fault = counted(config(), &nobody).expect_err("nobody to count").to_string();
+            assert!(fault.contains("no owners to count"), "{fault}");
+        }
+        assert!(Plan::check(&config()).is_ok());
+    }
+}

@@ -103,6 +103,27 @@ mod tests {
         assert!((walk(sgd(0.1, 0.0, 0.5), 2) - 0.76).abs() < 1e-12);
     }
 
+    /// After the gradients 1, 0, 0 the second moment has fallen from 0.001; AMSGrad still divides by that.
+    #[test]
+    fn amsgrad_divides_by_the_largest_second_moment() {
+        let steps = |amsgrad| {
+            let mut parameters = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+            let mut stepper = Stepper::new(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0, amsgrad }), 1.0);
+            let walked = [1.0, 0.0, 0.0].map(|gradient| {
+                no_grad(|| stepper.step(&mut parameters, Tensor::from_slice(&[gradient])));
+                parameters.double_value(&[0])
+            });
+            (walked, stepper.second.expect("remembered").double_value(&[0]), stepper.largest)
+        };
+        let (adam, fallen, none) = steps(false);
+        let (amsgrad, also_fallen, largest) = steps(true);
+        assert_eq!((fallen, none.is_none()), (also_fallen, true));
+        assert!((largest.expect("remembered").double_value(&[0]) - 0.001).abs() < 1e-12);
+        assert!(fallen < 0.001 && adam[0] == amsgrad[0]);
+        // A smaller divisor makes longer steps.
+        assert!(adam[2] < amsgrad[2] && amsgrad[2] < amsgrad[0]);
+    }
+
     #[test]
     fn adam_first_step_is_the_learning_rate() {
         // m / (1 - b1) = g and sqrt(v / (1 - b2)) = |g|, so the step is lr g / (|g| + epsilon).

@@ -353,6 +353,19 @@ mod tests {
         }
     }
 
+    /// FedML takes the sigmoid for logits: with all weights zero each is one half, and the loss that of a draw.
+    #[test]
+    fn a_squashed_layer_is_between_zero_and_one_and_has_no_steps_written_out() {
+        let (network, params, batch, labels) = ready("lr_sigmoid");
+        let logits = network.forward(params.views(), &batch, None);
+        assert!(logits.min().double_value(&[]) > 0.0 && logits.max().double_value(&[]) < 1.0);
+        assert!(network.descent(&layout(network.as_ref())).is_none());
+        let zeros: Vec<Tensor> = params.views().iter().map(|view| view.zeros_like()).collect();
+        let half = network.forward(&zeros, &batch, None);
+        let loss = task::loss(&facts("lr_sigmoid").task, &half, &labels).double_value(&[]);
+        assert!((loss - 10f64.ln()).abs() < 1e-6 && half.double_value(&[0, 0]) == 0.5);
+    }
+
     #[test]
     fn steps_written_out_equal_steps_by_autograd() {
         let (rate, decay) = (0.1, 0.5);
