@@ -65,7 +65,7 @@ fn a_file_of_fedml_runs_and_says_what_differs() {
     let job = Job::ranks(3).path("--cf", &file).path("--data_dir", &generated_mnist()).path("--out_dir", &out);
     let finished = job.with("--ci 1").run().succeeded();
     let said = |words: &str| finished.stderr.matches(words).count();
-    assert_eq!(said("line 17, lr: learning_rate counts"), 1, "{}", finished.stderr);
+    assert_eq!(said("line 16, lr: learning_rate counts"), 1, "{}", finished.stderr);
     assert_eq!((said("IDX files"), said("decide nothing here")), (1, 1), "{}", finished.stderr);
     let config = fs::read_to_string(out.join("config.yaml")).expect("resolved");
     for line in ["model: lr_sigmoid", "client_selection: fedml", "device: cpu", "  lr: 0.03", "  wd: 0.0"] {

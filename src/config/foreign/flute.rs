@@ -1,11 +1,12 @@
-//! FLUTE's YAML: sections `model_config`, `server_config` and `client_config`; what is trained follows from the task, which
-//! the model's folder tells.
+//! FLUTE's YAML: sections `model_config`, `server_config` and `client_config`; what is trained follows from the task,
+//! which the model's folder tells.
 
 use super::places::{data_folder, has_leaf};
 use super::reading::Reading;
 use super::{Fate, Line, System, Word, has_sections, line, steps};
 use crate::config::document::Entry;
 
+/// FLUTE.
 pub const SYSTEM: System = System { name: "FLUTE", is_one, is_flat: false, table: TABLE, always };
 
 fn is_one(entries: &[Entry]) -> bool {

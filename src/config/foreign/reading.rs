@@ -13,6 +13,7 @@ pub const EMPTY: &str = "empty";
 /// A file that is being read.
 pub struct Reading<'a> {
     words: Vec<Word>,
+    /// Where the file lies, and the data.
     pub around: Around<'a>,
     settings: Mapping,
     /// Which key said a setting, and on which line.
@@ -22,6 +23,7 @@ pub struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// Takes the words of a file, in which the same key again must say the same.
     pub fn new(system: &'static str, words: Vec<Word>, around: Around<'a>) -> Reading<'a> {
         let done = Translation { system, ..Translation::default() };
         let (settings, sources, findings) = (Mapping::new(), BTreeMap::new(), Vec::new());

@@ -9,6 +9,7 @@ use super::{Fate, Line, Named, System, Word, absent, has_sections, line, named, 
 use crate::config::document::Entry;
 use serde_yaml::{Mapping, Value};
 
+/// async-FL.
 pub const SYSTEM: System = System { name: "async-FL", is_one, is_flat: false, table: TABLE, always };
 
 fn is_one(entries: &[Entry]) -> bool {

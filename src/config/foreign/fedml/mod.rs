@@ -1,5 +1,4 @@
-//! FedML's `fedml_config.yaml`: sections whose titles end in `_args` and mean nothing; of a key that several versions have,
-//! all of them.
+//! FedML's `fedml_config.yaml`: sections whose titles end in `_args` and mean nothing; the keys of all its versions.
 
 mod data;
 mod method;
@@ -10,6 +9,7 @@ use super::{Fate, Line, System, Word, line};
 use crate::config::document::{Entry, Node};
 use serde_yaml::Value;
 
+/// FedML.
 pub const SYSTEM: System = System { name: "FedML", is_one, is_flat: true, table: TABLE, always };
 
 fn is_one(entries: &[Entry]) -> bool {
