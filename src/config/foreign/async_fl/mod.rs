@@ -177,7 +177,7 @@ fn translate(reading: &mut Reading<'_>, word: &Word, setting: &str, names: &'sta
 fn is_sync(reading: &Reading<'_>) -> bool {
     let paths = ["server.path", "server.scheduler.path", "server.updater.path"];
     let is_class = |key: &&str| class(&reading.text(key)).starts_with("Sync");
-    reading.says("global.mode", &["sync"]) || paths.iter().any(|key| is_class(key))
+    reading.says("global.mode", &["sync"]) || paths.iter().any(is_class)
 }
 
 fn always(reading: &mut Reading<'_>) {
