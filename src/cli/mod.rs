@@ -76,8 +76,11 @@ pub enum Command {
     /// Print what a --cf file may say
     Config {
         /// As JSON Schema, by which editors complete and check
-        #[arg(long, required = true)]
+        #[arg(long, required_unless_present = "keys")]
         schema: bool,
+        /// The keys of FedML, FLUTE or async-FL, and what becomes of each
+        #[arg(long, value_name = "SYSTEM", conflicts_with = "schema")]
+        keys: Option<String>,
     },
     /// Print a host file in the dialect of a launcher
     Hostfile {
@@ -183,7 +186,8 @@ mod tests {
         let line = "fedmpi --gpu_mapping_file gpu_mapping.yaml --gpu_mapping_key mapping_default --model lr \
                     --dataset mnist --data_dir ./data --partition_method hetero --partition_alpha 0.5 \
                     --client_num_in_total 1000 --client_num_per_round 4 --comm_round 10 --epochs 1 \
-                    --client_optimizer sgd --batch_size -1 --lr 0.03 --wd 0.001 --ci 0 --frequency_of_the_test 5";
+                    --client_optimizer sgd --batch_size -1 --lr 0.03 --wd 0.001 --ci 0 --frequency_of_the_test 5 \
+                    --backend MPI --is_mobile 0 --gpu_server_num 1 --gpu_num_per_server 4";
         let flags = parsed(line).expect("accepted").flags;
         assert_eq!((flags.batch_size, flags.client_num_per_round), (Some(-1), Some(4)));
     }

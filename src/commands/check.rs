@@ -15,6 +15,9 @@ use anyhow::Result;
 pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     let ranks = arguments.np;
     let config = Config::resolve(&arguments.flags)?;
+    if !config.translation.is_empty() {
+        println!("{}\n", config.translation.table());
+    }
     let (hosts, seats) = places::planned_seats(&config, ranks)?;
     Plan::check(&config)?;
     let seats = seats_table(&hosts, &seats);

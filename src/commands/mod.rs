@@ -32,7 +32,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Check(arguments) => check::run(&arguments)?,
         Command::Compare { runs, target_accuracy, svg } => compare::run(&runs, target_accuracy, &svg)?,
-        Command::Config { .. } => config::run()?,
+        Command::Config { keys, .. } => config::run(keys.as_deref())?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::tell(data_dir.as_deref())?,
         Command::Bench(bench) => bench::run(&bench)?,

@@ -1,10 +1,11 @@
 //! All kinds of parts that a config chooses among: what help, lists, claims of settings and tests walk.
 
-use super::NAMES;
+use super::{Config, NAMES, RANGES};
 use crate::aggregate::{arrivals, combine, preset, step};
-use crate::part::{AnyKind, Param};
+use crate::part::{AnyKind, Choice, Param, Range};
 use crate::train::{optimizer, schedule as rates};
 use crate::{algorithm, data, delay, partition, schedule, select, staleness, update};
+use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
 /// Every kind, in the order of the walk. Models are with the tensors.
@@ -47,6 +48,57 @@ pub fn near(name: &str) -> String {
     }
 }
 
+/// What is wrong with a setting's value as far as it can be told alone: its kind, its range, the name of a part.
+pub fn fault(name: &str, value: &Value) -> Option<String> {
+    if !NAMES.contains(&name) {
+        return fault_of_part(name, value);
+    }
+    let alone = Mapping::from_iter([(name.into(), value.clone())]);
+    let config = match serde_yaml::from_value::<Config>(alone.into()) {
+        Ok(config) => config,
+        Err(error) => return Some(kind_fault(&error.to_string())),
+    };
+    let range = RANGES.iter().find(|(known, range)| *known == name && *range != Range::ANY).map(|(_, range)| *range);
+    match (range, value.as_f64()) {
+        (Some(range), Some(number)) if !range.contains(number) => Some(format!("{number} is not a number {range}")),
+        _ => unknown_choice(name, &config),
+    }
+}
+
+/// What a value is not, in words.
+fn kind_fault(error: &str) -> String {
+    const KINDS: &[(&str, &str)] = &[
+        ("expected i64", "it is not a whole number"),
+        ("expected u64", "it is not a whole number from 0 up"),
+        ("expected u8", "it is not a small whole number"),
+        ("expected f64", "it is not a number"),
+        ("expected a boolean", "it is neither true nor false"),
+        ("expected a string", "it is not a word"),
+    ];
+    let known = KINDS.iter().find(|(end, _)| error.contains(end));
+    known.map_or_else(|| error.to_owned(), |(_, words)| (*words).to_owned())
+}
+
+/// The same of a setting of parts: some part must take the value.
+fn fault_of_part(name: &str, value: &Value) -> Option<String> {
+    let params = params();
+    let faults = params.get(name)?.iter().map(|(_, param)| param.fault(value));
+    faults.reduce(|one, other| one.and(other)).flatten()
+}
+
+/// What is wrong with the name of a part, if the setting chooses among parts.
+fn unknown_choice(name: &str, config: &Config) -> Option<String> {
+    let chosen = serde_yaml::to_value(config).ok()?.get(name).filter(|_| is_choice(name))?.clone();
+    let part = serde_yaml::from_value::<Choice>(chosen).ok()?.name;
+    let faults = KINDS.iter().filter(|kind| kind.setting() == name).map(|kind| kind.described(&part).err());
+    faults.reduce(|one, other| one.and(other)).flatten().map(|fault| fault.to_string())
+}
+
+/// Whether a setting chooses among parts by their names.
+pub fn is_choice(name: &str) -> bool {
+    KINDS.iter().any(|kind| kind.setting() == name && kind.setting() != "update")
+}
+
 /// Whether there is such a setting, of a part or of its own.
 pub fn is_setting(name: &str) -> bool {
     NAMES.contains(&name) || params().contains_key(name)
@@ -55,7 +107,7 @@ pub fn is_setting(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::{Choice, PartError};
+    use crate::part::PartError;
 
     /// Every setting of every part, tried outside its range, is refused by its name.
     #[test]

@@ -1,10 +1,11 @@
 //! Stage 1, config: what did the user ask for? [`Config`] is what was written, from flags, a `--cf`
 //! file and defaults, in this order of precedence. [`Plan`](crate::plan::Plan) is resolved, checked and trusted.
 
-mod async_fl;
 mod choose;
-mod fedml;
+mod document;
+mod foreign;
 mod kinds;
+mod seed_scripts;
 
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -13,13 +14,18 @@ use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::aggregate::{arrivals, preset};
 use choose::Said;
+use document::Node;
+use foreign::{Around, at_home};
 use kinds::{is_setting, near};
+use seed_scripts::SeedScripts;
 
 pub use choose::PartFlags;
+pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 
 /// What every run records.
@@ -36,11 +42,14 @@ macro_rules! settings {
             /// Settings that were said for parts that were not chosen, with the reason why they do nothing.
             #[serde(skip)]
             pub idle: Vec<String>,
+            /// What became of a file of another system.
+            #[serde(skip)]
+            pub translation: Translation,
         }
 
         impl Default for Config {
             fn default() -> Self {
-                Config { $($name: $default,)* idle: Vec::new() }
+                Config { $($name: $default,)* idle: Vec::new(), translation: Translation::default() }
             }
         }
 
@@ -48,7 +57,7 @@ macro_rules! settings {
         #[derive(Args, Clone, Debug, Default, Serialize)]
         #[command(rename_all = "snake_case")]
         pub struct Flags {
-            /// YAML file with the flags' names; FedML's sections are allowed [default: none]
+            /// YAML file with the flags' names; or a file of FedML, FLUTE or async-FL [default: none]
             #[arg(long, value_name = "FILE")]
             #[serde(skip)]
             pub cf: Option<PathBuf>,
@@ -60,6 +69,10 @@ macro_rules! settings {
             #[command(flatten)]
             #[serde(skip)]
             pub parts: PartFlags,
+            /// What decides nothing.
+            #[command(flatten)]
+            #[serde(skip)]
+            pub seed_scripts: SeedScripts,
             $(
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
@@ -96,7 +109,7 @@ settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
     data_dir: PathBuf = "data".into(), "FOLDER", "data", Range::ANY, "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
     data_residency: Residency = Residency::Shared, "shared|local", "shared", Range::ANY, "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
-    client_num_in_total: i64 = 100, "CLIENTS", "100", Range::COUNT, "Clients that own data";
+    client_num_in_total: i64 = 100, "CLIENTS", "100", Range::COUNT_OR_NONE, "Clients that own data; 0: as many as the data has owners";
     partition_method: Choice = "auto".into(), "NAME", "auto", Range::ANY, "How samples are divided among clients; `fedmpi list` shows all";
     partition_load: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Read the partition from a file written by --partition_save";
     partition_save: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Write the partition to a JSON file";
@@ -135,6 +148,7 @@ settings! {
     lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the clients' learning rate changes over rounds; `fedmpi list` shows all";
     dry_train: bool = false, "true|false", "false", Range::ANY, "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";
+    first_test: Option<i64> = None, "ROUND", "frequency_of_the_test", Range::COUNT, "First round after which the model is evaluated";
     evaluate: Evaluator = Evaluator::Server, "server|clients", "server", Range::ANY, "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
     ci: u8 = 0, "0|1", "0", Range::UNIT, "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", Range::SHARE, "Stop once the test accuracy reaches this share, from 0 to 1";
@@ -235,7 +249,7 @@ impl Config {
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut said = Said::default();
-        said.lay(fedml::flatten(text)?)?;
+        said.lay(settings(text, Around { file: Path::new(""), data_dir: None })?.0)?;
         said.chosen()
     }
 
@@ -251,9 +265,12 @@ impl Config {
             let path = path.to_owned();
             |reason| ConfigError::Content { path, reason }
         };
-        let mut said = Said::default();
+        let (mut said, mut translation) = (Said::default(), Translation::default());
         if let Some(path) = flags.cf.as_ref().or(stored.as_ref()) {
-            said.lay(fedml::read(path)?).map_err(blamed(path))?;
+            let around = Around { file: path, data_dir: flags.data_dir.as_deref() };
+            let (given, translated) = settings(&read(path)?, around).map_err(blamed(path))?;
+            said.lay(given).map_err(blamed(path))?;
+            translation = translated;
         }
         for text in &flags.set {
             said.lay(set(text).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
@@ -263,11 +280,20 @@ impl Config {
             given.extend(settings);
         }
         said.lay(given).map_err(blamed(Path::new("flags")))?;
-        let config = said.chosen().map_err(blamed(Path::new("flags")))?;
+        let mut config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))?.at_home() };
+        config.idle.extend(flags.seed_scripts.notes());
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
         })
+    }
+
+    /// The same with `~` in its paths as the home folder.
+    fn at_home(mut self) -> Config {
+        self.data_dir = at_home(&self.data_dir);
+        let paths = [&mut self.partition_load, &mut self.partition_save, &mut self.out_dir, &mut self.gpu_mapping_file];
+        paths.into_iter().flatten().for_each(|path| *path = at_home(path));
+        self
     }
 
     /// The method by its name, for people: the rule for arrivals, or what the three choices are called together.
@@ -281,6 +307,16 @@ impl Config {
             }
         }
     }
+}
+
+/// The text of a file.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// What a file's text says, in our words, and what was done to get there.
+fn settings(text: &str, around: Around<'_>) -> Result<(Mapping, Translation), String> {
+    foreign::translate(&Node::parse(text)?, around).map_err(|findings| findings.to_string())
 }
 
 /// `section.name=value`: the name without its section, and the value as YAML.
@@ -318,7 +354,6 @@ fn check_kinds(written: &Mapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn with_file(text: &str, flags: Flags) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -338,9 +373,19 @@ mod tests {
     #[test]
     fn wrong_values_and_keys_are_named() {
         let wrong = with_file("epochs: many\n", Flags::default()).expect_err("a word").to_string();
-        assert!(wrong.contains("`epochs`") && wrong.contains("run.yaml"), "{wrong}");
+        assert!(wrong.contains("line 1: epochs: it is not a whole number") && wrong.contains("run.yaml"), "{wrong}");
         let unknown = with_file("epoch: 3\n", Flags::default()).expect_err("unknown").to_string();
         assert!(unknown.contains("did you mean `epochs`"), "{unknown}");
+        let all = with_file("epoch: 3\nlr: -1\nepochs: 2\ntrain:\nmore:\n  epochs: 3\nlr_: 1\n", Flags::default());
+        let all = all.expect_err("four faults").to_string();
+        for (line, fault) in
+            [(1, "epoch: is no setting"), (2, "lr: -1 is not"), (6, "epochs: line 3 says 2"), (7, "lr_: is")]
+        {
+            assert!(all.contains(&format!("line {line}: {fault}")), "{all}");
+        }
+        let alias = with_file("seed: 1\nrandom_seed: 2\n", Flags::default()).expect_err("unequal").to_string();
+        assert!(alias.contains("line 2: random_seed: line 1 says 1 for the same, as `seed`"), "{alias}");
+        assert_eq!(with_file("seed: 1\nrandom_seed: 1\n", Flags::default()).expect("equal").seed, 1);
         let torn = with_file("a: [1\n", Flags::default()).expect_err("torn").to_string();
         assert!(torn.contains("line"), "{torn}");
         let set = Flags { set: vec!["epochs=many".to_owned()], ..Flags::default() };

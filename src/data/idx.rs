@@ -15,24 +15,27 @@ const MOST_BYTES: usize = 1 << 32;
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, Standard { mean: 0.1307, deviation: 0.3081 })
+    read(source, "MNIST", Standard { mean: 0.1307, deviation: 0.3081 })
 }
 
 /// Fashion-MNIST, standardised likewise.
 pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, Standard { mean: 0.2860, deviation: 0.3530 })
+    read(source, "FashionMNIST", Standard { mean: 0.2860, deviation: 0.3530 })
 }
 
-fn read(source: &Source<'_>, pixels: Standard) -> Result<Dataset, DataError> {
+/// Files lie in the folder that is named, or where torchvision puts them below it.
+fn read(source: &Source<'_>, name: &str, pixels: Standard) -> Result<Dataset, DataError> {
+    let raw = source.folder.join(name).join("raw");
+    let folder = if raw.is_dir() { raw } else { source.folder.to_owned() };
     let train = match source.test_only {
         true => None,
-        false => Some(read_pair(source.folder, "train", pixels)?),
+        false => Some(read_pair(&folder, "train", pixels)?),
     };
-    let (test, test_shape) = read_pair(source.folder, "t10k", pixels)?;
+    let (test, test_shape) = read_pair(&folder, "t10k", pixels)?;
     let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
     if shape != test_shape {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
-        return Err(DataError::Format { path: source.folder.join("t10k-images-idx3-ubyte"), reason });
+        return Err(DataError::Format { path: folder.join("t10k-images-idx3-ubyte"), reason });
     }
     let facts = Facts::classes(&shape, CLASSES);
     Ok(Dataset { facts, train: Train::Stored(train), test, owners: None })

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// Pixels of an image.
 const PIXELS: usize = 784;
+/// Digits.
+const DIGITS: usize = 10;
 /// Digits, capital and small letters.
 const CHARACTERS: usize = 62;
 /// Characters of a row of text.
@@ -34,11 +36,23 @@ struct Owned<X, Y> {
 
 /// FEMNIST: images of 28x28 from 0 (ink) to 1 (paper), as LEAF has them, and 62 classes.
 pub fn femnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let facts = Facts::classes(&[1, 28, 28], CHARACTERS);
-    let image = |x: Vec<f32>, y: u32| {
-        let fault = match (x.len(), x.iter().all(|value| value.is_finite()), (y as usize) < CHARACTERS) {
-            (PIXELS, true, true) => return Ok((x, vec![y])),
-            (PIXELS, true, false) => format!("class {y} is not below {CHARACTERS}"),
+    images(source, source.folder, CHARACTERS)
+}
+
+/// FedML's MNIST: standardised already, pixel by pixel, in the folder `MNIST` or the one that is named.
+pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
+    let inner = source.folder.join("MNIST");
+    images(source, if inner.is_dir() { &inner } else { source.folder }, DIGITS)
+}
+
+/// Images of 28x28 as the files have them; classes may be written as floats.
+fn images(source: &Source<'_>, folder: &Path, classes: usize) -> Result<Dataset, DataError> {
+    let facts = Facts::classes(&[1, 28, 28], classes);
+    let image = |x: Vec<f32>, y: f64| {
+        let is_class = y >= 0.0 && y.fract() == 0.0 && y < classes as f64;
+        let fault = match (x.len(), x.iter().all(|value| value.is_finite()), is_class) {
+            (PIXELS, true, true) => return Ok((x, vec![y as u32])),
+            (PIXELS, true, false) => format!("class {y} is none of 0 to {}", classes - 1),
             (PIXELS, false, _) => "a pixel is no finite number".to_owned(),
             (found, ..) => format!("an image has {found} pixels, not {PIXELS}"),
         };
@@ -48,7 +62,7 @@ pub fn femnist(source: &Source<'_>) -> Result<Dataset, DataError> {
         let (inputs, targets): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
         Samples { inputs: Column::floats(inputs.concat(), PIXELS), targets: Column::integers(targets.concat(), 1) }
     };
-    read(source, facts, image, made)
+    read(source, folder, facts, image, made)
 }
 
 /// Shakespeare: the next character after each row of 80.
@@ -67,7 +81,7 @@ pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
         let (inputs, targets): (Vec<_>, Vec<_>) = samples.into_iter().unzip();
         Samples { inputs: Column::integers(inputs.concat(), LENGTH), targets: Column::integers(targets.concat(), 1) }
     };
-    read(source, facts, row, made)
+    read(source, source.folder, facts, row, made)
 }
 
 /// Places of characters in the alphabet.
@@ -84,6 +98,7 @@ fn tokens(text: &str) -> Result<Vec<u32>, String> {
 /// Reads both folders. `sample` makes a sample of an x and a y, or says what is wrong; `made` makes columns of them.
 fn read<X, Y, S>(
     source: &Source<'_>,
+    folder: &Path,
     facts: Facts,
     sample: impl Fn(X, Y) -> Result<S, String>,
     made: impl Fn(Vec<S>) -> Samples,
@@ -93,7 +108,7 @@ where
 {
     let part = |name: &str| -> Result<(Vec<usize>, Samples), DataError> {
         let (mut users, mut starts, mut samples) = (BTreeSet::new(), vec![0], Vec::new());
-        for path in files(&source.folder.join(name))? {
+        for path in files(&folder.join(name))? {
             let fault = |reason: String| DataError::Format { path: path.clone(), reason };
             let text = fs::read_to_string(&path)
                 .map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;

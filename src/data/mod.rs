@@ -176,6 +176,11 @@ pub const DATASETS: &[Entry<Build>] = &[
         idx::mnist,
     ),
     Entry::<Build>::new(
+        "mnist-leaf",
+        "MNIST as FedML has it: by 1000 users, standardised; LEAF's JSON in MNIST/train and MNIST/test of --data_dir",
+        leaf::mnist,
+    ),
+    Entry::<Build>::new(
         "fashion-mnist",
         "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
         idx::fashion_mnist,
@@ -210,6 +215,7 @@ mod tests {
         }
         let (x, y) = match name {
             "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
+            "mnist-leaf" => (serde_json::json!(vec![-0.5; 784]), serde_json::json!(9.0)),
             _ => (serde_json::json!("thee ".repeat(16)), serde_json::json!("o")),
         };
         for part in ["train", "test"] {

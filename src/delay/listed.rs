@@ -14,6 +14,23 @@ part! {
     }
 }
 
+part! {
+    /// Of `list`.
+    pub Said {
+        delay_list: Vec<f64> = "[0]", "SECONDS,...", Range::NOT_NEGATIVE, "virtual seconds of every client, from the first on";
+    }
+}
+
+/// As many numbers as clients.
+pub(super) fn said(values: &Values, clients: usize) -> Result<Delay, DelayError> {
+    let seconds = Said::read(values).delay_list;
+    if seconds.len() != clients {
+        let reason = format!("{} numbers for {clients} clients (hint: --delay_list, one for each)", seconds.len());
+        return Err(DelayError::Together(reason));
+    }
+    Ok(Delay::listed(seconds))
+}
+
 /// A JSON list, a JSON dictionary from client to seconds, or a number a line.
 pub(super) fn file(values: &Values, clients: usize) -> Result<Delay, DelayError> {
     let path = path(values)?;

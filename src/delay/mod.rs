@@ -64,6 +64,7 @@ const DELAYS: &[Entry<Build>] = &[
         listed::file,
     )
     .with(listed::Listed::PARAMS),
+    Entry::<Build>::new("list", "by client: a number for each", listed::said).with(listed::Said::PARAMS),
     Entry::<Build>::new("trace", "by client: a CSV file with the columns client,seconds", listed::trace)
         .with(listed::Listed::PARAMS),
 ];
@@ -152,6 +153,7 @@ mod tests {
             "exponential:3",
             "halfnormal:1",
             "classes:1,2,5",
+            "list:1,2,5",
             "lognormal:1,0.7/task",
             "exponential:delay_mean=3,delay_per_task=true",
             &list,
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "constant:-1", "constant:.nan", "uniform:2,1", "classes:1,x", "gauss:1", "file:"] {
+        for text in ["", "list:1,2", "constant:-1", "constant:.nan", "uniform:2,1", "classes:1,x", "gauss:1", "file:"] {
             assert!(made(text).is_err(), "{text}");
         }
         assert!(made("lognormall:1,1").err().expect("unknown").to_string().contains("did you mean `lognormal`"));

@@ -217,6 +217,16 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
     }
 }
 
+impl Param {
+    /// What is wrong with a value, if anything is.
+    pub fn fault(&self, value: &Value) -> Option<String> {
+        match sound("", "", self, value.clone()) {
+            Err(PartError::Value { value, wanted, .. }) => Some(format!("{value} is not {wanted}")),
+            _ => None,
+        }
+    }
+}
+
 /// Looks a part up by its name or another name for it, whatever the case.
 ///
 /// # Errors

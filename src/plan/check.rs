@@ -151,7 +151,9 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     check_ranges(config)?;
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
-    require("client_num_per_round", cohort, cohort <= clients || config.mode == Mode::Async, &hint)?;
+    // Without a number the data tells how many there are, and all this is checked again.
+    let is_counted = clients > 0;
+    require("client_num_per_round", cohort, !is_counted || cohort <= clients || config.mode == Mode::Async, &hint)?;
     if let Some(text) = &config.target {
         Target::parse(text).map_err(|reason| PlanError::Value { name: "target", value: text.clone(), reason })?;
         let both = "--target_accuracy says another target (hint: one of the two)";
@@ -159,7 +161,10 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     }
     check_async(config)?;
     check_residency(config)?;
-    Delay::make(&config.delay, config.client_num_in_total as usize)?;
+    if !is_counted {
+        return Ok(());
+    }
+    Delay::make(&config.delay, clients as usize)?;
     check_selector(config)
 }
 
@@ -261,7 +266,9 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     let (most, clients) = (config.concurrency, config.client_num_in_total);
     let (kept, rule) = (config.scheduler_interval == 0, arrivals(config)?);
     let hint = format!("there are {clients} clients in total (hint: lower --concurrency)");
-    require("concurrency", most, most <= clients || (!kept && rule.refills_at_once()), &hint)?;
+    // Nobody has counted the clients yet where there are none.
+    let is_enough = clients == 0 || most <= clients || (!kept && rule.refills_at_once());
+    require("concurrency", most, is_enough, &hint)?;
     let size = config.aggregator.as_ref().and_then(|rule| rule.values.get("buffer_size")?.as_i64());
     let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
     let size = size.filter(|_| kept).unwrap_or(0);

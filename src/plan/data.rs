@@ -1,7 +1,7 @@
 //! From a config to its data and who owns it.
 
 use super::Plan;
-use super::check::PlanError;
+use super::check::{PlanError, require};
 use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Source, Train};
 use crate::part::find;
@@ -42,6 +42,17 @@ fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
     Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
 }
 
+/// The same config where the data tells how many clients there are.
+pub fn counted(config: Config, dataset: &Dataset) -> Result<Config, PlanError> {
+    if config.client_num_in_total != 0 {
+        return Ok(config);
+    }
+    let owners = dataset.owners.as_ref().map_or(0, |starts| starts.len() - 1);
+    let hint = "the data has no owners to count (hint: say how many clients there are)";
+    require("client_num_in_total", 0, owners > 0, hint)?;
+    Ok(Config { client_num_in_total: owners as i64, ..config })
+}
+
 /// Who owns which samples, as the config's partitioner says.
 pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError> {
     let (entry, values) = partition::KIND.look_up(&config.partition_method)?;
@@ -57,4 +68,22 @@ pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError
     let (count, classes) = (dataset.train.count(), dataset.facts.task.outputs());
     let pool = Pool { count, labels, classes, owners: dataset.owners.as_deref() };
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_tells_how_many_clients_there_are_if_it_has_owners() {
+        let config = || Config { client_num_in_total: 0, ..Config::default() };
+        let dataset = |owners: &[usize]| Dataset { owners: Some(owners.to_vec()), ..Dataset::default() };
+        assert_eq!(counted(config(), &dataset(&[0, 4, 9])).expect("two owners").client_num_in_total, 2);
+        assert_eq!(counted(Config::default(), &dataset(&[0, 4])).expect("said").client_num_in_total, 100);
+        for nobody in [Dataset::default(), dataset(&[0])] {
+            let fault = counted(config(), &nobody).expect_err("nobody to count").to_string();
+            assert!(fault.contains("no owners to count"), "{fault}");
+        }
+        assert!(Plan::check(&config()).is_ok());
+    }
 }

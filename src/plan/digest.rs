@@ -1,7 +1,7 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
 use super::Plan;
-use crate::config::{Collective, Config, Evaluator};
+use crate::config::{Collective, Config, Evaluator, Translation};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
@@ -35,6 +35,7 @@ impl Plan {
             // Who trains whom, and where updates are summed, does not touch the result.
             scheduler: Choice::default(),
             idle: Vec::new(),
+            translation: Translation::default(),
             dispatch: DispatchMode::Planned,
             worker_slowdown: None,
             reduce: Reduce::Server,
@@ -52,6 +53,7 @@ impl Plan {
         let config = Config {
             comm_round: 0,
             frequency_of_the_test: 0,
+            first_test: None,
             ci: 0,
             target_accuracy: None,
             target: None,

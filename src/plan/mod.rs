@@ -108,6 +108,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::check`]; data that cannot be divided.
     pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
+        let config = data::counted(config, &dataset)?;
         Plan::check(&config)?;
         let partition = match &config.partition_load {
             Some(_) if matches!(dataset.train, Train::Generated(_)) => {
@@ -249,7 +250,9 @@ impl Plan {
     /// Whether the model is evaluated after `round`.
     pub fn evaluates_after(&self, round: Round) -> bool {
         let done = i64::from(round.0) + 1;
-        done % self.config.frequency_of_the_test == 0 || done == self.config.comm_round
+        let &Config { frequency_of_the_test: every, first_test, comm_round, .. } = &self.config;
+        let past = done - first_test.unwrap_or(every);
+        (past >= 0 && past % every == 0) || done == comm_round
     }
 
     /// Test samples to evaluate on.
@@ -419,5 +422,9 @@ mod tests {
         assert_eq!(plan.batch(37), 37);
         let evaluated: Vec<u32> = (0..10).filter(|&round| plan.evaluates_after(Round(round))).collect();
         assert_eq!(evaluated, [3, 7, 9]);
+        let config = Config { frequency_of_the_test: 4, first_test: Some(1), comm_round: 10, ..Config::default() };
+        let plan = Plan::resolve(config).expect("sound");
+        let evaluated: Vec<u32> = (0..10).filter(|&round| plan.evaluates_after(Round(round))).collect();
+        assert_eq!(evaluated, [0, 4, 8, 9]);
     }
 }

@@ -2,6 +2,7 @@
 
 mod attendance;
 mod availability;
+mod fedml;
 mod fixed;
 mod power_of_choice;
 mod round_robin;
@@ -178,6 +179,9 @@ pub const SELECTORS: &[Entry<Build>] = &[
     }),
     Entry::<Build>::new("round_robin", "clients in turn: the first ones, then the next ones, and so on", |_, _| {
         Ok(Box::new(round_robin::RoundRobin::default()))
+    }),
+    Entry::<Build>::new("fedml", "FedML's: by numpy's generator, seeded by the round whatever --seed", |_, _| {
+        Ok(Box::new(fedml::FedMl))
     }),
     Entry::<Build>::new(
         "fixed",

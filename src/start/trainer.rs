@@ -22,7 +22,8 @@ pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
     let model = torch::models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
-        plan.notes(workers).iter().for_each(|note| log::warn!("{note}"));
+        let notes = plan.config.translation.notes().into_iter().chain(plan.notes(workers));
+        notes.for_each(|note| log::warn!("{note}"));
     }
     Ok(())
 }

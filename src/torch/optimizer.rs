@@ -16,12 +16,14 @@ pub struct Stepper {
     steps: i32,
     first: Option<Tensor>,
     second: Option<Tensor>,
+    // AMSGrad's.
+    largest: Option<Tensor>,
 }
 
 impl Stepper {
     /// Remembers nothing yet; the optimizer's rate is multiplied with `rate`.
     pub fn new(optimizer: Optimizer, rate: f64) -> Self {
-        Stepper { optimizer, rate, steps: 0, first: None, second: None }
+        Stepper { optimizer, rate, steps: 0, first: None, second: None, largest: None }
     }
 
     /// Moves flat parameters along their gradient. Call without gradient tracking.
@@ -31,8 +33,8 @@ impl Stepper {
             Optimizer::Sgd(Sgd { lr, wd, momentum }) => {
                 self.sgd(parameters, decayed(parameters, gradient, wd), lr * self.rate, momentum)
             }
-            Optimizer::Adam(Adam { lr, wd }) => {
-                self.adam(parameters, decayed(parameters, gradient, wd), lr * self.rate)
+            Optimizer::Adam(Adam { lr, wd, amsgrad }) => {
+                self.adam(parameters, decayed(parameters, gradient, wd), lr * self.rate, amsgrad)
             }
         }
     }
@@ -46,13 +48,20 @@ impl Stepper {
         self.first = (momentum != 0.0).then_some(velocity);
     }
 
-    fn adam(&mut self, parameters: &mut Tensor, gradient: Tensor, lr: f64) {
+    fn adam(&mut self, parameters: &mut Tensor, gradient: Tensor, lr: f64, amsgrad: bool) {
         let rate = lr / (1.0 - BETA1.powi(self.steps));
         let correction = (1.0 - BETA2.powi(self.steps)).sqrt();
         let first = self.first.get_or_insert_with(|| gradient.zeros_like());
         let second = self.second.get_or_insert_with(|| gradient.zeros_like());
         let _ = first.g_mul_scalar_(BETA1).g_add_(&(&gradient * (1.0 - BETA1)));
         let _ = second.g_mul_scalar_(BETA2).g_add_(&(gradient.square() * (1.0 - BETA2)));
+        let second = match amsgrad {
+            true => {
+                let largest = self.largest.take().map_or_else(|| second.copy(), |largest| largest.maximum(second));
+                &*self.largest.insert(largest)
+            }
+            false => &*second,
+        };
         let denominator = second.sqrt() / correction + EPSILON;
         let _ = parameters.g_add_(&(&*first / denominator * -rate));
     }
@@ -94,13 +103,34 @@ mod tests {
         assert!((walk(sgd(0.1, 0.0, 0.5), 2) - 0.76).abs() < 1e-12);
     }
 
+    /// After the gradients 1, 0, 0 the second moment has fallen from 0.001; AMSGrad still divides by that.
+    #[test]
+    fn amsgrad_divides_by_the_largest_second_moment() {
+        let steps = |amsgrad| {
+            let mut parameters = Tensor::zeros([1], (Kind::Double, Device::Cpu));
+            let mut stepper = Stepper::new(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0, amsgrad }), 1.0);
+            let walked = [1.0, 0.0, 0.0].map(|gradient| {
+                no_grad(|| stepper.step(&mut parameters, Tensor::from_slice(&[gradient])));
+                parameters.double_value(&[0])
+            });
+            (walked, stepper.second.expect("remembered").double_value(&[0]), stepper.largest)
+        };
+        let (adam, fallen, none) = steps(false);
+        let (amsgrad, also_fallen, largest) = steps(true);
+        assert_eq!((fallen, none.is_none()), (also_fallen, true));
+        assert!((largest.expect("remembered").double_value(&[0]) - 0.001).abs() < 1e-12);
+        assert!(fallen < 0.001 && adam[0] == amsgrad[0]);
+        // A smaller divisor makes longer steps.
+        assert!(adam[2] < amsgrad[2] && amsgrad[2] < amsgrad[0]);
+    }
+
     #[test]
     fn adam_first_step_is_the_learning_rate() {
         // m / (1 - b1) = g and sqrt(v / (1 - b2)) = |g|, so the step is lr g / (|g| + epsilon).
-        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0 }), 1) - 0.9).abs() < 1e-8);
+        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0, amsgrad: false }), 1) - 0.9).abs() < 1e-8);
         // Second step: m = 0.19 - 0.01, v close to 0.9 of the mean square of 1 and 0.9.
         let (m, v): (f64, f64) = (0.9 * 0.1 + 0.1 * 0.9, 0.999 * 0.001 + 0.001 * 0.81);
         let step = 0.1 * (m / (1.0 - 0.81)) / ((v / (1.0 - 0.999f64.powi(2))).sqrt() + 1e-8);
-        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0 }), 2) - (0.9 - step)).abs() < 1e-7);
+        assert!((walk(Optimizer::Adam(Adam { lr: 0.1, wd: 0.0, amsgrad: false }), 2) - (0.9 - step)).abs() < 1e-7);
     }
 }

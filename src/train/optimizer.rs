@@ -13,10 +13,11 @@ part! {
 }
 
 part! {
-    /// Adam (Kingma and Ba 2015) with beta 0.9 and 0.999, epsilon 1e-8, and `g + wd w` as gradient.
+    /// Adam (Kingma and Ba 2015) with beta 0.9 and 0.999, epsilon 1e-8, and `g + wd w` as gradient; or AMSGrad.
     pub Adam {
         lr: f64 = "0.03", "RATE", Range::POSITIVE, "learning rate of the client optimizer";
         wd: f64 = "0", "RATE", Range::NOT_NEGATIVE, "weight decay (L2) of the client optimizer";
+        amsgrad: bool = "false", "true|false", Range::ANY, "divide by the largest second moment so far (Reddi et al. 2018)";
     }
 }
 

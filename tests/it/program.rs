@@ -1,6 +1,6 @@
 //! The real program under `mpirun`: the main job, its files, the scripts' flags.
 
-use crate::support::{Finished, Job, mnist};
+use crate::support::{Finished, Job, generated_mnist, mnist};
 use fedmpi::record::Summary;
 use std::fs;
 use std::path::Path;
@@ -48,6 +48,35 @@ fn the_run_folder_holds_what_is_promised() {
     // The run can be repeated from its own config, with another number of ranks.
     let again = Job::ranks(2).path("--cf", &folder.join("config.yaml")).path("--out_dir", &parent.path().join("again"));
     assert_eq!(again.run().succeeded().model_hash(), summary.model_hash);
+}
+
+/// FedML's file, over IDX files: what differs is said once, whatever the number of ranks.
+#[test]
+fn a_file_of_fedml_runs_and_says_what_differs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("fedml_config.yaml");
+    let text = "common_args:\n  training_type: simulation\n  random_seed: 0\ndata_args:\n  dataset: mnist\n  \
+                partition_method: hetero\n  partition_alpha: 0.5\nmodel_args:\n  model: lr\ntrain_args:\n  \
+                federated_optimizer: FedAvg\n  client_num_in_total: 10\n  client_num_per_round: 4\n  comm_round: 3\n  \
+                learning_rate: 0.03\n  lr: 0.001\n  weight_decay: 0.001\n  client_optimizer: sgd\nvalidation_args:\n  \
+                frequency_of_the_test: 2\ndevice_args:\n  using_gpu: false\n  gpu_mapping_file: nowhere.yaml\n";
+    fs::write(&file, text).expect("writable");
+    let out = folder.path().join("run");
+    let job = Job::ranks(3).path("--cf", &file).path("--data_dir", &generated_mnist()).path("--out_dir", &out);
+    let finished = job.with("--ci 1").run().succeeded();
+    let said = |words: &str| finished.stderr.matches(words).count();
+    assert_eq!(said("line 16, lr: learning_rate counts"), 1, "{}", finished.stderr);
+    assert_eq!((said("IDX files"), said("decide nothing here")), (1, 1), "{}", finished.stderr);
+    let config = fs::read_to_string(out.join("config.yaml")).expect("resolved");
+    for line in ["model: lr_sigmoid", "client_selection: fedml", "device: cpu", "  lr: 0.03", "  wd: 0.0"] {
+        assert!(config.contains(line), "{line}: {config}");
+    }
+    // numpy draws these for round 0.
+    let journal = fs::read_to_string(out.join("journal.jsonl")).expect("a journal");
+    let events = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event"));
+    let first = events.filter(|event| event["event"] == "client_trained" && event["round"] == 0);
+    let clients: Vec<u64> = first.filter_map(|event| event["client"].as_u64()).collect();
+    assert_eq!(clients, [2, 4, 8, 9]);
 }
 
 #[test]

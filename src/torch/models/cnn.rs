@@ -1,4 +1,4 @@
-//! `cnn` and `cnn_dropout`: two convolutions and two linear layers on 28x28 grey images.
+//! `cnn`, `cnn_dropout` and `cnn_dropout_62`: two convolutions and two linear layers on 28x28 grey images.
 
 use super::dense::Stack;
 use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
@@ -6,7 +6,7 @@ use crate::task::Facts;
 use crate::weights::{Layout, Slot};
 use tch::{Tensor, no_grad};
 
-/// Either of the two networks.
+/// Any of the networks.
 pub struct Cnn {
     parameters: Vec<Parameter>,
     with_dropout: bool,
@@ -16,26 +16,34 @@ impl Cnn {
     /// McMahan et al. 2017: 5x5 convolutions with 32 and 64 channels, each followed by 2x2 max
     /// pooling; 512 units with ReLU.
     pub fn original(facts: &Facts) -> Result<Self, Unfit> {
-        Cnn::new(facts, [5, 3136, 512], false)
+        Cnn::new(facts, [5, 3136, 512], facts.task.outputs(), false)
     }
 
     /// Reddi et al. 2021: 3x3 convolutions with 32 and 64 channels, 2x2 max pooling, dropout 0.25;
     /// 128 units with ReLU, dropout 0.5.
     pub fn dropout(facts: &Facts) -> Result<Self, Unfit> {
-        Cnn::new(facts, [3, 9216, 128], true)
+        Cnn::new(facts, [3, 9216, 128], facts.task.outputs(), true)
     }
 
-    fn new(facts: &Facts, sizes: [usize; 3], with_dropout: bool) -> Result<Self, Unfit> {
+    /// The same with 62 outputs whatever the number of classes, as FedML has it on MNIST too.
+    pub fn dropout_62(facts: &Facts) -> Result<Self, Unfit> {
+        match facts.task.outputs() {
+            0..=62 => Cnn::new(facts, [3, 9216, 128], 62, true),
+            classes => Unfit::new("at most 62 classes", format!("{classes}")),
+        }
+    }
+
+    fn new(facts: &Facts, sizes: [usize; 3], outputs: usize, with_dropout: bool) -> Result<Self, Unfit> {
         fitting_numbers(facts)?;
         if facts.shape != [1, 28, 28] {
             return Unfit::new("images of shape [1, 28, 28]", format!("samples of shape {:?}", facts.shape));
         }
-        let ([kernel, flat, hidden], classes) = (sizes, facts.task.outputs());
+        let [kernel, flat, hidden] = sizes;
         let layers = [
             layer("conv1", &[32, 1, kernel, kernel]),
             layer("conv2", &[64, 32, kernel, kernel]),
             layer("fc1", &[hidden, flat]),
-            layer("fc2", &[classes, hidden]),
+            layer("fc2", &[outputs, hidden]),
         ];
         Ok(Cnn { parameters: layers.into_iter().flatten().collect(), with_dropout })
     }

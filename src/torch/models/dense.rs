@@ -1,4 +1,4 @@
-//! `lr` and `2nn`: linear layers with ReLU between them.
+//! `lr`, `lr_sigmoid` and `2nn`: linear layers with ReLU between them.
 
 use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
 use crate::task::Facts;
@@ -9,13 +9,21 @@ use tch::Tensor;
 /// A stack of linear layers.
 pub struct Dense {
     parameters: Vec<Parameter>,
+    ends_in_sigmoid: bool,
 }
 
 impl Dense {
     /// One layer.
     pub fn logistic(facts: &Facts) -> Result<Self, Unfit> {
         fitting_numbers(facts)?;
-        Ok(Dense { parameters: layer("linear", &[facts.task.outputs(), facts.width()]).into() })
+        let parameters = layer("linear", &[facts.task.outputs(), facts.width()]).into();
+        Ok(Dense { parameters, ends_in_sigmoid: false })
+    }
+
+    /// One layer and a sigmoid, whose values are then taken for logits as FedML does: gradients are small, and the
+    /// loss stays above `ln(1 + (classes - 1) / e)`.
+    pub fn squashed(facts: &Facts) -> Result<Self, Unfit> {
+        Ok(Dense { ends_in_sigmoid: true, ..Dense::logistic(facts)? })
     }
 
     /// Two hidden layers of 200.
@@ -23,7 +31,7 @@ impl Dense {
         fitting_numbers(facts)?;
         let (width, outputs) = (facts.width(), facts.task.outputs());
         let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[outputs, 200])];
-        Ok(Dense { parameters: layers.into_iter().flatten().collect() })
+        Ok(Dense { parameters: layers.into_iter().flatten().collect(), ends_in_sigmoid: false })
     }
 }
 
@@ -36,11 +44,12 @@ impl Network for Dense {
         let mut layers = parameters.chunks_exact(2);
         let first = layers.next().expect("at least one layer");
         let output = batch.flatten(1, -1).linear(&first[0], Some(&first[1]));
-        layers.fold(output, |output, layer| output.relu().linear(&layer[0], Some(&layer[1])))
+        let output = layers.fold(output, |output, layer| output.relu().linear(&layer[0], Some(&layer[1])));
+        if self.ends_in_sigmoid { output.sigmoid() } else { output }
     }
 
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
-        Some(Box::new(Stack::new(layout.slots())))
+        (!self.ends_in_sigmoid).then(|| Box::new(Stack::new(layout.slots())) as Box<dyn Descent>)
     }
 }
 

@@ -154,6 +154,11 @@ pub const MODELS: &[Entry<Build>] = &[
         Ok(Box::new(dense::Dense::logistic(facts)?))
     }),
     Entry::<Build>::new(
+        "lr_sigmoid",
+        "one linear layer and a sigmoid before the cross-entropy (FedML's `lr`)",
+        |facts| Ok(Box::new(dense::Dense::squashed(facts)?)),
+    ),
+    Entry::<Build>::new(
         "2nn",
         "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
         |facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
@@ -167,6 +172,11 @@ pub const MODELS: &[Entry<Build>] = &[
         "cnn_dropout",
         "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
         |facts| Ok(Box::new(cnn::Cnn::dropout(facts)?)),
+    ),
+    Entry::<Build>::new(
+        "cnn_dropout_62",
+        "cnn_dropout with 62 outputs whatever the classes (FedML's `cnn`; 1,206,590 parameters)",
+        |facts| Ok(Box::new(cnn::Cnn::dropout_62(facts)?)),
     ),
     Entry::<Build>::new(
         "resnet20",
@@ -321,8 +331,8 @@ mod tests {
         let text = Facts { task: Task::Next { vocabulary: 80, ignore: None }, shape: vec![80], ..facts("rnn") };
         assert_eq!(layout(build("rnn", &text).expect("takes text").as_ref()).parameters(), 819_920);
         assert_eq!(
-            [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout")],
-            [7_850, 199_210, 1_663_370, 1_199_882]
+            [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout"), count("cnn_dropout_62")],
+            [7_850, 199_210, 1_663_370, 1_199_882, 1_206_590]
         );
     }
 
@@ -331,7 +341,8 @@ mod tests {
         for entry in MODELS {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
-            assert_eq!(logits.size(), [4, 10], "{}", entry.name);
+            let outputs = if entry.name == "cnn_dropout_62" { 62 } else { 10 };
+            assert_eq!(logits.size(), [4, outputs], "{}", entry.name);
             let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             for (gradient, view) in gradients.iter().zip(params.views()) {
@@ -340,6 +351,19 @@ mod tests {
             }
             assert_eq!(gradients.len(), network.trained(), "{}", entry.name);
         }
+    }
+
+    /// FedML takes the sigmoid for logits: with all weights zero each is one half, and the loss that of a draw.
+    #[test]
+    fn a_squashed_layer_is_between_zero_and_one_and_has_no_steps_written_out() {
+        let (network, params, batch, labels) = ready("lr_sigmoid");
+        let logits = network.forward(params.views(), &batch, None);
+        assert!(logits.min().double_value(&[]) > 0.0 && logits.max().double_value(&[]) < 1.0);
+        assert!(network.descent(&layout(network.as_ref())).is_none());
+        let zeros: Vec<Tensor> = params.views().iter().map(|view| view.zeros_like()).collect();
+        let half = network.forward(&zeros, &batch, None);
+        let loss = task::loss(&facts("lr_sigmoid").task, &half, &labels).double_value(&[]);
+        assert!((loss - 10f64.ln()).abs() < 1e-6 && half.double_value(&[0, 0]) == 0.5);
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! What FedML's keys about data and models come to: much follows from the data set's name and from what its folder holds.
+
+use crate::config::foreign::places::{data_folder, has_idx, has_leaf};
+use crate::config::foreign::reading::Reading;
+use crate::config::foreign::{Named, Word, absent, named};
+use serde_yaml::Value;
+use std::path::PathBuf;
+
+/// Data sets that come with their users.
+const OWNED: &[&str] = &["mnist", "femnist", "shakespeare"];
+/// Data sets whose batches have a size of their own there.
+const FIXED_BATCHES: &[(&str, i64)] = &[
+    ("femnist", 20),
+    ("fed_cifar100", 20),
+    ("fed_shakespeare", 4),
+    ("stackoverflow_nwp", 16),
+    ("stackoverflow_lr", 100),
+];
+
+/// Data sets by FedML's names, and what is nearest to those that are not here.
+const DATASETS: &[Named] = &[
+    absent("synthetic_1_1", "nearest: `synthetic`, the same law, generated"),
+    absent("cifar10", "nearest: `mnist`"),
+    absent("cifar100", "nearest: `mnist`"),
+    absent("cinic10", "nearest: `mnist`"),
+    absent("fed_cifar100", "TFF's HDF5 is not read"),
+    absent("fed_shakespeare", "TFF's HDF5 is not read; nearest: `shakespeare`"),
+    absent("stackoverflow_lr", "TFF's HDF5 is not read"),
+    absent("stackoverflow_nwp", "TFF's HDF5 is not read"),
+    absent("reddit", "nearest: `shakespeare`"),
+    absent("lending_club_loan", "tables are not read"),
+    absent("ILSVRC2012", "nearest: `mnist`"),
+    absent("gld23k", "nearest: `femnist`"),
+    absent("gld160k", "nearest: `femnist`"),
+];
+
+/// Models by FedML's names.
+const MODELS: &[Named] = &[
+    named("lr", "lr_sigmoid", ""),
+    named("cnn", "cnn_dropout_62", ""),
+    named("rnn", "rnn", "as many outputs as the data has characters; 90 there"),
+    absent("resnet56", "nearest: `resnet20`"),
+    absent("resnet18_gn", "nearest: `resnet18`, with batch normalisation"),
+    absent("resnet18_torch", "nearest: `resnet18`"),
+    absent("resnet18", "with group normalisation there; nearest: `resnet18` of our own files"),
+    absent("mobilenet", "nearest: `resnet20`"),
+    absent("mobilenet_v3", "nearest: `resnet20`"),
+    absent("efficientnet", "nearest: `resnet20`"),
+    absent("darts", "FedNAS is not here"),
+    absent("GAN", "FedGAN is not here"),
+];
+
+/// Whether the data comes divided by its users, as far as the file says and the folder holds.
+fn is_owned(reading: &Reading<'_>) -> bool {
+    let folder = folder(reading);
+    match reading.text("dataset").as_str() {
+        "mnist" => has_leaf(&folder.join("MNIST")) || has_leaf(&folder) || !has_idx(&folder),
+        name => OWNED.contains(&name),
+    }
+}
+
+fn folder(reading: &Reading<'_>) -> PathBuf {
+    let key = if reading.get("data_cache_dir").is_some() { "data_cache_dir" } else { "data_dir" };
+    data_folder(reading, key)
+}
+
+pub fn dataset(reading: &mut Reading<'_>, word: &Word) {
+    let (folder, owned) = (folder(reading), is_owned(reading));
+    let ours = |name: &str| Value::from(name);
+    match reading.text(&word.key).as_str() {
+        "mnist" if owned => {
+            reading.becomes(
+                word,
+                "dataset",
+                ours("mnist-leaf"),
+                "as FedML's archive has it: standardised, by 1000 users",
+            );
+        }
+        "mnist" => {
+            let note = "no MNIST/train/*.json in the folder, but IDX files: these, divided by partition_method";
+            reading.becomes(word, "dataset", ours("mnist"), note);
+        }
+        "femnist" if has_leaf(&folder) => {
+            let note =
+                "LEAF's JSON, which the folder holds, for TFF's HDF5; clients weigh by samples, by batches there";
+            reading.becomes(word, "dataset", ours("femnist"), note);
+        }
+        "femnist" => {
+            reading.refuse(word, "TFF's HDF5 is not read, and the folder has no train/*.json (nearest: LEAF's JSON)");
+        }
+        "shakespeare" => {
+            let note = "from data_cache_dir; there from ../../../data/shakespeare; 80 characters, 90 there";
+            reading.becomes(word, "dataset", ours("shakespeare"), note);
+        }
+        _ => reading.name(word, "dataset", DATASETS),
+    }
+}
+
+pub fn clients(reading: &mut Reading<'_>, word: &Word) {
+    match (is_owned(reading), reading.number(&word.key)) {
+        (true, Some(1.0)) => {
+            reading.same(word, &word.key, "all data in one client, as there");
+            reading.adds("partition_method", "homo", "all data in one client");
+        }
+        (true, Some(_)) => {
+            reading.becomes(word, &word.key, 0.into(), "as many as the data has users, as there");
+        }
+        _ => reading.same(word, &word.key, ""),
+    }
+}
+
+/// Why a partition decides nothing.
+const DIVIDED: &str = "the data comes divided by its users";
+
+pub fn partition_method(reading: &mut Reading<'_>, word: &Word) {
+    match is_owned(reading) {
+        true => reading.nothing(word, DIVIDED),
+        false if reading.says(&word.key, &["homo", "hetero"]) => reading.same(word, "partition_method", ""),
+        false => reading.refuse(word, "this partition is not here (nearest: homo, hetero, or --partition_load FILE)"),
+    }
+}
+
+pub fn partition_alpha(reading: &mut Reading<'_>, word: &Word) {
+    match is_owned(reading) {
+        true => reading.nothing(word, DIVIDED),
+        false if reading.says("partition_method", &["hetero"]) => reading.same(word, "partition_alpha", ""),
+        false => reading.nothing(word, "of partition_method hetero"),
+    }
+}
+
+pub fn model(reading: &mut Reading<'_>, word: &Word) {
+    let theirs = reading.text(&word.key);
+    match MODELS.iter().any(|named| named.theirs == theirs) {
+        true => reading.name(word, "model", MODELS),
+        false => reading.same(word, "model", ""),
+    }
+}
+
+pub fn batch_size(reading: &mut Reading<'_>, word: &Word) {
+    let dataset = reading.text("dataset");
+    match FIXED_BATCHES.iter().find(|(name, _)| *name == dataset) {
+        Some((_, size)) => {
+            reading.becomes(word, "batch_size", (*size).into(), "its batches have this size there, whatever is said")
+        }
+        None => reading.same(word, "batch_size", ""),
+    }
+}

@@ -1,0 +1,269 @@
+//! FLUTE's YAML: sections `model_config`, `server_config` and `client_config`; what is trained follows from the task,
+//! which the model's folder tells.
+
+use super::places::{data_folder, has_leaf};
+use super::reading::Reading;
+use super::{Fate, Line, System, Word, has_sections, line, steps};
+use crate::config::document::Entry;
+
+/// FLUTE.
+pub const SYSTEM: System = System { name: "FLUTE", is_one, is_flat: false, table: TABLE, always };
+
+fn is_one(entries: &[Entry]) -> bool {
+    has_sections(entries, &["model_config", "server_config", "client_config"])
+}
+
+// Why keys decide nothing.
+const OFF: &str = "off";
+const BY_DATA: &str = "the data tells";
+const LOADERS: &str = "how its loaders work";
+const LOGS: &str = "the run's folder has the logs";
+const UNTESTED: &str = "there is no validation set, and nothing is tested before the first round";
+
+const TABLE: &[Line] = &[
+    line("strategy", Fate::Rule(strategy, "`aggregator`: FedAvg, FedProx")),
+    line("model_config.model_type", Fate::Rule(task, "`model` and `dataset`, by the folder")),
+    line("model_config.model_folder", Fate::Rule(of_task, "of the task")),
+    line("model_config.pretrained_model_path", Fate::Refused("a model to start from is not here")),
+    line("model_config.input_dim", Fate::Nothing(BY_DATA)),
+    line("model_config.output_dim", Fate::Nothing(BY_DATA)),
+    line("model_config.*", Fate::Rule(of_task, "of the task")),
+    line("dp_config.enable_local_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
+    line("dp_config.enable_global_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
+    line("dp_config.*", Fate::Rule(of_privacy, "nothing while it is off; else refused")),
+    line("privacy_metrics_config.apply_metrics", Fate::NothingWhile(&["false"], "metrics of leakage are not here")),
+    line("privacy_metrics_config.*", Fate::Rule(of_metrics, "nothing while they are off; else refused")),
+    line("server_config.wantRL", Fate::NothingWhile(&["false"], "weights by reinforcement learning are not here")),
+    line("server_config.RL.*", Fate::Rule(of_learning, "nothing while it is off; else refused")),
+    line("server_config.resume_from_checkpoint", Fate::NothingWhile(&["false"], "a run goes on by --resume FOLDER")),
+    line("server_config.do_profiling", Fate::Nothing(LOGS)),
+    line("server_config.fast_aggregation", Fate::Nothing("updates are always summed as they come")),
+    line("server_config.send_dicts", Fate::Nothing("weights always travel as bytes")),
+    line("server_config.optimizer_config.type", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
+    line("server_config.optimizer_config.lr", Fate::Same("server_lr", "")),
+    line(
+        "server_config.optimizer_config.momentum",
+        Fate::NothingWhile(&["0"], "the server has no momentum here; use --server_step momentum"),
+    ),
+    line("server_config.optimizer_config.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
+    line("server_config.annealing_config.gamma", Fate::NothingWhile(&["1"], "the server's rate stays here")),
+    line("server_config.annealing_config.*", Fate::Rule(of_annealing, "nothing while gamma is 1; else refused")),
+    line("server_config.val_freq", Fate::Nothing(UNTESTED)),
+    line("server_config.initial_val", Fate::Nothing(UNTESTED)),
+    line("server_config.initial_rec", Fate::Nothing(UNTESTED)),
+    line("server_config.rec_freq", Fate::Same("frequency_of_the_test", "")),
+    line("server_config.max_iteration", Fate::Same("comm_round", "")),
+    line("server_config.num_clients_per_iteration", Fate::Rule(cohort, "`client_num_per_round`")),
+    line(
+        "server_config.data_config.val.val_data",
+        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+    ),
+    line(
+        "server_config.data_config.test.test_data",
+        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+    ),
+    line("server_config.data_config.*", Fate::Nothing(LOADERS)),
+    line(
+        "server_config.type",
+        Fate::NothingWhile(&["model_optimization"], "personalisation is not here (nearest: --algorithm ditto)"),
+    ),
+    line("server_config.aggregate_median", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line("server_config.weight_train_loss", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line("server_config.softmax_beta", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line("server_config.initial_lr_client", Fate::Same("lr", "")),
+    line("server_config.lr_decay_factor", Fate::Nothing("FLUTE never reaches it")),
+    line("server_config.best_model_criterion", Fate::Nothing(OFF)),
+    line("server_config.fall_back_to_best_model", Fate::NothingWhile(&["false"], "the best model is not kept here")),
+    line("server_config.model_backup_freq", Fate::Nothing("checkpoints are written as often as costs 5 %")),
+    line("server_config.stale_prob", Fate::NothingWhile(&["0"], "late updates are not here (nearest: --mode async)")),
+    line("server_config.dump_norm_stats", Fate::Nothing(LOGS)),
+    line("client_config.do_profiling", Fate::Nothing(LOGS)),
+    line("client_config.ignore_subtask", Fate::Nothing(LOADERS)),
+    line("client_config.copying_train_data", Fate::Nothing(LOADERS)),
+    line("client_config.stats_on_smooth_grad", Fate::Nothing(LOGS)),
+    line("client_config.type", Fate::NothingWhile(&["optimization"], "only plain training of clients is here")),
+    line("client_config.meta_learning", Fate::NothingWhile(&["basic"], "only `basic` is here")),
+    line("client_config.mu", Fate::Rule(proximal, "`mu` of FedProx; nothing else")),
+    line("client_config.data_config.train.batch_size", Fate::Same("batch_size", "")),
+    line(
+        "client_config.data_config.train.list_of_train_data",
+        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+    ),
+    line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
+    line(
+        "client_config.data_config.train.max_grad_norm",
+        Fate::Refused("gradients are not clipped here (nearest: --update clip, of the whole change)"),
+    ),
+    line("client_config.data_config.train.loader_type", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.num_workers", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.prepend_datapath", Fate::Nothing(LOADERS)),
+    line("client_config.optimizer_config.type", Fate::Rule(optimizer, "`client_optimizer`")),
+    line("client_config.optimizer_config.lr", Fate::Rule(second_rate, "nothing beside `initial_lr_client`; else `lr`")),
+    line("client_config.optimizer_config.momentum", Fate::Same("momentum", "")),
+    line("client_config.optimizer_config.weight_decay", Fate::Same("wd", "")),
+    line("client_config.optimizer_config.amsgrad", Fate::Same("amsgrad", "")),
+    line(
+        "client_config.optimizer_config.nesterov",
+        Fate::NothingWhile(&["false"], "Nesterov's look ahead is not here"),
+    ),
+    line("client_config.quant_thresh", Fate::Refused("rounding of changes is not here (nearest: --update topk)")),
+    line("client_config.quant_*", Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused")),
+    line("client_config.convex_model_interp", Fate::Nothing("of personalisation")),
+];
+
+/// A task that is here: its folder and model, and what they are.
+struct Task {
+    folder: &'static str,
+    theirs: &'static str,
+    model: &'static str,
+    dataset: &'static str,
+}
+
+const TASKS: &[Task] = &[
+    Task { folder: "cv_lr_mnist", theirs: "LR", model: "lr_sigmoid", dataset: "mnist-leaf" },
+    Task { folder: "cv_cnn_femnist", theirs: "CNN", model: "cnn_dropout_62", dataset: "femnist" },
+];
+
+/// Tasks that are not here, and why.
+const ABSENT: &[(&str, &str)] = &[
+    ("cv_resnet_fedcifar100", "TFF's HDF5 and a ResNet-18 with group normalisation"),
+    ("nlp_rnn_fedshakespeare", "TFF's HDF5 (nearest: dataset shakespeare, model rnn)"),
+    ("classif_cnn", "CIFAR-10"),
+    ("ecg_cnn", "ECG data"),
+    ("semisupervision", "semi-supervised training"),
+    ("fednewsrec", "news data"),
+    ("mlm_bert", "BERT"),
+    ("nlg_gru", "a GRU over words (nearest: dataset shakespeare, model rnn)"),
+    ("experiments/cv/", "personalisation"),
+];
+
+fn always(reading: &mut Reading<'_>) {
+    if reading.get("strategy").is_none() {
+        reading.lacks("strategy", "without it FLUTE takes DGA, which is not here (nearest: FedAvg)");
+    }
+    reading.adds("client_num_in_total", 0, "as many as the data has users, as there");
+    reading.adds("epochs", 1, "");
+}
+
+fn task(reading: &mut Reading<'_>, word: &Word) {
+    let (folder, theirs) = (reading.text("model_config.model_folder"), reading.text(&word.key));
+    if let Some(task) = TASKS.iter().find(|task| folder.contains(task.folder) && task.theirs == theirs) {
+        reading.becomes(word, "model", task.model.into(), "");
+        let files = data_folder(reading, "");
+        let note = match has_leaf(&files) || has_leaf(&files.join("MNIST")) {
+            true => "by its folder",
+            false => "by its folder; --data_dir names where LEAF's JSON lies",
+        };
+        return reading.adds("dataset", task.dataset, note);
+    }
+    let needs = ABSENT.iter().find(|(name, _)| folder.contains(name)).map(|(_, needs)| *needs);
+    let why = needs.map_or_else(|| "nobody knows what it trains".to_owned(), |needs| format!("it needs {needs}"));
+    reading.refuse(word, &format!("the task of {theirs} in {folder} is not here: {why}"));
+}
+
+/// Whether the task is one that is here.
+fn is_known(reading: &Reading<'_>) -> bool {
+    let folder = reading.text("model_config.model_folder");
+    TASKS.iter().any(|task| folder.contains(task.folder))
+}
+
+fn of_task(reading: &mut Reading<'_>, word: &Word) {
+    match word.key == "model_config.model_folder" || !is_known(reading) {
+        true => reading.nothing(word, "of the task, which model_type tells"),
+        false => reading.refuse(word, "is no option of this model here"),
+    }
+}
+
+fn strategy(reading: &mut Reading<'_>, word: &Word) {
+    match reading.text(&word.key).as_str() {
+        "FedAvg" => reading.becomes(word, "aggregator", "fedavg".into(), ""),
+        "FedProx" => {
+            let note = "as published; there early layers are pulled several times";
+            reading.becomes(word, "aggregator", "fedprox".into(), note);
+        }
+        "DGA" => reading.refuse(word, "weights by loss are not here (nearest: FedAvg, or --algorithm qfedavg)"),
+        _ => reading.not_here(word, "FedAvg, FedProx"),
+    }
+}
+
+fn of_privacy(reading: &mut Reading<'_>, word: &Word) {
+    let is_on =
+        reading.says("dp_config.enable_local_dp", &["true"]) || reading.says("dp_config.enable_global_dp", &["true"]);
+    switched(reading, word, is_on);
+}
+
+fn of_metrics(reading: &mut Reading<'_>, word: &Word) {
+    let is_on = reading.says("privacy_metrics_config.apply_metrics", &["true"]);
+    switched(reading, word, is_on);
+}
+
+fn of_learning(reading: &mut Reading<'_>, word: &Word) {
+    let is_on = reading.says("server_config.wantRL", &["true"]);
+    switched(reading, word, is_on);
+}
+
+fn of_rounding(reading: &mut Reading<'_>, word: &Word) {
+    let is_on = reading.get("client_config.quant_thresh").is_some();
+    switched(reading, word, is_on);
+}
+
+/// What belongs to something that is not here matters only where that is on.
+fn switched(reading: &mut Reading<'_>, word: &Word, is_on: bool) {
+    match is_on {
+        true => reading.refuse(word, "of something that is not here"),
+        false => reading.nothing(word, OFF),
+    }
+}
+
+fn of_annealing(reading: &mut Reading<'_>, word: &Word) {
+    match reading.says("server_config.annealing_config.gamma", &["1"]) {
+        true => reading.nothing(word, OFF),
+        false => reading.refuse(word, "the server's rate stays here"),
+    }
+}
+
+fn of_weights(reading: &mut Reading<'_>, word: &Word) {
+    match reading.says("strategy", &["FedAvg", "FedProx"]) {
+        true => reading.nothing(word, "DGA's"),
+        false => reading.refuse(word, "of DGA, which is not here"),
+    }
+}
+
+fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
+    let Some(step) = steps::of_torch(&reading.text(&word.key), false) else {
+        return reading.not_here(word, "sgd, adam, adagrad");
+    };
+    reading.becomes(word, "server_step", step, "");
+}
+
+fn cohort(reading: &mut Reading<'_>, word: &Word) {
+    match word.value.as_u64() {
+        Some(_) => reading.same(word, "client_num_per_round", "drawn from the seed; there anew each time"),
+        None => reading.refuse(word, "a number that changes is not here (nearest: one number)"),
+    }
+}
+
+fn proximal(reading: &mut Reading<'_>, word: &Word) {
+    match reading.says("strategy", &["FedProx"]) {
+        true => reading.same(word, "mu", ""),
+        false => reading.nothing(word, "FedProx's"),
+    }
+}
+
+fn most_samples(reading: &mut Reading<'_>, word: &Word) {
+    reading.row(word, "", "clients train on all they have; there on so many at most");
+}
+
+fn optimizer(reading: &mut Reading<'_>, word: &Word) {
+    match reading.text(&word.key).as_str() {
+        "sgd" | "adam" => reading.same(word, "client_optimizer", ""),
+        _ => reading.not_here(word, "sgd, adam"),
+    }
+}
+
+fn second_rate(reading: &mut Reading<'_>, word: &Word) {
+    match reading.get("server_config.initial_lr_client").is_some() {
+        true => reading.row(word, "", "initial_lr_client counts"),
+        false => reading.same(word, "lr", ""),
+    }
+}

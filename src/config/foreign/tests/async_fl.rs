@@ -1,0 +1,109 @@
+//! async-FL's files.
+
+use super::*;
+
+/// The three generations of async-FL: the seed's own, `..._path`, and `path` with `params`.
+pub const FIRST: &str = r#"{"global": {"experiment": "T/1", "data_file": "MNIST", "data_name": "MNIST", "iid": false,
+    "client_num": 50, "result": {"test_name": "a", "path": ""}},
+    "server": {"epochs": 60, "model_file": "CNN", "model_name": "CNN",
+    "checkin": {"checkin_interval": 600, "checkin_num": 200},
+    "scheduler": {"scheduler_interval": 5, "schedule_file": "RandomSchedule", "schedule_name": "RandomSchedule",
+    "params": {"c_ratio": 0.1, "schedule_interval": 5}},
+    "updater": {"update_file": "MyFed", "update_name": "MyFed",
+    "params": {"a": 10, "b": 4, "alpha": 0.2, "r": 2, "c": 2, "d": 2}}},
+    "client": {"epochs": 2, "batch_size": 50, "model_type": "CNN", "stale_file": "stale.txt"}}"#;
+const SECOND: &str = r#"{"global": {"mode": "sync", "experiment": "T/2", "stale": [0, 2, 4, 6], "dataset_path":
+    "dataset.MNIST.MNIST", "iid": {"beta": 0.5}, "client_num": 4}, "server": {"epochs": 6, "model_path": "model.CNN.CNN",
+    "scheduler": {"schedule_path": "schedule.RandomSchedule.RandomSchedule", "params": {"c_ratio": 0.5}},
+    "updater": {"update_path": "update.FedAvg.FedAvg", "params": {}}},
+    "client": {"epochs": 1, "batch_size": 8, "model_path": "model.CNN.CNN", "mu": 0.1, "loss": "cross_entropy",
+    "optimizer": {"name": "SGD", "weight_decay": 0, "lr": 0.01}}}"#;
+const THIRD: &str = r#"
+wandb: {enabled: false, project: p}
+global:
+  multi_gpu: true
+  experiment: T/3
+  stale: {step: 2, shuffle: true, list: [1, 2, 1]}
+  dataset: {path: dataset.FashionMNIST.FashionMNIST, params: {}}
+  iid: true
+  client_num: 4
+server:
+  path: server.AsyncServer.AsyncServer
+  epochs: 30
+  model: {path: model.CNN.CNN, params: {}}
+  scheduler:
+    path: scheduler.AsyncScheduler.AsyncScheduler
+    schedule_interval: 1
+    schedule_delay: 20
+    schedule: {path: schedule.RandomSchedule.RandomSchedule, params: {c_ratio: 0.4}}
+  updater:
+    path: updater.AsyncUpdater.AsyncUpdater
+    num_generator: 3
+    loss: torch.nn.functional.cross_entropy
+    update: {path: update.FedAvg.FedAvg, params: {}}
+queue_manager:
+  path: queuemanager.SingleQueueManager.SingleQueueManager
+  receiver: {path: receiver.NormalReceiver.NormalReceiver, params: {}}
+  checker: {path: checker.AllChecker.AllChecker, params: {}}
+client_manager: {path: clientmanager.NormalClientManager.NormalClientManager}
+client:
+  path: client.NormalClient.NormalClient
+  epochs: 2
+  batch_size: 64
+  test_size: 0.1
+  model: {path: model.CNN.CNN, params: {}}
+  loss: torch.nn.functional.cross_entropy
+  mu: 0
+  optimizer: {path: torch.optim.Adam, params: {lr: 0.01, weight_decay: 0.1}}
+"#;
+
+#[test]
+fn three_generations_of_async_fl_mean_what_they_say() {
+    let first = told(FIRST);
+    has(&first, &[("dataset", "mnist".into()), ("model", "cnn".into()), ("aggregator", "myfed".into())]);
+    has(
+        &first,
+        &[("mode", "async".into()), ("alpha", 0.4.into()), ("staleness_a", 10.into()), ("comm_round", 60.into())],
+    );
+    has(&first, &[("delay", "constant:0".into()), ("scheduler_interval", 5.into())]);
+    let second = told(SECOND);
+    has(&second, &[("mode", "sync".into()), ("client_num_per_round", 2.into()), ("delay", "list:0,2,4,6".into())]);
+    has(&second, &[("partition_method", "hetero".into()), ("partition_alpha", 0.5.into()), ("mu", 0.1.into())]);
+    let third = told(THIRD);
+    has(
+        &third,
+        &[("dataset", "fashion-mnist".into()), ("aggregator", "fedavg_async".into()), ("buffer_size", 3.into())],
+    );
+    has(&third, &[("client_optimizer", "adam".into()), ("wd", 0.1.into()), ("partition_method", "homo".into())]);
+    for settings in [first, second, third] {
+        let config = crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"));
+        config.expect("a config");
+    }
+}
+
+#[test]
+fn one_async_fl_file_with_every_mistake_is_one_screen() {
+    let text = THIRD
+        .replace("AsyncServer.AsyncServer", "Leo.Leo")
+        .replace("model.CNN.CNN", "model.LeNet5.LeNet5")
+        .replace("list: [1, 2, 1]", "list: [1, 2]")
+        .replace("iid: true", "iid: {customize: true}")
+        .replace("FashionMNIST.FashionMNIST", "CIFAR10.CIFAR10")
+        .replace("update.FedAvg.FedAvg", "update.FedAT.FedAT")
+        .replace("epochs: 30", "epochs: many\n  surprise: 1")
+        .replace("torch.optim.Adam", "torch.optim.LBFGS");
+    let said = refused(&text);
+    for part in [
+        "server.path: server.Leo.Leo is not here",
+        "server.model.path: LeNet5 is not here (nearest: `cnn`)",
+        "line 6: global.stale.list: needs a step",
+        "line 8: global.iid.customize: a division by lists",
+        "global.dataset.path: CIFAR10 is not here",
+        "server.updater.update.path: FedAT is not here",
+        "server.epochs: it is not a whole number",
+        "server.surprise: is no key of async-FL",
+        "client.optimizer.path: torch.optim.LBFGS is not here",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}

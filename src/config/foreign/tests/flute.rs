@@ -1,0 +1,74 @@
+//! FLUTE's files.
+
+use super::*;
+
+pub const FLUTE: &str = "
+model_config:
+  model_type: LR
+  model_folder: experiments/cv_lr_mnist/model.py
+  input_dim: 784
+  output_dim: 10
+dp_config: {enable_local_dp: false}
+privacy_metrics_config: {apply_metrics: false}
+strategy: FedProx
+server_config:
+  wantRL: false
+  resume_from_checkpoint: false
+  do_profiling: false
+  optimizer_config: {type: sgd, lr: 1.0}
+  annealing_config: {type: step_lr, step_interval: epoch, gamma: 1.0, step_size: 100}
+  val_freq: 1000
+  rec_freq: 20
+  initial_val: false
+  initial_rec: false
+  max_iteration: 100
+  num_clients_per_iteration: 10
+  data_config: {val: {batch_size: 10, val_data: null}, test: {batch_size: 10, test_data: null}}
+  type: model_optimization
+  aggregate_median: softmax
+  initial_lr_client: 0.03
+  lr_decay_factor: 1.0
+  weight_train_loss: train_loss
+  best_model_criterion: loss
+  fall_back_to_best_model: false
+  softmax_beta: 1.0
+client_config:
+  mu: 0.2
+  do_profiling: false
+  ignore_subtask: false
+  data_config: {train: {batch_size: 10, list_of_train_data: null, desired_max_samples: 5000}}
+  optimizer_config: {type: sgd, lr: 0.5}
+  type: optimization
+";
+
+#[test]
+fn a_task_of_flute_means_what_it_says() {
+    let settings = told(FLUTE);
+    has(&settings, &[("dataset", "mnist-leaf".into()), ("model", "lr_sigmoid".into()), ("lr", 0.03.into())]);
+    has(&settings, &[("comm_round", 100.into()), ("frequency_of_the_test", 20.into()), ("mu", 0.2.into())]);
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+}
+
+#[test]
+fn one_flute_file_with_every_mistake_is_one_screen() {
+    let text = FLUTE
+        .replace("cv_lr_mnist", "ecg_cnn")
+        .replace("FedProx", "DGA")
+        .replace("wantRL: false", "wantRL: true")
+        .replace("max_iteration", "max_iterations")
+        .replace("num_clients_per_iteration: 10", "num_clients_per_iteration: \"4,8\"")
+        .replace("list_of_train_data: null", "list_of_train_data: a.hdf5")
+        .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: lars, lr: 0.5}");
+    let said = refused(&text);
+    for part in [
+        "line 3: model_config.model_type: the task of LR in experiments/ecg_cnn/model.py is not here: it needs ECG data",
+        "strategy: weights by loss are not here",
+        "wantRL: weights by reinforcement learning",
+        "did you mean `server_config.max_iteration`?",
+        "num_clients_per_iteration: a number that changes",
+        "list_of_train_data: its files of users are not read",
+        "client_config.optimizer_config.type: lars is not here",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
