@@ -4,13 +4,13 @@
 //! A model is written `NAME:NUMBERS`, such as `lognormal:1,0.7`. What is drawn is drawn once per
 //! client; with `/task` at the end, anew for every training.
 
+use crate::files;
 use crate::ids::{ClientId, Round};
 use crate::part::{Entry, PartError, find};
 use crate::seed::{Purpose, Seed, Stream};
 use rand::Rng;
 use rand_distr::{Exp1, StandardNormal};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One client's virtual seconds.
@@ -181,7 +181,7 @@ fn usable(seconds: f64) -> bool {
 /// A JSON list, a JSON dictionary from client to seconds, or a number a line.
 fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
     let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
-    let text = fs::read_to_string(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let json = |error: serde_json::Error| fault(error.to_string());
     let listed = match text.trim_start().chars().next() {
         Some('[') => serde_json::from_str(&text).map_err(json)?,
@@ -203,7 +203,8 @@ fn lines(text: &str) -> Result<Vec<f64>, String> {
 
 fn read_trace(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
     let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
-    let mut reader = csv::Reader::from_path(path).map_err(|error| fault(error.to_string()))?;
+    let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Result<BTreeMap<usize, f64>, _> = reader.deserialize::<(usize, f64)>().collect();
     complete(path, rows.map_err(|error| fault(format!("{error} (hint: columns client,seconds)")))?, clients)
 }
@@ -228,6 +229,7 @@ fn complete(path: &Path, by_client: BTreeMap<usize, f64>, clients: usize) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn parsed(text: &str) -> Result<Delay, DelayError> {
         Delay::parse(text, 3)

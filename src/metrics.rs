@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A sum, and what it is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// Of all parts; a multiple of 2^-24.
+    #[serde(with = "crate::number")]
     pub sum: f64,
     /// Of all parts.
     pub weight: u64,
@@ -83,6 +85,12 @@ impl Metrics {
         self.value(ACCURACY).unwrap_or(0.0)
     }
 
+    /// Metrics that are no finite numbers: the model has diverged.
+    pub fn diverged(&self) -> Vec<&str> {
+        let shown = self.shown().into_iter();
+        shown.filter(|(_, value)| !value.is_finite()).map(|(name, _)| name).collect()
+    }
+
     /// Adds another part's sums.
     pub fn add(&mut self, other: &Metrics) {
         for (name, ratio) in &other.0 {
@@ -93,8 +101,8 @@ impl Metrics {
     }
 }
 
-const LOSS: &str = "loss";
-const ACCURACY: &str = "accuracy";
+pub(crate) const LOSS: &str = "loss";
+pub(crate) const ACCURACY: &str = "accuracy";
 const PERPLEXITY: &str = "perplexity";
 
 /// A metric that a run is to reach, such as `accuracy>=0.97` or `perplexity<=60`.
@@ -135,6 +143,12 @@ impl Target {
     pub fn is_reached(&self, metrics: &Metrics) -> bool {
         let reached = |value: f64| if self.above { value >= self.value } else { value <= self.value };
         metrics.value(&self.name).is_some_and(reached)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}{}", self.name, if self.above { ">=" } else { "<=" }, self.value)
     }
 }
 

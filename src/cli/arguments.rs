@@ -1,6 +1,6 @@
 //! What each command takes.
 
-use crate::config::Flags;
+use crate::config::{Flags, RANGES};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -8,6 +8,16 @@ use std::path::PathBuf;
 /// Whole numbers from `least` up to what no cluster has.
 fn count(least: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..=1 << 20)
+}
+
+/// A share as `--target_accuracy` of a run may be.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let range = RANGES.iter().find(|(name, _)| *name == "target_accuracy").map(|(_, range)| range);
+    match range.filter(|range| !range.contains(share)) {
+        None => Ok(share),
+        Some(range) => Err(format!("it must be {range}")),
+    }
 }
 
 /// Arguments of `fedmpi launch`.

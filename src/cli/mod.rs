@@ -44,10 +44,13 @@ pub enum Command {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<PathBuf>,
         /// Accuracy whose time is asked for [default: the best that all reach]
-        #[arg(long, value_name = "SHARE")]
+        #[arg(long, value_name = "SHARE", value_parser = arguments::share)]
         target_accuracy: Option<f64>,
+        /// The picture over rounds instead of virtual seconds
+        #[arg(long)]
+        by_rounds: bool,
         /// Where the picture goes
-        #[arg(long, value_name = "FILE", default_value = "compare.svg")]
+        #[arg(long, value_name = "FILE.svg", default_value = "compare.svg")]
         svg: PathBuf,
     },
     /// Start a training job with the installed mpirun, and start it again when it fails

@@ -3,7 +3,7 @@
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::Rank;
-use crate::record::RunFolder;
+use crate::record::{RunFolder, Summary};
 use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, start_log, sums};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
@@ -26,11 +26,15 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     mpi.run(|mpi| match prepare(mpi, &flags) {
         Ok(ready) => work(mpi, ready),
-        Err(Stop(message)) => {
+        Err(Stop::Refused(message)) => {
             if let Some(error) = message {
                 log::error!("{error:#}");
             }
             code = ExitCode::from(exit::REFUSED);
+            Ok(())
+        }
+        Err(Stop::Finished(summary)) => {
+            summary.iter().for_each(|summary| again(summary, &flags));
             Ok(())
         }
     });
@@ -91,9 +95,21 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> R
     }
     let outcome = run?;
     let test = outcome.test.unwrap_or_default();
-    let (name, value) = test.lead();
-    let hash = weights::hash(&outcome.weights);
-    println!("final test {name} {value:.4} after {} rounds, model {hash}", outcome.rounds);
+    result(test.lead(), outcome.rounds, &weights::hash(&outcome.weights));
+    println!("ended since {}", outcome.reason);
     println!("results in {}", folder.path().display());
     Ok(())
+}
+
+/// How good a run is that had come to its end before.
+fn again(summary: &Summary, flags: &Flags) {
+    result(summary.lead(), summary.rounds, &summary.model_hash);
+    println!("the run was finished already, and nothing is changed (hint: a larger --comm_round goes on)");
+    if let Some(folder) = &flags.resume {
+        println!("results in {}", folder.display());
+    }
+}
+
+fn result((metric, value): (&str, f64), rounds: u32, hash: &str) {
+    println!("final test {metric} {value:.4} after {rounds} rounds, model {hash}");
 }

@@ -5,8 +5,8 @@
 
 use super::kinds::{is_setting, near};
 use super::{ConfigError, async_fl};
+use crate::files;
 use serde_yaml::{Mapping, Value};
-use std::fs;
 use std::path::Path;
 
 /// FedML's names for our settings.
@@ -46,7 +46,7 @@ const IGNORED: &[&str] = &[
 
 /// Reads a file into one flat mapping with our names.
 pub fn read(path: &Path) -> Result<Mapping, ConfigError> {
-    let text = fs::read_to_string(path)
+    let text = files::text(path)
         .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
     flatten(&text).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
 }

@@ -3,9 +3,9 @@
 //! as a big-endian u32, then the values.
 
 use super::{Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use crate::files;
 use crate::task::Facts;
 use flate2::read::GzDecoder;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -71,7 +71,7 @@ fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), D
     let plain = folder.join(name);
     let packed = folder.join(format!("{name}.gz"));
     let path = if !plain.exists() && packed.exists() { packed } else { plain };
-    let file = File::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
+    let file = files::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
     let reader = BufReader::new(file);
     let parsed = match path.extension().is_some_and(|extension| extension == "gz") {
         true => parse(GzDecoder::new(reader), rank),
@@ -126,7 +126,7 @@ pub fn read_idx(reader: impl Read, rank: usize) -> Result<(Vec<usize>, Vec<u8>),
 /// # Errors
 /// What the system says when the file cannot be written.
 pub fn write_idx(path: &Path, dimensions: &[u32], values: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = files::create(path)?;
     file.write_all(&[0, 0, 8, dimensions.len() as u8])?;
     for dimension in dimensions {
         file.write_all(&dimension.to_be_bytes())?;

@@ -6,9 +6,10 @@
 //! turn comes: so the result is the same for any number of workers, and they are all busy.
 
 use super::flight::{Flight, Key};
+use super::global::finite;
 use super::link::{Link, News, unexpected};
 use super::{EngineError, Outcome, forgotten};
-use crate::aggregate::arrivals::{Arrival, Arrivals};
+use crate::aggregate::arrivals::{self, Arrival, Arrivals};
 use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Errand, Keeps, Label, Order, Report, Update};
@@ -320,7 +321,7 @@ impl<T: Transport> Server<'_, T> {
         self.pending.staleness += f64::from(staleness);
         let now = self.flight.now;
         let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
-        let moved = self.rule.arrive(&self.global, &arrival);
+        let moved = arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
         let moved = moved.map_err(|fault| EngineError::Sum { round: Round(self.version), fault })?;
         self.move_to(moved)
     }
@@ -328,8 +329,9 @@ impl<T: Transport> Server<'_, T> {
     /// The model moves, if it does.
     fn move_to(&mut self, moved: Option<Vec<f32>>) -> Result<(), EngineError> {
         let Some(moved) = moved else { return Ok(()) };
-        self.global = Arc::new(moved);
         let (plan, round) = (self.link.plan, Round(self.version));
+        finite(round, &moved)?;
+        self.global = Arc::new(moved);
         let seconds = self.moved_when.elapsed().as_secs_f64();
         let evaluating = Instant::now();
         let test = match plan.evaluates_after(round) {
@@ -347,7 +349,7 @@ impl<T: Transport> Server<'_, T> {
             updates: self.updates,
             staleness: pending.staleness / pending.clients.max(1) as f64,
             samples: pending.samples,
-            train_loss: pending.loss / pending.samples.max(1) as f64,
+            train_loss: (pending.samples > 0).then(|| pending.loss / pending.samples as f64),
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
             client_bytes: pending.bits / 8,
@@ -375,7 +377,11 @@ impl<T: Transport> Server<'_, T> {
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {
-        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone() };
+        if self.recorder.wants_last_state() {
+            self.save()?;
+        }
+        let reason = self.link.plan.why_at_end(self.version, self.test.as_ref());
+        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone(), reason };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 }

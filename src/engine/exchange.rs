@@ -141,11 +141,12 @@ impl Returned {
         self.done.iter().map(|done| done.update.bits).sum()
     }
 
-    /// Mean loss, weighted by samples.
-    pub fn mean_loss(&self) -> f64 {
+    /// Mean loss, weighted by samples; none when nobody was trained.
+    pub fn mean_loss(&self) -> Option<f64> {
         let samples: u64 = self.done.iter().map(|done| done.samples).sum();
         let weighted = self.done.iter().map(|done| done.update.loss * done.samples as f64);
-        weighted.fold(0.0, |sum, loss| sum + loss) / samples.max(1) as f64
+        let sum = weighted.fold(0.0, |sum, loss| sum + loss);
+        (samples > 0).then(|| sum / samples as f64)
     }
 
     /// How well the round was planned, and predicted by what was known before it.

@@ -1,12 +1,28 @@
 //! The global model and what is remembered beside it. Whoever holds it moves it by the same sums in the same way: the
 //! server, and with collective sums every rank.
 
+use super::EngineError;
 use crate::aggregate::combine::Each;
 use crate::algorithm::{Mean, Moving, Shape};
 use crate::ids::Round;
 use crate::plan::{Method, Plan};
 use crate::weights::{ExactSum, Layout, Section, Sections, Total, Weights};
 use std::sync::Arc;
+
+/// Refuses a model that has left the numbers: whoever would go on with it has lost what was learned.
+///
+/// # Errors
+/// The round, where one of the weights is not finite.
+pub fn finite(round: Round, weights: &[f32]) -> Result<(), EngineError> {
+    let sound = |run: &[f32]| run.iter().fold(true, |sound, weight| sound & weight.is_finite());
+    match weights.chunks(RUN).all(sound) {
+        true => Ok(()),
+        false => Err(EngineError::NotFinite { round }),
+    }
+}
+
+/// Weights are looked at in runs, each without a branch.
+const RUN: usize = 2048;
 
 /// A model in the making.
 pub struct Global {

@@ -240,7 +240,8 @@ impl<'a, T: Transport> Link<'a, T> {
     ) -> Result<Outcome, EngineError> {
         let (rounds, total_seconds) = (outcome.rounds, began.elapsed().as_secs_f64());
         let (ranks, fault) = self.close(device)?;
-        recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &outcome.weights)?;
+        let reason = outcome.reason.clone();
+        recorder.record(&Event::Finished { reason, ranks, rounds, total_seconds }, &outcome.weights)?;
         fault.map_or(Ok(outcome), Err)
     }
 

@@ -14,7 +14,7 @@ mod server;
 mod survey;
 mod visit;
 
-use crate::event::{RankReport, RecordError, Recorder, State};
+use crate::event::{RankReport, RecordError, Recorder, Standing, State};
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::DecodeError;
 use crate::plan::Plan;
@@ -24,6 +24,8 @@ use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError, host_name, local};
 use crate::weights::SumError;
 use std::thread;
+
+use server::{on_record, run_to_end};
 
 pub use client::serve;
 pub use server::{Outcome, Server, run};
@@ -111,6 +113,15 @@ pub enum EngineError {
         /// What is wrong with it.
         fault: SumError,
     },
+    /// The server's step has left the numbers.
+    #[error(
+        "round {round}: the server's step made a model that is not finite (hint: training diverged; lower --server_lr \
+         or --lr)"
+    )]
+    NotFinite {
+        /// When.
+        round: Round,
+    },
     /// A worker that owes something says nothing any more.
     #[error(
         "round {round}: no sign of life for {seconds} s: {outstanding} (hint: look at these hosts; raise --round_timeout when one step \
@@ -171,6 +182,19 @@ pub enum EngineError {
     Record(#[from] RecordError),
 }
 
+impl EngineError {
+    /// How it leaves the run.
+    pub fn standing(&self) -> Standing {
+        if matches!(self, EngineError::EndWanted) { Standing::Stopped } else { Standing::Failed }
+    }
+
+    /// Whether another attempt from the same state would end alike.
+    pub fn is_settled(&self) -> bool {
+        use EngineError::{Forgotten, Idle, NotFinite, OtherModel, Select, Sum};
+        matches!(self, Sum { .. } | NotFinite { .. } | Idle | OtherModel { .. } | Forgotten { .. } | Select(_))
+    }
+}
+
 /// Makes a rank's trainer, on the thread that will use it.
 pub type MakeTrainer<'a> = dyn Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> + Sync + 'a;
 
@@ -179,6 +203,16 @@ pub type MakeTrainer<'a> = dyn Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> 
 /// # Errors
 /// As [`run`]; the first fault of the server, or of a worker whose loss ended the server's run.
 pub fn run_local(
+    plan: &Plan,
+    workers: usize,
+    make: &MakeTrainer<'_>,
+    recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
+) -> Result<Outcome, EngineError> {
+    on_record(recorder, |recorder| run_in_process(plan, workers, make, recorder, saved))
+}
+
+fn run_in_process(
     plan: &Plan,
     workers: usize,
     make: &MakeTrainer<'_>,
@@ -199,7 +233,7 @@ pub fn run_local(
     thread::scope(|scope| {
         let workers: Vec<_> = ends.map(|end| scope.spawn(move || work(end))).collect();
         let run = made(Rank::SERVER)
-            .and_then(|mut trainer| run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
+            .and_then(|mut trainer| run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
         // That the server is gone is no fault of a worker.
         let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
         let ended = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());

@@ -2,7 +2,7 @@
 
 use super::contribution::{Change, Contribution};
 use super::exchange::{Done, Exchange, Returned};
-use super::global::Global;
+use super::global::{Global, finite};
 use super::link::{Link, News, unexpected};
 use super::post::Post;
 use super::{EngineError, asynchronous, forgotten};
@@ -17,6 +17,7 @@ use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
+use crate::stop;
 use crate::transport::{Metered, Transport, TransportError};
 use crate::weights::{self, ExactSum, Total};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub rounds: u32,
     /// The last evaluation.
     pub test: Option<Metrics>,
+    /// Why the run ends here.
+    pub reason: String,
 }
 
 /// Runs the plan to its end as rank 0, from its start or from where it was saved.
@@ -38,6 +41,32 @@ pub struct Outcome {
 /// # Errors
 /// Any rank's fault; the caller ends the job. Rounds that were recorded stay recorded.
 pub fn run<T: Transport>(
+    plan: &Plan,
+    wire: &mut Metered<T>,
+    trainer: &mut dyn Trainer,
+    recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
+) -> Result<Outcome, EngineError> {
+    on_record(recorder, |recorder| run_to_end(plan, wire, trainer, recorder, saved))
+}
+
+/// A run whose records say how it ended, however that was.
+pub(super) fn on_record(
+    recorder: &mut dyn Recorder,
+    run: impl FnOnce(&mut dyn Recorder) -> Result<Outcome, EngineError>,
+) -> Result<Outcome, EngineError> {
+    let ended = stop::catch(|| run(&mut *recorder));
+    let ended = ended.unwrap_or_else(|reason| Err(EngineError::Broken { rank: Rank::SERVER, reason }));
+    ended.inspect_err(|fault| {
+        let (state, settled) = (fault.standing(), fault.is_settled());
+        let event = Event::Ended { state, reason: fault.to_string(), settled };
+        // The fault itself is reported; what cannot be written any more is said beside it.
+        recorder.record(&event, &[]).unwrap_or_else(|error| log::warn!("{error}"));
+    })
+}
+
+/// As [`run`], without a word of how it ended.
+pub(super) fn run_to_end<T: Transport>(
     plan: &Plan,
     wire: &mut Metered<T>,
     trainer: &mut dyn Trainer,
@@ -219,7 +248,7 @@ impl<'a, T: Transport> Server<'a, T> {
         }
         let (returned, surveyed) = returned?;
         let makespan = began.elapsed().as_secs_f64() - planning;
-        self.aggregate(round, total);
+        self.aggregate(round, total)?;
         self.post.settle();
         let seconds = began.elapsed().as_secs_f64();
         let schedule = returned.schedule(&self.cost, workers, makespan, planning);
@@ -261,7 +290,12 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
-        let outcome = Outcome { weights: self.global.weights.to_vec(), rounds: self.rounds, test: self.test.clone() };
+        if self.recorder.wants_last_state() {
+            self.save()?;
+        }
+        let reason = self.link.plan.why_at_end(self.rounds, self.test.as_ref());
+        let weights = self.global.weights.to_vec();
+        let outcome = Outcome { weights, rounds: self.rounds, test: self.test.clone(), reason };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 
@@ -432,11 +466,12 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     /// Stage 8: the global model moves.
-    fn aggregate(&mut self, round: Round, total: Total) {
+    fn aggregate(&mut self, round: Round, total: Total) -> Result<(), EngineError> {
         self.each.sort_unstable_by_key(|update| update.client);
         let sum = self.sums.last().expect("there is a pass");
         self.global.advance(round, total, sum, &self.each);
         self.each.clear();
+        finite(round, &self.global.weights)
     }
 
     /// What the round teaches: times for the scheduler, losses for the selector.

@@ -13,6 +13,7 @@ use crate::algorithm::{self, Algorithm};
 use crate::config::{Config, Evaluator, Mode};
 use crate::data::{Dataset, Train};
 use crate::delay::Delay;
+use crate::files;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
 use crate::metrics::{Metrics, Target};
@@ -27,10 +28,12 @@ use crate::update::Updates;
 use check::require;
 use data::divide;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use check::{PlanError, flag_name};
+pub use digest::{differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 
 /// A run, resolved and trusted.
@@ -157,7 +160,7 @@ impl Plan {
         let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
-        let listed = list.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
         let files = blake3::hash(format!("{delay:?} {listed:?}").as_bytes()).to_hex();
         let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
@@ -267,6 +270,16 @@ impl Plan {
     /// Whether what was wished for is there.
     pub fn reached(&self, test: Option<&Metrics>) -> bool {
         test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
+    }
+
+    /// Why a run ends after so many rounds.
+    pub fn why_at_end(&self, rounds: u32, test: Option<&Metrics>) -> String {
+        let planned = self.rounds();
+        match self.target() {
+            Some(target) if self.reached(test) => format!("the target {target} is reached"),
+            _ if rounds < planned => format!("the program wanted no more of its {planned} rounds"),
+            _ => format!("all {planned} rounds are done"),
+        }
     }
 
     /// Stage 3's choice.

@@ -1,15 +1,15 @@
 //! `metrics.csv`: one line per round, for spreadsheets and plots.
 
 use super::fault;
+use super::lines::Lines;
 use crate::event::{Event, RecordError, Recorder};
 use serde::Serialize;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Writes one line per round.
 pub struct MetricsCsv {
     path: PathBuf,
-    writer: csv::Writer<File>,
+    writer: csv::Writer<Lines>,
 }
 
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Line<'a> {
     dropped: usize,
     late: usize,
     samples: u64,
-    train_loss: f64,
+    train_loss: Option<f64>,
     test_loss: Option<f64>,
     test_accuracy: Option<f64>,
     seconds: f64,
@@ -43,7 +43,8 @@ impl MetricsCsv {
     /// # Errors
     /// When the file cannot be made.
     pub fn create(path: PathBuf) -> Result<MetricsCsv, RecordError> {
-        let writer = csv::Writer::from_path(&path).map_err(|error| fault(&path, error))?;
+        let lines = Lines::create(path.clone()).map_err(|error| fault(&path, error))?;
+        let writer = csv::Writer::from_writer(lines);
         Ok(MetricsCsv { path, writer })
     }
 }

@@ -7,9 +7,11 @@ mod compare;
 mod csv;
 mod folder;
 mod journal;
+mod lines;
 mod log;
 mod memory;
 mod model;
+mod packed;
 mod progress;
 mod summary;
 mod table;
@@ -22,12 +24,12 @@ pub use self::csv::MetricsCsv;
 pub use self::log::RoundLog;
 pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
-pub use folder::{FolderError, RunFolder, checkpoints, default_folder};
+pub use folder::{FolderError, RunFolder, checkpoints, default_folder, free_folder, job_of};
 pub use journal::Journal;
 pub use memory::Memory;
 pub use model::ModelFile;
 pub use progress::Progress;
-pub use summary::{Summary, SummaryFile};
+pub use summary::{SUMMARY, Summary, SummaryFile};
 pub use table::{KIND, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {

@@ -50,7 +50,7 @@ mod tests {
         let mut weights = vec![0.0; layout.length()];
         weights[..2].copy_from_slice(&[1.0, -2.0]);
         weights[16..19].copy_from_slice(&[3.0, 4.0, 5.5]);
-        let finished = Event::Finished { ranks: vec![], rounds: 1, total_seconds: 0.0 };
+        let finished = Event::Finished { reason: String::new(), ranks: vec![], rounds: 1, total_seconds: 0.0 };
         ModelFile::new(path.clone(), layout.clone()).record(&finished, &weights).expect("writable");
         let bytes = std::fs::read(&path).expect("there");
         let file = SafeTensors::deserialize(&bytes).expect("whole");

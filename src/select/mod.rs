@@ -8,6 +8,7 @@ mod round_robin;
 mod uniform;
 mod weighted;
 
+use crate::files;
 use crate::ids::{ClientId, Round};
 use crate::part;
 use crate::part::{Choice, Entry, Kind, Part, PartError, Range, Values};
@@ -207,9 +208,8 @@ fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
 
 fn read(name: &'static str, listed: &Listed) -> Result<(PathBuf, String), SelectError> {
     let path = listed.selection_file.as_deref().ok_or(SelectError::NoFile(name))?;
-    match std::fs::read_to_string(path) {
-        // Some editors begin a file with a byte order mark.
-        Ok(text) => Ok((path.to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
+    match files::text(path) {
+        Ok(text) => Ok((path.to_owned(), text)),
         Err(error) => {
             Err(SelectError::file(path, format!("cannot be read: {error} (hint: --selection_file, on every host)")))
         }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use section::{Section, Sections, Total, Weigh, Who};
-pub use sum::{ExactSum, FRACTION_BITS, LIMIT, SumError};
+pub use sum::{ExactSum, FRACTION_BITS, LIMIT, SumError, check};
 
 /// A flat weight vector that several may hold; it is never copied to be sent.
 pub type Weights = Arc<Vec<f32>>;

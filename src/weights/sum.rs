@@ -288,6 +288,21 @@ fn add_run(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> bool {
     changes().all(within)
 }
 
+/// Checks the change from `global` to `update` as [`ExactSum::add`] does, without a sum.
+///
+/// # Errors
+/// Values that are not finite, or out of range.
+pub fn check(client: ClientId, global: &[f32], update: &[f32]) -> Result<(), SumError> {
+    let sound = |(new, old): (&[f32], &[f32])| {
+        let changes = new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old));
+        changes.fold(true, |sound, change| sound & within(change))
+    };
+    match update.chunks(RUN).zip(global.chunks(RUN)).all(sound) {
+        true => Ok(()),
+        false => Err(first_fault(client, global, update)),
+    }
+}
+
 /// Whether a change fits; NaN does not.
 fn within(change: f64) -> bool {
     change.abs() <= LIMIT
