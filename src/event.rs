@@ -1,6 +1,6 @@
 //! What the engine tells its listeners. The engine never prints or writes a file itself.
 
-use crate::ids::{ClientId, Rank, Round};
+use crate::ids::{ClientId, Rank, Round, counted};
 use crate::metrics::Metrics;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub enum Event {
     /// One client's update, told in the order of client ids once the round is complete.
     ClientTrained {
         /// In which round.
+        #[serde(with = "counted")]
         round: Round,
         /// Whose update.
         client: ClientId,
@@ -33,7 +34,7 @@ pub enum Event {
         rank: Rank,
         /// Samples behind the update.
         samples: u64,
-        /// Mean training loss over the client's steps.
+        /// Mean training loss over the client's samples, of all epochs.
         #[serde(with = "crate::number")]
         loss: f64,
         /// Seconds of training on the worker.
@@ -43,9 +44,22 @@ pub enum Event {
         #[serde(default)]
         bits: u64,
     },
+    /// A client's training diverged, and it counts for nothing (`--on_nan skip`).
+    LeftOut {
+        /// In which round; in async mode before which move of the model.
+        #[serde(with = "counted")]
+        round: Round,
+        /// Whose training.
+        client: ClientId,
+        /// Who trained it.
+        rank: Rank,
+        /// What is wrong with what came of it.
+        reason: String,
+    },
     /// A worker is gone; what it had not handed over is trained by the others.
     Lost {
-        /// In which round; in async mode how often the model had moved.
+        /// In which round; in async mode before which move of the model.
+        #[serde(with = "counted")]
         round: Round,
         /// Who.
         rank: Rank,
@@ -191,7 +205,7 @@ pub struct Arrived {
     /// Seconds on the run's clock.
     #[serde(with = "crate::number")]
     pub clock: f64,
-    /// Mean training loss over the client's steps.
+    /// Mean training loss over the client's samples, of all epochs.
     #[serde(with = "crate::number")]
     pub loss: f64,
     /// Seconds of training on the worker.
@@ -205,6 +219,7 @@ pub struct Arrived {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundDone {
     /// Which round.
+    #[serde(with = "counted")]
     pub round: Round,
     /// Clients in the cohort whose updates count.
     pub clients: usize,
@@ -212,6 +227,9 @@ pub struct RoundDone {
     pub dropped: usize,
     /// Clients that were selected and came too late.
     pub late: usize,
+    /// Clients that were left out because their training diverged.
+    #[serde(default)]
+    pub diverged: usize,
     /// Seconds of the round by the clients' virtual clock.
     #[serde(with = "crate::number")]
     pub virtual_seconds: f64,

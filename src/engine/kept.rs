@@ -93,7 +93,7 @@ impl Kept {
         self.file.read_exact_at(&mut bytes, self.offset(slot.place)).map_err(unkept)?;
         let (head, values) = bytes.split_at(HEAD);
         if head != header(client, slot.round) {
-            let reason = format!("what client {client} keeps since round {} is not there any more", slot.round.0 + 1);
+            let reason = format!("what client {client} keeps since round {} is not there any more", slot.round);
             return Err(EngineError::Kept { reason });
         }
         let mut floats = vec![0.0f32; self.length];

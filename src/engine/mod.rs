@@ -6,6 +6,7 @@ mod client;
 mod contribution;
 mod exchange;
 mod flight;
+mod gathering;
 mod global;
 mod kept;
 mod link;
@@ -16,13 +17,12 @@ mod visit;
 
 use crate::event::{RankReport, RecordError, Recorder, Standing, State};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::DecodeError;
+use crate::message::{DecodeError, Failure};
 use crate::plan::Plan;
 use crate::select::SelectError;
 use crate::stop;
 use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError, host_name, local};
-use crate::weights::SumError;
 use std::thread;
 
 use server::{on_record, run_to_end};
@@ -51,10 +51,12 @@ pub enum EngineError {
         rank: Rank,
         /// Whom.
         client: ClientId,
-        /// When.
+        /// In which round; in async mode before which move of the model.
         round: Round,
         /// What went wrong.
         reason: String,
+        /// Whether its numbers went beyond all bounds, as they would again.
+        diverged: bool,
     },
     /// A rank could not make its trainer, or panicked.
     #[error("rank {rank} cannot work: {reason}")]
@@ -105,14 +107,6 @@ pub enum EngineError {
     /// A frame could not be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// An update cannot enter the mean.
-    #[error("round {round}: {fault}")]
-    Sum {
-        /// When.
-        round: Round,
-        /// What is wrong with it.
-        fault: SumError,
-    },
     /// The server's step has left the numbers.
     #[error(
         "round {round}: the server's step made a model that is not finite (hint: training diverged; lower --server_lr \
@@ -128,7 +122,7 @@ pub enum EngineError {
          of training may take longer; `fedmpi launch --max_restarts` goes on by itself)"
     )]
     Silence {
-        /// In which round; in async mode how often the model had moved.
+        /// In which round; in async mode before which move of the model.
         round: Round,
         /// How long nothing came.
         seconds: f64,
@@ -152,6 +146,12 @@ pub enum EngineError {
         "no client can be chosen any more, so the model would never move again (hint: more clients, or --checkin_num)"
     )]
     Idle,
+    /// Without rounds: every training diverges, and the model never moves.
+    #[error("{trainings} trainings in a row diverged, so the model would never move again (hint: lower --lr)")]
+    InVain {
+        /// How many.
+        trainings: usize,
+    },
     /// A checkpoint of another model.
     #[error("the checkpoint has {found} weights, the model {wanted}")]
     OtherModel {
@@ -183,6 +183,12 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// A client could not be trained.
+    fn training(rank: Rank, round: Round, failure: Failure) -> EngineError {
+        let Failure { client, reason, diverged, .. } = failure;
+        EngineError::Training { rank, client, round, reason, diverged }
+    }
+
     /// How it leaves the run.
     pub fn standing(&self) -> Standing {
         if matches!(self, EngineError::EndWanted) { Standing::Stopped } else { Standing::Failed }
@@ -190,8 +196,12 @@ impl EngineError {
 
     /// Whether another attempt from the same state would end alike.
     pub fn is_settled(&self) -> bool {
-        use EngineError::{Forgotten, Idle, NotFinite, OtherModel, Select, Sum};
-        matches!(self, Sum { .. } | NotFinite { .. } | Idle | OtherModel { .. } | Forgotten { .. } | Select(_))
+        use EngineError::{Forgotten, Idle, InVain, NotFinite, OtherModel, Select, Training};
+        match self {
+            Training { diverged, .. } => *diverged,
+            NotFinite { .. } | InVain { .. } | Idle | OtherModel { .. } | Forgotten { .. } | Select(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -223,7 +233,7 @@ fn run_in_process(
     let server = ends.next().expect("the server's end");
     let broken = |rank: Rank| move |reason: String| EngineError::Broken { rank, reason };
     let made = |rank: Rank| -> Result<Box<dyn Trainer>, EngineError> {
-        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|TrainError(reason)| broken(rank)(reason))
+        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|error| broken(rank)(error.to_string()))
     };
     let work = |end: local::Local| {
         let rank = end.rank();

@@ -1,25 +1,25 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
-use super::contribution::{Change, Contribution};
-use super::exchange::{Done, Exchange, Returned};
+use super::contribution::{Contribution, failure};
+use super::exchange::{Done, Exchange, Failed, Returned};
+use super::gathering::{Gathering, Phase};
 use super::global::{Global, finite};
 use super::link::{Link, News, unexpected};
 use super::post::Post;
 use super::{EngineError, asynchronous, forgotten};
-use crate::aggregate::combine::Each;
 use crate::config::{Evaluator, Mode};
 use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Label, Order, Reduce, Report, Update};
+use crate::message::{Content, Label, Order, Part, Reduce, Report, Update};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{Batch, CostModel, Dispatch, DispatchMode, Job, Scheduler};
 use crate::seed::Purpose;
 use crate::select::{Attended, Members, Pool, Selector};
-use crate::train::Trainer;
 use crate::stop;
+use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError};
-use crate::weights::{self, ExactSum, Total};
+use crate::weights::{self, Total, Turnout};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -93,12 +93,15 @@ pub(super) fn run_to_end<T: Transport>(
     server.finish()
 }
 
-/// A pass over the cohort of a round.
-#[derive(Clone, Copy)]
-struct Phase {
-    round: Round,
-    pass: u8,
-    total: Total,
+/// What the passes over a cohort came to.
+struct Passed {
+    // What the last one yields.
+    returned: Returned,
+    // Those that were left out in any of them.
+    left_out: Vec<Failed>,
+    turnout: Turnout,
+    // Bits that clients would send in those before the last.
+    surveyed: u64,
 }
 
 /// The server between two rounds, for callers who decide themselves when to go on; [`run`] is the
@@ -111,9 +114,7 @@ pub struct Server<'a, T> {
     scheduler: Box<dyn Scheduler>,
     cost: CostModel,
     global: Global,
-    // A sum for each pass over the cohort.
-    sums: Vec<ExactSum>,
-    each: Vec<Each>,
+    gathering: Gathering,
     post: Post,
     began: Instant,
     rounds: u32,
@@ -136,13 +137,11 @@ impl<'a, T: Transport> Server<'a, T> {
     ) -> Result<Self, EngineError> {
         let initial = trainer.initial();
         let global = Global::new(plan, trainer.layout(), initial);
-        let sums = (0..global.passes()).map(|pass| ExactSum::new(global.sections_of(pass).length(), 1)).collect();
         let keeps = global.shape.kept + plan.method.updates.kept(trainer.layout().trained());
         let mut server = Server {
             post: Post::new(keeps, recorder.keeps_at(), plan.config.keep_checkpoints as usize),
+            gathering: Gathering::new(plan, &global),
             global,
-            sums,
-            each: Vec::new(),
             selector: plan.selector()?,
             scheduler: plan.scheduler(),
             cost: CostModel::default(),
@@ -234,39 +233,38 @@ impl<'a, T: Transport> Server<'a, T> {
         self.link.round = round;
         let began = Instant::now();
         let attended = self.select(round);
-        let cohort = &attended.cohort;
-        let samples: u64 = cohort.iter().map(|job| job.samples).sum();
-        let total = Total { samples, clients: cohort.len() as u32 };
         let planning = began.elapsed().as_secs_f64();
         let workers = self.link.workers.len();
         let carried = self.carried();
         // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
-        let returned = self.passes(round, total, cohort);
-        if returned.is_err() {
+        let passed = self.passes(round, &attended.cohort);
+        if passed.is_err() {
             self.selector.undo();
             self.post.forget();
         }
-        let (returned, surveyed) = returned?;
+        let Passed { returned, left_out, turnout, surveyed } = passed?;
         let makespan = began.elapsed().as_secs_f64() - planning;
-        self.aggregate(round, total)?;
+        self.aggregate(round, turnout)?;
         self.post.settle();
         let seconds = began.elapsed().as_secs_f64();
         let schedule = returned.schedule(&self.cost, workers, makespan, planning);
+        self.tell_left_out(round, &left_out)?;
         self.learn(round, &returned)?;
         self.clock += attended.virtual_seconds;
-        self.updates += cohort.len() as u64;
+        self.updates += u64::from(turnout.counted.clients);
         let evaluating = Instant::now();
         let test = self.evaluate(round)?;
         let done = RoundDone {
             round,
-            clients: cohort.len(),
+            clients: turnout.counted.clients as usize,
             dropped: attended.dropped,
             late: attended.late,
+            diverged: left_out.len(),
             virtual_seconds: attended.virtual_seconds,
             clock: self.clock,
             updates: self.updates,
             staleness: 0.0,
-            samples,
+            samples: turnout.counted.samples,
             train_loss: returned.mean_loss(),
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
@@ -308,8 +306,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
         if selected.len() < wanted && !self.told_shortage {
             log::warn!(
-                "round {}: {} clients can be selected where {wanted} are wanted (said once)",
-                round.0 + 1,
+                "round {round}: {} clients can be selected where {wanted} are wanted (said once)",
                 selected.len()
             );
             self.told_shortage = true;
@@ -333,29 +330,34 @@ impl<'a, T: Transport> Server<'a, T> {
         self.link.wire.bytes_sent() + self.link.wire.bytes_received() + self.post.summed
     }
 
-    /// All passes over the cohort; gives what the last one yields, and the bits that clients would send in those before.
-    fn passes(&mut self, round: Round, total: Total, cohort: &[Job]) -> Result<(Returned, u64), EngineError> {
-        let mut surveyed = 0;
+    /// All passes over the cohort. Who is left out of one is not asked in the next.
+    fn passes(&mut self, round: Round, cohort: &[Job]) -> Result<Passed, EngineError> {
+        let (mut cohort, mut left_out, mut surveyed) = (cohort.to_vec(), Vec::new(), 0);
         for pass in 0.. {
-            let exchange = Exchange::new(cohort, self.schedule(cohort), self.link.plan.reduce());
-            let returned = self.exchange(Phase { round, pass, total }, exchange)?;
+            let phase = Phase { round, pass, total: total(&cohort) };
+            let exchange = Exchange::new(&cohort, self.schedule(&cohort), self.link.plan.reduce());
+            let (mut returned, turnout) = self.exchange(phase, exchange)?;
+            left_out.append(&mut returned.failed);
             if !self.global.is_before(pass) {
-                return Ok((returned, surveyed));
+                left_out.sort_unstable_by_key(|failed| failed.failure.client);
+                return Ok(Passed { returned, left_out, turnout, surveyed });
             }
-            self.global.hear(&self.sums[usize::from(pass)]);
+            self.global.hear(turnout, self.gathering.sum(pass));
             surveyed += returned.bits();
+            cohort.retain(|job| left_out.iter().all(|failed| failed.failure.client != job.client));
         }
         unreachable!("the last pass returns")
     }
 
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
-    fn exchange(&mut self, phase: Phase, mut exchange: Exchange) -> Result<Returned, EngineError> {
-        self.sums[usize::from(phase.pass)].reset(phase.total.samples);
+    fn exchange(&mut self, phase: Phase, mut exchange: Exchange) -> Result<(Returned, Turnout), EngineError> {
+        self.gathering.enter(phase);
         self.post.enter();
         self.order(phase, exchange.open())?;
         loop {
             self.collect(phase, &mut exchange)?;
-            let Err(lost) = self.reduce(phase)? else { return Ok(exchange.finish()) };
+            let turnout = self.turnout(phase, &exchange)?;
+            let Err(lost) = self.reduce(phase, turnout)? else { return Ok((exchange.finish(), turnout)) };
             for rank in lost {
                 if self.link.lose(rank)? {
                     self.replace(phase, &mut exchange, rank)?;
@@ -368,12 +370,12 @@ impl<'a, T: Transport> Server<'a, T> {
     fn collect(&mut self, phase: Phase, exchange: &mut Exchange) -> Result<(), EngineError> {
         while !exchange.is_complete() {
             match self.link.receive(|| exchange.outstanding())? {
-                News::Report(rank, Report::Trained { round, pass, updates, last }, content)
+                News::Report(rank, Report::Trained { round, pass, part }, content)
                     if (round, pass) == (phase.round, phase.pass) =>
                 {
-                    self.merge(phase, rank, &updates, content)?;
-                    self.post.ended(rank, updates.len());
-                    let next = exchange.note(rank, updates, last);
+                    self.post.ended(rank, part.updates.len() + part.failed.len());
+                    let part = self.merge(phase, rank, part, &content)?;
+                    let next = exchange.note(rank, part);
                     self.order(phase, next.map_err(|what| EngineError::Unexpected { rank, what })?)?;
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
@@ -381,6 +383,16 @@ impl<'a, T: Transport> Server<'a, T> {
             }
         }
         Ok(())
+    }
+
+    /// Who counts, now that all are back. Of faults that end the run that of the first client is told, whoever came
+    /// first: it is the same for any number of ranks.
+    fn turnout(&self, phase: Phase, exchange: &Exchange) -> Result<Turnout, EngineError> {
+        if let Some(Failed { rank, failure, .. }) = exchange.failed().find(|failed| self.link.ends(&failed.failure)) {
+            return Err(EngineError::training(*rank, phase.round, failure.clone()));
+        }
+        let counted = exchange.failed().fold(phase.total, |total, failed| total.without(failed.samples));
+        Ok(Turnout { told: phase.total, counted })
     }
 
     /// The others train what a lost worker has not handed over.
@@ -397,7 +409,8 @@ impl<'a, T: Transport> Server<'a, T> {
     fn order(&mut self, Phase { round, pass, total }: Phase, batches: Vec<Batch>) -> Result<(), EngineError> {
         self.post.put(batches);
         while let Some(Batch { rank, clients, first, last }) = self.post.next() {
-            log::trace!("round {round}: rank {rank} trains {} clients, last {last}", clients.len());
+            let more = if last { "" } else { ", more may follow" };
+            log::trace!("round {round}: rank {rank} trains {} clients{more}", clients.len());
             let start = match self.link.plan.reduce() {
                 Reduce::Server | Reduce::Worker if first => self.starting(),
                 Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::nothing(),
@@ -415,45 +428,44 @@ impl<'a, T: Transport> Server<'a, T> {
         if told.is_empty() { content } else { content.with(Label::Told, Arc::new(told)) }
     }
 
-    /// Adds one client's update, or one worker's partial sum, and takes note of what clients keep.
-    fn merge(&mut self, phase: Phase, rank: Rank, updates: &[Update], content: Content) -> Result<(), EngineError> {
-        let sum = &mut self.sums[usize::from(phase.pass)];
-        let sections = self.global.sections_of(phase.pass);
-        if let Some(units) = content.units() {
-            if units.len() != sections.length() {
-                return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
-            }
-            sum.merge(units);
+    /// Adds one client's update, or one worker's partial sum, and takes note of what clients keep. An update that
+    /// cannot be added becomes a failure.
+    fn merge(&mut self, phase: Phase, rank: Rank, part: Part, content: &Content) -> Result<Part, EngineError> {
+        if content.units().is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global)) {
+            return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
         }
-        let &[update] = updates else { return Ok(()) };
-        let contribution = Contribution::of(update, &content);
+        let [update] = part.updates[..] else { return Ok(part) };
+        let contribution = Contribution::of(update, content);
+        let kept = contribution.kept.clone();
         let samples = self.link.plan.samples(update.client);
-        let added = contribution.add_to(sum, sections, phase.total, samples, &self.global.weights);
-        added.map_err(|fault| EngineError::Sum { round: phase.round, fault })?;
-        if let Some(kept) = &contribution.kept {
-            self.post.note(rank, update.client, phase.round, kept)?;
+        match (self.gathering.add(phase, contribution, samples, &self.global), kept) {
+            (Ok(()), Some(kept)) => self.post.note(rank, update.client, phase.round, &kept)?,
+            (Ok(()), None) => {}
+            (Err(fault), _) => {
+                // Its worker took what it keeps for settled.
+                self.post.distrust(update.client);
+                let Update { client, seconds, .. } = update;
+                let failed = failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
+                return Ok(Part { updates: Vec::new(), failed: vec![failed], ..part });
+            }
         }
-        if self.link.plan.method.combine.is_some() {
-            let (start, weights) = match contribution.change {
-                Change::To(weights) => (Some(Arc::clone(&self.global.weights)), weights),
-                Change::By(values) => (None, values),
-                Change::Nothing => return Ok(()),
-            };
-            self.each.push(Each { client: update.client, samples, start, weights });
-        }
-        Ok(())
+        Ok(part)
     }
 
     /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks were
     /// lost the sum is not whole, and the answer is which.
-    fn reduce(&mut self, Phase { round, pass, total }: Phase) -> Result<Result<(), Vec<Rank>>, EngineError> {
+    fn reduce(
+        &mut self,
+        Phase { round, pass, .. }: Phase,
+        turnout: Turnout,
+    ) -> Result<Result<(), Vec<Rank>>, EngineError> {
         if self.link.plan.reduce() != Reduce::Allreduce {
             return Ok(Ok(()));
         }
         for rank in self.link.workers.clone() {
-            self.link.send(rank, &Order::Reduce { round, pass, total }, Content::nothing())?;
+            self.link.send(rank, &Order::Reduce { round, pass, turnout }, Content::nothing())?;
         }
-        let sum = &mut self.sums[usize::from(pass)];
+        let sum = self.gathering.sum(pass);
         match self.link.wire.all_reduce(sum.units()) {
             Ok(reduced) => {
                 self.post.summed += (size_of_val(reduced.as_slice()) * self.link.workers.len()) as u64;
@@ -466,12 +478,19 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     /// Stage 8: the global model moves.
-    fn aggregate(&mut self, round: Round, total: Total) -> Result<(), EngineError> {
-        self.each.sort_unstable_by_key(|update| update.client);
-        let sum = self.sums.last().expect("there is a pass");
-        self.global.advance(round, total, sum, &self.each);
-        self.each.clear();
+    fn aggregate(&mut self, round: Round, turnout: Turnout) -> Result<(), EngineError> {
+        let (sum, each) = self.gathering.result();
+        self.global.advance(round, turnout, sum, each);
         finite(round, &self.global.weights)
+    }
+
+    /// Says who was left out of the round.
+    fn tell_left_out(&mut self, round: Round, left_out: &[Failed]) -> Result<(), EngineError> {
+        for Failed { rank, failure, .. } in left_out {
+            let (client, rank, reason) = (failure.client, *rank, failure.reason.clone());
+            self.recorder.record(&Event::LeftOut { round, client, rank, reason }, &self.global.weights)?;
+        }
+        Ok(())
     }
 
     /// What the round teaches: times for the scheduler, losses for the selector.
@@ -495,4 +514,9 @@ impl<'a, T: Transport> Server<'a, T> {
             (false, _) => Ok(None),
         }
     }
+}
+
+/// What stands behind a cohort.
+fn total(cohort: &[Job]) -> Total {
+    Total { samples: cohort.iter().map(|job| job.samples).sum(), clients: cohort.len() as u32 }
 }

@@ -1,7 +1,7 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
 use super::Plan;
-use crate::config::{Collective, Config, Evaluator};
+use crate::config::{Collective, Config, Evaluator, OnNan};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
@@ -62,6 +62,8 @@ impl Plan {
             target_accuracy: None,
             target: None,
             evaluate: Evaluator::Server,
+            // A run that has ended by a diverged client may go on without it.
+            on_nan: OnNan::End,
             ..self.config.clone()
         };
         self.text_of(config)

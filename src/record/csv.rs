@@ -14,10 +14,11 @@ pub struct MetricsCsv {
 
 #[derive(Serialize)]
 struct Line<'a> {
-    round: u32,
+    round: u64,
     clients: usize,
     dropped: usize,
     late: usize,
+    diverged: usize,
     samples: u64,
     train_loss: Option<f64>,
     test_loss: Option<f64>,
@@ -53,10 +54,11 @@ impl Recorder for MetricsCsv {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
         let line = Line {
-            round: done.round.0,
+            round: done.round.number(),
             clients: done.clients,
             dropped: done.dropped,
             late: done.late,
+            diverged: done.diverged,
             samples: done.samples,
             train_loss: done.train_loss,
             test_loss: done.test.as_ref().map(|test| test.loss()),

@@ -17,16 +17,18 @@ impl Recorder for RoundLog {
             }
             Event::RoundDone(done) => {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
-                let (round, rounds) = (done.round.0 + 1, self.rounds);
+                let (round, rounds) = (done.round, self.rounds);
                 notes(done).iter().for_each(|note| log::warn!("{note}"));
                 let loss = done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {loss:.4}"));
                 let (seconds, hash) = (done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test} model {hash}");
             }
-            Event::Lost { round, rank, host, clients } => log::warn!(
-                "round {}: rank {rank} on {host} is lost; the others train its {clients} clients",
-                round.0 + 1
-            ),
+            Event::LeftOut { round, client, rank, reason } => {
+                log::warn!("round {round}: client {client} on rank {rank} is left out: {reason}");
+            }
+            Event::Lost { round, rank, host, clients } => {
+                log::warn!("round {round}: rank {rank} on {host} is lost; the others train its {clients} clients");
+            }
             Event::Finished { reason, .. } => log::info!("the run ends: {reason}"),
             Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Ended { .. } => {}
         }
@@ -36,7 +38,7 @@ impl Recorder for RoundLog {
 
 /// What people should hear of a round whatever else is shown.
 pub(super) fn notes(done: &RoundDone) -> Vec<String> {
-    let round = done.round.0 + 1;
+    let round = done.round;
     let empty = (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
     let diverged = done.test.iter().flat_map(|test| {
         let named = test.diverged().into_iter();

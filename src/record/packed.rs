@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Raised whenever the meaning of a checkpoint changes.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// Names of tensors.
 const GLOBAL: &str = "weights";
 const START: &str = "start.";

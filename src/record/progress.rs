@@ -32,6 +32,9 @@ impl Recorder for Progress {
                 }
                 self.bar.set_position(u64::from(done.round.0) + 1);
             }
+            Event::LeftOut { round, client, .. } => {
+                self.bar.println(format!("round {round}: client {client} diverged and is left out"))
+            }
             Event::Lost { rank, host, .. } => {
                 self.bar.println(format!("rank {rank} on {host} is lost; the others go on"))
             }

@@ -62,6 +62,8 @@ pub struct Summary {
     pub dropped_clients: u64,
     /// Times that a selected client came too late, or was not needed any more (`--over_select`).
     pub late_clients: u64,
+    /// Times that a client was left out because its training diverged (`--on_nan skip`).
+    pub diverged_clients: u64,
     /// How many updates had which staleness, from 0 up; one number in sync mode.
     pub staleness_histogram: Vec<u64>,
     /// Seconds on the run's virtual clock.
@@ -177,6 +179,7 @@ impl SummaryFile {
         summary.virtual_seconds = done.clock;
         summary.updates = done.updates;
         summary.late_clients += done.late as u64;
+        summary.diverged_clients += done.diverged as u64;
         if self.mode == Mode::Sync {
             summary.dropped_clients += done.dropped as u64;
         }
@@ -231,7 +234,7 @@ impl Recorder for SummaryFile {
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
-            Event::Saved(_) => {}
+            Event::Saved(_) | Event::LeftOut { .. } => {}
         }
         Ok(())
     }

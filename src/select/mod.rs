@@ -182,7 +182,7 @@ pub const SELECTORS: &[Entry<Build>] = &[
     }),
     Entry::<Build>::new(
         "fixed",
-        "the clients that --selection_file lists, a line for each round, over and over",
+        "the clients that --selection_file lists, a line for each round from the first on, over and over",
         |values, facts| Ok(Box::new(fixed::Fixed::read(&Listed::read(values), facts)?)),
     )
     .with(Listed::PARAMS),
@@ -193,7 +193,7 @@ pub const SELECTORS: &[Entry<Build>] = &[
     ),
     Entry::<Build>::new(
         "availability",
-        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round)",
+        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round; rounds from 1)",
         |values, facts| Ok(Box::new(availability::Availability::read(&Listed::read(values), facts)?)),
     )
     .with(Listed::PARAMS),
@@ -238,7 +238,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         match name {
             "fixed" => writeln!(file, "{}", (0..wanted).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
-            _ => (0..clients).try_for_each(|id| writeln!(file, "{id},0,1000")),
+            _ => (0..clients).try_for_each(|id| writeln!(file, "{id},1,1000")),
         }
         .expect("writable");
         file

@@ -41,7 +41,7 @@ pub(crate) fn make_trainer(
     sharers: usize,
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
-    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError(error.to_string()))?;
+    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
     let trainer = Box::new(trainer.shared_by(sharers));
     if plan.config.dry_train {
         return Ok(Box::new(Dry(trainer)));

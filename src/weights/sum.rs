@@ -5,7 +5,7 @@
 //! rounded once to a multiple of 2^-[`FRACTION_BITS`] and held in 64 bits. Integer sums commute, so
 //! any order, any grouping and any number of ranks give the same bits.
 
-use super::Units;
+use super::{SumError, Units};
 use crate::ids::ClientId;
 use std::sync::Arc;
 
@@ -13,58 +13,50 @@ use std::sync::Arc;
 /// up to half a million in one round and is resolved to 6e-14.
 pub const FRACTION_BITS: i32 = 44;
 
-/// A client's weights cannot enter the sum.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum SumError {
-    /// A NaN or infinity.
-    #[error("client {client} returned {value} at position {position} (hint: training diverged; lower --lr)")]
-    NotFinite {
-        /// Who sent it.
-        client: ClientId,
-        /// Index in the flat vector.
-        position: usize,
-        /// The value itself.
-        value: f32,
-    },
-    /// A change that would not fit the fixed-point range.
-    #[error(
-        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: training diverged; lower --lr)"
-    )]
-    Overflow {
-        /// Who sent it.
-        client: ClientId,
-        /// Index in the flat vector.
-        position: usize,
-        /// New value minus old.
-        change: f64,
-    },
-    /// A weight of its own that cannot be.
-    #[error(
-        "client {client} weighs {weight}, which is not from 0 to {most} (hint: training diverged, or raise --max_weight)"
-    )]
-    Weight {
-        /// Who sent it.
-        client: ClientId,
-        /// Its weight.
-        weight: f64,
-        /// The most that was declared.
-        most: f64,
-    },
-    /// Another model's vector.
-    #[error("client {client} returned {found} values where the model has {wanted}")]
-    Length {
-        /// Who sent it.
-        client: ClientId,
-        /// Values received.
-        found: usize,
-        /// Values expected.
-        wanted: usize,
-    },
-}
-
 const SCALE: f64 = (1u64 << FRACTION_BITS) as f64;
 /// Largest change of one weight in one round. Shares add up to one, so the sum stays in range too.
 pub const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
+
+/// A vector of a client on its way into a sum.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Its weight, in fixed-point units; see [`ExactSum::units_of`].
+    pub share: f64,
+    /// Where in the sum it begins.
+    pub start: usize,
+    /// The values.
+    pub new: &'a [f32],
+    /// What they were before, as many; without it the values are changes already.
+    pub old: Option<&'a [f32]>,
+}
+
+impl Piece<'_> {
+    /// The values in runs, each with what they were before.
+    fn runs(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
+        let old = move |run: usize| self.old.map_or(&ZEROS[..], |old| &old[run * RUN..]);
+        self.new.chunks(RUN).enumerate().map(move |(run, new)| (new, old(run)))
+    }
+
+    /// Looks for a value that does not fit a sum.
+    ///
+    /// # Errors
+    /// The first one.
+    pub fn check(&self, client: ClientId) -> Result<(), SumError> {
+        for (run, (new, old)) in self.runs().enumerate() {
+            if changes(new, old).fold(true, |sound, change| sound & within(change)) {
+                continue;
+            }
+            let found = changes(new, old).zip(new).enumerate().find(|(_, (change, _))| !within(*change));
+            let Some((place, (change, &value))) = found else { continue };
+            let position = self.start + run * RUN + place;
+            return Err(match value.is_finite() {
+                true => SumError::Overflow { client, position, change },
+                false => SumError::NotFinite { client, position, value },
+            });
+        }
+        Ok(())
+    }
+}
 
 /// The weighted mean of a cohort's updates, built one client at a time, in any order.
 ///
@@ -101,6 +93,8 @@ enum Holds {
 const PARTS: usize = 2;
 /// Values are added in runs that stay in the nearest cache.
 const RUN: usize = 2048;
+/// What values were before that are changes.
+static ZEROS: [f32; RUN] = [0.0; RUN];
 /// Adding this to a smaller value leaves its nearest integer (ties to even) in the lowest bits.
 const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// Below this, [`ROUNDER`] is exact.
@@ -134,7 +128,7 @@ impl ExactSum {
     /// Adds one client's weights, of which `samples` out of the total stand behind.
     ///
     /// # Errors
-    /// Values that are not finite, out of range, or of another length; the sum is then void.
+    /// As [`ExactSum::add_pieces`].
     pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
         self.add_share(client, self.share(samples), global, update)
     }
@@ -142,47 +136,52 @@ impl ExactSum {
     /// Adds one client's change with a weight in fixed-point units; see [`ExactSum::share`].
     ///
     /// # Errors
-    /// As [`ExactSum::add`].
+    /// As [`ExactSum::add_pieces`].
     pub fn add_share(&mut self, client: ClientId, share: f64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-        let (wanted, length) = (global.len(), self.own.len());
-        if update.len() != wanted || wanted > length {
-            return Err(SumError::Length { client, found: update.len(), wanted: length });
+        self.add_pieces(client, &[Piece { share, start: 0, new: update, old: Some(global) }])
+    }
+
+    /// Adds all pieces of a client, or nothing.
+    ///
+    /// # Errors
+    /// Values that are not finite, out of range, or of another length; the sum is then as it was.
+    pub fn add_pieces(&mut self, client: ClientId, pieces: &[Piece<'_>]) -> Result<(), SumError> {
+        let length = self.own.len();
+        for &Piece { start, new, old, .. } in pieces {
+            let fits = start + new.len() <= length && old.is_none_or(|old| old.len() == new.len());
+            if !fits {
+                return Err(SumError::Length { client, found: start + new.len(), wanted: length });
+            }
         }
+        for (place, piece) in pieces.iter().enumerate() {
+            if self.put(piece, i64::wrapping_add) {
+                continue;
+            }
+            // Integers: what was added is taken away again to the bit.
+            pieces[..=place].iter().for_each(|piece| _ = self.put(piece, i64::wrapping_sub));
+            return piece.check(client);
+        }
+        Ok(())
+    }
+
+    /// Adds a piece or takes it away, run by run; false when one of its values does not fit.
+    fn put(&mut self, piece: &Piece<'_>, put: impl Fn(i64, i64) -> i64 + Copy) -> bool {
+        let (start, end) = (piece.start, piece.start + piece.new.len());
         let stale = self.holds == Holds::Rest;
         if stale {
-            self.writable()[wanted..].fill(0);
+            let units = self.writable();
+            units[..start].fill(0);
+            units[end..].fill(0);
         }
-        let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
-        let sound = runs.fold(true, |sound, ((units, new), old)| {
+        let runs = self.writable()[start..end].chunks_mut(RUN).zip(piece.runs());
+        let sound = runs.fold(true, |sound, (units, (new, old))| {
             if stale {
                 units.fill(0);
             }
-            add_run(units, new, old, share) & sound
+            put_run(units, new, old, piece.share, put) & sound
         });
         self.holds = Holds::Changes;
-        if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
-    }
-
-    /// Adds values of a client from `start` on, with a weight in fixed-point units.
-    ///
-    /// # Errors
-    /// As [`ExactSum::add`].
-    pub fn add_values(&mut self, client: ClientId, share: f64, start: usize, values: &[f32]) -> Result<(), SumError> {
-        let wanted = self.own.len();
-        if start + values.len() > wanted {
-            return Err(SumError::Length { client, found: start + values.len(), wanted });
-        }
-        if self.holds == Holds::Rest {
-            self.writable().fill(0);
-        }
-        self.holds = Holds::Changes;
-        let zeros = [0.0; RUN];
-        let runs = self.writable()[start..].chunks_mut(RUN).zip(values.chunks(RUN));
-        let sound = runs.fold(true, |sound, (units, values)| {
-            let length = values.len();
-            add_run(&mut units[..length], values, &zeros[..length], share) & sound
-        });
-        if sound { Ok(()) } else { Err(first_fault(client, &vec![0.0; values.len()], values)) }
+        sound
     }
 
     /// Adds another part of the same cohort.
@@ -272,51 +271,30 @@ impl ExactSum {
     }
 }
 
-/// Adds one run of changes; false when one of them does not fit, which voids the sum.
-fn add_run(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> bool {
-    let changes = || new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old));
+/// Puts one run of changes to units, which are as many as the new values; false when one of them does not fit.
+fn put_run(units: &mut [i64], new: &[f32], old: &[f32], share: f64, put: impl Fn(i64, i64) -> i64) -> bool {
+    let changes = || changes(new, old);
     if changes().fold(true, |small, change| small & ((change * share).abs() < SMALL)) {
         for (unit, change) in units.iter_mut().zip(changes()) {
             let rounded = (change * share + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
-            *unit = unit.wrapping_add(rounded as i64);
+            *unit = put(*unit, rounded as i64);
         }
         return changes().fold(true, |sound, change| sound & within(change));
     }
     for (unit, change) in units.iter_mut().zip(changes()) {
-        *unit = unit.wrapping_add((change * share).round_ties_even() as i64);
+        *unit = put(*unit, (change * share).round_ties_even() as i64);
     }
     changes().all(within)
 }
 
-/// Checks the change from `global` to `update` as [`ExactSum::add`] does, without a sum.
-///
-/// # Errors
-/// Values that are not finite, or out of range.
-pub fn check(client: ClientId, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-    let sound = |(new, old): (&[f32], &[f32])| {
-        let changes = new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old));
-        changes.fold(true, |sound, change| sound & within(change))
-    };
-    match update.chunks(RUN).zip(global.chunks(RUN)).all(sound) {
-        true => Ok(()),
-        false => Err(first_fault(client, global, update)),
-    }
+/// How far each value has moved.
+fn changes(new: &[f32], old: &[f32]) -> impl Iterator<Item = f64> {
+    new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old))
 }
 
 /// Whether a change fits; NaN does not.
 fn within(change: f64) -> bool {
     change.abs() <= LIMIT
-}
-
-/// Finds what made a sum void. Called only when something did.
-fn first_fault(client: ClientId, global: &[f32], update: &[f32]) -> SumError {
-    let changes = global.iter().zip(update).map(|(&old, &new)| (f64::from(new) - f64::from(old), new));
-    let (position, (change, value)) =
-        changes.enumerate().find(|(_, (change, _))| !within(*change)).expect("a value was out of range");
-    match value.is_finite() {
-        true => SumError::Overflow { client, position, change },
-        false => SumError::NotFinite { client, position, value },
-    }
 }
 
 #[cfg(test)]
@@ -373,6 +351,26 @@ mod tests {
         assert!(matches!(sum.add(ClientId(4), 1, &[0.0; 2], &[0.0]), Err(SumError::Length { found: 1, .. })));
     }
 
+    #[test]
+    fn what_cannot_be_added_leaves_the_sum_as_it_was() {
+        let mut sum = ExactSum::new(3, 1);
+        sum.add(ClientId(9), 1, &[0.0; 3], &[7.0; 3]).expect("finite");
+        sum.reset(4);
+        sum.add(ClientId(0), 3, &[0.0; 3], &[0.1, -5.0, 1e5]).expect("finite");
+        let before = sum.units().to_vec();
+        let share = sum.share(1);
+        let whole = Piece { share, start: 0, new: &[0.3, 2.0], old: Some(&[1.0, 1.0]) };
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
+            let said = Piece { share, start: 2, new: &[broken], old: None };
+            let fault = sum.add_pieces(ClientId(4), &[whole, said]).expect_err("refused");
+            assert!(matches!(
+                fault,
+                SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }
+            ));
+            assert_eq!(*sum.units().as_slice(), before);
+        }
+    }
+
     proptest! {
         #[test]
         fn order_and_grouping_do_not_change_a_bit(
@@ -405,8 +403,8 @@ mod tests {
         fn both_ways_of_rounding_agree(change in -1e4f32..1e4, share in 0.0f64..1.0) {
             // 1e5 in the same run forces the slow way for its neighbour.
             let (mut quick, mut slow) = ([0i64; 1], [0i64; 2]);
-            add_run(&mut quick, &[change / 1e4], &[0.0], share * SCALE);
-            add_run(&mut slow, &[change / 1e4, 1e5], &[0.0; 2], share * SCALE);
+            put_run(&mut quick, &[change / 1e4], &[0.0], share * SCALE, i64::wrapping_add);
+            put_run(&mut slow, &[change / 1e4, 1e5], &[0.0; 2], share * SCALE, i64::wrapping_add);
             prop_assert_eq!(quick[0], slow[0]);
         }
 

@@ -111,7 +111,7 @@ fn occupied_and_unwritable_folders_are_refused() {
 fn ways_of_running_a_round_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace.csv");
-    fs::write(&trace, "client,begin,end\n7,0,9\n100,0,9\n").expect("writable");
+    fs::write(&trace, "client,begin,end\n7,1,9\n100,1,9\n").expect("writable");
     let traced = flags("--client_selection availability").path("--selection_file", &trace);
     refused(traced, &["trace.csv", "line 3", "client 100 does not exist, there are 100"]);
     refused(flags("--aggregator median"), &["--reduce is worker", "`median`", "--reduce server"]);
@@ -133,12 +133,12 @@ fn a_rank_that_cannot_make_its_trainer_ends_the_job() {
 #[test]
 fn a_panic_in_training_ends_the_job_with_one_message() {
     let folder = tempfile::tempdir().expect("a folder");
-    let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:2:4");
+    let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:3:4");
     let finished = job.path("--out_dir", folder.path()).run();
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let errors = finished.errors();
     assert_eq!(errors.len(), 1, "{}", finished.stderr);
-    assert!(errors[0].contains("failed to train client 4 in round 2"), "{}", errors[0]);
+    assert!(errors[0].contains("failed to train client 4 in round 3"), "{}", errors[0]);
     // Rounds that were done are on record.
     let journal = fs::read_to_string(folder.path().join("journal.jsonl")).expect("a journal");
     assert_eq!(journal.matches("\"round_done\"").count(), 2);

@@ -60,7 +60,7 @@ fn a_panic_in_training_names_rank_client_and_round() {
     let plan = plan(Config { client_num_per_round: 12, ..small() });
     for workers in [1, 3] {
         let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
-            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:1:7")))
+            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:2:7")))
         };
         let error = run_with(&plan, workers, &make).map(|_| ()).expect_err("a fault");
         let EngineError::Training { rank, client, round, .. } = &error else { panic!("{error}") };
@@ -74,7 +74,7 @@ fn what_keeps_the_last_worker_from_training_is_told() {
     let plan = plan(small());
     let make = |rank: Rank| match rank {
         Rank::SERVER => Ok(Box::new(Quadratic::new(3, 0.5)) as Box<dyn Trainer>),
-        _ => Err(TrainError("no room on cuda:0".to_owned())),
+        _ => Err(TrainError::Failed("no room on cuda:0".to_owned())),
     };
     let error = run_with(&plan, 1, &make).map(|_| ()).expect_err("a fault").to_string();
     assert_eq!(error, "rank 1 cannot work: no room on cuda:0");

@@ -93,7 +93,7 @@ fn every_mode_gives_the_same_bits_under_mpirun() {
 fn a_fault_ends_every_mode() {
     for config in modes(&Config { client_num_per_round: 12, ..small() }) {
         let make = |_| -> Result<Box<dyn Trainer>, _> {
-            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:1:7")))
+            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:2:7")))
         };
         let error = run_with(&plan(config.clone()), 3, &make).map(|_| ()).expect_err("a fault");
         assert!(matches!(error, EngineError::Training { .. }), "{}: {error}", name(&config));

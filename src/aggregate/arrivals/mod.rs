@@ -10,7 +10,7 @@ use crate::ids::ClientId;
 use crate::part;
 use crate::part::{Choice, Entry, Kind, Part, PartError, Range, Values};
 use crate::staleness::Staleness;
-use crate::weights::{self, SumError, Weights};
+use crate::weights::{Piece, SumError, Weights};
 
 /// An update that has arrived.
 #[derive(Clone, Debug)]
@@ -172,7 +172,8 @@ fn mixed(global: &[f32], weights: &[f32], rate: f64) -> Vec<f32> {
 /// # Errors
 /// Weights that are not finite, or a change beyond [`LIMIT`](crate::weights::LIMIT).
 pub fn sound(arrival: &Arrival) -> Result<(), SumError> {
-    weights::check(arrival.client, &arrival.start, &arrival.weights)
+    let Arrival { client, start, weights, .. } = arrival;
+    Piece { share: 1.0, start: 0, new: weights, old: Some(start) }.check(*client)
 }
 
 #[cfg(test)]
