@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// One client's virtual seconds.
 #[derive(Clone, Debug, PartialEq)]
 enum Model {
-    /// `SECONDS[,SIGMA]`: so many for each sample, times a log-normal speed.
+    /// `SECONDS[,SIGMA]`: so many for each sample of each epoch, times a log-normal speed.
     Samples(f64, f64),
     /// `SECONDS`.
     Constant(f64),
@@ -71,7 +71,7 @@ macro_rules! delays {
 }
 
 delays! {
-    "samples", "samples:SECONDS[,SIGMA]: so many for each sample, times a log-normal speed", |text, _| {
+    "samples", "samples:SECONDS[,SIGMA]: so many for each sample of each epoch, times a log-normal speed", |text, _| {
         let numbers = numbers("samples", text, 1..=2)?;
         Ok(Model::Samples(numbers[0], numbers.get(1).copied().unwrap_or(0.0)))
     };
@@ -93,9 +93,9 @@ delays! {
         Ok(Model::Classes(numbers("classes", text, 1..=1000)?))
     };
     "file", "file:PATH: a number for each client, one a line (async-FL's stale.txt), or a JSON list or dictionary",
-        |path, clients| Ok(Model::Listed(read(Path::new(path), clients)?));
+        |path, clients| Ok(Model::Listed(read(&place(path)?, clients)?));
     "trace", "trace:PATH: a CSV file with the columns client,seconds", |path, clients| {
-        Ok(Model::Listed(read_trace(Path::new(path), clients)?))
+        Ok(Model::Listed(read_trace(&place(path)?, clients)?))
     };
 }
 
@@ -107,6 +107,7 @@ const MOST_SECONDS: f64 = 1e12;
 pub struct Delay {
     model: Model,
     per_task: bool,
+    epochs: u64,
 }
 
 impl Delay {
@@ -120,7 +121,12 @@ impl Delay {
             None => (text, false),
         };
         let (name, rest) = written.split_once(':').unwrap_or((written, ""));
-        Ok(Delay { model: (find("delay", MODELS, name)?.build)(rest, clients)?, per_task })
+        Ok(Delay { model: (find("delay", MODELS, name)?.build)(rest, clients)?, per_task, epochs: 1 })
+    }
+
+    /// The same model for trainings that pass so often over a client's samples.
+    pub fn of_epochs(self, epochs: usize) -> Delay {
+        Delay { epochs: epochs as u64, ..self }
     }
 
     /// Seconds of one training: the `task`-th of the run, of a client with so many samples.
@@ -129,6 +135,7 @@ impl Delay {
     /// use fedmpi::{delay::Delay, ids::{ClientId, Round}, seed::Seed};
     /// let delay = Delay::parse("samples:0.5", 10)?;
     /// assert_eq!(delay.seconds(Seed(1), ClientId(3), Round(0), 8), 4.0);
+    /// assert_eq!(delay.of_epochs(5).seconds(Seed(1), ClientId(3), Round(0), 8), 20.0);
     /// # Ok::<(), fedmpi::delay::DelayError>(())
     /// ```
     pub fn seconds(&self, seed: Seed, client: ClientId, task: Round, samples: u64) -> f64 {
@@ -137,7 +144,7 @@ impl Delay {
             false => seed.for_client(Purpose::Speed, Round(0), client),
         };
         // A model may draw more than a clock can count.
-        self.model.draw(client, samples, &mut stream).min(MOST_SECONDS)
+        self.model.draw(client, samples.saturating_mul(self.epochs), &mut stream).min(MOST_SECONDS)
     }
 }
 
@@ -176,6 +183,12 @@ fn numbers(name: &str, text: &str, count: std::ops::RangeInclusive<usize>) -> Re
 
 fn usable(seconds: f64) -> bool {
     seconds.is_finite() && seconds >= 0.0
+}
+
+/// A file as users write it.
+fn place(text: &str) -> Result<PathBuf, DelayError> {
+    let path = Path::new(text);
+    files::at_home(path).map_err(|error| DelayError::File { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// A JSON list, a JSON dictionary from client to seconds, or a number a line.

@@ -12,6 +12,23 @@ const LONGEST_TEXT: u64 = 64 << 20;
 /// What a file is called until it is whole.
 const PART: &str = ".part";
 
+/// A path with `~` at its beginning resolved to the home folder, as shells do where they see one.
+///
+/// # Errors
+/// There is no home folder.
+pub fn at_home(path: &Path) -> io::Result<PathBuf> {
+    let Ok(below) = path.strip_prefix("~") else { return Ok(path.to_owned()) };
+    let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    let missing = || io::Error::new(ErrorKind::NotFound, format!("{}: HOME is not set", path.display()));
+    home.map(|home| home.join(below)).ok_or_else(missing)
+}
+
+/// Whether two paths lead to the same place.
+pub fn are_one(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    place(one) == place(other)
+}
+
 /// Opens a plain file to be read.
 ///
 /// # Errors
@@ -215,6 +232,14 @@ mod tests {
         assert!(fs::symlink_metadata(&link).expect("there").is_symlink());
         assert_eq!(fs::read(&beside).expect("there"), b"mine");
         write_named(Path::new("/dev/null"), b"gone").expect("a device");
+    }
+
+    #[test]
+    fn only_a_leading_tilde_is_the_home_folder() {
+        let home = std::env::home_dir().expect("a home folder");
+        let found = |path: &str| at_home(Path::new(path)).expect("there is one");
+        assert_eq!((found("~"), found("~/b")), (home.clone(), home.join("b")));
+        assert_eq!((found("a/~/b"), found("~b")), (PathBuf::from("a/~/b"), PathBuf::from("~b")));
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Metrics {
         }
     }
 
+    /// Where the metric that says most shall go.
+    pub fn aim(&self) -> Aim {
+        let (name, _) = self.lead();
+        Aim { name: name.to_owned(), above: name != LOSS }
+    }
+
     /// Mean loss; 0 when there is none.
     pub fn loss(&self) -> f64 {
         self.value(LOSS).unwrap_or(0.0)
@@ -104,6 +110,25 @@ impl Metrics {
 pub(crate) const LOSS: &str = "loss";
 pub(crate) const ACCURACY: &str = "accuracy";
 const PERPLEXITY: &str = "perplexity";
+
+/// Where a metric shall go: up or down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim {
+    name: String,
+    above: bool,
+}
+
+impl Aim {
+    /// The metric's name.
+    pub fn metric(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a value is better than another.
+    pub fn prefers(&self, value: f64, other: f64) -> bool {
+        if self.above { value > other } else { value < other }
+    }
+}
 
 /// A metric that a run is to reach, such as `accuracy>=0.97` or `perplexity<=60`.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,6 +162,11 @@ impl Target {
     /// The metric's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where its metric shall go.
+    pub fn aim(&self) -> Aim {
+        Aim { name: self.name.clone(), above: self.above }
     }
 
     /// Whether metrics reach it.

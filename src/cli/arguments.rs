@@ -1,7 +1,8 @@
 //! What each command takes.
 
 use crate::config::{Flags, RANGES};
-use clap::builder::RangedU64ValueParser;
+use crate::files;
+use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -20,6 +21,11 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Paths, of which a leading `~` is the home folder, also where no shell has seen it.
+pub(super) fn place() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| files::at_home(&path))
+}
+
 /// Arguments of `fedmpi launch`.
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
@@ -28,7 +34,7 @@ pub struct LaunchArgs {
     #[arg(long, value_name = "RANKS", value_parser = count(1))]
     pub np: usize,
     /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Times to start again from the newest checkpoint after a failure [default: 0]
     #[arg(long, value_name = "TIMES", default_value_t = 0, hide_default_value = true)]
@@ -91,10 +97,10 @@ pub enum Bench {
 #[command(rename_all = "snake_case")]
 pub struct DoctorArgs {
     /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Folder that must be readable on every host [default: none]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub data_dir: Option<PathBuf>,
     /// Network interface for the MPI, as `eth0` [default: the MPI's choice]
     #[arg(long, value_name = "NAME")]

@@ -6,6 +6,7 @@
 use super::kinds::{is_setting, near};
 use super::{ConfigError, async_fl};
 use crate::files;
+use crate::part::yaml;
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
@@ -46,14 +47,14 @@ const IGNORED: &[&str] = &[
 
 /// Reads a file into one flat mapping with our names.
 pub fn read(path: &Path) -> Result<Mapping, ConfigError> {
-    let text = files::text(path)
-        .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
+    let text =
+        files::text(path).map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
     flatten(&text).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
 }
 
 /// The same of a text.
 pub fn flatten(text: &str) -> Result<Mapping, String> {
-    let parsed: Value = serde_yaml::from_str(text).map_err(|error| format!("{error} (hint: the file must be YAML)"))?;
+    let parsed: Value = yaml(text).map_err(|error| format!("{error} (hint: the file must be YAML)"))?;
     let sections = match parsed {
         Value::Null => return Ok(Mapping::new()),
         Value::Mapping(sections) => sections,

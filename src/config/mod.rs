@@ -6,17 +6,19 @@ mod choose;
 mod fedml;
 mod kinds;
 
+use crate::files;
 use crate::message::Reduce;
-use crate::part::{Choice, Range};
+use crate::part::{Choice, Range, plain, yaml};
 use crate::schedule::{Clock, DispatchMode};
 use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::aggregate::{arrivals, preset};
-use choose::Said;
+use choose::{Said, alike};
 use kinds::{is_setting, near};
 
 pub use choose::PartFlags;
@@ -76,6 +78,14 @@ macro_rules! settings {
             )*
         }
 
+        impl Config {
+            /// Resolves `~` at the beginning of all paths.
+            fn go_home(&mut self) -> io::Result<()> {
+                $(self.$name.go_home()?;)*
+                Ok(())
+            }
+        }
+
         /// The name of every setting.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
@@ -88,6 +98,14 @@ macro_rules! settings {
 pub trait Setting {
     /// What clap parses.
     type Flag: Clone + Send + Sync + 'static;
+
+    /// Resolves `~` at the beginning of paths.
+    ///
+    /// # Errors
+    /// There is no home folder.
+    fn go_home(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 macro_rules! plain {
@@ -96,8 +114,31 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Choice, Chain);
+plain!(String, f64, i64, u64, u32, u8, bool);
+plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan);
+
+macro_rules! with_paths {
+    ($($type:ty: $value:ident => $go_home:expr),*) => { $(
+        impl Setting for $type {
+            type Flag = $type;
+            fn go_home(&mut self) -> io::Result<()> {
+                let $value = self;
+                $go_home
+            }
+        }
+        impl Setting for Option<$type> {
+            type Flag = $type;
+            fn go_home(&mut self) -> io::Result<()> {
+                self.iter_mut().try_for_each(|$value| $go_home)
+            }
+        }
+    )* };
+}
+with_paths!(
+    PathBuf: path => files::at_home(path).map(|home| *path = home),
+    Choice: choice => choice.go_home(),
+    Chain: chain => chain.0.iter_mut().try_for_each(Choice::go_home)
+);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -150,7 +191,7 @@ settings! {
     seed: u64 = 0, "INTEGER", "0", Range::ANY, "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", Range::ANY, "The run's folder";
     record: Chain = RECORD.parse().unwrap_or_default(), "NAME[;NAME...]", "csv;model;async_fl", Range::ANY, "What the run's folder holds beside its config, journal, checkpoints and summary; `fedmpi list record` shows all";
-    round_timeout: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
+    round_timeout: Option<f64> = None, "SECONDS", "none", Range::between(0.1, 1e9), "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
     checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", Range::COUNT_OR_NONE, "Save the run's state every so many rounds; 0 never does";
     keep_checkpoints: i64 = 2, "FILES", "2", Range::COUNT, "Checkpoints to keep";
     resume: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Go on with the run in this folder";
@@ -263,7 +304,11 @@ impl Config {
     /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind; settings of
     /// parts that were not chosen.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
-        let resumed = flags.resume.clone();
+        let home = |path: &PathBuf| {
+            files::at_home(path).map_err(|error| ConfigError::Read { path: path.clone(), reason: error.to_string() })
+        };
+        let (written, resumed) =
+            (flags.cf.as_ref().map(home).transpose()?, flags.resume.as_ref().map(home).transpose()?);
         let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
         let blamed = |path: &Path| {
             let path = path.to_owned();
@@ -271,21 +316,30 @@ impl Config {
         };
         let mut said = Said::default();
         let mut left = None;
-        if let Some(path) = flags.cf.as_ref().or(stored.as_ref()) {
+        if let Some(path) = written.as_ref().or(stored.as_ref()) {
             let mut settings = fedml::read(path)?;
             left = leave_places(&mut settings, flags.cf.is_none(), path);
             said.lay(settings).map_err(blamed(path))?;
         }
-        for text in &flags.set {
-            said.lay(set(text).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
-        }
+        said.lay(all_set(&flags.set).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
         let mut given = flags.parts.given();
         if let Ok(Value::Mapping(settings)) = serde_yaml::to_value(flags) {
             given.extend(settings);
         }
         said.lay(given).map_err(blamed(Path::new("flags")))?;
         let mut config = said.chosen().map_err(blamed(Path::new("flags")))?;
+        config.go_home().map_err(|error| blamed(Path::new("flags"))(error.to_string()))?;
         config.idle.extend(left);
+        let elsewhere =
+            config.out_dir.as_ref().filter(|folder| resumed.as_ref().is_some_and(|run| !files::are_one(run, folder)));
+        if let (Some(run), Some(folder)) = (&resumed, elsewhere) {
+            let reason = format!(
+                "--resume goes on in {}, so --out_dir {} would do nothing (hint: leave it out)",
+                run.display(),
+                folder.display()
+            );
+            return Err(blamed(Path::new("flags"))(reason));
+        }
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
@@ -300,6 +354,8 @@ impl Config {
         let mut settings = serde_yaml::to_value(self)?;
         if let Value::Mapping(settings) = &mut settings {
             WHERE.iter().for_each(|name| _ = settings.remove(*name));
+            // What was not said need not be unsaid.
+            settings.retain(|_, value| !value.is_null());
         }
         serde_yaml::to_string(&settings)
     }
@@ -330,6 +386,21 @@ fn leave_places(settings: &mut Mapping, stored: bool, path: &Path) -> Option<Str
     (!left.is_empty()).then_some(note)
 }
 
+/// All `--set` together: none comes before another.
+fn all_set(texts: &[String]) -> Result<Mapping, String> {
+    let mut all = Mapping::new();
+    for (name, value) in texts.iter().map(|text| set(text)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        match all.get(&name) {
+            Some(said) if !alike(said, &value) => {
+                let (name, said, value) = (plain(&name), plain(said), plain(&value));
+                return Err(format!("`{name}` is {said} and {value} (hint: say it once)"));
+            }
+            _ => _ = all.insert(name, value),
+        }
+    }
+    Ok(all)
+}
+
 /// `section.name=value`: the name without its section, and the value as YAML.
 fn set(text: &str) -> Result<Mapping, String> {
     let (name, value) = text.split_once('=').ok_or(format!("`{text}` is not NAME=VALUE"))?;
@@ -340,7 +411,7 @@ fn set(text: &str) -> Result<Mapping, String> {
     if name == "resume" {
         return Err("a run goes on by its own flag (hint: --resume FOLDER)".to_owned());
     }
-    let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
+    let value = yaml(value).map_err(|error| format!("`{text}`: {error}"))?;
     Ok(Mapping::from_iter([(name.into(), value)]))
 }
 
@@ -427,6 +498,69 @@ mod tests {
         assert!(refused("aggregator: fedadam:lrr=1\n").contains("`lrr`"));
         // Two parts of one chain: whoever is meant must be named.
         assert!(refused("update: topk;topk\nshare: 0.5\n").contains("could be meant for 2 parts"));
+    }
+
+    #[test]
+    fn a_home_folder_is_resolved_wherever_a_path_is_said() {
+        let home = std::env::home_dir().expect("a home folder");
+        let text = "data_dir: ~/data\nout_dir: ~/run\nclient_selection: {name: fixed, selection_file: ~/cohorts}\n";
+        let config = with_file(text, Flags::default()).expect("well-formed");
+        let list = config.client_selection.values["selection_file"].as_str().map(PathBuf::from);
+        assert_eq!((config.data_dir, config.out_dir), (home.join("data"), Some(home.join("run"))));
+        assert_eq!(list, Some(home.join("cohorts")));
+        let missing = Flags { resume: Some("~/no run of mine".into()), ..Flags::default() };
+        let refused = Config::resolve(&missing).expect_err("not there").to_string();
+        assert!(refused.contains(&home.join("no run of mine").display().to_string()), "{refused}");
+    }
+
+    #[test]
+    fn a_run_goes_on_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("config.yaml"), "comm_round: 3\n").expect("writable");
+        let resumed = |out_dir: Option<&Path>| {
+            let flags = Flags {
+                resume: Some(folder.path().to_owned()),
+                out_dir: out_dir.map(Path::to_owned),
+                ..Flags::default()
+            };
+            Config::resolve(&flags)
+        };
+        assert!(resumed(None).is_ok() && resumed(Some(folder.path())).is_ok());
+        let refused = resumed(Some(Path::new("other"))).expect_err("elsewhere").to_string();
+        assert!(refused.contains("--out_dir other would do nothing"), "{refused}");
+    }
+
+    #[test]
+    fn a_setting_that_is_said_twice_must_say_the_same() {
+        let set =
+            |texts: &[&str]| Flags { set: texts.iter().map(|text| (*text).to_owned()).collect(), ..Flags::default() };
+        let resolved = |flags: &Flags| Config::resolve(flags).map_err(|error| error.to_string());
+        assert!(resolved(&set(&["lr=1", "a.lr=1.0"])).is_ok());
+        assert!(resolved(&set(&["lr=1", "lr=2"])).expect_err("refused").contains("`lr` is 1 and 2"));
+        let both = |optimizer: &str| Flags {
+            client_optimizer: Some(optimizer.into()),
+            parts: PartFlags::one("lr", "0.1"),
+            ..Flags::default()
+        };
+        assert!(resolved(&both("sgd:lr=0.1")).is_ok() && resolved(&both("sgd:momentum=0.5")).is_ok());
+        for twice in ["sgd:lr=0.5", "sgd:0.5"] {
+            let refused = resolved(&both(twice)).expect_err("refused");
+            assert!(refused.contains("--lr is 0.1, and 0.5 in --client_optimizer"), "{refused}");
+        }
+        // One layer above another is no contradiction.
+        let text = "client_optimizer: {name: sgd, lr: 0.5}\n";
+        let config = with_file(text, Flags { parts: PartFlags::one("lr", "0.1"), ..Flags::default() }).expect("sound");
+        assert_eq!(config.client_optimizer.values["lr"].as_f64(), Some(0.1));
+        let whole = |step: &str| Flags {
+            aggregator: Some("fedadam:server_lr=1".into()),
+            server_step: Some(step.into()),
+            ..Flags::default()
+        };
+        assert!(resolved(&whole("adam:server_lr=1")).is_ok());
+        assert!(resolved(&whole("adam:server_lr=2")).expect_err("refused").contains("--server_lr is 2"));
+        let above = Flags { server_step: Some("adam:server_lr=2".into()), ..Flags::default() };
+        let config = with_file("aggregator: fedadam:server_lr=1\n", above).expect("sound");
+        assert_eq!(config.server_step.expect("completed").values["server_lr"].as_f64(), Some(2.0));
     }
 
     /// What runs left behind that were made before parts had settings of their own.

@@ -329,9 +329,8 @@ impl<T: Transport> Server<'_, T> {
             let (client, samples) = (update.client, plan.samples(update.client));
             let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
             let mixed = arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
-            moved = mixed.map_err(|fault| {
-                failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout())
-            })?;
+            moved = mixed
+                .map_err(|fault| failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout()))?;
         }
         Ok(Mixed { update, staleness, weight, moved })
     }

@@ -282,8 +282,7 @@ impl<T: Transport> Worker<'_, T> {
 
     /// What a client keeps, zeros at first.
     fn kept_by(&self, errand: Errand, content: &Content) -> Result<Vec<f32>, TrainError> {
-        let missing =
-            || TrainError::Failed(format!("what client {} keeps did not come with its order", errand.client));
+        let missing = || TrainError::Failed(format!("what client {} keeps did not come with its order", errand.client));
         match (errand.kept, &self.kept) {
             (Keeps::Nothing, _) => Ok(vec![0.0; self.keeps]),
             (Keeps::Sent, _) => {

@@ -5,6 +5,7 @@ mod check;
 mod data;
 mod digest;
 mod homes;
+mod notes;
 
 use crate::aggregate::arrivals::{self, Arrivals};
 use crate::aggregate::combine::{self, Combine};
@@ -26,7 +27,7 @@ use crate::staleness::{self, Staleness};
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
 use check::require;
-use data::divide;
+use data::{divide, meant};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -112,6 +113,10 @@ impl Plan {
     /// As [`Plan::check`]; data that cannot be divided.
     pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
         Plan::check(&config)?;
+        let mut config = config.completed()?;
+        if config.partition_load.is_none() {
+            config.partition_method = meant(&config, &dataset)?;
+        }
         let partition = match &config.partition_load {
             Some(_) if matches!(dataset.train, Train::Generated(_)) => {
                 return Err(PartitionError::NotHeld { method: "--partition_load".to_owned() }.into());
@@ -157,7 +162,7 @@ impl Plan {
             let reason = format!("the task's metrics are {}", known.join(", "));
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
-        let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?;
+        let delay = Delay::parse(&config.delay, config.client_num_in_total as usize)?.of_epochs(config.epochs as usize);
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
@@ -203,7 +208,7 @@ impl Plan {
 
     /// How long the server waits for a report.
     pub fn round_timeout(&self) -> Option<Duration> {
-        self.config.round_timeout.map(|seconds| Duration::from_secs_f64(seconds.min(1e9)))
+        self.config.round_timeout.map(Duration::from_secs_f64)
     }
 
     /// Rounds between two checkpoints; none leaves it to their cost.
@@ -424,6 +429,16 @@ mod tests {
         assert_eq!(plan.digest(), Plan::resolve(spelled).expect("sound").digest());
         let other = Config { client_optimizer: "sgd:lr=0.04".into(), ..Config::default() };
         assert_ne!(plan.digest(), Plan::resolve(other).expect("sound").digest());
+    }
+
+    #[test]
+    fn what_stands_for_another_is_resolved() {
+        let plan = Plan::resolve(Config::default()).expect("defaults are sound");
+        assert_eq!(plan.config.partition_method.to_string(), "natural");
+        let said = Plan::resolve(Config { partition_method: "natural".into(), ..Config::default() }).expect("sound");
+        assert_eq!(said.digest(), plan.digest());
+        let written = plan.config.portable().expect("plain data");
+        assert!(written.contains("partition_method: natural\n") && !written.contains("null"), "{written}");
     }
 
     #[test]

@@ -39,7 +39,8 @@ impl Recorder for RoundLog {
 /// What people should hear of a round whatever else is shown.
 pub(super) fn notes(done: &RoundDone) -> Vec<String> {
     let round = done.round;
-    let empty = (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
+    let empty =
+        (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
     let diverged = done.test.iter().flat_map(|test| {
         let named = test.diverged().into_iter();
         named.map(move |name| (name, test.value(name).unwrap_or(f64::NAN)))

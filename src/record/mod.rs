@@ -2,6 +2,7 @@
 //! thing. [`RunFolder`] is where the files go.
 
 mod async_fl;
+mod best;
 pub mod checkpoint;
 mod compare;
 mod csv;

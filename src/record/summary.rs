@@ -1,5 +1,6 @@
 //! `summary.json`: the run in a few figures.
 
+use super::best::Best;
 use super::fault;
 use crate::config::Mode;
 use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing};
@@ -41,6 +42,11 @@ pub struct Summary {
     /// Every metric of the last evaluation by name, as the task has them.
     #[serde(with = "crate::number")]
     pub final_test: BTreeMap<String, f64>,
+    /// The round (from 1) after which the target's metric, or the accuracy, was best.
+    pub best_round: Option<u64>,
+    /// That metric's name and value.
+    #[serde(with = "crate::number")]
+    pub best_test: BTreeMap<String, f64>,
     /// First round (from 1) after which the target was there.
     pub target_reached_in_round: Option<u32>,
     /// Hash of the final model.
@@ -93,6 +99,7 @@ pub struct SummaryFile {
     metrics: &'static [&'static str],
     mode: Mode,
     summary: Summary,
+    best: Best,
     seconds: Vec<f64>,
     efficiency: Vec<f64>,
     trained: f64,
@@ -140,6 +147,7 @@ impl SummaryFile {
             metrics: plan.dataset.facts.task.metrics(),
             mode: plan.mode(),
             summary,
+            best: Best::of(plan.target().as_ref()),
             seconds: Vec::new(),
             efficiency: Vec::new(),
             trained: 0.0,
@@ -184,6 +192,12 @@ impl SummaryFile {
             summary.dropped_clients += done.dropped as u64;
         }
         done.test.iter().for_each(|test| self.note_test(done.round.0, test));
+        if self.best.note(done)
+            && let Some((metric, round, value)) = self.best.found()
+        {
+            self.summary.best_round = Some(round.number());
+            self.summary.best_test = [(metric.to_owned(), value)].into();
+        }
     }
 
     /// Writes how the run stands, in figures.
@@ -257,14 +271,16 @@ mod tests {
         file.record(&started(4), &[]).expect("written");
         assert_eq!(read().state, Standing::Running);
         let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(ACCURACY, f64::NAN, 3));
-        let done = RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
+        let done =
+            RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
         file.record(&Event::RoundDone(done.clone()), &[]).expect("noted");
         // One worker goes on for as long: five seconds of workers are offered.
         file.record(&started(1), &[]).expect("written");
         file.record(&Event::RoundDone(done), &[]).expect("noted");
         file.note_update(0, 2.5);
         let reason = "round 3: gone".to_owned();
-        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[]).expect("written");
+        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[])
+            .expect("written");
         let summary = read();
         assert_eq!((summary.state, summary.rounds, summary.reason), (Standing::Failed, 2, reason));
         assert_eq!((summary.final_test_loss, summary.worker_utilisation), (f64::INFINITY, 0.5));

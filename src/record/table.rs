@@ -5,6 +5,7 @@ use crate::event::{RecordError, Recorder};
 use crate::part::{Entry, Kind, PartError};
 use crate::plan::Plan;
 use crate::record::async_fl::{self, AsyncFl};
+use crate::record::best::BestModel;
 use crate::record::{MetricsCsv, ModelFile};
 use crate::weights::Layout;
 use std::path::Path;
@@ -33,6 +34,7 @@ pub struct Record {
 
 const METRICS: &str = "metrics.csv";
 const MODEL: &str = "model.safetensors";
+const BEST: &str = "best.safetensors";
 
 /// All recorders of which a user chooses.
 pub const KIND: Kind<Record> = Kind { setting: "record", about: "recorder", table: RECORDERS };
@@ -50,6 +52,17 @@ pub const RECORDERS: &[Entry<Record>] = &[
         Record {
             files: &[MODEL],
             make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
+        },
+    ),
+    Entry::new(
+        "best",
+        "best.safetensors, the model that was best so far by the target's metric or the accuracy, with its round",
+        Record {
+            files: &[BEST],
+            make: |scene| {
+                let (path, target) = (scene.folder.join(BEST), scene.plan.target());
+                Ok(Some(Box::new(BestModel::new(path, scene.layout.clone(), target.as_ref()))))
+            },
         },
     ),
     Entry::new(

@@ -60,8 +60,8 @@ pub(super) fn server_part(
     saved: Option<Saved>,
 ) -> Result<ServerPart> {
     folder.prepare(&plan.config, job)?;
-    if let Some(path) = &plan.config.partition_save {
-        plan.partition.save(path)?;
+    if let Some(path) = plan.save_partition()? {
+        log::info!("the partition is in {}", path.display());
     }
     log::info!("results go to {}", folder.path().display());
     let rounds = plan.rounds();

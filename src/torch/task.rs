@@ -118,6 +118,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn losses_are_weighed_by_the_targets_that_count() {
+        let tasks = [(Task::Next { vocabulary: 10, ignore: Some(0) }, 2.0), (Task::Classes(10), 4.0)];
+        for (task, wanted) in tasks {
+            let mut counted = Counted::new(&task, Device::Cpu);
+            let [one, two] = [[0i64, 3], [0, 5]].map(|targets| Tensor::from_slice(&targets));
+            let sum = counted.weigh(&Tensor::from(2f32), &one) + counted.weigh(&Tensor::from(4f32), &two);
+            assert_eq!((counted.total(), sum.double_value(&[])), (wanted, 3.0 * wanted));
+        }
+    }
+
+    #[test]
     fn metrics_of_every_task_by_hand() {
         // Class k has logit -k: class 3 is among the best five, class 7 is not.
         let row: Vec<f32> = (0..20).map(|class| -class as f32).collect();

@@ -1,6 +1,7 @@
 //! A model's parameters as one flat vector, and exact sums of their changes.
 
 mod fault;
+mod piece;
 mod section;
 mod sum;
 
@@ -9,8 +10,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use fault::SumError;
+pub use piece::Piece;
 pub use section::{Section, Sections, Total, Turnout, Weigh, Who};
-pub use sum::{ExactSum, FRACTION_BITS, LIMIT, Piece};
+pub use sum::{ExactSum, FRACTION_BITS, LIMIT};
 
 /// A flat weight vector that several may hold; it is never copied to be sent.
 pub type Weights = Arc<Vec<f32>>;

@@ -157,6 +157,7 @@ mod tests {
         let turnout = Turnout { told, counted: told.without(6) };
         // Of eight samples two are left, of four clients three.
         let mut sum = [1.0, 3.0, 0.3];
-        assert_eq!(sections.split(&mut sum, turnout), [[4.0], [4.0], [4.0]]);
+        let means = sections.split(&mut sum, turnout);
+        assert!(means.iter().all(|mean| (mean[0] - 4.0).abs() < 1e-12), "{means:?}");
     }
 }

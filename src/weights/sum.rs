@@ -5,7 +5,8 @@
 //! rounded once to a multiple of 2^-[`FRACTION_BITS`] and held in 64 bits. Integer sums commute, so
 //! any order, any grouping and any number of ranks give the same bits.
 
-use super::{SumError, Units};
+use super::piece::{RUN, changes, within};
+use super::{Piece, SumError, Units};
 use crate::ids::ClientId;
 use std::sync::Arc;
 
@@ -16,47 +17,6 @@ pub const FRACTION_BITS: i32 = 44;
 const SCALE: f64 = (1u64 << FRACTION_BITS) as f64;
 /// Largest change of one weight in one round. Shares add up to one, so the sum stays in range too.
 pub const LIMIT: f64 = (1u64 << (62 - FRACTION_BITS)) as f64;
-
-/// A vector of a client on its way into a sum.
-#[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
-    /// Its weight, in fixed-point units; see [`ExactSum::units_of`].
-    pub share: f64,
-    /// Where in the sum it begins.
-    pub start: usize,
-    /// The values.
-    pub new: &'a [f32],
-    /// What they were before, as many; without it the values are changes already.
-    pub old: Option<&'a [f32]>,
-}
-
-impl Piece<'_> {
-    /// The values in runs, each with what they were before.
-    fn runs(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
-        let old = move |run: usize| self.old.map_or(&ZEROS[..], |old| &old[run * RUN..]);
-        self.new.chunks(RUN).enumerate().map(move |(run, new)| (new, old(run)))
-    }
-
-    /// Looks for a value that does not fit a sum.
-    ///
-    /// # Errors
-    /// The first one.
-    pub fn check(&self, client: ClientId) -> Result<(), SumError> {
-        for (run, (new, old)) in self.runs().enumerate() {
-            if changes(new, old).fold(true, |sound, change| sound & within(change)) {
-                continue;
-            }
-            let found = changes(new, old).zip(new).enumerate().find(|(_, (change, _))| !within(*change));
-            let Some((place, (change, &value))) = found else { continue };
-            let position = self.start + run * RUN + place;
-            return Err(match value.is_finite() {
-                true => SumError::Overflow { client, position, change },
-                false => SumError::NotFinite { client, position, value },
-            });
-        }
-        Ok(())
-    }
-}
 
 /// The weighted mean of a cohort's updates, built one client at a time, in any order.
 ///
@@ -91,10 +51,6 @@ enum Holds {
 
 /// Parts that may wait.
 const PARTS: usize = 2;
-/// Values are added in runs that stay in the nearest cache.
-const RUN: usize = 2048;
-/// What values were before that are changes.
-static ZEROS: [f32; RUN] = [0.0; RUN];
 /// Adding this to a smaller value leaves its nearest integer (ties to even) in the lowest bits.
 const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// Below this, [`ROUNDER`] is exact.
@@ -287,16 +243,6 @@ fn put_run(units: &mut [i64], new: &[f32], old: &[f32], share: f64, put: impl Fn
     changes().all(within)
 }
 
-/// How far each value has moved.
-fn changes(new: &[f32], old: &[f32]) -> impl Iterator<Item = f64> {
-    new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old))
-}
-
-/// Whether a change fits; NaN does not.
-fn within(change: f64) -> bool {
-    change.abs() <= LIMIT
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -363,10 +309,7 @@ mod tests {
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
             let said = Piece { share, start: 2, new: &[broken], old: None };
             let fault = sum.add_pieces(ClientId(4), &[whole, said]).expect_err("refused");
-            assert!(matches!(
-                fault,
-                SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }
-            ));
+            assert!(matches!(fault, SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }));
             assert_eq!(*sum.units().as_slice(), before);
         }
     }

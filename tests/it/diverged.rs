@@ -76,7 +76,8 @@ fn the_smallest_client_is_named_whoever_came_first() {
     for config in modes(&all()) {
         for workers in [1, 2, 3, 5] {
             let error = run(&plan(config.clone()), workers).map(|_| ()).expect_err("a fault").to_string();
-            let wanted = "failed to train client 3 in round 1: client 3 returned NaN in w (hint: training diverged; lower --lr)";
+            let wanted =
+                "failed to train client 3 in round 1: client 3 returned NaN in w (hint: training diverged; lower --lr)";
             assert!(error.ends_with(wanted), "{error}");
         }
     }
@@ -144,9 +145,8 @@ fn the_median_takes_in_broken_clients_unless_they_are_to_be_left_out() {
 #[test]
 fn a_round_of_broken_clients_alone_leaves_the_model_as_it_is() {
     let plan = plan(Config { on_nan: OnNan::Skip, ..all() });
-    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
-        Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
-    };
+    let make =
+        |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN)))) };
     let (outcome, memory) = run_with(&plan, 2, &make).expect("goes on");
     assert!(outcome.weights.iter().all(|weight| *weight == 0.0));
     assert_eq!(memory.rounds().map(|done| (done.clients, done.diverged)).collect::<Vec<_>>(), [(0, 12); 3]);
@@ -181,9 +181,8 @@ fn every_rule_without_rounds_names_or_leaves_out_the_same_ones_everywhere() {
 #[test]
 fn without_rounds_nobody_waits_for_ever() {
     let plan = plan(Config { mode: Mode::Async, on_nan: OnNan::Skip, concurrency: 4, ..all() });
-    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
-        Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
-    };
+    let make =
+        |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN)))) };
     let error = run_with(&plan, 2, &make).map(|_| ()).expect_err("ends").to_string();
     assert!(error.contains("17 trainings in a row diverged"), "{error}");
 }

@@ -21,7 +21,8 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that may use less than their floor allows.
-const ONLY: &[(&str, &[&str])] = &[("cli", &["config", "hosts"]), ("hosts", &["config", "ids", "part", "transport"])];
+const ONLY: &[(&str, &[&str])] =
+    &[("cli", &["config", "files", "hosts"]), ("hosts", &["config", "ids", "part", "transport"])];
 
 /// Names, and the only places that may say them; a name within another comes after it.
 const HOMES: &[(&str, &[&str])] = &[

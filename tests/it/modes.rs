@@ -119,6 +119,15 @@ fn dropped_and_late_clients_are_left_out_the_same_way_everywhere() {
     }
 }
 
+#[test]
+fn virtual_time_counts_every_epoch() {
+    let seconds = |epochs| {
+        let (_, memory) = quadratic(&plan(Config { epochs, ..small() }), 1);
+        memory.rounds().map(|done| done.virtual_seconds).sum::<f64>()
+    };
+    assert!((seconds(5) / seconds(1) - 5.0).abs() < 1e-9);
+}
+
 /// A round in which nobody turns up leaves the model as it is.
 #[test]
 fn an_empty_round_changes_nothing() {

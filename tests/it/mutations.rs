@@ -9,7 +9,7 @@ mod targets;
 use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
-use fedmpi::message::{Content, Errand, Frame, Keeps, Order, Reduce, Report, Update, Failure, Part};
+use fedmpi::message::{Content, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Update};
 use fedmpi::metrics::Metrics;
 use fedmpi::seed::{Purpose, Seed, Stream};
 use fedmpi::weights::{Total, Turnout};

@@ -28,4 +28,8 @@ impl Arrivals for FedAsync {
         let rate = self.alpha * if self.by_staleness { arrival.weight } else { 1.0 };
         Ok(Some(mixed(global, &arrival.weights, rate)))
     }
+
+    fn heeds_staleness(&self) -> bool {
+        self.by_staleness
+    }
 }

@@ -62,6 +62,11 @@ pub trait Arrivals {
         Ok(())
     }
 
+    /// Whether it matters how old an update is, unless it is dropped.
+    fn heeds_staleness(&self) -> bool {
+        true
+    }
+
     /// Whether a client's place is taken at once, or only when the model has moved.
     fn refills_at_once(&self) -> bool {
         true

@@ -2,6 +2,7 @@
 
 mod cnn;
 mod dense;
+mod normalise;
 mod resnet;
 mod rnn;
 
@@ -66,29 +67,6 @@ pub fn gradients(
     let loss = task::loss(task, &network.forward(parameters, inputs, noise), targets);
     let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
     (loss.detach(), gradients)
-}
-
-const MOMENTUM: f64 = 0.1;
-const EPSILON: f64 = 1e-5;
-
-/// The tensors of a batch normalisation, a value for each channel.
-struct Normalisation<'a> {
-    scale: &'a Tensor,
-    shift: &'a Tensor,
-    /// Running figures, which move in training.
-    mean: &'a Tensor,
-    variance: &'a Tensor,
-}
-
-/// Batch normalisation over the second dimension. One value per channel has no variance (libtorch makes it NaN): running
-/// figures then stay as they are.
-fn normalised(input: &Tensor, by: &Normalisation<'_>, training: bool) -> Tensor {
-    let size = input.size();
-    let alone = training && size.iter().product::<i64>() <= size[1];
-    let kept = |figure: &Tensor| if alone { figure.copy() } else { figure.shallow_clone() };
-    let (mean, variance) = (kept(by.mean), kept(by.variance));
-    let (scale, shift) = (Some(by.scale), Some(by.shift));
-    input.batch_norm(scale, shift, Some(&mean), Some(&variance), training, MOMENTUM, EPSILON, false)
 }
 
 /// A model's own steps of plain SGD, in flat weights.
@@ -363,38 +341,6 @@ mod tests {
             }
             assert_eq!(gradients.len(), network.trained(), "{}", entry.name);
         }
-    }
-
-    #[test]
-    fn a_single_sample_of_the_smallest_image_leaves_every_number_finite() {
-        for entry in MODELS {
-            let facts = match facts(entry.name) {
-                Facts { input: Input::Numbers, .. } => smallest(entry.name),
-                text => text,
-            };
-            let network = build(entry.name, &facts).expect("fits");
-            let layout = layout(network.as_ref());
-            let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
-            params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
-            let sizes: Vec<i64> = [1].into_iter().chain(facts.shape.iter().map(|&n| n as i64)).collect();
-            let batch = Tensor::ones(&sizes[..], (Kind::Float, Device::Cpu));
-            let batch = if facts.input == Input::Tokens { batch.to_kind(Kind::Int64) } else { batch };
-            let labels = Tensor::from_slice(&[3i64]);
-            let (loss, slopes) =
-                gradients(network.as_ref(), &facts.task, params.views(), &batch, &labels, Some(&mut noise()));
-            let mut weights = vec![0.0; layout.length()];
-            params.save(&mut weights);
-            assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
-            assert!(weights.iter().all(|weight| weight.is_finite()), "{}", entry.name);
-            let finite = |slope: &Tensor| slope.abs().sum(Kind::Double).double_value(&[]).is_finite();
-            assert!(slopes.iter().all(finite), "{}", entry.name);
-        }
-    }
-
-    /// Data of the smallest square images that a model takes.
-    fn smallest(name: &str) -> Facts {
-        let facts = |side: usize| Facts::classes(&[1, side, side], 10);
-        (1..).map(facts).find(|facts| build(name, facts).is_ok()).expect("takes images")
     }
 
     #[test]

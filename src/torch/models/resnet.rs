@@ -1,7 +1,8 @@
 //! `resnet20` and `resnet18`: residual networks for small images (He et al. 2016, section 4.2), with a
 //! 1x1 convolution where a block changes the shape.
 
-use super::{Network, Normalisation, Noise, Parameter, Unfit, constant, fitting_numbers, layer, normalised, weight};
+use super::normalise::{Normalisation, normalised};
+use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, layer, weight};
 use crate::task::Facts;
 use tch::Tensor;
 
