@@ -43,6 +43,11 @@ pub enum Event {
         #[serde(default)]
         bits: u64,
     },
+    /// Rounds that are on no record any more: the journal was damaged when the run went on.
+    Missing {
+        /// Which rounds.
+        rounds: Vec<Round>,
+    },
     /// A worker is gone; what it had not handed over is trained by the others.
     Lost {
         /// In which round; in async mode how often the model had moved.
@@ -303,14 +308,25 @@ pub trait Recorder {
     }
 }
 
-/// A record could not be kept.
+/// A record that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or write {path}: {reason} (hint: check free space and permissions)")]
-pub struct RecordError {
-    /// The file.
-    pub path: String,
-    /// What the system said.
-    pub reason: String,
+pub enum RecordError {
+    /// It cannot be written.
+    #[error("cannot write {path}: {reason} (hint: check free space and permissions)")]
+    Unwritten {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It cannot be read.
+    #[error("cannot read {path}: {reason} (hint: it must be a file of this run)")]
+    Unread {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// Recorders in order; each hears every event.

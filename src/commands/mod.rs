@@ -31,7 +31,9 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Launch(arguments) => return launch::run(arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Check(arguments) => check::run(&arguments)?,
-        Command::Compare { runs, target_accuracy, by_rounds, svg } => compare::run(&runs, target_accuracy, by_rounds, &svg)?,
+        Command::Compare { runs, target_accuracy, by_rounds, svg } => {
+            compare::run(&runs, target_accuracy, by_rounds, &svg)?
+        }
         Command::Config { .. } => config::run()?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::tell(data_dir.as_deref())?,

@@ -46,8 +46,8 @@ const IGNORED: &[&str] = &[
 
 /// Reads a file into one flat mapping with our names.
 pub fn read(path: &Path) -> Result<Mapping, ConfigError> {
-    let text = files::text(path)
-        .map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
+    let text =
+        files::text(path).map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })?;
     flatten(&text).map_err(|reason| ConfigError::Content { path: path.to_owned(), reason })
 }
 

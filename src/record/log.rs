@@ -19,7 +19,8 @@ impl Recorder for RoundLog {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
                 let (round, rounds) = (done.round.0 + 1, self.rounds);
                 notes(done).iter().for_each(|note| log::warn!("{note}"));
-                let loss = done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {loss:.4}"));
+                let loss =
+                    done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {}", shown(loss)));
                 let (seconds, hash) = (done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test} model {hash}");
             }
@@ -28,16 +29,26 @@ impl Recorder for RoundLog {
                 round.0 + 1
             ),
             Event::Finished { reason, .. } => log::info!("the run ends: {reason}"),
-            Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Ended { .. } => {}
+            Event::ClientTrained { .. }
+            | Event::Missing { .. }
+            | Event::Arrived(_)
+            | Event::Saved(_)
+            | Event::Ended { .. } => {}
         }
         Ok(())
     }
 }
 
+/// A figure in few letters, however large.
+fn shown(value: f64) -> String {
+    if value.abs() < 1e9 { format!("{value:.4}") } else { format!("{value:.4e}") }
+}
+
 /// What people should hear of a round whatever else is shown.
 pub(super) fn notes(done: &RoundDone) -> Vec<String> {
     let round = done.round.0 + 1;
-    let empty = (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
+    let empty =
+        (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
     let diverged = done.test.iter().flat_map(|test| {
         let named = test.diverged().into_iter();
         named.map(move |name| (name, test.value(name).unwrap_or(f64::NAN)))
@@ -50,6 +61,6 @@ pub(super) fn notes(done: &RoundDone) -> Vec<String> {
 
 /// Loss and the other metrics, as far as the task has them.
 fn described(test: &Metrics) -> String {
-    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {value:.4}"));
+    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {}", shown(value)));
     shown.collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,6 @@
 //! `summary.json`: the run in a few figures.
 
-use super::fault;
+use super::{fault, unread};
 use crate::config::Mode;
 use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing};
 use crate::files;
@@ -108,9 +108,9 @@ impl Summary {
         let path = folder.join(SUMMARY);
         let bytes = match files::bytes(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|error| fault(&path, error))?,
+            bytes => bytes.map_err(|error| unread(&path, error))?,
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| fault(&path, error))
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| unread(&path, error))
     }
 
     /// The metric that says most of the last evaluation.
@@ -188,7 +188,7 @@ impl SummaryFile {
         let summary = Summary {
             median_round_seconds: median(&self.seconds),
             median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
-            worker_utilisation: self.trained / self.offered.max(1e-9),
+            worker_utilisation: if self.offered > 0.0 { self.trained / self.offered } else { 0.0 },
             ..self.summary.clone()
         };
         let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
@@ -231,7 +231,7 @@ impl Recorder for SummaryFile {
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
-            Event::Saved(_) => {}
+            Event::Saved(_) | Event::Missing { .. } => {}
         }
         Ok(())
     }
@@ -254,14 +254,16 @@ mod tests {
         file.record(&started(4), &[]).expect("written");
         assert_eq!(read().state, Standing::Running);
         let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(ACCURACY, f64::NAN, 3));
-        let done = RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
+        let done =
+            RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
         file.record(&Event::RoundDone(done.clone()), &[]).expect("noted");
         // One worker goes on for as long: five seconds of workers are offered.
         file.record(&started(1), &[]).expect("written");
         file.record(&Event::RoundDone(done), &[]).expect("noted");
         file.note_update(0, 2.5);
         let reason = "round 3: gone".to_owned();
-        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[]).expect("written");
+        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[])
+            .expect("written");
         let summary = read();
         assert_eq!((summary.state, summary.rounds, summary.reason), (Standing::Failed, 2, reason));
         assert_eq!((summary.final_test_loss, summary.worker_utilisation), (f64::INFINITY, 0.5));

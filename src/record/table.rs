@@ -27,6 +27,8 @@ pub type Made = Result<Option<Box<dyn Recorder>>, RecordError>;
 pub struct Record {
     /// The files' names in the run's folder.
     pub files: &'static [&'static str],
+    /// Whether they are made from all events anew when a run goes on.
+    pub replayed: bool,
     /// Makes it, before training.
     pub make: fn(&Scene<'_>) -> Made,
 }
@@ -42,13 +44,18 @@ pub const RECORDERS: &[Entry<Record>] = &[
     Entry::new(
         "csv",
         "metrics.csv, a line a round",
-        Record { files: &[METRICS], make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))) },
+        Record {
+            files: &[METRICS],
+            replayed: true,
+            make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))),
+        },
     ),
     Entry::new(
         "model",
         "model.safetensors, the final model",
         Record {
             files: &[MODEL],
+            replayed: false,
             make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
         },
     ),
@@ -57,6 +64,7 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "accuracy.txt and time.txt of async-FL, in async mode",
         Record {
             files: &[async_fl::ACCURACY, async_fl::TIME],
+            replayed: true,
             make: |scene| match scene.plan.mode() {
                 Mode::Async => Ok(Some(Box::new(AsyncFl::create(scene.folder)?))),
                 Mode::Sync => Ok(None),
