@@ -56,6 +56,12 @@ pub enum Event {
         /// What is wrong with what came of it.
         reason: String,
     },
+    /// Rounds that are on no record any more: the journal was damaged when the run went on.
+    Missing {
+        /// Which rounds.
+        #[serde(with = "counted::list")]
+        rounds: Vec<Round>,
+    },
     /// A worker is gone; what it had not handed over is trained by the others.
     Lost {
         /// In which round; in async mode before which move of the model.
@@ -321,14 +327,25 @@ pub trait Recorder {
     }
 }
 
-/// A record could not be kept.
+/// A record that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or write {path}: {reason} (hint: check free space and permissions)")]
-pub struct RecordError {
-    /// The file.
-    pub path: String,
-    /// What the system said.
-    pub reason: String,
+pub enum RecordError {
+    /// It cannot be written.
+    #[error("cannot write {path}: {reason} (hint: check free space and permissions)")]
+    Unwritten {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It cannot be read.
+    #[error("cannot read {path}: {reason} (hint: it must be a file of this run)")]
+    Unread {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// Recorders in order; each hears every event.

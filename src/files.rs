@@ -177,7 +177,8 @@ pub fn is_there(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-fn part_of(path: &Path) -> PathBuf {
+/// What a file of ours is called until it is whole.
+pub fn part_of(path: &Path) -> PathBuf {
     with_end(path, PART)
 }
 

@@ -85,6 +85,30 @@ pub mod counted {
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Round, D::Error> {
         Round::counted(u32::deserialize(from)?).ok_or_else(|| D::Error::custom("rounds count from 1"))
     }
+
+    /// Several of them.
+    pub mod list {
+        use super::Round;
+        use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        /// From 1.
+        ///
+        /// # Errors
+        /// As the serializer's.
+        pub fn serialize<S: Serializer>(rounds: &[Round], out: S) -> Result<S::Ok, S::Error> {
+            out.collect_seq(rounds.iter().map(|round| round.number()))
+        }
+
+        /// From 1.
+        ///
+        /// # Errors
+        /// As the deserializer's, and 0.
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Round>, D::Error> {
+            let numbers = Vec::<u32>::deserialize(from)?.into_iter();
+            let rounds: Option<Vec<Round>> = numbers.map(Round::counted).collect();
+            rounds.ok_or_else(|| D::Error::custom("rounds count from 1"))
+        }
+    }
 }
 
 impl Rank {

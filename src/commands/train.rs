@@ -57,7 +57,7 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     } else {
         engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
     };
-    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder)
+    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder, plan.rounds())
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.
@@ -87,7 +87,7 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 }
 
 /// Prints the result: where it is and how good.
-fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, planned: u32) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
         log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
         log::logger().flush();
@@ -96,7 +96,9 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> R
     let outcome = run?;
     let test = outcome.test.unwrap_or_default();
     result(test.lead(), outcome.rounds, &weights::hash(&outcome.weights));
-    println!("ended since {}", outcome.reason);
+    if outcome.rounds < planned {
+        println!("ended before round {planned}: {}", outcome.reason);
+    }
     println!("results in {}", folder.path().display());
     Ok(())
 }
@@ -104,7 +106,8 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> R
 /// How good a run is that had come to its end before.
 fn again(summary: &Summary, flags: &Flags) {
     result(summary.lead(), summary.rounds, &summary.model_hash);
-    println!("the run was finished already, and nothing is changed (hint: a larger --comm_round goes on)");
+    let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
+    println!("the run was finished already, and nothing is changed{reason}");
     if let Some(folder) = &flags.resume {
         println!("results in {}", folder.display());
     }

@@ -5,6 +5,7 @@ mod async_fl;
 mod choose;
 mod fedml;
 mod kinds;
+mod portable;
 
 use crate::files;
 use crate::message::Reduce;
@@ -20,15 +21,13 @@ use std::path::{Path, PathBuf};
 use crate::aggregate::{arrivals, preset};
 use choose::{Said, alike};
 use kinds::{is_setting, near};
+use portable::leave_places;
 
 pub use choose::PartFlags;
 pub use kinds::KINDS;
 
 /// What every run records.
 const RECORD: &str = "csv;model;async_fl";
-
-/// Where a run writes and what it may replace there. Only who starts a run says so, never the config of another one.
-const WHERE: [&str; 4] = ["out_dir", "overwrite", "resume", "partition_save"];
 
 /// One line per setting makes its field in [`Config`], its default, its flag and its help text.
 macro_rules! settings {
@@ -346,20 +345,6 @@ impl Config {
         })
     }
 
-    /// What a run's folder says of it, as a `--cf` file that repeats the run elsewhere: all but where it wrote.
-    ///
-    /// # Errors
-    /// What YAML cannot say.
-    pub fn portable(&self) -> Result<String, serde_yaml::Error> {
-        let mut settings = serde_yaml::to_value(self)?;
-        if let Value::Mapping(settings) = &mut settings {
-            WHERE.iter().for_each(|name| _ = settings.remove(*name));
-            // What was not said need not be unsaid.
-            settings.retain(|_, value| !value.is_null());
-        }
-        serde_yaml::to_string(&settings)
-    }
-
     /// The method by its name, for people: the rule for arrivals, or what the three choices are called together.
     pub fn method(&self) -> String {
         match (self.mode, &self.aggregator) {
@@ -371,19 +356,6 @@ impl Config {
             }
         }
     }
-}
-
-/// Takes out of a run's own config where that run wrote; gives a note if it said so. Configs of older runs do, and all
-/// of them have `resume`, which nobody else writes.
-fn leave_places(settings: &mut Mapping, stored: bool, path: &Path) -> Option<String> {
-    if !stored && !settings.contains_key("resume") {
-        return None;
-    }
-    let said = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
-    let left = WHERE.iter().filter(|name| settings.remove(**name).is_some_and(|value| said(&value)));
-    let left: Vec<String> = left.map(|name| format!("--{name}")).collect();
-    let note = format!("{} of {} are that run's own and not taken over", left.join(", "), path.display());
-    (!left.is_empty()).then_some(note)
 }
 
 /// All `--set` together: none comes before another.
@@ -572,28 +544,6 @@ mod tests {
         let config = with_file(text, Flags::default()).expect("readable");
         let wanted = Config { client_optimizer: "sgd:lr=0.05".into(), ..Config::default() };
         assert_eq!(Ok(config), wanted.completed());
-    }
-
-    #[test]
-    fn a_runs_config_repeats_it_elsewhere() {
-        let written = Config {
-            out_dir: Some("a".into()),
-            overwrite: true,
-            partition_save: Some("thesis.tex".into()),
-            comm_round: 7,
-            ..Config::default()
-        };
-        let again = |text: &str| with_file(text, Flags::default()).expect("own output");
-        let portable = again(&written.portable().expect("plain data"));
-        assert_eq!((portable.comm_round, portable.idle.len()), (7, 0));
-        // Older runs said where they wrote.
-        let older = again(&serde_yaml::to_string(&written).expect("plain data"));
-        for config in [&portable, &older] {
-            assert_eq!((&config.out_dir, &config.partition_save, config.overwrite), (&None, &None, false));
-        }
-        assert!(older.idle[0].starts_with("--out_dir, --overwrite, --partition_save of "), "{:?}", older.idle);
-        // A user's own file may say it.
-        assert_eq!(again("out_dir: a\n").out_dir, Some("a".into()));
     }
 
     #[test]

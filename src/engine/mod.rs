@@ -11,6 +11,7 @@ mod global;
 mod kept;
 mod link;
 mod post;
+mod run;
 mod server;
 mod survey;
 mod visit;
@@ -25,10 +26,11 @@ use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError, host_name, local};
 use std::thread;
 
-use server::{on_record, run_to_end};
+use run::{on_record, run_to_end};
 
 pub use client::serve;
-pub use server::{Outcome, Server, run};
+pub use run::{Outcome, run};
+pub use server::Server;
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]

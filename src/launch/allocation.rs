@@ -2,8 +2,8 @@
 
 use crate::files;
 use crate::hosts::HostFile;
-use std::process::Command;
 use std::path::Path;
+use std::process::Command;
 use std::{env, io};
 
 /// The hosts of the allocation that this process runs in; none outside of one.

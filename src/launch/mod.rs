@@ -6,16 +6,16 @@ mod doctor;
 mod launcher;
 mod slurm;
 
-use crate::hosts::{Dialect, HostFile};
 use crate::event::Standing;
+use crate::hosts::{Dialect, HostFile};
 use crate::record::{self, Summary, checkpoint};
 use crate::stop::{self, exit};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{self, Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -310,7 +310,10 @@ mod tests {
         assert_eq!((next("8"), next("7")), ("fedmpi --lr 1".to_owned(), "fedmpi --lr 1 --overwrite true".to_owned()));
         fs::create_dir(path.join("checkpoints")).expect("writable");
         fs::write(path.join("checkpoints/round-00000001.safetensors"), "").expect("writable");
-        assert_eq!((next("8"), next("7")), ("fedmpi --lr 1".to_owned(), format!("fedmpi --lr 1 --resume {}", path.display())));
+        assert_eq!(
+            (next("8"), next("7")),
+            ("fedmpi --lr 1".to_owned(), format!("fedmpi --lr 1 --resume {}", path.display()))
+        );
     }
 
     #[test]

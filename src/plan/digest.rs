@@ -78,15 +78,17 @@ fn hashed(text: &str) -> String {
 /// data. `before` may be empty where nobody knows.
 pub fn differences(now: &str, before: &str) -> String {
     let parts = |text: &str| text.splitn(3, '\n').map(str::to_owned).collect::<Vec<_>>();
-    let ([version, settings, data], [old_version, old_settings, old_data]) = (&parts(now)[..], &parts(before)[..]) else {
+    let ([version, settings, data], [old_version, old_settings, old_data]) = (&parts(now)[..], &parts(before)[..])
+    else {
         return "other settings or other data".to_owned();
     };
     let (settings, old) = (settings_in(settings), settings_in(old_settings));
     let names: BTreeSet<&String> = settings.keys().chain(old.keys()).collect();
     let other = names.into_iter().filter(|name| settings.get(*name) != old.get(*name));
     let said = |value: Option<&String>| value.map_or("not said".to_owned(), String::clone);
-    let mut differ: Vec<String> =
-        other.map(|name| format!("--{name} is {}, and was {}", said(settings.get(name)), said(old.get(name)))).collect();
+    let mut differ: Vec<String> = other
+        .map(|name| format!("--{name} is {}, and was {}", said(settings.get(name)), said(old.get(name))))
+        .collect();
     if version != old_version {
         differ.push(format!("this is version {version}, it was {old_version}"));
     }

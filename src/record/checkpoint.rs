@@ -280,7 +280,8 @@ mod tests {
         let folder = parent.path().join("c");
         fs::create_dir(&folder).expect("writable");
         let names = ["round-100000000.safetensors", "round-99999999.safetensors", "round-00000002.safetensors"];
-        for name in names.iter().chain(&["best.safetensors", "round-3.safetensors", "round-00000009.safetensors.part"]) {
+        for name in names.iter().chain(&["best.safetensors", "round-3.safetensors", "round-00000009.safetensors.part"])
+        {
             fs::write(folder.join(name), "x").expect("writable");
         }
         fs::create_dir(folder.join("round-00000004.safetensors")).expect("writable");

@@ -161,7 +161,7 @@ impl Run {
         let slowed = if self.summary.worker_slowdowns.is_empty() { "" } else { ", slowed down" };
         let ended = match self.summary.state {
             Standing::Finished => String::new(),
-            state => format!(", {state} after {} rounds", self.summary.rounds),
+            state => format!(", {state} in round {}", self.summary.rounds + 1),
         };
         format!("{own}{more}{slowed}{ended}")
     }
@@ -170,7 +170,8 @@ impl Run {
 impl Comparison {
     /// One line per run, and why some did not come to their end.
     pub fn table(&self) -> String {
-        let width = |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
+        let width =
+            |texts: &mut dyn Iterator<Item = &String>| texts.map(|text| text.chars().count()).max().unwrap_or(0);
         let (wide, how_wide) = (
             width(&mut self.runs.iter().map(|run| &run.name)).max(20),
             width(&mut self.runs.iter().map(|run| &run.how)).max(40),
@@ -281,7 +282,9 @@ mod tests {
         ];
         let comparison = compare(&folders, None).expect("runs");
         let table = comparison.table();
-        for words in ["x/run", "y/run", "lr 0.1", "lr 9, failed after 1 rounds", "y/run failed: round 2: client 7", "0.4000"] {
+        for words in
+            ["x/run", "y/run", "lr 0.1", "lr 9.0, failed in round 2", "y/run failed: round 2: client 7", "0.4000"]
+        {
             assert!(table.contains(words), "{words}: {table}");
         }
         let picture = parent.path().join("a.svg");

@@ -176,7 +176,9 @@ impl RunFolder {
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
         let (journal, kept) = match rounds {
             Some(rounds) => {
-                let derived: Vec<PathBuf> = recorded().map(|name| self.path.join(name)).collect();
+                let replayed = RECORDERS.iter().filter(|entry| entry.build.replayed);
+                let derived = replayed.flat_map(|entry| entry.build.files).map(|name| self.path.join(name));
+                let derived: Vec<PathBuf> = derived.collect();
                 Journal::resume(self.path.join(JOURNAL), rounds, &derived)?
             }
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
@@ -215,9 +217,11 @@ fn names() -> impl Iterator<Item = &'static str> {
     [CONFIG, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
 }
 
-/// Whose a folder is: what has one of our names must be of a run.
+/// Whose a folder is: what has one of our names, or will have it, must be of a run.
 fn owner(folder: &Path) -> Owner {
-    let found = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).find(|file| files::is_there(file));
+    let whole: Vec<PathBuf> = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).collect();
+    let parts = whole.iter().map(|file| files::part_of(file));
+    let found = whole.iter().cloned().chain(parts).find(|file| files::is_there(file));
     match found {
         None => Owner::Nobody,
         Some(_) if is_marked(folder) || is_older_run(folder) => Owner::Run,
@@ -326,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_a_run_stays_whatever_is_asked_for() {
-        for name in names().chain(["checkpoints/best.pt"]) {
+        for name in names().chain(["checkpoints/best.pt", "config.yaml.part"]) {
             let folder = tempfile::tempdir().expect("a folder");
             let theirs = folder.path().join(name);
             fs::create_dir_all(theirs.parent().expect("a folder")).expect("writable");

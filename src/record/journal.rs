@@ -1,11 +1,12 @@
 //! `journal.jsonl`: every event as one line of JSON, on disk before a round counts as done.
 
-use super::fault;
 use super::lines::Lines;
+use super::{fault, unread};
 use crate::event::{Event, RecordError, Recorder};
 use crate::files;
+use crate::ids::Round;
 use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Appends events to a file.
 pub struct Journal {
@@ -16,10 +17,9 @@ pub struct Journal {
 #[derive(Debug, Default)]
 struct Past {
     events: Vec<Event>,
-    // The lines of these events.
-    text: Vec<u8>,
-    // What is wrong, in words; none when every round is there.
-    damage: Option<String>,
+    // Where lines cannot be read, from 1.
+    wrong: Vec<usize>,
+    missing: Vec<Round>,
 }
 
 impl Journal {
@@ -38,22 +38,16 @@ impl Journal {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn resume(path: PathBuf, rounds: u32, derived: &[PathBuf]) -> Result<(Journal, Vec<Event>), RecordError> {
-        let past = match files::bytes(&path) {
-            Ok(bytes) => read(&bytes, rounds),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Past { damage: (rounds > 0).then(|| "it is gone".to_owned()), ..Past::default() }
-            }
-            Err(error) => return Err(fault(&path, error)),
+        let bytes = match files::bytes(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.map_err(|error| unread(&path, error))?,
         };
-        if let Some(damage) = &past.damage {
-            let kept = [&[path.clone()], derived].concat();
-            let kept: io::Result<Vec<_>> = kept.iter().map(|file| files::set_aside(file)).collect();
-            let kept: Vec<PathBuf> = kept.map_err(|error| fault(&path, error))?.into_iter().flatten().collect();
-            let names: Vec<String> = kept.iter().map(|file| file.display().to_string()).collect();
-            let kept = if names.is_empty() { String::new() } else { format!("; what is there is kept as {}", names.join(", ")) };
+        let past = read(&bytes, rounds);
+        if let Some(damage) = past.damage() {
+            let kept = set_aside(&path, derived).map_err(|error| fault(&path, error))?;
             log::warn!("{}: {damage}; the run goes on from its checkpoint{kept}", path.display());
         }
-        let lines = Lines::create_with(path.clone(), &past.text).map_err(|error| fault(&path, error))?;
+        let lines = Lines::create_with(path.clone(), &past.text()).map_err(|error| fault(&path, error))?;
         Ok((Journal { lines }, past.events))
     }
 
@@ -67,53 +61,72 @@ impl Journal {
     }
 }
 
-/// The events up to the last of so many rounds.
-fn read(bytes: &[u8], rounds: u32) -> Past {
-    let mut past = Past::default();
-    let mut wrong = Vec::new();
-    let mut done = vec![false; rounds as usize];
-    // Up to the end of a round.
-    let mut complete = (0, 0);
-    // What comes after the last whole line is torn.
-    let whole = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    for (number, line) in (1..).zip(whole) {
-        if done.last().is_none_or(|done| *done) {
-            break;
-        }
-        match serde_json::from_slice::<Event>(line) {
-            Ok(event) => {
-                let round = if let Event::RoundDone(done) = &event { Some(done.round) } else { None };
-                past.text.extend_from_slice(line);
-                past.events.push(event);
-                match round.map(|round| done.get_mut(round.index())) {
-                    Some(Some(done)) => {
-                        *done = true;
-                        complete = (past.events.len(), past.text.len());
-                    }
-                    // A round that the checkpoint does not know.
-                    Some(None) => break,
-                    None => {}
-                }
-            }
-            Err(_) => wrong.push(number.to_string()),
+impl Past {
+    /// What is wrong, in words; none when every round is there.
+    fn damage(&self) -> Option<String> {
+        let counted = |round: &Round| round.to_string();
+        match (self.wrong.is_empty(), self.missing.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some(format!("lines cannot be read: {}", shortened(&self.wrong, usize::to_string))),
+            (_, false) => Some(format!("rounds are missing: {}", shortened(&self.missing, counted))),
         }
     }
-    past.events.truncate(complete.0);
-    past.text.truncate(complete.1);
-    let missing: Vec<String> =
-        (1..).zip(&done).filter(|(_, done)| !**done).map(|(round, _): (u32, _)| round.to_string()).collect();
-    past.damage = match (wrong.is_empty(), missing.is_empty()) {
-        (true, true) => None,
-        (false, true) => Some(format!("lines cannot be read: {}", shortened(&wrong))),
-        (_, false) => Some(format!("rounds are missing: {}", shortened(&missing))),
-    };
+
+    /// The journal that the run goes on with; it begins with what it lacks.
+    fn text(&self) -> Vec<u8> {
+        let missing = (!self.missing.is_empty()).then(|| Event::Missing { rounds: self.missing.clone() });
+        let lines = missing.iter().chain(&self.events).map(|event| serde_json::to_vec(event));
+        lines.flatten().flat_map(|line| line.into_iter().chain([b'\n'])).collect()
+    }
+}
+
+/// The events up to the last of so many rounds. What comes after the last whole line is torn, and no damage.
+fn read(bytes: &[u8], rounds: u32) -> Past {
+    let mut past = Past::default();
+    let mut known = vec![false; rounds as usize];
+    // Events up to the end of a round.
+    let mut complete = 0;
+    let whole = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    for (number, line) in (1..).zip(whole) {
+        let Ok(event) = serde_json::from_slice::<Event>(line) else {
+            past.wrong.push(number);
+            continue;
+        };
+        let told: Vec<Round> = match &event {
+            // Later than the checkpoint.
+            Event::RoundDone(done) if done.round.0 >= rounds => break,
+            Event::RoundDone(done) => vec![done.round],
+            Event::Missing { rounds: lost } => lost.iter().copied().filter(|round| round.0 < rounds).collect(),
+            _ => Vec::new(),
+        };
+        let is_last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);
+        past.events.push(event);
+        told.iter().for_each(|round| known[round.index()] = true);
+        complete = if told.is_empty() { complete } else { past.events.len() };
+        if is_last {
+            break;
+        }
+    }
+    past.events.truncate(complete);
+    past.missing = (0..rounds).filter(|round| !known[*round as usize]).map(Round).collect();
     past
 }
 
+/// Keeps a damaged journal, and what was made from it; gives what to say of it.
+fn set_aside(journal: &Path, derived: &[PathBuf]) -> io::Result<String> {
+    let mut kept = Vec::new();
+    for file in [journal].into_iter().chain(derived.iter().map(PathBuf::as_path)) {
+        kept.extend(files::set_aside(file)?);
+    }
+    let names = kept.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    Ok(if names.is_empty() { names } else { format!("; what is there is kept as {names}") })
+}
+
 /// Some of many.
-fn shortened(words: &[String]) -> String {
-    let more = if words.len() > 5 { ", ..." } else { "" };
-    words[..words.len().min(5)].join(", ") + more
+fn shortened<T>(many: &[T], word: impl Fn(&T) -> String) -> String {
+    let some: Vec<String> = many.iter().take(5).map(word).collect();
+    let more = if many.len() > some.len() { ", ..." } else { "" };
+    some.join(", ") + more
 }
 
 impl Recorder for Journal {
@@ -129,9 +142,7 @@ impl Recorder for Journal {
 mod tests {
     use super::*;
     use crate::event::RoundDone;
-    use crate::ids::Round;
     use std::fs;
-    use std::path::Path;
 
     fn round(round: u32) -> Event {
         Event::RoundDone(RoundDone { round: Round(round), train_loss: Some(f64::NAN), ..RoundDone::default() })
@@ -163,8 +174,11 @@ mod tests {
         let [path, table] = ["journal.jsonl", "metrics.csv"].map(|name| folder.path().join(name));
         let whole = journal(&path, 4);
         let text = String::from_utf8(whole.clone()).expect("text");
-        let damaged: Vec<String> =
-            text.lines().enumerate().map(|(place, line)| if place == 1 { line.replace(':', ";") } else { line.to_owned() }).collect();
+        let damaged: Vec<String> = text
+            .lines()
+            .enumerate()
+            .map(|(place, line)| if place == 1 { line.replace(':', ";") } else { line.to_owned() })
+            .collect();
         fs::write(&path, damaged.join("\n") + "\n").expect("writable");
         fs::write(&table, "all four").expect("writable");
         let (_, events) = Journal::resume(path.clone(), 4, &[table]).expect("readable");
@@ -172,9 +186,12 @@ mod tests {
         let kept = |name: &str| fs::read_to_string(folder.path().join(name)).expect("kept");
         assert!(kept("journal.jsonl.kept-1").contains(';') && kept("metrics.csv.kept-1") == "all four");
         // A journal that ends too soon, and one that is gone.
-        fs::write(&path, &whole[..whole.len() / 2]).expect("writable");
-        assert_eq!(read(&fs::read(&path).expect("there"), 4).damage.as_deref(), Some("rounds are missing: 2, 3, 4"));
+        fs::write(&path, &whole[..whole.len() / 2 - 1]).expect("writable");
+        assert_eq!(read(&fs::read(&path).expect("there"), 4).damage().as_deref(), Some("rounds are missing: 2, 3, 4"));
         fs::remove_file(&path).expect("there");
-        assert!(Journal::resume(path, 4, &[]).expect("goes on").1.is_empty());
+        assert!(Journal::resume(path.clone(), 4, &[]).expect("goes on").1.is_empty());
+        // It is said once.
+        let known = read(&fs::read(&path).expect("there"), 4);
+        assert_eq!((known.events.len(), known.damage()), (1, None));
     }
 }

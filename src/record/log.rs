@@ -19,7 +19,8 @@ impl Recorder for RoundLog {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
                 let (round, rounds) = (done.round, self.rounds);
                 notes(done).iter().for_each(|note| log::warn!("{note}"));
-                let loss = done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {loss:.4}"));
+                let loss =
+                    done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {}", shown(loss)));
                 let (seconds, hash) = (done.seconds, &done.model_hash);
                 log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test} model {hash}");
             }
@@ -30,10 +31,19 @@ impl Recorder for RoundLog {
                 log::warn!("round {round}: rank {rank} on {host} is lost; the others train its {clients} clients");
             }
             Event::Finished { reason, .. } => log::info!("the run ends: {reason}"),
-            Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Ended { .. } => {}
+            Event::ClientTrained { .. }
+            | Event::Missing { .. }
+            | Event::Arrived(_)
+            | Event::Saved(_)
+            | Event::Ended { .. } => {}
         }
         Ok(())
     }
+}
+
+/// A figure in few letters, however large.
+fn shown(value: f64) -> String {
+    if value.abs() < 1e9 { format!("{value:.4}") } else { format!("{value:.4e}") }
 }
 
 /// What people should hear of a round whatever else is shown.
@@ -53,6 +63,6 @@ pub(super) fn notes(done: &RoundDone) -> Vec<String> {
 
 /// Loss and the other metrics, as far as the task has them.
 fn described(test: &Metrics) -> String {
-    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {value:.4}"));
+    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {}", shown(value)));
     shown.collect::<Vec<_>>().join(" ")
 }

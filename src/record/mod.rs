@@ -34,5 +34,9 @@ pub use summary::{SUMMARY, Summary, SummaryFile};
 pub use table::{KIND, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
-    RecordError { path: path.display().to_string(), reason: reason.to_string() }
+    RecordError::Unwritten { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+fn unread(path: &Path, reason: impl ToString) -> RecordError {
+    RecordError::Unread { path: path.display().to_string(), reason: reason.to_string() }
 }

@@ -43,7 +43,11 @@ impl Recorder for Progress {
                 self.bar.println(format!("the run ends: {reason}"));
             }
             Event::Ended { .. } => self.bar.abandon(),
-            Event::Started { .. } | Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) => {}
+            Event::Started { .. }
+            | Event::ClientTrained { .. }
+            | Event::Missing { .. }
+            | Event::Arrived(_)
+            | Event::Saved(_) => {}
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `summary.json`: the run in a few figures.
 
 use super::best::Best;
-use super::fault;
+use super::{fault, unread};
 use crate::config::Mode;
 use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing};
 use crate::files;
@@ -117,9 +117,9 @@ impl Summary {
         let path = folder.join(SUMMARY);
         let bytes = match files::bytes(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|error| fault(&path, error))?,
+            bytes => bytes.map_err(|error| unread(&path, error))?,
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| fault(&path, error))
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| unread(&path, error))
     }
 
     /// The metric that says most of the last evaluation.
@@ -205,7 +205,7 @@ impl SummaryFile {
         let summary = Summary {
             median_round_seconds: median(&self.seconds),
             median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
-            worker_utilisation: self.trained / self.offered.max(1e-9),
+            worker_utilisation: if self.offered > 0.0 { self.trained / self.offered } else { 0.0 },
             ..self.summary.clone()
         };
         let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
@@ -248,7 +248,7 @@ impl Recorder for SummaryFile {
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
-            Event::Saved(_) | Event::LeftOut { .. } => {}
+            Event::Saved(_) | Event::LeftOut { .. } | Event::Missing { .. } => {}
         }
         Ok(())
     }

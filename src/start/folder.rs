@@ -33,7 +33,11 @@ pub(super) enum Past {
 /// What the run goes on from, if it does. What is done is never taken back.
 pub(super) fn past(plan: &Plan) -> Result<Past> {
     let Some(folder) = &plan.config.resume else { return Ok(Past::None) };
-    let finished = Summary::read(folder)?.filter(|summary| summary.state == Standing::Finished);
+    let summary = Summary::read(folder).unwrap_or_else(|error| {
+        log::warn!("{error}; what is done is told by the checkpoints");
+        None
+    });
+    let finished = summary.filter(|summary| summary.state == Standing::Finished);
     let saved = checkpoint::newest(&checkpoints(folder), plan);
     let wanted = plan.rounds();
     match (saved, finished) {

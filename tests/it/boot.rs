@@ -108,6 +108,44 @@ fn occupied_and_unwritable_folders_are_refused() {
 }
 
 #[test]
+fn what_is_not_of_a_run_is_neither_read_as_a_file_nor_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("theirs/checkpoints")).expect("writable");
+    fs::write(path("theirs/checkpoints/best.pt"), "mine").expect("writable");
+    for flags_ in ["", "--overwrite"] {
+        let job = flags(flags_).path("--out_dir", &path("theirs"));
+        refused(job, &["theirs/checkpoints", "not of a run", "another --out_dir"]);
+    }
+    assert_eq!(fs::read(path("theirs/checkpoints/best.pt")).expect("there"), b"mine");
+    std::process::Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo runs");
+    for flag in ["--cf", "--gpu_mapping_file", "--partition_load"] {
+        refused(flags("").path(flag, &path("fifo")), &["fifo", "no plain file"]);
+    }
+    fs::create_dir(path("run")).expect("writable");
+    std::os::unix::fs::symlink(path("victim"), path("run/.fedmpi")).expect("links");
+    fs::write(path("victim"), "mine").expect("writable");
+    refused(flags("").path("--out_dir", &path("run")), &["cannot write to", ".fedmpi"]);
+    assert_eq!(fs::read(path("victim")).expect("there"), b"mine");
+}
+
+#[test]
+fn a_runs_config_repeats_it_and_leaves_that_run_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let saved = path("partition.json");
+    let job = flags("--comm_round 1 --overwrite").path("--partition_save", &saved);
+    let first = job.path("--out_dir", &path("a")).run().succeeded();
+    let before = fs::read(path("a/summary.json")).expect("there");
+    fs::write(&saved, "thesis").expect("writable");
+    let again = flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("b")).run().succeeded();
+    assert_eq!(again.model_hash(), first.model_hash());
+    refused(flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("a")), &["holds a run already"]);
+    assert_eq!(fs::read(path("a/summary.json")).expect("there"), before);
+    assert_eq!(fs::read(&saved).expect("there"), b"thesis");
+}
+
+#[test]
 fn ways_of_running_a_round_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace.csv");
