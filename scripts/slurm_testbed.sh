@@ -104,7 +104,7 @@ check() {
     until compgen -G "$run/checkpoints/*.safetensors" >/dev/null || ended "$job"; do sleep 0.1; done
     scancel --batch --signal=TERM "$job"
     wait_for "$job"
-    [ ! -f "$run/summary.json" ] || die "the job had ended before the signal came"
+    ! grep -qs '"state": "finished"' "$run/summary.json" || die "the job had ended before the signal came"
     job=$(FEDMPI_RUN=$run sbatch --parsable "$state/job.sbatch")
     echo "submitted again as job $job"
     wait_for "$job"

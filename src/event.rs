@@ -1,6 +1,6 @@
 //! What the engine tells its listeners. The engine never prints or writes a file itself.
 
-use crate::ids::{ClientId, Rank, Round};
+use crate::ids::{ClientId, Rank, Round, counted};
 use crate::metrics::Metrics;
 use crate::weights::Weights;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ pub enum Event {
     /// One client's update, told in the order of client ids once the round is complete.
     ClientTrained {
         /// In which round.
+        #[serde(with = "counted")]
         round: Round,
         /// Whose update.
         client: ClientId,
@@ -33,17 +34,38 @@ pub enum Event {
         rank: Rank,
         /// Samples behind the update.
         samples: u64,
-        /// Mean training loss over the client's steps.
+        /// Mean training loss over the client's samples, of all epochs.
+        #[serde(with = "crate::number")]
         loss: f64,
         /// Seconds of training on the worker.
+        #[serde(with = "crate::number")]
         seconds: f64,
         /// Bits that a real client would send.
         #[serde(default)]
         bits: u64,
     },
+    /// A client's training diverged, and it counts for nothing (`--on_nan skip`).
+    LeftOut {
+        /// In which round; in async mode before which move of the model.
+        #[serde(with = "counted")]
+        round: Round,
+        /// Whose training.
+        client: ClientId,
+        /// Who trained it.
+        rank: Rank,
+        /// What is wrong with what came of it.
+        reason: String,
+    },
+    /// Rounds that are on no record any more: the journal was damaged when the run went on.
+    Missing {
+        /// Which rounds.
+        #[serde(with = "counted::list")]
+        rounds: Vec<Round>,
+    },
     /// A worker is gone; what it had not handed over is trained by the others.
     Lost {
-        /// In which round; in async mode how often the model had moved.
+        /// In which round; in async mode before which move of the model.
+        #[serde(with = "counted")]
         round: Round,
         /// Who.
         rank: Rank,
@@ -58,15 +80,54 @@ pub enum Event {
     RoundDone(RoundDone),
     /// Everything that the next round depends on, beside the weights; told when a recorder wants it.
     Saved(State),
-    /// The run is over.
+    /// The run has come to its end.
     Finished {
+        /// Why it ends here.
+        #[serde(default)]
+        reason: String,
         /// What each rank reports of itself, by rank.
         ranks: Vec<RankReport>,
         /// Rounds done, fewer than planned when the target accuracy was reached.
         rounds: u32,
         /// Seconds from the start of the first round to the end of the last.
+        #[serde(with = "crate::number")]
         total_seconds: f64,
     },
+    /// The run is over before its end.
+    Ended {
+        /// Whether somebody wanted it to stop, or it failed.
+        state: Standing,
+        /// Why, in the words that are logged too.
+        reason: String,
+        /// Whether another attempt from the same state would end alike.
+        settled: bool,
+    },
+}
+
+/// How a run stands. Records of older programs say nothing, and were written at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It has begun. When no process holds its folder, it was killed.
+    Running,
+    /// It has come to its end.
+    #[default]
+    Finished,
+    /// Somebody wanted it to stop; it can go on.
+    Stopped,
+    /// It cannot go on by itself.
+    Failed,
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Standing::Running => "running or killed",
+            Standing::Finished => "finished",
+            Standing::Stopped => "stopped",
+            Standing::Failed => "failed",
+        })
+    }
 }
 
 /// What a run needs to go on.
@@ -75,6 +136,7 @@ pub struct State {
     /// Rounds done.
     pub rounds: u32,
     /// Seconds on the run's clock.
+    #[serde(with = "crate::number")]
     pub clock: f64,
     /// Updates that have counted.
     pub updates: u64,
@@ -107,6 +169,7 @@ pub struct InFlight {
     /// Those under way, in the order of their arrival.
     pub trainings: Vec<Training>,
     /// Seconds on the run's clock when the model moved last.
+    #[serde(with = "crate::number")]
     pub moved_at: f64,
     /// What the choice of clients depends on.
     pub chooser: serde_json::Value,
@@ -127,6 +190,7 @@ pub struct Training {
     /// Version of the model that it starts from.
     pub version: u32,
     /// When it arrives, on the run's clock.
+    #[serde(with = "crate::number")]
     pub arrives: f64,
 }
 
@@ -142,21 +206,26 @@ pub struct Arrived {
     /// How often the model had moved since the client got it.
     pub staleness: u32,
     /// What that leaves of it; none when it was dropped.
+    #[serde(default, with = "crate::number")]
     pub weight: Option<f64>,
     /// Seconds on the run's clock.
+    #[serde(with = "crate::number")]
     pub clock: f64,
-    /// Mean training loss over the client's steps.
+    /// Mean training loss over the client's samples, of all epochs.
+    #[serde(with = "crate::number")]
     pub loss: f64,
     /// Seconds of training on the worker.
+    #[serde(with = "crate::number")]
     pub seconds: f64,
     /// Clients still in training.
     pub in_flight: usize,
 }
 
 /// The line of one round; in async mode of one move of the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RoundDone {
     /// Which round.
+    #[serde(with = "counted")]
     pub round: Round,
     /// Clients in the cohort whose updates count.
     pub clients: usize,
@@ -164,21 +233,30 @@ pub struct RoundDone {
     pub dropped: usize,
     /// Clients that were selected and came too late.
     pub late: usize,
+    /// Clients that were left out because their training diverged.
+    #[serde(default)]
+    pub diverged: usize,
     /// Seconds of the round by the clients' virtual clock.
+    #[serde(with = "crate::number")]
     pub virtual_seconds: f64,
     /// Seconds on the run's clock at its end.
+    #[serde(with = "crate::number")]
     pub clock: f64,
     /// Updates that have counted so far.
     pub updates: u64,
     /// Mean staleness of the updates that moved the model; 0 in sync mode.
+    #[serde(with = "crate::number")]
     pub staleness: f64,
     /// Samples behind the cohort.
     pub samples: u64,
-    /// Mean training loss, weighted by samples.
-    pub train_loss: f64,
+    /// Mean training loss, weighted by samples; none when nobody was trained.
+    #[serde(default, with = "crate::number")]
+    pub train_loss: Option<f64>,
     /// Seconds of selection, training and aggregation; evaluation excluded.
+    #[serde(with = "crate::number")]
     pub seconds: f64,
     /// Seconds of evaluation.
+    #[serde(with = "crate::number")]
     pub evaluation_seconds: f64,
     /// Bytes that real clients would send to the server.
     #[serde(default)]
@@ -198,13 +276,17 @@ pub struct RoundDone {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Seconds of selection and scheduling, before the first order.
+    #[serde(with = "crate::number")]
     pub planning_seconds: f64,
     /// Seconds from the first order to the complete sum of updates.
+    #[serde(with = "crate::number")]
     pub makespan_seconds: f64,
     /// The least makespan of these seconds on these workers as a share of the real one, from 0 to 1; none
     /// when nobody was trained.
+    #[serde(default, with = "crate::number")]
     pub efficiency: Option<f64>,
     /// Mean of |predicted - measured| / measured over the clients' seconds; none before there is history.
+    #[serde(default, with = "crate::number")]
     pub prediction_error: Option<f64>,
 }
 
@@ -220,6 +302,7 @@ pub struct RankReport {
     /// Bytes of message content sent.
     pub bytes_sent: u64,
     /// Largest resident memory in MiB.
+    #[serde(with = "crate::number")]
     pub peak_rss_mib: f64,
 }
 
@@ -233,20 +316,36 @@ pub trait Recorder {
         false
     }
 
+    /// Asked before the run ends: whether [`Event::Saved`] shall come once more.
+    fn wants_last_state(&self) -> bool {
+        false
+    }
+
     /// Where what clients keep may lie, so that it can be found again when the run goes on.
     fn keeps_at(&self) -> Option<PathBuf> {
         None
     }
 }
 
-/// A record could not be written.
+/// A record that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {path}: {reason} (hint: check free space and permissions)")]
-pub struct RecordError {
-    /// The file.
-    pub path: String,
-    /// What the system said.
-    pub reason: String,
+pub enum RecordError {
+    /// It cannot be written.
+    #[error("cannot write {path}: {reason} (hint: check free space and permissions)")]
+    Unwritten {
+        /// The file.
+        path: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// It cannot be read.
+    #[error("cannot read {path}: {reason} (hint: it must be a file of this run)")]
+    Unread {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// Recorders in order; each hears every event.
@@ -258,6 +357,10 @@ impl Recorder for Vec<Box<dyn Recorder>> {
     fn wants_state(&mut self) -> bool {
         // All are asked: each may count rounds.
         self.iter_mut().fold(false, |wanted, recorder| recorder.wants_state() | wanted)
+    }
+
+    fn wants_last_state(&self) -> bool {
+        self.iter().any(|recorder| recorder.wants_last_state())
     }
 
     fn keeps_at(&self) -> Option<PathBuf> {

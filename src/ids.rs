@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, shown as $shown:expr) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -26,7 +26,8 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(out)
+                let shown: fn(u32) -> u64 = $shown;
+                shown(self.0).fmt(out)
             }
         }
     };
@@ -34,15 +35,80 @@ macro_rules! id {
 
 id! {
     /// An owner of data that takes part in training; counts from 0.
-    ClientId
+    ClientId, shown as u64::from
 }
 id! {
     /// A process of the job; 0 is the server.
-    Rank
+    Rank, shown as u64::from
 }
 id! {
-    /// One step of the global model; counts from 0.
-    Round
+    /// One step of the global model. The number counts from 0; whatever people or their programs meet (messages, files,
+    /// events) counts from 1.
+    Round, shown as |round| Round(round).number()
+}
+
+impl Round {
+    /// The round that people call by this number, from 1.
+    ///
+    /// ```
+    /// use fedmpi::ids::Round;
+    /// assert_eq!((Round::counted(3), Round::counted(0)), (Some(Round(2)), None));
+    /// assert_eq!(Round(2).to_string(), "3");
+    /// ```
+    pub fn counted(number: u32) -> Option<Round> {
+        number.checked_sub(1).map(Round)
+    }
+
+    /// What people call it.
+    pub fn number(self) -> u64 {
+        u64::from(self.0) + 1
+    }
+}
+
+/// Rounds in events, as people count them.
+pub mod counted {
+    use super::Round;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// From 1.
+    ///
+    /// # Errors
+    /// As the serializer's.
+    pub fn serialize<S: Serializer>(round: &Round, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_u64(round.number())
+    }
+
+    /// From 1.
+    ///
+    /// # Errors
+    /// As the deserializer's, and 0.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Round, D::Error> {
+        Round::counted(u32::deserialize(from)?).ok_or_else(|| D::Error::custom("rounds count from 1"))
+    }
+
+    /// Several of them.
+    pub mod list {
+        use super::Round;
+        use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        /// From 1.
+        ///
+        /// # Errors
+        /// As the serializer's.
+        pub fn serialize<S: Serializer>(rounds: &[Round], out: S) -> Result<S::Ok, S::Error> {
+            out.collect_seq(rounds.iter().map(|round| round.number()))
+        }
+
+        /// From 1.
+        ///
+        /// # Errors
+        /// As the deserializer's, and 0.
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Round>, D::Error> {
+            let numbers = Vec::<u32>::deserialize(from)?.into_iter();
+            let rounds: Option<Vec<Round>> = numbers.map(Round::counted).collect();
+            rounds.ok_or_else(|| D::Error::custom("rounds count from 1"))
+        }
+    }
 }
 
 impl Rank {

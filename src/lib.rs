@@ -31,6 +31,7 @@ pub mod weights;
 
 mod files;
 pub mod ids;
+pub mod number;
 pub mod part;
 pub mod seed;
 pub mod shelf;

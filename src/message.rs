@@ -4,7 +4,7 @@
 use crate::event::RankReport;
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Total, Units, Weights};
+use crate::weights::{Total, Turnout, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
@@ -34,8 +34,8 @@ pub enum Order {
         round: Round,
         /// Which pass over the cohort.
         pass: u8,
-        /// What stands behind the whole cohort.
-        total: Total,
+        /// What stands behind the whole cohort, and behind those who count.
+        turnout: Turnout,
     },
     /// Evaluate the weights that follow, unless every rank keeps the model itself.
     Evaluate {
@@ -65,7 +65,7 @@ pub enum Report {
         /// The name of its host.
         host: String,
     },
-    /// Clients are trained. With `--reduce server` the update of the only one follows; with
+    /// Clients are trained, or could not be. With `--reduce server` the update of the only one follows; with
     /// `--reduce worker` the last of a pass is followed by the worker's partial sum. What a client keeps
     /// follows its own report.
     Trained {
@@ -73,10 +73,8 @@ pub enum Report {
         round: Round,
         /// In which pass over the cohort.
         pass: u8,
-        /// Who, and how it went.
-        updates: Vec<Update>,
-        /// Whether the worker has done everything that it was told to do in this pass.
-        last: bool,
+        /// What came of it.
+        part: Part,
     },
     /// The model is evaluated as it was asked for.
     Evaluated {
@@ -87,15 +85,6 @@ pub enum Report {
     },
     /// Training goes on; nothing is finished yet.
     Alive,
-    /// Training failed; the job cannot go on.
-    Failed {
-        /// In which round.
-        round: Round,
-        /// Whose training.
-        client: ClientId,
-        /// What went wrong.
-        reason: String,
-    },
     /// Last words of a worker.
     Bye(RankReport),
 }
@@ -138,7 +127,7 @@ pub enum Keeps {
 pub struct Update {
     /// Whose update.
     pub client: ClientId,
-    /// Mean loss over the training steps.
+    /// Mean loss over what it was trained on.
     pub loss: f64,
     /// Seconds of training.
     pub seconds: f64,
@@ -146,6 +135,30 @@ pub struct Update {
     pub weight: f64,
     /// Bits that a real client would send.
     pub bits: u64,
+}
+
+/// What came of the clients that a worker was to train.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Who was trained, and how it went.
+    pub updates: Vec<Update>,
+    /// Who was not, and why.
+    pub failed: Vec<Failure>,
+    /// Whether the worker has done everything that it was told to do in this pass.
+    pub last: bool,
+}
+
+/// A client that contributes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Whose training.
+    pub client: ClientId,
+    /// What went wrong.
+    pub reason: String,
+    /// Whether its numbers went beyond all bounds, so that the others may go on without it.
+    pub diverged: bool,
+    /// Seconds of training.
+    pub seconds: f64,
 }
 
 /// What a transport carries: an encoded head, and numbers that are never copied to be encoded.
@@ -307,7 +320,9 @@ mod tests {
             Order::Train { round: Round(3), pass: 0, total: Total { samples: 9, clients: 2 }, errands, last: true };
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
         let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1, weight: 1.0, bits: 64 };
-        let report = Report::Trained { round: Round(1), pass: 0, updates: vec![update], last: false };
+        let failed = Failure { client: ClientId(3), reason: "NaN".into(), diverged: true, seconds: 0.1 };
+        let part = Part { updates: vec![update], failed: vec![failed], last: false };
+        let report = Report::Trained { round: Round(1), pass: 0, part };
         let content = Content::nothing()
             .with(Label::Model, Arc::new(vec![1.0; 4]))
             .with_units(Label::Units, Arc::new(vec![1; 2]));

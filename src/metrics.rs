@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A sum, and what it is divided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     /// Of all parts; a multiple of 2^-24.
+    #[serde(with = "crate::number")]
     pub sum: f64,
     /// Of all parts.
     pub weight: u64,
@@ -73,6 +75,12 @@ impl Metrics {
         }
     }
 
+    /// Where the metric that says most shall go.
+    pub fn aim(&self) -> Aim {
+        let (name, _) = self.lead();
+        Aim { name: name.to_owned(), above: name != LOSS }
+    }
+
     /// Mean loss; 0 when there is none.
     pub fn loss(&self) -> f64 {
         self.value(LOSS).unwrap_or(0.0)
@@ -81,6 +89,12 @@ impl Metrics {
     /// Share of targets predicted right, from 0 to 1; 0 when the task has no such thing.
     pub fn accuracy(&self) -> f64 {
         self.value(ACCURACY).unwrap_or(0.0)
+    }
+
+    /// Metrics that are no finite numbers: the model has diverged.
+    pub fn diverged(&self) -> Vec<&str> {
+        let shown = self.shown().into_iter();
+        shown.filter(|(_, value)| !value.is_finite()).map(|(name, _)| name).collect()
     }
 
     /// Adds another part's sums.
@@ -93,9 +107,28 @@ impl Metrics {
     }
 }
 
-const LOSS: &str = "loss";
-const ACCURACY: &str = "accuracy";
+pub(crate) const LOSS: &str = "loss";
+pub(crate) const ACCURACY: &str = "accuracy";
 const PERPLEXITY: &str = "perplexity";
+
+/// Where a metric shall go: up or down.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim {
+    name: String,
+    above: bool,
+}
+
+impl Aim {
+    /// The metric's name.
+    pub fn metric(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether a value is better than another.
+    pub fn prefers(&self, value: f64, other: f64) -> bool {
+        if self.above { value > other } else { value < other }
+    }
+}
 
 /// A metric that a run is to reach, such as `accuracy>=0.97` or `perplexity<=60`.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,10 +164,21 @@ impl Target {
         &self.name
     }
 
+    /// Where its metric shall go.
+    pub fn aim(&self) -> Aim {
+        Aim { name: self.name.clone(), above: self.above }
+    }
+
     /// Whether metrics reach it.
     pub fn is_reached(&self, metrics: &Metrics) -> bool {
         let reached = |value: f64| if self.above { value >= self.value } else { value <= self.value };
         metrics.value(&self.name).is_some_and(reached)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}{}", self.name, if self.above { ">=" } else { "<=" }, self.value)
     }
 }
 

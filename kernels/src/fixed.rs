@@ -26,18 +26,38 @@ const SMALL: f64 = (1u64 << 50) as f64;
 /// assert!(!add_changes(&mut units, &[f32::NAN, 1.0], &[1.0, 2.0], 0.5 * SCALE));
 /// ```
 pub fn add_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> bool {
-    let changes = || new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old));
+    put_changes(units, new, old, share, i64::wrapping_add)
+}
+
+/// Takes away to the bit what [`add_changes`] added.
+pub fn take_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> bool {
+    put_changes(units, new, old, share, i64::wrapping_sub)
+}
+
+#[inline(always)]
+fn put_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64, put: impl Fn(i64, i64) -> i64) -> bool {
+    let changes = || changes(new, old);
     if changes().fold(true, |small, change| small & ((change * share).abs() < SMALL)) {
         for (unit, change) in units.iter_mut().zip(changes()) {
             let rounded = (change * share + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
-            *unit = unit.wrapping_add(rounded as i64);
+            *unit = put(*unit, rounded as i64);
         }
         return changes().fold(true, |sound, change| sound & within(change));
     }
     for (unit, change) in units.iter_mut().zip(changes()) {
-        *unit = unit.wrapping_add((change * share).round_ties_even() as i64);
+        *unit = put(*unit, (change * share).round_ties_even() as i64);
     }
     changes().all(within)
+}
+
+/// How far each value has moved.
+pub fn changes(new: &[f32], old: &[f32]) -> impl Iterator<Item = f64> {
+    new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old))
+}
+
+/// Whether all changes fit.
+pub fn all_within(new: &[f32], old: &[f32]) -> bool {
+    changes(new, old).fold(true, |sound, change| sound & within(change))
 }
 
 /// Whether a change fits; NaN does not.

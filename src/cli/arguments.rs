@@ -1,13 +1,29 @@
 //! What each command takes.
 
-use crate::config::Flags;
-use clap::builder::RangedU64ValueParser;
+use crate::config::{Flags, RANGES};
+use crate::files;
+use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// Whole numbers from `least` up to what no cluster has.
 fn count(least: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..=1 << 20)
+}
+
+/// A share as `--target_accuracy` of a run may be.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    let range = RANGES.iter().find(|(name, _)| *name == "target_accuracy").map(|(_, range)| range);
+    match range.filter(|range| !range.contains(share)) {
+        None => Ok(share),
+        Some(range) => Err(format!("it must be {range}")),
+    }
+}
+
+/// Paths, of which a leading `~` is the home folder, also where no shell has seen it.
+pub(super) fn place() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| files::at_home(&path))
 }
 
 /// Arguments of `fedmpi launch`.
@@ -18,7 +34,7 @@ pub struct LaunchArgs {
     #[arg(long, value_name = "RANKS", value_parser = count(1))]
     pub np: usize,
     /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Times to start again from the newest checkpoint after a failure [default: 0]
     #[arg(long, value_name = "TIMES", default_value_t = 0, hide_default_value = true)]
@@ -81,10 +97,10 @@ pub enum Bench {
 #[command(rename_all = "snake_case")]
 pub struct DoctorArgs {
     /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Folder that must be readable on every host [default: none]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub data_dir: Option<PathBuf>,
     /// Network interface for the MPI, as `eth0` [default: the MPI's choice]
     #[arg(long, value_name = "NAME")]

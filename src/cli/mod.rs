@@ -41,13 +41,16 @@ pub enum Command {
     #[command(rename_all = "snake_case")]
     Compare {
         /// Folders of runs
-        #[arg(required = true, value_name = "RUN")]
+        #[arg(required = true, value_name = "RUN", value_parser = arguments::place())]
         runs: Vec<PathBuf>,
         /// Accuracy whose time is asked for [default: the best that all reach]
-        #[arg(long, value_name = "SHARE")]
+        #[arg(long, value_name = "SHARE", value_parser = arguments::share)]
         target_accuracy: Option<f64>,
+        /// The picture over rounds instead of virtual seconds
+        #[arg(long)]
+        by_rounds: bool,
         /// Where the picture goes
-        #[arg(long, value_name = "FILE", default_value = "compare.svg")]
+        #[arg(long, value_name = "FILE.svg", default_value = "compare.svg")]
         svg: PathBuf,
     },
     /// Start a training job with the installed mpirun, and start it again when it fails
@@ -60,7 +63,7 @@ pub enum Command {
     #[command(hide = true, rename_all = "snake_case")]
     Probe {
         /// Folder that must be readable
-        #[arg(long, value_name = "FOLDER")]
+        #[arg(long, value_name = "FOLDER", value_parser = arguments::place())]
         data_dir: Option<PathBuf>,
     },
     /// Measure this cluster; run it under mpirun
@@ -88,6 +91,7 @@ pub enum Command {
         #[arg(long)]
         to: Dialect,
         /// A host file in either dialect
+        #[arg(value_parser = arguments::place())]
         file: PathBuf,
     },
 }

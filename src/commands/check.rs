@@ -40,6 +40,9 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     print!("{}", serde_yaml::to_string(&plan.config)?);
     println!("\n{seats}");
     println!("\n{}", histogram(&plan));
+    if let Some(path) = plan.save_partition()? {
+        println!("it is in {}", path.display());
+    }
     Ok(())
 }
 

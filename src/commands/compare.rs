@@ -1,14 +1,19 @@
-//! `fedmpi compare`: a table of finished runs, and a picture.
+//! `fedmpi compare`: a table of runs, and a picture.
 
 use crate::record;
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// Prints the table and draws the picture.
-pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, svg: &Path) -> Result<()> {
+pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, by_rounds: bool, svg: &Path) -> Result<()> {
+    let is_svg = svg.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg"));
+    ensure!(is_svg, "--svg {}: pictures are in SVG (hint: a name that ends in .svg)", svg.display());
     let comparison = record::compare(runs, target_accuracy).map_err(Error::msg)?;
     print!("{}", comparison.table());
-    comparison.draw(svg).map_err(Error::msg)?;
-    println!("picture in {}", svg.display());
+    if comparison.draw(svg, by_rounds).map_err(Error::msg)? {
+        println!("picture in {}", svg.display());
+    } else {
+        println!("no picture: no run has two evaluations with an accuracy");
+    }
     Ok(())
 }

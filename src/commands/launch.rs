@@ -20,7 +20,7 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
     }
     let hosts = places::hosts(arguments.hostfile.as_deref())?;
     let config = checked(&arguments.training)?;
-    let (program, folder) = program(arguments.training, &config)?;
+    let (program, folder) = program(arguments.training, &config, arguments.dry_run)?;
     let job = Job {
         launcher,
         ranks: arguments.np,
@@ -44,13 +44,13 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
 }
 
 /// What each rank runs, and the run's folder, which it is told if the user has not.
-fn program(training: Vec<String>, config: &Config) -> Result<(Vec<String>, PathBuf)> {
+fn program(training: Vec<String>, config: &Config, dry_run: bool) -> Result<(Vec<String>, PathBuf)> {
     let mut program = vec![env::current_exe()?.display().to_string()];
     program.extend(training);
     if let Some(folder) = &config.out_dir {
         return Ok((program, folder.clone()));
     }
-    let folder = record::default_folder(config);
+    let folder = if dry_run { record::default_folder(config) } else { record::free_folder(config)? };
     program.extend(["--out_dir".to_owned(), folder.display().to_string()]);
     Ok((program, folder))
 }

@@ -16,7 +16,7 @@ use crate::cli::{self, Command};
 use crate::config::Config;
 use crate::start;
 use crate::stop::{self, exit};
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, ensure};
 use std::ffi::OsString;
 
 pub(crate) use train::train;
@@ -31,7 +31,9 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Launch(arguments) => return launch::run(arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Check(arguments) => check::run(&arguments)?,
-        Command::Compare { runs, target_accuracy, svg } => compare::run(&runs, target_accuracy, &svg)?,
+        Command::Compare { runs, target_accuracy, by_rounds, svg } => {
+            compare::run(&runs, target_accuracy, by_rounds, &svg)?
+        }
         Command::Config { keys, .. } => config::run(keys.as_deref())?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::tell(data_dir.as_deref())?,
@@ -45,11 +47,27 @@ pub(crate) fn run(command: Command) -> Result<u8> {
 /// Training flags as a command line of their own, checked before anything is started.
 fn checked(training: &[String]) -> Result<Config> {
     let words = std::iter::once("fedmpi").chain(training.iter().map(String::as_str));
-    let flags = cli::parse(words.map(OsString::from)).map_err(refused)?.flags;
-    start::read_config(&flags)
+    let asked = cli::parse(words.map(OsString::from)).map_err(refused)?;
+    ensure!(asked.command.is_none(), "behind `--` stand flags of a training, not `{}`", training.join(" "));
+    start::read_config(&asked.flags)
 }
 
 /// Another command's refusal, within ours.
 fn refused(error: clap::Error) -> Error {
     Error::msg(error.render().to_string().trim_start_matches("error: ").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_command_is_no_training() {
+        for line in [&["check"][..], &["list", "model"], &["launch", "--np", "2"]] {
+            let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            let refused = checked(&words).expect_err("refused").to_string();
+            assert!(refused.contains("flags of a training"), "{refused}");
+        }
+        assert!(checked(&["--comm_round".to_owned(), "3".to_owned()]).is_ok());
+    }
 }

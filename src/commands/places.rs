@@ -1,11 +1,11 @@
 //! Where a job's ranks will be, before there is a job.
 
 use crate::config::Config;
+use crate::files;
 use crate::hosts::{HostFile, Seat};
 use crate::transport::Host;
 use crate::{launch, start};
 use anyhow::{Context, Result};
-use std::fs;
 use std::path::Path;
 
 /// The hosts of a file, or of the batch system's allocation.
@@ -18,7 +18,7 @@ pub(super) fn hosts(file: Option<&Path>) -> Result<Option<HostFile>> {
 
 /// The hosts of a file in either dialect.
 pub(super) fn read_hosts(path: &Path) -> Result<HostFile> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::text(path).with_context(|| format!("cannot read {}", path.display()))?;
     HostFile::parse(&text).with_context(|| path.display().to_string())
 }
 

@@ -3,7 +3,7 @@
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::Rank;
-use crate::record::RunFolder;
+use crate::record::{RunFolder, Summary};
 use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, start_log, sums};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
@@ -26,11 +26,15 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     mpi.run(|mpi| match prepare(mpi, &flags) {
         Ok(ready) => work(mpi, ready),
-        Err(Stop(message)) => {
+        Err(Stop::Refused(message)) => {
             if let Some(error) = message {
                 log::error!("{error:#}");
             }
             code = ExitCode::from(exit::REFUSED);
+            Ok(())
+        }
+        Err(Stop::Finished(summary)) => {
+            summary.iter().for_each(|summary| again(summary, &flags));
             Ok(())
         }
     });
@@ -53,7 +57,7 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     } else {
         engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
     };
-    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder)
+    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder, plan.rounds())
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.
@@ -83,7 +87,7 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 }
 
 /// Prints the result: where it is and how good.
-fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
+fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, planned: u32) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
         log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
         log::logger().flush();
@@ -91,9 +95,24 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> R
     }
     let outcome = run?;
     let test = outcome.test.unwrap_or_default();
-    let (name, value) = test.lead();
-    let hash = weights::hash(&outcome.weights);
-    println!("final test {name} {value:.4} after {} rounds, model {hash}", outcome.rounds);
+    result(test.lead(), outcome.rounds, &weights::hash(&outcome.weights));
+    if outcome.rounds < planned {
+        println!("ended before round {planned}: {}", outcome.reason);
+    }
     println!("results in {}", folder.path().display());
     Ok(())
+}
+
+/// How good a run is that had come to its end before.
+fn again(summary: &Summary, flags: &Flags) {
+    result(summary.lead(), summary.rounds, &summary.model_hash);
+    let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
+    println!("the run was finished already, and nothing is changed{reason}");
+    if let Some(folder) = &flags.resume {
+        println!("results in {}", folder.display());
+    }
+}
+
+fn result((metric, value): (&str, f64), rounds: u32, hash: &str) {
+    println!("final test {metric} {value:.4} after {rounds} rounds, model {hash}");
 }

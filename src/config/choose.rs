@@ -5,11 +5,12 @@ use super::kinds::{near, params};
 use super::{Config, Mode, NAMES, parse};
 use crate::aggregate::{arrivals, combine, preset, step};
 use crate::algorithm::{self, Shape};
-use crate::part::{AnyKind, Choice, ParamKind, PartError};
+use crate::part::{AnyKind, Choice, ParamKind, PartError, plain, yaml};
 use crate::train::{optimizer, schedule as rates};
 use crate::{delay, partition, schedule, select, staleness, update};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use serde_yaml::{Mapping, Value};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// The settings of parts as flags of their own names.
@@ -24,7 +25,7 @@ impl PartFlags {
 
     /// Those that were given.
     pub fn given(&self) -> Mapping {
-        let value = |text: &String| serde_yaml::from_str(text).unwrap_or_else(|_| Value::from(text.as_str()));
+        let value = |text: &String| yaml(text).unwrap_or_else(|_| Value::from(text.as_str()));
         self.0.iter().map(|(name, text)| (Value::from(name.as_str()), value(text))).collect()
     }
 }
@@ -126,6 +127,8 @@ impl Said {
         if let Some((_, value)) = self.loose.get("mu") {
             config.choose_prox(value);
         }
+        let said = |setting: &str| self.settings.get(setting).map_or(0, |(layer, _)| *layer);
+        config.overrule_whole(|axis| said(axis) > said("aggregator"));
         let axes =
             if config.mode == Mode::Sync { Some(config.axes().map_err(|fault| fault.to_string())?) } else { None };
         if let Some([algorithm, server_step, combine]) = axes {
@@ -133,26 +136,36 @@ impl Said {
             (config.server_step, config.combine) = (Some(server_step), Some(combine));
         }
         for (name, (layer, value)) in &self.loose {
-            let said = |setting: &str| self.settings.get(setting).map_or(0, |(layer, _)| *layer);
-            config.claim(name, value, |setting| said(setting) > *layer)?;
+            config.claim(name, value, |setting| said(setting).cmp(layer))?;
         }
         config.completed().map_err(|fault| fault.to_string())
     }
 }
 
+/// Whether two values say the same.
+pub(super) fn alike(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
 /// Whether a setting is what some part has anyway; no proximal term is as usual as any.
 fn is_usual(name: &str, value: &Value) -> bool {
-    let alike = |usual: &Value| match (usual.as_f64(), value.as_f64()) {
-        (Some(usual), Some(value)) => usual == value,
-        _ => usual == value,
-    };
-    let same = |default: &str| serde_yaml::from_str(default).is_ok_and(|usual: Value| alike(&usual));
+    let same = |default: &str| serde_yaml::from_str(default).is_ok_and(|usual: Value| alike(&usual, value));
     let none = name == "mu" && value.as_f64() == Some(0.0);
     none || params().get(name).into_iter().flatten().any(|(_, param)| same(param.default))
 }
 
 /// Other names for the strength of the proximal term.
 const OLD: [&str; 3] = ["rho", "fedprox_mu", "proximal_mu"];
+
+/// Under which key a choice is told a setting: its name, or its place.
+fn told_place(kind: &dyn AnyKind, choice: &Choice, name: &str) -> Option<Value> {
+    let part = kind.described(&choice.name).ok()?;
+    let place = part.params.iter().position(|param| param.name == name)?;
+    [Value::from(name), Value::from(place)].into_iter().find(|key| choice.values.contains_key(key))
+}
 
 impl Config {
     /// The choices that are in force in this mode, each with its kind.
@@ -178,6 +191,16 @@ impl Config {
             choices.push((&arrivals::KIND, rule));
         }
         choices
+    }
+
+    /// What a later layer tells one of the three itself wins over what came with the whole's name.
+    fn overrule_whole(&mut self, later: impl Fn(&str) -> bool) {
+        let Some(whole) = &mut self.aggregator else { return };
+        for (axis, own) in AXES.into_iter().zip([&self.algorithm, &self.server_step, &self.combine]) {
+            if let Some(own) = own.as_ref().filter(|_| later(axis)) {
+                whole.values.retain(|key, _| !own.values.contains_key(key));
+            }
+        }
     }
 
     /// A proximal term that was asked for without an algorithm is FedProx.
@@ -217,13 +240,21 @@ impl Config {
                 let hint = format!("it is {}", preset.build.join(", "));
                 return Err(PartError::NoParam { kind: preset::KIND.about(), part: preset.name, key, hint });
             };
-            axes[place].values.insert(key.clone(), value.clone());
+            let told = axes[place].values.insert(key.clone(), value.clone());
+            if let Some(told) = told.filter(|told| !alike(told, value)) {
+                let wanted = format!("{}, as --aggregator {} has it", plain(value), preset.name);
+                let part = kinds[place].described(&axes[place].name)?;
+                let name = part.params.iter().find(|param| Some(param.name) == key.as_str()).map_or("", |p| p.name);
+                let (kind, part, value) = (kinds[place].about(), part.name, plain(&told));
+                return Err(PartError::Value { kind, part, name, value, wanted });
+            }
         }
         Ok(axes)
     }
 
-    /// Gives a setting to the chosen part that has it, unless a later layer has told the part itself.
-    fn claim(&mut self, name: &str, value: &Value, told_later: impl Fn(&str) -> bool) -> Result<(), String> {
+    /// Gives a setting to the chosen part that has it, unless a later layer has told the part itself. `told` is when
+    /// the part was chosen, as against the setting.
+    fn claim(&mut self, name: &str, value: &Value, told: impl Fn(&str) -> Ordering) -> Result<(), String> {
         let mut choices = self.choices();
         let has = |(kind, choice): &(&'static dyn AnyKind, &mut Choice)| {
             let part = kind.described(&choice.name);
@@ -232,9 +263,20 @@ impl Config {
         let mut takers: Vec<_> = choices.iter_mut().filter(|choice| has(choice)).collect();
         match &mut takers[..] {
             [(kind, choice)] => {
-                if !(choice.values.contains_key(name) && told_later(kind.setting())) {
-                    choice.values.insert(name.into(), value.clone());
+                let place = told_place(*kind, choice, name);
+                let own = place.as_ref().and_then(|place| choice.values.get(place));
+                match (own, told(kind.setting())) {
+                    (Some(_), Ordering::Greater) => return Ok(()),
+                    (Some(own), Ordering::Equal) if !alike(own, value) => {
+                        let (value, own, setting) = (plain(value), plain(own), kind.setting());
+                        return Err(format!(
+                            "--{name} is {value}, and {own} in --{setting} {choice} (hint: say it once)"
+                        ));
+                    }
+                    _ => {}
                 }
+                place.into_iter().for_each(|place| _ = choice.values.remove(place));
+                choice.values.insert(name.into(), value.clone());
                 Ok(())
             }
             // Files that say everything say the usual too.

@@ -5,23 +5,26 @@ mod choose;
 mod document;
 mod foreign;
 mod kinds;
+mod portable;
 mod seed_scripts;
 
+use crate::files;
 use crate::message::Reduce;
-use crate::part::{Choice, Range};
+use crate::part::{Choice, Range, plain, yaml};
 use crate::schedule::{Clock, DispatchMode, Slowdown};
 use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
-use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::aggregate::{arrivals, preset};
-use choose::Said;
-use document::Node;
-use foreign::{Around, at_home};
+use choose::{Said, alike};
+use document::{Entry, Node};
+use foreign::Around;
 use kinds::{is_setting, near};
+use portable::{is_of_a_run, leave_places};
 use seed_scripts::SeedScripts;
 
 pub use choose::PartFlags;
@@ -61,6 +64,10 @@ macro_rules! settings {
             #[arg(long, value_name = "FILE")]
             #[serde(skip)]
             pub cf: Option<PathBuf>,
+            /// What `launch` calls its job, by which it knows the run's folder again [default: none]
+            #[arg(long, value_name = "NAME", hide = true)]
+            #[serde(skip)]
+            pub job: Option<String>,
             /// A setting by name, as `aggregate.alpha=0.6`; the section is for the reader [default: none]
             #[arg(long, value_name = "NAME=VALUE")]
             #[serde(skip)]
@@ -82,6 +89,14 @@ macro_rules! settings {
             )*
         }
 
+        impl Config {
+            /// Resolves `~` at the beginning of all paths.
+            fn go_home(&mut self) -> io::Result<()> {
+                $(self.$name.go_home()?;)*
+                Ok(())
+            }
+        }
+
         /// The name of every setting.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
@@ -94,6 +109,14 @@ macro_rules! settings {
 pub trait Setting {
     /// What clap parses.
     type Flag: Clone + Send + Sync + 'static;
+
+    /// Resolves `~` at the beginning of paths.
+    ///
+    /// # Errors
+    /// There is no home folder.
+    fn go_home(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 macro_rules! plain {
@@ -102,8 +125,31 @@ macro_rules! plain {
         impl Setting for Option<$type> { type Flag = $type; }
     )* };
 }
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain, Slowdown);
+plain!(String, f64, i64, u64, u32, u8, bool);
+plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Slowdown);
+
+macro_rules! with_paths {
+    ($($type:ty: $value:ident => $go_home:expr),*) => { $(
+        impl Setting for $type {
+            type Flag = $type;
+            fn go_home(&mut self) -> io::Result<()> {
+                let $value = self;
+                $go_home
+            }
+        }
+        impl Setting for Option<$type> {
+            type Flag = $type;
+            fn go_home(&mut self) -> io::Result<()> {
+                self.iter_mut().try_for_each(|$value| $go_home)
+            }
+        }
+    )* };
+}
+with_paths!(
+    PathBuf: path => files::at_home(path).map(|home| *path = home),
+    Choice: choice => choice.go_home(),
+    Chain: chain => chain.0.iter_mut().try_for_each(Choice::go_home)
+);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -146,6 +192,7 @@ settings! {
     batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";
     client_optimizer: Choice = "sgd".into(), "NAME", "sgd", Range::ANY, "Optimizer on clients; `fedmpi list` shows all";
     lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the clients' learning rate changes over rounds; `fedmpi list` shows all";
+    on_nan: OnNan = OnNan::End, "end|skip", "end", Range::ANY, "When a client's numbers are not finite or beyond all bounds: end the run, or leave the client out, counted and said; rules such as `median` take it in unless it is to be left out";
     dry_train: bool = false, "true|false", "false", Range::ANY, "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";
     first_test: Option<i64> = None, "ROUND", "frequency_of_the_test", Range::COUNT, "First round after which the model is evaluated";
@@ -156,7 +203,7 @@ settings! {
     seed: u64 = 0, "INTEGER", "0", Range::ANY, "Root of all randomness";
     out_dir: Option<PathBuf> = None, "FOLDER", "runs/TIME-DATASET-MODEL", Range::ANY, "The run's folder";
     record: Chain = RECORD.parse().unwrap_or_default(), "NAME[;NAME...]", "csv;model;async_fl", Range::ANY, "What the run's folder holds beside its config, journal, checkpoints and summary; `fedmpi list record` shows all";
-    round_timeout: Option<f64> = None, "SECONDS", "none", Range::POSITIVE, "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
+    round_timeout: Option<f64> = None, "SECONDS", "none", Range::between(0.1, 1e9), "End the job when a worker that has clients to train gives no sign of life for so long; training gives one after each step";
     checkpoint_every: Option<i64> = None, "ROUNDS", "as often as costs at most 5 % of the time", Range::COUNT_OR_NONE, "Save the run's state every so many rounds; 0 never does";
     keep_checkpoints: i64 = 2, "FILES", "2", Range::COUNT, "Checkpoints to keep";
     resume: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Go on with the run in this folder";
@@ -177,6 +224,16 @@ pub enum Mode {
     Sync,
     /// As updates arrive.
     Async,
+}
+
+/// What becomes of a run when a client's training diverges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNan {
+    /// It ends, once the others of the round are trained.
+    End,
+    /// It goes on without that client.
+    Skip,
 }
 
 /// Where data lies.
@@ -249,7 +306,7 @@ impl Config {
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut said = Said::default();
-        said.lay(settings(text, Around { file: Path::new(""), data_dir: None })?.0)?;
+        said.lay(settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
         said.chosen()
     }
 
@@ -259,41 +316,41 @@ impl Config {
     /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind; settings of
     /// parts that were not chosen.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
-        let resumed = flags.resume.clone();
+        let home = |path: &PathBuf| {
+            files::at_home(path).map_err(|error| ConfigError::Read { path: path.clone(), reason: error.to_string() })
+        };
+        let (written, resumed) =
+            (flags.cf.as_ref().map(home).transpose()?, flags.resume.as_ref().map(home).transpose()?);
         let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
         let blamed = |path: &Path| {
             let path = path.to_owned();
             |reason| ConfigError::Content { path, reason }
         };
-        let (mut said, mut translation) = (Said::default(), Translation::default());
-        if let Some(path) = flags.cf.as_ref().or(stored.as_ref()) {
+        let (mut said, mut translation, mut left) = (Said::default(), Translation::default(), None);
+        if let Some(path) = written.as_ref().or(stored.as_ref()) {
             let around = Around { file: path, data_dir: flags.data_dir.as_deref() };
-            let (given, translated) = settings(&read(path)?, around).map_err(blamed(path))?;
+            let entries = Node::parse(&read(path)?).map_err(blamed(path))?;
+            let (mut given, translated) = settings(&entries, around).map_err(blamed(path))?;
+            if flags.cf.is_none() || is_of_a_run(&entries) {
+                left = leave_places(&mut given, path);
+            }
             said.lay(given).map_err(blamed(path))?;
             translation = translated;
         }
-        for text in &flags.set {
-            said.lay(set(text).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
-        }
+        said.lay(all_set(&flags.set).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
         let mut given = flags.parts.given();
         if let Ok(Value::Mapping(settings)) = serde_yaml::to_value(flags) {
             given.extend(settings);
         }
         said.lay(given).map_err(blamed(Path::new("flags")))?;
-        let mut config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))?.at_home() };
-        config.idle.extend(flags.seed_scripts.notes());
+        let mut config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))? };
+        config.go_home().map_err(|error| blamed(Path::new("flags"))(error.to_string()))?;
+        config.idle.extend(left.into_iter().chain(flags.seed_scripts.notes()));
+        check_resumed(&config, resumed.as_deref()).map_err(blamed(Path::new("flags")))?;
         Ok(match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
         })
-    }
-
-    /// The same with `~` in its paths as the home folder.
-    fn at_home(mut self) -> Config {
-        self.data_dir = at_home(&self.data_dir);
-        let paths = [&mut self.partition_load, &mut self.partition_save, &mut self.out_dir, &mut self.gpu_mapping_file];
-        paths.into_iter().flatten().for_each(|path| *path = at_home(path));
-        self
     }
 
     /// The method by its name, for people: the rule for arrivals, or what the three choices are called together.
@@ -309,14 +366,39 @@ impl Config {
     }
 }
 
-/// The text of a file.
-fn read(path: &Path) -> Result<String, ConfigError> {
-    fs::read_to_string(path).map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })
+/// A run goes on where it is.
+fn check_resumed(config: &Config, resumed: Option<&Path>) -> Result<(), String> {
+    let (Some(run), Some(folder)) = (resumed, &config.out_dir) else { return Ok(()) };
+    if files::are_one(run, folder) {
+        return Ok(());
+    }
+    let (run, folder) = (run.display(), folder.display());
+    Err(format!("--resume goes on in {run}, so --out_dir {folder} would do nothing (hint: leave it out)"))
 }
 
-/// What a file's text says, in our words, and what was done to get there.
-fn settings(text: &str, around: Around<'_>) -> Result<(Mapping, Translation), String> {
-    foreign::translate(&Node::parse(text)?, around).map_err(|findings| findings.to_string())
+/// The text of a file.
+fn read(path: &Path) -> Result<String, ConfigError> {
+    files::text(path).map_err(|error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// What a file says, in our words, and what was done to get there.
+fn settings(entries: &[Entry], around: Around<'_>) -> Result<(Mapping, Translation), String> {
+    foreign::translate(entries, around).map_err(|findings| findings.to_string())
+}
+
+/// All `--set` together: none comes before another.
+fn all_set(texts: &[String]) -> Result<Mapping, String> {
+    let mut all = Mapping::new();
+    for (name, value) in texts.iter().map(|text| set(text)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+        match all.get(&name) {
+            Some(said) if !alike(said, &value) => {
+                let (name, said, value) = (plain(&name), plain(said), plain(&value));
+                return Err(format!("`{name}` is {said} and {value} (hint: say it once)"));
+            }
+            _ => _ = all.insert(name, value),
+        }
+    }
+    Ok(all)
 }
 
 /// `section.name=value`: the name without its section, and the value as YAML.
@@ -329,7 +411,7 @@ fn set(text: &str) -> Result<Mapping, String> {
     if name == "resume" {
         return Err("a run goes on by its own flag (hint: --resume FOLDER)".to_owned());
     }
-    let value = serde_yaml::from_str(value).map_err(|error| format!("`{text}`: {error}"))?;
+    let value = yaml(value).map_err(|error| format!("`{text}`: {error}"))?;
     Ok(Mapping::from_iter([(name.into(), value)]))
 }
 
@@ -354,6 +436,7 @@ fn check_kinds(written: &Mapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn with_file(text: &str, flags: Flags) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -425,6 +508,69 @@ mod tests {
         assert!(refused("aggregator: fedadam:lrr=1\n").contains("`lrr`"));
         // Two parts of one chain: whoever is meant must be named.
         assert!(refused("update: topk;topk\nshare: 0.5\n").contains("could be meant for 2 parts"));
+    }
+
+    #[test]
+    fn a_home_folder_is_resolved_wherever_a_path_is_said() {
+        let home = std::env::home_dir().expect("a home folder");
+        let text = "data_dir: ~/data\nout_dir: ~/run\nclient_selection: {name: fixed, selection_file: ~/cohorts}\n";
+        let config = with_file(text, Flags::default()).expect("well-formed");
+        let list = config.client_selection.values["selection_file"].as_str().map(PathBuf::from);
+        assert_eq!((config.data_dir, config.out_dir), (home.join("data"), Some(home.join("run"))));
+        assert_eq!(list, Some(home.join("cohorts")));
+        let missing = Flags { resume: Some("~/no run of mine".into()), ..Flags::default() };
+        let refused = Config::resolve(&missing).expect_err("not there").to_string();
+        assert!(refused.contains(&home.join("no run of mine").display().to_string()), "{refused}");
+    }
+
+    #[test]
+    fn a_run_goes_on_where_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("config.yaml"), "comm_round: 3\n").expect("writable");
+        let resumed = |out_dir: Option<&Path>| {
+            let flags = Flags {
+                resume: Some(folder.path().to_owned()),
+                out_dir: out_dir.map(Path::to_owned),
+                ..Flags::default()
+            };
+            Config::resolve(&flags)
+        };
+        assert!(resumed(None).is_ok() && resumed(Some(folder.path())).is_ok());
+        let refused = resumed(Some(Path::new("other"))).expect_err("elsewhere").to_string();
+        assert!(refused.contains("--out_dir other would do nothing"), "{refused}");
+    }
+
+    #[test]
+    fn a_setting_that_is_said_twice_must_say_the_same() {
+        let set =
+            |texts: &[&str]| Flags { set: texts.iter().map(|text| (*text).to_owned()).collect(), ..Flags::default() };
+        let resolved = |flags: &Flags| Config::resolve(flags).map_err(|error| error.to_string());
+        assert!(resolved(&set(&["lr=1", "a.lr=1.0"])).is_ok());
+        assert!(resolved(&set(&["lr=1", "lr=2"])).expect_err("refused").contains("`lr` is 1 and 2"));
+        let both = |optimizer: &str| Flags {
+            client_optimizer: Some(optimizer.into()),
+            parts: PartFlags::one("lr", "0.1"),
+            ..Flags::default()
+        };
+        assert!(resolved(&both("sgd:lr=0.1")).is_ok() && resolved(&both("sgd:momentum=0.5")).is_ok());
+        for twice in ["sgd:lr=0.5", "sgd:0.5"] {
+            let refused = resolved(&both(twice)).expect_err("refused");
+            assert!(refused.contains("--lr is 0.1, and 0.5 in --client_optimizer"), "{refused}");
+        }
+        // One layer above another is no contradiction.
+        let text = "client_optimizer: {name: sgd, lr: 0.5}\n";
+        let config = with_file(text, Flags { parts: PartFlags::one("lr", "0.1"), ..Flags::default() }).expect("sound");
+        assert_eq!(config.client_optimizer.values["lr"].as_f64(), Some(0.1));
+        let whole = |step: &str| Flags {
+            aggregator: Some("fedadam:server_lr=1".into()),
+            server_step: Some(step.into()),
+            ..Flags::default()
+        };
+        assert!(resolved(&whole("adam:server_lr=1")).is_ok());
+        assert!(resolved(&whole("adam:server_lr=2")).expect_err("refused").contains("--server_lr is 2"));
+        let above = Flags { server_step: Some("adam:server_lr=2".into()), ..Flags::default() };
+        let config = with_file("aggregator: fedadam:server_lr=1\n", above).expect("sound");
+        assert_eq!(config.server_step.expect("completed").values["server_lr"].as_f64(), Some(2.0));
     }
 
     /// What runs left behind that were made before parts had settings of their own.

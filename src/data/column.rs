@@ -121,6 +121,18 @@ impl Column {
         }
     }
 
+    /// Whether all numbers are the same; it looks no further than the first that differs.
+    pub fn is_constant(&self) -> bool {
+        fn alike<T: PartialEq>(values: &[T]) -> bool {
+            values.iter().all(|value| *value == values[0])
+        }
+        match &self.numbers {
+            Numbers::Floats(values) => alike(values),
+            Numbers::Bytes(values, _) => alike(values),
+            Numbers::Integers(values) => alike(values),
+        }
+    }
+
     /// The bytes of all numbers, for fingerprints and files.
     pub fn bytes(&self) -> &[u8] {
         match &self.numbers {

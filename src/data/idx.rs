@@ -3,15 +3,18 @@
 //! as a big-endian u32, then the values.
 
 use super::{Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use crate::files;
 use crate::task::Facts;
 use flate2::read::GzDecoder;
-use std::fs::File;
+use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 const CLASSES: usize = 10;
-/// No image set of this format is larger; a header that says more is damaged.
-const MOST_BYTES: usize = 1 << 32;
+/// No image set of this format is larger; a header that says more is damaged. A small packed file may unfold to it.
+const MOST_BYTES: usize = 1 << 31;
+/// How much memory is asked for ahead of the first values.
+const STEP: usize = 1 << 20;
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
@@ -56,9 +59,13 @@ fn read_pair(folder: &Path, part: &str, pixels: Standard) -> Result<(Samples, Ve
         return Err(fault(&label_path, format!("label {} of image {row} is not below {CLASSES}", labels.values[row])));
     }
     let width = images.dimensions[1] * images.dimensions[2];
+    let mut classes: Vec<u32> = Vec::new();
+    let room = classes.try_reserve_exact(labels.values.len());
+    room.map_err(|_| DataError::NoMemory { path: label_path.clone(), values: labels.values.len() })?;
+    classes.extend(labels.values.iter().map(|&label| u32::from(label)));
     let samples = Samples {
         inputs: Column::new(Numbers::Bytes(images.values.into(), pixels), width),
-        targets: Column::integers(labels.values.iter().map(|&label| u32::from(label)).collect(), 1),
+        targets: Column::integers(classes, 1),
     };
     Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))
 }
@@ -74,7 +81,7 @@ fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), D
     let plain = folder.join(name);
     let packed = folder.join(format!("{name}.gz"));
     let path = if !plain.exists() && packed.exists() { packed } else { plain };
-    let file = File::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
+    let file = files::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
     let reader = BufReader::new(file);
     let parsed = match path.extension().is_some_and(|extension| extension == "gz") {
         true => parse(GzDecoder::new(reader), rank),
@@ -82,31 +89,62 @@ fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), D
     };
     match parsed {
         Ok(idx) => Ok((path, idx)),
-        Err(reason) => Err(DataError::Format { path, reason }),
+        Err(Unread::Format(reason)) => Err(DataError::Format { path, reason }),
+        Err(Unread::NoMemory(values)) => Err(DataError::NoMemory { path, values }),
+    }
+}
+
+/// Why an array could not be read.
+#[derive(Debug)]
+enum Unread {
+    /// What is wrong with the bytes.
+    Format(String),
+    /// There are so many values.
+    NoMemory(usize),
+}
+
+impl From<String> for Unread {
+    fn from(reason: String) -> Unread {
+        Unread::Format(reason)
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unread::Format(reason) => out.write_str(reason),
+            Unread::NoMemory(values) => write!(out, "there is no memory for {values} values"),
+        }
     }
 }
 
 /// Reads one array of `rank` dimensions. Memory grows only as values arrive, whatever the header says.
-fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, String> {
+fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, Unread> {
     let mut magic = [0u8; 4];
     reader.read_exact(&mut magic).map_err(|error| format!("no header: {error}"))?;
     let wanted = [0, 0, 8, rank as u8];
     if magic != wanted {
-        return Err(format!("magic number {magic:02x?}, expected {wanted:02x?}"));
+        return Err(format!("magic number {magic:02x?}, expected {wanted:02x?}").into());
     }
     let dimensions = (0..rank).map(|_| read_dimension(&mut reader)).collect::<Result<Vec<_>, _>>()?;
     let count = dimensions.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     let count = count.filter(|&count| count <= MOST_BYTES).ok_or(format!("impossible dimensions {dimensions:?}"))?;
-    let mut values = Vec::new();
     let damaged = |error: io::Error| format!("damaged content: {error}");
-    reader.by_ref().take(count as u64).read_to_end(&mut values).map_err(damaged)?;
+    let mut values = Vec::new();
+    while values.len() < count {
+        let more = (count - values.len()).min(values.len().max(STEP));
+        values.try_reserve_exact(more).map_err(|_| Unread::NoMemory(count))?;
+        if reader.by_ref().take(more as u64).read_to_end(&mut values).map_err(damaged)? == 0 {
+            break;
+        }
+    }
     if values.len() < count {
-        return Err(format!("truncated: {} of {count} values", values.len()));
+        return Err(format!("truncated: {} of {count} values", values.len()).into());
     }
     // Reading to the end also makes gzip check its checksum.
     match io::copy(&mut reader.take(1), &mut io::sink()).map_err(damaged)? {
         0 => Ok(Idx { dimensions, values }),
-        _ => Err(format!("more than the {count} values that the header announces")),
+        _ => Err(format!("more than the {count} values that the header announces").into()),
     }
 }
 
@@ -121,7 +159,8 @@ fn read_dimension(reader: &mut impl Read) -> Result<usize, String> {
 /// # Errors
 /// What is wrong with the bytes; never panics, and takes no more memory than there are values.
 pub fn read_idx(reader: impl Read, rank: usize) -> Result<(Vec<usize>, Vec<u8>), String> {
-    parse(reader, rank).map(|idx| (idx.dimensions, idx.values))
+    let idx = parse(reader, rank).map_err(|unread| unread.to_string())?;
+    Ok((idx.dimensions, idx.values))
 }
 
 /// Writes an array of bytes in this format.
@@ -129,7 +168,7 @@ pub fn read_idx(reader: impl Read, rank: usize) -> Result<(Vec<usize>, Vec<u8>),
 /// # Errors
 /// What the system says when the file cannot be written.
 pub fn write_idx(path: &Path, dimensions: &[u32], values: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = files::create(path)?;
     file.write_all(&[0, 0, 8, dimensions.len() as u8])?;
     for dimension in dimensions {
         file.write_all(&dimension.to_be_bytes())?;
@@ -158,12 +197,12 @@ mod tests {
 
     #[test]
     fn refuses_wrong_magic_short_long_and_absurd_files() {
-        let refused = |bytes: &[u8]| parse(bytes, 1).expect_err("refused");
+        let refused = |bytes: &[u8]| parse(bytes, 1).expect_err("refused").to_string();
         assert!(refused(&bytes(&[1, 1], &[0])).contains("magic number"));
         assert!(refused(&bytes(&[3], &[0])).contains("truncated: 1 of 3"));
         assert!(refused(&bytes(&[1], &[0, 0])).contains("more than"));
         assert!(refused(&[0, 0, 8, 1, 0]).contains("truncated header"));
-        let absurd = parse(&bytes(&[u32::MAX; 3], &[])[..], 3).expect_err("refused");
+        let absurd = parse(&bytes(&[u32::MAX; 3], &[])[..], 3).expect_err("refused").to_string();
         assert!(absurd.contains("impossible"));
     }
 

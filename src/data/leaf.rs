@@ -3,6 +3,7 @@
 //! users in both folders, as LEAF itself demands.
 
 use super::{Column, DataError, Dataset, Samples, Source, Train};
+use crate::files as door;
 use crate::task::{Facts, Input, Task};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,9 +111,9 @@ where
         let (mut users, mut starts, mut samples) = (BTreeSet::new(), vec![0], Vec::new());
         for path in files(&folder.join(name))? {
             let fault = |reason: String| DataError::Format { path: path.clone(), reason };
-            let text = fs::read_to_string(&path)
+            let bytes = door::bytes(&path)
                 .map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
-            let mut file: File<X, Y> = serde_json::from_str(&text).map_err(|error| fault(error.to_string()))?;
+            let mut file: File<X, Y> = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
             for user in file.users {
                 let own = file.user_data.remove(&user).ok_or(fault(format!("user `{user}` has no data")))?;
                 if own.x.is_empty() || own.x.len() != own.y.len() {

@@ -101,8 +101,17 @@ pub struct Dataset {
 impl Dataset {
     /// Fingerprint of everything in the data set, to tell hosts with other files apart.
     pub fn digest(&self) -> String {
+        self.digest_with(Some(&self.test))
+    }
+
+    /// Fingerprint of what clients own: places may well have the same test data.
+    pub fn train_digest(&self) -> String {
+        self.digest_with(None)
+    }
+
+    fn digest_with(&self, test: Option<&Samples>) -> String {
         let mut hasher = blake3::Hasher::new();
-        let mut samples = vec![&self.test];
+        let mut samples: Vec<&Samples> = test.into_iter().collect();
         match &self.train {
             Train::Stored(train) => samples.push(train),
             Train::Generated(generator) => _ = hasher.update(generator.name().as_bytes()),
@@ -116,6 +125,17 @@ impl Dataset {
             }
         }
         hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// What keeps anything from being learned of the training data, in words: values that are all alike, a single class.
+    pub fn sameness(&self) -> Vec<&'static str> {
+        let Train::Stored(train) = &self.train else { return Vec::new() };
+        let constant = "every input of the training data is the same (hint: are the files damaged?)";
+        let single = "all training data is of one class, so there is nothing to tell apart";
+        let inputs = (train.inputs.is_constant() && !train.is_empty()).then_some(constant);
+        let targets =
+            (train.targets.classes().is_some() && train.targets.is_constant() && !train.is_empty()).then_some(single);
+        inputs.into_iter().chain(targets).collect()
     }
 }
 
@@ -143,6 +163,26 @@ pub enum DataError {
         path: PathBuf,
         /// What the system said.
         reason: String,
+    },
+    /// More samples than can be numbered.
+    #[error(
+        "{clients} clients own more samples than can be counted, {counted} (hint: --client_num_in_total at most {first})"
+    )]
+    TooMany {
+        /// Clients wanted.
+        clients: usize,
+        /// The most samples.
+        counted: usize,
+        /// The first client whose samples are too many.
+        first: usize,
+    },
+    /// What the file unfolds to does not fit the host.
+    #[error("there is no memory for the {values} values of {path} (hint: a smaller file, or a host with more)")]
+    NoMemory {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        values: usize,
     },
     /// The file is not what it should be.
     #[error("{path} is damaged or of another format: {reason} (hint: fetch the file again)")]
@@ -241,6 +281,19 @@ mod tests {
             && floats.iter().all(|value| value.is_finite())
             && integers.iter().chain(&targets).all(|&token| token < outputs)
             && targets.len() == samples.len() * set.facts.targets
+    }
+
+    #[test]
+    fn data_of_which_nothing_can_be_learned_is_told() {
+        let set = |inputs: Vec<f32>, targets: Vec<u32>| {
+            let samples = Samples { inputs: Column::floats(inputs, 1), targets: Column::integers(targets, 1) };
+            Dataset { train: Train::Stored(samples), ..Dataset::default() }
+        };
+        assert!(
+            set(vec![0.5, 0.5, 0.0], vec![1, 1, 0]).sameness().is_empty() && Dataset::default().sameness().is_empty()
+        );
+        assert!(set(vec![0.5, 0.5, 0.5], vec![1, 1, 0]).sameness()[0].contains("every input"));
+        assert!(set(vec![0.5, 0.5, 0.0], vec![1, 1, 1]).sameness()[0].contains("one class"));
     }
 
     #[test]

@@ -2,10 +2,10 @@
 //! others map it, then the name is removed and the memory goes with the last rank.
 
 use super::{Column, Dataset, Numbers, Samples, Standard, Train, Values};
+use crate::files;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ fn view(kind: Dtype, bytes: &[u8]) -> Option<TensorView<'_>> {
 /// # Errors
 /// A file that is not there or not of this program.
 pub fn open(path: &Path) -> io::Result<Dataset> {
-    let file = File::open(path)?;
+    let file = files::open(path)?;
     // SAFETY: the file is private to this job and nobody writes to it once its name is known.
     let map = Arc::new(unsafe { Mmap::map(&file)? });
     decode(&map).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a data set of this program"))

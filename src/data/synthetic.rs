@@ -19,6 +19,8 @@ const BETA: f64 = 1.0;
 const LEAST: usize = 50;
 /// Most points of a client: the log-normal tail would otherwise decide a run's memory.
 const MOST: usize = 2_000;
+/// Most points of all clients: they are numbered by 32 bits.
+const COUNTED: usize = u32::MAX as usize;
 /// With more clients than this, points are made when they are needed, and the test set holds those of
 /// so many clients only.
 const STORED: usize = 2_000;
@@ -32,7 +34,7 @@ pub struct Synthetic {
 
 /// Generates the points of all clients, or what generates them.
 pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let generator = Synthetic::new(source.seed, source.clients);
+    let generator = Synthetic::new(source.seed, source.clients)?;
     let clients = |most: usize| (0..source.clients.min(most)).map(ClientId::from);
     let mut test = Points::default();
     clients(STORED).for_each(|client| generator.make(client, &mut Points::default(), &mut test));
@@ -62,14 +64,17 @@ impl From<Points> for Samples {
 }
 
 impl Synthetic {
-    fn new(seed: Seed, clients: usize) -> Synthetic {
-        let mut starts = vec![0];
-        starts.extend((0..clients).map(ClientId::from).scan(0, |end, client| {
-            let count = size(&mut stream(seed, client));
-            *end += count - count / 10;
-            Some(*end)
-        }));
-        Synthetic { seed, starts: Arc::new(starts) }
+    fn new(seed: Seed, clients: usize) -> Result<Synthetic, DataError> {
+        let (mut starts, mut end) = (vec![0], 0);
+        for client in 0..clients {
+            let count = size(&mut stream(seed, ClientId::from(client)));
+            end += count - count / 10;
+            if end > COUNTED {
+                return Err(DataError::TooMany { clients, counted: COUNTED, first: client });
+            }
+            starts.push(end);
+        }
+        Ok(Synthetic { seed, starts: Arc::new(starts) })
     }
 
     /// Number of training points of all clients.

@@ -1,10 +1,10 @@
 //! Times by client, from a file.
 
 use super::{Delay, DelayError};
+use crate::files;
 use crate::part;
 use crate::part::{Part, Range, Values};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 part! {
@@ -54,7 +54,7 @@ fn usable(seconds: f64) -> bool {
 
 fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
     let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
-    let text = fs::read_to_string(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let json = |error: serde_json::Error| fault(error.to_string());
     let listed = match text.trim_start().chars().next() {
         Some('[') => serde_json::from_str(&text).map_err(json)?,
@@ -76,7 +76,8 @@ fn lines(text: &str) -> Result<Vec<f64>, String> {
 
 fn read_trace(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
     let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
-    let mut reader = csv::Reader::from_path(path).map_err(|error| fault(error.to_string()))?;
+    let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Result<BTreeMap<usize, f64>, _> = reader.deserialize::<(usize, f64)>().collect();
     complete(path, rows.map_err(|error| fault(format!("{error} (hint: columns client,seconds)")))?, clients)
 }
@@ -101,6 +102,7 @@ fn complete(path: &Path, by_client: BTreeMap<usize, f64>, clients: usize) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn files_of_all_forms_are_read_and_must_name_every_client() {

@@ -44,7 +44,7 @@ pub static KIND: Kind<Build> = Kind { setting: "delay", about: "delay", table: D
 
 /// Every delay model, by the name users write.
 const DELAYS: &[Entry<Build>] = &[
-    Entry::<Build>::new("samples", "so long for each sample, times a log-normal speed", drawn::samples)
+    Entry::<Build>::new("samples", "so long for each sample of each epoch, times a log-normal speed", drawn::samples)
         .with(drawn::Samples::PARAMS),
     Entry::<Build>::new("constant", "the same for everybody", drawn::constant).with(drawn::Constant::PARAMS),
     Entry::<Build>::new("uniform", "evenly between two numbers", drawn::uniform).with(drawn::Uniform::PARAMS),
@@ -77,6 +77,7 @@ const MOST_SECONDS: f64 = 1e12;
 pub struct Delay {
     draw: Draw,
     per_task: bool,
+    epochs: u64,
     listed: Arc<Vec<f64>>,
 }
 
@@ -91,13 +92,18 @@ impl Delay {
     }
 
     fn drawn(per_task: bool, draw: impl Fn(ClientId, u64, &mut Stream) -> f64 + Send + Sync + 'static) -> Delay {
-        Delay { draw: Arc::new(draw), per_task, listed: Arc::default() }
+        Delay { draw: Arc::new(draw), per_task, epochs: 1, listed: Arc::default() }
     }
 
     fn listed(seconds: Vec<f64>) -> Delay {
         let listed = Arc::new(seconds);
         let own = Arc::clone(&listed);
-        Delay { draw: Arc::new(move |client, _, _| own[client.index()]), per_task: false, listed }
+        Delay { draw: Arc::new(move |client, _, _| own[client.index()]), per_task: false, epochs: 1, listed }
+    }
+
+    /// The same model for trainings that pass so often over a client's samples.
+    pub fn of_epochs(self, epochs: usize) -> Delay {
+        Delay { epochs: epochs as u64, ..self }
     }
 
     /// What a file said that the choice only names: seconds by client.
@@ -111,12 +117,13 @@ impl Delay {
     /// use fedmpi::{delay::Delay, ids::{ClientId, Round}, seed::Seed};
     /// let delay = Delay::make(&"samples:0.5".into(), 10)?;
     /// assert_eq!(delay.seconds(Seed(1), ClientId(3), Round(0), 8), 4.0);
+    /// assert_eq!(delay.of_epochs(5).seconds(Seed(1), ClientId(3), Round(0), 8), 20.0);
     /// # Ok::<(), fedmpi::delay::DelayError>(())
     /// ```
     pub fn seconds(&self, seed: Seed, client: ClientId, task: Round, samples: u64) -> f64 {
         let drawn_for = if self.per_task { Round(task.0 + 1) } else { Round(0) };
         let mut stream = seed.for_client(Purpose::Speed, drawn_for, client);
-        (self.draw)(client, samples, &mut stream).min(MOST_SECONDS)
+        (self.draw)(client, samples.saturating_mul(self.epochs), &mut stream).min(MOST_SECONDS)
     }
 }
 

@@ -5,17 +5,19 @@
 //! as they are known, the ones that are needed first come first, and an arrival is taken in when its
 //! turn comes: so the result is the same for any number of workers, and they are all busy.
 
-use super::flight::{Flight, Key};
+use super::contribution::failure;
+use super::flight::{Came, Flight, Flying, Key};
+use super::global::finite;
 use super::link::{Link, News, unexpected};
 use super::{EngineError, Outcome, forgotten};
-use crate::aggregate::arrivals::{Arrival, Arrivals};
+use crate::aggregate::arrivals::{self, Arrival, Arrivals};
 use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Errand, Keeps, Label, Order, Report, Update};
+use crate::message::{Content, Errand, Failure, Keeps, Label, Order, Part, Report, Update};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{Chooser, Clock};
-use crate::train::Trainer;
+use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Total, Weights};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,14 +103,37 @@ struct Pending {
     clients: usize,
     samples: u64,
     dropped: usize,
+    diverged: usize,
+    // Trainings that diverged, one after another.
+    in_vain: usize,
     loss: f64,
     staleness: f64,
     bits: u64,
 }
 
+/// An update, and what it makes of the model.
+struct Mixed {
+    update: Update,
+    staleness: u32,
+    // None when it is too old to count.
+    weight: Option<f64>,
+    moved: Option<Vec<f32>>,
+}
+
+/// The number of a training and what came of it, of a report that tells one.
+fn came(report: &Report, content: &Content) -> Option<(u32, Came)> {
+    let Report::Trained { round, part: Part { updates, failed, .. }, .. } = report else { return None };
+    let came = match (&updates[..], &failed[..], content.floats(Label::Model)) {
+        ([update], [], Some(weights)) => Ok((*update, Arc::clone(weights))),
+        ([], [failure], _) => Err(failure.clone()),
+        _ => return None,
+    };
+    Some((round.0, came))
+}
+
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.clients == 0 && self.dropped == 0
+        self.clients + self.dropped + self.diverged == 0
     }
 }
 
@@ -257,14 +282,12 @@ impl<T: Transport> Server<'_, T> {
             false => self.link.receive_at_last(owing),
         };
         match news? {
-            News::Report(rank, report, content) => match (report, content.floats(Label::Model)) {
-                (Report::Trained { round, updates, .. }, Some(weights))
-                    if updates.len() == 1 && self.held.get_mut(&rank).is_some_and(|held| held.remove(&round.0)) =>
-                {
-                    self.flight.results.insert(round.0, (rank, updates[0], Arc::clone(weights)));
+            News::Report(rank, report, content) => match came(&report, &content) {
+                Some((number, came)) if self.held.get_mut(&rank).is_some_and(|held| held.remove(&number)) => {
+                    self.flight.results.insert(number, (rank, came));
                     self.send_out()
                 }
-                (other, _) => Err(unexpected(rank, &other)),
+                _ => Err(unexpected(rank, &report)),
             },
             News::Lost(rank) => self.replace(rank),
         }
@@ -280,9 +303,9 @@ impl<T: Transport> Server<'_, T> {
         self.send_out()
     }
 
-    /// An update's turn has come.
+    /// A training's turn has come.
     fn arrive(&mut self, key: Key) -> Result<(), EngineError> {
-        let (rank, update, weights) = loop {
+        let (rank, came) = loop {
             match self.flight.results.remove(&key.1) {
                 Some(result) => break result,
                 None => self.take_in()?,
@@ -290,11 +313,34 @@ impl<T: Transport> Server<'_, T> {
         };
         let Some(task) = self.flight.tasks.remove(&key) else { return Ok(()) };
         self.flight.now = f64::from_bits(key.0).max(self.flight.now);
-        let plan = self.link.plan;
+        match came.and_then(|(update, weights)| self.mix(task, update, weights)) {
+            Ok(mixed) => self.count(rank, mixed),
+            Err(failure) => self.leave_out(rank, key.1, failure),
+        }
+    }
+
+    /// What an update makes of the model, unless it is too old to count.
+    fn mix(&mut self, task: Flying, update: Update, weights: Weights) -> Result<Mixed, Failure> {
+        let (plan, now) = (self.link.plan, self.flight.now);
         let staleness = self.version - task.version;
         let weight = plan.stale_weight(staleness);
-        self.updates += u64::from(weight.is_some());
+        let mut moved = None;
+        if let Some(weight) = weight {
+            let (client, samples) = (update.client, plan.samples(update.client));
+            let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
+            let mixed = arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
+            moved = mixed
+                .map_err(|fault| failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout()))?;
+        }
+        Ok(Mixed { update, staleness, weight, moved })
+    }
+
+    /// Takes note of an update, and moves the model if it does.
+    fn count(&mut self, rank: Rank, mixed: Mixed) -> Result<(), EngineError> {
+        let Mixed { update, staleness, weight, moved } = mixed;
         let Update { client, loss, seconds, bits, .. } = update;
+        self.updates += u64::from(weight.is_some());
+        self.pending.in_vain = 0;
         self.pending.bits += bits;
         self.chooser.learn(client, loss);
         let arrived = Event::Arrived(Arrived {
@@ -309,27 +355,40 @@ impl<T: Transport> Server<'_, T> {
             in_flight: self.flight.tasks.len(),
         });
         self.recorder.record(&arrived, &self.global)?;
-        let Some(weight) = weight else {
+        if weight.is_none() {
             self.pending.dropped += 1;
             return Ok(());
-        };
-        let samples = plan.samples(client);
+        }
+        let samples = self.link.plan.samples(client);
         self.pending.clients += 1;
         self.pending.samples += samples;
         self.pending.loss += loss * samples as f64;
         self.pending.staleness += f64::from(staleness);
-        let now = self.flight.now;
-        let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
-        let moved = self.rule.arrive(&self.global, &arrival);
-        let moved = moved.map_err(|fault| EngineError::Sum { round: Round(self.version), fault })?;
         self.move_to(moved)
+    }
+
+    /// A training came to nothing: the run ends, or goes on without it.
+    fn leave_out(&mut self, rank: Rank, number: u32, failure: Failure) -> Result<(), EngineError> {
+        let round = Round(self.version);
+        if self.link.ends(&failure) {
+            let reason = format!("{} (training {} of the run)", failure.reason, Round(number));
+            return Err(EngineError::training(rank, round, Failure { reason, ..failure }));
+        }
+        self.pending.diverged += 1;
+        self.pending.in_vain += 1;
+        let Failure { client, reason, .. } = failure;
+        self.recorder.record(&Event::LeftOut { round, client, rank, reason }, &self.global)?;
+        let trainings = self.pending.in_vain;
+        let all = self.link.plan.clients() + self.link.plan.config.concurrency as usize;
+        if trainings > all { Err(EngineError::InVain { trainings }) } else { Ok(()) }
     }
 
     /// The model moves, if it does.
     fn move_to(&mut self, moved: Option<Vec<f32>>) -> Result<(), EngineError> {
         let Some(moved) = moved else { return Ok(()) };
-        self.global = Arc::new(moved);
         let (plan, round) = (self.link.plan, Round(self.version));
+        finite(round, &moved)?;
+        self.global = Arc::new(moved);
         let seconds = self.moved_when.elapsed().as_secs_f64();
         let evaluating = Instant::now();
         let test = match plan.evaluates_after(round) {
@@ -342,12 +401,13 @@ impl<T: Transport> Server<'_, T> {
             clients: pending.clients,
             dropped: pending.dropped,
             late: 0,
+            diverged: pending.diverged,
             virtual_seconds: self.flight.now - self.moved_at,
             clock: self.flight.now,
             updates: self.updates,
             staleness: pending.staleness / pending.clients.max(1) as f64,
             samples: pending.samples,
-            train_loss: pending.loss / pending.samples.max(1) as f64,
+            train_loss: (pending.samples > 0).then(|| pending.loss / pending.samples as f64),
             seconds,
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
             client_bytes: pending.bits / 8,
@@ -375,7 +435,11 @@ impl<T: Transport> Server<'_, T> {
     }
 
     fn finish(mut self) -> Result<Outcome, EngineError> {
-        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone() };
+        if self.recorder.wants_last_state() {
+            self.save()?;
+        }
+        let reason = self.link.plan.why_at_end(self.version, self.test.as_ref());
+        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone(), reason };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 }

@@ -2,20 +2,21 @@
 //! another from the same weights, and adds their updates up or sends each on. It knows its data
 //! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
-use super::contribution::{Change, Contribution};
+use super::contribution::{Change, Contribution, failure};
 use super::global::Global;
 use super::kept::Kept;
 use super::visit::Visitor;
 use super::{EngineError, report};
+use crate::config::Mode;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Reduce, Report};
+use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Part, Reduce, Report};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::Slowdown;
 use crate::stop;
 use crate::train::{Task, TrainError, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
-use crate::weights::{ExactSum, Total};
+use crate::weights::{ExactSum, Total, Turnout};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
@@ -36,7 +37,7 @@ const PIECES: usize = 16;
 ///
 /// # Errors
 /// When the server is gone or a message cannot be read. A client that cannot be trained is reported
-/// to the server, which ends the job.
+/// to the server, which leaves it out or ends the job.
 pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
     let reduce = plan.reduce();
     wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host_name() }))?;
@@ -134,10 +135,10 @@ impl<T: Transport> Worker<'_, T> {
                 self.enter(phase);
                 self.train_all(phase, &errands, last, &content)
             }
-            Order::Reduce { round, pass, total } => {
-                let phase = Phase { round, pass, total };
+            Order::Reduce { round, pass, turnout } => {
+                let phase = Phase { round, pass, total: turnout.told };
                 self.enter(phase);
-                self.reduce(phase)
+                self.reduce(phase, turnout)
             }
             Order::Evaluate { round, pieces } => {
                 let weights = Arc::clone(content.floats(Label::Model).unwrap_or(&self.global.weights));
@@ -174,7 +175,7 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     /// Takes part in the collective sum and moves the model as the server does.
-    fn reduce(&mut self, Phase { round, pass, total }: Phase) -> Result<(), EngineError> {
+    fn reduce(&mut self, Phase { round, pass, .. }: Phase, turnout: Turnout) -> Result<(), EngineError> {
         let sum = &mut self.sums[usize::from(pass)];
         // A trainer that holds nothing on a GPU is refused by a transport that sums there.
         let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
@@ -188,8 +189,8 @@ impl<T: Transport> Worker<'_, T> {
             reduced => sum.replace(reduced?),
         }
         match self.global.is_before(pass) {
-            true => self.global.hear(sum),
-            false => self.global.advance(round, total, sum, &[]),
+            true => self.global.hear(turnout, sum),
+            false => self.global.advance(round, turnout, sum, &[]),
         }
         Ok(())
     }
@@ -205,7 +206,8 @@ impl<T: Transport> Worker<'_, T> {
         }
     }
 
-    /// Trains clients and says so: after each when something may follow it, else at the end.
+    /// Trains clients and says so: after each when something may follow it, else at the end. One that cannot be
+    /// trained leaves the others as they are.
     fn train_all(
         &mut self,
         phase: Phase,
@@ -214,20 +216,25 @@ impl<T: Transport> Worker<'_, T> {
         content: &Content,
     ) -> Result<(), EngineError> {
         let Phase { round, pass, .. } = phase;
-        let mut updates = Vec::with_capacity(errands.len());
+        let mut part = Part::default();
         for (place, &errand) in errands.iter().enumerate() {
-            let contribution = match self.contribute(phase, errand, content) {
-                Ok(contribution) => contribution,
-                Err(reason) => {
-                    let failed = Report::Failed { round, client: errand.client, reason };
-                    return self.tell(Frame::bare(&failed));
+            let began = Instant::now();
+            let (mut own, mut keeps) = (Content::nothing(), false);
+            match self.contribute(phase, errand, content) {
+                Ok(contribution) => {
+                    keeps = contribution.kept.is_some();
+                    own = contribution.content();
+                    part.updates.push(contribution.update);
                 }
-            };
-            updates.push(contribution.update);
-            if self.reduce == Reduce::Server || !last || contribution.kept.is_some() {
-                let done = last && self.reduce == Reduce::Server && place + 1 == errands.len();
-                let report = Report::Trained { round, pass, updates: std::mem::take(&mut updates), last: done };
-                self.tell(Frame::with(&report, contribution.content()))?;
+                Err(error) => {
+                    let seconds = began.elapsed().as_secs_f64();
+                    part.failed.push(failure(errand.client, seconds, &error, self.trainer.layout()));
+                }
+            }
+            if self.reduce == Reduce::Server || !last || keeps {
+                part.last = last && self.reduce == Reduce::Server && place + 1 == errands.len();
+                let report = Report::Trained { round, pass, part: std::mem::take(&mut part) };
+                self.tell(Frame::with(&report, own))?;
             }
         }
         let told = self.reduce == Reduce::Server && !errands.is_empty();
@@ -246,7 +253,8 @@ impl<T: Transport> Worker<'_, T> {
             }
             Reduce::Server | Reduce::Allreduce => Content::nothing(),
         };
-        self.tell(Frame::with(&Report::Trained { round, pass, updates, last }, content))
+        part.last = true;
+        self.tell(Frame::with(&Report::Trained { round, pass, part }, content))
     }
 
     fn tell(&mut self, frame: Frame) -> Result<(), EngineError> {
@@ -254,28 +262,27 @@ impl<T: Transport> Worker<'_, T> {
         Ok(self.wire.send(Rank::SERVER, frame)?)
     }
 
-    /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong becomes a
-    /// reason.
-    fn contribute(&mut self, phase: Phase, errand: Errand, content: &Content) -> Result<Contribution, String> {
+    /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong leaves the sum
+    /// and what the client keeps as they were.
+    fn contribute(&mut self, phase: Phase, errand: Errand, content: &Content) -> Result<Contribution, TrainError> {
         let samples = self.plan.samples(errand.client);
         let kept = self.kept_by(errand, content)?;
-        let contribution = self.train(phase, errand.client, kept, errand.kept == Keeps::Nothing)?;
+        let mut contribution = self.train(phase, errand.client, kept, errand.kept == Keeps::Nothing)?;
+        if self.reduce != Reduce::Server {
+            let (sections, sum) = (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
+            contribution.add_to(sum, sections, phase.total, samples, &self.global.weights)?;
+            contribution = Contribution { change: Change::Nothing, said: Vec::new(), ..contribution };
+        }
         if let (Some(store), Some(kept)) = (&mut self.kept, &contribution.kept) {
-            store.note(errand.client, phase.round, kept).map_err(|fault| fault.to_string())?;
+            store.note(errand.client, phase.round, kept).map_err(unkept)?;
             store.settle();
         }
-        if self.reduce == Reduce::Server {
-            return Ok(contribution);
-        }
-        let (sections, sum) = (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
-        let added = contribution.add_to(sum, sections, phase.total, samples, &self.global.weights);
-        added.map_err(|fault| fault.to_string())?;
-        Ok(Contribution { change: Change::Nothing, said: Vec::new(), ..contribution })
+        Ok(contribution)
     }
 
     /// What a client keeps, zeros at first.
-    fn kept_by(&self, errand: Errand, content: &Content) -> Result<Vec<f32>, String> {
-        let missing = || format!("what client {} keeps did not come with its order", errand.client);
+    fn kept_by(&self, errand: Errand, content: &Content) -> Result<Vec<f32>, TrainError> {
+        let missing = || TrainError::Failed(format!("what client {} keeps did not come with its order", errand.client));
         match (errand.kept, &self.kept) {
             (Keeps::Nothing, _) => Ok(vec![0.0; self.keeps]),
             (Keeps::Sent, _) => {
@@ -283,8 +290,7 @@ impl<T: Transport> Worker<'_, T> {
                 sent.map(|kept| kept.to_vec()).ok_or_else(missing)
             }
             (Keeps::Held(round), Some(store)) if store.version(errand.client) == Some(round) => {
-                let held = store.of(errand.client).map_err(|fault| fault.to_string())?;
-                held.ok_or_else(missing)
+                store.of(errand.client).map_err(unkept)?.ok_or_else(missing)
             }
             (Keeps::Held(_), _) => Err(missing()),
         }
@@ -297,7 +303,7 @@ impl<T: Transport> Worker<'_, T> {
         client: ClientId,
         mut kept: Vec<f32>,
         fresh: bool,
-    ) -> Result<Contribution, String> {
+    ) -> Result<Contribution, TrainError> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
         let Phase { round, pass, total } = phase;
         let beat = RefCell::new((&mut *self.wire, &mut self.heard));
@@ -323,20 +329,26 @@ impl<T: Transport> Worker<'_, T> {
             true => visitor.survey(task, &mut kept, fresh),
             false => visitor.train(task, &mut kept, fresh),
         });
-        let mut contribution = trained?.map_err(|error: TrainError| error.to_string())?;
+        let mut contribution = trained.map_err(TrainError::Failed)??;
         // Emulates a slower machine.
         let factor = self.slowdown.factor(rank, round, plan.rounds());
         linger(began.elapsed().mul_f64(factor.max(1.0) - 1.0), &task);
         linger(plan.nap(client, round).unwrap_or_default(), &task);
         let seconds = began.elapsed().as_secs_f64();
         let loss = contribution.update.loss;
-        log::debug!("round {round} client {client}: loss {loss:.4}, {seconds:.3} s");
+        let step = if plan.mode() == Mode::Sync { "round" } else { "training" };
+        log::debug!("{step} {round} client {client}: loss {loss:.4}, {seconds:.3} s");
         contribution.update.seconds = seconds;
         if self.keeps > 0 && !self.global.is_before(pass) {
             contribution.kept = Some(Arc::new(kept));
         }
         Ok(contribution)
     }
+}
+
+/// What clients keep cannot be read or written.
+fn unkept(fault: EngineError) -> TrainError {
+    TrainError::Failed(fault.to_string())
 }
 
 /// Sleeps, and goes on to give signs of life.

@@ -1,7 +1,9 @@
 //! What training one client yields: how it travels, and how it enters a sum. Every reduction adds the same numbers.
 
-use crate::message::{Content, Label, Update};
-use crate::weights::{ExactSum, Sections, SumError, Total, Units, Weights, Who};
+use crate::ids::ClientId;
+use crate::message::{Content, Failure, Label, Update};
+use crate::train::TrainError;
+use crate::weights::{ExactSum, Layout, Piece, Sections, SumError, Total, Units, Weights, Who};
 use std::sync::Arc;
 
 /// One client's part.
@@ -59,10 +61,11 @@ impl Contribution {
         Some(Contribution { change, said, kept: floats(Label::Kept(update.client)), update })
     }
 
-    /// Adds everything to a sum. In a pass before training there is no change, and what is said comes first.
+    /// Adds everything to a sum, or nothing. In a pass before training there is no change, and what is said comes
+    /// first.
     ///
     /// # Errors
-    /// Values that cannot enter it, of another length, or fewer vectors than there are sections.
+    /// Values that cannot enter it, or of another length than their section.
     pub fn add_to(
         &self,
         sum: &mut ExactSum,
@@ -73,23 +76,36 @@ impl Contribution {
     ) -> Result<(), SumError> {
         let Update { client, weight, .. } = self.update;
         let who = Who { client, samples, weight };
-        let share = |place| sections.share(place, who, total).map(ExactSum::units_of);
-        let first = sections.0.len() - self.said.len().min(sections.0.len());
-        match &self.change {
-            Change::Nothing => {}
-            Change::To(weights) if Arc::ptr_eq(weights, start) => {}
-            Change::To(weights) => sum.add_share(client, share(0)?, start, weights)?,
-            Change::By(values) => sum.add_values(client, share(0)?, 0, values)?,
-        }
         let starts: Vec<usize> = sections.starts().collect();
-        for (place, said) in (first..).zip(&self.said).take(sections.0.len() - first) {
-            if said.len() != sections.0[place].length {
-                return Err(SumError::Length { client, found: said.len(), wanted: sections.0[place].length });
+        let piece = |place: usize, new, old| -> Result<Piece<'_>, SumError> {
+            let share = sections.share(place, who, total).map(ExactSum::units_of)?;
+            let piece = Piece { share, start: starts[place], new, old };
+            match (piece.new.len(), sections.0[place].length) {
+                (found, wanted) if found != wanted => Err(SumError::Length { client, found, wanted }),
+                _ => Ok(piece),
             }
-            sum.add_values(client, share(place)?, starts[place], said)?;
+        };
+        let mut pieces = Vec::new();
+        match &self.change {
+            Change::To(weights) if !Arc::ptr_eq(weights, start) => pieces.push(piece(0, weights, Some(start))?),
+            Change::By(values) => pieces.push(piece(0, values, None)?),
+            Change::Nothing | Change::To(_) => {}
         }
-        Ok(())
+        let first = sections.0.len() - self.said.len().min(sections.0.len());
+        for (place, said) in (first..sections.0.len()).zip(&self.said) {
+            pieces.push(piece(place, said, None)?);
+        }
+        sum.add_pieces(client, &pieces)
     }
+}
+
+/// What is told of a client that contributes nothing; values are told by the tensors that they are in.
+pub fn failure(client: ClientId, seconds: f64, error: &TrainError, layout: &Layout) -> Failure {
+    let (reason, diverged) = match error {
+        TrainError::Unfit(fault) => (fault.told(layout), fault.is_divergence()),
+        TrainError::Failed(reason) => (reason.clone(), false),
+    };
+    Failure { client, reason, diverged, seconds }
 }
 
 /// The values that are not zero, if they are few: the length of all, then of each its place in the high half and its

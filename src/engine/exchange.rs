@@ -3,7 +3,7 @@
 
 use crate::event::Schedule;
 use crate::ids::{ClientId, Rank};
-use crate::message::{Reduce, Update};
+use crate::message::{Failure, Part, Reduce, Update};
 use crate::schedule::{Assignment, Batch, CostModel, Dispatch, Job, least_makespan};
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ pub struct Exchange {
     sent: BTreeMap<Rank, Vec<ClientId>>,
     dispatch: Dispatch,
     done: Vec<Done>,
+    failed: BTreeMap<ClientId, Failed>,
 }
 
 impl Exchange {
@@ -29,6 +30,7 @@ impl Exchange {
             sent: BTreeMap::new(),
             dispatch,
             done: Vec::with_capacity(cohort.len()),
+            failed: BTreeMap::new(),
         }
     }
 
@@ -42,16 +44,21 @@ impl Exchange {
     ///
     /// # Errors
     /// What makes no sense about the report.
-    pub fn note(&mut self, rank: Rank, updates: Vec<Update>, last: bool) -> Result<Vec<Batch>, String> {
+    pub fn note(&mut self, rank: Rank, part: Part) -> Result<Vec<Batch>, String> {
         let mut next = Vec::new();
-        for update in updates {
+        for update in part.updates {
             let Update { client, seconds, .. } = update;
-            let samples = self.waiting.remove(&client);
-            let samples = samples.ok_or_else(|| format!("client {client}, which was not asked for"))?;
+            let samples = self.back(client)?;
             self.done.push(Done { rank, samples, update, kept: self.reduce == Reduce::Server });
             next.extend(self.dispatch.next(rank, client, seconds));
         }
-        if last {
+        for failure in part.failed {
+            let Failure { client, seconds, .. } = failure;
+            let samples = self.back(client)?;
+            self.failed.insert(client, Failed { rank, samples, failure });
+            next.extend(self.dispatch.next(rank, client, seconds));
+        }
+        if part.last {
             let parts = self.working.get_mut(&rank).ok_or("the end of a part that it did not have")?;
             *parts -= 1;
             self.working.retain(|_, parts| *parts > 0);
@@ -59,6 +66,17 @@ impl Exchange {
             self.done.iter_mut().filter(|done| summed && done.rank == rank).for_each(|done| done.kept = true);
         }
         Ok(self.sending(next))
+    }
+
+    /// A client is back; gives its samples.
+    fn back(&mut self, client: ClientId) -> Result<u64, String> {
+        let samples = self.waiting.remove(&client);
+        samples.ok_or_else(|| format!("client {client}, which was not asked for"))
+    }
+
+    /// Those that could not be trained, by client.
+    pub fn failed(&self) -> impl Iterator<Item = &Failed> {
+        self.failed.values()
     }
 
     /// A rank is lost. The answer is what must be trained by others: whatever it had not handed over.
@@ -109,7 +127,7 @@ impl Exchange {
     pub fn finish(self) -> Returned {
         let mut done = self.done;
         done.sort_unstable_by_key(|done| done.update.client);
-        Returned { done }
+        Returned { done, failed: self.failed.into_values().collect() }
     }
 }
 
@@ -125,9 +143,21 @@ pub struct Done {
     kept: bool,
 }
 
+/// A training that came to nothing.
+pub struct Failed {
+    /// Who trained.
+    pub rank: Rank,
+    /// On how much.
+    pub samples: u64,
+    /// Whom, and why.
+    pub failure: Failure,
+}
+
 /// A round's updates by client: who trained whom, and how it went.
 pub struct Returned {
     done: Vec<Done>,
+    /// Those that are left out, by client.
+    pub failed: Vec<Failed>,
 }
 
 impl Returned {
@@ -141,11 +171,12 @@ impl Returned {
         self.done.iter().map(|done| done.update.bits).sum()
     }
 
-    /// Mean loss, weighted by samples.
-    pub fn mean_loss(&self) -> f64 {
+    /// Mean loss, weighted by samples; none when nobody was trained.
+    pub fn mean_loss(&self) -> Option<f64> {
         let samples: u64 = self.done.iter().map(|done| done.samples).sum();
         let weighted = self.done.iter().map(|done| done.update.loss * done.samples as f64);
-        weighted.fold(0.0, |sum, loss| sum + loss) / samples.max(1) as f64
+        let sum = weighted.fold(0.0, |sum, loss| sum + loss);
+        (samples > 0).then(|| sum / samples as f64)
     }
 
     /// How well the round was planned, and predicted by what was known before it.

@@ -2,7 +2,7 @@
 
 use crate::event::{InFlight, Training};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::Update;
+use crate::message::{Failure, Update};
 use crate::weights::Weights;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,8 +19,11 @@ pub struct Flight {
     /// Those that no worker has.
     pub unsent: BTreeSet<Key>,
     /// What came before its turn, by number.
-    pub results: BTreeMap<u32, (Rank, Update, Weights)>,
+    pub results: BTreeMap<u32, (Rank, Came)>,
 }
+
+/// What came of a training.
+pub type Came = Result<(Update, Weights), Failure>;
 
 /// Arrival time (bits of a float from 0 up order like the float itself), then number.
 pub type Key = (u64, u32);

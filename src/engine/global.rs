@@ -1,12 +1,28 @@
 //! The global model and what is remembered beside it. Whoever holds it moves it by the same sums in the same way: the
 //! server, and with collective sums every rank.
 
+use super::EngineError;
 use crate::aggregate::combine::Each;
 use crate::algorithm::{Mean, Moving, Shape};
 use crate::ids::Round;
 use crate::plan::{Method, Plan};
-use crate::weights::{ExactSum, Layout, Section, Sections, Total, Weights};
+use crate::weights::{ExactSum, Layout, Section, Sections, Turnout, Weights};
 use std::sync::Arc;
+
+/// Refuses a model that has left the numbers: whoever would go on with it has lost what was learned.
+///
+/// # Errors
+/// The round, where one of the weights is not finite.
+pub fn finite(round: Round, weights: &[f32]) -> Result<(), EngineError> {
+    let sound = |run: &[f32]| run.iter().fold(true, |sound, weight| sound & weight.is_finite());
+    match weights.chunks(RUN).all(sound) {
+        true => Ok(()),
+        false => Err(EngineError::NotFinite { round }),
+    }
+}
+
+/// Weights are looked at in runs, each without a branch.
+const RUN: usize = 2048;
 
 /// A model in the making.
 pub struct Global {
@@ -87,22 +103,23 @@ impl Global {
     }
 
     /// Takes in the means of the pass before training.
-    pub fn hear(&mut self, sum: &ExactSum) {
+    pub fn hear(&mut self, turnout: Turnout, sum: &ExactSum) {
         self.mean.resize(self.first.length(), 0.0);
         sum.values(&mut self.mean);
-        self.first.split(&mut self.mean);
+        self.first.split(&mut self.mean, turnout);
         self.heard = self.mean.iter().map(|value| *value as f32).collect();
     }
 
     /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every client's update, where
     /// the combination must see them.
-    pub fn advance(&mut self, round: Round, total: Total, sum: &ExactSum, each: &[Each]) {
-        if total.clients == 0 {
+    pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &ExactSum, each: &[Each]) {
+        let cohort = turnout.counted.clients as usize;
+        if cohort == 0 {
             return;
         }
         self.mean.resize(self.sections.length(), 0.0);
         sum.values(&mut self.mean);
-        let mut parts = self.sections.split(&mut self.mean);
+        let mut parts = self.sections.split(&mut self.mean, turnout);
         let (change, said) = parts.split_first_mut().expect("changes are always summed");
         if let Some(combine) = self.method.combine.as_ref().filter(|_| !each.is_empty()) {
             combine.combine(each, change);
@@ -116,7 +133,7 @@ impl Global {
         let [memory, rule_memory] = &mut self.memory;
         let rule = self.method.server_step.as_ref();
         let mut moving = Moving { model, memory, rule, rule_memory, round };
-        let mean = Mean { change, said, cohort: total.clients as usize, clients: self.clients };
+        let mean = Mean { change, said, cohort, clients: self.clients };
         self.method.algorithm.apply(&mut moving, &mean);
         self.weights = Arc::new(weights);
         self.heard.clear();

@@ -6,6 +6,7 @@
 
 use super::EngineError;
 use crate::event::KeptIndex;
+use crate::files;
 use crate::ids::{ClientId, Round};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
@@ -45,7 +46,7 @@ impl Kept {
     /// A file that cannot be made.
     pub fn create(length: usize, path: Option<&Path>, checkpoints: usize) -> Result<Kept, EngineError> {
         let file = match path {
-            Some(path) => File::options().read(true).write(true).create(true).truncate(true).open(path),
+            Some(path) => files::create(path),
             None => tempfile::tempfile(),
         };
         Ok(Kept {
@@ -65,7 +66,7 @@ impl Kept {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(length: usize, path: &Path, index: &KeptIndex, checkpoints: usize) -> Result<Kept, EngineError> {
-        let file = File::options().read(true).write(true).open(path).map_err(unkept)?;
+        let file = files::open_own(path).map_err(unkept)?;
         let bytes = file.metadata().map_err(unkept)?.len();
         // Slots that nothing refers to are lost until a new one is needed there.
         let slots = (bytes / (HEAD + 4 * length) as u64) as u32;
@@ -92,7 +93,7 @@ impl Kept {
         self.file.read_exact_at(&mut bytes, self.offset(slot.place)).map_err(unkept)?;
         let (head, values) = bytes.split_at(HEAD);
         if head != header(client, slot.round) {
-            let reason = format!("what client {client} keeps since round {} is not there any more", slot.round.0 + 1);
+            let reason = format!("what client {client} keeps since round {} is not there any more", slot.round);
             return Err(EngineError::Kept { reason });
         }
         let mut floats = vec![0.0f32; self.length];

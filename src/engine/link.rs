@@ -2,9 +2,10 @@
 //! asynchronous runs share it.
 
 use super::{EngineError, Outcome, report};
+use crate::config::OnNan;
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Frame, Order, Report};
+use crate::message::{Content, Failure, Frame, Order, Report};
 use crate::plan::{Home, Homes, Plan};
 use crate::schedule::{Assignment, CostModel, Job, Scheduler};
 use crate::stop;
@@ -166,6 +167,11 @@ impl<'a, T: Transport> Link<'a, T> {
         }
     }
 
+    /// Whether the run ends by a training that came to nothing.
+    pub fn ends(&self, failure: &Failure) -> bool {
+        !failure.diverged || self.plan.config.on_nan == OnNan::End
+    }
+
     /// The workers that can train a client.
     pub fn able(&self, client: ClientId) -> Vec<Rank> {
         match self.plan.homes() {
@@ -240,7 +246,8 @@ impl<'a, T: Transport> Link<'a, T> {
     ) -> Result<Outcome, EngineError> {
         let (rounds, total_seconds) = (outcome.rounds, began.elapsed().as_secs_f64());
         let (ranks, fault) = self.close(device)?;
-        recorder.record(&Event::Finished { ranks, rounds, total_seconds }, &outcome.weights)?;
+        let reason = outcome.reason.clone();
+        recorder.record(&Event::Finished { reason, ranks, rounds, total_seconds }, &outcome.weights)?;
         fault.map_or(Ok(outcome), Err)
     }
 
@@ -261,7 +268,7 @@ impl<'a, T: Transport> Link<'a, T> {
                     ranks.push(report);
                 }
                 // Trainings that come too late to count.
-                Ok(News::Report(_, Report::Trained { .. } | Report::Failed { .. }, _)) => {}
+                Ok(News::Report(_, Report::Trained { .. }, _)) => {}
                 Ok(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
                 // A rank that has said goodbye may leave before the others.
                 Ok(News::Lost(rank)) | Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
@@ -277,10 +284,5 @@ impl<'a, T: Transport> Link<'a, T> {
 
 /// A report that makes no sense now.
 pub fn unexpected(rank: Rank, report: &Report) -> EngineError {
-    match report {
-        Report::Failed { round, client, reason } => {
-            EngineError::Training { rank, client: *client, round: *round, reason: reason.clone() }
-        }
-        other => EngineError::Unexpected { rank, what: format!("{other:?}").chars().take(200).collect() },
-    }
+    EngineError::Unexpected { rank, what: format!("{report:?}").chars().take(200).collect() }
 }

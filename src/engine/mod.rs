@@ -6,27 +6,31 @@ mod client;
 mod contribution;
 mod exchange;
 mod flight;
+mod gathering;
 mod global;
 mod kept;
 mod link;
 mod post;
+mod run;
 mod server;
 mod survey;
 mod visit;
 
-use crate::event::{RankReport, RecordError, Recorder, State};
+use crate::event::{RankReport, RecordError, Recorder, Standing, State};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::DecodeError;
+use crate::message::{DecodeError, Failure};
 use crate::plan::Plan;
 use crate::select::SelectError;
 use crate::stop;
 use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError, host_name, local};
-use crate::weights::SumError;
 use std::thread;
 
+use run::{on_record, run_to_end};
+
 pub use client::serve;
-pub use server::{Outcome, Server, run};
+pub use run::{Outcome, run};
+pub use server::Server;
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,10 +53,12 @@ pub enum EngineError {
         rank: Rank,
         /// Whom.
         client: ClientId,
-        /// When.
+        /// In which round; in async mode before which move of the model.
         round: Round,
         /// What went wrong.
         reason: String,
+        /// Whether its numbers went beyond all bounds, as they would again.
+        diverged: bool,
     },
     /// A rank could not make its trainer, or panicked.
     #[error("rank {rank} cannot work: {reason}")]
@@ -103,13 +109,14 @@ pub enum EngineError {
     /// A frame could not be read.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// An update cannot enter the mean.
-    #[error("round {round}: {fault}")]
-    Sum {
+    /// The server's step has left the numbers.
+    #[error(
+        "round {round}: the server's step made a model that is not finite (hint: training diverged; lower --server_lr \
+         or --lr)"
+    )]
+    NotFinite {
         /// When.
         round: Round,
-        /// What is wrong with it.
-        fault: SumError,
     },
     /// A worker that owes something says nothing any more.
     #[error(
@@ -117,7 +124,7 @@ pub enum EngineError {
          of training may take longer; `fedmpi launch --max_restarts` goes on by itself)"
     )]
     Silence {
-        /// In which round; in async mode how often the model had moved.
+        /// In which round; in async mode before which move of the model.
         round: Round,
         /// How long nothing came.
         seconds: f64,
@@ -141,6 +148,12 @@ pub enum EngineError {
         "no client can be chosen any more, so the model would never move again (hint: more clients, or --checkin_num)"
     )]
     Idle,
+    /// Without rounds: every training diverges, and the model never moves.
+    #[error("{trainings} trainings in a row diverged, so the model would never move again (hint: lower --lr)")]
+    InVain {
+        /// How many.
+        trainings: usize,
+    },
     /// A checkpoint of another model.
     #[error("the checkpoint has {found} weights, the model {wanted}")]
     OtherModel {
@@ -171,6 +184,29 @@ pub enum EngineError {
     Record(#[from] RecordError),
 }
 
+impl EngineError {
+    /// A client could not be trained.
+    fn training(rank: Rank, round: Round, failure: Failure) -> EngineError {
+        let Failure { client, reason, diverged, .. } = failure;
+        EngineError::Training { rank, client, round, reason, diverged }
+    }
+
+    /// How it leaves the run.
+    pub fn standing(&self) -> Standing {
+        if matches!(self, EngineError::EndWanted) { Standing::Stopped } else { Standing::Failed }
+    }
+
+    /// Whether another attempt from the same state would end alike.
+    pub fn is_settled(&self) -> bool {
+        use EngineError::{Forgotten, Idle, InVain, NotFinite, OtherModel, Select, Training};
+        match self {
+            Training { diverged, .. } => *diverged,
+            NotFinite { .. } | InVain { .. } | Idle | OtherModel { .. } | Forgotten { .. } | Select(_) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Makes a rank's trainer, on the thread that will use it.
 pub type MakeTrainer<'a> = dyn Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> + Sync + 'a;
 
@@ -185,11 +221,21 @@ pub fn run_local(
     recorder: &mut dyn Recorder,
     saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
+    on_record(recorder, |recorder| run_in_process(plan, workers, make, recorder, saved))
+}
+
+fn run_in_process(
+    plan: &Plan,
+    workers: usize,
+    make: &MakeTrainer<'_>,
+    recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
+) -> Result<Outcome, EngineError> {
     let mut ends = local::ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
     let broken = |rank: Rank| move |reason: String| EngineError::Broken { rank, reason };
     let made = |rank: Rank| -> Result<Box<dyn Trainer>, EngineError> {
-        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|TrainError(reason)| broken(rank)(reason))
+        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|error| broken(rank)(error.to_string()))
     };
     let work = |end: local::Local| {
         let rank = end.rank();
@@ -199,7 +245,7 @@ pub fn run_local(
     thread::scope(|scope| {
         let workers: Vec<_> = ends.map(|end| scope.spawn(move || work(end))).collect();
         let run = made(Rank::SERVER)
-            .and_then(|mut trainer| run(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
+            .and_then(|mut trainer| run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
         // That the server is gone is no fault of a worker.
         let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
         let ended = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());

@@ -146,6 +146,11 @@ impl Post {
         store.note(client, round, kept)
     }
 
+    /// What a worker holds of a client is not to be gone on with.
+    pub fn distrust(&mut self, client: ClientId) {
+        self.holders.remove(&client);
+    }
+
     /// The round is complete.
     pub fn settle(&mut self) {
         self.holders.append(&mut self.trained);

@@ -57,7 +57,7 @@ impl Visitor<'_> {
         let seen = shape.has_end() || !method.updates.is_empty();
         if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
             let who = Who { client: task.client, samples: self.plan.samples(task.client), weight: 1.0 };
-            let share = self.global.sections.share(0, who, self.total).map_err(|e| TrainError(e.to_string()))?;
+            let share = self.global.sections.share(0, who, self.total)?;
             update.loss = self.trainer.train_into(&task, ExactSum::units_of(share), sum)?;
             update.bits = 32 * task.start.len() as u64;
             return Ok(Contribution { update, change: Change::Nothing, said: Vec::new(), kept: None });

@@ -10,7 +10,7 @@
 
 use crate::config::DeviceChoice;
 use crate::ids::Rank;
-use crate::part::suggest;
+use crate::part::{suggest, yaml};
 use crate::transport::Host;
 use serde_yaml::Value;
 use std::fmt::Write;
@@ -20,6 +20,9 @@ use std::fmt::Write;
 pub struct GpuMapping {
     hosts: Vec<(String, Vec<usize>)>,
 }
+
+/// Most processes of a mapping; no cluster starts as many.
+const MOST: usize = 1 << 20;
 
 /// Where a rank computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +80,7 @@ impl GpuMapping {
         }
         // The colon of `host1:[1]` lacks its space in a widely copied sample.
         let text = text.replace(":[", ": [");
-        let file: Value = serde_yaml::from_str(&text).map_err(|error| MappingError::Form(error.to_string()))?;
+        let file: Value = yaml(&text).map_err(MappingError::Form)?;
         let Value::Mapping(keys) = file else {
             return if file.is_null() { Ok(None) } else { Err(MappingError::Form("no mapping keys".to_owned())) };
         };
@@ -88,8 +91,8 @@ impl GpuMapping {
             }
             Some(Value::Null) => Ok(None),
             Some(Value::Mapping(hosts)) => {
-                let hosts = hosts.iter().map(|(host, counts)| read_host(host, counts)).collect::<Result<_, _>>()?;
-                Ok(Some(GpuMapping { hosts }))
+                let counts = hosts.iter().map(|(host, counts)| read_host(host, counts)).collect::<Result<_, _>>()?;
+                GpuMapping::of(counts).map(Some)
             }
             Some(_) => Err(MappingError::Form(format!("`{key}` holds no hosts"))),
         }
@@ -104,10 +107,23 @@ impl GpuMapping {
         let host = |part: &str| {
             let (host, counts) = part.rsplit_once(':').ok_or_else(fault)?;
             let counts: Option<Vec<usize>> = counts.split(',').map(|count| count.trim().parse().ok()).collect();
-            Ok((host.trim().to_owned(), expand(&counts.ok_or_else(fault)?)?))
+            Ok((host.trim().to_owned(), counts.ok_or_else(fault)?))
         };
-        let hosts = line.split(';').filter(|part| !part.trim().is_empty()).map(host).collect::<Result<_, _>>()?;
-        Ok(GpuMapping { hosts })
+        let counts = line.split(';').filter(|part| !part.trim().is_empty()).map(host).collect::<Result<_, _>>()?;
+        GpuMapping::of(counts)
+    }
+
+    /// From the number of processes on each GPU of each host; `[2, 0, 1]` means GPUs 0, 0, 2. They are counted before
+    /// there are any: a small file may name many.
+    fn of(counts: Vec<(String, Vec<usize>)>) -> Result<GpuMapping, MappingError> {
+        let all = counts.iter().flat_map(|(_, counts)| counts).fold(0usize, |sum, &count| sum.saturating_add(count));
+        if all > MOST {
+            return Err(MappingError::Form(format!("{all} processes, more than {MOST}")));
+        }
+        let expand = |counts: Vec<usize>| {
+            counts.into_iter().enumerate().flat_map(|(gpu, count)| std::iter::repeat_n(gpu, count)).collect()
+        };
+        Ok(GpuMapping { hosts: counts.into_iter().map(|(host, counts)| (host, expand(counts))).collect() })
     }
 
     /// One host per mapped process, in the order of the file: the job that the mapping was written for.
@@ -195,17 +211,8 @@ fn read_host(host: &Value, counts: &Value) -> Result<(String, Vec<usize>), Mappi
     let fault = || MappingError::Form(format!("host `{name}` needs a list of whole numbers from 0 up"));
     let list = counts.as_sequence().ok_or_else(fault)?;
     let counts: Option<Vec<usize>> = list.iter().map(|count| count.as_u64().map(|count| count as usize)).collect();
-    let gpus = expand(&counts.ok_or_else(fault)?)?;
-    Ok((name, gpus))
-}
-
-/// `[2, 0, 1]` means GPUs 0, 0, 2.
-fn expand(counts: &[usize]) -> Result<Vec<usize>, MappingError> {
-    const MOST: usize = 4096;
-    if counts.iter().any(|&count| count > MOST) {
-        return Err(MappingError::Form(format!("more than {MOST} processes on one GPU")));
-    }
-    Ok(counts.iter().enumerate().flat_map(|(gpu, &count)| std::iter::repeat_n(gpu, count)).collect())
+    let counts = counts.ok_or_else(fault)?;
+    Ok((name, counts))
 }
 
 /// One line per rank: rank, role, host, device.
@@ -276,6 +283,8 @@ mod tests {
         assert_eq!(GpuMapping::parse("m:\n", "m"), Ok(None));
         let key = GpuMapping::parse("mapping_default:\n  a: [1]", "mapping_defualt").expect_err("key").to_string();
         assert!(key.contains("did you mean `mapping_default`"), "{key}");
+        let many = format!("m:\n{}", (0..400).map(|host| format!("  h{host}: [4096]\n")).collect::<String>());
+        assert!(GpuMapping::parse(&many, "m").expect_err("too many").to_string().contains("1638400 processes"));
         for text in
             ["m: 3", "m:\n  a: 3", "m:\n  a: [-1]", "m:\n  a: [x]", "- 1", "m:\n  a: [1", "m:\n  a: [99999999999]"]
         {

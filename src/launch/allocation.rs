@@ -1,15 +1,17 @@
 //! Hosts that a batch system has given: Slurm, PBS, LSF and Grid Engine say so in the environment.
 
+use crate::files;
 use crate::hosts::HostFile;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs, io};
+use std::{env, io};
 
 /// The hosts of the allocation that this process runs in; none outside of one.
 ///
 /// # Errors
 /// When the batch system's own words cannot be read.
 pub fn allocation() -> io::Result<Option<HostFile>> {
-    let file = |name: &str| env::var_os(name).map(fs::read_to_string).transpose();
+    let file = |name: &str| env::var_os(name).map(|path| files::text(Path::new(&path))).transpose();
     if let Ok(nodes) = env::var("SLURM_JOB_NODELIST") {
         let shown = Command::new("scontrol").args(["show", "hostnames", &nodes]).output()?;
         if !shown.status.success() {

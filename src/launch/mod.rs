@@ -6,17 +6,19 @@ mod doctor;
 mod launcher;
 mod slurm;
 
+use crate::event::Standing;
 use crate::hosts::{Dialect, HostFile};
-use crate::record::{checkpoint, checkpoints};
+use crate::record::{self, Summary, checkpoint};
 use crate::stop::{self, exit};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{self, Child, Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 pub use allocation::allocation;
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
@@ -97,15 +99,16 @@ impl Job {
 /// When the launcher or the host file cannot be used.
 pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
-    let (mut job, began) = (job.clone(), SystemTime::now());
+    let name = new_name();
+    let mut job = Job { program: named(&job.program, &name), ..job.clone() };
     for attempt in 0..=restarts {
-        let before = summary_time(folder);
-        let finished = || summary_time(folder).is_some_and(|time| Some(time) != before);
+        let before = summary_of(folder);
+        let finished = || summary_of(folder) != before && is_finished(folder);
         let code = match watch(start(&job, place.path())?, finished)? {
             // However its ranks and the launcher ended.
             _ if finished() => exit::DONE,
             // A launcher that loses a host may take that for success.
-            exit::DONE if folder.exists() => exit::FAILED,
+            exit::DONE if folder.exists() && !is_finished(folder) => exit::FAILED,
             code => code,
         };
         let settled = [exit::DONE, exit::REFUSED, exit::ENDED].contains(&code);
@@ -113,29 +116,46 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
             return Ok(code);
         }
         let left = restarts - attempt;
-        match checkpoint::any_since(&checkpoints(folder), began) {
-            true => {
-                log::warn!(
-                    "the job ended with code {}; it goes on from its newest checkpoint ({left} restarts left)",
-                    code
-                );
-                job.program = resuming(&job.program, folder);
-            }
-            false => {
-                log::warn!(
-                    "the job ended with code {} before any checkpoint; it starts anew ({left} restarts left)",
-                    code
-                );
-                job.program = renewed(&job.program);
-            }
-        }
+        let (program, how) = again(&job.program, folder, &name);
+        log::warn!("the job ended with code {code}; {how} ({left} restarts left)");
+        job.program = program;
     }
     Ok(exit::FAILED)
 }
 
-/// When the run in `folder` came to its end, if it has: its summary is the last file to be written.
-fn summary_time(folder: &Path) -> Option<SystemTime> {
-    fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified()).ok()
+/// The program that is started after a failure, and what it does. Only what this very job has written in the folder may go.
+fn again(program: &[String], folder: &Path, name: &str) -> (Vec<String>, &'static str) {
+    let own = record::job_of(folder).as_deref() == Some(name);
+    let saved = !checkpoint::files(&record::checkpoints(folder)).is_empty();
+    match (own, saved) {
+        (true, true) => (resuming(program, folder), "it goes on from its newest checkpoint"),
+        (true, false) => (renewed(program), "it had no checkpoint yet and starts anew"),
+        (false, _) => (program.to_vec(), "it had not begun yet and starts again"),
+    }
+}
+
+/// A name that no other job has.
+fn new_name() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:x}-{:x}", now.as_nanos(), process::id())
+}
+
+/// The program, told the name of its job.
+fn named(program: &[String], name: &str) -> Vec<String> {
+    [program, &["--job".to_owned(), name.to_owned()]].concat()
+}
+
+/// Which file the summary of a run is, by what changes with each writing. Clocks of hosts may differ: it is compared for
+/// equality alone.
+fn summary_of(folder: &Path) -> Option<(u64, i64, i64, u64)> {
+    let facts = fs::metadata(folder.join(record::SUMMARY)).ok()?;
+    Some((facts.ino(), facts.mtime(), facts.mtime_nsec(), facts.len()))
+}
+
+/// Whether the folder holds a run that has come to its end.
+fn is_finished(folder: &Path) -> bool {
+    let summary = Summary::read(folder).ok().flatten();
+    summary.is_some_and(|summary| summary.state == Standing::Finished)
 }
 
 /// Starts a job once; `host_file` is where the hosts are written for the launcher.
@@ -232,6 +252,8 @@ fn without(program: &[String], names: &[&str]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::record::RunFolder;
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_owned).collect()
@@ -274,6 +296,24 @@ mod tests {
     #[test]
     fn slots_are_filled_in_order() {
         assert_eq!(job(Launcher::OpenMpi4, "a:1\nb:2").places(), ["a", "b", "b", "b"]);
+    }
+
+    #[test]
+    fn only_this_jobs_own_folder_is_replaced_or_gone_on_with() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (program, path) = (words("fedmpi --lr 1"), folder.path());
+        let next = |name: &str| again(&program, path, name).0.join(" ");
+        assert_eq!(next("7"), "fedmpi --lr 1");
+        let config = Config { out_dir: Some(path.to_owned()), ..Config::default() };
+        let mut held = RunFolder::claim(&config).expect("free");
+        held.prepare(&config, Some("7")).expect("new");
+        assert_eq!((next("8"), next("7")), ("fedmpi --lr 1".to_owned(), "fedmpi --lr 1 --overwrite true".to_owned()));
+        fs::create_dir(path.join("checkpoints")).expect("writable");
+        fs::write(path.join("checkpoints/round-00000001.safetensors"), "").expect("writable");
+        assert_eq!(
+            (next("8"), next("7")),
+            ("fedmpi --lr 1".to_owned(), format!("fedmpi --lr 1 --resume {}", path.display()))
+        );
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Choices as users write them: in a line, or in YAML.
 
+use super::yaml;
+use crate::files;
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_yaml::{Mapping, Value};
 use std::fmt;
+use std::io;
+use std::path::Path;
 
 /// What a user chose of a kind: a part's name, and what it is told.
 ///
@@ -27,12 +31,27 @@ impl From<&str> for Choice {
     fn from(text: &str) -> Choice {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
         let words = rest.split(',').map(str::trim).filter(|word| !word.is_empty());
-        let value = |text: &str| serde_yaml::from_str(text).unwrap_or_else(|_| Value::from(text));
+        let value = |text: &str| yaml(text).unwrap_or_else(|_| Value::from(text));
         let pair = |(place, word): (usize, &str)| match word.split_once('=') {
             Some((key, text)) => (Value::from(key.trim()), value(text.trim())),
             None => (Value::from(place), value(word)),
         };
         Choice { name: name.trim().to_owned(), values: words.enumerate().map(pair).collect() }
+    }
+}
+
+impl Choice {
+    /// Resolves `~` at the beginning of paths that a part is told.
+    ///
+    /// # Errors
+    /// There is no home folder.
+    pub fn go_home(&mut self) -> io::Result<()> {
+        for value in self.values.values_mut() {
+            if let Some(path) = value.as_str().filter(|path| *path == "~" || path.starts_with("~/")) {
+                *value = files::at_home(Path::new(path))?.to_string_lossy().into_owned().into();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -60,7 +79,7 @@ impl fmt::Display for Choice {
 }
 
 /// A value as users write it in a line.
-pub(super) fn plain(value: &Value) -> String {
+pub(crate) fn plain(value: &Value) -> String {
     if let Value::Sequence(values) = value {
         return values.iter().map(plain).collect::<Vec<_>>().join(",");
     }

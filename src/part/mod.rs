@@ -8,14 +8,17 @@
 mod choice;
 mod kind;
 mod range;
+mod text;
 
 use serde::de::DeserializeOwned;
 use serde_yaml::Mapping;
 use std::path::PathBuf;
 
 pub use choice::Choice;
+pub(crate) use choice::plain;
 pub use kind::{AnyKind, Described, Kind, PartError, find, suggest};
 pub use range::Range;
+pub use text::yaml;
 
 /// One replaceable part: how it is called, what it is, what it may be told, how it is made.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 //! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
 //! their fair share get none. The whole draw is repeated until every client has enough.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Sees};
+use super::{Partition, PartitionError, Partitioner, Pool, Sees, enough};
 use crate::part;
 use crate::part::Range;
 use crate::seed::Stream;
@@ -36,13 +36,8 @@ impl Partitioner for Hetero {
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
-        if clients > pool.labels.len() {
-            return Err(PartitionError::TooManyClients { clients, samples: pool.labels.len() });
-        }
+        enough(pool.labels.len(), clients, LEAST)?;
         let unlucky = |attempts| PartitionError::Unlucky { alpha, clients, least: LEAST, attempts };
-        if clients * LEAST > pool.labels.len() {
-            return Err(unlucky(0));
-        }
         let gamma = Gamma::new(alpha, 1.0).map_err(|_| unlucky(0))?;
         let by_class = by_class(pool);
         (0..ATTEMPTS)
@@ -132,6 +127,6 @@ mod tests {
     #[test]
     fn hopeless_wishes_end_with_an_error() {
         assert!(matches!(split(190, 0.01), Err(PartitionError::Unlucky { attempts: ATTEMPTS, .. })));
-        assert!(matches!(split(201, 0.5), Err(PartitionError::Unlucky { attempts: 0, .. })));
+        assert!(matches!(split(201, 0.5), Err(PartitionError::TooFewSamples { least: LEAST, .. })));
     }
 }

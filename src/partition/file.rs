@@ -1,8 +1,7 @@
 //! Partitions saved to a file and loaded again: JSON, one list of sample numbers per client.
 
 use super::{Partition, PartitionError};
-use crate::files::write_whole;
-use std::fs;
+use crate::files;
 use std::path::Path;
 
 impl Partition {
@@ -12,7 +11,7 @@ impl Partition {
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), PartitionError> {
         let text = serde_json::to_string(&self.lists()).expect("numbers always encode");
-        write_whole(path, text.as_bytes())
+        files::write_named(path, text.as_bytes())
             .map_err(|error| fault(path, format!("{error} (hint: choose a writable folder)")))
     }
 
@@ -21,8 +20,9 @@ impl Partition {
     /// # Errors
     /// A file that cannot be read, or one that does not fit the data or the number of clients.
     pub fn load(path: &Path, samples: usize, clients: usize) -> Result<Partition, PartitionError> {
-        let text = fs::read_to_string(path).map_err(|error| fault(path, error.to_string()))?;
-        Partition::parse(&text, samples, clients).map_err(|reason| fault(path, reason))
+        let bytes = files::bytes(path).map_err(|error| fault(path, error.to_string()))?;
+        let text = String::from_utf8_lossy(&bytes);
+        Partition::parse(text.trim_start_matches('\u{feff}'), samples, clients).map_err(|reason| fault(path, reason))
     }
 
     /// Reads the text of such a file.
@@ -68,6 +68,7 @@ fn fault(path: &Path, reason: String) -> PartitionError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn saved_partitions_come_back_and_wrong_ones_are_refused() {

@@ -48,6 +48,11 @@ pub trait Partitioner {
     /// When the pool cannot be divided as wanted; never loops for ever.
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError>;
 
+    /// Another partitioner by name, for which it stands when the data has owners or not.
+    fn stands_for(&self, _owners: bool) -> Option<&'static str> {
+        None
+    }
+
     /// What it needs to see of samples, when the data has owners or not.
     fn sees(&self, _owners: bool) -> Sees {
         Sees::Samples
@@ -57,11 +62,16 @@ pub trait Partitioner {
 /// The data cannot be divided as wanted.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum PartitionError {
-    /// Somebody would own nothing.
-    #[error("clients ({clients}) exceed samples ({samples}) in partition (hint: lower --client_num_in_total)")]
-    TooManyClients {
+    /// Somebody would own less than everybody must.
+    #[error(
+        "{clients} clients with at least {least} each need {} samples, there are {samples} (hint: {})",
+        clients.saturating_mul(*least), fewer(*samples, *least)
+    )]
+    TooFewSamples {
         /// Clients wanted.
         clients: usize,
+        /// Samples each must have.
+        least: usize,
         /// Samples there are.
         samples: usize,
     },
@@ -124,6 +134,9 @@ pub type Build = fn(&Values, usize) -> Box<dyn Partitioner>;
 /// All ways of dividing samples.
 pub const KIND: Kind<Build> = Kind { setting: "partition_method", about: "partition method", table: PARTITIONERS };
 
+const HETERO: &str = "hetero";
+const NATURAL: &str = "natural";
+
 /// Every partitioner, by the name users write.
 pub const PARTITIONERS: &[Entry<Build>] = &[
     Entry::<Build>::new("auto", "natural if the data has owners, else hetero", |values, clients| {
@@ -133,7 +146,7 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
     Entry::<Build>::new("homo", "equal parts of shuffled samples (IID)", |_, clients| Box::new(iid::Homo { clients }))
         .also(&["iid"]),
     Entry::<Build>::new(
-        "hetero",
+        HETERO,
         "each class divided by a Dirichlet draw, at least 10 samples per client",
         |values, clients| Box::new(dirichlet::Hetero { clients, prior: dirichlet::Prior::read(values) }),
     )
@@ -150,7 +163,7 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
         |values, clients| Box::new(power_law::PowerLaw { clients, law: power_law::Law::read(values) }),
     )
     .with(power_law::Law::PARAMS),
-    Entry::<Build>::new("natural", "the owners that the data set comes with", |_, clients| {
+    Entry::<Build>::new(NATURAL, "the owners that the data set comes with", |_, clients| {
         Box::new(natural::Natural { clients })
     }),
 ];
@@ -162,6 +175,10 @@ struct Auto {
 }
 
 impl Partitioner for Auto {
+    fn stands_for(&self, owners: bool) -> Option<&'static str> {
+        Some(if owners { NATURAL } else { HETERO })
+    }
+
     fn sees(&self, owners: bool) -> Sees {
         if owners { Sees::Owners } else { Sees::Classes }
     }
@@ -258,13 +275,26 @@ impl Partition {
     }
 }
 
+/// Refuses to divide samples among more clients than can have their least.
+fn enough(samples: usize, clients: usize, least: usize) -> Result<(), PartitionError> {
+    match clients.saturating_mul(least) > samples {
+        true => Err(PartitionError::TooFewSamples { clients, least, samples }),
+        false => Ok(()),
+    }
+}
+
+/// How many clients there can be.
+fn fewer(samples: usize, least: usize) -> String {
+    match samples / least.max(1) {
+        0 => "more data".to_owned(),
+        most => format!("--client_num_in_total at most {most}"),
+    }
+}
+
 /// All samples in a random order, for at least `least` of them per client.
 fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
-    let samples = pool.count;
-    if clients * least > samples {
-        return Err(PartitionError::TooManyClients { clients, samples });
-    }
-    let mut order: Vec<u32> = (0..samples as u32).collect();
+    enough(pool.count, clients, least)?;
+    let mut order: Vec<u32> = (0..pool.count as u32).collect();
     order.shuffle(stream);
     Ok(order)
 }
@@ -328,11 +358,28 @@ mod tests {
         let pool = Pool { count: 3, labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
         for entry in PARTITIONERS {
             let (entry, values) = KIND.look_up(&entry.name.into()).expect("sound");
-            assert!(
-                (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition)).is_err(),
-                "{}",
-                entry.name
+            let split = (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition));
+            assert!(split.is_err(), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_is_needed_and_what_would_do() {
+        let labels = [0; 60];
+        let pool = Pool { count: 60, labels: &labels, classes: 2, owners: None };
+        let refused = |name: &str, clients| {
+            let (entry, values) = KIND.look_up(&name.into()).expect("sound");
+            let split = (entry.build)(&values, clients).split(&pool, &mut Seed(0).stream(Purpose::Partition));
+            split.expect_err("refused").to_string()
+        };
+        for (name, clients, least, need, most) in
+            [("homo", 61, 1, 61, 60), ("shards", 31, 2, 62, 30), ("hetero", 7, 10, 70, 6), ("power_law", 61, 1, 61, 60)]
+        {
+            let wanted = format!(
+                "{clients} clients with at least {least} each need {need} samples, there are 60 \
+                 (hint: --client_num_in_total at most {most})"
             );
+            assert_eq!(refused(name, clients), wanted);
         }
     }
 

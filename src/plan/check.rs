@@ -10,11 +10,10 @@ use crate::message::Reduce;
 use crate::metrics::Target;
 use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::PartitionError;
-use crate::schedule::{Clock, DispatchMode};
+use crate::schedule::DispatchMode;
 use crate::select::{self, SelectError};
 use crate::update::Updates;
 use clap::ValueEnum;
-use serde_yaml::Value;
 
 /// A config that makes no sense.
 #[derive(Debug, thiserror::Error)]
@@ -72,76 +71,6 @@ impl Plan {
             false => Ok(()),
         }
     }
-
-    /// What a user should know before the run, said once.
-    pub fn notes(&self, workers: usize) -> Vec<String> {
-        let mut notes = Vec::new();
-        let (most, what) = match self.config.mode {
-            Mode::Sync => (self.cohort_size(), "a round"),
-            Mode::Async if self.config.scheduler_interval > 0 => (self.clients(), "in total"),
-            Mode::Async => (self.config.concurrency as usize, "in training at once"),
-        };
-        if workers > most {
-            notes.push(format!("{workers} workers for {most} clients {what}: some stay idle"));
-        }
-        if let Some(slowdown) = &self.config.worker_slowdown {
-            notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
-            // A run may go on with fewer ranks than it began with.
-            let absent = slowdown.ranks().filter(|rank| !(1..=workers).contains(&rank.index()));
-            notes.extend(absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")));
-        }
-        notes.extend(without_effect(&self.config));
-        notes
-    }
-}
-
-/// Settings that were changed though nothing in this run depends on them.
-fn without_effect(config: &Config) -> Vec<String> {
-    let rounds = config.mode == Mode::Sync;
-    // A rule that has a deadline when there is one.
-    let bounded = |config: &Config| arrivals(config).is_ok_and(|rule| rule.deadline(0.0).is_some());
-    let waits = !rounds && bounded(&Config { deadline: Some(1.0), ..config.clone() });
-    let rules: [(&[&str], bool, &str); 6] = [
-        (
-            &["reduce", "scheduler", "client_num_per_round", "lr_schedule"],
-            rounds,
-            "it is for rounds, and --mode async has none",
-        ),
-        (&["deadline"], rounds || waits, "without rounds it is for rules that wait, such as semi_async"),
-        (
-            &[
-                "concurrency",
-                "clock",
-                "sleep_delays",
-                "staleness",
-                "max_staleness",
-                "stale_weight",
-                "scheduler_interval",
-                "c_ratio",
-                "checkin_num",
-                "checkin_interval",
-            ],
-            !rounds,
-            "it is for --mode async",
-        ),
-        (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
-        (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
-        (&["sleep_delays"], rounds || config.clock == Clock::Real, "it is for --clock real"),
-    ];
-    let values = |config: Config| serde_yaml::to_value(config).expect("plain data always encodes");
-    // Choices are compared by all that they say.
-    let (given, usual) = (values(config.clone()), values(Config::default().completed().unwrap_or_default()));
-    let idle = rules.into_iter().filter(|(_, counts, _)| !counts);
-    let changed = idle.flat_map(|(names, _, why)| names.iter().map(move |name| (*name, why)));
-    let changed = changed.filter(|(name, _)| !alike(&given[*name], &usual[*name]));
-    let changed = changed.map(|(name, why)| format!("--{name} has no effect: {why}"));
-    config.idle.iter().cloned().chain(changed).collect()
-}
-
-/// Whether two values say the same; a part that is not completed has its defaults.
-fn alike(one: &Value, other: &Value) -> bool {
-    let name = |value: &Value| value.get("name").unwrap_or(value).clone();
-    one == other || (name(one) == name(other) && (one.is_string() || other.is_string()))
 }
 
 /// The first value that is out of range or names nothing.
@@ -290,22 +219,6 @@ mod tests {
         };
         assert!(planned("FedAvg").is_ok());
         assert!(planned("SCAFFOLD").is_ok() && planned("FedProx").is_ok());
-    }
-
-    #[test]
-    fn what_should_be_known_before_a_run_is_noted() {
-        let notes = |config: Config| Plan::resolve(config).expect("sound").notes(3).join("; ");
-        let base = || Config { client_num_per_round: 2, ..Config::default() };
-        assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
-        let alone = Config { mode: Mode::Async, concurrency: 1, ..Config::default() };
-        assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
-        let idle = Config { stale_weight: 0.9, dispatch: DispatchMode::Pull, ..Config::default() };
-        assert_eq!(notes(idle), "--stale_weight has no effect: it is for --mode async");
-        let idle = Config { scheduler: "balanced".into(), dispatch: DispatchMode::Pull, ..Config::default() };
-        assert_eq!(notes(idle), "--scheduler has no effect: it is for --dispatch planned");
-        let slow =
-            Config { worker_slowdown: Some("4:2,1:2".parse().expect("sound")), client_num_per_round: 9, ..base() };
-        assert!(notes(slow).ends_with("(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"));
     }
 
     #[test]

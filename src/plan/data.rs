@@ -4,9 +4,10 @@ use super::Plan;
 use super::check::{PlanError, require};
 use crate::config::Config;
 use crate::data::{DATASETS, Dataset, Source, Train};
-use crate::part::find;
+use crate::part::{AnyKind, Choice, PartError, find};
 use crate::partition::{self, Partition, PartitionError, Pool, Sees};
 use crate::seed::{Purpose, Seed};
+use std::path::Path;
 
 impl Plan {
     /// Reads or generates the data of a config.
@@ -23,6 +24,16 @@ impl Plan {
     /// As [`Plan::read`].
     pub fn read_test(config: &Config) -> Result<Dataset, PlanError> {
         read(config, true)
+    }
+
+    /// Writes the partition where the config wants it; gives where, if it does.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn save_partition(&self) -> Result<Option<&Path>, PartitionError> {
+        let path = self.config.partition_save.as_deref();
+        path.map(|path| self.partition.save(path)).transpose()?;
+        Ok(path)
     }
 
     /// Divides the samples of one home among the clients that live there.
@@ -51,6 +62,19 @@ pub fn counted(config: Config, dataset: &Dataset) -> Result<Config, PlanError> {
     let hint = "the data has no owners to count (hint: say how many clients there are)";
     require("client_num_in_total", 0, owners > 0, hint)?;
     Ok(Config { client_num_in_total: owners as i64, ..config })
+}
+
+/// The config's partition method with what it stands for in its place, and those of its settings that this has.
+pub fn meant(config: &Config, dataset: &Dataset) -> Result<Choice, PartError> {
+    let (entry, values) = partition::KIND.look_up(&config.partition_method)?;
+    let partitioner = (entry.build)(&values, config.client_num_in_total as usize);
+    let Some(name) = partitioner.stands_for(dataset.owners.is_some()) else {
+        return Ok(config.partition_method.clone());
+    };
+    let mut values = config.partition_method.values.clone();
+    let known = partition::KIND.described(name)?.params;
+    values.retain(|key, _| known.iter().any(|param| Some(param.name) == key.as_str()));
+    Ok(Choice { name: name.to_owned(), values })
 }
 
 /// Who owns which samples, as the config's partitioner says.

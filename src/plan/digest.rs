@@ -1,19 +1,22 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
 use super::Plan;
-use crate::config::{Collective, Config, Evaluator, Translation};
+use crate::config::{Collective, Config, Evaluator, OnNan, Translation};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
 use crate::update::Chain;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Plan {
     /// Fingerprint of everything that decides the result; equal on all ranks of a sound job.
     pub fn digest(&self) -> String {
-        self.digest_as(self.config.clone())
+        hashed(&self.text_of(self.config.clone()))
     }
 
-    fn digest_as(&self, config: Config) -> String {
+    /// Everything that decides the result under a config: the version, the settings, and the data, a line each.
+    fn text_of(&self, config: Config) -> String {
         let decisive = Config {
             // Where things lie and how much is said may differ from host to host.
             data_dir: Default::default(),
@@ -43,13 +46,17 @@ impl Plan {
             ..config
         };
         let text = serde_json::to_string(&decisive).expect("plain data always encodes");
-        let parts = [env!("CARGO_PKG_VERSION"), &text, &self.fingerprint];
-        blake3::hash(parts.join("\n").as_bytes()).to_hex()[..16].to_owned()
+        [env!("CARGO_PKG_VERSION"), &text, &self.fingerprint].join("\n")
     }
 
     /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
     /// looked at may.
     pub fn lasting_digest(&self) -> String {
+        hashed(&self.lasting_text())
+    }
+
+    /// What [`Plan::lasting_digest`] is made of; see [`differences`].
+    pub fn lasting_text(&self) -> String {
         let config = Config {
             comm_round: 0,
             frequency_of_the_test: 0,
@@ -58,10 +65,62 @@ impl Plan {
             target_accuracy: None,
             target: None,
             evaluate: Evaluator::Server,
+            // A run that has ended by a diverged client may go on without it.
+            on_nan: OnNan::End,
             ..self.config.clone()
         };
-        self.digest_as(config)
+        self.text_of(config)
     }
+}
+
+fn hashed(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
+}
+
+/// What differs between two plans, by what their fingerprints are made of: settings by name, else the version or the
+/// data. `before` may be empty where nobody knows.
+pub fn differences(now: &str, before: &str) -> String {
+    let parts = |text: &str| text.splitn(3, '\n').map(str::to_owned).collect::<Vec<_>>();
+    let ([version, settings, data], [old_version, old_settings, old_data]) = (&parts(now)[..], &parts(before)[..])
+    else {
+        return "other settings or other data".to_owned();
+    };
+    let (settings, old) = (settings_in(settings), settings_in(old_settings));
+    let names: BTreeSet<&String> = settings.keys().chain(old.keys()).collect();
+    let other = names.into_iter().filter(|name| settings.get(*name) != old.get(*name));
+    let said = |value: Option<&String>| value.map_or("not said".to_owned(), String::clone);
+    let mut differ: Vec<String> = other
+        .map(|name| format!("--{name} is {}, and was {}", said(settings.get(name)), said(old.get(name))))
+        .collect();
+    if version != old_version {
+        differ.push(format!("this is version {version}, it was {old_version}"));
+    }
+    if differ.is_empty() && data != old_data {
+        differ.push("the data differs, or how it is divided".to_owned());
+    }
+    differ.join("; ")
+}
+
+/// Settings by name, those of parts too, of a config in JSON.
+pub fn settings_in(text: &str) -> BTreeMap<String, String> {
+    let said: serde_json::Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let mut settings = BTreeMap::new();
+    for (kind, value) in said {
+        match value {
+            Value::Object(mut part) => {
+                let name = part.remove("name").unwrap_or_default();
+                settings.insert(kind, plain(&name));
+                settings.extend(part.iter().map(|(name, value)| (name.clone(), plain(value))));
+            }
+            value => _ = settings.insert(kind, plain(&value)),
+        }
+    }
+    settings
+}
+
+/// A value as people write it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A choice without where its file lies; what the file says is in the fingerprint.

@@ -15,7 +15,9 @@ pub struct Holding {
     pub facts: Facts,
     /// Samples of each client that it holds.
     pub counts: Vec<u64>,
-    /// Fingerprint of what it holds, to notice when that changes.
+    /// Fingerprint of its training data.
+    pub data: String,
+    /// Fingerprint of everything that it holds, to notice when that changes.
     pub digest: String,
 }
 
@@ -34,6 +36,8 @@ pub struct Homes {
     homes: Vec<Home>,
     counts: Vec<u64>,
     digests: Vec<String>,
+    // The training data of each.
+    data: Vec<String>,
 }
 
 /// Data that does not fit together.
@@ -144,7 +148,8 @@ impl Homes {
                 return Err(HomesError::OtherShape { rank, found, found_classes, first, wanted, wanted_classes });
             }
         }
-        let (mut homes, mut counts, mut digests) = (Vec::with_capacity(mates.len()), Vec::new(), Vec::new());
+        let (mut homes, mut counts) = (Vec::with_capacity(mates.len()), Vec::new());
+        let (mut digests, mut data) = (Vec::new(), Vec::new());
         for ranks in mates {
             // A job of one rank holds its worker's data itself.
             let holding = holdings.get(ranks[0].index()).unwrap_or(&holdings[0]);
@@ -153,6 +158,7 @@ impl Homes {
                 return Err(HomesError::OtherData { first: ranks[0], rank });
             }
             digests.push(holding.digest.clone());
+            data.push(holding.data.clone());
             let first = counts.len();
             counts.extend(&holding.counts);
             homes.push(Home { ranks, clients: first..counts.len() });
@@ -161,7 +167,14 @@ impl Homes {
         if found != wanted {
             return Err(HomesError::OtherNumber { found, wanted });
         }
-        Ok(Homes { homes, counts, digests })
+        Ok(Homes { homes, counts, digests, data })
+    }
+
+    /// Ranks of different places that hold the same training data: one of the copies is a mistake, most likely.
+    pub fn twins(&self) -> Vec<(Rank, Rank)> {
+        let first = |place: usize| self.homes[place].ranks[0];
+        let twin = |place: usize| self.data[..place].iter().position(|data| *data == self.data[place]);
+        (0..self.homes.len()).filter_map(|place| Some((first(twin(place)?), first(place)))).collect()
     }
 
     /// Every home.
@@ -197,11 +210,24 @@ mod tests {
     use super::*;
 
     fn holding(counts: &[u64]) -> Holding {
-        Holding { facts: Facts::classes(&[2], 3), counts: counts.to_vec(), digest: format!("{counts:?}") }
+        Holding {
+            facts: Facts::classes(&[2], 3),
+            counts: counts.to_vec(),
+            data: format!("{counts:?}"),
+            digest: String::new(),
+        }
     }
 
     fn config(clients: i64) -> Config {
         Config { client_num_in_total: clients, ..Config::default() }
+    }
+
+    #[test]
+    fn places_with_the_same_data_are_told() {
+        let places = ["server", "h /1", "h /2", "h /2", "h /3"].map(str::to_owned);
+        let holdings = [&[][..], &[4, 5], &[6], &[6], &[4, 5]].map(holding);
+        let homes = Homes::new(&config(5), housemates(&places), &holdings).expect("sound");
+        assert_eq!(homes.twins(), [(Rank(1), Rank(4))]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod check;
 mod data;
 mod digest;
 mod homes;
+mod notes;
 
 use crate::aggregate::arrivals::{self, Arrivals};
 use crate::aggregate::combine::{self, Combine};
@@ -13,6 +14,7 @@ use crate::algorithm::{self, Algorithm};
 use crate::config::{Config, Evaluator, Mode};
 use crate::data::{Dataset, Train};
 use crate::delay::Delay;
+use crate::files;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::Reduce;
 use crate::metrics::{Metrics, Target};
@@ -25,12 +27,14 @@ use crate::staleness::{self, Staleness};
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
 use check::require;
-use data::divide;
+use data::{divide, meant};
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use check::{PlanError, flag_name};
+pub use digest::{differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 
 /// A run, resolved and trusted.
@@ -110,6 +114,10 @@ impl Plan {
     pub fn new(config: Config, dataset: Dataset) -> Result<Plan, PlanError> {
         let config = data::counted(config, &dataset)?;
         Plan::check(&config)?;
+        let mut config = config.completed()?;
+        if config.partition_load.is_none() {
+            config.partition_method = meant(&config, &dataset)?;
+        }
         let partition = match &config.partition_load {
             Some(_) if matches!(dataset.train, Train::Generated(_)) => {
                 return Err(PartitionError::NotHeld { method: "--partition_load".to_owned() }.into());
@@ -155,10 +163,10 @@ impl Plan {
             let reason = format!("the task's metrics are {}", known.join(", "));
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
-        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?;
+        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?.of_epochs(config.epochs as usize);
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
-        let listed = list.and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
         let files = blake3::hash(format!("{:?} {listed:?}", delay.contents()).as_bytes()).to_hex();
         let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
@@ -201,7 +209,7 @@ impl Plan {
 
     /// How long the server waits for a report.
     pub fn round_timeout(&self) -> Option<Duration> {
-        self.config.round_timeout.map(|seconds| Duration::from_secs_f64(seconds.min(1e9)))
+        self.config.round_timeout.map(Duration::from_secs_f64)
     }
 
     /// Rounds between two checkpoints; none leaves it to their cost.
@@ -270,6 +278,16 @@ impl Plan {
     /// Whether what was wished for is there.
     pub fn reached(&self, test: Option<&Metrics>) -> bool {
         test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
+    }
+
+    /// Why a run ends after so many rounds.
+    pub fn why_at_end(&self, rounds: u32, test: Option<&Metrics>) -> String {
+        let planned = self.rounds();
+        match self.target() {
+            Some(target) if self.reached(test) => format!("the target {target} is reached"),
+            _ if rounds < planned => format!("the program wanted no more of its {planned} rounds"),
+            _ => format!("all {planned} rounds are done"),
+        }
     }
 
     /// Stage 3's choice.
@@ -413,6 +431,16 @@ mod tests {
         assert_eq!(plan.digest(), Plan::resolve(spelled).expect("sound").digest());
         let other = Config { client_optimizer: "sgd:lr=0.04".into(), ..Config::default() };
         assert_ne!(plan.digest(), Plan::resolve(other).expect("sound").digest());
+    }
+
+    #[test]
+    fn what_stands_for_another_is_resolved() {
+        let plan = Plan::resolve(Config::default()).expect("defaults are sound");
+        assert_eq!(plan.config.partition_method.to_string(), "natural");
+        let said = Plan::resolve(Config { partition_method: "natural".into(), ..Config::default() }).expect("sound");
+        assert_eq!(said.digest(), plan.digest());
+        let written = plan.config.portable().expect("plain data");
+        assert!(written.contains("partition_method: natural\n") && !written.contains("null"), "{written}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! `accuracy.txt` and `time.txt`: what the async-FL framework leaves behind, one number per evaluation.
 
 use super::fault;
+use super::lines::Lines;
 use crate::event::{Event, RecordError, Recorder};
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The files' names.
 pub const ACCURACY: &str = "accuracy.txt";
@@ -12,8 +12,8 @@ pub const TIME: &str = "time.txt";
 
 /// Appends to both files.
 pub struct AsyncFl {
-    accuracy: (PathBuf, File),
-    time: (PathBuf, File),
+    accuracy: Lines,
+    time: Lines,
 }
 
 impl AsyncFl {
@@ -24,8 +24,7 @@ impl AsyncFl {
     pub fn create(folder: &Path) -> Result<AsyncFl, RecordError> {
         let file = |name: &str| {
             let path = folder.join(name);
-            let file = File::create(&path).map_err(|error| fault(&path, error))?;
-            Ok((path, file))
+            Lines::create(path.clone()).map_err(|error| fault(&path, error))
         };
         Ok(AsyncFl { accuracy: file(ACCURACY)?, time: file(TIME)? })
     }
@@ -36,9 +35,10 @@ impl Recorder for AsyncFl {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
         let Some(test) = &done.test else { return Ok(()) };
-        let lines = [(&mut self.accuracy, test.accuracy() * 100.0), (&mut self.time, done.clock)];
-        lines
-            .into_iter()
-            .try_for_each(|((path, file), value)| writeln!(file, "{value}").map_err(|error| fault(path, error)))
+        for (lines, value) in [(&mut self.accuracy, test.accuracy() * 100.0), (&mut self.time, done.clock)] {
+            let written = writeln!(lines, "{value}").and_then(|()| lines.settle());
+            written.map_err(|error| fault(lines.path(), error))?;
+        }
+        Ok(())
     }
 }

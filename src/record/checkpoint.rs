@@ -2,29 +2,20 @@
 //! last few are kept.
 
 use super::fault;
-use crate::event::{Event, KeptIndex, RecordError, Recorder, State};
-use crate::files::write_whole;
-use crate::ids::{ClientId, Round};
-use crate::plan::Plan;
+use super::packed::{FORMAT, Facts, Unfit, encode, unpack};
+use crate::event::{Event, RecordError, Recorder};
+use crate::files;
+use crate::plan::{Plan, differences};
 use crate::stop;
-use bytemuck::allocation::pod_collect_to_vec;
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
-use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-/// Raised whenever the meaning of a checkpoint changes.
-const FORMAT: u32 = 4;
-/// Names of tensors.
-const GLOBAL: &str = "weights";
-const START: &str = "start.";
-const MEMORY: &str = "memory.";
-const KEPT: &str = "kept";
+pub use super::packed::{Saved, decode};
+
+/// What the names of checkpoints are around the number of their rounds.
+const BEGIN: &str = "round-";
+const END: &str = ".safetensors";
 /// What clients keep, beside the checkpoints' folder.
 pub const KEPT_FILE: &str = "kept.bin";
 /// Without a fixed rhythm, writing takes at most one part in so many of the time.
@@ -55,45 +46,41 @@ pub enum CheckpointError {
         found: u32,
     },
     /// A file of another plan.
-    #[error("{path} belongs to another plan or other data (hint: resume with the settings in the run's config.yaml)")]
+    #[error("{path} belongs to another plan: {differs} (hint: resume with the settings in the run's config.yaml)")]
     OtherPlan {
         /// The file.
         path: PathBuf,
+        /// What is different.
+        differs: String,
     },
-}
-
-/// What every format says.
-#[derive(Deserialize)]
-struct Header {
-    format: u32,
-}
-
-/// What is written beside the weights.
-#[derive(Serialize, Deserialize)]
-struct Facts {
-    format: u32,
-    plan: String,
-    state: State,
-}
-
-/// Where a run goes on.
-#[derive(Clone, Debug)]
-pub struct Saved {
-    /// Everything but the weights.
-    pub state: State,
-    /// The global model, flat.
-    pub weights: Vec<f32>,
+    /// More is done than is asked for.
+    #[error(
+        "{folder}: {done} rounds are done, and --comm_round {wanted} would take some of them back (hint: --comm_round \
+         {done} or more, or a shorter run in another --out_dir)"
+    )]
+    Shorter {
+        /// The run's folder.
+        folder: PathBuf,
+        /// Rounds that are done.
+        done: u32,
+        /// Rounds that are asked for.
+        wanted: u32,
+    },
 }
 
 /// Writes checkpoints.
 pub struct Checkpoints {
     folder: PathBuf,
     plan: String,
+    decisive: String,
     every: Option<u32>,
     keep: usize,
     last: Instant,
     cost: Duration,
+    // Asked so many times.
     rounds: u32,
+    // Rounds since the last one was written.
+    unsaved: u32,
 }
 
 impl Checkpoints {
@@ -102,15 +89,20 @@ impl Checkpoints {
     /// # Errors
     /// When the folder cannot be made.
     pub fn create(folder: PathBuf, plan: &Plan) -> Result<Checkpoints, RecordError> {
-        fs::create_dir_all(&folder).map_err(|error| fault(&folder, error))?;
+        match fs::create_dir(&folder) {
+            Err(error) if !is_own_folder(&folder) => return Err(fault(&folder, error)),
+            _ => {}
+        }
         Ok(Checkpoints {
             folder,
             plan: plan.lasting_digest(),
+            decisive: plan.lasting_text(),
             every: plan.checkpoint_every(),
             keep: plan.config.keep_checkpoints as usize,
             last: Instant::now(),
             cost: Duration::ZERO,
             rounds: 0,
+            unsaved: 0,
         })
     }
 
@@ -118,13 +110,14 @@ impl Checkpoints {
     fn thin_out(&self) -> Result<(), RecordError> {
         let files = files(&self.folder);
         let old = files.len().saturating_sub(self.keep);
-        files[..old].iter().try_for_each(|file| fs::remove_file(file).map_err(|error| fault(file, error)))
+        files[..old].iter().try_for_each(|file| files::remove(file).map_err(|error| fault(file, error)))
     }
 }
 
 impl Recorder for Checkpoints {
     fn wants_state(&mut self) -> bool {
         self.rounds += 1;
+        self.unsaved += 1;
         if stop::save_wanted() {
             return true;
         }
@@ -135,6 +128,10 @@ impl Recorder for Checkpoints {
         }
     }
 
+    fn wants_last_state(&self) -> bool {
+        self.unsaved > 0 && self.every != Some(0)
+    }
+
     fn keeps_at(&self) -> Option<PathBuf> {
         Some(self.folder.parent()?.join(KEPT_FILE))
     }
@@ -142,67 +139,41 @@ impl Recorder for Checkpoints {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::Saved(state) = event else { return Ok(()) };
         let began = Instant::now();
-        let path = self.folder.join(format!("round-{:08}.safetensors", state.rounds));
-        let facts = Facts { format: FORMAT, plan: self.plan.clone(), state: state.clone() };
+        let path = self.folder.join(format!("{BEGIN}{:08}{END}", state.rounds));
+        let (plan, decisive) = (self.plan.clone(), self.decisive.clone());
+        let facts = Facts { format: FORMAT, plan, decisive, state: state.clone() };
         let bytes = encode(&facts, weights).map_err(|error| fault(&path, error))?;
-        write_whole(&path, &bytes).map_err(|error| fault(&path, error))?;
+        files::write_whole(&path, &bytes).map_err(|error| fault(&path, error))?;
+        self.unsaved = 0;
         self.cost = began.elapsed();
         self.last = Instant::now();
         self.thin_out()
     }
 }
 
-/// A tensor as it lies in a file.
-type Bytes<'a> = (Dtype, Cow<'a, [u8]>);
-
-/// The tensors of a checkpoint by name: the global model, what is remembered, where what clients keep is, and the
-/// models that trainings under way start from.
-fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, Bytes<'a>> {
-    let floats = |values: &'a [f32]| (Dtype::F32, Cow::Borrowed(bytemuck::cast_slice(values)));
-    let starts = state.flight.iter().flat_map(|flight| &flight.starts);
-    let mut tensors: BTreeMap<String, Bytes<'a>> =
-        starts.map(|(version, start)| (format!("{START}{version}"), floats(start))).collect();
-    let memory = state.memory.iter().enumerate();
-    tensors.extend(memory.map(|(place, values)| (format!("{MEMORY}{place}"), floats(values))));
-    if !state.kept.0.is_empty() {
-        let index: Vec<u32> =
-            state.kept.0.iter().flat_map(|(client, place, round)| [client.0, *place, round.0]).collect();
-        tensors.insert(KEPT.to_owned(), (Dtype::U32, Cow::Owned(bytemuck::cast_slice(&index).to_vec())));
+/// The checkpoints of a folder in the order of their rounds: what has another name, or is no plain file, is none.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    if !is_own_folder(folder) {
+        return Vec::new();
     }
-    tensors.insert(GLOBAL.to_owned(), floats(weights));
-    tensors
-}
-
-fn encode(facts: &Facts, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let tensors = tensors(&facts.state, weights);
-    let facts = serde_json::to_string(facts).expect("plain data always encodes");
-    let sum = checksum(&facts, tensors.iter().map(|(name, (_, bytes))| (name.as_str(), &bytes[..])));
-    let metadata = HashMap::from([("checksum".to_owned(), sum), ("facts".to_owned(), facts)]);
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, (kind, bytes)) in &tensors {
-        views.push((name.clone(), TensorView::new(*kind, vec![bytes.len() / 4], bytes)?));
-    }
-    safetensors::serialize(views, &Some(metadata))
-}
-
-/// Of facts, then of tensors and their names, in order of names.
-fn checksum<'a>(facts: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(facts.as_bytes());
-    for (name, bytes) in tensors {
-        hasher.update(name.as_bytes());
-        hasher.update(bytes);
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
-/// The checkpoints of a folder, oldest first.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> =
-        entries.filter(|path| path.extension().is_some_and(|end| end == "safetensors")).collect();
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let plain = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let mut files: Vec<(u32, PathBuf)> =
+        plain.filter_map(|entry| Some((round_of(entry.file_name().to_str()?)?, entry.path()))).collect();
     files.sort();
-    files
+    files.into_iter().map(|(_, path)| path).collect()
+}
+
+/// The rounds that are done in the checkpoint of this name.
+fn round_of(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix(BEGIN)?.strip_suffix(END)?;
+    let counts = digits.len() >= 8 && digits.bytes().all(|digit| digit.is_ascii_digit());
+    digits.parse().ok().filter(|_| counts)
+}
+
+/// Whether checkpoints can be there: a link may lead to a folder of somebody else.
+fn is_own_folder(folder: &Path) -> bool {
+    fs::symlink_metadata(folder).is_ok_and(|there| there.is_dir())
 }
 
 /// The newest checkpoint of a folder.
@@ -224,83 +195,31 @@ pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     })
 }
 
-/// Whether a folder holds a checkpoint that was written after `began`.
-pub fn any_since(folder: &Path, began: SystemTime) -> bool {
-    let written = |path: &PathBuf| fs::metadata(path).and_then(|facts| facts.modified());
-    files(folder).iter().any(|path| written(path).is_ok_and(|time| time >= began))
-}
-
 fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
-    let bytes = fs::read(path).map_err(|error| damaged(error.to_string()))?;
+    let bytes = files::bytes(path).map_err(|error| damaged(error.to_string()))?;
     let (facts, weights) = unpack(&bytes).map_err(|fault| match fault {
         Unfit::Damaged(reason) => damaged(reason),
         Unfit::Format(found) => CheckpointError::Format { path: path.to_owned(), found },
     })?;
     match facts.plan == plan.lasting_digest() {
         true => Ok(Saved { state: facts.state, weights }),
-        false => Err(CheckpointError::OtherPlan { path: path.to_owned() }),
+        false => Err(CheckpointError::OtherPlan {
+            path: path.to_owned(),
+            differs: differences(&plan.lasting_text(), &facts.decisive),
+        }),
     }
-}
-
-/// Reads a checkpoint from bytes that may be anything, whatever plan it belongs to.
-///
-/// # Errors
-/// What is wrong with the bytes; never panics.
-pub fn decode(bytes: &[u8]) -> Result<Saved, String> {
-    unpack(bytes).map(|(facts, weights)| Saved { state: facts.state, weights }).map_err(|fault| match fault {
-        Unfit::Damaged(reason) => reason,
-        Unfit::Format(found) => format!("it has format {found}"),
-    })
-}
-
-/// Why bytes are no checkpoint of this program.
-#[derive(Debug)]
-enum Unfit {
-    Damaged(String),
-    Format(u32),
-}
-
-impl<E: ToString> From<E> for Unfit {
-    fn from(reason: E) -> Unfit {
-        Unfit::Damaged(reason.to_string())
-    }
-}
-
-fn unpack(bytes: &[u8]) -> Result<(Facts, Vec<f32>), Unfit> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let file = SafeTensors::deserialize(bytes)?;
-    let metadata = header.metadata().as_ref().ok_or("it has no facts")?;
-    let facts = metadata.get("facts").ok_or("it has no facts")?;
-    // Another format may have another checksum and other facts.
-    let Header { format } = serde_json::from_str(facts)?;
-    if format != FORMAT {
-        return Err(Unfit::Format(format));
-    }
-    let tensors: BTreeMap<String, &[u8]> =
-        file.tensors().into_iter().map(|(name, tensor)| (name, tensor.data())).collect();
-    if metadata.get("checksum") != Some(&checksum(facts, tensors.iter().map(|(name, bytes)| (name.as_str(), *bytes)))) {
-        return Err("its checksum does not fit".into());
-    }
-    let mut facts: Facts = serde_json::from_str(facts)?;
-    if let Some(flight) = &mut facts.state.flight {
-        let starts = tensors.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(START)?.parse().ok()?, bytes)));
-        flight.starts = starts.map(|(version, bytes)| (version, Arc::new(pod_collect_to_vec(bytes)))).collect();
-    }
-    let remembered = (0..).map_while(|place| tensors.get(&format!("{MEMORY}{place}")));
-    facts.state.memory = remembered.map(|bytes| pod_collect_to_vec(bytes)).collect();
-    let index: Vec<u32> = tensors.get(KEPT).map_or_else(Vec::new, |bytes| pod_collect_to_vec(bytes));
-    let entry = |entry: &[u32]| (ClientId(entry[0]), entry[1], Round(entry[2]));
-    facts.state.kept = KeptIndex(index.chunks_exact(3).map(entry).collect());
-    let weights = tensors.get(GLOBAL).ok_or("it has no weights")?;
-    Ok((facts, pod_collect_to_vec(weights)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
-    use proptest::prelude::{prop, prop_assert, proptest};
+    use crate::event::{KeptIndex, State};
+    use crate::ids::{ClientId, Round};
+    use crate::metrics::Metrics;
+    use safetensors::tensor::{Dtype, TensorView};
+    use std::collections::HashMap;
 
     fn config() -> Config {
         Config { client_num_in_total: 3, client_num_per_round: 2, ..Config::default() }
@@ -348,28 +267,39 @@ mod tests {
         let newer = safetensors::serialize([("model", newer)], &Some(facts)).expect("encodes");
         assert!(refused(&newer, &plan).contains("has format 9"));
         let other = Plan::resolve(Config { client_optimizer: "sgd:lr=0.9".into(), ..config() }).expect("sound");
-        assert!(refused(&whole, &other).contains("another plan"));
+        let said = refused(&whole, &other);
+        assert!(said.contains("another plan: --lr is 0.9, and was 0.03"), "{said}");
         // More rounds are no other plan.
         let longer = Plan::resolve(Config { comm_round: 99, ..config() }).expect("sound");
         assert!(newest(folder.path(), &longer).is_ok());
     }
 
-    proptest! {
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(0u8..=255, 0..300)) {
-            let _ = unpack(&bytes);
+    #[test]
+    fn only_what_has_our_names_counts_and_rounds_not_names_are_in_order() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = parent.path().join("c");
+        fs::create_dir(&folder).expect("writable");
+        let names = ["round-100000000.safetensors", "round-99999999.safetensors", "round-00000002.safetensors"];
+        for name in names.iter().chain(&["best.safetensors", "round-3.safetensors", "round-00000009.safetensors.part"])
+        {
+            fs::write(folder.join(name), "x").expect("writable");
         }
+        fs::create_dir(folder.join("round-00000004.safetensors")).expect("writable");
+        std::os::unix::fs::symlink("best.safetensors", folder.join("round-00000005.safetensors")).expect("links");
+        let found: Vec<PathBuf> = names.iter().rev().map(|name| folder.join(name)).collect();
+        assert_eq!(files(&folder), found);
+        std::os::unix::fs::symlink(&folder, parent.path().join("link")).expect("links");
+        let link = parent.path().join("link");
+        assert!(files(&link).is_empty() && Checkpoints::create(link, &plan()).is_err());
+    }
 
-        #[test]
-        fn every_flipped_bit_is_noticed(place in 0usize..10_000, bit in 0u8..8) {
-            let facts = Facts { format: FORMAT, plan: "plan".to_owned(), state: state(3) };
-            let mut bytes = encode(&facts, &[1.5, -2.0]).expect("encodes");
-            let place = place % bytes.len();
-            bytes[place] ^= 1 << bit;
-            // What still reads must be what was written: a flip in the padding changes nothing.
-            if let Ok((facts, weights)) = unpack(&bytes) {
-                prop_assert!(facts.state == state(3) && weights == [1.5, -2.0]);
-            }
-        }
+    #[test]
+    fn losses_that_are_none_come_back() {
+        let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
+        let mut checkpoints = Checkpoints::create(folder.path().to_owned(), &plan).expect("made");
+        let test = Some(Metrics::default().with("loss", f64::NAN, 3).with("accuracy", f64::INFINITY, 3));
+        checkpoints.record(&Event::Saved(State { test, ..state(1) }), &[1.0]).expect("written");
+        let test = newest(folder.path(), &plan).expect("whole").state.test.expect("evaluated");
+        assert!(test.loss().is_nan() && test.accuracy() == f64::INFINITY);
     }
 }

@@ -1,25 +1,26 @@
 //! `metrics.csv`: one line per round, for spreadsheets and plots.
 
 use super::fault;
+use super::lines::Lines;
 use crate::event::{Event, RecordError, Recorder};
 use serde::Serialize;
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Writes one line per round.
 pub struct MetricsCsv {
     path: PathBuf,
-    writer: csv::Writer<File>,
+    writer: csv::Writer<Lines>,
 }
 
 #[derive(Serialize)]
 struct Line<'a> {
-    round: u32,
+    round: u64,
     clients: usize,
     dropped: usize,
     late: usize,
+    diverged: usize,
     samples: u64,
-    train_loss: f64,
+    train_loss: Option<f64>,
     test_loss: Option<f64>,
     test_accuracy: Option<f64>,
     seconds: f64,
@@ -43,7 +44,8 @@ impl MetricsCsv {
     /// # Errors
     /// When the file cannot be made.
     pub fn create(path: PathBuf) -> Result<MetricsCsv, RecordError> {
-        let writer = csv::Writer::from_path(&path).map_err(|error| fault(&path, error))?;
+        let lines = Lines::create(path.clone()).map_err(|error| fault(&path, error))?;
+        let writer = csv::Writer::from_writer(lines);
         Ok(MetricsCsv { path, writer })
     }
 }
@@ -52,10 +54,11 @@ impl Recorder for MetricsCsv {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
         let line = Line {
-            round: done.round.0,
+            round: done.round.number(),
             clients: done.clients,
             dropped: done.dropped,
             late: done.late,
+            diverged: done.diverged,
             samples: done.samples,
             train_loss: done.train_loss,
             test_loss: done.test.as_ref().map(|test| test.loss()),

@@ -1,24 +1,31 @@
-//! The folder of one run. A folder that holds a run is never written into by accident.
+//! The folder of one run. It is ours only if it says so: a folder that holds a run is never written into by accident, and
+//! nothing of anybody else's is removed or replaced.
 
 use crate::config::Config;
 use crate::event::{Event, RecordError, Recorder};
-use crate::files::write_whole;
+use crate::files;
 use crate::part::PartError;
 use crate::plan::Plan;
-use crate::record::checkpoint::KEPT_FILE;
+use crate::record::checkpoint::{self, KEPT_FILE};
+use crate::record::summary::SUMMARY;
 use crate::record::table::{RECORDERS, Scene, chosen};
 use crate::record::{Checkpoints, Journal, SummaryFile};
 use crate::weights::Layout;
 use std::fs;
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const CONFIG: &str = "config.yaml";
 const JOURNAL: &str = "journal.jsonl";
-const SUMMARY: &str = "summary.json";
+/// The folder of runs that name none.
+const RUNS: &str = "runs";
 const CHECKPOINTS: &str = "checkpoints";
-const LOCK: &str = ".lock";
+/// Held by the run while it goes on, and the sign that the folder is a run's.
+const MARKER: &str = ".fedmpi";
+/// The first line of the marker; the job's name may follow.
+const MARK: &str = "a run of fedmpi";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,8 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    // None where the file system cannot lock.
-    _lock: Option<fs::File>,
+    // Locked, where the file system can.
+    marker: fs::File,
 }
 
 /// A folder that cannot take the run.
@@ -36,6 +43,9 @@ pub enum FolderError {
     /// Another run's results are there.
     #[error("{0} holds a run already (hint: another --out_dir, or --overwrite true)")]
     Occupied(PathBuf),
+    /// Something is there that no run has made.
+    #[error("{0} is there and not of a run, so it is not replaced (hint: another --out_dir)")]
+    Foreign(PathBuf),
     /// A run is still going on there.
     #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
     Busy(PathBuf),
@@ -52,6 +62,17 @@ pub enum FolderError {
     },
 }
 
+/// Who a folder belongs to.
+#[derive(Debug, PartialEq)]
+enum Owner {
+    /// No run yet.
+    Nobody,
+    /// A run.
+    Run,
+    /// Somebody who has this under a name of ours.
+    Others(PathBuf),
+}
+
 impl RunFolder {
     /// Makes the folder that a config names, if it is not there, and claims it. A job that was ended may
     /// outlive its launcher, so its ranks are waited for.
@@ -59,43 +80,87 @@ impl RunFolder {
     /// # Errors
     /// A folder that cannot be written to, or in which another run goes on.
     pub fn claim(config: &Config) -> Result<RunFolder, FolderError> {
-        let path = config.out_dir.clone().unwrap_or_else(|| default_folder(config));
+        let path = match &config.out_dir {
+            Some(path) => path.clone(),
+            None => free_folder(config)?,
+        };
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
-        let file = fs::File::create(path.join(LOCK)).map_err(|error| unwritable(&path, &error))?;
+        let marker = path.join(MARKER);
+        let marker = files::open_or_create(&marker).map_err(|error| unwritable(&marker, &error))?;
         let began = Instant::now();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(RunFolder { path, _lock: Some(file) }),
+            match marker.try_lock() {
                 Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(PATIENCE / 200),
                 Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
-                Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, _lock: None }),
+                // Where the file system cannot lock, nobody can be kept out.
+                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker }),
             }
         }
     }
 
-    /// Writes the resolved config, and removes what a run left that may be overwritten.
+    /// Writes the resolved config, and removes what a run left that may be overwritten. `job` is noted as the one whose
+    /// run this is.
     ///
     /// # Errors
-    /// A folder that holds a run, unless it may be overwritten, or that cannot be written to; an unknown recorder.
-    pub fn prepare(&self, config: &Config) -> Result<(), FolderError> {
+    /// A folder that holds a run, unless it may be overwritten, or something else under our names, or that cannot be
+    /// written to; an unknown recorder.
+    pub fn prepare(&mut self, config: &Config, job: Option<&str>) -> Result<(), FolderError> {
         chosen(config)?;
-        let recorded = RECORDERS.iter().flat_map(|entry| entry.build.files);
-        let names = [CONFIG, JOURNAL, SUMMARY, KEPT_FILE];
-        let old: Vec<PathBuf> = names.iter().chain(recorded).map(|name| self.path.join(name)).collect();
-        let goes_on = config.resume.is_some();
-        if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {
-            return Err(FolderError::Occupied(self.path.clone()));
+        if config.resume.is_none() {
+            self.take_over(config.overwrite)?;
         }
-        for file in old.iter().filter(|file| file.exists() && !goes_on) {
-            fs::remove_file(file).map_err(|error| unwritable(file, &error))?;
+        self.mark(job)?;
+        self.own().iter().for_each(|file| files::remove_part(file));
+        let file = self.path.join(CONFIG);
+        let text = config.portable().map_err(|error| unwritable(&file, &error))?;
+        files::write_whole(&file, text.as_bytes()).map_err(|error| unwritable(&file, &error))
+    }
+
+    /// The folder is free, or becomes so if that is allowed.
+    fn take_over(&mut self, overwrite: bool) -> Result<(), FolderError> {
+        match owner(&self.path) {
+            Owner::Nobody => Ok(()),
+            Owner::Run if overwrite => self.clear(),
+            Owner::Run => Err(FolderError::Occupied(self.path.clone())),
+            Owner::Others(file) => {
+                if self.marker.metadata().is_ok_and(|facts| facts.len() == 0) {
+                    // Their folder stays as it was.
+                    let _ = files::remove(&self.path.join(MARKER));
+                }
+                Err(FolderError::Foreign(file))
+            }
+        }
+    }
+
+    /// Removes what the run before has written, file by file.
+    fn clear(&self) -> Result<(), FolderError> {
+        for file in self.own() {
+            files::remove(&file).map_err(|error| unwritable(&file, &error))?;
         }
         let checkpoints = checkpoints(&self.path);
-        if checkpoints.exists() && !goes_on {
-            fs::remove_dir_all(&checkpoints).map_err(|error| unwritable(&checkpoints, &error))?;
+        match fs::remove_dir(&checkpoints) {
+            Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
+                Err(unwritable(&checkpoints, &error))
+            }
+            _ => Ok(()),
         }
-        let text = serde_yaml::to_string(config).map_err(|error| unwritable(&self.path, &error))?;
-        let file = self.path.join(CONFIG);
-        write_whole(&file, text.as_bytes()).map_err(|error| unwritable(&file, &error))
+    }
+
+    /// Says whose the folder is, unless a run goes on that has said so.
+    fn mark(&mut self, job: Option<&str>) -> Result<(), FolderError> {
+        if job.is_none() && is_marked(&self.path) {
+            return Ok(());
+        }
+        let text = format!("{MARK}\n{}", job.map_or(String::new(), |job| format!("job {job}\n")));
+        let marker = &mut self.marker;
+        let written = marker.set_len(0).and_then(|()| marker.rewind()).and_then(|()| marker.write_all(text.as_bytes()));
+        written.map_err(|error| unwritable(&self.path.join(MARKER), &error))
+    }
+
+    /// Every file that a run may write here.
+    fn own(&self) -> Vec<PathBuf> {
+        let named = names().map(|name| self.path.join(name));
+        named.chain(checkpoint::files(&checkpoints(&self.path))).collect()
     }
 
     /// The recorders that write this folder's files: those that are chosen, between the ones that every run needs.
@@ -110,22 +175,28 @@ impl RunFolder {
         rounds: Option<u32>,
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
         let (journal, kept) = match rounds {
-            Some(rounds) => Journal::resume(self.path.join(JOURNAL), rounds)?,
+            Some(rounds) => {
+                let replayed = RECORDERS.iter().filter(|entry| entry.build.replayed);
+                let derived = replayed.flat_map(|entry| entry.build.files).map(|name| self.path.join(name));
+                let derived: Vec<PathBuf> = derived.collect();
+                Journal::resume(self.path.join(JOURNAL), rounds, &derived)?
+            }
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };
-        let mut summary = SummaryFile::new(self.path.join(SUMMARY), plan);
+        let mut summary = SummaryFile::new(&self.path, plan);
         let scene = Scene { folder: &self.path, plan, layout };
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         for record in chosen(&plan.config).map_err(|error| super::fault(&self.path, error))? {
             recorders.extend((record.make)(&scene)?);
         }
-        for event in kept.iter().filter(|event| !matches!(event, Event::Finished { .. })) {
+        let goes_on = |event: &&Event| !matches!(event, Event::Finished { .. } | Event::Ended { .. });
+        for event in kept.iter().filter(goes_on) {
             recorders.record(event, &[])?;
             summary.record(event, &[])?;
         }
         recorders.insert(0, Box::new(journal));
         recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?));
-        // The last, so that a run with a summary is whole.
+        // The last, so that a run with a summary that says so is whole.
         recorders.push(Box::new(summary));
         Ok(recorders)
     }
@@ -134,6 +205,54 @@ impl RunFolder {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Files of recorders of which a user chooses.
+fn recorded() -> impl Iterator<Item = &'static str> {
+    RECORDERS.iter().flat_map(|entry| entry.build.files).copied()
+}
+
+/// What a run's folder may hold beside checkpoints.
+fn names() -> impl Iterator<Item = &'static str> {
+    [CONFIG, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
+}
+
+/// Whose a folder is: what has one of our names, or will have it, must be of a run.
+fn owner(folder: &Path) -> Owner {
+    let whole: Vec<PathBuf> = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).collect();
+    let parts = whole.iter().map(|file| files::part_of(file));
+    let found = whole.iter().cloned().chain(parts).find(|file| files::is_there(file));
+    match found {
+        None => Owner::Nobody,
+        Some(_) if is_marked(folder) || is_older_run(folder) => Owner::Run,
+        Some(file) => Owner::Others(file),
+    }
+}
+
+/// Whether the folder says that it is a run's.
+fn is_marked(folder: &Path) -> bool {
+    said(folder).is_some_and(|text| text.lines().next() == Some(MARK))
+}
+
+/// What the marker says.
+fn said(folder: &Path) -> Option<String> {
+    files::text(&folder.join(MARKER)).ok()
+}
+
+/// Runs of older programs have no marker, but a config of ours and a journal that begins as ours do.
+fn is_older_run(folder: &Path) -> bool {
+    let mut begin = [0; 18];
+    let journal = files::open(&folder.join(JOURNAL)).and_then(|mut file| file.read_exact(&mut begin));
+    let config = files::text(&folder.join(CONFIG)).is_ok_and(|text| Config::parse(&text).is_ok());
+    config && journal.is_ok() && &begin == b"{\"event\":\"started\""
+}
+
+/// The job whose run a folder holds, as [`RunFolder::prepare`] was told.
+pub fn job_of(folder: &Path) -> Option<String> {
+    let text = said(folder)?;
+    let mut lines = text.lines();
+    lines.next().filter(|line| *line == MARK)?;
+    lines.find_map(|line| line.strip_prefix("job ")).map(str::to_owned)
 }
 
 fn unwritable(path: &Path, error: &dyn ToString) -> FolderError {
@@ -145,36 +264,123 @@ pub fn checkpoints(folder: &Path) -> PathBuf {
     folder.join(CHECKPOINTS)
 }
 
-/// Where a run goes that names no folder.
+/// Makes a new folder for a run that names none: runs of the same second get one each.
+///
+/// # Errors
+/// When none can be made.
+pub fn free_folder(config: &Config) -> Result<PathBuf, FolderError> {
+    let folder = default_folder(config);
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    new_folder(Path::new(RUNS), &name)
+}
+
+/// Where a run would go that names no folder.
 pub fn default_folder(config: &Config) -> PathBuf {
     let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from(format!("runs/{time}-{}-{}", config.dataset, config.model))
+    Path::new(RUNS).join(format!("{time}-{}-{}", config.dataset, config.model))
+}
+
+/// A new folder of this name, or with a number after it.
+fn new_folder(parent: &Path, name: &str) -> Result<PathBuf, FolderError> {
+    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
+    let mut path = parent.join(name);
+    for number in 2.. {
+        match fs::create_dir(&path) {
+            Ok(()) => break,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => path = parent.join(format!("{name}-{number}")),
+            Err(error) => return Err(unwritable(&path, &error)),
+        }
+    }
+    Ok(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn config(path: PathBuf) -> Config {
+        Config { out_dir: Some(path), ..Config::default() }
+    }
+
+    fn overwriting(config: &Config) -> Config {
+        Config { overwrite: true, ..config.clone() }
+    }
+
     #[test]
     fn a_run_is_never_overwritten_by_accident() {
         let parent = tempfile::tempdir().expect("a folder");
-        let config = Config { out_dir: Some(parent.path().join("a/b")), ..Config::default() };
-        let folder = RunFolder::claim(&config).expect("free");
-        folder.prepare(&config).expect("new");
+        let config = config(parent.path().join("a/b"));
+        let mut folder = RunFolder::claim(&config).expect("free");
+        folder.prepare(&config, None).expect("new");
         assert!(folder.path().join(CONFIG).exists());
-        assert!(matches!(folder.prepare(&config), Err(FolderError::Occupied(_))));
-        let recorded: Vec<PathBuf> =
-            RECORDERS.iter().flat_map(|entry| entry.build.files).map(|name| folder.path().join(name)).collect();
+        assert!(matches!(folder.prepare(&config, None), Err(FolderError::Occupied(_))));
+        let recorded: Vec<PathBuf> = recorded().map(|name| folder.path().join(name)).collect();
         recorded.iter().for_each(|file| fs::write(file, "97.0\n").expect("writable"));
-        assert!(folder.prepare(&Config { overwrite: true, ..config.clone() }).is_ok());
+        assert!(folder.prepare(&overwriting(&config), None).is_ok());
         assert!(recorded.iter().all(|file| !file.exists()));
-        let unknown = Config { record: "csv;cvs".parse().expect("never fails"), overwrite: true, ..config.clone() };
-        assert!(folder.prepare(&unknown).expect_err("unknown").to_string().contains("did you mean `csv`?"));
-        assert!(fs::File::open(folder.path().join(LOCK)).expect("there").try_lock().is_err());
+        let unknown = Config { record: "csv;cvs".parse().expect("never fails"), ..overwriting(&config) };
+        assert!(folder.prepare(&unknown, None).expect_err("unknown").to_string().contains("did you mean `csv`?"));
+        assert!(fs::File::open(folder.path().join(MARKER)).expect("there").try_lock().is_err());
         let path = folder.path().to_owned();
         drop(folder);
         assert!(RunFolder::claim(&config).is_ok());
         let below_a_file = Config { out_dir: Some(path.join(CONFIG).join("x")), ..Config::default() };
         assert!(matches!(RunFolder::claim(&below_a_file), Err(FolderError::Unwritable { .. })));
+    }
+
+    #[test]
+    fn what_is_not_of_a_run_stays_whatever_is_asked_for() {
+        for name in names().chain(["checkpoints/best.pt", "config.yaml.part"]) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let theirs = folder.path().join(name);
+            fs::create_dir_all(theirs.parent().expect("a folder")).expect("writable");
+            fs::write(&theirs, "mine").expect("writable");
+            let config = overwriting(&config(folder.path().to_owned()));
+            let refused = RunFolder::claim(&config).expect("free").prepare(&config, None);
+            assert!(matches!(refused, Err(FolderError::Foreign(_))), "{name}");
+            assert_eq!(fs::read(&theirs).expect("there"), b"mine");
+            assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn overwriting_removes_what_a_run_wrote_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config(folder.path().to_owned());
+        let mut held = RunFolder::claim(&config).expect("free");
+        held.prepare(&config, None).expect("new");
+        let file = |name: &str| folder.path().join(name);
+        fs::create_dir(file(CHECKPOINTS)).expect("writable");
+        let own = [SUMMARY, "checkpoints/round-00000003.safetensors"];
+        let theirs = ["notes.txt", "checkpoints/best.safetensors"];
+        own.iter().chain(&theirs).for_each(|name| fs::write(file(name), "x").expect("writable"));
+        fs::write(file("summary.json.part"), "half").expect("writable");
+        held.prepare(&overwriting(&config), None).expect("may be overwritten");
+        assert!(own.iter().all(|name| !file(name).exists()) && theirs.iter().all(|name| file(name).exists()));
+        assert!(!file("summary.json.part").exists());
+    }
+
+    #[test]
+    fn a_job_knows_its_folder_again_and_older_runs_are_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config(folder.path().to_owned());
+        let mut held = RunFolder::claim(&config).expect("free");
+        assert_eq!(job_of(folder.path()), None);
+        held.prepare(&config, Some("7")).expect("new");
+        assert_eq!(job_of(folder.path()).as_deref(), Some("7"));
+        held.prepare(&overwriting(&config), Some("8")).expect("again");
+        assert_eq!(job_of(folder.path()).as_deref(), Some("8"));
+        drop(held);
+        fs::remove_file(folder.path().join(MARKER)).expect("there");
+        assert!(matches!(owner(folder.path()), Owner::Others(_)));
+        fs::write(folder.path().join(JOURNAL), "{\"event\":\"started\",\"rounds\":1}\n").expect("writable");
+        assert_eq!(owner(folder.path()), Owner::Run);
+    }
+
+    #[test]
+    fn runs_of_one_second_get_a_folder_each() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let made: Vec<PathBuf> = (0..3).map(|_| new_folder(parent.path(), "a").expect("new")).collect();
+        assert_eq!(made, ["a", "a-2", "a-3"].map(|name| parent.path().join(name)));
     }
 }

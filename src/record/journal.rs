@@ -1,16 +1,25 @@
 //! `journal.jsonl`: every event as one line of JSON, on disk before a round counts as done.
 
-use super::fault;
+use super::lines::Lines;
+use super::{fault, unread};
 use crate::event::{Event, RecordError, Recorder};
-use crate::files::write_whole;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use crate::files;
+use crate::ids::Round;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
 /// Appends events to a file.
 pub struct Journal {
-    path: PathBuf,
-    file: BufWriter<File>,
+    lines: Lines,
+}
+
+/// What a journal holds of a run's first rounds.
+#[derive(Debug, Default)]
+struct Past {
+    events: Vec<Event>,
+    // Where lines cannot be read, from 1.
+    wrong: Vec<usize>,
+    missing: Vec<Round>,
 }
 
 impl Journal {
@@ -19,33 +28,105 @@ impl Journal {
     /// # Errors
     /// When the file cannot be made.
     pub fn create(path: PathBuf) -> Result<Journal, RecordError> {
-        let file = File::create(&path).map_err(|error| fault(&path, error))?;
-        Ok(Journal { path, file: BufWriter::new(file) })
+        let lines = Lines::create(path.clone()).map_err(|error| fault(&path, error))?;
+        Ok(Journal { lines })
     }
 
-    /// Goes on with a journal after so many rounds; what came later, or is torn, is cut off. Gives what
-    /// is kept.
+    /// Goes on with a journal after so many rounds; what came later, or is torn, is cut off. Gives what is kept. A
+    /// damaged journal is kept beside, and so is everything in `derived`, which was made from it.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn resume(path: PathBuf, rounds: u32) -> Result<(Journal, Vec<Event>), RecordError> {
-        let text = std::fs::read_to_string(&path).map_err(|error| fault(&path, error))?;
-        let mut kept = String::new();
-        let mut events = Vec::new();
-        for line in text.lines().take(if rounds == 0 { 0 } else { usize::MAX }) {
-            let Ok(event) = serde_json::from_str::<Event>(line) else { break };
-            kept += line;
-            kept.push('\n');
-            let last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);
-            events.push(event);
-            if last {
-                break;
-            }
+    pub fn resume(path: PathBuf, rounds: u32, derived: &[PathBuf]) -> Result<(Journal, Vec<Event>), RecordError> {
+        let bytes = match files::bytes(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.map_err(|error| unread(&path, error))?,
+        };
+        let past = read(&bytes, rounds);
+        if let Some(damage) = past.damage() {
+            let kept = set_aside(&path, derived).map_err(|error| fault(&path, error))?;
+            log::warn!("{}: {damage}; the run goes on from its checkpoint{kept}", path.display());
         }
-        write_whole(&path, kept.as_bytes()).map_err(|error| fault(&path, error))?;
-        let file = File::options().append(true).open(&path).map_err(|error| fault(&path, error))?;
-        Ok((Journal { path, file: BufWriter::new(file) }, events))
+        let lines = Lines::create_with(path.clone(), &past.text()).map_err(|error| fault(&path, error))?;
+        Ok((Journal { lines }, past.events))
     }
+
+    fn write(&mut self, event: &Event) -> io::Result<()> {
+        serde_json::to_writer(&mut self.lines, event)?;
+        self.lines.write_all(b"\n")?;
+        match event {
+            Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
+            _ => self.lines.sync(),
+        }
+    }
+}
+
+impl Past {
+    /// What is wrong, in words; none when every round is there.
+    fn damage(&self) -> Option<String> {
+        let counted = |round: &Round| round.to_string();
+        match (self.wrong.is_empty(), self.missing.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some(format!("lines cannot be read: {}", shortened(&self.wrong, usize::to_string))),
+            (_, false) => Some(format!("rounds are missing: {}", shortened(&self.missing, counted))),
+        }
+    }
+
+    /// The journal that the run goes on with; it begins with what it lacks.
+    fn text(&self) -> Vec<u8> {
+        let missing = (!self.missing.is_empty()).then(|| Event::Missing { rounds: self.missing.clone() });
+        let lines = missing.iter().chain(&self.events).map(|event| serde_json::to_vec(event));
+        lines.flatten().flat_map(|line| line.into_iter().chain([b'\n'])).collect()
+    }
+}
+
+/// The events up to the last of so many rounds. What comes after the last whole line is torn, and no damage.
+fn read(bytes: &[u8], rounds: u32) -> Past {
+    let mut past = Past::default();
+    let mut known = vec![false; rounds as usize];
+    // Events up to the end of a round.
+    let mut complete = 0;
+    let whole = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    for (number, line) in (1..).zip(whole) {
+        let Ok(event) = serde_json::from_slice::<Event>(line) else {
+            past.wrong.push(number);
+            continue;
+        };
+        let told: Vec<Round> = match &event {
+            // Later than the checkpoint.
+            Event::RoundDone(done) if done.round.0 >= rounds => break,
+            Event::RoundDone(done) => vec![done.round],
+            Event::Missing { rounds: lost } => lost.iter().copied().filter(|round| round.0 < rounds).collect(),
+            _ => Vec::new(),
+        };
+        let is_last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);
+        past.events.push(event);
+        told.iter().for_each(|round| known[round.index()] = true);
+        complete = if told.is_empty() { complete } else { past.events.len() };
+        if is_last {
+            break;
+        }
+    }
+    past.events.truncate(complete);
+    past.missing = (0..rounds).filter(|round| !known[*round as usize]).map(Round).collect();
+    past
+}
+
+/// Keeps a damaged journal, and what was made from it; gives what to say of it.
+fn set_aside(journal: &Path, derived: &[PathBuf]) -> io::Result<String> {
+    let mut kept = Vec::new();
+    for file in [journal].into_iter().chain(derived.iter().map(PathBuf::as_path)) {
+        kept.extend(files::set_aside(file)?);
+    }
+    let names = kept.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+    Ok(if names.is_empty() { names } else { format!("; what is there is kept as {names}") })
+}
+
+/// Some of many.
+fn shortened<T>(many: &[T], word: impl Fn(&T) -> String) -> String {
+    let some: Vec<String> = many.iter().take(5).map(word).collect();
+    let more = if many.len() > some.len() { ", ..." } else { "" };
+    some.join(", ") + more
 }
 
 impl Recorder for Journal {
@@ -53,14 +134,64 @@ impl Recorder for Journal {
         if matches!(event, Event::Saved(_)) {
             return Ok(());
         }
-        let mut write = || {
-            serde_json::to_writer(&mut self.file, event)?;
-            self.file.write_all(b"\n")?;
-            match event {
-                Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
-                _ => self.file.flush().and_then(|()| self.file.get_ref().sync_data()),
-            }
-        };
-        write().map_err(|error| fault(&self.path, error))
+        self.write(event).map_err(|error| fault(self.lines.path(), error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RoundDone;
+    use std::fs;
+
+    fn round(round: u32) -> Event {
+        Event::RoundDone(RoundDone { round: Round(round), train_loss: Some(f64::NAN), ..RoundDone::default() })
+    }
+
+    fn journal(path: &Path, rounds: u32) -> Vec<u8> {
+        let mut journal = Journal::create(path.to_owned()).expect("made");
+        (0..rounds).for_each(|number| journal.record(&round(number), &[]).expect("written"));
+        fs::read(path).expect("there")
+    }
+
+    #[test]
+    fn what_is_torn_or_later_is_cut_off_and_numbers_that_are_none_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.jsonl");
+        let mut bytes = journal(&path, 4);
+        bytes.extend(b"{\"event\":\"rou\xff\xfe");
+        fs::write(&path, &bytes).expect("writable");
+        let (mut resumed, events) = Journal::resume(path.clone(), 2, &[]).expect("readable");
+        assert_eq!(format!("{events:?}"), format!("{:?}", [round(0), round(1)]));
+        resumed.record(&round(2), &[]).expect("written");
+        assert_eq!(fs::read(&path).expect("there"), journal(&folder.path().join("other"), 3));
+        assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 2);
+    }
+
+    #[test]
+    fn damage_is_kept_beside_and_good_lines_on_both_sides_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [path, table] = ["journal.jsonl", "metrics.csv"].map(|name| folder.path().join(name));
+        let whole = journal(&path, 4);
+        let text = String::from_utf8(whole.clone()).expect("text");
+        let damaged: Vec<String> = text
+            .lines()
+            .enumerate()
+            .map(|(place, line)| if place == 1 { line.replace(':', ";") } else { line.to_owned() })
+            .collect();
+        fs::write(&path, damaged.join("\n") + "\n").expect("writable");
+        fs::write(&table, "all four").expect("writable");
+        let (_, events) = Journal::resume(path.clone(), 4, &[table]).expect("readable");
+        assert_eq!(events.len(), 3);
+        let kept = |name: &str| fs::read_to_string(folder.path().join(name)).expect("kept");
+        assert!(kept("journal.jsonl.kept-1").contains(';') && kept("metrics.csv.kept-1") == "all four");
+        // A journal that ends too soon, and one that is gone.
+        fs::write(&path, &whole[..whole.len() / 2 - 1]).expect("writable");
+        assert_eq!(read(&fs::read(&path).expect("there"), 4).damage().as_deref(), Some("rounds are missing: 2, 3, 4"));
+        fs::remove_file(&path).expect("there");
+        assert!(Journal::resume(path.clone(), 4, &[]).expect("goes on").1.is_empty());
+        // It is said once.
+        let known = read(&fs::read(&path).expect("there"), 4);
+        assert_eq!((known.events.len(), known.damage()), (1, None));
     }
 }

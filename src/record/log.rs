@@ -1,6 +1,6 @@
 //! One log line per round.
 
-use crate::event::{Event, RecordError, Recorder};
+use crate::event::{Event, RecordError, Recorder, RoundDone};
 use crate::metrics::Metrics;
 
 /// Writes rounds to the log.
@@ -17,25 +17,52 @@ impl Recorder for RoundLog {
             }
             Event::RoundDone(done) => {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
-                let (round, rounds) = (done.round.0 + 1, self.rounds);
-                if done.clients == 0 {
-                    log::warn!("round {round}/{rounds}: no client took part, and the model stays as it was");
-                }
-                let (loss, seconds, hash) = (done.train_loss, done.seconds, &done.model_hash);
-                log::info!("round {round}/{rounds}: {seconds:.3} s, train loss {loss:.4},{test} model {hash}");
+                let (round, rounds) = (done.round, self.rounds);
+                notes(done).iter().for_each(|note| log::warn!("{note}"));
+                let loss =
+                    done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {}", shown(loss)));
+                let (seconds, hash) = (done.seconds, &done.model_hash);
+                log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test} model {hash}");
             }
-            Event::Lost { round, rank, host, clients } => log::warn!(
-                "round {}: rank {rank} on {host} is lost; the others train its {clients} clients",
-                round.0 + 1
-            ),
-            Event::ClientTrained { .. } | Event::Arrived(_) | Event::Saved(_) | Event::Finished { .. } => {}
+            Event::LeftOut { round, client, rank, reason } => {
+                log::warn!("round {round}: client {client} on rank {rank} is left out: {reason}");
+            }
+            Event::Lost { round, rank, host, clients } => {
+                log::warn!("round {round}: rank {rank} on {host} is lost; the others train its {clients} clients");
+            }
+            Event::Finished { reason, .. } => log::info!("the run ends: {reason}"),
+            Event::ClientTrained { .. }
+            | Event::Missing { .. }
+            | Event::Arrived(_)
+            | Event::Saved(_)
+            | Event::Ended { .. } => {}
         }
         Ok(())
     }
 }
 
+/// A figure in few letters, however large.
+fn shown(value: f64) -> String {
+    if value.abs() < 1e9 { format!("{value:.4}") } else { format!("{value:.4e}") }
+}
+
+/// What people should hear of a round whatever else is shown.
+pub(super) fn notes(done: &RoundDone) -> Vec<String> {
+    let round = done.round;
+    let empty =
+        (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
+    let diverged = done.test.iter().flat_map(|test| {
+        let named = test.diverged().into_iter();
+        named.map(move |name| (name, test.value(name).unwrap_or(f64::NAN)))
+    });
+    let diverged = diverged.map(|(name, value)| {
+        format!("round {round}: the test {name} is {value} (hint: training diverged; lower --lr or --server_lr)")
+    });
+    empty.into_iter().chain(diverged).collect()
+}
+
 /// Loss and the other metrics, as far as the task has them.
 fn described(test: &Metrics) -> String {
-    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {value:.4}"));
+    let shown = test.shown().into_iter().map(|(name, value)| format!("{name} {}", shown(value)));
     shown.collect::<Vec<_>>().join(" ")
 }

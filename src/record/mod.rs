@@ -2,14 +2,17 @@
 //! thing. [`RunFolder`] is where the files go.
 
 mod async_fl;
+mod best;
 pub mod checkpoint;
 mod compare;
 mod csv;
 mod folder;
 mod journal;
+mod lines;
 mod log;
 mod memory;
 mod model;
+mod packed;
 mod progress;
 mod summary;
 mod table;
@@ -22,14 +25,18 @@ pub use self::csv::MetricsCsv;
 pub use self::log::RoundLog;
 pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
-pub use folder::{FolderError, RunFolder, checkpoints, default_folder};
+pub use folder::{FolderError, RunFolder, checkpoints, default_folder, free_folder, job_of};
 pub use journal::Journal;
 pub use memory::Memory;
 pub use model::ModelFile;
 pub use progress::Progress;
-pub use summary::{Summary, SummaryFile};
+pub use summary::{SUMMARY, Summary, SummaryFile};
 pub use table::{KIND, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
-    RecordError { path: path.display().to_string(), reason: reason.to_string() }
+    RecordError::Unwritten { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+fn unread(path: &Path, reason: impl ToString) -> RecordError {
+    RecordError::Unread { path: path.display().to_string(), reason: reason.to_string() }
 }

@@ -3,9 +3,10 @@
 use super::fault;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
-use crate::weights::Layout;
-use safetensors::serialize;
+use crate::weights::{Layout, Slot};
 use safetensors::tensor::{Dtype, TensorView};
+use safetensors::{SafeTensorError, serialize};
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// Writes the model when the run is over.
@@ -24,14 +25,23 @@ impl ModelFile {
 impl Recorder for ModelFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::Finished { .. } = event else { return Ok(()) };
-        let view = |slot: &crate::weights::Slot| {
-            let bytes = bytemuck::cast_slice(&weights[slot.range()]);
-            TensorView::new(Dtype::F32, slot.shape.clone(), bytes).map(|view| (slot.name.clone(), view))
-        };
-        let views = self.layout.slots().iter().map(view).collect::<Result<Vec<_>, _>>();
-        let bytes = views.and_then(|views| serialize(views, &None)).map_err(|error| fault(&self.path, error))?;
+        let bytes = tensors(&self.layout, weights, None).map_err(|error| fault(&self.path, error))?;
         write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
     }
+}
+
+/// Flat weights as the bytes of a file of tensors, with what is said of them.
+pub fn tensors(
+    layout: &Layout,
+    weights: &[f32],
+    said: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, SafeTensorError> {
+    let view = |slot: &Slot| {
+        let bytes = bytemuck::cast_slice(&weights[slot.range()]);
+        TensorView::new(Dtype::F32, slot.shape.clone(), bytes).map(|view| (slot.name.clone(), view))
+    };
+    let views = layout.slots().iter().map(view).collect::<Result<Vec<_>, _>>()?;
+    serialize(views, &said)
 }
 
 #[cfg(test)]
@@ -50,7 +60,7 @@ mod tests {
         let mut weights = vec![0.0; layout.length()];
         weights[..2].copy_from_slice(&[1.0, -2.0]);
         weights[16..19].copy_from_slice(&[3.0, 4.0, 5.5]);
-        let finished = Event::Finished { ranks: vec![], rounds: 1, total_seconds: 0.0 };
+        let finished = Event::Finished { reason: String::new(), ranks: vec![], rounds: 1, total_seconds: 0.0 };
         ModelFile::new(path.clone(), layout.clone()).record(&finished, &weights).expect("writable");
         let bytes = std::fs::read(&path).expect("there");
         let file = SafeTensors::deserialize(&bytes).expect("whole");

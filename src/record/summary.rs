@@ -1,21 +1,30 @@
 //! `summary.json`: the run in a few figures.
 
-use super::fault;
+use super::best::Best;
+use super::{fault, unread};
 use crate::config::Mode;
-use crate::event::{Event, RankReport, RecordError, Recorder};
-use crate::files::write_whole;
+use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing};
+use crate::files;
 use crate::ids::Rank;
-use crate::metrics::{Metrics, Target, median};
+use crate::metrics::{ACCURACY, LOSS, Metrics, Target, median};
 use crate::plan::Plan;
 use crate::weights;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The file's name.
+pub const SUMMARY: &str = "summary.json";
 
 /// The content of `summary.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Summary {
+    /// How the run stands.
+    pub state: Standing,
+    /// Why it ended, in words.
+    pub reason: String,
     /// Name of the model.
     pub model: String,
     /// Name of the data set.
@@ -25,18 +34,28 @@ pub struct Summary {
     /// Rounds done.
     pub rounds: u32,
     /// Share of test samples predicted right, from 0 to 1.
+    #[serde(with = "crate::number")]
     pub final_test_accuracy: f64,
     /// Mean test loss in nats.
+    #[serde(with = "crate::number")]
     pub final_test_loss: f64,
     /// Every metric of the last evaluation by name, as the task has them.
+    #[serde(with = "crate::number")]
     pub final_test: BTreeMap<String, f64>,
+    /// The round (from 1) after which the target's metric, or the accuracy, was best.
+    pub best_round: Option<u64>,
+    /// That metric's name and value.
+    #[serde(with = "crate::number")]
+    pub best_test: BTreeMap<String, f64>,
     /// First round (from 1) after which the target was there.
     pub target_reached_in_round: Option<u32>,
     /// Hash of the final model.
     pub model_hash: String,
     /// Median seconds of a round, evaluation excluded.
+    #[serde(with = "crate::number")]
     pub median_round_seconds: f64,
     /// Median efficiency of the schedule: the least makespan over the real one; none without rounds.
+    #[serde(with = "crate::number")]
     pub median_efficiency: Option<f64>,
     /// Emulated slowdowns of workers, one after another when the run went on with another one: times are
     /// then not those of the machine.
@@ -49,17 +68,23 @@ pub struct Summary {
     pub dropped_clients: u64,
     /// Times that a selected client came too late, or was not needed any more (`--over_select`).
     pub late_clients: u64,
+    /// Times that a client was left out because its training diverged (`--on_nan skip`).
+    pub diverged_clients: u64,
     /// How many updates had which staleness, from 0 up; one number in sync mode.
     pub staleness_histogram: Vec<u64>,
     /// Seconds on the run's virtual clock.
+    #[serde(with = "crate::number")]
     pub virtual_seconds: f64,
     /// Share of the run that workers spent on training, from 0 to 1.
+    #[serde(with = "crate::number")]
     pub worker_utilisation: f64,
     /// Seconds of all rounds, evaluation included.
+    #[serde(with = "crate::number")]
     pub total_seconds: f64,
     /// Bytes of message content that all ranks sent since the run began or went on.
     pub bytes_sent: u64,
     /// Largest resident memory of each rank in MiB.
+    #[serde(with = "crate::number")]
     pub peak_rss_mib: Vec<f64>,
     /// Workers that were lost on the way.
     pub lost_workers: Vec<Rank>,
@@ -74,31 +99,60 @@ pub struct SummaryFile {
     metrics: &'static [&'static str],
     mode: Mode,
     summary: Summary,
+    best: Best,
     seconds: Vec<f64>,
     efficiency: Vec<f64>,
     trained: f64,
     workers: usize,
+    // Seconds of all workers, whether they trained or not.
+    offered: f64,
+}
+
+impl Summary {
+    /// The summary in a run's folder; none where there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(folder: &Path) -> Result<Option<Summary>, RecordError> {
+        let path = folder.join(SUMMARY);
+        let bytes = match files::bytes(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|error| unread(&path, error))?,
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| unread(&path, error))
+    }
+
+    /// The metric that says most of the last evaluation.
+    pub fn lead(&self) -> (&'static str, f64) {
+        match self.final_test.is_empty() || self.final_test.contains_key(ACCURACY) {
+            true => (ACCURACY, self.final_test_accuracy),
+            false => (LOSS, self.final_test_loss),
+        }
+    }
 }
 
 impl SummaryFile {
-    /// Will write to `path`.
-    pub fn new(path: PathBuf, plan: &Plan) -> Self {
+    /// Will write to the run's folder.
+    pub fn new(folder: &Path, plan: &Plan) -> Self {
         let summary = Summary {
+            state: Standing::Running,
             model: plan.config.model.clone(),
             dataset: plan.config.dataset.clone(),
             plan_digest: plan.digest(),
             ..Summary::default()
         };
         SummaryFile {
-            path,
+            path: folder.join(SUMMARY),
             target: plan.target(),
             metrics: plan.dataset.facts.task.metrics(),
             mode: plan.mode(),
             summary,
+            best: Best::of(plan.target().as_ref()),
             seconds: Vec::new(),
             efficiency: Vec::new(),
             trained: 0.0,
             workers: 1,
+            offered: 0.0,
         }
     }
 
@@ -120,57 +174,122 @@ impl SummaryFile {
     }
 }
 
+impl SummaryFile {
+    fn note_round(&mut self, done: &RoundDone) {
+        let seconds = done.seconds + done.evaluation_seconds;
+        self.seconds.push(done.seconds);
+        self.efficiency.extend(done.schedule.efficiency);
+        self.offered += self.workers as f64 * seconds;
+        let summary = &mut self.summary;
+        summary.rounds = done.round.0 + 1;
+        summary.model_hash.clone_from(&done.model_hash);
+        summary.total_seconds += seconds;
+        summary.virtual_seconds = done.clock;
+        summary.updates = done.updates;
+        summary.late_clients += done.late as u64;
+        summary.diverged_clients += done.diverged as u64;
+        if self.mode == Mode::Sync {
+            summary.dropped_clients += done.dropped as u64;
+        }
+        done.test.iter().for_each(|test| self.note_test(done.round.0, test));
+        if self.best.note(done)
+            && let Some((metric, round, value)) = self.best.found()
+        {
+            self.summary.best_round = Some(round.number());
+            self.summary.best_test = [(metric.to_owned(), value)].into();
+        }
+    }
+
+    /// Writes how the run stands, in figures.
+    fn write(&self) -> Result<(), RecordError> {
+        let summary = Summary {
+            median_round_seconds: median(&self.seconds),
+            median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
+            worker_utilisation: if self.offered > 0.0 { self.trained / self.offered } else { 0.0 },
+            ..self.summary.clone()
+        };
+        let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
+        files::write_whole(&self.path, text.as_bytes()).map_err(|error| fault(&self.path, error))
+    }
+}
+
 impl Recorder for SummaryFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::RoundDone(done) => {
-                self.seconds.push(done.seconds);
-                self.summary.total_seconds += done.seconds + done.evaluation_seconds;
-                self.efficiency.extend(done.schedule.efficiency);
-                self.summary.virtual_seconds = done.clock;
-                self.summary.updates = done.updates;
-                self.summary.late_clients += done.late as u64;
-                if self.mode == Mode::Sync {
-                    self.summary.dropped_clients += done.dropped as u64;
-                }
-                done.test.iter().for_each(|test| self.note_test(done.round.0, test));
-                Ok(())
+            Event::Started { workers, worker_slowdown, .. } => {
+                self.workers = *workers;
+                let known = &mut self.summary.worker_slowdowns;
+                known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
+                // From now on the folder holds a run that is not finished.
+                return self.write();
             }
-            Event::Finished { ranks, rounds, .. } => {
-                let summary = Summary {
+            Event::RoundDone(done) => self.note_round(done),
+            Event::ClientTrained { seconds, .. } => self.note_update(0, *seconds),
+            Event::Arrived(arrived) => {
+                self.summary.dropped_updates += u64::from(arrived.weight.is_none());
+                self.note_update(arrived.staleness as usize, arrived.seconds);
+            }
+            Event::Lost { rank, .. } => self.summary.lost_workers.push(*rank),
+            Event::Finished { reason, ranks, rounds, .. } => {
+                self.summary = Summary {
+                    state: Standing::Finished,
+                    reason: reason.clone(),
                     rounds: *rounds,
                     model_hash: weights::hash(weights),
-                    median_round_seconds: median(&self.seconds),
-                    median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
-                    worker_utilisation: self.trained / (self.workers as f64 * self.summary.total_seconds).max(1e-9),
                     bytes_sent: ranks.iter().map(|report| report.bytes_sent).sum(),
                     peak_rss_mib: ranks.iter().map(|report| report.peak_rss_mib).collect(),
                     ranks: ranks.clone(),
                     ..self.summary.clone()
                 };
-                let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
-                write_whole(&self.path, text.as_bytes()).map_err(|error| fault(&self.path, error))
+                return self.write();
             }
-            Event::Started { workers, worker_slowdown, .. } => {
-                self.workers = *workers;
-                let known = &mut self.summary.worker_slowdowns;
-                known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
-                Ok(())
+            Event::Ended { state, reason, .. } => {
+                self.summary.state = *state;
+                self.summary.reason.clone_from(reason);
+                return self.write();
             }
-            Event::ClientTrained { seconds, .. } => {
-                self.note_update(0, *seconds);
-                Ok(())
-            }
-            Event::Lost { rank, .. } => {
-                self.summary.lost_workers.push(*rank);
-                Ok(())
-            }
-            Event::Saved(_) => Ok(()),
-            Event::Arrived(arrived) => {
-                self.summary.dropped_updates += u64::from(arrived.weight.is_none());
-                self.note_update(arrived.staleness as usize, arrived.seconds);
-                Ok(())
-            }
+            Event::Saved(_) | Event::LeftOut { .. } | Event::Missing { .. } => {}
         }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::event::Schedule;
+    use crate::ids::Round;
+
+    #[test]
+    fn a_run_that_fails_says_so_and_numbers_that_are_none_stay() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = Plan::resolve(Config::default()).expect("sound");
+        let mut file = SummaryFile::new(folder.path(), &plan);
+        let read = || Summary::read(folder.path()).expect("readable").expect("there");
+        let started = |workers| Event::Started { rounds: 9, workers, parameters: 1, worker_slowdown: None };
+        file.record(&started(4), &[]).expect("written");
+        assert_eq!(read().state, Standing::Running);
+        let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(ACCURACY, f64::NAN, 3));
+        let done =
+            RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
+        file.record(&Event::RoundDone(done.clone()), &[]).expect("noted");
+        // One worker goes on for as long: five seconds of workers are offered.
+        file.record(&started(1), &[]).expect("written");
+        file.record(&Event::RoundDone(done), &[]).expect("noted");
+        file.note_update(0, 2.5);
+        let reason = "round 3: gone".to_owned();
+        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[])
+            .expect("written");
+        let summary = read();
+        assert_eq!((summary.state, summary.rounds, summary.reason), (Standing::Failed, 2, reason));
+        assert_eq!((summary.final_test_loss, summary.worker_utilisation), (f64::INFINITY, 0.5));
+        assert!(summary.final_test_accuracy.is_nan() && summary.final_test[LOSS].is_infinite());
+    }
+
+    #[test]
+    fn summaries_of_older_programs_are_of_finished_runs() {
+        let older: Summary = serde_json::from_str(r#"{"rounds": 3, "final_test_loss": null}"#).expect("readable");
+        assert!(older.state == Standing::Finished && older.final_test_loss.is_nan());
     }
 }

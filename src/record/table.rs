@@ -5,6 +5,7 @@ use crate::event::{RecordError, Recorder};
 use crate::part::{Entry, Kind, PartError};
 use crate::plan::Plan;
 use crate::record::async_fl::{self, AsyncFl};
+use crate::record::best::BestModel;
 use crate::record::{MetricsCsv, ModelFile};
 use crate::weights::Layout;
 use std::path::Path;
@@ -27,12 +28,15 @@ pub type Made = Result<Option<Box<dyn Recorder>>, RecordError>;
 pub struct Record {
     /// The files' names in the run's folder.
     pub files: &'static [&'static str],
+    /// Whether they are made from all events anew when a run goes on.
+    pub replayed: bool,
     /// Makes it, before training.
     pub make: fn(&Scene<'_>) -> Made,
 }
 
 const METRICS: &str = "metrics.csv";
 const MODEL: &str = "model.safetensors";
+const BEST: &str = "best.safetensors";
 
 /// All recorders of which a user chooses.
 pub const KIND: Kind<Record> = Kind { setting: "record", about: "recorder", table: RECORDERS };
@@ -42,14 +46,31 @@ pub const RECORDERS: &[Entry<Record>] = &[
     Entry::new(
         "csv",
         "metrics.csv, a line a round",
-        Record { files: &[METRICS], make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))) },
+        Record {
+            files: &[METRICS],
+            replayed: true,
+            make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))),
+        },
     ),
     Entry::new(
         "model",
         "model.safetensors, the final model",
         Record {
             files: &[MODEL],
+            replayed: false,
             make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
+        },
+    ),
+    Entry::new(
+        "best",
+        "best.safetensors, the model that was best so far by the target's metric or the accuracy, with its round",
+        Record {
+            files: &[BEST],
+            replayed: false,
+            make: |scene| {
+                let (path, target) = (scene.folder.join(BEST), scene.plan.target());
+                Ok(Some(Box::new(BestModel::new(path, scene.layout.clone(), target.as_ref()))))
+            },
         },
     ),
     Entry::new(
@@ -57,6 +78,7 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "accuracy.txt and time.txt of async-FL, in async mode",
         Record {
             files: &[async_fl::ACCURACY, async_fl::TIME],
+            replayed: true,
             make: |scene| match scene.plan.mode() {
                 Mode::Async => Ok(Some(Box::new(AsyncFl::create(scene.folder)?))),
                 Mode::Sync => Ok(None),

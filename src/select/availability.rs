@@ -8,11 +8,12 @@ use rand::seq::index;
 /// When each client is there; one that the trace does not name never is.
 #[derive(Debug)]
 pub struct Availability {
-    spans: Vec<(ClientId, u32, u32)>,
+    spans: Vec<(ClientId, Round, Round)>,
 }
 
 impl Availability {
-    /// Reads lines `client,first_round,last_round` (rounds from 0, both included); a client may have
+    /// Reads lines `client,first_round,last_round` (rounds from 1, both included; without rounds the first is before
+    /// the model has moved); a client may have
     /// several. A heading and `#` comments are skipped.
     ///
     /// # Errors
@@ -31,7 +32,10 @@ impl Availability {
             let fault = |reason: &str| SelectError::file(&path, format!("line {line}: {reason}"));
             let [client, first, last] = [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
             let client = known(client, facts.clients, &path, line)?;
-            let round = |text: &str| text.parse::<u32>().map_err(|_| fault(&format!("`{text}` is no round")));
+            let round = |text: &str| {
+                let number = text.parse().map_err(|_| fault(&format!("`{text}` is no round")))?;
+                Round::counted(number).ok_or_else(|| fault("there is no round 0 (hint: rounds count from 1)"))
+            };
             let (first, last) = (round(first)?, round(last)?);
             if last < first {
                 return Err(fault("the last round comes before the first"));
@@ -45,7 +49,7 @@ impl Availability {
     }
 
     fn present(&self, round: Round) -> Vec<ClientId> {
-        let there = self.spans.iter().filter(|(_, first, last)| (*first..=*last).contains(&round.0));
+        let there = self.spans.iter().filter(|(_, first, last)| (*first..=*last).contains(&round));
         let mut present = in_order(there.map(|(client, _, _)| *client));
         present.dedup();
         present
@@ -84,16 +88,17 @@ mod tests {
             fs::write(&path, text).expect("writable");
             Availability::read(&Listed { selection_file: Some(path.clone()) }, Facts { clients: 10, wanted: 5 })
         };
-        let mut trace = make("# who is there\nclient,first_round,last_round\n1,0,4\n2,3,9\n1,3,3\n").expect("sound");
+        let mut trace = make("# who is there\nclient,first_round,last_round\n1,1,5\n2,4,10\n1,4,4\n").expect("sound");
         let pool = Pool { members: Members::All(10), samples: &|_| 1 };
         let mut cohort = |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort(0), [ClientId(1)]);
         assert_eq!(cohort(3), [ClientId(1), ClientId(2)]);
         assert_eq!(cohort(10), []);
         let fault = |text: &str| make(text).map(|_| ()).expect_err("refused").to_string();
-        assert!(fault("1,0,4\n10,0,1\n").contains("line 2: client 10 does not exist, there are 10"));
-        assert!(fault("1,4,0\n").contains("before the first"));
-        assert!(fault("1,x,0\n").contains("`x`"));
+        assert!(fault("1,1,4\n10,1,1\n").contains("line 2: client 10 does not exist, there are 10"));
+        assert!(fault("1,4,1\n").contains("before the first"));
+        assert!(fault("1,x,1\n").contains("`x`"));
+        assert!(fault("1,0,4\n").contains("line 1: there is no round 0"));
         assert!(fault("").contains("no client is ever there"));
     }
 }

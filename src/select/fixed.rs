@@ -11,7 +11,7 @@ pub struct Fixed {
 }
 
 impl Fixed {
-    /// Reads client ids separated by spaces or commas, a line for each round; `#` begins a comment.
+    /// Reads client ids separated by spaces or commas, a line for each round from round 1 on; `#` begins a comment.
     ///
     /// # Errors
     /// No file, an empty one, ids that do not exist or come twice in a line, and lines with more of them

@@ -9,6 +9,7 @@ mod round_robin;
 mod uniform;
 mod weighted;
 
+use crate::files;
 use crate::ids::{ClientId, Round};
 use crate::part;
 use crate::part::{Choice, Entry, Kind, Part, PartError, Range, Values};
@@ -185,7 +186,7 @@ pub const SELECTORS: &[Entry<Build>] = &[
     }),
     Entry::<Build>::new(
         "fixed",
-        "the clients that --selection_file lists, a line for each round, over and over",
+        "the clients that --selection_file lists, a line for each round from the first on, over and over",
         |values, facts| Ok(Box::new(fixed::Fixed::read(&Listed::read(values), facts)?)),
     )
     .with(Listed::PARAMS),
@@ -196,7 +197,7 @@ pub const SELECTORS: &[Entry<Build>] = &[
     ),
     Entry::<Build>::new(
         "availability",
-        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round)",
+        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round; rounds from 1)",
         |values, facts| Ok(Box::new(availability::Availability::read(&Listed::read(values), facts)?)),
     )
     .with(Listed::PARAMS),
@@ -211,9 +212,8 @@ fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
 
 fn read(name: &'static str, listed: &Listed) -> Result<(PathBuf, String), SelectError> {
     let path = listed.selection_file.as_deref().ok_or(SelectError::NoFile(name))?;
-    match std::fs::read_to_string(path) {
-        // Some editors begin a file with a byte order mark.
-        Ok(text) => Ok((path.to_owned(), text.trim_start_matches('\u{feff}').to_owned())),
+    match files::text(path) {
+        Ok(text) => Ok((path.to_owned(), text)),
         Err(error) => {
             Err(SelectError::file(path, format!("cannot be read: {error} (hint: --selection_file, on every host)")))
         }
@@ -242,7 +242,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         match name {
             "fixed" => writeln!(file, "{}", (0..wanted).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
-            _ => (0..clients).try_for_each(|id| writeln!(file, "{id},0,1000")),
+            _ => (0..clients).try_for_each(|id| writeln!(file, "{id},1,1000")),
         }
         .expect("writable");
         file

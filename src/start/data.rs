@@ -61,6 +61,7 @@ fn holding(dataset: &Dataset, partition: &Partition) -> Holding {
     Holding {
         facts: dataset.facts.clone(),
         counts: partition.ids().map(|client| partition.count(client)).collect(),
+        data: dataset.train_digest(),
         digest: format!("{} {}", dataset.digest(), partition.digest()),
     }
 }

@@ -1,9 +1,9 @@
 //! The run's folder, which only the server has.
 
-use crate::event::Recorder;
+use crate::event::{Recorder, Standing};
 use crate::plan::Plan;
-use crate::record::checkpoint::{self, Saved};
-use crate::record::{Progress, RoundLog, RunFolder, checkpoints};
+use crate::record::checkpoint::{self, CheckpointError, Saved};
+use crate::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
 use crate::train::Trainer;
 use anyhow::Result;
 use std::io::{self, IsTerminal};
@@ -20,23 +20,53 @@ pub(super) fn claim(plan: &Plan) -> Result<RunFolder> {
     Ok(RunFolder::claim(&plan.config)?)
 }
 
-/// What the run goes on from, if it does.
-pub(super) fn saved(plan: &Plan) -> Result<Option<Saved>> {
-    let Some(folder) = &plan.config.resume else { return Ok(None) };
-    Ok(Some(checkpoint::newest(&checkpoints(folder), plan)?))
+/// What is there of the run that is to go on.
+pub(super) enum Past {
+    /// Nothing is to go on.
+    None,
+    /// It goes on from here.
+    Saved(Saved),
+    /// It is finished already.
+    Finished(Summary),
+}
+
+/// What the run goes on from, if it does. What is done is never taken back.
+pub(super) fn past(plan: &Plan) -> Result<Past> {
+    let Some(folder) = &plan.config.resume else { return Ok(Past::None) };
+    let summary = Summary::read(folder).unwrap_or_else(|error| {
+        log::warn!("{error}; what is done is told by the checkpoints");
+        None
+    });
+    let finished = summary.filter(|summary| summary.state == Standing::Finished);
+    let saved = checkpoint::newest(&checkpoints(folder), plan);
+    let wanted = plan.rounds();
+    match (saved, finished) {
+        // Without checkpoints the summary alone knows.
+        (Err(CheckpointError::None(_)), Some(summary)) if summary.rounds == wanted => Ok(Past::Finished(summary)),
+        (saved, finished) => {
+            let saved = saved?;
+            let done = finished.as_ref().map_or(0, |summary| summary.rounds).max(saved.state.rounds);
+            if done > wanted {
+                return Err(CheckpointError::Shorter { folder: folder.clone(), done, wanted }.into());
+            }
+            let over = done == wanted || plan.reached(saved.state.test.as_ref());
+            Ok(finished.filter(|_| over).map_or(Past::Saved(saved), Past::Finished))
+        }
+    }
 }
 
 /// All that writes into the run's folder.
 pub(super) fn server_part(
     plan: &Plan,
+    job: Option<&str>,
     trainer: &dyn Trainer,
-    folder: RunFolder,
+    mut folder: RunFolder,
     saved: Option<Saved>,
 ) -> Result<ServerPart> {
-    if let Some(path) = &plan.config.partition_save {
-        plan.partition.save(path)?;
+    folder.prepare(&plan.config, job)?;
+    if let Some(path) = plan.save_partition()? {
+        log::info!("the partition is in {}", path.display());
     }
-    folder.prepare(&plan.config)?;
     log::info!("results go to {}", folder.path().display());
     let rounds = plan.rounds();
     let done = saved.as_ref().map(|saved| saved.state.rounds);
@@ -44,14 +74,14 @@ pub(super) fn server_part(
         log::info!("going on after round {done} of {rounds}");
     }
     let mut recorders = folder.recorders(plan, trainer.layout(), done)?;
-    recorders.push(progress(rounds));
+    recorders.push(progress(rounds, done.unwrap_or(0)));
     Ok(ServerPart { folder, recorders, saved })
 }
 
 /// A bar for people, lines for logs.
-fn progress(rounds: u32) -> Box<dyn Recorder> {
+fn progress(rounds: u32, done: u32) -> Box<dyn Recorder> {
     if io::stderr().is_terminal() {
-        return Box::new(Progress::new(rounds));
+        return Box::new(Progress::new(rounds, done));
     }
     Box::new(RoundLog { rounds })
 }

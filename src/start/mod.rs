@@ -16,7 +16,8 @@ use crate::train::Trainer;
 use crate::transport::World;
 use crate::transport::mpi::Mpi;
 use anyhow::Result;
-use settle::{same_build, settle};
+use folder::Past;
+use settle::{same_build, settle, unless_finished};
 use tch::Device;
 
 pub(crate) use self::log::{log_at, start_log};
@@ -46,10 +47,16 @@ pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     let is_server = mpi.rank() == Rank::SERVER;
     let folder = settle(mpi, is_server.then(|| folder::claim(&plan)).transpose())?;
     // Before anything is written: a run that cannot go on stays as it is.
-    let saved = settle(mpi, if is_server { folder::saved(&plan) } else { Ok(None) })?;
+    let past = settle(mpi, if is_server { folder::past(&plan) } else { Ok(Past::None) })?;
+    let (saved, finished) = match past {
+        Past::None => (None, None),
+        Past::Saved(saved) => (Some(saved), None),
+        Past::Finished(summary) => (None, Some(summary)),
+    };
+    unless_finished(mpi, finished)?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = settle(mpi, trainer::try_trainer(&plan, device, sharers, mpi.rank()))?;
-    let server = folder.map(|folder| folder::server_part(&plan, trainer.as_ref(), folder, saved));
+    let server = folder.map(|folder| folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved));
     let server = settle(mpi, server.transpose())?;
     Ok(Ready { plan, device, sharers, trainer, server })
 }

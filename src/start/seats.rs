@@ -2,13 +2,13 @@
 
 use super::settle::{Stop, settle};
 use crate::config::{Config, DeviceChoice};
+use crate::files;
 use crate::hosts::{GpuMapping, Seat, seats_table};
 use crate::ids::Rank;
 use crate::torch;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Context, Result};
-use std::fs;
 use std::path::Path;
 use tch::Device;
 
@@ -52,7 +52,7 @@ pub(crate) fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
 
 /// The mapping that a file has under `key`.
 fn mapping_in(path: &Path, key: &str, device: DeviceChoice) -> Result<Option<GpuMapping>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::text(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mapping = GpuMapping::parse(&text, key).with_context(|| path.display().to_string())?;
     let unmapped = mapping.is_none() && device == DeviceChoice::Mapped;
     anyhow::ensure!(!unmapped, "--device mapped: `{key}` in {} maps no rank", path.display());

@@ -11,6 +11,7 @@ use crate::train::{Dry, Faulty, TrainError, Trainer};
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, Sums, World, nccl};
 use anyhow::{Error, Result};
+use std::thread;
 use std::time::Duration;
 use tch::Device;
 
@@ -25,7 +26,25 @@ pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
         let notes = plan.config.translation.notes().into_iter().chain(plan.notes(workers));
         notes.for_each(|note| log::warn!("{note}"));
     }
+    note_threads(mpi, plan.config.threads as usize);
     Ok(())
+}
+
+/// Says once where ranks may use fewer cores than they are to have threads.
+fn note_threads(mpi: &Mpi, threads: usize) {
+    let cores = mpi.share(&thread::available_parallelism().map_or(threads, usize::from));
+    if mpi.rank() == Rank::SERVER
+        && let Some(note) = short_of_cores(&cores, threads)
+    {
+        log::warn!("{note}");
+    }
+}
+
+fn short_of_cores(cores: &[usize], threads: usize) -> Option<String> {
+    let (rank, cores) = cores.iter().enumerate().find(|(_, cores)| **cores < threads)?;
+    let many = if *cores == 1 { "" } else { "s" };
+    let hint = "hint: fewer threads, or --bind-to none for mpirun";
+    Some(format!("--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"))
 }
 
 /// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others waiting in what comes
@@ -42,7 +61,7 @@ pub(crate) fn make_trainer(
     sharers: usize,
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
-    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError(error.to_string()))?;
+    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
     let trainer = Box::new(trainer.shared_by(sharers));
     if plan.config.dry_train {
         return Ok(Box::new(Dry(trainer)));
@@ -58,4 +77,16 @@ pub(crate) fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
     let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
     let veto = mpi.survives().then_some("this job survives lost ranks, which NCCL does not");
     nccl::agree(mpi, &Host::here().name, gpu, veto, plan.round_timeout().unwrap_or(Duration::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_rank_with_too_few_cores_is_named() {
+        assert_eq!(short_of_cores(&[2, 2], 2), None);
+        let note = short_of_cores(&[4, 1, 2], 4).expect("too few");
+        assert!(note.starts_with("--threads 4, but rank 1 may use 1 core:"), "{note}");
+    }
 }

@@ -6,7 +6,7 @@ use super::params::Params;
 use crate::ids::ClientId;
 use crate::shelf::Shelf;
 use crate::train::TrainError;
-use crate::weights::{ExactSum, Held, LIMIT, Weights};
+use crate::weights::{ExactSum, Held, LIMIT, Piece, Weights};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -51,8 +51,9 @@ impl DeviceSum {
             let change = params.flat().to_kind(Kind::Double) - self.start(&round).to_kind(Kind::Double);
             let largest = change.abs().max().double_value(&[]);
             if largest.is_nan() || largest > LIMIT {
-                let reason = "diverged: its weights are not finite or out of range (hint: lower --lr)";
-                return Err(TrainError(format!("client {client} {reason}")));
+                let mut weights = vec![0.0; round.len()];
+                params.save(&mut weights);
+                Piece { share, start: 0, new: &weights, old: Some(&round) }.check(client)?;
             }
             let more = (change * share).round().to_kind(Kind::Int64);
             match &mut self.units {

@@ -2,7 +2,7 @@
 
 use crate::metrics::Metrics;
 use crate::task::{TOP_CLASSES, Task};
-use tch::{Kind, Reduction, Tensor, no_grad};
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
 /// What libtorch ignores unless told otherwise.
 const NOTHING: i64 = -100;
@@ -31,6 +31,38 @@ pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
         }
         Task::Sets(_) => outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean),
         Task::Values(_) => outputs.mse_loss(targets, Reduction::Mean),
+    }
+}
+
+/// Targets that count in losses, added up over batches. Where some are ignored they are counted on the device, so that
+/// nobody waits for it.
+pub struct Counted {
+    ignore: i64,
+    seen: f64,
+    tokens: Tensor,
+}
+
+impl Counted {
+    /// None yet.
+    pub fn new(task: &Task, device: Device) -> Counted {
+        Counted { ignore: ignored(task), seen: 0.0, tokens: Tensor::zeros([], (Kind::Float, device)) }
+    }
+
+    /// The sum of losses over the targets of a batch, of which [`loss`] gives the mean.
+    pub fn weigh(&mut self, mean: &Tensor, targets: &Tensor) -> Tensor {
+        if self.ignore == NOTHING {
+            let seen = targets.numel() as f64;
+            self.seen += seen;
+            return mean * seen;
+        }
+        let seen = targets.ne(self.ignore).sum(Kind::Float);
+        let _ = self.tokens.g_add_(&seen);
+        mean * seen
+    }
+
+    /// How many there were.
+    pub fn total(&self) -> f64 {
+        self.seen + self.tokens.double_value(&[])
     }
 }
 
@@ -84,6 +116,17 @@ fn count(flags: &Tensor) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_weighed_by_the_targets_that_count() {
+        let tasks = [(Task::Next { vocabulary: 10, ignore: Some(0) }, 2.0), (Task::Classes(10), 4.0)];
+        for (task, wanted) in tasks {
+            let mut counted = Counted::new(&task, Device::Cpu);
+            let [one, two] = [[0i64, 3], [0, 5]].map(|targets| Tensor::from_slice(&targets));
+            let sum = counted.weigh(&Tensor::from(2f32), &one) + counted.weigh(&Tensor::from(4f32), &two);
+            assert_eq!((counted.total(), sum.double_value(&[])), (wanted, 3.0 * wanted));
+        }
+    }
 
     #[test]
     fn metrics_of_every_task_by_hand() {

@@ -7,7 +7,7 @@ use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
 use super::sum::DeviceSum;
-use super::task;
+use super::task::{self, Counted};
 use crate::data::Train;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
@@ -116,7 +116,7 @@ impl TorchTrainer {
         let (keep, offset) = self.pace(task.drift, rate);
         let pace = Pace { rate: rate as f32, keep, offset: &offset };
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
-        let (mut losses, mut steps) = (0.0, 0u64);
+        let (mut losses, mut seen, mut steps) = (0.0, 0.0, 0u64);
         let mut reach = self.reach(task.drift);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
@@ -126,14 +126,16 @@ impl TorchTrainer {
                 for samples in order.chunks(batch) {
                     rows.inputs.gather_floats(samples, &mut features);
                     rows.targets.gather_integers(samples, &mut labels);
-                    losses += f64::from(descent.step(weights, &features, &labels, &pace));
+                    let count = samples.len() as f64;
+                    losses += count * f64::from(descent.step(weights, &features, &labels, &pace));
+                    seen += count;
                     steps += 1;
                     reach.step(rate);
                     task.alive();
                 }
             }
         });
-        Trained { weights, loss: losses / steps.max(1) as f64, steps, reach: reach.so_far(), rate }
+        Trained { weights, loss: losses / f64::max(seen, 1.0), steps, reach: reach.so_far(), rate }
     }
 
     /// Weight decay and drift as what stays of each weight and what is added to it in a step at this rate:
@@ -198,6 +200,7 @@ impl TorchTrainer {
             reach: self.reach(task.drift),
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
             losses: Tensor::zeros([], (Kind::Float, device)),
+            counted: Counted::new(&plan.dataset.facts.task, device),
             steps: 0,
             pull: self.pull(task)?,
             shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
@@ -210,8 +213,8 @@ impl TorchTrainer {
                 self.steps(&rows, &mut visit, task);
             }
         }
-        let Visit { losses, steps, reach, rate, .. } = visit;
-        let loss = losses.double_value(&[]) / steps.max(1) as f64;
+        let Visit { losses, counted, steps, reach, rate, .. } = visit;
+        let loss = losses.double_value(&[]) / counted.total().max(1.0);
         Ok(Trained { weights: Weights::default(), loss, steps, reach: reach.so_far(), rate })
     }
 
@@ -252,7 +255,7 @@ impl TorchTrainer {
                     gradient += shift;
                 }
                 visit.stepper.step(trained, gradient);
-                let _ = visit.losses.g_add_(&loss);
+                let _ = visit.losses.g_add_(&visit.counted.weigh(&loss, &labels));
             });
             visit.steps += 1;
             visit.reach.step(visit.rate);
@@ -294,7 +297,7 @@ fn first_line(error: TchError) -> String {
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
     let (device, reason) = (name(device), first_line(error));
-    TrainError(format!(
+    TrainError::Failed(format!(
         "{samples} samples do not fit on {device}: {reason} (hint: fewer ranks there, or smaller batches)"
     ))
 }
@@ -304,7 +307,9 @@ struct Visit {
     batch: usize,
     stepper: Stepper,
     noise: Noise,
+    // Of all targets so far, and how many those are.
     losses: Tensor,
+    counted: Counted,
     steps: u64,
     rate: f64,
     reach: Reach,

@@ -1,28 +1,37 @@
 //! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
-//! training of one client panic, `FEDMPI_FAULT=make:RANK` a rank that makes its trainer. For tests of a
-//! cluster's job control; never set otherwise.
+//! training of one client panic, `nan:ROUND:CLIENT` makes its weights NaN, `make:RANK` makes a rank panic that makes its
+//! trainer. Rounds count from 1; without rounds they are trainings. For tests of a cluster's job control; never set
+//! otherwise.
 
 use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
 
-/// A trainer that panics for one client in one round.
+/// A trainer that fails for one client in one round.
 pub struct Faulty {
     inner: Box<dyn Trainer>,
+    fault: Fault,
     round: Round,
     client: ClientId,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Panic,
+    Nan,
+}
+
 impl Faulty {
-    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT`; any other wish is ignored.
+    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT` or `nan:ROUND:CLIENT`; any other wish is ignored.
     pub fn wrap(inner: Box<dyn Trainer>, wish: Option<&str>) -> Box<dyn Trainer> {
         match wish.and_then(parse) {
-            Some((round, client)) => Box::new(Faulty { inner, round, client }),
+            Some((fault, round, client)) => Box::new(Faulty { inner, fault, round, client }),
             None => inner,
         }
     }
@@ -37,14 +46,22 @@ impl Faulty {
         Faulty::wrap(inner, wish.as_deref())
     }
 
-    fn strike(&self, round: Round, client: ClientId) {
-        assert!((round, client) != (self.round, self.client), "fault asked for by {VARIABLE}");
+    fn strikes(&self, task: &Task<'_>) -> bool {
+        let strikes = (task.round, task.client) == (self.round, self.client);
+        assert!(!(strikes && self.fault == Fault::Panic), "fault asked for by {VARIABLE}");
+        strikes
     }
 }
 
-fn parse(wish: &str) -> Option<(Round, ClientId)> {
-    let (round, client) = wish.strip_prefix("panic:")?.split_once(':')?;
-    Some((Round(round.parse().ok()?), ClientId(client.parse().ok()?)))
+fn parse(wish: &str) -> Option<(Fault, Round, ClientId)> {
+    let (fault, place) = wish.split_once(':')?;
+    let fault = match fault {
+        "panic" => Fault::Panic,
+        "nan" => Fault::Nan,
+        _ => return None,
+    };
+    let (round, client) = place.split_once(':')?;
+    Some((fault, Round::counted(round.parse().ok()?)?, ClientId(client.parse().ok()?)))
 }
 
 impl Trainer for Faulty {
@@ -57,8 +74,10 @@ impl Trainer for Faulty {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        self.strike(task.round, task.client);
-        self.inner.train(task)
+        let strikes = self.strikes(task);
+        let trained = self.inner.train(task)?;
+        let broken = || Arc::new(vec![f32::NAN; trained.weights.len()]);
+        Ok(if strikes { Trained { weights: broken(), ..trained } } else { trained })
     }
 
     fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
@@ -66,8 +85,10 @@ impl Trainer for Faulty {
     }
 
     fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        self.strike(task.round, task.client);
-        self.inner.train_into(task, share, sum)
+        match self.strikes(task) {
+            true => self.train(task)?.add_to(sum, task.client, share, task.start),
+            false => self.inner.train_into(task, share, sum),
+        }
     }
 
     fn hand_over(&mut self, sum: &mut ExactSum) {

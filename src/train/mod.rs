@@ -9,7 +9,7 @@ pub mod schedule;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Held, Layout, Weights};
+use crate::weights::{ExactSum, Held, Layout, SumError, Weights};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,7 +31,8 @@ pub trait Trainer {
     /// Trains one client; gives the task's start itself back when nothing was done.
     ///
     /// # Errors
-    /// Whatever keeps the client from being trained; ends the job with the client's name.
+    /// Whatever keeps the client from being trained; once the others of its round are trained, the job ends with its
+    /// name, unless it has diverged and may be left out.
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError>;
 
     /// The mean gradient over all of a client's samples at the task's start, and the mean loss. Only some
@@ -40,7 +41,8 @@ pub trait Trainer {
     /// # Errors
     /// A trainer that cannot tell; whatever keeps it from telling.
     fn gradient(&mut self, _task: &Task<'_>) -> Result<Gradient, TrainError> {
-        Err(TrainError("this trainer cannot tell the gradient over all of a client's samples".to_owned()))
+        let reason = "this trainer cannot tell the gradient over all of a client's samples";
+        Err(TrainError::Failed(reason.to_owned()))
     }
 
     /// Trains one client and adds its change to `sum`, with a share in fixed-point units; gives its loss. A
@@ -147,7 +149,7 @@ impl<'a> Task<'a> {
 pub struct Trained {
     /// The client's weights.
     pub weights: Weights,
-    /// Mean loss over the training steps.
+    /// Mean loss over what was trained on: samples, or the targets that count, of all epochs.
     pub loss: f64,
     /// Steps that were taken.
     pub steps: u64,
@@ -170,7 +172,7 @@ impl Trained {
     pub fn add_to(self, sum: &mut ExactSum, client: ClientId, share: f64, start: &Weights) -> Result<f64, TrainError> {
         // A client that gives back what it got has changed nothing.
         if !Arc::ptr_eq(&self.weights, start) {
-            sum.add_share(client, share, start, &self.weights).map_err(|error| TrainError(error.to_string()))?;
+            sum.add_share(client, share, start, &self.weights)?;
         }
         Ok(self.loss)
     }
@@ -187,5 +189,11 @@ pub struct Gradient {
 
 /// Training or evaluation failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TrainError(pub String);
+pub enum TrainError {
+    /// What a client came to fits no sum; most likely it has diverged.
+    #[error(transparent)]
+    Unfit(#[from] SumError),
+    /// Whatever else.
+    #[error("{0}")]
+    Failed(String),
+}

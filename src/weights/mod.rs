@@ -1,5 +1,7 @@
 //! A model's parameters as one flat vector, and exact sums of their changes.
 
+mod fault;
+mod piece;
 mod section;
 mod sum;
 
@@ -7,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use section::{Section, Sections, Total, Weigh, Who};
-pub use sum::{ExactSum, FRACTION_BITS, LIMIT, SumError};
+pub use fault::SumError;
+pub use piece::Piece;
+pub use section::{Section, Sections, Total, Turnout, Weigh, Who};
+pub use sum::{ExactSum, FRACTION_BITS, LIMIT};
 
 /// A flat weight vector that several may hold; it is never copied to be sent.
 pub type Weights = Arc<Vec<f32>>;
@@ -84,6 +88,13 @@ impl Layout {
     /// The tensors in order.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
+    }
+
+    /// The name of the tensor that a value belongs to; padding belongs to the one before it.
+    pub fn at(&self, position: usize) -> Option<&str> {
+        let next = self.slots.partition_point(|slot| slot.offset <= position);
+        let slot = self.slots.get(next.checked_sub(1)?)?;
+        (position < self.length).then_some(slot.name.as_str())
     }
 
     /// Length of the flat vector, padding included.

@@ -13,6 +13,40 @@ pub struct Total {
     pub clients: u32,
 }
 
+impl Total {
+    /// What is left without a client of so many samples.
+    pub fn without(self, samples: u64) -> Total {
+        Total { samples: self.samples.saturating_sub(samples), clients: self.clients.saturating_sub(1) }
+    }
+}
+
+/// A cohort as its clients were told, by which they weigh what they contribute, and as much of it as counts in the
+/// end: clients may be left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turnout {
+    /// What clients were told.
+    pub told: Total,
+    /// What counts.
+    pub counted: Total,
+}
+
+impl Turnout {
+    /// Everybody counts.
+    pub fn whole(total: Total) -> Turnout {
+        Turnout { told: total, counted: total }
+    }
+
+    /// What makes a mean over all who were asked one over those who count.
+    fn scale(&self, weigh: Weigh) -> f64 {
+        let clients = f64::from(self.told.clients.max(1)) / f64::from(self.counted.clients.max(1));
+        match weigh {
+            Weigh::Samples => self.told.samples.max(1) as f64 / self.counted.samples.max(1) as f64,
+            Weigh::Clients => clients,
+            Weigh::Own(most) => most * clients,
+        }
+    }
+}
+
 /// How a client's vector is weighed in the mean over the cohort.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Weigh {
@@ -78,16 +112,17 @@ impl Sections {
         }
     }
 
-    /// Splits a sum of all sections into the means of each.
-    pub fn split<'a>(&self, sum: &'a mut [f64]) -> Vec<&'a mut [f64]> {
+    /// Splits a sum of all sections into the means of each over those who count.
+    pub fn split<'a>(&self, sum: &'a mut [f64], turnout: Turnout) -> Vec<&'a mut [f64]> {
         let mut rest = sum;
         self.0
             .iter()
             .map(|section| {
                 let (mean, others) = std::mem::take(&mut rest).split_at_mut(section.length);
                 rest = others;
-                if let Weigh::Own(most) = section.weigh {
-                    mean.iter_mut().for_each(|value| *value *= most);
+                let scale = turnout.scale(section.weigh);
+                if scale != 1.0 {
+                    mean.iter_mut().for_each(|value| *value *= scale);
                 }
                 mean
             })
@@ -111,6 +146,18 @@ mod tests {
         assert!(refused.iter().all(|text| text.contains("client 3")), "{refused:?}");
         assert_eq!((sections.length(), sections.starts().collect::<Vec<_>>()), (6, vec![0, 2, 4]));
         let mut sum = [1.0, 2.0, 3.0, 4.0, 0.5, 0.25];
-        assert_eq!(sections.split(&mut sum)[2], [5.0, 2.5]);
+        assert_eq!(sections.split(&mut sum, Turnout::whole(total))[2], [5.0, 2.5]);
+    }
+
+    #[test]
+    fn those_who_are_left_out_do_not_weigh() {
+        let kinds = [Weigh::Samples, Weigh::Clients, Weigh::Own(10.0)];
+        let sections = Sections(kinds.map(|weigh| Section { length: 1, weigh }).into());
+        let told = Total { samples: 8, clients: 4 };
+        let turnout = Turnout { told, counted: told.without(6) };
+        // Of eight samples two are left, of four clients three.
+        let mut sum = [1.0, 3.0, 0.3];
+        let means = sections.split(&mut sum, turnout);
+        assert!(means.iter().all(|mean| (mean[0] - 4.0).abs() < 1e-12), "{means:?}");
     }
 }

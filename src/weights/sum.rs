@@ -5,60 +5,12 @@
 //! rounded once to a multiple of 2^-[`FRACTION_BITS`] and held in 64 bits. Integer sums commute, so
 //! any order, any grouping and any number of ranks give the same bits.
 
-use super::Units;
+use super::piece::RUN;
+use super::{Piece, SumError, Units};
 use crate::ids::ClientId;
-use fedmpi_kernels::fixed::{self, SCALE, within};
+use fedmpi_kernels::fixed::{self, SCALE};
 pub use fedmpi_kernels::fixed::{FRACTION_BITS, LIMIT};
 use std::sync::Arc;
-
-/// A client's weights cannot enter the sum.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum SumError {
-    /// A NaN or infinity.
-    #[error("client {client} returned {value} at position {position} (hint: training diverged; lower --lr)")]
-    NotFinite {
-        /// Who sent it.
-        client: ClientId,
-        /// Index in the flat vector.
-        position: usize,
-        /// The value itself.
-        value: f32,
-    },
-    /// A change that would not fit the fixed-point range.
-    #[error(
-        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: training diverged; lower --lr)"
-    )]
-    Overflow {
-        /// Who sent it.
-        client: ClientId,
-        /// Index in the flat vector.
-        position: usize,
-        /// New value minus old.
-        change: f64,
-    },
-    /// A weight of its own that cannot be.
-    #[error(
-        "client {client} weighs {weight}, which is not from 0 to {most} (hint: training diverged, or raise --max_weight)"
-    )]
-    Weight {
-        /// Who sent it.
-        client: ClientId,
-        /// Its weight.
-        weight: f64,
-        /// The most that was declared.
-        most: f64,
-    },
-    /// Another model's vector.
-    #[error("client {client} returned {found} values where the model has {wanted}")]
-    Length {
-        /// Who sent it.
-        client: ClientId,
-        /// Values received.
-        found: usize,
-        /// Values expected.
-        wanted: usize,
-    },
-}
 
 /// The weighted mean of a cohort's updates, built one client at a time, in any order.
 ///
@@ -93,8 +45,9 @@ enum Holds {
 
 /// Parts that may wait.
 const PARTS: usize = 2;
-/// Values are added in runs that stay in the nearest cache.
-const RUN: usize = 2048;
+/// Adds a run of changes to units, or takes it away; false when one of them does not fit.
+type Put = fn(&mut [i64], &[f32], &[f32], f64) -> bool;
+
 impl ExactSum {
     /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
     pub fn new(length: usize, total: u64) -> Self {
@@ -123,7 +76,7 @@ impl ExactSum {
     /// Adds one client's weights, of which `samples` out of the total stand behind.
     ///
     /// # Errors
-    /// Values that are not finite, out of range, or of another length; the sum is then void.
+    /// As [`ExactSum::add_pieces`].
     pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
         self.add_share(client, self.share(samples), global, update)
     }
@@ -131,47 +84,52 @@ impl ExactSum {
     /// Adds one client's change with a weight in fixed-point units; see [`ExactSum::share`].
     ///
     /// # Errors
-    /// As [`ExactSum::add`].
+    /// As [`ExactSum::add_pieces`].
     pub fn add_share(&mut self, client: ClientId, share: f64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-        let (wanted, length) = (global.len(), self.own.len());
-        if update.len() != wanted || wanted > length {
-            return Err(SumError::Length { client, found: update.len(), wanted: length });
+        self.add_pieces(client, &[Piece { share, start: 0, new: update, old: Some(global) }])
+    }
+
+    /// Adds all pieces of a client, or nothing.
+    ///
+    /// # Errors
+    /// Values that are not finite, out of range, or of another length; the sum is then as it was.
+    pub fn add_pieces(&mut self, client: ClientId, pieces: &[Piece<'_>]) -> Result<(), SumError> {
+        let length = self.own.len();
+        for &Piece { start, new, old, .. } in pieces {
+            let fits = start + new.len() <= length && old.is_none_or(|old| old.len() == new.len());
+            if !fits {
+                return Err(SumError::Length { client, found: start + new.len(), wanted: length });
+            }
         }
+        for (place, piece) in pieces.iter().enumerate() {
+            if self.put(piece, fixed::add_changes) {
+                continue;
+            }
+            // Integers: what was added is taken away again to the bit.
+            pieces[..=place].iter().for_each(|piece| _ = self.put(piece, fixed::take_changes));
+            return piece.check(client);
+        }
+        Ok(())
+    }
+
+    /// Adds a piece or takes it away, run by run; false when one of its values does not fit.
+    fn put(&mut self, piece: &Piece<'_>, put: Put) -> bool {
+        let (start, end) = (piece.start, piece.start + piece.new.len());
         let stale = self.holds == Holds::Rest;
         if stale {
-            self.writable()[wanted..].fill(0);
+            let units = self.writable();
+            units[..start].fill(0);
+            units[end..].fill(0);
         }
-        let runs = self.writable().chunks_mut(RUN).zip(update.chunks(RUN)).zip(global.chunks(RUN));
-        let sound = runs.fold(true, |sound, ((units, new), old)| {
+        let runs = self.writable()[start..end].chunks_mut(RUN).zip(piece.runs());
+        let sound = runs.fold(true, |sound, (units, (new, old))| {
             if stale {
                 units.fill(0);
             }
-            fixed::add_changes(units, new, old, share) & sound
+            put(units, new, old, piece.share) & sound
         });
         self.holds = Holds::Changes;
-        if sound { Ok(()) } else { Err(first_fault(client, global, update)) }
-    }
-
-    /// Adds values of a client from `start` on, with a weight in fixed-point units.
-    ///
-    /// # Errors
-    /// As [`ExactSum::add`].
-    pub fn add_values(&mut self, client: ClientId, share: f64, start: usize, values: &[f32]) -> Result<(), SumError> {
-        let wanted = self.own.len();
-        if start + values.len() > wanted {
-            return Err(SumError::Length { client, found: start + values.len(), wanted });
-        }
-        if self.holds == Holds::Rest {
-            self.writable().fill(0);
-        }
-        self.holds = Holds::Changes;
-        let zeros = [0.0; RUN];
-        let runs = self.writable()[start..].chunks_mut(RUN).zip(values.chunks(RUN));
-        let sound = runs.fold(true, |sound, (units, values)| {
-            let length = values.len();
-            fixed::add_changes(&mut units[..length], values, &zeros[..length], share) & sound
-        });
-        if sound { Ok(()) } else { Err(first_fault(client, &vec![0.0; values.len()], values)) }
+        sound
     }
 
     /// Adds another part of the same cohort.
@@ -246,17 +204,6 @@ impl ExactSum {
     }
 }
 
-/// Finds what made a sum void. Called only when something did.
-fn first_fault(client: ClientId, global: &[f32], update: &[f32]) -> SumError {
-    let changes = global.iter().zip(update).map(|(&old, &new)| (f64::from(new) - f64::from(old), new));
-    let (position, (change, value)) =
-        changes.enumerate().find(|(_, (change, _))| !within(*change)).expect("a value was out of range");
-    match value.is_finite() {
-        true => SumError::Overflow { client, position, change },
-        false => SumError::NotFinite { client, position, value },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,6 +256,23 @@ mod tests {
         let large = sum.add(ClientId(4), 1, &[0.0; 2], &[1e9, 0.0]).expect_err("overflow");
         assert!(matches!(large, SumError::Overflow { position: 0, .. }));
         assert!(matches!(sum.add(ClientId(4), 1, &[0.0; 2], &[0.0]), Err(SumError::Length { found: 1, .. })));
+    }
+
+    #[test]
+    fn what_cannot_be_added_leaves_the_sum_as_it_was() {
+        let mut sum = ExactSum::new(3, 1);
+        sum.add(ClientId(9), 1, &[0.0; 3], &[7.0; 3]).expect("finite");
+        sum.reset(4);
+        sum.add(ClientId(0), 3, &[0.0; 3], &[0.1, -5.0, 1e5]).expect("finite");
+        let before = sum.units().to_vec();
+        let share = sum.share(1);
+        let whole = Piece { share, start: 0, new: &[0.3, 2.0], old: Some(&[1.0, 1.0]) };
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
+            let said = Piece { share, start: 2, new: &[broken], old: None };
+            let fault = sum.add_pieces(ClientId(4), &[whole, said]).expect_err("refused");
+            assert!(matches!(fault, SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }));
+            assert_eq!(*sum.units().as_slice(), before);
+        }
     }
 
     proptest! {

@@ -70,7 +70,7 @@ fn damaged_data_files_are_refused() {
 #[test]
 fn more_clients_than_samples_are_refused() {
     let job = flags("--dataset mnist --client_num_in_total 7000 --partition_method homo");
-    refused(job.path("--data_dir", &generated_mnist()), &["clients (7000) exceed samples (6000)", "hint"]);
+    refused(job.path("--data_dir", &generated_mnist()), &["7000 clients with at least", "hint"]);
 }
 
 #[test]
@@ -108,10 +108,48 @@ fn occupied_and_unwritable_folders_are_refused() {
 }
 
 #[test]
+fn what_is_not_of_a_run_is_neither_read_as_a_file_nor_replaced() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("theirs/checkpoints")).expect("writable");
+    fs::write(path("theirs/checkpoints/best.pt"), "mine").expect("writable");
+    for flags_ in ["", "--overwrite"] {
+        let job = flags(flags_).path("--out_dir", &path("theirs"));
+        refused(job, &["theirs/checkpoints", "not of a run", "another --out_dir"]);
+    }
+    assert_eq!(fs::read(path("theirs/checkpoints/best.pt")).expect("there"), b"mine");
+    std::process::Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo runs");
+    for flag in ["--cf", "--gpu_mapping_file", "--partition_load"] {
+        refused(flags("").path(flag, &path("fifo")), &["fifo", "no plain file"]);
+    }
+    fs::create_dir(path("run")).expect("writable");
+    std::os::unix::fs::symlink(path("victim"), path("run/.fedmpi")).expect("links");
+    fs::write(path("victim"), "mine").expect("writable");
+    refused(flags("").path("--out_dir", &path("run")), &["cannot write to", ".fedmpi"]);
+    assert_eq!(fs::read(path("victim")).expect("there"), b"mine");
+}
+
+#[test]
+fn a_runs_config_repeats_it_and_leaves_that_run_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let saved = path("partition.json");
+    let job = flags("--comm_round 1 --overwrite").path("--partition_save", &saved);
+    let first = job.path("--out_dir", &path("a")).run().succeeded();
+    let before = fs::read(path("a/summary.json")).expect("there");
+    fs::write(&saved, "thesis").expect("writable");
+    let again = flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("b")).run().succeeded();
+    assert_eq!(again.model_hash(), first.model_hash());
+    refused(flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("a")), &["holds a run already"]);
+    assert_eq!(fs::read(path("a/summary.json")).expect("there"), before);
+    assert_eq!(fs::read(&saved).expect("there"), b"thesis");
+}
+
+#[test]
 fn ways_of_running_a_round_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace.csv");
-    fs::write(&trace, "client,begin,end\n7,0,9\n100,0,9\n").expect("writable");
+    fs::write(&trace, "client,begin,end\n7,1,9\n100,1,9\n").expect("writable");
     let traced = flags("--client_selection availability").path("--selection_file", &trace);
     refused(traced, &["trace.csv", "line 3", "client 100 does not exist, there are 100"]);
     refused(flags("--aggregator median"), &["--reduce is worker", "`median`", "--reduce server"]);
@@ -133,12 +171,12 @@ fn a_rank_that_cannot_make_its_trainer_ends_the_job() {
 #[test]
 fn a_panic_in_training_ends_the_job_with_one_message() {
     let folder = tempfile::tempdir().expect("a folder");
-    let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:2:4");
+    let job = flags("--client_num_in_total 10 --comm_round 5").env("FEDMPI_FAULT", "panic:3:4");
     let finished = job.path("--out_dir", folder.path()).run();
     assert_eq!(finished.code, Some(1), "{}", finished.stderr);
     let errors = finished.errors();
     assert_eq!(errors.len(), 1, "{}", finished.stderr);
-    assert!(errors[0].contains("failed to train client 4 in round 2"), "{}", errors[0]);
+    assert!(errors[0].contains("failed to train client 4 in round 3"), "{}", errors[0]);
     // Rounds that were done are on record.
     let journal = fs::read_to_string(folder.path().join("journal.jsonl")).expect("a journal");
     assert_eq!(journal.matches("\"round_done\"").count(), 2);

@@ -27,7 +27,7 @@ fn any_number_of_workers_gives_the_same_bits_and_lines() {
     for workers in [2, 3, 4, 7, 9] {
         let (outcome, other) = quadratic(&plan, workers);
         assert_eq!(outcome, alone);
-        let lines = |memory: &fedmpi::record::Memory| -> Vec<(String, f64)> {
+        let lines = |memory: &fedmpi::record::Memory| -> Vec<(String, Option<f64>)> {
             memory.rounds().map(|done| (done.model_hash.clone(), done.train_loss)).collect()
         };
         assert_eq!(lines(&other), lines(&memory));
@@ -60,7 +60,7 @@ fn a_panic_in_training_names_rank_client_and_round() {
     let plan = plan(Config { client_num_per_round: 12, ..small() });
     for workers in [1, 3] {
         let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
-            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:1:7")))
+            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:2:7")))
         };
         let error = run_with(&plan, workers, &make).map(|_| ()).expect_err("a fault");
         let EngineError::Training { rank, client, round, .. } = &error else { panic!("{error}") };
@@ -74,7 +74,7 @@ fn what_keeps_the_last_worker_from_training_is_told() {
     let plan = plan(small());
     let make = |rank: Rank| match rank {
         Rank::SERVER => Ok(Box::new(Quadratic::new(3, 0.5)) as Box<dyn Trainer>),
-        _ => Err(TrainError("no room on cuda:0".to_owned())),
+        _ => Err(TrainError::Failed("no room on cuda:0".to_owned())),
     };
     let error = run_with(&plan, 1, &make).map(|_| ()).expect_err("a fault").to_string();
     assert_eq!(error, "rank 1 cannot work: no room on cuda:0");

@@ -33,6 +33,33 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
     }
 }
 
+/// At a rate that changes nothing every sample has the same loss in any batch, by written-out steps and by autograd.
+#[test]
+fn the_training_loss_is_a_mean_over_samples_however_they_are_cut() {
+    for optimizer in ["sgd:lr=1e-30", "sgd:lr=1e-30,momentum=0.5"] {
+        let loss = |batch_size| {
+            let config = Config {
+                dataset: "mnist".into(),
+                data_dir: generated_mnist(),
+                partition_method: "homo".into(),
+                client_num_per_round: 2,
+                comm_round: 1,
+                ci: 1,
+                client_optimizer: optimizer.into(),
+                batch_size,
+                ..Config::default()
+            };
+            let (_, memory) = train(&plan(config), 1);
+            memory.rounds().next().and_then(|done| done.train_loss).expect("trained")
+        };
+        let whole = loss(-1);
+        // Clients have 60 samples: one batch, two, and one that holds a single sample.
+        for size in [60, 29, 59] {
+            assert!((loss(size) / whole - 1.0).abs() < 1e-5, "{optimizer}: {} {whole}", loss(size));
+        }
+    }
+}
+
 /// With full batches, one epoch, all clients and plain SGD, the weighted mean of the clients' steps is
 /// one step of gradient descent on the pooled data.
 #[test]

@@ -73,3 +73,41 @@ fn a_dry_run_shows_the_command_and_mistakes_are_refused_before_mpirun() {
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("--epochs is 0"), "{}", refused.stderr);
 }
+
+/// A launcher that fails before any rank starts, `FAILURES` times, and is the real one then.
+fn failing_launcher(folder: &Path, failures: u32) -> String {
+    let real = Command::new("sh").args(["-c", "command -v mpirun"]).output().expect("runs").stdout;
+    let real = String::from_utf8(real).expect("text");
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\n\
+         n=$(cat {1}/count 2>/dev/null || echo 0)\necho $((n + 1)) >{1}/count\n\
+         [ $n -lt {failures} ] && exit 1\nexec {0} \"$@\"\n",
+        real.trim(),
+        folder.display()
+    );
+    let path = folder.join("mpirun");
+    fs::write(&path, script).expect("writable");
+    Command::new("chmod").arg("+x").arg(&path).status().expect("chmod runs");
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn a_restart_replaces_no_run_but_its_own() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let flags = "--client_num_in_total 12 --client_num_per_round 4 --comm_round";
+    Job::ranks(2).with(&format!("{flags} 2")).path("--out_dir", &folder).run().succeeded();
+    let before = fs::read(folder.join("summary.json")).expect("there");
+    let path = failing_launcher(parent.path(), 1);
+    let launched = |folder: &Path| {
+        let mut command = launch(&["-np", "2", "--max_restarts", "2", "--mpirun_option=--oversubscribe"]);
+        command.env("PATH", &path).envs(crate::support::AS_ROOT).arg("--").args(flags.split(' ')).arg("3");
+        Finished::of(command.arg("--out_dir").arg(folder).output().expect("runs"))
+    };
+    let refused = launched(&folder);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("holds a run already"), "{}", refused.stderr);
+    assert_eq!(fs::read(folder.join("summary.json")).expect("there"), before);
+    fs::remove_file(parent.path().join("count")).expect("there");
+    launched(&parent.path().join("new")).succeeded();
+}

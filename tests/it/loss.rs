@@ -186,7 +186,7 @@ fn whoever_gives_signs_of_life_may_take_long_and_a_silent_worker_is_named_while_
     assert!(slowly(&config, 2, ONE_LONG, true).expect("slow, not silent") == wanted);
     assert!(slowly(&config, 1, ALL_SHORT, true).expect("many, not silent") == wanted);
     let error = slowly(&config, 2, ONE_LONG, false).expect_err("silent").to_string();
-    assert!(error.starts_with("round 0: no sign of life for 2 s: rank "), "{error}");
+    assert!(error.starts_with("round 1: no sign of life for 2 s: rank "), "{error}");
     assert!(error.matches("rank ").count() == 1, "only one of the workers was silent: {error}");
 }
 

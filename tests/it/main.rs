@@ -3,6 +3,7 @@
 mod algorithms;
 mod asynchronous;
 mod boot;
+mod diverged;
 mod engine;
 mod equality;
 mod hosts;

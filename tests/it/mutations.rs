@@ -9,10 +9,10 @@ mod targets;
 use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
-use fedmpi::message::{Content, Errand, Frame, Keeps, Order, Reduce, Report, Update};
+use fedmpi::message::{Content, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Update};
 use fedmpi::metrics::Metrics;
 use fedmpi::seed::{Purpose, Seed, Stream};
-use fedmpi::weights::Total;
+use fedmpi::weights::{Total, Turnout};
 use rand::Rng;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -104,23 +104,25 @@ fn corpora_of_messages_are_of_this_version() {
     let held = Errand { client: ClientId(4), kept: Keeps::Held(Round(2)) };
     let orders = [
         Order::Train { round: Round(3), pass: 1, total, errands: vec![new, kept, held], last: false },
-        Order::Reduce { round: Round(1), pass: 0, total },
+        Order::Reduce { round: Round(1), pass: 0, turnout: Turnout { told: total, counted: total.without(7) } },
         Order::Evaluate { round: Round(2), pieces: Some((3, 300)) },
         Order::Model,
         Order::Ping,
         Order::Stop,
     ];
     let update = Update { client: ClientId(9), loss: 0.25, seconds: 1.5, weight: 1.0, bits: 640 };
+    let failed = Failure { client: ClientId(1), reason: "it diverged".into(), diverged: true, seconds: 0.5 };
+    let part = |updates, failed| Part { updates, failed, last: true };
     let reports = [
         Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
-        Report::Trained { round: Round(4), pass: 0, updates: vec![update; 3], last: true },
+        Report::Trained { round: Round(4), pass: 0, part: part(vec![update; 3], Vec::new()) },
         Report::Alive,
         Report::Evaluated {
             round: Round(2),
             metrics: Metrics::default().with("loss", 1.5, 4).with("accuracy", 3.0, 4),
         },
         Report::Bye(RankReport { host: "node1".into(), device: "cpu".into(), ..RankReport::default() }),
-        Report::Failed { round: Round(0), client: ClientId(1), reason: "it diverged".into() },
+        Report::Trained { round: Round(0), pass: 0, part: part(Vec::new(), vec![failed]) },
     ];
     let heads = orders.iter().map(Frame::bare).chain(reports.iter().map(Frame::bare)).map(|frame| frame.head);
     for (number, head) in heads.enumerate() {

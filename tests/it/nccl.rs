@@ -49,7 +49,7 @@ impl Trainer for Holding {
     fn train_into(&mut self, task: &Task<'_>, share: f64, _: &mut ExactSum) -> Result<f64, TrainError> {
         let trained = self.inner.train(task)?;
         let loss = trained.loss;
-        self.sum.add_share(task.client, share, task.start, &trained.weights).map_err(|e| TrainError(e.to_string()))?;
+        self.sum.add_share(task.client, share, task.start, &trained.weights)?;
         Ok(loss)
     }
 

@@ -129,6 +129,10 @@ fn check_and_list_answer_without_training() {
     {
         assert!(check.stdout.contains(expected), "{expected}: {}", check.stdout);
     }
+    let folder = tempfile::tempdir().expect("a folder");
+    let saved = folder.path().join("partition.json");
+    let words = ["check", "--client_num_in_total", "20", "--partition_save", &saved.display().to_string()];
+    assert!(plain(&words).succeeded().stdout.contains(&format!("it is in {}", saved.display())) && saved.exists());
     let mapped = ["check", "--np", "11", "--gpu_mapping_file", "gpu_mapping.yaml", "--gpu_mapping_key"];
     let table = plain(&[&mapped[..], &["mapping_three_machines"]].concat()).succeeded();
     assert!(table.stdout.contains("10    worker  host3                       cuda:1"), "{}", table.stdout);

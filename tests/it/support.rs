@@ -84,7 +84,7 @@ pub fn plan(config: Config) -> Plan {
 /// Trains in one process with libtorch.
 pub fn train(plan: &Plan, workers: usize) -> (Outcome, Memory) {
     run_with(plan, workers, &|_| {
-        let trainer = TorchTrainer::new(plan, Device::Cpu).map_err(|error| TrainError(error.to_string()))?;
+        let trainer = TorchTrainer::new(plan, Device::Cpu).map_err(|error| TrainError::Failed(error.to_string()))?;
         Ok(Box::new(trainer))
     })
     .expect("a sound run")

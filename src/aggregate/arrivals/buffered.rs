@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{Arrival, Arrivals, sound};
+use super::{Arrival, Arrivals};
 use crate::weights::SumError;
 
 /// Changes that wait, already summed.
@@ -41,7 +41,6 @@ impl Buffered {
 
 impl Arrivals for Buffered {
     fn arrive(&mut self, global: &[f32], arrival: &Arrival) -> Result<Option<Vec<f32>>, SumError> {
-        sound(arrival)?;
         self.sum.resize(global.len(), 0.0);
         let weight = arrival.samples as f64 * arrival.weight;
         for ((sum, &new), &old) in self.sum.iter_mut().zip(arrival.weights.iter()).zip(arrival.start.iter()) {

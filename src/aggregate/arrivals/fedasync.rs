@@ -12,7 +12,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use super::{Arrival, Arrivals, mixed, sound};
+use super::{Arrival, Arrivals, mixed};
 use crate::weights::SumError;
 
 /// `w <- (1 - a_t) w + a_t w_i` with `a_t = alpha s`.
@@ -25,8 +25,11 @@ pub struct FedAsync {
 
 impl Arrivals for FedAsync {
     fn arrive(&mut self, global: &[f32], arrival: &Arrival) -> Result<Option<Vec<f32>>, SumError> {
-        sound(arrival)?;
         let rate = self.alpha * if self.by_staleness { arrival.weight } else { 1.0 };
         Ok(Some(mixed(global, &arrival.weights, rate)))
+    }
+
+    fn heeds_staleness(&self) -> bool {
+        self.by_staleness
     }
 }

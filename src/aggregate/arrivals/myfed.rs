@@ -6,7 +6,7 @@
 //! squared distances over `e` updates, `c = 2 - D / (e n_i)` if `D <= e n_i`, `q = 2 - Q / (e q_i)` if
 //! `Q <= e q_i`, both else 1.
 
-use super::{Arrival, Arrivals, mixed, sound};
+use super::{Arrival, Arrivals, mixed};
 use crate::staleness::Staleness;
 use crate::weights::SumError;
 use serde::Deserialize;
@@ -35,7 +35,6 @@ fn reward(sum: f64, count: f64, own: f64) -> f64 {
 
 impl Arrivals for MyFed {
     fn arrive(&mut self, global: &[f32], arrival: &Arrival) -> Result<Option<Vec<f32>>, SumError> {
-        sound(arrival)?;
         let square = |(&old, &new): (&f32, &f32)| (f64::from(new) - f64::from(old)).powi(2);
         let distance: f64 = global.iter().zip(arrival.weights.iter()).map(square).sum();
         self.updates += 1.0;

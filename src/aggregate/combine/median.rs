@@ -1,5 +1,6 @@
 //! `median`: the middle of the clients' changes of each weight (Yin et al. 2018, option I), of an even number the mean of
-//! the two in the middle. Samples do not count. The server holds the whole cohort's updates.
+//! the two in the middle. Samples do not count. The server holds the whole cohort's updates. Changes that are not finite are the least or the largest: a minority
+//! of them does not matter.
 //!
 //! ```
 //! use fedmpi::aggregate::combine::{Each, make};

@@ -16,7 +16,6 @@ use reading::Reading;
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
-pub use places::at_home;
 pub use screen::Findings;
 
 #[cfg(test)]

@@ -2,15 +2,12 @@
 
 use super::Around;
 use super::reading::Reading;
-use std::env;
+use crate::files;
 use std::path::{Path, PathBuf};
 
-/// A path with `~` at its start as the home folder.
-pub fn at_home(path: &Path) -> PathBuf {
-    match (path.strip_prefix("~"), env::var_os("HOME")) {
-        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => path.to_owned(),
-    }
+/// A path with `~` at its start as the home folder, where there is one.
+fn at_home(path: &Path) -> PathBuf {
+    files::at_home(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// A file that another file names: as it is seen from here, else from where that file lies, else from the folder

@@ -2,6 +2,7 @@
 
 mod cnn;
 mod dense;
+mod normalise;
 mod resnet;
 mod rnn;
 

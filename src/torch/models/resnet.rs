@@ -1,12 +1,10 @@
 //! `resnet20` and `resnet18`: residual networks for small images (He et al. 2016, section 4.2), with a
 //! 1x1 convolution where a block changes the shape.
 
+use super::normalise::{Normalisation, normalised};
 use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, layer, weight};
 use crate::task::Facts;
 use tch::Tensor;
-
-const MOMENTUM: f64 = 0.1;
-const EPSILON: f64 = 1e-5;
 
 /// Stages of blocks of two 3x3 convolutions each; every stage but the first halves the image.
 pub struct ResNet {
@@ -80,7 +78,7 @@ impl Walk<'_> {
         let Some([mean, variance]) = self.kept.next() else { unreachable!("as many as were made") };
         let padding = weight.size()[2] / 2;
         let output = input.conv2d::<Tensor>(weight, None, [stride, stride], [padding, padding], [1, 1], 1);
-        output.batch_norm(Some(scale), Some(shift), Some(mean), Some(variance), self.training, MOMENTUM, EPSILON, false)
+        normalised(&output, &Normalisation { scale, shift, mean, variance }, self.training)
     }
 
     fn block(&mut self, input: Tensor, stride: i64) -> Tensor {

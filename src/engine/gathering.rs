@@ -1,0 +1,112 @@
+//! What the server adds up in a pass over the cohort: a sum, and each change by itself where the combination must see
+//! them all. Such a combination judges broken changes itself, so they never meet the sum.
+
+use super::contribution::{Change, Contribution};
+use super::global::Global;
+use crate::aggregate::combine::Each;
+use crate::config::OnNan;
+use crate::ids::Round;
+use crate::plan::Plan;
+use crate::weights::{ExactSum, Piece, SumError, Total, Units};
+
+/// A pass over the cohort of a round.
+#[derive(Clone, Copy)]
+pub struct Phase {
+    /// Which round.
+    pub round: Round,
+    /// Which pass.
+    pub pass: u8,
+    /// What clients are told of the cohort.
+    pub total: Total,
+}
+
+/// What has come in.
+pub struct Gathering {
+    // A sum for each pass over the cohort.
+    sums: Vec<ExactSum>,
+    each: Vec<Each>,
+    sees_each: bool,
+    on_nan: OnNan,
+}
+
+impl Gathering {
+    /// Nothing yet.
+    pub fn new(plan: &Plan, global: &Global) -> Gathering {
+        let sums = (0..global.passes()).map(|pass| ExactSum::new(global.sections_of(pass).length(), 1)).collect();
+        let sees_each = plan.method.combine.is_some();
+        Gathering { sums, each: Vec::new(), sees_each, on_nan: plan.config.on_nan }
+    }
+
+    /// A pass begins.
+    pub fn enter(&mut self, phase: Phase) {
+        self.sum(phase.pass).reset(phase.total.samples);
+        self.each.clear();
+    }
+
+    /// The sum of a pass.
+    pub fn sum(&mut self, pass: u8) -> &mut ExactSum {
+        &mut self.sums[usize::from(pass)]
+    }
+
+    /// Adds a worker's part; false when it is of another model.
+    pub fn merge(&mut self, pass: u8, units: &Units, global: &Global) -> bool {
+        let fits = units.len() == global.sections_of(pass).length();
+        if fits {
+            self.sum(pass).merge(units);
+        }
+        fits
+    }
+
+    /// Adds what a client contributes, or nothing of it.
+    ///
+    /// # Errors
+    /// Values that fit no sum; changes are looked at only where they are summed, or are to be left out.
+    pub fn add(
+        &mut self,
+        phase: Phase,
+        mut contribution: Contribution,
+        samples: u64,
+        global: &Global,
+    ) -> Result<(), SumError> {
+        let change = match self.sees_each {
+            true => std::mem::replace(&mut contribution.change, Change::Nothing),
+            false => Change::Nothing,
+        };
+        let each = self.seen(&contribution, change, samples, global)?;
+        let (sections, sum) = (global.sections_of(phase.pass), self.sum(phase.pass));
+        contribution.add_to(sum, sections, phase.total, samples, &global.weights)?;
+        self.each.extend(each);
+        Ok(())
+    }
+
+    /// A change by itself.
+    fn seen(
+        &self,
+        contribution: &Contribution,
+        change: Change,
+        samples: u64,
+        global: &Global,
+    ) -> Result<Option<Each>, SumError> {
+        let client = contribution.update.client;
+        let (start, weights) = match change {
+            Change::To(weights) => (Some(global.weights.clone()), weights),
+            Change::By(values) => (None, values),
+            Change::Nothing => return Ok(None),
+        };
+        let (found, wanted) = (weights.len(), global.weights.len());
+        if found != wanted {
+            return Err(SumError::Length { client, found, wanted });
+        }
+        if self.on_nan == OnNan::Skip {
+            let old = start.as_ref().map(|start| start.as_slice());
+            Piece { share: 1.0, start: 0, new: &weights, old }.check(client)?;
+        }
+        Ok(Some(Each { client, samples, start, weights }))
+    }
+
+    /// The sum of the training pass, and each change by client.
+    pub fn result(&mut self) -> (&ExactSum, &[Each]) {
+        self.each.sort_unstable_by_key(|update| update.client);
+        (self.sums.last().expect("there is a pass"), &self.each)
+    }
+}

@@ -1,0 +1,191 @@
+//! Stages 4 to 7 of a round: passes over its cohort, until every sum is whole.
+
+use super::Server;
+use crate::engine::EngineError;
+use crate::engine::contribution::{Contribution, failure};
+use crate::engine::exchange::{Exchange, Failed, Returned};
+use crate::engine::gathering::Phase;
+use crate::engine::link::{News, unexpected};
+use crate::ids::{Rank, Round};
+use crate::message::{Content, Label, Order, Part, Reduce, Report, Update};
+use crate::schedule::{Batch, Dispatch, DispatchMode, Job};
+use crate::train::TrainError;
+use crate::transport::{Transport, TransportError};
+use crate::weights::{Total, Turnout};
+use std::sync::Arc;
+
+/// What the passes over a cohort came to.
+pub(super) struct Passed {
+    /// What the last one yields.
+    pub(super) returned: Returned,
+    /// Those that were left out in any of them.
+    pub(super) left_out: Vec<Failed>,
+    pub(super) turnout: Turnout,
+    /// Bits that clients would send in those before the last.
+    pub(super) surveyed: u64,
+}
+
+impl<T: Transport> Server<'_, T> {
+    /// All passes over the cohort. Who is left out of one is not asked in the next.
+    pub(super) fn passes(&mut self, round: Round, cohort: &[Job]) -> Result<Passed, EngineError> {
+        let (mut cohort, mut left_out, mut surveyed) = (cohort.to_vec(), Vec::new(), 0);
+        for pass in 0.. {
+            let phase = Phase { round, pass, total: total(&cohort) };
+            let exchange = Exchange::new(&cohort, self.schedule(&cohort), self.link.plan.reduce());
+            let (mut returned, turnout) = self.exchange(phase, exchange)?;
+            left_out.append(&mut returned.failed);
+            if !self.global.is_before(pass) {
+                left_out.sort_unstable_by_key(|failed| failed.failure.client);
+                return Ok(Passed { returned, left_out, turnout, surveyed });
+            }
+            self.global.hear(turnout, self.gathering.sum(pass));
+            surveyed += returned.bits();
+            cohort.retain(|job| left_out.iter().all(|failed| failed.failure.client != job.client));
+        }
+        unreachable!("the last pass returns")
+    }
+
+    /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
+    fn exchange(&mut self, phase: Phase, mut exchange: Exchange) -> Result<(Returned, Turnout), EngineError> {
+        self.gathering.enter(phase);
+        self.post.enter();
+        self.order(phase, exchange.open())?;
+        loop {
+            self.collect(phase, &mut exchange)?;
+            let turnout = self.turnout(phase, &exchange)?;
+            let Err(lost) = self.reduce(phase, turnout)? else { return Ok((exchange.finish(), turnout)) };
+            for rank in lost {
+                if self.link.lose(rank)? {
+                    self.replace(phase, &mut exchange, rank)?;
+                }
+            }
+        }
+    }
+
+    /// Until all clients are trained and every worker has handed over its part.
+    fn collect(&mut self, phase: Phase, exchange: &mut Exchange) -> Result<(), EngineError> {
+        while !exchange.is_complete() {
+            match self.link.receive(|| exchange.outstanding())? {
+                News::Report(rank, Report::Trained { round, pass, part }, content)
+                    if (round, pass) == (phase.round, phase.pass) =>
+                {
+                    self.post.ended(rank, part.updates.len() + part.failed.len());
+                    let part = self.merge(phase, rank, part, &content)?;
+                    let next = exchange.note(rank, part);
+                    self.order(phase, next.map_err(|what| EngineError::Unexpected { rank, what })?)?;
+                }
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(rank) => self.replace(phase, exchange, rank)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Who counts, now that all are back. Of faults that end the run that of the first client is told, whoever came
+    /// first: it is the same for any number of ranks.
+    fn turnout(&self, phase: Phase, exchange: &Exchange) -> Result<Turnout, EngineError> {
+        if let Some(Failed { rank, failure, .. }) = exchange.failed().find(|failed| self.link.ends(&failed.failure)) {
+            return Err(EngineError::training(*rank, phase.round, failure.clone()));
+        }
+        let counted = exchange.failed().fold(phase.total, |total, failed| total.without(failed.samples));
+        Ok(Turnout { told: phase.total, counted })
+    }
+
+    /// The others train what a lost worker has not handed over.
+    fn replace(&mut self, phase: Phase, exchange: &mut Exchange, rank: Rank) -> Result<(), EngineError> {
+        let again = exchange.lose(rank);
+        self.post.lose(rank);
+        let event = self.link.loss(phase.round, rank, again.len());
+        self.recorder.record(&event, &self.global.weights)?;
+        let assigned = self.link.assign(self.scheduler.as_mut(), &self.cost, &again);
+        self.order(phase, exchange.reassign(assigned))
+    }
+
+    /// Sends orders. Weights go along with the first of a part, unless every rank has them.
+    fn order(&mut self, Phase { round, pass, total }: Phase, batches: Vec<Batch>) -> Result<(), EngineError> {
+        self.post.put(batches);
+        while let Some(Batch { rank, clients, first, last }) = self.post.next() {
+            let more = if last { "" } else { ", more may follow" };
+            log::trace!("round {round}: rank {rank} trains {} clients{more}", clients.len());
+            let start = match self.link.plan.reduce() {
+                Reduce::Server | Reduce::Worker if first => self.starting(),
+                Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::nothing(),
+            };
+            let (errands, content) = self.post.errands(rank, &clients, start)?;
+            self.link.send(rank, &Order::Train { round, pass, total, errands, last }, content)?;
+        }
+        Ok(())
+    }
+
+    /// What clients start from.
+    fn starting(&self) -> Content {
+        let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
+        let told = self.global.told();
+        if told.is_empty() { content } else { content.with(Label::Told, Arc::new(told)) }
+    }
+
+    /// Adds one client's update, or one worker's partial sum, and takes note of what clients keep. An update that
+    /// cannot be added becomes a failure.
+    fn merge(&mut self, phase: Phase, rank: Rank, part: Part, content: &Content) -> Result<Part, EngineError> {
+        if content.units(Label::Units).is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global)) {
+            return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
+        }
+        let [update] = part.updates[..] else { return Ok(part) };
+        let unread = || EngineError::Unexpected { rank, what: "a change that is not of this model".to_owned() };
+        let contribution = Contribution::of(update, content, self.global.weights.len()).ok_or_else(unread)?;
+        let kept = contribution.kept.clone();
+        let samples = self.link.plan.samples(update.client);
+        match (self.gathering.add(phase, contribution, samples, &self.global), kept) {
+            (Ok(()), Some(kept)) => self.post.note(rank, update.client, phase.round, &kept)?,
+            (Ok(()), None) => {}
+            (Err(fault), _) => {
+                // Its worker took what it keeps for settled.
+                self.post.distrust(update.client);
+                let Update { client, seconds, .. } = update;
+                let failed = failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
+                return Ok(Part { updates: Vec::new(), failed: vec![failed], ..part });
+            }
+        }
+        Ok(part)
+    }
+
+    /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks were
+    /// lost the sum is not whole, and the answer is which.
+    fn reduce(
+        &mut self,
+        Phase { round, pass, .. }: Phase,
+        turnout: Turnout,
+    ) -> Result<Result<(), Vec<Rank>>, EngineError> {
+        if self.link.plan.reduce() != Reduce::Allreduce {
+            return Ok(Ok(()));
+        }
+        for rank in self.link.workers.clone() {
+            self.link.send(rank, &Order::Reduce { round, pass, turnout }, Content::nothing())?;
+        }
+        let sum = self.gathering.sum(pass);
+        match self.link.wire.all_reduce(sum.units()) {
+            Ok(reduced) => {
+                self.post.summed += (size_of_val(reduced.as_slice()) * self.link.workers.len()) as u64;
+                sum.replace(reduced);
+                Ok(Ok(()))
+            }
+            Err(TransportError::Interrupted { lost }) => Ok(Err(lost)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Stage 4: who trains whom.
+    fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
+        match self.link.plan.dispatch() {
+            DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers, &self.cost),
+            DispatchMode::Planned | DispatchMode::OnePerWorker => {
+                Dispatch::planned(self.link.assign(self.scheduler.as_mut(), &self.cost, cohort))
+            }
+        }
+    }
+}
+
+/// What stands behind a cohort.
+fn total(cohort: &[Job]) -> Total {
+    Total { samples: cohort.iter().map(|job| job.samples).sum(), clients: cohort.len() as u32 }
+}
