@@ -30,7 +30,7 @@ struct Phase {
     total: Total,
 }
 
-/// The server between two rounds, for callers who decide themselves when to go on; [`run`] is the
+/// The server between two rounds, for callers who decide themselves when to go on; [`run()`](super::run()) is the
 /// usual way.
 pub struct Server<'a, T> {
     link: Link<'a, T>,

@@ -34,7 +34,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("File::create", OPENERS),
     ("File::options", OPENERS),
     ("OpenOptions", OPENERS),
-    ("fs::read", OPENERS),
+    ("fs::read(", OPENERS),
     ("fs::read_to_string", OPENERS),
     ("fs::write", OPENERS),
     ("from_path", OPENERS),
