@@ -8,7 +8,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// No file that people write is longer.
-const LONGEST_TEXT: u64 = 64 << 20;
+const LONGEST_TEXT: u64 = 256 << 20;
 /// What a file is called until it is whole.
 const PART: &str = ".part";
 

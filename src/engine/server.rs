@@ -24,7 +24,7 @@ use passes::Passed;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The server between two rounds, for callers who decide themselves when to go on; [`run`] is the
+/// The server between two rounds, for callers who decide themselves when to go on; [`run()`](super::run()) is the
 /// usual way.
 pub struct Server<'a, T> {
     link: Link<'a, T>,

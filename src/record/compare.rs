@@ -94,14 +94,15 @@ pub fn compare(folders: &[PathBuf], target: Option<f64>) -> Result<Comparison, S
 }
 
 fn read(folder: &Path) -> Result<Run, String> {
-    let text = |name: &str| {
+    let content = |name: &str| {
         let path = folder.join(name);
         let hint = "(hint: name folders of runs)";
-        files::text(&path).map_err(|error| format!("cannot read {}: {error} {hint}", path.display()))
+        files::bytes(&path).map_err(|error| format!("cannot read {}: {error} {hint}", path.display()))
     };
     let wrong = |name: &str, error: &dyn ToString| format!("{}: {}", folder.join(name).display(), error.to_string());
-    let config = Config::parse(&text("config.yaml")?).map_err(|error| wrong("config.yaml", &error))?;
-    let points = points(&text("metrics.csv")?).map_err(|error| wrong("metrics.csv", &error))?;
+    let config = String::from_utf8_lossy(&content("config.yaml")?).into_owned();
+    let config = Config::parse(&config).map_err(|error| wrong("config.yaml", &error))?;
+    let points = points(&content("metrics.csv")?).map_err(|error| wrong("metrics.csv", &error))?;
     let summary = Summary::read(folder).map_err(|error| error.to_string())?;
     // Without one the run was ended before it could say so.
     let summary = summary.unwrap_or(Summary { state: Standing::Running, ..Summary::default() });
@@ -115,9 +116,9 @@ fn read(folder: &Path) -> Result<Run, String> {
 }
 
 /// The evaluations of a table.
-fn points(table: &str) -> Result<Vec<Point>, String> {
+fn points(table: &[u8]) -> Result<Vec<Point>, String> {
     let mut points = Vec::new();
-    for (rounds, line) in (1..).zip(csv::Reader::from_reader(table.as_bytes()).deserialize()) {
+    for (rounds, line) in (1..).zip(csv::Reader::from_reader(table).deserialize()) {
         let Line { clock, updates, test_accuracy } = line.map_err(|error| error.to_string())?;
         if !clock.is_finite() {
             // The first line is the heading.
@@ -298,6 +299,8 @@ mod tests {
 
     #[test]
     fn clocks_that_stand_nowhere_are_refused_by_line() {
-        assert!(points(&format!("{HEAD}0.5,1,0.1\ninf,2,0.2\n")).is_err_and(|fault| fault.contains("line 3")));
+        assert!(
+            points(format!("{HEAD}0.5,1,0.1\ninf,2,0.2\n").as_bytes()).is_err_and(|fault| fault.contains("line 3"))
+        );
     }
 }

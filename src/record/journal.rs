@@ -75,7 +75,7 @@ impl Past {
     /// The journal that the run goes on with; it begins with what it lacks.
     fn text(&self) -> Vec<u8> {
         let missing = (!self.missing.is_empty()).then(|| Event::Missing { rounds: self.missing.clone() });
-        let lines = missing.iter().chain(&self.events).map(|event| serde_json::to_vec(event));
+        let lines = missing.iter().chain(&self.events).map(serde_json::to_vec);
         lines.flatten().flat_map(|line| line.into_iter().chain([b'\n'])).collect()
     }
 }

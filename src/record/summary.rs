@@ -25,6 +25,8 @@ pub struct Summary {
     pub state: Standing,
     /// Why it ended, in words.
     pub reason: String,
+    /// Whether another attempt from the same state would end alike.
+    pub settled: bool,
     /// Name of the model.
     pub model: String,
     /// Name of the data set.
@@ -243,8 +245,9 @@ impl Recorder for SummaryFile {
                 };
                 return self.write();
             }
-            Event::Ended { state, reason, .. } => {
+            Event::Ended { state, reason, settled } => {
                 self.summary.state = *state;
+                self.summary.settled = *settled;
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
@@ -283,6 +286,7 @@ mod tests {
             .expect("written");
         let summary = read();
         assert_eq!((summary.state, summary.rounds, summary.reason), (Standing::Failed, 2, reason));
+        assert!(summary.settled);
         assert_eq!((summary.final_test_loss, summary.worker_utilisation), (f64::INFINITY, 0.5));
         assert!(summary.final_test_accuracy.is_nan() && summary.final_test[LOSS].is_infinite());
     }

@@ -11,7 +11,7 @@ pub(crate) enum Stop {
     /// Something is wrong; the rank that has a message has not logged it yet.
     Refused(Option<Error>),
     /// All is done already; the server has the summary of it.
-    Finished(Option<Summary>),
+    Finished(Option<Box<Summary>>),
 }
 
 /// All ranks go on, or none does.
@@ -27,7 +27,7 @@ pub(super) fn settle<T>(mpi: &Mpi, step: Result<T>) -> Result<T, Stop> {
 pub(super) fn unless_finished(mpi: &Mpi, finished: Option<Summary>) -> Result<(), Stop> {
     match mpi.first_failure(finished.is_some()) {
         None => Ok(()),
-        Some(_) => Err(Stop::Finished(finished)),
+        Some(_) => Err(Stop::Finished(finished.map(Box::new))),
     }
 }
 
