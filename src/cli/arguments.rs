@@ -3,6 +3,7 @@
 use crate::config::Flags;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Whole numbers from `least` up to what no cluster has.
@@ -40,7 +41,7 @@ pub struct LaunchArgs {
     pub dry_run: bool,
     /// Flags of the training
     #[arg(last = true, value_name = "FLAGS")]
-    pub training: Vec<String>,
+    pub training: Vec<OsString>,
 }
 
 /// Arguments of `fedmpi slurm-script`.
@@ -64,7 +65,7 @@ pub struct SlurmArgs {
     pub sbatch: Vec<String>,
     /// Flags of the training
     #[arg(last = true, value_name = "FLAGS")]
-    pub training: Vec<String>,
+    pub training: Vec<OsString>,
 }
 
 /// What can be measured.

@@ -1,5 +1,6 @@
 //! `fedmpi compare`: a table of finished runs, and a picture.
 
+use super::say;
 use crate::record;
 use anyhow::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Prints the table and draws the picture.
 pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, svg: &Path) -> Result<()> {
     let comparison = record::compare(runs, target_accuracy).map_err(Error::msg)?;
-    print!("{}", comparison.table());
+    say(comparison.table())?;
     comparison.draw(svg).map_err(Error::msg)?;
-    println!("picture in {}", svg.display());
+    say(format_args!("picture in {}", svg.display()))?;
     Ok(())
 }

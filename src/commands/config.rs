@@ -1,6 +1,7 @@
 //! `fedmpi config`: what a `--cf` file may say, as JSON Schema for editors.
 
 use super::list::kinds;
+use super::say;
 use crate::config::{Config, Flags, KINDS, RANGES};
 use crate::part::{AnyKind, Described, Param, ParamKind, Range};
 use anyhow::Result;
@@ -12,8 +13,7 @@ use std::ops::Bound;
 
 /// Prints the schema.
 pub(super) fn run() -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(&schema()?)?);
-    Ok(())
+    say(serde_json::to_string_pretty(&schema()?)?)
 }
 
 /// The schema of a `--cf` file (JSON Schema 2020-12): settings in any section or in none, parts by name or as

@@ -1,5 +1,6 @@
 //! `fedmpi list`: the parts that can be chosen, and their settings.
 
+use super::say;
 use crate::config::KINDS;
 use crate::part::{AnyKind, Described, Kind, Param, suggest};
 use crate::{delay, record, torch};
@@ -10,8 +11,7 @@ static DELAYS: Kind<()> = Kind { setting: "delay", about: "delay", table: delay:
 
 /// Prints all parts, those of a kind, or a part with its settings.
 pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
-    print!("{}", list(kind, name)?);
-    Ok(())
+    say(list(kind, name)?)
 }
 
 /// Every kind of parts.

@@ -1,30 +1,40 @@
 //! Training, as one rank of an MPI job, or alone.
 
+use super::{is_first, remark, tell};
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
-use crate::ids::Rank;
+use crate::ids::{Rank, counted};
+use crate::launch::pasteable;
 use crate::record::RunFolder;
-use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, start_log, sums};
+use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, read_config, start_log, sums};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
 use crate::weights;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use std::process::ExitCode;
 
 /// Trains as one rank of an MPI job, or alone.
 pub(crate) fn train(flags: Flags) -> ExitCode {
+    if let Some(refusal) = refusal_of_all(&flags) {
+        if is_first() {
+            remark(format_args!("error: {refusal:#}"));
+        }
+        return exit::REFUSED.into();
+    }
     let Some(mpi) = Mpi::start() else {
-        eprintln!("MPI is initialised already");
+        remark("error: MPI is initialised already");
         return ExitCode::FAILURE;
     };
-    start_log(mpi.rank());
+    start_log(Some(mpi.rank()));
     log_at(flags.verbose.unwrap_or(0));
+    stop::end_at_once(true);
     if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
     }
     let mut code = ExitCode::SUCCESS;
-    mpi.run(|mpi| match prepare(mpi, &flags) {
+    let prepared = |mpi: &Mpi| prepare(mpi, &flags).inspect(|_| stop::end_at_once(false));
+    mpi.run(|mpi| match prepared(mpi) {
         Ok(ready) => work(mpi, ready),
         Err(Stop(message)) => {
             if let Some(error) = message {
@@ -35,6 +45,12 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
         }
     });
     code
+}
+
+/// Why no rank would go on, as far as flags alone can tell: files may differ from host to host.
+fn refusal_of_all(flags: &Flags) -> Option<Error> {
+    let reads_files = flags.cf.is_some() || flags.resume.is_some();
+    if reads_files { None } else { read_config(flags).err() }
 }
 
 /// Training: as server, as worker, or as both when there is one process.
@@ -85,7 +101,7 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 /// Prints the result: where it is and how good.
 fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
-        log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
+        log::warn!("{} (hint: {} goes on)", EngineError::EndWanted, pasteable(["--resume".as_ref(), folder.path()]));
         log::logger().flush();
         mpi.abort(exit::ENDED);
     }
@@ -93,7 +109,10 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder) -> R
     let test = outcome.test.unwrap_or_default();
     let (name, value) = test.lead();
     let hash = weights::hash(&outcome.weights);
-    println!("final test {name} {value:.4} after {} rounds, model {hash}", outcome.rounds);
-    println!("results in {}", folder.path().display());
+    tell(format_args!(
+        "final test {name} {value:.4} after {}, model {hash}",
+        counted(outcome.rounds as usize, "round")
+    ));
+    tell(format_args!("results in {}", folder.path().display()));
     Ok(())
 }

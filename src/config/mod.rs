@@ -5,6 +5,8 @@ mod async_fl;
 mod choose;
 mod fedml;
 mod kinds;
+mod ways;
+mod written;
 
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -21,6 +23,8 @@ use kinds::{is_setting, near};
 
 pub use choose::PartFlags;
 pub use kinds::KINDS;
+pub use ways::{Collective, DeviceChoice, Evaluator, Mode, Residency};
+pub use written::Setting;
 
 /// What every run records.
 const RECORD: &str = "csv;model;async_fl";
@@ -32,7 +36,12 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Config {
-            $(#[doc = $help] #[doc = concat!(" Unit: ", $unit, "; default: ", $shown, ".")] pub $name: $type,)*
+            $(
+                #[doc = $help]
+                #[doc = concat!(" Unit: ", $unit, "; default: ", $shown, ".")]
+                #[serde(serialize_with = "written::write", deserialize_with = "written::read")]
+                pub $name: $type,
+            )*
             /// Settings that were said for parts that were not chosen, with the reason why they do nothing.
             #[serde(skip)]
             pub idle: Vec<String>,
@@ -64,7 +73,7 @@ macro_rules! settings {
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
                       help = concat!($help, " [default: ", $shown, "]"))]
-                #[serde(skip_serializing_if = "Option::is_none")]
+                #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written::write")]
                 pub $name: Option<<$type as Setting>::Flag>,
             )*
         }
@@ -77,20 +86,8 @@ macro_rules! settings {
     };
 }
 
-/// The flag's type of a setting: an optional setting has a plain flag.
-pub trait Setting {
-    /// What clap parses.
-    type Flag: Clone + Send + Sync + 'static;
-}
-
-macro_rules! plain {
-    ($($type:ty),*) => { $(
-        impl Setting for $type { type Flag = $type; }
-        impl Setting for Option<$type> { type Flag = $type; }
-    )* };
-}
-plain!(String, PathBuf, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain);
+written::plain!(String, f64, i64, u64, u32, u8, bool);
+written::plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, Choice, Chain);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -155,58 +152,6 @@ settings! {
     verbose: u8 = 0, "0|1|2", "0", Range::between(0.0, 2.0), "Log per round, per client or per message; RUST_LOG wins";
 }
 
-/// How the global model moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// In rounds: once all clients of a cohort are there.
-    Sync,
-    /// As updates arrive.
-    Async,
-}
-
-/// Where data lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Residency {
-    /// Every rank can read all of it.
-    Shared,
-    /// Every worker has its own.
-    Local,
-}
-
-/// Who evaluates the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Evaluator {
-    /// The server, on its test data.
-    Server,
-    /// The workers, each on its own test data.
-    Clients,
-}
-
-/// What carries collective sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Collective {
-    /// NCCL where it can, else MPI.
-    Auto,
-    /// MPI.
-    Mpi,
-}
-
-/// Where ranks compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceChoice {
-    /// Always the CPU.
-    Cpu,
-    /// As mapped, on the CPU where a host has no GPU.
-    Auto,
-    /// As mapped, or not at all.
-    Mapped,
-}
-
 /// What the user wrote cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -258,10 +203,7 @@ impl Config {
         for text in &flags.set {
             said.lay(set(text).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
         }
-        let mut given = flags.parts.given();
-        if let Ok(Value::Mapping(settings)) = serde_yaml::to_value(flags) {
-            given.extend(settings);
-        }
+        let given = flags.given().map_err(blamed(Path::new("flags")))?;
         said.lay(given).map_err(blamed(Path::new("flags")))?;
         let config = said.chosen().map_err(blamed(Path::new("flags")))?;
         Ok(match resumed {
@@ -280,6 +222,17 @@ impl Config {
                 preset::name_of(&axes[0], &axes[1], &axes[2])
             }
         }
+    }
+}
+
+impl Flags {
+    /// Those that were given, settings of parts among them.
+    fn given(&self) -> Result<Mapping, String> {
+        let settings: Mapping =
+            serde_yaml::to_value(self).and_then(serde_yaml::from_value).map_err(|error| error.to_string())?;
+        let mut given = self.parts.given();
+        given.extend(settings);
+        Ok(given)
     }
 }
 
@@ -318,7 +271,9 @@ fn check_kinds(written: &Mapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
     use std::fs;
+    use std::os::unix::ffi::OsStringExt;
 
     fn with_file(text: &str, flags: Flags) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -333,6 +288,16 @@ mod tests {
         let config = with_file("train_args:\n  lr: 0.1\n  epochs: 3\n", flags).expect("well-formed");
         let lr = |config: &Config| config.client_optimizer.values["lr"].as_f64();
         assert_eq!((lr(&config), config.epochs, config.batch_size), (Some(0.5), 3, 10));
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_loses_no_flag() {
+        let data_dir = PathBuf::from(OsString::from_vec(b"d\xff".to_vec()));
+        let flags = Flags { data_dir: Some(data_dir.clone()), epochs: Some(3), ..Flags::default() };
+        let config = Config::resolve(&flags).expect("bytes are a path");
+        assert_eq!((&config.data_dir, config.epochs), (&data_dir, 3));
+        let again = with_file(&serde_yaml::to_string(&config).expect("any bytes"), Flags::default());
+        assert_eq!(again.expect("own output"), config);
     }
 
     #[test]

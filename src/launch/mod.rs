@@ -3,142 +3,137 @@
 
 mod allocation;
 mod doctor;
+mod flags;
+mod job;
 mod launcher;
+mod pace;
+mod shell;
 mod slurm;
+mod trace;
 
-use crate::hosts::{Dialect, HostFile};
-use crate::record::{checkpoint, checkpoints};
 use crate::stop::{self, exit};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use flags::{goes_on, renewed, resuming};
+use pace::Pace;
+use rustix::process::{Pid, Signal, geteuid, getppid, kill_process, set_parent_process_death_signal};
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{self, Child, Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
+use trace::Trace;
 
-pub use allocation::allocation;
+pub use allocation::{AllocationError, allocation};
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
-pub use launcher::{LaunchError, Launcher, launched_rank};
-pub use slurm::SlurmJob;
+pub use flags::last_wins;
+pub use job::{HostsBy, Job};
+pub use launcher::{LaunchError, Launcher, launched_rank, launched_ranks};
+pub use shell::pasteable;
+pub use slurm::{ScriptError, SlurmJob};
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long a job may take to end when its run is finished.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
-/// A job to start.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The installed launcher.
-    pub launcher: Launcher,
-    /// Ranks, the server included.
-    pub ranks: usize,
-    /// Where they may run; none leaves it to the launcher.
-    pub hosts: Option<HostFile>,
-    /// Whether each line of output says its rank.
-    pub tag_output: bool,
-    /// Go on without workers that are lost; Open MPI 5 can.
-    pub survive: bool,
-    /// The network interface to use, as `eth0`.
-    pub interface: Option<String>,
-    /// Further options for the launcher.
-    pub options: Vec<String>,
-    /// The program and the training's flags.
-    pub program: Vec<String>,
-}
-
-impl Job {
-    /// The command line; `host_file` is where the hosts are written for the launcher.
-    pub fn command(&self, host_file: &Path) -> Vec<String> {
-        let mut command = vec!["mpirun".to_owned(), "-np".to_owned(), self.ranks.to_string()];
-        if let Some(hosts) = &self.hosts {
-            command.push(self.launcher.flag("--hostfile", "--hostfile", "-f").to_owned());
-            command.push(host_file.display().to_string());
-            let slots: Option<u32> = hosts.hosts.iter().map(|(_, slots)| *slots).sum();
-            let crowded = slots.is_none_or(|slots| (slots as usize) < self.ranks);
-            if crowded && self.launcher.dialect() == Dialect::Openmpi {
-                command.push("--oversubscribe".to_owned());
-            }
-            command.extend(self.launcher.keepalive());
-        }
-        if self.survive {
-            command.extend(["--with-ft".to_owned(), "ulfm".to_owned()]);
-        }
-        if let Some(interface) = &self.interface {
-            command.extend(self.launcher.on_interface(interface));
-        }
-        if self.tag_output {
-            let flag = self.launcher.flag("--tag-output", "--output tag", "-prepend-rank");
-            command.extend(flag.split(' ').map(str::to_owned));
-        }
-        command.extend(self.options.iter().cloned());
-        command.extend(self.program.iter().cloned());
-        command
-    }
-
-    /// Where each rank will run, by rank, as launchers fill slots in the order of the file.
-    pub fn places(&self) -> Vec<String> {
-        let hosts = self.hosts.as_ref().map(|file| file.hosts.clone()).unwrap_or_default();
-        let slots = hosts.iter().flat_map(|(host, slots)| std::iter::repeat_n(host, slots.unwrap_or(1) as usize));
-        let mut places: Vec<String> = slots.take(self.ranks).cloned().collect();
-        let last = hosts.last().map_or_else(|| "as the launcher likes".to_owned(), |(host, _)| host.clone());
-        places.resize(self.ranks, last);
-        places
-    }
-}
-
 /// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
-/// checkpoint that it has left in `folder`. SIGTERM and SIGINT are passed on and end it. Gives the exit
-/// code of this program.
+/// checkpoint that it has left in `folder`, unless another start would end alike. Signals for the end are passed on and
+/// end it; SIGUSR1 is passed on for a checkpoint. Gives the exit code of this program.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
 pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
-    let (mut job, began) = (job.clone(), SystemTime::now());
-    for attempt in 0..=restarts {
-        let before = summary_time(folder);
-        let finished = || summary_time(folder).is_some_and(|time| Some(time) != before);
-        let code = match watch(start(&job, place.path())?, finished)? {
-            // However its ranks and the launcher ended.
-            _ if finished() => exit::DONE,
-            // A launcher that loses a host may take that for success.
-            exit::DONE if folder.exists() => exit::FAILED,
-            code => code,
-        };
-        let settled = [exit::DONE, exit::REFUSED, exit::ENDED].contains(&code);
-        if settled || stop::end_wanted() || attempt == restarts {
+    let (mut job, begun) = (job.clone(), Trace::of(folder));
+    let (mut pace, mut came_up) = (Pace::default(), false);
+    for left in (0..=restarts).rev() {
+        let before = Trace::of(folder);
+        let code = watch(start(&job, place.path())?, || before.is_finished_since(folder))?;
+        let after = Trace::of(folder);
+        let up = after.came_up_since(&before);
+        came_up |= up;
+        // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
+        let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
+        if let Some(code) = last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder) {
             return Ok(code);
         }
-        let left = restarts - attempt;
-        match checkpoint::any_since(&checkpoints(folder), began) {
-            true => {
-                log::warn!(
-                    "the job ended with code {}; it goes on from its newest checkpoint ({left} restarts left)",
-                    code
-                );
-                job.program = resuming(&job.program, folder);
+        if let Some(reason) = hopeless(&job, folder, came_up) {
+            log::error!("the job ended with code {code}, and another start would end alike: {reason}");
+            return Ok(exit::FAILED);
+        }
+        let wait = pace.after(after.got_further_than(&before)).filter(|_| left > 0);
+        let Some(wait) = wait else {
+            if left > 0 {
+                let starts = pace.fruitless();
+                log::error!("{starts} starts in a row came to nothing: giving up with {left} restarts left");
             }
-            false => {
-                log::warn!(
-                    "the job ended with code {} before any checkpoint; it starts anew ({left} restarts left)",
-                    code
-                );
-                job.program = renewed(&job.program);
-            }
+            return Ok(exit::FAILED);
+        };
+        let way = again(&mut job, folder, came_up && after.is_saved(), begun.is_of_a_run());
+        log::warn!("the job ended with code {code}{way} in {} s ({left} restarts left)", wait.as_secs());
+        if !pause(wait) {
+            return Ok(ended(&after));
         }
     }
     Ok(exit::FAILED)
 }
 
-/// When the run in `folder` came to its end, if it has: its summary is the last file to be written.
-fn summary_time(folder: &Path) -> Option<SystemTime> {
-    fs::metadata(folder.join("summary.json")).and_then(|facts| facts.modified()).ok()
+/// The code to end with after a start that ended with `code`, unless it failed and may be tried again.
+fn last_code(code: u8, finished: bool, after: &Trace, folder: &Path) -> Option<u8> {
+    match code {
+        // However its ranks and the launcher ended.
+        _ if finished => Some(exit::DONE),
+        _ if stop::end_wanted() => Some(ended(after)),
+        // A launcher that loses a host may take that for success.
+        exit::DONE if folder.exists() => None,
+        exit::DONE | exit::REFUSED | exit::ENDED => Some(code),
+        _ => None,
+    }
 }
 
-/// Starts a job once; `host_file` is where the hosts are written for the launcher.
+/// The code of a job that somebody ended: whether its run can go on.
+fn ended(after: &Trace) -> u8 {
+    if after.is_saved() { exit::ENDED } else { exit::FAILED }
+}
+
+/// Why no other start would help, if none would.
+fn hopeless(job: &Job, folder: &Path, came_up: bool) -> Option<String> {
+    if !came_up && job.serves_here() {
+        let hint = "`fedmpi doctor -hostfile FILE` examines the hosts; the launcher's own words are above";
+        return Some(format!("no rank got as far as {} ({hint})", folder.display()));
+    }
+    if came_up { trace::settled(folder) } else { None }
+}
+
+/// Makes a job go on from its checkpoint or start anew; says which. Only what was no run before is replaced.
+fn again(job: &mut Job, folder: &Path, saved: bool, was_a_run: bool) -> &'static str {
+    if saved {
+        job.program = resuming(&job.program, folder);
+        return "; it goes on from its newest checkpoint";
+    }
+    if !was_a_run && !goes_on(&job.program) {
+        job.program = renewed(&job.program);
+    }
+    " before any checkpoint; it starts anew"
+}
+
+/// Waits; false when a signal ends the wait.
+fn pause(time: Duration) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < time && !stop::end_wanted() {
+        thread::sleep(GLANCE);
+    }
+    !stop::end_wanted()
+}
+
+/// The command that ties a launcher to this process, for [`tied`].
+pub const TIED: &str = "tied";
+
+/// Starts a job once; `host_file` is where the hosts are written for the launcher. It ends with this process, however
+/// that ends.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
@@ -146,9 +141,8 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
     if let Some(hosts) = &job.hosts {
         fs::write(host_file, hosts.write(job.launcher.dialect()))?;
     }
-    let command = job.command(host_file);
-    let mut process = Command::new(&command[0]);
-    process.args(command[1..].iter().map(OsString::from));
+    let mut process = Command::new(env::current_exe()?);
+    process.args([TIED, &process::id().to_string(), "--"]).args(job.command(HostsBy::File(host_file)));
     if geteuid().is_root() {
         // Open MPI refuses to run as root unless told twice.
         for name in ["OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT"] {
@@ -156,6 +150,24 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
         }
     }
     process.spawn()
+}
+
+/// Becomes another program, which gets SIGTERM when the process `parent` is gone.
+///
+/// # Errors
+/// When it cannot be run; when the parent is gone already.
+pub fn tied(parent: u32, command: &[OsString]) -> io::Error {
+    let Some((program, arguments)) = command.split_first() else {
+        return io::Error::other("there is nothing to run");
+    };
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        return error.into();
+    }
+    let now = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if now != parent {
+        return io::Error::other("whoever started this is gone");
+    }
+    Command::new(program).args(arguments).exec()
 }
 
 /// Waits for a job and passes signals on. A job whose run has `finished` may still have a rank that
@@ -169,6 +181,9 @@ fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
         if stop::end_wanted() && !told {
             told = true;
             send(&child, Signal::TERM)?;
+        }
+        if stop::save_wanted() {
+            send(&child, Signal::USR1)?;
         }
         if finished() && end.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
             log::warn!("the run is finished and saved, but its ranks do not end; they are ended now");
@@ -192,96 +207,43 @@ fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED)
 }
 
-/// Flags that say where a run's folder is or what happens to it.
-const OF_THE_FOLDER: &[&str] = &["out_dir", "overwrite", "resume"];
-
-/// The same program, going on in `folder`.
-fn resuming(program: &[String], folder: &Path) -> Vec<String> {
-    let mut program = without(program, OF_THE_FOLDER);
-    program.extend(["--resume".to_owned(), folder.display().to_string()]);
-    program
-}
-
-/// The same program from the start; what it left behind may go. One that was to go on still is.
-fn renewed(program: &[String]) -> Vec<String> {
-    if without(program, &["resume"]).len() < program.len() {
-        return program.to_vec();
-    }
-    let mut program = without(program, &["overwrite"]);
-    program.extend(["--overwrite".to_owned(), "true".to_owned()]);
-    program
-}
-
-/// The arguments without some flags and their values.
-fn without(program: &[String], names: &[&str]) -> Vec<String> {
-    let mut kept = Vec::with_capacity(program.len());
-    let mut arguments = program.iter().peekable();
-    while let Some(argument) = arguments.next() {
-        let (name, value) =
-            argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value)));
-        let flag = name.strip_prefix("--").map(|name| name.replace('-', "_"));
-        match flag.is_some_and(|flag| names.contains(&flag.as_str())) {
-            true if value.is_none() => _ = arguments.next_if(|next| !next.starts_with("--")),
-            true => {}
-            false => kept.push(argument.clone()),
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
-    }
-
-    fn job(launcher: Launcher, hosts: &str) -> Job {
-        let hosts = Some(HostFile::parse(hosts).expect("well-formed"));
-        let (options, program) = (words("--x y"), words("fedmpi --lr 1"));
-        Job { launcher, ranks: 4, hosts, tag_output: true, survive: false, interface: None, options, program }
+    #[test]
+    fn a_job_that_was_not_wanted_to_end_ends_as_its_launcher_says() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let (folder, after) = (parent.path(), Trace::default());
+        assert_eq!(last_code(137, true, &after, folder), Some(exit::DONE));
+        assert_eq!(last_code(exit::REFUSED, false, &after, folder), Some(exit::REFUSED));
+        assert_eq!(last_code(137, false, &after, folder), None);
+        // The folder is there, and nothing in it says that the run is finished.
+        assert_eq!(last_code(exit::DONE, false, &after, folder), None);
+        assert_eq!(last_code(exit::DONE, false, &after, &folder.join("unseen")), Some(exit::DONE));
     }
 
     #[test]
-    fn every_launcher_gets_its_own_words() {
-        let line = |launcher, hosts| job(launcher, hosts).command(Path::new("F")).join(" ");
-        let alive = |flag: &str| {
-            format!(
-                "{flag} oob_tcp_keepalive_time 10 {flag} oob_tcp_keepalive_intvl 2 {flag} oob_tcp_keepalive_probes 3"
-            )
+    fn only_a_folder_that_was_free_before_is_overwritten() {
+        let program = |job: &Job| pasteable(&job.program);
+        let job = || Job {
+            launcher: Launcher::Mpich,
+            ranks: 2,
+            hosts: None,
+            cores: 2,
+            tag_output: false,
+            survive: false,
+            interface: None,
+            options: Vec::new(),
+            program: ["fedmpi", "--out_dir", "x"].map(OsString::from).into(),
         };
-        assert_eq!(
-            line(Launcher::OpenMpi4, "a:2\nb:2"),
-            format!("mpirun -np 4 --hostfile F {} --tag-output --x y fedmpi --lr 1", alive("--mca"))
-        );
-        assert_eq!(
-            line(Launcher::OpenMpi5, "a slots=1"),
-            format!(
-                "mpirun -np 4 --hostfile F --oversubscribe {} --output tag --x y fedmpi --lr 1",
-                alive("--prtemca")
-            )
-        );
-        let survivor = Job { survive: true, interface: Some("eth1".into()), ..job(Launcher::OpenMpi5, "a:4") };
-        let said = survivor.command(Path::new("F")).join(" ");
-        assert!(
-            said.contains("--with-ft ulfm --mca btl_tcp_if_include eth1 --prtemca oob_tcp_if_include eth1"),
-            "{said}"
-        );
-        assert_eq!(line(Launcher::Mpich, "a"), "mpirun -np 4 -f F -prepend-rank --x y fedmpi --lr 1");
-    }
-
-    #[test]
-    fn slots_are_filled_in_order() {
-        assert_eq!(job(Launcher::OpenMpi4, "a:1\nb:2").places(), ["a", "b", "b", "b"]);
-    }
-
-    #[test]
-    fn a_restart_goes_on_in_the_same_folder() {
-        let program = words("fedmpi --out-dir x --lr 1 --overwrite --epochs 2 --resume=y");
-        assert_eq!(resuming(&program, Path::new("x")).join(" "), "fedmpi --lr 1 --epochs 2 --resume x");
-        assert_eq!(renewed(&program), program);
-        let fresh = words("fedmpi --out_dir x --overwrite --lr 1");
-        assert_eq!(renewed(&fresh).join(" "), "fedmpi --out_dir x --lr 1 --overwrite true");
+        let mut anew = job();
+        again(&mut anew, Path::new("x"), false, false);
+        assert_eq!(program(&anew), "fedmpi --out_dir x --overwrite true");
+        let mut kept = job();
+        again(&mut kept, Path::new("x"), false, true);
+        assert_eq!(program(&kept), "fedmpi --out_dir x");
+        again(&mut kept, Path::new("x"), true, true);
+        assert_eq!(program(&kept), "fedmpi --resume x");
     }
 }

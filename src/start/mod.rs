@@ -11,11 +11,12 @@ mod trainer;
 
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
+use crate::launch::launched_ranks;
 use crate::plan::Plan;
 use crate::train::Trainer;
 use crate::transport::World;
-use crate::transport::mpi::Mpi;
-use anyhow::Result;
+use crate::transport::mpi::{Mpi, library_version};
+use anyhow::{Result, ensure};
 use settle::{same_build, settle};
 use tch::Device;
 
@@ -37,6 +38,7 @@ pub(crate) struct Ready {
 
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
+    settle(mpi, together(mpi.size(), launched_ranks()))?;
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
@@ -54,9 +56,35 @@ pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     Ok(Ready { plan, device, sharers, trainer, server })
 }
 
+/// Ranks that were started together know each other.
+fn together(known: usize, launched: Option<u32>) -> Result<()> {
+    let launched = launched.map_or(1, |ranks| ranks as usize);
+    ensure!(
+        known > 1 || launched == 1,
+        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: it is another MPI's launcher, \
+         and each rank would train alone (hint: `fedmpi launch -np {launched} -- FLAGS`, or the mpirun of that MPI)",
+        library_version()
+    );
+    Ok(())
+}
+
 /// What the user wrote, as far as it can be checked without data.
 pub(crate) fn read_config(flags: &Flags) -> Result<Config> {
     let config = Config::resolve(flags)?;
     Plan::check(&config)?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_of_another_launcher_do_not_train_alone() {
+        assert!(together(3, Some(3)).is_ok() && together(1, None).is_ok() && together(1, Some(1)).is_ok());
+        // A launcher that counts only those of this host.
+        assert!(together(4, Some(2)).is_ok());
+        let refusal = together(1, Some(3)).expect_err("another launcher's").to_string();
+        assert!(refusal.contains("started 3 ranks") && refusal.contains("fedmpi launch -np 3"), "{refusal}");
+    }
 }

@@ -161,6 +161,11 @@ impl Transport for Wire<'_> {
         Ok(sum)
     }
 
+    fn is_gone(&self, peer: Rank) -> bool {
+        let failed = |survival: &Survival| survival.ulfm.failed(self.world.as_raw()).contains(&(peer.0 as i32));
+        self.survival.as_ref().is_some_and(failed)
+    }
+
     fn set_patience(&mut self, patience: Option<Duration>) {
         self.patience = patience;
     }
