@@ -2,7 +2,6 @@
 
 use super::launcher::Launcher;
 use crate::hosts::{Dialect, HostFile};
-use crate::transport::Host;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -91,12 +90,6 @@ impl Job {
         places.resize(self.ranks, last.to_string());
         Some(places)
     }
-
-    /// Whether the server will run on this machine, so that its folder can be seen from here.
-    pub fn serves_here(&self) -> bool {
-        let first = self.hosts.as_ref().and_then(|hosts| hosts.hosts().first());
-        first.is_none_or(|(host, _)| host.host() == "localhost" || Host::here().answers_to(host.host()))
-    }
 }
 
 fn words<T: AsRef<str>>(texts: &[T]) -> Vec<OsString> {
@@ -164,7 +157,5 @@ mod tests {
         let places = job(Launcher::OpenMpi4, Some("a:1\nb:2")).places();
         assert_eq!(places, Some(["a", "b", "b", "b"].map(str::to_owned).into()));
         assert_eq!(job(Launcher::OpenMpi4, None).places(), None);
-        assert!(job(Launcher::OpenMpi4, None).serves_here() && job(Launcher::Mpich, Some("localhost")).serves_here());
-        assert!(!job(Launcher::Mpich, Some("elsewhere.invalid\nlocalhost")).serves_here());
     }
 }

@@ -60,7 +60,7 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
         if let Some(code) = last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder) {
             return Ok(code);
         }
-        if let Some(reason) = hopeless(&job, folder, came_up) {
+        if let Some(reason) = hopeless(folder, came_up) {
             log::error!("the job ended with code {code}, and another start would end alike: {reason}");
             return Ok(exit::FAILED);
         }
@@ -100,12 +100,13 @@ fn ended(after: &Trace) -> u8 {
 }
 
 /// Why no other start would help, if none would.
-fn hopeless(job: &Job, folder: &Path, came_up: bool) -> Option<String> {
-    if !came_up && job.serves_here() {
-        let hint = "`fedmpi doctor -hostfile FILE` examines the hosts; the launcher's own words are above";
-        return Some(format!("no rank got as far as {} ({hint})", folder.display()));
+fn hopeless(folder: &Path, came_up: bool) -> Option<String> {
+    if came_up {
+        return trace::settled(folder);
     }
-    if came_up { trace::settled(folder) } else { None }
+    // Nor could another start go on from what cannot be seen.
+    let hint = "the launcher's own words are above; `fedmpi doctor -hostfile FILE` examines the hosts";
+    Some(format!("no rank got as far as {}, or it cannot be seen from here ({hint})", folder.display()))
 }
 
 /// Makes a job go on from its checkpoint or start anew; says which. Only what was no run before is replaced.

@@ -28,6 +28,8 @@ pub struct RunFolder {
     path: PathBuf,
     // None where the file system cannot lock.
     _lock: Option<fs::File>,
+    // Whether another process held it just now.
+    waited: bool,
 }
 
 /// A folder that cannot take the run.
@@ -36,6 +38,12 @@ pub enum FolderError {
     /// Another run's results are there.
     #[error("{0} holds a run already (hint: another --out_dir, or --overwrite true)")]
     Occupied(PathBuf),
+    /// Another process has trained there while this one waited.
+    #[error(
+        "another process has just trained in {0} (hint: was fedmpi started several times? `mpirun -np 3 fedmpi` makes \
+         ranks of one job; or another --out_dir for each)"
+    )]
+    Raced(PathBuf),
     /// A run is still going on there.
     #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
     Busy(PathBuf),
@@ -62,13 +70,16 @@ impl RunFolder {
         let path = config.out_dir.clone().unwrap_or_else(|| default_folder(config));
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         let file = fs::File::create(path.join(LOCK)).map_err(|error| unwritable(&path, &error))?;
-        let began = Instant::now();
+        let (began, mut waited) = (Instant::now(), false);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(RunFolder { path, _lock: Some(file) }),
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(PATIENCE / 200),
+                Ok(()) => return Ok(RunFolder { path, _lock: Some(file), waited }),
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                    waited = true;
+                    thread::sleep(PATIENCE / 200);
+                }
                 Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
-                Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, _lock: None }),
+                Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, _lock: None, waited }),
             }
         }
     }
@@ -84,7 +95,8 @@ impl RunFolder {
         let old: Vec<PathBuf> = names.iter().chain(recorded).map(|name| self.path.join(name)).collect();
         let goes_on = config.resume.is_some();
         if old.iter().any(|file| file.exists()) && !config.overwrite && !goes_on {
-            return Err(FolderError::Occupied(self.path.clone()));
+            let path = self.path.clone();
+            return Err(if self.waited { FolderError::Raced(path) } else { FolderError::Occupied(path) });
         }
         for file in old.iter().filter(|file| file.exists() && !goes_on) {
             fs::remove_file(file).map_err(|error| unwritable(file, &error))?;

@@ -11,7 +11,7 @@ mod trainer;
 
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
-use crate::launch::launched_ranks;
+use crate::launch::{launched_rank, launched_ranks};
 use crate::plan::Plan;
 use crate::train::Trainer;
 use crate::transport::World;
@@ -38,7 +38,7 @@ pub(crate) struct Ready {
 
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
-    settle(mpi, together(mpi.size(), launched_ranks()))?;
+    settle_alone(together(mpi.size(), launched_ranks()))?;
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
@@ -56,14 +56,19 @@ pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     Ok(Ready { plan, device, sharers, trainer, server })
 }
 
+/// What ranks that do not know each other have found: the first of them says it.
+fn settle_alone<T>(step: Result<T>) -> Result<T, Stop> {
+    step.map_err(|error| Stop((launched_rank().unwrap_or(0) == 0).then_some(error)))
+}
+
 /// Ranks that were started together know each other.
 fn together(known: usize, launched: Option<u32>) -> Result<()> {
     let launched = launched.map_or(1, |ranks| ranks as usize);
     ensure!(
         known > 1 || launched == 1,
-        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: it is another MPI's launcher, \
-         and each rank would train alone (hint: `fedmpi launch -np {launched} -- FLAGS`, or the mpirun of that MPI)",
-        library_version()
+        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: each would train alone (hint: \
+         start it by that MPI's mpirun, or `fedmpi launch -np {launched} -- FLAGS`)",
+        library_version().split(',').next().unwrap_or_default()
     );
     Ok(())
 }
