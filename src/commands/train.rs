@@ -4,7 +4,7 @@ use super::{is_first, remark, tell};
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::{Rank, counted};
-use crate::launch::pasteable;
+use crate::launch::{Launched, pasteable};
 use crate::record::RunFolder;
 use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, read_config, start_log, sums};
 use crate::stop::{self, exit};
@@ -22,6 +22,7 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
         }
         return exit::REFUSED.into();
     }
+    let launched = Launched::here();
     let Some(mpi) = Mpi::start() else {
         remark("error: MPI is initialised already");
         return ExitCode::FAILURE;
@@ -33,7 +34,7 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
         log::warn!("signals will kill this rank at once: {error}");
     }
     let mut code = ExitCode::SUCCESS;
-    let prepared = |mpi: &Mpi| prepare(mpi, &flags).inspect(|_| stop::end_at_once(false));
+    let prepared = |mpi: &Mpi| prepare(mpi, launched, &flags).inspect(|_| stop::end_at_once(false));
     mpi.run(|mpi| match prepared(mpi) {
         Ok(ready) => work(mpi, ready),
         Err(Stop(message)) => {

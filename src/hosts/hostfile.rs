@@ -157,7 +157,8 @@ fn parse_host(content: &str) -> Result<(HostName, Option<u32>), String> {
 /// `host`, `host:3`, `fe80::1` or `[fe80::1]:3`: more than one colon is an address, whose slots follow brackets.
 fn parse_name(word: &str) -> Result<(HostName, Option<u32>), String> {
     let (host, number) = match word.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').unwrap_or(rest)) }),
+        Some((host, "")) => (host, None),
+        Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or("after `]` comes `:SLOTS`")?)),
         None => match word.split_once(':') {
             Some((host, number)) if !number.contains(':') => (host, Some(number)),
             _ => (word, None),

@@ -146,10 +146,21 @@ pub fn launched_rank() -> Option<u32> {
     ["OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"].into_iter().find_map(said)
 }
 
-/// How many ranks a launcher says that it has started, this one among them; none without one. Whoever counts only
-/// those of this host, or says no number, has started so many at least.
-pub fn launched_ranks() -> Option<u32> {
-    ranks_by(said)
+/// What a launcher says of this process. MPI's own start says more, so look before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Launched {
+    /// Its rank; none without a launcher.
+    pub rank: Option<u32>,
+    /// How many ranks were started, this one among them. A launcher that counts only those of this host, or says no
+    /// number, has started so many at least.
+    pub ranks: Option<u32>,
+}
+
+impl Launched {
+    /// As the environment says.
+    pub fn here() -> Launched {
+        Launched { rank: launched_rank(), ranks: ranks_by(said) }
+    }
 }
 
 fn said(name: &str) -> Option<u32> {

@@ -30,7 +30,7 @@ pub use allocation::{AllocationError, allocation};
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
 pub use flags::last_wins;
 pub use job::{HostsBy, Job};
-pub use launcher::{LaunchError, Launcher, launched_rank, launched_ranks};
+pub use launcher::{LaunchError, Launched, Launcher, launched_rank};
 pub use shell::pasteable;
 pub use slurm::{ScriptError, SlurmJob};
 

@@ -11,7 +11,7 @@ mod trainer;
 
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
-use crate::launch::{launched_rank, launched_ranks};
+use crate::launch::Launched;
 use crate::plan::Plan;
 use crate::train::Trainer;
 use crate::transport::World;
@@ -37,8 +37,9 @@ pub(crate) struct Ready {
 }
 
 /// All steps before training.
-pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
-    settle_alone(together(mpi.size(), launched_ranks()))?;
+pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
+    // Ranks that do not know each other cannot settle anything: the first of them speaks.
+    together(mpi.size(), launched).map_err(|error| Stop((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
@@ -56,14 +57,9 @@ pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     Ok(Ready { plan, device, sharers, trainer, server })
 }
 
-/// What ranks that do not know each other have found: the first of them says it.
-fn settle_alone<T>(step: Result<T>) -> Result<T, Stop> {
-    step.map_err(|error| Stop((launched_rank().unwrap_or(0) == 0).then_some(error)))
-}
-
 /// Ranks that were started together know each other.
-fn together(known: usize, launched: Option<u32>) -> Result<()> {
-    let launched = launched.map_or(1, |ranks| ranks as usize);
+fn together(known: usize, launched: Launched) -> Result<()> {
+    let launched = launched.ranks.map_or(1, |ranks| ranks as usize);
     ensure!(
         known > 1 || launched == 1,
         "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: each would train alone (hint: \
@@ -86,10 +82,11 @@ mod tests {
 
     #[test]
     fn ranks_of_another_launcher_do_not_train_alone() {
-        assert!(together(3, Some(3)).is_ok() && together(1, None).is_ok() && together(1, Some(1)).is_ok());
+        let by = |ranks| Launched { rank: Some(0), ranks };
+        assert!(together(3, by(Some(3))).is_ok() && together(1, by(None)).is_ok() && together(1, by(Some(1))).is_ok());
         // A launcher that counts only those of this host.
-        assert!(together(4, Some(2)).is_ok());
-        let refusal = together(1, Some(3)).expect_err("another launcher's").to_string();
+        assert!(together(4, by(Some(2))).is_ok());
+        let refusal = together(1, by(Some(3))).expect_err("another launcher's").to_string();
         assert!(refusal.contains("started 3 ranks") && refusal.contains("fedmpi launch -np 3"), "{refusal}");
     }
 }
