@@ -162,8 +162,7 @@ impl Transport for Wire<'_> {
     }
 
     fn is_gone(&self, peer: Rank) -> bool {
-        let failed = |survival: &Survival| survival.ulfm.failed(self.world.as_raw()).contains(&(peer.0 as i32));
-        self.survival.as_ref().is_some_and(failed)
+        self.survival.as_ref().is_some_and(|own| own.ulfm.failed(self.world.as_raw()).contains(&(peer.0 as i32)))
     }
 
     fn set_patience(&mut self, patience: Option<Duration>) {
