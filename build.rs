@@ -1,5 +1,5 @@
 //! Bakes the folders of libtorch and MPI into the binaries, so that `mpirun` needs no environment on
-//! any host.
+//! any host; and tells them to crates that use this one, whose own build script bakes them into theirs.
 
 use std::env;
 use std::process::Command;
@@ -8,17 +8,19 @@ fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-env-changed=MPICC");
     println!("cargo:rerun-if-env-changed=PATH");
+    let mut folders = Vec::new();
     if env::var_os("CARGO_FEATURE_TORCH").is_some() {
-        let root = env::var("LIBTORCH").map(|root| format!("{root}/lib"));
-        root.into_iter().for_each(|folder| search_at_run_time(&folder));
+        folders.extend(env::var("LIBTORCH").map(|root| format!("{root}/lib")));
     }
     if env::var_os("CARGO_FEATURE_MPI").is_some() {
-        mpi_folders().iter().for_each(|folder| search_at_run_time(folder));
+        folders.extend(mpi_folders());
     }
-}
-
-fn search_at_run_time(folder: &str) {
-    println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+    if !folders.is_empty() {
+        let path = folders.join(":");
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{path}");
+        // `DEP_FEDMPI_RPATH` of build scripts of crates that use this one.
+        println!("cargo:rpath={path}");
+    }
 }
 
 /// The `-L` folders of the compiler wrapper, whose `-show` both Open MPI and MPICH understand.

@@ -6,6 +6,7 @@ use crate::plan::expand;
 use crate::torch;
 use crate::transport::{Host, mpi};
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs, io, thread};
@@ -65,10 +66,42 @@ pub(crate) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
+/// Cores that this process may use, each counted once however many threads it runs at a time; launchers count so.
+pub(crate) fn cores() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map_or(Vec::new(), numbers);
+    let siblings = |cpu: &usize| {
+        fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
+    };
+    let cores: Option<BTreeSet<String>> = allowed.iter().map(siblings).collect();
+    let threads = || thread::available_parallelism().map_or(1, usize::from);
+    cores.map(|cores| cores.len()).filter(|&cores| cores > 0).unwrap_or_else(threads)
+}
+
+/// The numbers of a list such as `0-3,8`.
+fn numbers(list: &str) -> Vec<usize> {
+    let range = |part: &str| -> Option<std::ops::RangeInclusive<usize>> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+    };
+    list.split(',').filter_map(range).flatten().collect()
+}
+
 /// Memory that is free, in MiB.
 fn free_mib() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib: Option<u64> = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_counted_once() {
+        assert_eq!(numbers("\t0-2,8\n"), [0, 1, 2, 8]);
+        assert!((1..=thread::available_parallelism().map_or(1, usize::from)).contains(&cores()));
+    }
 }

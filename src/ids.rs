@@ -3,6 +3,16 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// So many of something, in words.
+///
+/// ```
+/// use fedmpi::ids::counted;
+/// assert_eq!((counted(1, "rank"), counted(3, "rank")), ("1 rank".to_owned(), "3 ranks".to_owned()));
+/// ```
+pub fn counted(number: usize, of: &str) -> String {
+    format!("{number} {of}{}", if number == 1 { "" } else { "s" })
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, shown as $shown:expr) => {
         $(#[$doc])*

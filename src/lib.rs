@@ -59,6 +59,10 @@ pub use program::main;
 #[cfg(not(all(feature = "mpi", feature = "torch")))]
 #[doc(hidden)]
 pub fn main() -> std::process::ExitCode {
-    eprintln!("this build has no training: build with the features `mpi` and `torch`");
-    std::process::ExitCode::SUCCESS
+    // Nobody is left to be told.
+    let _ = std::io::Write::write_all(
+        &mut std::io::stderr(),
+        b"this build has no training: build with the features `mpi` and `torch`\n",
+    );
+    std::process::ExitCode::FAILURE
 }

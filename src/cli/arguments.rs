@@ -4,6 +4,7 @@ use crate::config::{Flags, RANGES};
 use crate::files;
 use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Whole numbers from `least` up to what no cluster has.
@@ -56,7 +57,7 @@ pub struct LaunchArgs {
     pub dry_run: bool,
     /// Flags of the training
     #[arg(last = true, value_name = "FLAGS")]
-    pub training: Vec<String>,
+    pub training: Vec<OsString>,
 }
 
 /// Arguments of `fedmpi slurm-script`.
@@ -80,7 +81,7 @@ pub struct SlurmArgs {
     pub sbatch: Vec<String>,
     /// Flags of the training
     #[arg(last = true, value_name = "FLAGS")]
-    pub training: Vec<String>,
+    pub training: Vec<OsString>,
 }
 
 /// What can be measured.

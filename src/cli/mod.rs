@@ -6,7 +6,8 @@ mod help;
 use crate::config::Flags;
 use crate::hosts::Dialect;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, SlurmArgs};
@@ -66,6 +67,15 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER", value_parser = arguments::place())]
         data_dir: Option<PathBuf>,
     },
+    /// Run a launcher that ends with the process that started it
+    #[command(hide = true)]
+    Tied {
+        /// That process
+        parent: u32,
+        /// The launcher's command line
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
     /// Measure this cluster; run it under mpirun
     #[command(subcommand)]
     Bench(Bench),
@@ -99,7 +109,16 @@ pub enum Command {
 impl Command {
     /// Whether each rank has its part in it, or says something of its own host.
     pub fn is_of_every_rank(&self) -> bool {
-        matches!(self, Command::Bench(_) | Command::Probe { .. })
+        matches!(self, Command::Bench(_) | Command::Probe { .. } | Command::Tied { .. })
+    }
+
+    /// Whether it starts a job or is one, which goes on whoever reads.
+    pub fn is_of_a_job(&self) -> bool {
+        match self {
+            Command::Launch(arguments) => !arguments.dry_run,
+            Command::Bench(_) | Command::Tied { .. } => true,
+            _ => false,
+        }
     }
 }
 
@@ -132,9 +151,11 @@ pub fn asked(arguments: impl Iterator<Item = OsString>) -> Asked {
 /// Parses arguments.
 pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let mut verbatim = false;
+    let mut foreign = false;
     let ours = arguments.map(|argument| {
         // What follows is another program's.
-        let kept = std::mem::replace(&mut verbatim, is_mpirun_option(&argument));
+        foreign |= argument == "--";
+        let kept = std::mem::replace(&mut verbatim, is_mpirun_option(&argument)) || foreign;
         if kept { argument } else { underscored(argument) }
     });
     Cli::from_arg_matches(&command().try_get_matches_from(ours)?)
@@ -165,16 +186,16 @@ fn with_habits(command: clap::Command) -> clap::Command {
 
 /// `--comm-round=3` as `--comm_round=3`; values stay as they are.
 fn underscored(argument: OsString) -> OsString {
-    let Some(text) = argument.to_str() else { return argument };
     // What mpirun's users write.
-    if ["-np", "-hostfile"].contains(&text) {
-        return format!("-{text}").into();
+    if ["-np", "-hostfile"].iter().any(|flag| argument == *flag) {
+        return [OsStr::new("-"), &argument].iter().copied().collect();
     }
-    let Some(name) = text.strip_prefix("--") else { return argument };
-    match name.split_once('=') {
-        Some((name, value)) => format!("--{}={value}", name.replace('-', "_")).into(),
-        None => format!("--{}", name.replace('-', "_")).into(),
+    let mut bytes = argument.into_vec();
+    if bytes.starts_with(b"--") {
+        let name = 2..bytes.iter().position(|&byte| byte == b'=').unwrap_or(bytes.len());
+        bytes[name].iter_mut().filter(|byte| **byte == b'-').for_each(|byte| *byte = b'_');
     }
+    OsString::from_vec(bytes)
 }
 
 #[cfg(test)]
@@ -207,6 +228,15 @@ mod tests {
         let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else { panic!("another command") };
         assert_eq!(launch.mpirun_option, ["--bind-to-x", "--y-z"]);
         assert!(launch.dry_run);
+    }
+
+    #[test]
+    fn paths_are_bytes() {
+        let arguments = [&b"fedmpi"[..], b"--data-dir", b"d\xff", b"--out-dir=o-\xff"];
+        let flags =
+            parse(arguments.map(|bytes| OsString::from_vec(bytes.to_vec())).into_iter()).expect("accepted").flags;
+        let bytes = |path: Option<PathBuf>| path.map(|path| path.into_os_string().into_vec());
+        assert_eq!((bytes(flags.data_dir), bytes(flags.out_dir)), (Some(b"d\xff".to_vec()), Some(b"o-\xff".to_vec())));
     }
 
     #[test]

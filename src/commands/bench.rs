@@ -2,6 +2,7 @@
 //! bytes, in one run. Clients do not train, so that only the exchange is left. `fedmpi bench net`: the
 //! bare network.
 
+use super::tell;
 use crate::cli::{Bench, BenchArgs};
 use crate::config::Config;
 use crate::engine;
@@ -26,7 +27,7 @@ pub(super) fn run(bench: &Bench) -> Result<()> {
             Bench::Net => net(mpi),
         };
         if mpi.rank() == Rank::SERVER {
-            println!("{}", lines.join("\n"));
+            tell(lines.join("\n"));
         }
         anyhow::Ok(())
     });

@@ -1,6 +1,6 @@
 //! `fedmpi check`: everything that is checked before a training, and what the training would be.
 
-use super::places;
+use super::{places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency};
 use crate::hosts::seats_table;
@@ -22,9 +22,9 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     Plan::check(&config)?;
     let seats = seats_table(&hosts, &seats);
     if config.data_residency == Residency::Local {
-        println!("note: every rank looks at its own data when the job starts");
-        print!("{}", serde_yaml::to_string(&config)?);
-        println!("\n{seats}");
+        say(format_args!("note: every rank looks at its own data when the job starts"))?;
+        say(serde_yaml::to_string(&config)?)?;
+        say(format_args!("\n{seats}"))?;
         return Ok(());
     }
     let plan = plan(config)?;
@@ -32,16 +32,16 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     let workers = ranks.max(2) - 1;
     plan.check_workers(workers)?;
     for note in plan.notes(workers) {
-        println!("note: {note}");
+        say(format_args!("note: {note}"))?;
     }
     let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
     let parameters = torch::models::layout(network.as_ref()).parameters();
-    println!("plan {} ({parameters} parameters)", plan.digest());
-    print!("{}", serde_yaml::to_string(&plan.config)?);
-    println!("\n{seats}");
-    println!("\n{}", histogram(&plan));
+    say(format_args!("plan {} ({parameters} parameters)", plan.digest()))?;
+    say(serde_yaml::to_string(&plan.config)?)?;
+    say(format_args!("\n{seats}"))?;
+    say(format_args!("\n{}", histogram(&plan)))?;
     if let Some(path) = plan.save_partition()? {
-        println!("it is in {}", path.display());
+        say(format_args!("it is in {}", path.display()))?;
     }
     Ok(())
 }

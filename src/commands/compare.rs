@@ -1,5 +1,6 @@
 //! `fedmpi compare`: a table of runs, and a picture.
 
+use super::say;
 use crate::record;
 use anyhow::{Error, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -9,11 +10,11 @@ pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, by_rounds: boo
     let is_svg = svg.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg"));
     ensure!(is_svg, "--svg {}: pictures are in SVG (hint: a name that ends in .svg)", svg.display());
     let comparison = record::compare(runs, target_accuracy).map_err(Error::msg)?;
-    print!("{}", comparison.table());
+    say(comparison.table())?;
     if comparison.draw(svg, by_rounds).map_err(Error::msg)? {
-        println!("picture in {}", svg.display());
+        say(format_args!("picture in {}", svg.display()))?;
     } else {
-        println!("no picture: no run has two evaluations with an accuracy");
+        say("no picture: no run has two evaluations with an accuracy")?;
     }
     Ok(())
 }

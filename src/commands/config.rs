@@ -1,6 +1,7 @@
 //! `fedmpi config`: what a `--cf` file may say, as JSON Schema for editors; and what becomes of other systems' keys.
 
 use super::list::kinds;
+use super::say;
 use crate::config::{Config, Flags, KINDS, RANGES, keys, systems};
 use crate::part::{AnyKind, Described, Param, ParamKind, Range};
 use anyhow::{Context, Result};
@@ -16,8 +17,7 @@ pub(super) fn run(system: Option<&str>) -> Result<()> {
         None => serde_json::to_string_pretty(&schema()?)?,
         Some(name) => keys(name).with_context(|| format!("`{name}` is none of {}", systems().join(", ")))?,
     };
-    println!("{text}");
-    Ok(())
+    say(text)
 }
 
 /// The schema of a `--cf` file (JSON Schema 2020-12): settings in any section or in none, parts by name or as

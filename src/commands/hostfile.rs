@@ -1,12 +1,11 @@
 //! `fedmpi hostfile`: a host file in the dialect of another launcher.
 
-use super::places;
+use super::{places, say};
 use crate::hosts::Dialect;
 use anyhow::Result;
 use std::path::Path;
 
 /// Prints the file in that dialect.
 pub(super) fn run(to: Dialect, file: &Path) -> Result<()> {
-    print!("{}", places::read_hosts(file)?.write(to));
-    Ok(())
+    say(places::read_hosts(file)?.write(to))
 }

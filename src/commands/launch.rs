@@ -1,15 +1,19 @@
 //! `fedmpi launch`: says what it starts and where, starts it, and starts it again when it fails.
 
-use super::{checked, places};
+use super::{checked, places, remark, tell};
 use crate::cli::LaunchArgs;
 use crate::config::Config;
-use crate::hosts::{Seat, seats_table};
-use crate::launch::{self, Job, LaunchError, Launcher};
+use crate::host;
+use crate::hosts::{HostFile, Seat, seats_table};
+use crate::ids::counted;
+use crate::launch::{self, HostsBy, Job, LaunchError, Launcher, last_wins, pasteable};
 use crate::stop::{self, exit};
 use crate::transport::Host;
 use crate::{record, start};
 use anyhow::Result;
 use std::env;
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Starts a training job; gives its exit code.
@@ -19,49 +23,61 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
         return Err(LaunchError::Mortal(launcher).into());
     }
     let hosts = places::hosts(arguments.hostfile.as_deref())?;
-    let config = checked(&arguments.training)?;
-    let (program, folder) = program(arguments.training, &config, arguments.dry_run)?;
+    let training = last_wins(&arguments.training);
+    let config = checked(&training)?;
+    let (program, folder) = program(training, &config, arguments.dry_run)?;
     let job = Job {
         launcher,
         ranks: arguments.np,
         hosts,
+        cores: host::cores(),
         tag_output: arguments.tag_output,
         survive: arguments.survive,
         interface: arguments.interface,
         options: arguments.mpirun_option,
         program,
     };
-    println!("{}", job.command(Path::new("HOSTS")).join(" "));
-    if let Some(hosts) = &job.hosts {
-        print!("with HOSTS:\n{}", hosts.write(launcher.dialect()));
-    }
-    println!("{}", table(&job, &config)?);
+    tell(pasteable(job.command(shown(&job, arguments.hostfile.as_deref()))));
     if arguments.dry_run {
+        remark(ranks(&job, &config)?);
         return Ok(exit::DONE);
     }
     stop::listen()?;
     Ok(launch::run(&job, &folder, arguments.max_restarts)?)
 }
 
+/// How the hosts are shown: by the user's own file, if the launcher can read it as it is.
+fn shown<'a>(job: &Job, file: Option<&'a Path>) -> HostsBy<'a> {
+    let text = file.and_then(|path| fs::read_to_string(path).ok());
+    let fits = |hosts: &HostFile, text: &str| hosts.is_written_in(text, job.launcher.dialect());
+    match (file, &job.hosts, text) {
+        (Some(path), Some(hosts), Some(text)) if fits(hosts, &text) => HostsBy::File(path),
+        _ => HostsBy::List,
+    }
+}
+
 /// What each rank runs, and the run's folder, which it is told if the user has not.
-fn program(training: Vec<String>, config: &Config, dry_run: bool) -> Result<(Vec<String>, PathBuf)> {
-    let mut program = vec![env::current_exe()?.display().to_string()];
+fn program(training: Vec<OsString>, config: &Config, dry_run: bool) -> Result<(Vec<OsString>, PathBuf)> {
+    let mut program = vec![env::current_exe()?.into_os_string()];
     program.extend(training);
     if let Some(folder) = &config.out_dir {
         return Ok((program, folder.clone()));
     }
     let folder = if dry_run { record::default_folder(config) } else { record::free_folder(config)? };
-    program.extend(["--out_dir".to_owned(), folder.display().to_string()]);
+    program.extend(["--out_dir".into(), folder.clone().into_os_string()]);
     Ok((program, folder))
 }
 
 /// Ranks, hosts and devices as they will be.
-fn table(job: &Job, config: &Config) -> Result<String> {
+fn ranks(job: &Job, config: &Config) -> Result<String> {
     if start::mapping(config)?.is_some() {
         let (hosts, seats) = places::planned_seats(config, job.ranks)?;
         return Ok(seats_table(&hosts, &seats));
     }
+    let Some(places) = job.places() else {
+        return Ok(format!("{}, where the launcher puts them", counted(job.ranks, "rank")));
+    };
     let named = |name| Host { name, ..Host::default() };
-    let hosts: Vec<Host> = job.places().into_iter().map(named).collect();
+    let hosts: Vec<Host> = places.into_iter().map(named).collect();
     Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
 }

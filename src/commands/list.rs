@@ -1,5 +1,6 @@
 //! `fedmpi list`: the parts that can be chosen, and their settings.
 
+use super::say;
 use crate::config::KINDS;
 use crate::part::{AnyKind, Described, Param, suggest};
 use crate::{record, torch};
@@ -7,8 +8,7 @@ use anyhow::{Error, Result, bail};
 
 /// Prints all parts, those of a kind, or a part with its settings.
 pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
-    print!("{}", list(kind, name)?);
-    Ok(())
+    say(list(kind, name)?)
 }
 
 /// Every kind of parts.

@@ -9,34 +9,39 @@ mod hostfile;
 mod launch;
 mod list;
 mod places;
+mod say;
 mod slurm;
 mod train;
 
 use crate::cli::{self, Command};
 use crate::config::Config;
+use crate::launch::tied;
 use crate::start;
 use crate::stop::{self, exit};
 use anyhow::{Error, Result, ensure};
 use std::ffi::OsString;
+use std::iter;
 
+pub(crate) use say::{Unheard, is_first, remark, say, tell};
 pub(crate) use train::train;
 
 /// Runs a command; gives its exit code.
 pub(crate) fn run(command: Command) -> Result<u8> {
     // A job goes on unread, and its ranks must survive a connection that breaks.
-    if !matches!(command, Command::Launch(_) | Command::Bench(_)) {
+    if !command.is_of_a_job() {
         stop::end_unread()?;
     }
     match command {
         Command::Launch(arguments) => return launch::run(arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
+        Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
         Command::Check(arguments) => check::run(&arguments)?,
         Command::Compare { runs, target_accuracy, by_rounds, svg } => {
             compare::run(&runs, target_accuracy, by_rounds, &svg)?
         }
         Command::Config { keys, .. } => config::run(keys.as_deref())?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
-        Command::Probe { data_dir } => doctor::tell(data_dir.as_deref())?,
+        Command::Probe { data_dir } => doctor::answer(data_dir.as_deref())?,
         Command::Bench(bench) => bench::run(&bench)?,
         Command::List { kind, name } => list::run(kind.as_deref(), name.as_deref())?,
         Command::Hostfile { to, file } => hostfile::run(to, &file)?,
@@ -45,10 +50,10 @@ pub(crate) fn run(command: Command) -> Result<u8> {
 }
 
 /// Training flags as a command line of their own, checked before anything is started.
-fn checked(training: &[String]) -> Result<Config> {
-    let words = std::iter::once("fedmpi").chain(training.iter().map(String::as_str));
-    let asked = cli::parse(words.map(OsString::from)).map_err(refused)?;
-    ensure!(asked.command.is_none(), "behind `--` stand flags of a training, not `{}`", training.join(" "));
+fn checked(training: &[OsString]) -> Result<Config> {
+    let words = iter::once(OsString::from("fedmpi")).chain(training.iter().cloned());
+    let asked = cli::parse(words).map_err(refused)?;
+    ensure!(asked.command.is_none(), "what follows -- are flags of a training, not another command");
     start::read_config(&asked.flags)
 }
 
@@ -64,10 +69,10 @@ mod tests {
     #[test]
     fn another_command_is_no_training() {
         for line in [&["check"][..], &["list", "model"], &["launch", "--np", "2"]] {
-            let words: Vec<String> = line.iter().map(|word| (*word).to_owned()).collect();
+            let words: Vec<OsString> = line.iter().map(OsString::from).collect();
             let refused = checked(&words).expect_err("refused").to_string();
             assert!(refused.contains("flags of a training"), "{refused}");
         }
-        assert!(checked(&["--comm_round".to_owned(), "3".to_owned()]).is_ok());
+        assert!(checked(&["--comm_round", "3"].map(OsString::from)).is_ok());
     }
 }

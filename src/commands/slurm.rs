@@ -1,25 +1,53 @@
 //! `fedmpi slurm-script`: a batch script with the wished resources and the training's flags.
 
-use super::checked;
+use super::{checked, remark, say};
 use crate::cli::SlurmArgs;
-use crate::launch::SlurmJob;
+use crate::config::{Config, Residency};
+use crate::launch::{SlurmJob, last_wins, pasteable};
+use crate::plan::Plan;
 use anyhow::{Result, ensure};
+use std::env;
+use std::path::{Path, PathBuf};
 
 /// Prints the script. The training's flags are checked before the job waits in a queue.
 pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
-    let config = checked(&arguments.training)?;
+    let training = last_wins(&arguments.training);
+    let config = checked(&training)?;
     let folder = config.out_dir.is_some() || config.resume.is_some();
     ensure!(!folder, "the script names the run's folder itself (hint: FEDMPI_RUN=FOLDER sbatch ...)");
     let mapped = arguments.gpus_per_node > 0 && config.gpu_mapping_file.is_some();
     ensure!(!mapped, "with --gpus_per_node the script writes the mapping itself");
+    warn_of_data(&config);
+    let program = env::current_exe()?;
     let job = SlurmJob {
         directives: directives(&arguments),
         ranks: arguments.ranks_per_node,
         gpus: arguments.gpus_per_node,
-        training: arguments.training,
+        environment: environment(&program),
+        program,
+        training,
     };
-    print!("{}", job.script()?);
-    Ok(())
+    say(job.script()?)
+}
+
+/// Data may be elsewhere than here, where the script is made.
+fn warn_of_data(config: &Config) {
+    if config.data_residency == Residency::Shared
+        && let Err(error) = Plan::read(config)
+    {
+        remark(format_args!("warning: on this host the job would be refused: {error}"));
+    }
+}
+
+/// What the program needs: the project's own settings, or where this process has found its launcher and libraries.
+fn environment(program: &Path) -> String {
+    let script = program.ancestors().nth(3).map(|home| home.join("scripts/env.sh"));
+    if let Some(script) = script.filter(|script| script.is_file()) {
+        return format!(". {}", pasteable([script]));
+    }
+    let exported = ["PATH", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
+    let words = exported.map(|(name, value)| format!("{name}={}", pasteable([PathBuf::from(value)])));
+    format!("export {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// What Slurm is told, by name.

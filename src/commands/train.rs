@@ -1,30 +1,41 @@
 //! Training, as one rank of an MPI job, or alone.
 
+use super::{is_first, remark, tell};
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
-use crate::ids::Rank;
+use crate::ids::{Rank, counted};
+use crate::launch::{Launched, pasteable};
 use crate::record::{RunFolder, Summary};
-use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, start_log, sums};
+use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, read_config, start_log, sums};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
 use crate::weights;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use std::process::ExitCode;
 
 /// Trains as one rank of an MPI job, or alone.
 pub(crate) fn train(flags: Flags) -> ExitCode {
+    if let Some(refusal) = refusal_of_all(&flags) {
+        if is_first() {
+            remark(format_args!("error: {refusal:#}"));
+        }
+        return exit::REFUSED.into();
+    }
+    let launched = Launched::here();
     let Some(mpi) = Mpi::start() else {
-        eprintln!("MPI is initialised already");
+        remark("error: MPI is initialised already");
         return ExitCode::FAILURE;
     };
-    start_log(mpi.rank());
+    start_log(Some(mpi.rank()));
     log_at(flags.verbose.unwrap_or(0));
+    stop::end_at_once(true);
     if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
     }
     let mut code = ExitCode::SUCCESS;
-    mpi.run(|mpi| match prepare(mpi, &flags) {
+    let prepared = |mpi: &Mpi| prepare(mpi, launched, &flags).inspect(|_| stop::end_at_once(false));
+    mpi.run(|mpi| match prepared(mpi) {
         Ok(ready) => work(mpi, ready),
         Err(Stop::Refused(message)) => {
             if let Some(error) = message {
@@ -39,6 +50,12 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
         }
     });
     code
+}
+
+/// Why no rank would go on, as far as flags alone can tell: files may differ from host to host.
+fn refusal_of_all(flags: &Flags) -> Option<Error> {
+    let reads_files = flags.cf.is_some() || flags.resume.is_some();
+    if reads_files { None } else { read_config(flags).err() }
 }
 
 /// Training: as server, as worker, or as both when there is one process.
@@ -89,7 +106,7 @@ fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 /// Prints the result: where it is and how good.
 fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, planned: u32) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
-        log::warn!("{} (hint: --resume {} goes on)", EngineError::EndWanted, folder.path().display());
+        log::warn!("{} (hint: {} goes on)", EngineError::EndWanted, pasteable(["--resume".as_ref(), folder.path()]));
         log::logger().flush();
         mpi.abort(exit::ENDED);
     }
@@ -97,9 +114,9 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, plan
     let test = outcome.test.unwrap_or_default();
     result(test.lead(), outcome.rounds, &weights::hash(&outcome.weights));
     if outcome.rounds < planned {
-        println!("ended before round {planned}: {}", outcome.reason);
+        tell(format_args!("ended before round {planned}: {}", outcome.reason));
     }
-    println!("results in {}", folder.path().display());
+    tell(format_args!("results in {}", folder.path().display()));
     Ok(())
 }
 
@@ -107,12 +124,13 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, plan
 fn again(summary: &Summary, flags: &Flags) {
     result(summary.lead(), summary.rounds, &summary.model_hash);
     let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
-    println!("the run was finished already, and nothing is changed{reason}");
+    tell(format_args!("the run was finished already, and nothing is changed{reason}"));
     if let Some(folder) = &flags.resume {
-        println!("results in {}", folder.display());
+        tell(format_args!("results in {}", folder.display()));
     }
 }
 
 fn result((metric, value): (&str, f64), rounds: u32, hash: &str) {
-    println!("final test {metric} {value:.4} after {rounds} rounds, model {hash}");
+    let rounds = counted(rounds as usize, "round");
+    tell(format_args!("final test {metric} {value:.4} after {rounds}, model {hash}"));
 }

@@ -7,6 +7,8 @@ mod foreign;
 mod kinds;
 mod portable;
 mod seed_scripts;
+mod ways;
+mod written;
 
 use crate::files;
 use crate::message::Reduce;
@@ -30,6 +32,8 @@ use seed_scripts::SeedScripts;
 pub use choose::PartFlags;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
+pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Residency};
+pub use written::Setting;
 
 /// What every run records.
 const RECORD: &str = "csv;model;async_fl";
@@ -41,7 +45,12 @@ macro_rules! settings {
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub struct Config {
-            $(#[doc = $help] #[doc = concat!(" Unit: ", $unit, "; default: ", $shown, ".")] pub $name: $type,)*
+            $(
+                #[doc = $help]
+                #[doc = concat!(" Unit: ", $unit, "; default: ", $shown, ".")]
+                #[serde(serialize_with = "written::write", deserialize_with = "written::read")]
+                pub $name: $type,
+            )*
             /// Settings that were said for parts that were not chosen, with the reason why they do nothing.
             #[serde(skip)]
             pub idle: Vec<String>,
@@ -84,7 +93,7 @@ macro_rules! settings {
                 #[doc = $help]
                 #[arg(long, value_name = $unit, allow_negative_numbers = true,
                       help = concat!($help, " [default: ", $shown, "]"))]
-                #[serde(skip_serializing_if = "Option::is_none")]
+                #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written::write")]
                 pub $name: Option<<$type as Setting>::Flag>,
             )*
         }
@@ -105,51 +114,8 @@ macro_rules! settings {
     };
 }
 
-/// The flag's type of a setting: an optional setting has a plain flag.
-pub trait Setting {
-    /// What clap parses.
-    type Flag: Clone + Send + Sync + 'static;
-
-    /// Resolves `~` at the beginning of paths.
-    ///
-    /// # Errors
-    /// There is no home folder.
-    fn go_home(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-macro_rules! plain {
-    ($($type:ty),*) => { $(
-        impl Setting for $type { type Flag = $type; }
-        impl Setting for Option<$type> { type Flag = $type; }
-    )* };
-}
-plain!(String, f64, i64, u64, u32, u8, bool);
-plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Slowdown);
-
-macro_rules! with_paths {
-    ($($type:ty: $value:ident => $go_home:expr),*) => { $(
-        impl Setting for $type {
-            type Flag = $type;
-            fn go_home(&mut self) -> io::Result<()> {
-                let $value = self;
-                $go_home
-            }
-        }
-        impl Setting for Option<$type> {
-            type Flag = $type;
-            fn go_home(&mut self) -> io::Result<()> {
-                self.iter_mut().try_for_each(|$value| $go_home)
-            }
-        }
-    )* };
-}
-with_paths!(
-    PathBuf: path => files::at_home(path).map(|home| *path = home),
-    Choice: choice => choice.go_home(),
-    Chain: chain => chain.0.iter_mut().try_for_each(Choice::go_home)
-);
+written::plain!(String, f64, i64, u64, u32, u8, bool);
+written::plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Slowdown);
 
 settings! {
     dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -216,68 +182,6 @@ settings! {
     verbose: u8 = 0, "0|1|2", "0", Range::between(0.0, 2.0), "Log per round, per client or per message; RUST_LOG wins";
 }
 
-/// How the global model moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// In rounds: once all clients of a cohort are there.
-    Sync,
-    /// As updates arrive.
-    Async,
-}
-
-/// What becomes of a run when a client's training diverges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum OnNan {
-    /// It ends, once the others of the round are trained.
-    End,
-    /// It goes on without that client.
-    Skip,
-}
-
-/// Where data lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Residency {
-    /// Every rank can read all of it.
-    Shared,
-    /// Every worker has its own.
-    Local,
-}
-
-/// Who evaluates the model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Evaluator {
-    /// The server, on its test data.
-    Server,
-    /// The workers, each on its own test data.
-    Clients,
-}
-
-/// What carries collective sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Collective {
-    /// NCCL where it can, else MPI.
-    Auto,
-    /// MPI.
-    Mpi,
-}
-
-/// Where ranks compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceChoice {
-    /// Always the CPU.
-    Cpu,
-    /// As mapped, on the CPU where a host has no GPU.
-    Auto,
-    /// As mapped, or not at all.
-    Mapped,
-}
-
 /// What the user wrote cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -338,10 +242,7 @@ impl Config {
             translation = translated;
         }
         said.lay(all_set(&flags.set).map_err(blamed(Path::new("--set")))?).map_err(blamed(Path::new("--set")))?;
-        let mut given = flags.parts.given();
-        if let Ok(Value::Mapping(settings)) = serde_yaml::to_value(flags) {
-            given.extend(settings);
-        }
+        let given = flags.given().map_err(blamed(Path::new("flags")))?;
         said.lay(given).map_err(blamed(Path::new("flags")))?;
         let mut config = Config { translation, ..said.chosen().map_err(blamed(Path::new("flags")))? };
         config.go_home().map_err(|error| blamed(Path::new("flags"))(error.to_string()))?;
@@ -363,6 +264,17 @@ impl Config {
                 preset::name_of(&axes[0], &axes[1], &axes[2])
             }
         }
+    }
+}
+
+impl Flags {
+    /// Those that were given, settings of parts among them.
+    fn given(&self) -> Result<Mapping, String> {
+        let settings: Mapping =
+            serde_yaml::to_value(self).and_then(serde_yaml::from_value).map_err(|error| error.to_string())?;
+        let mut given = self.parts.given();
+        given.extend(settings);
+        Ok(given)
     }
 }
 
@@ -436,7 +348,9 @@ fn check_kinds(written: &Mapping) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsString;
     use std::fs;
+    use std::os::unix::ffi::OsStringExt;
 
     fn with_file(text: &str, flags: Flags) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -451,6 +365,16 @@ mod tests {
         let config = with_file("train_args:\n  lr: 0.1\n  epochs: 3\n", flags).expect("well-formed");
         let lr = |config: &Config| config.client_optimizer.values["lr"].as_f64();
         assert_eq!((lr(&config), config.epochs, config.batch_size), (Some(0.5), 3, 10));
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_loses_no_flag() {
+        let data_dir = PathBuf::from(OsString::from_vec(b"d\xff".to_vec()));
+        let flags = Flags { data_dir: Some(data_dir.clone()), epochs: Some(3), ..Flags::default() };
+        let config = Config::resolve(&flags).expect("bytes are a path");
+        assert_eq!((&config.data_dir, config.epochs), (&data_dir, 3));
+        let again = with_file(&serde_yaml::to_string(&config).expect("any bytes"), Flags::default());
+        assert_eq!(again.expect("own output"), config);
     }
 
     #[test]

@@ -296,7 +296,8 @@ impl<T: Transport> Worker<'_, T> {
         }
     }
 
-    /// Trains one client, or asks it what comes before training. A panic becomes a reason too.
+    /// Trains one client, or asks it what comes before training. A panic becomes a reason too; when the server is
+    /// gone, so does that nobody waits for it any more.
     fn train(
         &mut self,
         phase: Phase,
@@ -306,9 +307,15 @@ impl<T: Transport> Worker<'_, T> {
     ) -> Result<Contribution, TrainError> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
         let Phase { round, pass, total } = phase;
-        let beat = RefCell::new((&mut *self.wire, &mut self.heard));
+        let beat = RefCell::new((&mut *self.wire, &mut self.heard, Instant::now()));
         let alive = || {
-            let (wire, last) = &mut *beat.borrow_mut();
+            let (wire, last, looked) = &mut *beat.borrow_mut();
+            if looked.elapsed() > GLANCE {
+                *looked = Instant::now();
+                if wire.is_gone(Rank::SERVER) {
+                    stop::leave();
+                }
+            }
             if plan.round_timeout().is_some_and(|limit| last.elapsed() > limit / BEATS) {
                 **last = Instant::now();
                 // A server that is gone is noticed by the next report.

@@ -246,6 +246,9 @@ fn run_in_process(
         let workers: Vec<_> = ends.map(|end| scope.spawn(move || work(end))).collect();
         let run = made(Rank::SERVER)
             .and_then(|mut trainer| run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
+        if matches!(run, Err(EngineError::EndWanted)) {
+            log::info!("a signal asks for the end: clients in training are left");
+        }
         // That the server is gone is no fault of a worker.
         let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
         let ended = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());

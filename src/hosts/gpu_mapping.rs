@@ -8,6 +8,7 @@
 //! A rank takes the next free seat of the host it really runs on, so neither the order of hosts in
 //! the file nor that of the host file matters.
 
+use super::name::HostName;
 use crate::config::DeviceChoice;
 use crate::ids::Rank;
 use crate::part::{suggest, yaml};
@@ -18,7 +19,7 @@ use std::fmt::Write;
 /// The seats of one mapping key: a host's GPUs, one number per process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GpuMapping {
-    hosts: Vec<(String, Vec<usize>)>,
+    hosts: Vec<(HostName, Vec<usize>)>,
 }
 
 /// Most processes of a mapping; no cluster starts as many.
@@ -103,11 +104,12 @@ impl GpuMapping {
     /// # Errors
     /// What is of another form.
     pub fn parse_line(line: &str) -> Result<GpuMapping, MappingError> {
-        let fault = || MappingError::Form(format!("`{line}` is not of the form `host1:0,1,1;host2:2`"));
+        let shown = line.escape_debug();
+        let fault = || MappingError::Form(format!("`{shown}` is not of the form `host1:0,1,1;host2:2`"));
         let host = |part: &str| {
             let (host, counts) = part.rsplit_once(':').ok_or_else(fault)?;
             let counts: Option<Vec<usize>> = counts.split(',').map(|count| count.trim().parse().ok()).collect();
-            Ok((host.trim().to_owned(), counts.ok_or_else(fault)?))
+            Ok((named(host.trim())?, counts.ok_or_else(fault)?))
         };
         let counts = line.split(';').filter(|part| !part.trim().is_empty()).map(host).collect::<Result<_, _>>()?;
         GpuMapping::of(counts)
@@ -115,7 +117,7 @@ impl GpuMapping {
 
     /// From the number of processes on each GPU of each host; `[2, 0, 1]` means GPUs 0, 0, 2. They are counted before
     /// there are any: a small file may name many.
-    fn of(counts: Vec<(String, Vec<usize>)>) -> Result<GpuMapping, MappingError> {
+    fn of(counts: Vec<(HostName, Vec<usize>)>) -> Result<GpuMapping, MappingError> {
         let all = counts.iter().flat_map(|(_, counts)| counts).fold(0usize, |sum, &count| sum.saturating_add(count));
         if all > MOST {
             return Err(MappingError::Form(format!("{all} processes, more than {MOST}")));
@@ -128,8 +130,8 @@ impl GpuMapping {
 
     /// One host per mapped process, in the order of the file: the job that the mapping was written for.
     pub fn wanted(&self) -> Vec<Host> {
-        let one = |(name, gpus): &(String, Vec<usize>)| {
-            let host = Host { name: name.clone(), addresses: vec![name.clone()], gpus: highest(gpus) };
+        let one = |(name, gpus): &(HostName, Vec<usize>)| {
+            let host = Host { name: name.to_string(), addresses: vec![name.to_string()], gpus: highest(gpus) };
             vec![host; gpus.len()]
         };
         self.hosts.iter().flat_map(one).collect()
@@ -165,12 +167,12 @@ impl GpuMapping {
         own.map(|(_, gpus)| highest(gpus)).max().unwrap_or(0)
     }
 
-    fn misfit(&self, ranks: &[Host], here: impl Fn(&str, &Host) -> bool) -> String {
+    fn misfit(&self, ranks: &[Host], here: impl Fn(&HostName, &Host) -> bool) -> String {
         let mut table = line("host", &[&"mapped processes", &"ranks found", &"mapped GPUs", &"GPUs found"]);
         for (name, gpus) in &self.hosts {
             let found: Vec<&Host> = ranks.iter().filter(|host| here(name, host)).collect();
             let there = found.first().map_or("?".to_owned(), |host| host.gpus.to_string());
-            table += &line(name, &[&gpus.len(), &found.len(), &highest(gpus), &there]);
+            table += &line(name.as_str(), &[&gpus.len(), &found.len(), &highest(gpus), &there]);
         }
         let mut strangers: Vec<&str> = Vec::new();
         for host in ranks.iter().filter(|host| !self.hosts.iter().any(|(name, _)| here(name, host))) {
@@ -186,9 +188,9 @@ impl GpuMapping {
 }
 
 /// Whether a name in a mapping means a host. `localhost` does if all ranks are on one.
-fn meaning(ranks: &[Host]) -> impl Fn(&str, &Host) -> bool {
+fn meaning(ranks: &[Host]) -> impl Fn(&HostName, &Host) -> bool {
     let one_machine = ranks.iter().all(|host| host == &ranks[0]);
-    move |name: &str, host: &Host| host.answers_to(name) || (name == "localhost" && one_machine)
+    move |name: &HostName, host: &Host| host.answers_to(name.host()) || (name.host() == "localhost" && one_machine)
 }
 
 /// GPUs that a host must have for these to be there.
@@ -202,10 +204,10 @@ fn line(host: &str, cells: &[&dyn std::fmt::Display; 4]) -> String {
     format!("{host:<28}{mapped:>18}{found:>13}{wanted:>13}{there:>12}\n")
 }
 
-fn read_host(host: &Value, counts: &Value) -> Result<(String, Vec<usize>), MappingError> {
+fn read_host(host: &Value, counts: &Value) -> Result<(HostName, Vec<usize>), MappingError> {
     let name = match host {
-        Value::String(name) => name.clone(),
-        Value::Number(number) => number.to_string(),
+        Value::String(name) => named(name)?,
+        Value::Number(number) => named(&number.to_string())?,
         _ => return Err(MappingError::Form("a host name is not a word".to_owned())),
     };
     let fault = || MappingError::Form(format!("host `{name}` needs a list of whole numbers from 0 up"));
@@ -215,12 +217,19 @@ fn read_host(host: &Value, counts: &Value) -> Result<(String, Vec<usize>), Mappi
     Ok((name, counts))
 }
 
-/// One line per rank: rank, role, host, device.
+fn named(text: &str) -> Result<HostName, MappingError> {
+    HostName::parse(text).map_err(|error| MappingError::Form(error.to_string()))
+}
+
+/// One line per rank: rank, role, host, device. Alone, a rank has its worker in the same process.
 pub fn seats_table(hosts: &[Host], seats: &[Seat]) -> String {
     let mut table = format!("{:<6}{:<8}{:<28}{}", "rank", "role", "host", "device");
     for (rank, (host, seat)) in hosts.iter().zip(seats).enumerate() {
         let role = if Rank::from(rank) == Rank::SERVER { "server" } else { "worker" };
         let _ = write!(table, "\n{rank:<6}{role:<8}{:<28}{seat}", host.name);
+    }
+    if let ([host], [seat]) = (hosts, seats) {
+        let _ = write!(table, "\n{:<6}{:<8}{:<28}{seat}, in the same process", "", "worker", host.name);
     }
     table
 }
@@ -266,6 +275,15 @@ mod tests {
     }
 
     #[test]
+    fn a_host_of_another_domain_is_another_host() {
+        let mapping = mapping("m:\n  a.y.example: [2]\n");
+        let ranks = |name: &str| vec![host(name); 2];
+        assert!(mapping.place(&ranks("a.x.example"), DeviceChoice::Auto).is_err());
+        assert!(mapping.place(&ranks("A.Y.example"), DeviceChoice::Auto).is_ok());
+        assert!(mapping.place(&ranks("a"), DeviceChoice::Auto).is_ok());
+    }
+
+    #[test]
     fn gpus_must_be_there_and_only_hosts_without_any_may_fall_back() {
         let far = mapping("m:\n  a: [1, 0, 1]\n");
         let error = far.place(&[host("a"), host("a")], DeviceChoice::Auto).expect_err("no third GPU").to_string();
@@ -285,11 +303,28 @@ mod tests {
         assert!(key.contains("did you mean `mapping_default`"), "{key}");
         let many = format!("m:\n{}", (0..400).map(|host| format!("  h{host}: [4096]\n")).collect::<String>());
         assert!(GpuMapping::parse(&many, "m").expect_err("too many").to_string().contains("1638400 processes"));
-        for text in
-            ["m: 3", "m:\n  a: 3", "m:\n  a: [-1]", "m:\n  a: [x]", "- 1", "m:\n  a: [1", "m:\n  a: [99999999999]"]
-        {
+        for text in [
+            "m: 3",
+            "m:\n  -a: [1]",
+            "m:\n  \"a\\e[2J\": [1]",
+            "m:\n  a: 3",
+            "m:\n  a: [-1]",
+            "m:\n  a: [x]",
+            "- 1",
+            "m:\n  a: [1",
+            "m:\n  a: [99999999999]",
+        ] {
             assert!(matches!(GpuMapping::parse(text, "m"), Err(MappingError::Form(_))), "{text}");
         }
+    }
+
+    #[test]
+    fn alone_a_rank_has_a_worker_too() {
+        let table = seats_table(&[host("a")], &[Seat::Cpu]);
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = table.lines().skip(1).map(words).collect();
+        assert_eq!(lines, ["0 server a cpu", "worker a cpu, in the same process"]);
+        assert_eq!(seats_table(&[host("a"), host("a")], &[Seat::Cpu; 2]).lines().count(), 3);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod gpu_mapping;
 mod hostfile;
+mod name;
 
 pub use gpu_mapping::{GpuMapping, MappingError, Seat, seats_table};
 pub use hostfile::{Dialect, HostFile, HostFileError};
+pub use name::{HostName, HostNameError};

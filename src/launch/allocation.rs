@@ -1,62 +1,119 @@
 //! Hosts that a batch system has given: Slurm, PBS, LSF and Grid Engine say so in the environment.
 
 use crate::files;
-use crate::hosts::HostFile;
+use crate::hosts::{HostFile, HostFileError, HostName};
 use std::path::Path;
 use std::process::Command;
 use std::{env, io};
+
+/// A batch system's words that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum AllocationError {
+    /// A file that cannot be read.
+    #[error("cannot read {file}, which {name} names: {reason} (hint: -hostfile FILE)")]
+    File {
+        /// The variable.
+        name: &'static str,
+        /// The file.
+        file: String,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// Slurm's own program does not tell the hosts.
+    #[error(
+        "cannot run `scontrol show hostnames {nodes}`, as SLURM_JOB_NODELIST wants: {reason} (hint: -hostfile FILE)"
+    )]
+    Slurm {
+        /// The hosts in Slurm's form.
+        nodes: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// Hosts that no job can run on.
+    #[error("{name}: {reason}")]
+    Hosts {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong.
+        reason: HostFileError,
+    },
+}
+
+type Named = Result<Vec<(HostName, Option<u32>)>, HostFileError>;
+/// How a batch system's file is read.
+type Reader = fn(&str) -> Named;
+
+/// Variables that name a file, and how it is read.
+const FILES: [(&str, Reader); 3] =
+    [("PBS_NODEFILE", a_line_per_slot), ("LSB_DJOB_HOSTFILE", a_line_per_slot), ("PE_HOSTFILE", grid_engine)];
+
+const SLURM: &str = "SLURM_JOB_NODELIST";
 
 /// The hosts of the allocation that this process runs in; none outside of one.
 ///
 /// # Errors
 /// When the batch system's own words cannot be read.
-pub fn allocation() -> io::Result<Option<HostFile>> {
-    let file = |name: &str| env::var_os(name).map(|path| files::text(Path::new(&path))).transpose();
-    if let Ok(nodes) = env::var("SLURM_JOB_NODELIST") {
-        let shown = Command::new("scontrol").args(["show", "hostnames", &nodes]).output()?;
-        if !shown.status.success() {
-            let said = String::from_utf8_lossy(&shown.stderr);
-            return Err(io::Error::other(format!("scontrol cannot name the hosts `{nodes}`: {}", said.trim())));
-        }
-        let names = String::from_utf8_lossy(&shown.stdout).into_owned();
+pub fn allocation() -> Result<Option<HostFile>, AllocationError> {
+    let hosts = |name, named: Named| {
+        let file = named.and_then(HostFile::of).map_err(|reason| AllocationError::Hosts { name, reason })?;
+        Ok(Some(file))
+    };
+    if let Ok(nodes) = env::var(SLURM) {
+        let names = slurms_names(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
         let tasks = env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
-        return Ok(Some(slurm(&names, &tasks.unwrap_or_default())));
+        return hosts(SLURM, slurm(&names, &tasks.unwrap_or_default()));
     }
-    if let Some(text) = file("PBS_NODEFILE")?.or(file("LSB_DJOB_HOSTFILE")?) {
-        return Ok(Some(a_line_per_slot(&text)));
+    for (name, read) in FILES {
+        if let Some(path) = env::var_os(name) {
+            let file = path.to_string_lossy().into_owned();
+            let text = files::text(Path::new(&path)).map_err(|reason| AllocationError::File { name, file, reason })?;
+            return hosts(name, read(&text));
+        }
     }
-    Ok(file("PE_HOSTFILE")?.map(|text| grid_engine(&text)))
+    Ok(None)
+}
+
+/// The names of hosts, a line each.
+fn slurms_names(nodes: &str) -> Result<String, String> {
+    let shown = Command::new("scontrol").args(["show", "hostnames", nodes]).output();
+    let shown = shown.map_err(|error| error.to_string())?;
+    match shown.status.success() {
+        true => Ok(String::from_utf8_lossy(&shown.stdout).into_owned()),
+        false => Err(String::from_utf8_lossy(&shown.stderr).trim().to_owned()),
+    }
 }
 
 /// Names, and counts such as `4(x2),2`.
-fn slurm(names: &str, tasks: &str) -> HostFile {
+fn slurm(names: &str, tasks: &str) -> Named {
     let mut counts = tasks.split(',').flat_map(|part| {
         let (count, times) = part.split_once("(x").unwrap_or((part, "1"));
         let times = times.trim_end_matches(')').parse().unwrap_or(1);
         std::iter::repeat_n(count.trim().parse::<u32>().ok(), times)
     });
-    HostFile { hosts: names.split_whitespace().map(|name| (name.to_owned(), counts.next().flatten())).collect() }
+    names.split_whitespace().map(|name| Ok((host(1, name)?, counts.next().flatten()))).collect()
 }
 
-/// A host's name once for each slot; the order of first appearance stays.
-fn a_line_per_slot(text: &str) -> HostFile {
-    let mut hosts: Vec<(String, Option<u32>)> = Vec::new();
-    for name in text.split_whitespace() {
-        match hosts.iter_mut().find(|(host, _)| host == name) {
-            Some((_, slots)) => *slots = slots.map(|slots| slots + 1),
-            None => hosts.push((name.to_owned(), Some(1))),
+/// A host's name once for each slot.
+fn a_line_per_slot(text: &str) -> Named {
+    let named = |(line, name): (usize, &str)| Ok((host(line + 1, name)?, Some(1)));
+    text.split_whitespace().enumerate().map(named).collect()
+}
+
+/// Lines `host slots queue processors`, one for each queue.
+fn grid_engine(text: &str) -> Named {
+    let mut named = Vec::new();
+    for (line, text) in text.lines().enumerate() {
+        let mut words = text.split_whitespace();
+        if let Some(name) = words.next() {
+            named.push((host(line + 1, name)?, words.next().and_then(|slots| slots.parse().ok())));
         }
     }
-    HostFile { hosts }
+    Ok(named)
 }
 
-/// Lines `host slots queue processors`.
-fn grid_engine(text: &str) -> HostFile {
-    let host = |line: &str| {
-        let mut words = line.split_whitespace();
-        Some((words.next()?.to_owned(), words.next().and_then(|slots| slots.parse().ok())))
-    };
-    HostFile { hosts: text.lines().filter_map(host).collect() }
+fn host(line: usize, name: &str) -> Result<HostName, HostFileError> {
+    let fault = |reason: String| HostFileError::Line { line, text: name.to_owned(), reason };
+    HostName::parse(name).map_err(|error| fault(error.to_string()))
 }
 
 #[cfg(test)]
@@ -66,10 +123,12 @@ mod tests {
 
     #[test]
     fn every_batch_systems_words_are_understood() {
-        let written = |file: HostFile| file.write(Dialect::Mpich);
+        let written = |named: Named| named.and_then(HostFile::of).expect("hosts").write(Dialect::Mpich);
         assert_eq!(written(slurm("n1\nn2\nn3\n", "4(x2),2")), "n1:4\nn2:4\nn3:2\n");
         assert_eq!(written(slurm("n1\n", "")), "n1\n");
         assert_eq!(written(a_line_per_slot("n1\nn1\nn2\n")), "n1:2\nn2:1\n");
-        assert_eq!(written(grid_engine("n1 4 all.q@n1 UNDEFINED\nn2 2 all.q@n2 <NULL>\n")), "n1:4\nn2:2\n");
+        let queues = "n1 4 all.q@n1 UNDEFINED\nn2 2 all.q@n2 <NULL>\nn1 1 b.q@n1 UNDEFINED\n";
+        assert_eq!(written(grid_engine(queues)), "n1:5\nn2:2\n");
+        assert!(a_line_per_slot("n1\n-V\n").expect_err("an option").to_string().starts_with("line 2: `-V`"));
     }
 }

@@ -1,6 +1,7 @@
 //! What must be alike on all hosts before a job can run on them: facts of each host, and what to do
 //! about those that differ.
 
+use super::shell::pasteable;
 use serde::{Deserialize, Serialize};
 
 /// What a host says of itself.
@@ -158,7 +159,8 @@ fn unreachable(host: &str, reason: &str) -> String {
     } else {
         "is the name right, is the host up, does its sshd run?"
     };
-    format!("{line} (try `ssh {host} hostname`): {remedy}")
+    let attempt = pasteable(["ssh", host, "hostname"]);
+    format!("{} (try `{attempt}`): {remedy}", line.trim().escape_debug())
 }
 
 fn aligned(rows: &[[String; COLUMNS.len()]]) -> String {

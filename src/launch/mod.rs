@@ -3,97 +3,46 @@
 
 mod allocation;
 mod doctor;
+mod flags;
+mod job;
 mod launcher;
+mod pace;
+mod shell;
 mod slurm;
+mod trace;
 
-use crate::event::Standing;
-use crate::hosts::{Dialect, HostFile};
-use crate::record::{self, Summary, checkpoint};
+use crate::record;
 use crate::stop::{self, exit};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use flags::{goes_on, renewed, resuming};
+use pace::Pace;
+use rustix::process::{Pid, Signal, geteuid, getppid, kill_process, set_parent_process_death_signal};
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{self, Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use trace::Trace;
 
-pub use allocation::allocation;
+pub use allocation::{AllocationError, allocation};
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
-pub use launcher::{LaunchError, Launcher, launched_rank};
-pub use slurm::SlurmJob;
+pub use flags::last_wins;
+pub use job::{HostsBy, Job};
+pub use launcher::{LaunchError, Launched, Launcher, launched_rank};
+pub use shell::pasteable;
+pub use slurm::{ScriptError, SlurmJob};
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long a job may take to end when its run is finished.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
-/// A job to start.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The installed launcher.
-    pub launcher: Launcher,
-    /// Ranks, the server included.
-    pub ranks: usize,
-    /// Where they may run; none leaves it to the launcher.
-    pub hosts: Option<HostFile>,
-    /// Whether each line of output says its rank.
-    pub tag_output: bool,
-    /// Go on without workers that are lost; Open MPI 5 can.
-    pub survive: bool,
-    /// The network interface to use, as `eth0`.
-    pub interface: Option<String>,
-    /// Further options for the launcher.
-    pub options: Vec<String>,
-    /// The program and the training's flags.
-    pub program: Vec<String>,
-}
-
-impl Job {
-    /// The command line; `host_file` is where the hosts are written for the launcher.
-    pub fn command(&self, host_file: &Path) -> Vec<String> {
-        let mut command = vec!["mpirun".to_owned(), "-np".to_owned(), self.ranks.to_string()];
-        if let Some(hosts) = &self.hosts {
-            command.push(self.launcher.flag("--hostfile", "--hostfile", "-f").to_owned());
-            command.push(host_file.display().to_string());
-            let slots: Option<u32> = hosts.hosts.iter().map(|(_, slots)| *slots).sum();
-            let crowded = slots.is_none_or(|slots| (slots as usize) < self.ranks);
-            if crowded && self.launcher.dialect() == Dialect::Openmpi {
-                command.push("--oversubscribe".to_owned());
-            }
-            command.extend(self.launcher.keepalive());
-        }
-        if self.survive {
-            command.extend(["--with-ft".to_owned(), "ulfm".to_owned()]);
-        }
-        if let Some(interface) = &self.interface {
-            command.extend(self.launcher.on_interface(interface));
-        }
-        if self.tag_output {
-            let flag = self.launcher.flag("--tag-output", "--output tag", "-prepend-rank");
-            command.extend(flag.split(' ').map(str::to_owned));
-        }
-        command.extend(self.options.iter().cloned());
-        command.extend(self.program.iter().cloned());
-        command
-    }
-
-    /// Where each rank will run, by rank, as launchers fill slots in the order of the file.
-    pub fn places(&self) -> Vec<String> {
-        let hosts = self.hosts.as_ref().map(|file| file.hosts.clone()).unwrap_or_default();
-        let slots = hosts.iter().flat_map(|(host, slots)| std::iter::repeat_n(host, slots.unwrap_or(1) as usize));
-        let mut places: Vec<String> = slots.take(self.ranks).cloned().collect();
-        let last = hosts.last().map_or_else(|| "as the launcher likes".to_owned(), |(host, _)| host.clone());
-        places.resize(self.ranks, last);
-        places
-    }
-}
-
 /// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
-/// checkpoint that it has left in `folder`. SIGTERM and SIGINT are passed on and end it. Gives the exit
-/// code of this program.
+/// checkpoint that it has left in `folder`, unless another start would end alike. Signals for the end are passed on and
+/// end it; SIGUSR1 is passed on for a checkpoint. Gives the exit code of this program.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
@@ -101,37 +50,81 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
     let name = new_name();
     let mut job = Job { program: named(&job.program, &name), ..job.clone() };
-    for attempt in 0..=restarts {
-        let before = summary_of(folder);
-        let finished = || summary_of(folder) != before && is_finished(folder);
-        let code = match watch(start(&job, place.path())?, finished)? {
-            // However its ranks and the launcher ended.
-            _ if finished() => exit::DONE,
-            // A launcher that loses a host may take that for success.
-            exit::DONE if folder.exists() && !is_finished(folder) => exit::FAILED,
-            code => code,
-        };
-        let settled = [exit::DONE, exit::REFUSED, exit::ENDED].contains(&code);
-        if settled || stop::end_wanted() || attempt == restarts {
+    let (mut pace, mut came_up) = (Pace::default(), false);
+    for left in (0..=restarts).rev() {
+        let before = Trace::of(folder);
+        let code = watch(start(&job, place.path())?, || before.is_finished_since(folder))?;
+        let after = Trace::of(folder);
+        let up = after.came_up_since(&before);
+        came_up |= up;
+        // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
+        let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
+        if let Some(code) = last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder) {
             return Ok(code);
         }
-        let left = restarts - attempt;
-        let (program, how) = again(&job.program, folder, &name);
-        log::warn!("the job ended with code {code}; {how} ({left} restarts left)");
-        job.program = program;
+        if let Some(reason) = hopeless(folder, came_up) {
+            log::error!("the job ended with code {code}, and another start would end alike: {reason}");
+            return Ok(exit::FAILED);
+        }
+        let wait = pace.after(after.got_further_than(&before)).filter(|_| left > 0);
+        let Some(wait) = wait else {
+            if left > 0 {
+                let starts = pace.fruitless();
+                log::error!("{starts} starts in a row came to nothing: giving up with {left} restarts left");
+            }
+            return Ok(exit::FAILED);
+        };
+        let way = again(&mut job, folder, after.is_saved(), &name);
+        log::warn!("the job ended with code {code}{way} in {} s ({left} restarts left)", wait.as_secs());
+        if !pause(wait) {
+            return Ok(ended(&after));
+        }
     }
     Ok(exit::FAILED)
 }
 
-/// The program that is started after a failure, and what it does. Only what this very job has written in the folder may go.
-fn again(program: &[String], folder: &Path, name: &str) -> (Vec<String>, &'static str) {
-    let own = record::job_of(folder).as_deref() == Some(name);
-    let saved = !checkpoint::files(&record::checkpoints(folder)).is_empty();
-    match (own, saved) {
-        (true, true) => (resuming(program, folder), "it goes on from its newest checkpoint"),
-        (true, false) => (renewed(program), "it had no checkpoint yet and starts anew"),
-        (false, _) => (program.to_vec(), "it had not begun yet and starts again"),
+/// The code to end with after a start that ended with `code`, unless it failed and may be tried again.
+fn last_code(code: u8, finished: bool, after: &Trace, folder: &Path) -> Option<u8> {
+    match code {
+        // However its ranks and the launcher ended.
+        _ if finished => Some(exit::DONE),
+        _ if stop::end_wanted() => Some(ended(after)),
+        // A launcher that loses a host may take that for success.
+        exit::DONE if folder.exists() => None,
+        exit::DONE | exit::REFUSED | exit::ENDED => Some(code),
+        _ => None,
     }
+}
+
+/// The code of a job that somebody ended: whether its run can go on.
+fn ended(after: &Trace) -> u8 {
+    if after.is_saved() { exit::ENDED } else { exit::FAILED }
+}
+
+/// Why no other start would help, if none would.
+fn hopeless(folder: &Path, came_up: bool) -> Option<String> {
+    if came_up {
+        return trace::settled(folder);
+    }
+    // Nor could another start go on from what cannot be seen.
+    let hint = "the launcher's own words are above; `fedmpi doctor -hostfile FILE` examines the hosts";
+    Some(format!("no rank got as far as {}, or it cannot be seen from here ({hint})", folder.display()))
+}
+
+/// Makes a job go on from its checkpoint or start anew; says which. Only what this very job has written in the folder
+/// may go.
+fn again(job: &mut Job, folder: &Path, saved: bool, name: &str) -> &'static str {
+    if record::job_of(folder).as_deref() != Some(name) {
+        return " before it began; it starts again";
+    }
+    if saved {
+        job.program = resuming(&job.program, folder);
+        return "; it goes on from its newest checkpoint";
+    }
+    if !goes_on(&job.program) {
+        job.program = renewed(&job.program);
+    }
+    " before any checkpoint; it starts anew"
 }
 
 /// A name that no other job has.
@@ -141,24 +134,24 @@ fn new_name() -> String {
 }
 
 /// The program, told the name of its job.
-fn named(program: &[String], name: &str) -> Vec<String> {
-    [program, &["--job".to_owned(), name.to_owned()]].concat()
+fn named(program: &[OsString], name: &str) -> Vec<OsString> {
+    [program, &["--job".into(), name.into()]].concat()
 }
 
-/// Which file the summary of a run is, by what changes with each writing. Clocks of hosts may differ: it is compared for
-/// equality alone.
-fn summary_of(folder: &Path) -> Option<(u64, i64, i64, u64)> {
-    let facts = fs::metadata(folder.join(record::SUMMARY)).ok()?;
-    Some((facts.ino(), facts.mtime(), facts.mtime_nsec(), facts.len()))
+/// Waits; false when a signal ends the wait.
+fn pause(time: Duration) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < time && !stop::end_wanted() {
+        thread::sleep(GLANCE);
+    }
+    !stop::end_wanted()
 }
 
-/// Whether the folder holds a run that has come to its end.
-fn is_finished(folder: &Path) -> bool {
-    let summary = Summary::read(folder).ok().flatten();
-    summary.is_some_and(|summary| summary.state == Standing::Finished)
-}
+/// The command that ties a launcher to this process, for [`tied`].
+pub const TIED: &str = "tied";
 
-/// Starts a job once; `host_file` is where the hosts are written for the launcher.
+/// Starts a job once; `host_file` is where the hosts are written for the launcher. It ends with this process, however
+/// that ends.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
@@ -166,9 +159,8 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
     if let Some(hosts) = &job.hosts {
         fs::write(host_file, hosts.write(job.launcher.dialect()))?;
     }
-    let command = job.command(host_file);
-    let mut process = Command::new(&command[0]);
-    process.args(command[1..].iter().map(OsString::from));
+    let mut process = Command::new(env::current_exe()?);
+    process.args([TIED, &process::id().to_string(), "--"]).args(job.command(HostsBy::File(host_file)));
     if geteuid().is_root() {
         // Open MPI refuses to run as root unless told twice.
         for name in ["OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT"] {
@@ -176,6 +168,24 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
         }
     }
     process.spawn()
+}
+
+/// Becomes another program, which gets SIGTERM when the process `parent` is gone.
+///
+/// # Errors
+/// When it cannot be run; when the parent is gone already.
+pub fn tied(parent: u32, command: &[OsString]) -> io::Error {
+    let Some((program, arguments)) = command.split_first() else {
+        return io::Error::other("there is nothing to run");
+    };
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::TERM)) {
+        return error.into();
+    }
+    let now = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    if now != parent {
+        return io::Error::other("whoever started this is gone");
+    }
+    Command::new(program).args(arguments).exec()
 }
 
 /// Waits for a job and passes signals on. A job whose run has `finished` may still have a rank that
@@ -189,6 +199,9 @@ fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
         if stop::end_wanted() && !told {
             told = true;
             send(&child, Signal::TERM)?;
+        }
+        if stop::save_wanted() {
+            send(&child, Signal::USR1)?;
         }
         if finished() && end.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
             log::warn!("the run is finished and saved, but its ranks do not end; they are ended now");
@@ -212,116 +225,49 @@ fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED)
 }
 
-/// Flags that say where a run's folder is or what happens to it.
-const OF_THE_FOLDER: &[&str] = &["out_dir", "overwrite", "resume"];
-
-/// The same program, going on in `folder`.
-fn resuming(program: &[String], folder: &Path) -> Vec<String> {
-    let mut program = without(program, OF_THE_FOLDER);
-    program.extend(["--resume".to_owned(), folder.display().to_string()]);
-    program
-}
-
-/// The same program from the start; what it left behind may go. One that was to go on still is.
-fn renewed(program: &[String]) -> Vec<String> {
-    if without(program, &["resume"]).len() < program.len() {
-        return program.to_vec();
-    }
-    let mut program = without(program, &["overwrite"]);
-    program.extend(["--overwrite".to_owned(), "true".to_owned()]);
-    program
-}
-
-/// The arguments without some flags and their values.
-fn without(program: &[String], names: &[&str]) -> Vec<String> {
-    let mut kept = Vec::with_capacity(program.len());
-    let mut arguments = program.iter().peekable();
-    while let Some(argument) = arguments.next() {
-        let (name, value) =
-            argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value)));
-        let flag = name.strip_prefix("--").map(|name| name.replace('-', "_"));
-        match flag.is_some_and(|flag| names.contains(&flag.as_str())) {
-            true if value.is_none() => _ = arguments.next_if(|next| !next.starts_with("--")),
-            true => {}
-            false => kept.push(argument.clone()),
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
     use crate::record::RunFolder;
 
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
-    }
-
-    fn job(launcher: Launcher, hosts: &str) -> Job {
-        let hosts = Some(HostFile::parse(hosts).expect("well-formed"));
-        let (options, program) = (words("--x y"), words("fedmpi --lr 1"));
-        Job { launcher, ranks: 4, hosts, tag_output: true, survive: false, interface: None, options, program }
-    }
-
     #[test]
-    fn every_launcher_gets_its_own_words() {
-        let line = |launcher, hosts| job(launcher, hosts).command(Path::new("F")).join(" ");
-        let alive = |flag: &str| {
-            format!(
-                "{flag} oob_tcp_keepalive_time 10 {flag} oob_tcp_keepalive_intvl 2 {flag} oob_tcp_keepalive_probes 3"
-            )
-        };
-        assert_eq!(
-            line(Launcher::OpenMpi4, "a:2\nb:2"),
-            format!("mpirun -np 4 --hostfile F {} --tag-output --x y fedmpi --lr 1", alive("--mca"))
-        );
-        assert_eq!(
-            line(Launcher::OpenMpi5, "a slots=1"),
-            format!(
-                "mpirun -np 4 --hostfile F --oversubscribe {} --output tag --x y fedmpi --lr 1",
-                alive("--prtemca")
-            )
-        );
-        let survivor = Job { survive: true, interface: Some("eth1".into()), ..job(Launcher::OpenMpi5, "a:4") };
-        let said = survivor.command(Path::new("F")).join(" ");
-        assert!(
-            said.contains("--with-ft ulfm --mca btl_tcp_if_include eth1 --prtemca oob_tcp_if_include eth1"),
-            "{said}"
-        );
-        assert_eq!(line(Launcher::Mpich, "a"), "mpirun -np 4 -f F -prepend-rank --x y fedmpi --lr 1");
-    }
-
-    #[test]
-    fn slots_are_filled_in_order() {
-        assert_eq!(job(Launcher::OpenMpi4, "a:1\nb:2").places(), ["a", "b", "b", "b"]);
+    fn a_job_that_was_not_wanted_to_end_ends_as_its_launcher_says() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let (folder, after) = (parent.path(), Trace::default());
+        assert_eq!(last_code(137, true, &after, folder), Some(exit::DONE));
+        assert_eq!(last_code(exit::REFUSED, false, &after, folder), Some(exit::REFUSED));
+        assert_eq!(last_code(137, false, &after, folder), None);
+        // The folder is there, and nothing in it says that the run is finished.
+        assert_eq!(last_code(exit::DONE, false, &after, folder), None);
+        assert_eq!(last_code(exit::DONE, false, &after, &folder.join("unseen")), Some(exit::DONE));
     }
 
     #[test]
     fn only_this_jobs_own_folder_is_replaced_or_gone_on_with() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (program, path) = (words("fedmpi --lr 1"), folder.path());
-        let next = |name: &str| again(&program, path, name).0.join(" ");
-        assert_eq!(next("7"), "fedmpi --lr 1");
+        let parent = tempfile::tempdir().expect("a folder");
+        let path = parent.path();
+        let job = Job {
+            launcher: Launcher::Mpich,
+            ranks: 2,
+            hosts: None,
+            cores: 2,
+            tag_output: false,
+            survive: false,
+            interface: None,
+            options: Vec::new(),
+            program: ["fedmpi", "--lr", "1"].map(OsString::from).into(),
+        };
+        let next = |name: &str, saved: bool| {
+            let mut job = job.clone();
+            again(&mut job, path, saved, name);
+            pasteable(&job.program)
+        };
+        assert_eq!(next("7", false), "fedmpi --lr 1");
         let config = Config { out_dir: Some(path.to_owned()), ..Config::default() };
         let mut held = RunFolder::claim(&config).expect("free");
         held.prepare(&config, Some("7")).expect("new");
-        assert_eq!((next("8"), next("7")), ("fedmpi --lr 1".to_owned(), "fedmpi --lr 1 --overwrite true".to_owned()));
-        fs::create_dir(path.join("checkpoints")).expect("writable");
-        fs::write(path.join("checkpoints/round-00000001.safetensors"), "").expect("writable");
-        assert_eq!(
-            (next("8"), next("7")),
-            ("fedmpi --lr 1".to_owned(), format!("fedmpi --lr 1 --resume {}", path.display()))
-        );
-    }
-
-    #[test]
-    fn a_restart_goes_on_in_the_same_folder() {
-        let program = words("fedmpi --out-dir x --lr 1 --overwrite --epochs 2 --resume=y");
-        assert_eq!(resuming(&program, Path::new("x")).join(" "), "fedmpi --lr 1 --epochs 2 --resume x");
-        assert_eq!(renewed(&program), program);
-        let fresh = words("fedmpi --out_dir x --overwrite --lr 1");
-        assert_eq!(renewed(&fresh).join(" "), "fedmpi --out_dir x --lr 1 --overwrite true");
+        assert_eq!([next("8", true), next("7", false)], ["fedmpi --lr 1", "fedmpi --lr 1 --overwrite true"]);
+        assert_eq!(next("7", true), format!("fedmpi --lr 1 --resume {}", path.display()));
     }
 }

@@ -1,8 +1,17 @@
-//! A batch script for Slurm, filled in: the template of `scripts/slurm` with the wished resources and
-//! the training's flags.
+//! A batch script for Slurm, filled in: the template of `scripts/slurm` with the wished resources, the program that
+//! is running, and the training's flags.
+
+use super::shell::pasteable;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../scripts/slurm/fedmpi.sbatch");
 const DIRECTIVE: &str = "#SBATCH --";
+const HEAD: &str = "\
+#!/usr/bin/env bash
+# One job for Slurm, made by `fedmpi slurm-script`: a server and its workers on the nodes of the allocation. Submit it from
+# any folder: sbatch FILE [MORE_FLAGS...]. What is relative is so to that folder; of a flag that comes twice the last wins.
+";
 
 /// What is asked of Slurm.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,42 +22,73 @@ pub struct SlurmJob {
     pub ranks: usize,
     /// GPUs on each node; the ranks of a node are spread over them.
     pub gpus: usize,
+    /// The program, by its whole path.
+    pub program: PathBuf,
+    /// A line of bash that makes what the program needs be found.
+    pub environment: String,
     /// Flags of the training.
-    pub training: Vec<String>,
+    pub training: Vec<OsString>,
+}
+
+/// A wish that no script can hold.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum ScriptError {
+    /// Not the name of an option.
+    #[error("`{}` is no option of sbatch (hint: --sbatch account=physics)", .0.escape_debug())]
+    Name(String),
+    /// Signs that would end its line.
+    #[error("the value `{}` of --{name} holds a sign that ends a line (hint: one line)", .value.escape_debug())]
+    Value {
+        /// The option.
+        name: String,
+        /// Its value.
+        value: String,
+    },
 }
 
 impl SlurmJob {
     /// The script; flags that it is submitted with come after its own.
     ///
     /// # Errors
-    /// A flag that no shell can take.
-    pub fn script(&self) -> Result<String, shlex::QuoteError> {
-        let training = shlex::try_join(self.training.iter().map(String::as_str))?;
+    /// A directive that is none.
+    pub fn script(&self) -> Result<String, ScriptError> {
         let mut wanted = self.directives.clone();
         if self.gpus > 0 {
             wanted.push(("gres".to_owned(), format!("gpu:{}", self.gpus)));
         }
-        let name = |line: &str| Some(line.strip_prefix(DIRECTIVE)?.split('=').next()?.to_owned());
-        let last = TEMPLATE.lines().filter(|line| name(line).is_some()).count();
-        let mut seen = 0;
-        let mut script = String::new();
-        for line in TEMPLATE.lines() {
-            seen += usize::from(name(line).is_some());
-            let given = name(line).and_then(|name| wanted.iter().position(|(wanted, _)| *wanted == name));
-            match given.map(|place| wanted.remove(place)) {
-                Some(wish) => script += &directive(&wish),
-                None if line.starts_with("exec ") => script += &self.last_line(line, &training),
-                None => script += &format!("{line}\n"),
+        let (head, body): (Vec<&str>, Vec<&str>) = TEMPLATE.lines().partition(|line| line.starts_with('#'));
+        let mut script = HEAD.to_owned();
+        for line in head {
+            match name(line).map(|name| (line, wanted.iter().position(|(wish, _)| wish == name))) {
+                Some((_, Some(place))) => script += &directive(&wanted.remove(place))?,
+                Some((line, None)) => script += &format!("{line}\n"),
+                // The template's own comments.
+                None => {}
             }
-            if seen == last {
-                wanted.drain(..).for_each(|wish| script += &directive(&wish));
-            }
+        }
+        for wish in &wanted {
+            script += &directive(wish)?;
+        }
+        for line in body {
+            script += &self.filled_in(line);
         }
         Ok(script)
     }
 
+    /// A line of the template with what is known here.
+    fn filled_in(&self, line: &str) -> String {
+        let known = line.split_once(['=', ' ']).map_or(line, |(first, _)| first);
+        match known {
+            "home" => String::new(),
+            "." => format!("{}\n", self.environment),
+            "program" => format!("program={}\n", pasteable([&self.program])),
+            "exec" => self.last_line(line),
+            _ => format!("{line}\n"),
+        }
+    }
+
     /// The line that starts the job, after what it needs.
-    fn last_line(&self, line: &str, training: &str) -> String {
+    fn last_line(&self, line: &str) -> String {
         let (mut before, mut flags) = (String::new(), String::new());
         if self.gpus > 0 {
             let on = |gpu| self.ranks / self.gpus + usize::from(gpu < self.ranks % self.gpus);
@@ -60,52 +100,78 @@ impl SlurmJob {
             );
             flags = "--gpu_mapping_file \"$mapping\" ".to_owned();
         }
-        if !training.is_empty() {
-            flags += training;
+        if !self.training.is_empty() {
+            flags += &pasteable(&self.training);
             flags.push(' ');
         }
         format!("{before}{}\n", line.replace("\"$@\"", &format!("{flags}\"$@\"")))
     }
 }
 
+/// The option in a line of a script's head.
+fn name(line: &str) -> Option<&str> {
+    line.strip_prefix(DIRECTIVE)?.split('=').next()
+}
+
 /// One line of a script's head; some options have no value.
-fn directive((name, value): &(String, String)) -> String {
-    let value = if value.is_empty() { String::new() } else { format!("={value}") };
-    format!("{DIRECTIVE}{name}{value}\n")
+fn directive((name, value): &(String, String)) -> Result<String, ScriptError> {
+    let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_of_name) {
+        return Err(ScriptError::Name(name.clone()));
+    }
+    let quoted = shlex::try_quote(value).ok().filter(|_| !value.chars().any(char::is_control));
+    let quoted = quoted.ok_or(ScriptError::Value { name: name.clone(), value: value.clone() })?;
+    let value = if value.is_empty() { String::new() } else { format!("={quoted}") };
+    Ok(format!("{DIRECTIVE}{name}{value}\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
+    fn words(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    fn wish(name: &str, value: &str) -> (String, String) {
+        (name.to_owned(), value.to_owned())
     }
 
     #[test]
     fn directives_replace_the_templates_and_new_ones_follow() {
-        let wish = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let directives = vec![wish("nodes", "4"), wish("account", "physics"), wish("exclusive", "")];
-        let training = vec!["--lr".to_owned(), "0.1".to_owned(), "--data_dir".to_owned(), "a b".to_owned()];
-        let script = SlurmJob { directives, ranks: 3, training, gpus: 0 }.script().expect("plain");
+        let directives = vec![wish("nodes", "4"), wish("comment", "a b"), wish("exclusive", "")];
+        let training = words(&["--lr", "0.1", "--data_dir", "a b"]);
+        let job = SlurmJob { directives, ranks: 3, training, ..SlurmJob::default() };
+        let script = job.script().expect("plain");
         assert!(script.contains("#SBATCH --nodes=4\n") && !script.contains("--nodes=1"), "{script}");
-        assert!(
-            script.contains("--output=fedmpi-%j.log\n#SBATCH --account=physics\n#SBATCH --exclusive\n"),
-            "{script}"
-        );
+        assert!(script.contains("--output=fedmpi-%j.log\n#SBATCH --comment='a b'\n#SBATCH --exclusive\n"), "{script}");
         assert!(script.ends_with("\"${folder[@]}\" --lr 0.1 --data_dir 'a b' \"$@\"\n"), "{script}");
     }
 
     #[test]
+    fn a_wish_is_one_line() {
+        let refused = |name: &str, value: &str| {
+            let job = SlurmJob { directives: vec![wish(name, value)], ..SlurmJob::default() };
+            job.script().expect_err("refused").to_string()
+        };
+        assert!(refused("time", "1\ntouch x").contains(r"`1\ntouch x` of --time"));
+        assert!(refused("evil=1\nid", "").contains("no option of sbatch"));
+        assert!(refused("-x", "1").contains("`-x`"));
+    }
+
+    #[test]
     fn ranks_are_spread_over_gpus() {
-        let job = SlurmJob { ranks: 5, gpus: 4, training: words("--lr 1"), ..SlurmJob::default() };
+        let job = SlurmJob { ranks: 5, gpus: 4, training: words(&["--lr", "1"]), ..SlurmJob::default() };
         let script = job.script().expect("plain");
         assert!(script.contains("#SBATCH --gres=gpu:4\n") && script.contains("$host: [2, 1, 1, 1]"), "{script}");
         assert!(script.contains("--gpu_mapping_file \"$mapping\" --lr 1 \"$@\""), "{script}");
     }
 
     #[test]
-    fn without_wishes_it_is_the_template() {
-        assert_eq!(SlurmJob::default().script().expect("plain"), TEMPLATE);
+    fn the_program_that_runs_is_named_by_its_whole_path() {
+        let (program, environment) = ("/a b/fedmpi".into(), ". /c/env.sh".to_owned());
+        let script = SlurmJob { program, environment, ..SlurmJob::default() }.script().expect("plain");
+        assert!(script.contains("\n. /c/env.sh\nprogram='/a b/fedmpi'\ncd "), "{script}");
+        assert!(script.contains("\nexec \"$program\" launch ") && !script.contains("FEDMPI_HOME"), "{script}");
     }
 }

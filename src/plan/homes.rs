@@ -5,7 +5,9 @@ use crate::config::Config;
 use crate::ids::{ClientId, Rank};
 use crate::task::Facts;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::ops::Range;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// What a rank says of the data that it holds.
@@ -101,7 +103,20 @@ pub enum HomesError {
 /// assert_eq!(expand(Path::new("/data/{host}/{rank}"), Rank(2), "node7"), Path::new("/data/node7/2"));
 /// ```
 pub fn expand(folder: &Path, rank: Rank, host: &str) -> PathBuf {
-    folder.to_string_lossy().replace("{rank}", &rank.to_string()).replace("{host}", host).into()
+    let path = replaced(folder.as_os_str().as_bytes(), b"{rank}", rank.to_string().as_bytes());
+    OsString::from_vec(replaced(&path, b"{host}", host.as_bytes())).into()
+}
+
+/// Bytes with all places of a word filled in: a path need not be text.
+fn replaced(text: &[u8], word: &[u8], value: &[u8]) -> Vec<u8> {
+    let (mut filled, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.windows(word.len()).position(|part| part == word) {
+        filled.extend_from_slice(&rest[..at]);
+        filled.extend_from_slice(value);
+        rest = &rest[at + word.len()..];
+    }
+    filled.extend_from_slice(rest);
+    filled
 }
 
 /// Workers by the place that each reads from, in the order of the lowest rank. `places` are by rank; a
@@ -228,6 +243,13 @@ mod tests {
         let holdings = [&[][..], &[4, 5], &[6], &[6], &[4, 5]].map(holding);
         let homes = Homes::new(&config(5), housemates(&places), &holdings).expect("sound");
         assert_eq!(homes.twins(), [(Rank(1), Rank(4))]);
+    }
+
+    #[test]
+    fn folders_that_are_no_text_have_ranks_too() {
+        let folder = OsString::from_vec(b"d\xff/{rank}{host}{rank}".to_vec());
+        let meant = OsString::from_vec(b"d\xff/3h3".to_vec());
+        assert_eq!(expand(Path::new(&folder), Rank(3), "h"), Path::new(&meant));
     }
 
     #[test]

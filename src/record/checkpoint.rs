@@ -195,6 +195,11 @@ pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     })
 }
 
+/// The file of a folder's newest checkpoint, whatever it holds.
+pub fn newest_file(folder: &Path) -> Option<PathBuf> {
+    files(folder).pop()
+}
+
 fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
     let bytes = files::bytes(path).map_err(|error| damaged(error.to_string()))?;

@@ -35,6 +35,8 @@ pub struct RunFolder {
     path: PathBuf,
     // Locked, where the file system can.
     marker: fs::File,
+    // Whether another process held it just now.
+    waited: bool,
 }
 
 /// A folder that cannot take the run.
@@ -46,6 +48,12 @@ pub enum FolderError {
     /// Something is there that no run has made.
     #[error("{0} is there and not of a run, so it is not replaced (hint: another --out_dir)")]
     Foreign(PathBuf),
+    /// Another process has trained there while this one waited.
+    #[error(
+        "another process has just trained in {0} (hint: was fedmpi started several times? `mpirun -np 3 fedmpi` makes \
+         ranks of one job; or another --out_dir for each)"
+    )]
+    Raced(PathBuf),
     /// A run is still going on there.
     #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
     Busy(PathBuf),
@@ -87,13 +95,16 @@ impl RunFolder {
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         let marker = path.join(MARKER);
         let marker = files::open_or_create(&marker).map_err(|error| unwritable(&marker, &error))?;
-        let began = Instant::now();
+        let (began, mut waited) = (Instant::now(), false);
         loop {
             match marker.try_lock() {
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => thread::sleep(PATIENCE / 200),
+                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                    waited = true;
+                    thread::sleep(PATIENCE / 200);
+                }
                 Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
                 // Where the file system cannot lock, nobody can be kept out.
-                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker }),
+                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker, waited }),
             }
         }
     }
@@ -121,6 +132,7 @@ impl RunFolder {
         match owner(&self.path) {
             Owner::Nobody => Ok(()),
             Owner::Run if overwrite => self.clear(),
+            Owner::Run if self.waited => Err(FolderError::Raced(self.path.clone())),
             Owner::Run => Err(FolderError::Occupied(self.path.clone())),
             Owner::Others(file) => {
                 if self.marker.metadata().is_ok_and(|facts| facts.len() == 0) {

@@ -1,6 +1,7 @@
 //! One log line per round.
 
 use crate::event::{Event, RecordError, Recorder, RoundDone};
+use crate::ids::counted;
 use crate::metrics::Metrics;
 
 /// Writes rounds to the log.
@@ -13,7 +14,8 @@ impl Recorder for RoundLog {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         match event {
             Event::Started { rounds, workers, parameters, .. } => {
-                log::info!("{workers} workers agree on the plan: {rounds} rounds, {parameters} parameters");
+                let (workers, rounds) = (counted(*workers, "worker"), counted(*rounds as usize, "round"));
+                log::info!("{workers} on this plan: {rounds}, {parameters} parameters");
             }
             Event::RoundDone(done) => {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));

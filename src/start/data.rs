@@ -18,7 +18,7 @@ pub(super) fn plan(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, St
     }
     let host = &hosts[mpi.rank().index()].name;
     let own = Config { data_dir: expand(&config.data_dir, mpi.rank(), host), ..config.clone() };
-    let places = mpi.tell(&format!("{host} {}", own.data_dir.display()));
+    let places = mpi.tell(&format!("{host} {:?}", own.data_dir));
     let dataset = share(mpi, &places, || Plan::read(&own))?;
     settle(mpi, Plan::new(config, dataset).map_err(Error::from))
 }
@@ -29,7 +29,7 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
     // Alone, this rank is server and worker.
     let rank = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
     let own = Config { data_dir: expand(&config.data_dir, rank, host), ..config.clone() };
-    let places = mpi.tell(&format!("{host} {} {}", own.data_dir.display(), rank == Rank::SERVER));
+    let places = mpi.tell(&format!("{host} {:?} {}", own.data_dir, rank == Rank::SERVER));
     let mates = housemates(&places);
     let shares = settle(mpi, shares(config.client_num_in_total as usize, mates.len()).map_err(Error::from))?;
     let mut dataset = share(mpi, &places, || own_data(&own, rank))?;

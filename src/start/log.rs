@@ -7,13 +7,14 @@ use log::LevelFilter;
 use std::env;
 use std::io::Write;
 
-/// Lines carry time, level, rank and host.
-pub(crate) fn start_log(rank: Rank) {
-    let host = Host::here().name;
-    Builder::from_env(Env::default().default_filter_or("trace"))
+/// Lines carry time and level; those of a rank its number and host too. Commands log warnings only.
+pub(crate) fn start_log(rank: Option<Rank>) {
+    let level = if rank.is_some() { "trace" } else { "warn" };
+    let speaker = rank.map_or(String::new(), |rank| format!(" rank {rank} on {}:", Host::here().name));
+    Builder::from_env(Env::default().default_filter_or(level))
         .format(move |out, record| {
             let time = out.timestamp_millis();
-            writeln!(out, "{time} {:<5} rank {rank} on {host}: {}", record.level(), record.args())
+            writeln!(out, "{time} {:<5}{speaker} {}", record.level(), record.args())
         })
         .init();
 }

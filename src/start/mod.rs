@@ -11,11 +11,12 @@ mod trainer;
 
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
+use crate::launch::Launched;
 use crate::plan::Plan;
 use crate::train::Trainer;
 use crate::transport::World;
-use crate::transport::mpi::Mpi;
-use anyhow::Result;
+use crate::transport::mpi::{Mpi, library_version};
+use anyhow::{Result, ensure};
 use folder::Past;
 use settle::{same_build, settle, unless_finished};
 use tch::Device;
@@ -37,7 +38,10 @@ pub(crate) struct Ready {
 }
 
 /// All steps before training.
-pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
+pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
+    // Ranks that do not know each other cannot settle anything: the first of them speaks.
+    together(mpi.size(), launched)
+        .map_err(|error| Stop::Refused((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
@@ -61,9 +65,36 @@ pub(crate) fn prepare(mpi: &Mpi, flags: &Flags) -> Result<Ready, Stop> {
     Ok(Ready { plan, device, sharers, trainer, server })
 }
 
+/// Ranks that were started together know each other.
+fn together(known: usize, launched: Launched) -> Result<()> {
+    let launched = launched.ranks.map_or(1, |ranks| ranks as usize);
+    ensure!(
+        known > 1 || launched == 1,
+        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: each would train alone (hint: \
+         start it by that MPI's mpirun, or `fedmpi launch -np {launched} -- FLAGS`)",
+        library_version().split(',').next().unwrap_or_default()
+    );
+    Ok(())
+}
+
 /// What the user wrote, as far as it can be checked without data.
 pub(crate) fn read_config(flags: &Flags) -> Result<Config> {
     let config = Config::resolve(flags)?;
     Plan::check(&config)?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_of_another_launcher_do_not_train_alone() {
+        let by = |ranks| Launched { rank: Some(0), ranks };
+        assert!(together(3, by(Some(3))).is_ok() && together(1, by(None)).is_ok() && together(1, by(Some(1))).is_ok());
+        // A launcher that counts only those of this host.
+        assert!(together(4, by(Some(2))).is_ok());
+        let refusal = together(1, by(Some(3))).expect_err("another launcher's").to_string();
+        assert!(refusal.contains("started 3 ranks") && refusal.contains("fedmpi launch -np 3"), "{refusal}");
+    }
 }

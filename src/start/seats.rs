@@ -4,7 +4,7 @@ use super::settle::{Stop, settle};
 use crate::config::{Config, DeviceChoice};
 use crate::files;
 use crate::hosts::{GpuMapping, Seat, seats_table};
-use crate::ids::Rank;
+use crate::ids::{Rank, counted};
 use crate::torch;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
@@ -22,7 +22,7 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
     }
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
     if mpi.rank() == Rank::SERVER {
-        log::info!("{} ranks\n{}", mpi.size(), seats_table(&hosts, &seats));
+        log::info!("{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
     }
     Ok((hosts, seats))
 }

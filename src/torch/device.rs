@@ -3,7 +3,7 @@
 
 use crate::hosts::Seat;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -121,22 +121,31 @@ fn borrowed<T: Element>(numbers: &[T], sizes: &[i64]) -> Result<Tensor, TchError
     unsafe { Tensor::f_from_blob(numbers.as_ptr().cast(), sizes, &strides, T::KIND, Device::Cpu) }
 }
 
+/// libtorch's `at::Context`, of which only its address is known here.
+type Context = *mut c_void;
+
+// tch has no names for these settings. They are libtorch's own (2.11), by the names that its compiler gives them: the
+// linker looks for them at build time, so that another libtorch is refused then and not on a GPU.
+unsafe extern "C" {
+    #[link_name = "_ZN2at13globalContextEv"]
+    fn global_context() -> Context;
+    #[link_name = "_ZN2at7Context21setDeterministicCuDNNEb"]
+    fn set_deterministic_cudnn(context: Context, on: bool);
+    #[link_name = "_ZN2at7Context17setAllowTF32CuDNNEb"]
+    fn set_allow_tf32_cudnn(context: Context, on: bool);
+    #[link_name = "_ZN2at7Context18setAllowTF32CuBLASEb"]
+    fn set_allow_tf32_cublas(context: Context, on: bool);
+}
+
 /// Lets GPUs compute like CPUs: convolutions with all bits of a float instead of TF32's ten, by kernels that
-/// give the same bits every time. tch has no names for these settings; libtorch's own are those of 2.11.
-pub(super) fn exact() -> Result<(), libloading::Error> {
-    type Context = *mut std::ffi::c_void;
-    let settings: [(&[u8], bool); 3] = [
-        (b"_ZN2at7Context21setDeterministicCuDNNEb\0", true),
-        (b"_ZN2at7Context17setAllowTF32CuDNNEb\0", false),
-        (b"_ZN2at7Context18setAllowTF32CuBLASEb\0", false),
-    ];
-    let library = Library::this();
+/// give the same bits every time.
+pub(super) fn exact() {
     // SAFETY: `at::globalContext()` and setters of one flag, with the signatures of libtorch's header.
     unsafe {
-        let context = library.get::<unsafe extern "C" fn() -> Context>(b"_ZN2at13globalContextEv\0")?();
-        settings.iter().try_for_each(|(name, on)| {
-            library.get::<unsafe extern "C" fn(Context, bool)>(name).map(|set| set(context, *on))
-        })
+        let context = global_context();
+        set_deterministic_cudnn(context, true);
+        set_allow_tf32_cudnn(context, false);
+        set_allow_tf32_cublas(context, false);
     }
 }
 
@@ -163,12 +172,11 @@ mod tests {
     #[test]
     fn libtorch_knows_the_settings() {
         let deterministic = || unsafe {
-            type Get = unsafe extern "C" fn(*mut std::ffi::c_void) -> bool;
+            type Get = unsafe extern "C" fn(Context) -> bool;
             let library = Library::this();
-            let context = library.get::<unsafe extern "C" fn() -> _>(b"_ZN2at13globalContextEv\0").expect("libtorch")();
-            library.get::<Get>(b"_ZNK2at7Context18deterministicCuDNNEv\0").expect("libtorch")(context)
+            library.get::<Get>(b"_ZNK2at7Context18deterministicCuDNNEv\0").expect("libtorch")(global_context())
         };
-        exact().expect("libtorch 2.11");
+        exact();
         assert!(deterministic());
     }
 }

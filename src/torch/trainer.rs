@@ -76,10 +76,8 @@ impl TorchTrainer {
         };
         let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
-        if device.is_cuda()
-            && let Err(error) = exact()
-        {
-            log::warn!("results on GPUs may differ from run to run: {error} (hint: libtorch 2.11.0)");
+        if device.is_cuda() {
+            exact();
         }
         let params = Params::new(&layout, network.trained(), device)
             .map_err(|error| ModelError::Device { device: name(device), reason: first_line(error) })?;

@@ -138,7 +138,7 @@ impl<'a> Task<'a> {
     }
 
     /// Says that training goes on. Call it now and then when a client takes long: after each batch is
-    /// cheap enough.
+    /// cheap enough. It does not return when the server is gone: the training is left by an unwinding of the stack.
     pub fn alive(&self) {
         (self.alive)();
     }

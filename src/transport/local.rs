@@ -49,6 +49,8 @@ struct Table {
     /// How many there are, and who has left since the last meeting.
     members: usize,
     left: Vec<Rank>,
+    /// Who has left at all.
+    gone: Vec<Rank>,
     /// How the last meeting ended, and which it was.
     outcome: Result<Units, TransportError>,
     meetings: u64,
@@ -57,7 +59,8 @@ struct Table {
 impl Meeting {
     fn new(members: usize) -> Meeting {
         let outcome = Ok(Units::default());
-        let table = Table { sum: Vec::new(), here: 0, members, left: Vec::new(), outcome, meetings: 0 };
+        let (left, gone) = (Vec::new(), Vec::new());
+        let table = Table { sum: Vec::new(), here: 0, members, left, gone, outcome, meetings: 0 };
         Meeting { table: Mutex::new(table), changed: Condvar::new() }
     }
 
@@ -97,6 +100,7 @@ impl Meeting {
         let mut table = self.table();
         table.members -= 1;
         table.left.push(rank);
+        table.gone.push(rank);
         self.end(&mut table);
     }
 }
@@ -130,6 +134,10 @@ impl Transport for Local {
                 Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Gone(self.rank)),
             }
         }
+    }
+
+    fn is_gone(&self, peer: Rank) -> bool {
+        self.meeting.table().gone.contains(&peer)
     }
 
     fn set_patience(&mut self, patience: Option<Duration>) {

@@ -52,6 +52,10 @@ impl<T: Transport> Transport for Metered<T> {
         Ok(delivery)
     }
 
+    fn is_gone(&self, peer: Rank) -> bool {
+        self.inner.is_gone(peer)
+    }
+
     fn set_patience(&mut self, patience: Option<Duration>) {
         self.inner.set_patience(patience);
     }

@@ -10,6 +10,7 @@ use crate::ids::Rank;
 use crate::message::Frame;
 use crate::weights::{Held, Units};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::net::IpAddr;
 use std::time::Duration;
 
 pub use metered::Metered;
@@ -56,6 +57,11 @@ pub trait Transport {
     /// [`TransportError::Devices`] when that fails, or is not for this transport.
     fn all_reduce_held(&mut self, _mine: Held) -> Result<Units, TransportError> {
         Err(TransportError::Devices { reason: "this transport cannot reach them".to_owned() })
+    }
+
+    /// Whether a peer is known to be gone: asked now and then by whoever does not listen.
+    fn is_gone(&self, _peer: Rank) -> bool {
+        false
     }
 
     /// From now on a transfer may take so long at most, and a receive that waits for a quarter of it says
@@ -150,10 +156,29 @@ impl Host {
 
     /// Whether `name` means this host: its full name, its short name or one of its addresses.
     pub fn answers_to(&self, name: &str) -> bool {
-        let short = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
-        let is_address = name.parse::<std::net::IpAddr>().is_ok();
-        self.addresses.iter().any(|address| address == name) || (!is_address && short(&self.name) == short(name))
+        alike(&self.name, name) || self.addresses.iter().any(|address| alike(address, name))
     }
+}
+
+/// Whether two names can mean one host. Full names and addresses must be the same; a short name means every full name
+/// that begins with it.
+///
+/// ```
+/// use fedmpi::transport::alike;
+/// assert!(alike("node1", "Node1.x.org") && alike("node1.x.org", "NODE1.X.ORG") && alike("::1", "0:0::1"));
+/// assert!(!alike("node1.x.org", "node1.y.org") && !alike("10", "10.0.0.1"));
+/// ```
+pub fn alike(one: &str, other: &str) -> bool {
+    let address = |name: &str| name.parse::<IpAddr>();
+    match (address(one), address(other)) {
+        (Ok(one), Ok(other)) => return one == other,
+        (Err(_), Err(_)) => {}
+        _ => return false,
+    }
+    let [one, other] = [one, other].map(|name| name.trim_end_matches('.').to_lowercase());
+    let short = |name: &str| name.split('.').next() == Some(name);
+    let first = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    one == other || (first(&one) == first(&other) && (short(&one) || short(&other)))
 }
 
 /// The name of this host.
@@ -192,6 +217,7 @@ mod tests {
     fn hosts_answer_to_names_and_addresses() {
         let host = Host { name: "node1.cluster.example".into(), addresses: vec!["10.0.0.1".into()], gpus: 0 };
         assert!(["node1", "NODE1", "node1.cluster.example", "10.0.0.1"].iter().all(|name| host.answers_to(name)));
-        assert!(!["node2", "node", "10.0.0.2", "node1x", "10"].iter().any(|name| host.answers_to(name)));
+        let others = ["node2", "node", "10.0.0.2", "node1x", "10", "node1.elsewhere.example"];
+        assert!(!others.iter().any(|name| host.answers_to(name)));
     }
 }

@@ -65,7 +65,7 @@ fn a_dry_run_shows_the_command_and_mistakes_are_refused_before_mpirun() {
     let mut dry = launch(&["-np", "3", "--dry_run"]);
     training(&mut dry, folder);
     let said = shown(&mut dry).succeeded().stdout;
-    assert!(said.starts_with("mpirun -np 3") && said.contains("2     worker"), "{said}");
+    assert!(said.starts_with("mpirun -np 3") && said.lines().count() == 1, "{said}");
     assert!(!folder.exists());
     let mut wrong = launch(&["-np", "3"]);
     wrong.args(["--", "--epochs", "0"]);
@@ -110,4 +110,104 @@ fn a_restart_replaces_no_run_but_its_own() {
     assert_eq!(fs::read(folder.join("summary.json")).expect("there"), before);
     fs::remove_file(parent.path().join("count")).expect("there");
     launched(&parent.path().join("new")).succeeded();
+}
+
+/// A started `fedmpi`, and what it wrote once it has ended.
+fn signalled(mut command: Command, signal: &str, ready: impl Fn() -> bool) -> Finished {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let began = Instant::now();
+    while !ready() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not come up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Command::new("kill").arg(format!("-{signal}")).arg(child.id().to_string()).status().expect("kill runs");
+    Finished::of(child.wait_with_output().expect("ends"))
+}
+
+/// A training whose clients take for ever.
+const ENDLESS: &str =
+    "--client_num_in_total 12 --client_num_per_round 4 --partition_method natural --epochs 4000000000";
+
+fn endless(folder: &Path, launched: bool) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+    if launched {
+        command.args(["launch", "-np", "2", "--"]);
+    }
+    command.args(ENDLESS.split(' ')).arg("--out_dir").arg(folder);
+    command
+}
+
+#[test]
+fn signals_of_people_and_batch_systems_save_and_end_with_code_three() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let journal = |folder: &Path| folder.join("journal.jsonl").metadata().is_ok_and(|facts| facts.len() > 0);
+    for signal in ["INT", "TERM", "HUP", "USR2", "XCPU", "ALRM"] {
+        let folder = parent.path().join(signal);
+        let ended = signalled(endless(&folder, false), signal, || journal(&folder));
+        assert_eq!(ended.code, Some(3), "{signal}\n{}", ended.stderr);
+        assert!(has_checkpoint(&folder) && !ended.stderr.contains("ORTE_ERROR"), "{signal}\n{}", ended.stderr);
+    }
+    let folder = parent.path().join("launched");
+    let ended = signalled(endless(&folder, true), "TERM", || journal(&folder));
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(has_checkpoint(&folder));
+}
+
+#[test]
+fn ranks_save_and_end_with_a_launch_that_is_killed() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let mut command = endless(&folder, true);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");
+    let began = Instant::now();
+    let wait = |what: &str, there: &dyn Fn() -> bool| {
+        while !there() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait("it comes up", &|| folder.join("journal.jsonl").exists());
+    child.kill().expect("alive");
+    child.wait().expect("ends");
+    wait("its ranks end", &|| ranks_of(&folder).is_empty());
+    assert!(has_checkpoint(&folder));
+}
+
+#[test]
+fn what_another_start_cannot_change_is_not_tried_again() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let hosts = parent.path().join("hosts");
+    fs::write(&hosts, "localhost:1\nnowhere.invalid:2\n").expect("writable");
+    let mut command = launch(&["-np", "2", "--max_restarts", "3", "-hostfile"]);
+    command.arg(&hosts);
+    training(&mut command, &parent.path().join("run"));
+    let failed = Finished::of(command.output().expect("runs"));
+    assert_eq!(failed.code, Some(1), "{}", failed.stderr);
+    assert!(failed.stderr.contains("no rank got as far as"), "{}", failed.stderr);
+    assert!(!failed.stderr.contains("restarts left"), "{}", failed.stderr);
+}
+
+#[test]
+fn doctor_examines_this_machine_when_no_other_is_named() {
+    let doctor = |hosts: Option<&Path>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        command.arg("doctor").args(hosts.map(|_| "-hostfile")).args(hosts);
+        for name in ["SLURM_JOB_NODELIST", "PBS_NODEFILE", "LSB_DJOB_HOSTFILE", "PE_HOSTFILE"] {
+            command.env_remove(name);
+        }
+        Finished::of(command.output().expect("runs"))
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let hosts = folder.path().join("hosts");
+    fs::write(&hosts, "localhost:2\nlocalhost\n").expect("writable");
+    for file in [None, Some(hosts.as_path())] {
+        let said = doctor(file).succeeded().stdout;
+        assert!(said.ends_with("ok: every host is fit for a job\n") && said.contains("2 ranks"), "{said}");
+    }
+    for text in ["-V\n", "", "a\u{1b}[2J\n"] {
+        fs::write(&hosts, text).expect("writable");
+        let refused = doctor(Some(&hosts));
+        assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{}", refused.stderr);
+        assert!(!refused.stderr.contains('\u{1b}'), "{}", refused.stderr);
+    }
 }

@@ -3,6 +3,7 @@
 use crate::support::{Finished, Job, generated_mnist, mnist};
 use fedmpi::record::Summary;
 use std::fs;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -77,6 +78,50 @@ fn a_file_of_fedml_runs_and_says_what_differs() {
     let first = events.filter(|event| event["event"] == "client_trained" && event["round"] == 0);
     let clients: Vec<u64> = first.filter_map(|event| event["client"].as_u64()).collect();
     assert_eq!(clients, [2, 4, 8, 9]);
+}
+
+#[test]
+fn paths_are_bytes_and_lose_no_flag() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join(std::ffi::OsString::from_vec(b"run\xff".to_vec()));
+    let hash = |job: Job| job.run().succeeded().model_hash().to_owned();
+    let first = Job::ranks(2).with("--comm_round 2 --seed 7").path("--out-dir", &folder);
+    let plain = Job::ranks(2).with("--comm_round 2 --seed 7").path("--out_dir", &parent.path().join("plain"));
+    assert_eq!(hash(first), hash(plain));
+    assert!(folder.join("summary.json").exists());
+    let again = Job::ranks(3).with("--comm_round 3").path("--resume", &folder);
+    let whole = Job::ranks(2).with("--comm_round 3 --seed 7").path("--out_dir", &parent.path().join("whole"));
+    assert_eq!(hash(again), hash(whole));
+}
+
+#[test]
+fn nobody_need_read_what_is_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into_full = |arguments: &[&str]| {
+        let full = || fs::File::options().write(true).open("/dev/full").expect("Linux");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        command.args(arguments).current_dir(folder.path()).stdout(full());
+        Finished::of(command.output().expect("runs"))
+    };
+    into_full(&["--comm_round", "1", "--out_dir", "alone"]).succeeded();
+    into_full(&["launch", "-np", "2", "--", "--comm_round", "1", "--out_dir", "launched"]).succeeded();
+    assert!(folder.path().join("launched/summary.json").exists());
+    for command in [&["list"][..], &["check"], &["config", "--schema"]] {
+        let unheard = into_full(command);
+        assert_eq!((unheard.code, unheard.stderr.lines().count()), (Some(1), 1), "{}", unheard.stderr);
+        assert!(unheard.stderr.contains("cannot write to standard output"), "{}", unheard.stderr);
+    }
+}
+
+#[test]
+fn ranks_of_another_mpis_launcher_are_told_once() {
+    let alone = |rank: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        Finished::of(command.envs([("PMI_RANK", rank), ("PMI_SIZE", "3")]).output().expect("runs"))
+    };
+    let (first, second) = (alone("0"), alone("1"));
+    assert_eq!((first.code, second.code), (Some(2), Some(2)));
+    assert!(first.stderr.contains("started 3 ranks") && second.stderr.is_empty(), "{}{}", first.stderr, second.stderr);
 }
 
 #[test]

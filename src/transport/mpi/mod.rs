@@ -130,12 +130,12 @@ impl Drop for Mpi {
     }
 }
 
-/// Ends the job. With ULFM an abort would end nobody; the others see that this rank is gone.
+/// Ends the job. With ULFM an abort would end nobody; the others see that this rank is gone. Alone there is nobody else.
 fn abort(world: &SimpleCommunicator, code: u8) -> ! {
-    match Ulfm::find() {
-        Some(_) => std::process::exit(code.into()),
-        None => world.abort(code.into()),
+    if world.size() == 1 || Ulfm::find().is_some() {
+        std::process::exit(code.into());
     }
+    world.abort(code.into())
 }
 
 impl World for Mpi {

@@ -3,6 +3,7 @@
 use mpi::ffi::{self, MPI_Comm, MPI_Message, MPI_Request, MPI_Status};
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
+use std::process;
 
 /// A call that MPI could not complete: a peer is gone, or the communicator was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,27 +14,48 @@ pub fn outcome(code: i32) -> Result<(), Broken> {
     if code == ffi::MPI_SUCCESS as i32 { Ok(()) } else { Err(Broken) }
 }
 
-/// Something under way. MPI uses its buffer until it has ended.
+/// Something under way. MPI uses its buffer until it has ended; until then it may be forgotten, with its buffer, but
+/// not dropped.
 pub struct Request(MPI_Request);
 
 impl Request {
     /// How it ended, if it has.
     pub fn ended(&mut self) -> ControlFlow<Result<(), Broken>> {
         let mut flag = 0;
-        // SAFETY: the request is live or null, and MPI nulls it when it has ended.
+        // SAFETY: the request is live or null, and MPI nulls it when it has ended well.
         let code = unsafe { ffi::MPI_Test(&mut self.0, &mut flag, ffi::RSMPI_STATUS_IGNORE) };
         match outcome(code) {
-            Err(broken) => ControlFlow::Break(Err(broken)),
+            Err(broken) => {
+                self.0 = none();
+                ControlFlow::Break(Err(broken))
+            }
             Ok(()) if flag != 0 => ControlFlow::Break(Ok(())),
             Ok(()) => ControlFlow::Continue(()),
         }
     }
 }
 
+impl Drop for Request {
+    /// Whoever drops one that is under way frees memory that MPI still reads or writes: better no process than another
+    /// one's bytes.
+    fn drop(&mut self) {
+        if self.0 != none() {
+            log::error!("a message was given up while it was under way");
+            log::logger().flush();
+            process::abort();
+        }
+    }
+}
+
+/// No request.
+fn none() -> MPI_Request {
+    // SAFETY: the constant is set by MPI's own header.
+    unsafe { ffi::RSMPI_REQUEST_NULL }
+}
+
 /// A call that gives a request.
 pub fn start(call: impl FnOnce(*mut MPI_Request) -> i32) -> Result<Request, Broken> {
-    // SAFETY: the constant is set by MPI's own header.
-    let mut request = unsafe { ffi::RSMPI_REQUEST_NULL };
+    let mut request = none();
     outcome(call(&mut request)).map(|()| Request(request))
 }
 

@@ -161,6 +161,10 @@ impl Transport for Wire<'_> {
         Ok(sum)
     }
 
+    fn is_gone(&self, peer: Rank) -> bool {
+        self.survival.as_ref().is_some_and(|own| own.ulfm.failed(self.world.as_raw()).contains(&(peer.0 as i32)))
+    }
+
     fn set_patience(&mut self, patience: Option<Duration>) {
         self.patience = patience;
     }
