@@ -2,6 +2,7 @@
 //! so that whoever reads the file can refuse it.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+use serde_yaml::value::{Tag, TaggedValue};
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
@@ -118,7 +119,12 @@ impl<'a> Reader<'a> {
         }
         self.count(1, line)?;
         let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => (Node::Value(scalar(&text, style)), anchor),
+            Event::Scalar(text, style, anchor, tag) => {
+                match tag.filter(|tag| tag.handle == "!" && !tag.suffix.is_empty()) {
+                    Some(tag) => (Node::Value(tagged(&text, &tag.suffix)), anchor),
+                    None => (Node::Value(scalar(&text, style)), anchor),
+                }
+            }
             Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.map(depth)?, anchor),
             Event::Alias(anchor) => return self.repeated(anchor, line),
@@ -186,6 +192,11 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
         Value::Null if ["", "~", "null", "Null", "NULL"].contains(&text) && style == ScalarStyle::Plain => read,
         _ => Value::from(text),
     }
+}
+
+/// A text with a tag of ours, such as a path that is no text.
+fn tagged(text: &str, tag: &str) -> Value {
+    Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value: Value::from(text) }))
 }
 
 #[cfg(test)]
