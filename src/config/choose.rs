@@ -2,7 +2,8 @@
 //! chosen. A setting that no chosen part has is refused, or noted where scripts of the seed systems always give it.
 
 use super::kinds::{near, params};
-use super::{Config, Mode, NAMES, parse};
+use super::resolve::{check_kinds, parse};
+use super::{Config, Mode, NAMES};
 use crate::aggregate::{arrivals, combine, preset, step};
 use crate::algorithm::{self, Shape};
 use crate::part::{AnyKind, Choice, ParamKind, PartError, plain, yaml};
@@ -114,7 +115,7 @@ impl Said {
                 false => return Err(format!("unknown setting `{name}` (hint: {})", near(name))),
             }
         }
-        super::check_kinds(&own)
+        check_kinds(&own)
     }
 
     /// The config of all that was said, its choices completed.
