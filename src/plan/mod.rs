@@ -6,24 +6,19 @@ mod data;
 mod digest;
 mod homes;
 mod notes;
+mod questions;
 
-use crate::aggregate::arrivals::{self, Arrivals};
 use crate::aggregate::combine::{self, Combine};
 use crate::aggregate::step::{self, ServerStep};
 use crate::algorithm::{self, Algorithm};
-use crate::config::{Config, Evaluator, Mode};
+use crate::config::{Config, Mode};
 use crate::data::{Dataset, Train};
 use crate::delay::Delay;
 use crate::files;
-use crate::ids::{ClientId, Rank, Round};
-use crate::message::Reduce;
-use crate::metrics::{Metrics, Target};
-use crate::part::{Choice, PartError};
+use crate::ids::Rank;
+use crate::metrics::Target;
+use crate::part::Choice;
 use crate::partition::{Partition, PartitionError};
-use crate::schedule::{self, Checkin, Chooser, Clock, DispatchMode, Refill, Scheduler, Slowdown};
-use crate::seed::Seed;
-use crate::select::{self, Attendance, SelectError, Selector};
-use crate::staleness::{self, Staleness};
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
 use check::require;
@@ -31,11 +26,11 @@ use data::{divide, meant};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use check::{PlanError, flag_name};
 pub use digest::{differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
+pub use questions::{arrivals, selection};
 
 /// A run, resolved and trusted.
 #[derive(Clone)]
@@ -196,230 +191,12 @@ impl Plan {
         self.method.algorithm = algorithm;
         Ok(self)
     }
-
-    /// Where clients live, when their data does not leave its machine.
-    pub fn homes(&self) -> Option<&Homes> {
-        self.homes.as_deref()
-    }
-
-    /// Who evaluates the model.
-    pub fn evaluator(&self) -> Evaluator {
-        self.config.evaluate
-    }
-
-    /// How long the server waits for a report.
-    pub fn round_timeout(&self) -> Option<Duration> {
-        self.config.round_timeout.map(Duration::from_secs_f64)
-    }
-
-    /// Rounds between two checkpoints; none leaves it to their cost.
-    pub fn checkpoint_every(&self) -> Option<u32> {
-        self.config.checkpoint_every.map(|rounds| rounds as u32)
-    }
-
-    /// Root of all randomness.
-    pub fn seed(&self) -> Seed {
-        Seed(self.config.seed)
-    }
-
-    /// Rounds to do.
-    pub fn rounds(&self) -> u32 {
-        self.config.comm_round as u32
-    }
-
-    /// Clients that own data.
-    pub fn clients(&self) -> usize {
-        self.partition.clients()
-    }
-
-    /// Clients per round.
-    pub fn cohort_size(&self) -> usize {
-        self.config.client_num_per_round as usize
-    }
-
-    /// Samples of one client.
-    pub fn samples(&self, client: ClientId) -> u64 {
-        self.partition.count(client)
-    }
-
-    /// Passes over a client's samples per round.
-    pub fn epochs(&self) -> usize {
-        self.config.epochs as usize
-    }
-
-    /// Samples per step for a client that has `samples`.
-    pub fn batch(&self, samples: usize) -> usize {
-        match usize::try_from(self.config.batch_size) {
-            Ok(size) if size > 0 => size.min(samples),
-            _ => samples,
-        }
-    }
-
-    /// Whether the model is evaluated after `round`.
-    pub fn evaluates_after(&self, round: Round) -> bool {
-        let done = i64::from(round.0) + 1;
-        let &Config { frequency_of_the_test: every, first_test, comm_round, .. } = &self.config;
-        let past = done - first_test.unwrap_or(every);
-        (past >= 0 && past % every == 0) || done == comm_round
-    }
-
-    /// Test samples to evaluate on.
-    pub fn test_samples(&self) -> usize {
-        let all = self.dataset.test.len();
-        if self.config.ci == 1 { all.min(1000) } else { all }
-    }
-
-    /// What the test metrics are to reach, if anything.
-    pub fn target(&self) -> Option<Target> {
-        let accuracy = self.config.target_accuracy.map(Target::accuracy);
-        accuracy.or_else(|| Target::parse(self.config.target.as_deref()?).ok())
-    }
-
-    /// Whether what was wished for is there.
-    pub fn reached(&self, test: Option<&Metrics>) -> bool {
-        test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
-    }
-
-    /// Why a run ends after so many rounds.
-    pub fn why_at_end(&self, rounds: u32, test: Option<&Metrics>) -> String {
-        let planned = self.rounds();
-        match self.target() {
-            Some(target) if self.reached(test) => format!("the target {target} is reached"),
-            _ if rounds < planned => format!("the program wanted no more of its {planned} rounds"),
-            _ => format!("all {planned} rounds are done"),
-        }
-    }
-
-    /// Stage 3's choice.
-    ///
-    /// # Errors
-    /// When its file has changed since the plan was made.
-    pub fn selector(&self) -> Result<Box<dyn Selector>, SelectError> {
-        select::make(&self.config.client_selection, selection(&self.config))
-    }
-
-    /// Who of a cohort turns up.
-    pub fn attendance(&self) -> Attendance {
-        attendance(&self.config)
-    }
-
-    /// Stage 4's choice.
-    pub fn scheduler(&self) -> Box<dyn Scheduler> {
-        // One each: no scheduler may put two clients on a worker.
-        let choice = match self.config.dispatch {
-            DispatchMode::OnePerWorker => schedule::DEALING.into(),
-            DispatchMode::Planned | DispatchMode::Pull => self.config.scheduler.clone(),
-        };
-        (schedule::KIND.look_up(&choice).expect("the plan was checked").0.build)()
-    }
-
-    /// How clients reach workers.
-    pub fn dispatch(&self) -> DispatchMode {
-        self.config.dispatch
-    }
-
-    /// How much slower than they are workers shall seem.
-    pub fn slowdown(&self) -> Slowdown {
-        self.config.worker_slowdown.clone().unwrap_or_default()
-    }
-
-    /// Where updates are summed. Without rounds every update travels.
-    pub fn reduce(&self) -> Reduce {
-        match self.config.mode {
-            Mode::Sync => self.config.reduce,
-            Mode::Async => Reduce::Server,
-        }
-    }
-
-    /// Whether the model moves in rounds or as updates arrive.
-    pub fn mode(&self) -> Mode {
-        self.config.mode
-    }
-
-    /// Virtual time of trainings.
-    pub fn delay(&self) -> &Delay {
-        &self.delay
-    }
-
-    /// What the order of arrivals follows.
-    pub fn clock(&self) -> Clock {
-        self.config.clock
-    }
-
-    /// How long a worker sleeps to make a delay real.
-    pub fn nap(&self, client: ClientId, task: Round) -> Option<Duration> {
-        let seconds = || self.delay.seconds(self.seed(), client, task, self.samples(client));
-        let real = self.config.mode == Mode::Async && self.config.clock == Clock::Real;
-        let asleep = self.config.sleep_delays && real;
-        asleep.then(|| Duration::from_secs_f64(seconds().min(1e6)))
-    }
-
-    /// Who trains when, without rounds.
-    ///
-    /// # Errors
-    /// As [`Plan::selector`].
-    pub fn chooser(&self) -> Result<Chooser, SelectError> {
-        let config = &self.config;
-        let refill = match config.scheduler_interval {
-            0 => Refill::Keep(config.concurrency as usize),
-            interval => Refill::Every { interval: interval as u32, share: config.c_ratio },
-        };
-        let checkin = Checkin { number: config.checkin_num as usize, interval: config.checkin_interval as u32 };
-        Ok(Chooser::new(self.seed(), self.clients(), self.selector()?, refill, checkin))
-    }
-
-    /// How updates move the model, without rounds.
-    pub fn arrivals(&self) -> Box<dyn Arrivals> {
-        arrivals(&self.config).expect("the plan was checked")
-    }
-
-    /// What an update counts that is so many versions old; none when it is dropped.
-    pub fn stale_weight(&self, old: u32) -> Option<f64> {
-        let config = &self.config;
-        match config.max_staleness {
-            Some(most) if i64::from(old) > most => Some(config.stale_weight).filter(|weight| *weight > 0.0),
-            _ => Some(staleness(config).expect("the plan was checked").weight(old)),
-        }
-    }
-
-    /// What the learning rate is multiplied with in a round; without rounds it stays.
-    pub fn rate(&self, round: Round) -> f64 {
-        match self.config.mode {
-            Mode::Sync => (self.method.rate)(round, self.rounds()),
-            Mode::Async => 1.0,
-        }
-    }
-}
-
-/// The rule for arrivals of a config.
-pub fn arrivals(config: &Config) -> Result<Box<dyn Arrivals>, PartError> {
-    let facts = arrivals::Facts {
-        staleness: staleness(config)?,
-        concurrency: config.concurrency as usize,
-        deadline: config.deadline,
-    };
-    arrivals::make(&config.aggregator.clone().unwrap_or_else(|| arrivals::PLAIN.into()), &facts)
-}
-
-fn staleness(config: &Config) -> Result<Staleness, PartError> {
-    staleness::KIND.look_up(&config.staleness).map(|(entry, values)| (entry.build)(&values))
-}
-
-/// What selectors may depend on.
-pub fn selection(config: &Config) -> select::Facts {
-    let clients = config.client_num_in_total as usize;
-    let wanted = attendance(config).invited(config.client_num_per_round as usize, clients);
-    select::Facts { clients, wanted }
-}
-
-fn attendance(config: &Config) -> Attendance {
-    let &Config { drop_rate, over_select, deadline, .. } = config;
-    Attendance { drop_rate, over_select, deadline }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::Round;
 
     #[test]
     fn defaults_make_a_plan_and_ranks_agree_on_it() {
