@@ -3,6 +3,7 @@
 use super::{checked, places, remark, tell};
 use crate::cli::LaunchArgs;
 use crate::config::Config;
+use crate::files;
 use crate::host;
 use crate::hosts::{HostFile, Seat, seats_table};
 use crate::ids::counted;
@@ -13,7 +14,6 @@ use crate::{record, start};
 use anyhow::Result;
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Starts a training job; gives its exit code.
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
 
 /// How the hosts are shown: by the user's own file, if the launcher can read it as it is.
 fn shown<'a>(job: &Job, file: Option<&'a Path>) -> HostsBy<'a> {
-    let text = file.and_then(|path| fs::read_to_string(path).ok());
+    let text = file.and_then(|path| files::text(path).ok());
     let fits = |hosts: &HostFile, text: &str| hosts.is_written_in(text, job.launcher.dialect());
     match (file, &job.hosts, text) {
         (Some(path), Some(hosts), Some(text)) if fits(hosts, &text) => HostsBy::File(path),

@@ -9,9 +9,9 @@ use std::io::Write;
 
 /// Lines carry time and level; those of a rank its number and host too. Commands log warnings only.
 pub(crate) fn start_log(rank: Option<Rank>) {
-    let level = if rank.is_some() { "trace" } else { "warn" };
+    let level = if rank.is_some() { LevelFilter::Trace } else { LevelFilter::Warn };
     let speaker = rank.map_or(String::new(), |rank| format!(" rank {rank} on {}:", Host::here().name));
-    Builder::from_env(Env::default().default_filter_or(level))
+    Builder::from_env(Env::default().default_filter_or(level.as_str()))
         .format(move |out, record| {
             let time = out.timestamp_millis();
             writeln!(out, "{time} {:<5}{speaker} {}", record.level(), record.args())

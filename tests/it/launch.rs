@@ -74,14 +74,15 @@ fn a_dry_run_shows_the_command_and_mistakes_are_refused_before_mpirun() {
     assert!(refused.stderr.contains("--epochs is 0"), "{}", refused.stderr);
 }
 
-/// A launcher that fails before any rank starts, `FAILURES` times, and is the real one then.
+/// A launcher whose ranks train, and that is taken for a failed one `failures` times, each time with nothing left.
 fn failing_launcher(folder: &Path, failures: u32) -> String {
     let real = Command::new("sh").args(["-c", "command -v mpirun"]).output().expect("runs").stdout;
     let real = String::from_utf8(real).expect("text");
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && exec {0} --version\n\
          n=$(cat {1}/count 2>/dev/null || echo 0)\necho $((n + 1)) >{1}/count\n\
-         [ $n -lt {failures} ] && exit 1\nexec {0} \"$@\"\n",
+         [ $n -ge {failures} ] && exec {0} \"$@\"\n\
+         {0} \"$@\" || exit\nrm -rf {1}/new/checkpoints {1}/new/summary.json\nexit 1\n",
         real.trim(),
         folder.display()
     );
@@ -109,7 +110,8 @@ fn a_restart_replaces_no_run_but_its_own() {
     assert!(refused.stderr.contains("holds a run already"), "{}", refused.stderr);
     assert_eq!(fs::read(folder.join("summary.json")).expect("there"), before);
     fs::remove_file(parent.path().join("count")).expect("there");
-    launched(&parent.path().join("new")).succeeded();
+    let again = launched(&parent.path().join("new")).succeeded();
+    assert!(again.stderr.contains("it starts anew"), "{}", again.stderr);
 }
 
 /// A started `fedmpi`, and what it wrote once it has ended.
