@@ -1,5 +1,6 @@
 //! `fedmpi check`: everything that is checked before a training, and what the training would be.
 
+use super::places::workers_of;
 use super::{places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency};
@@ -7,6 +8,7 @@ use crate::hosts::seats_table;
 use crate::ids::{ClientId, Rank};
 use crate::metrics::median;
 use crate::plan::{Plan, expand};
+use crate::start::check_config;
 use crate::torch;
 use crate::transport::Host;
 use anyhow::Result;
@@ -18,8 +20,8 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     if !config.translation.is_empty() {
         println!("{}\n", config.translation.table());
     }
+    check_config(&config)?;
     let (hosts, seats) = places::planned_seats(&config, ranks)?;
-    Plan::check(&config)?;
     let seats = seats_table(&hosts, &seats);
     if config.data_residency == Residency::Local {
         say(format_args!("note: every rank looks at its own data when the job starts"))?;
@@ -28,10 +30,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
         return Ok(());
     }
     let plan = plan(config)?;
-    // Alone, a rank is server and worker.
-    let workers = ranks.max(2) - 1;
-    plan.check_workers(workers)?;
-    for note in plan.notes(workers) {
+    for note in plan.notes(workers_of(ranks)) {
         say(format_args!("note: {note}"))?;
     }
     let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
     }
     let hosts = places::hosts(arguments.hostfile.as_deref())?;
     let training = last_wins(&arguments.training);
-    let config = checked(&training)?;
+    let config = checked(&training, arguments.np)?;
     let (program, folder) = program(training, &config, arguments.dry_run)?;
     let job = Job {
         launcher,

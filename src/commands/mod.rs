@@ -49,12 +49,14 @@ pub(crate) fn run(command: Command) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-/// Training flags as a command line of their own, checked before anything is started.
-fn checked(training: &[OsString]) -> Result<Config> {
+/// Training flags as a command line of their own, checked for so many ranks before anything is started.
+fn checked(training: &[OsString], ranks: usize) -> Result<Config> {
     let words = iter::once(OsString::from("fedmpi")).chain(training.iter().cloned());
     let asked = cli::parse(words).map_err(refused)?;
     ensure!(asked.command.is_none(), "what follows -- are flags of a training, not another command");
-    start::read_config(&asked.flags)
+    let config = start::read_config(&asked.flags)?;
+    places::planned_seats(&config, ranks)?;
+    Ok(config)
 }
 
 /// Another command's refusal, within ours.
@@ -70,9 +72,23 @@ mod tests {
     fn another_command_is_no_training() {
         for line in [&["check"][..], &["list", "model"], &["launch", "--np", "2"]] {
             let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-            let refused = checked(&words).expect_err("refused").to_string();
+            let refused = checked(&words, 2).expect_err("refused").to_string();
             assert!(refused.contains("flags of a training"), "{refused}");
         }
-        assert!(checked(&["--comm_round", "3"].map(OsString::from)).is_ok());
+        assert!(checked(&["--comm_round", "3"].map(OsString::from), 2).is_ok());
+    }
+
+    #[test]
+    fn all_that_needs_no_data_is_checked_before_anything_starts() {
+        for (line, ranks, said) in [
+            ("--model 3nn", 3, "did you mean `2nn`"),
+            ("--dispatch one_per_worker", 3, "there are 2 workers"),
+            ("--device cpu --gpu_util_parse localhost:1,1 --dataset mnsit", 3, "did you mean `mnist`"),
+            ("--partition_method shards:shards=3", 2, "no setting `shards`"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let refused = checked(&words, ranks).expect_err("refused").to_string();
+            assert!(refused.contains(said), "{line}: {refused}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Prints the script. The training's flags are checked before the job waits in a queue.
 pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
     let training = last_wins(&arguments.training);
-    let config = checked(&training)?;
+    let config = checked(&training, arguments.nodes * arguments.ranks_per_node)?;
     let folder = config.out_dir.is_some() || config.resume.is_some();
     ensure!(!folder, "the script names the run's folder itself (hint: FEDMPI_RUN=FOLDER sbatch ...)");
     let mapped = arguments.gpus_per_node > 0 && config.gpu_mapping_file.is_some();

@@ -7,23 +7,39 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::NamedTempFile;
 
 /// Where the file may lie, in order: memory first.
-fn places() -> [std::path::PathBuf; 2] {
+fn places() -> [PathBuf; 2] {
     ["/dev/shm".into(), std::env::temp_dir()]
 }
 
 /// Writes a data set for other ranks to [`open`]; the file goes when the value is dropped. None when
 /// there is no room, or when the data set is generated anyway.
 pub fn offer(dataset: &Dataset) -> Option<NamedTempFile> {
+    offer_in(&places(), dataset)
+}
+
+fn offer_in(places: &[PathBuf], dataset: &Dataset) -> Option<NamedTempFile> {
     let Train::Stored(train) = &dataset.train else { return None };
-    places().into_iter().find_map(|place| {
+    places.iter().find_map(|place| {
         let file = NamedTempFile::with_prefix_in("fedmpi-", place).ok()?;
         write(dataset, train, file.path())?;
         Some(file)
+    })
+}
+
+/// What to tell of so many ranks that hold a copy of their own where they could have shared one.
+pub fn note(alone: usize) -> Option<String> {
+    let [memory, disk] = places();
+    let places = format!("{} and {}", memory.display(), disk.display());
+    (alone > 0).then(|| {
+        format!(
+            "{alone} ranks read the data for themselves, where one copy for each host would do: it cannot be shared in \
+             {places} (hint: make one of them writable, with room for the data)"
+        )
     })
 }
 
@@ -123,6 +139,15 @@ mod tests {
         drop(file);
         assert_eq!(opened, dataset);
         assert_eq!(opened.digest(), dataset.digest());
+    }
+
+    #[test]
+    fn without_a_writable_place_nothing_is_offered_and_it_is_told() {
+        let nowhere = tempfile::tempdir().expect("a folder").path().to_owned();
+        assert!(offer_in(&[nowhere.clone()], &Dataset::default()).is_none());
+        assert!(offer_in(&[nowhere, std::env::temp_dir()], &Dataset::default()).is_some());
+        assert_eq!(note(0), None);
+        assert!(note(3).expect("said").starts_with("3 ranks read the data for themselves"));
     }
 
     #[test]

@@ -35,25 +35,28 @@ impl Partition {
         if lists.len() != clients {
             return Err(format!("{} clients (hint: --client_num_in_total {})", lists.len(), lists.len()));
         }
-        check(&lists, samples)?;
+        check(&lists, samples).map_err(|(_, reason)| reason)?;
         Ok(Partition::new(&lists))
     }
 }
 
-fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), String> {
+/// Refuses lists that are no partition of so many samples: by the client at fault, and what the fault is.
+pub(super) fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), (usize, String)> {
     let mut owned = vec![false; samples];
     for (client, list) in lists.iter().enumerate() {
         if list.is_empty() {
-            return Err(format!("client {client} owns nothing"));
+            return Err((client, format!("client {client} owns nothing")));
         }
         for &sample in list {
             match owned.get_mut(sample as usize) {
                 None => {
-                    return Err(format!(
-                        "sample {sample} of client {client} is not below {samples} (hint: another data set?)"
-                    ));
+                    let hint = "(hint: another data set?)";
+                    let reason = format!("sample {sample} of client {client} is not below {samples} {hint}");
+                    return Err((client, reason));
                 }
-                Some(true) => return Err(format!("sample {sample} has two owners, client {client} is the second")),
+                Some(true) => {
+                    return Err((client, format!("sample {sample} has two owners, client {client} is the second")));
+                }
                 Some(free) => *free = true,
             }
         }
@@ -61,7 +64,7 @@ fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn fault(path: &Path, reason: String) -> PartitionError {
+pub(super) fn fault(path: &Path, reason: String) -> PartitionError {
     PartitionError::File { path: path.display().to_string(), reason }
 }
 

@@ -1,7 +1,9 @@
 //! Stage 2, partition: who owns which samples?
 
 mod dirichlet;
+mod error;
 mod file;
+mod fixed;
 mod iid;
 mod natural;
 mod power_law;
@@ -13,6 +15,8 @@ use crate::seed::Stream;
 use rand::seq::SliceRandom;
 use std::borrow::Cow;
 use std::ops::Range;
+
+pub use error::PartitionError;
 
 /// What a partitioner sees of the data.
 pub struct Pool<'a> {
@@ -59,75 +63,6 @@ pub trait Partitioner {
     }
 }
 
-/// The data cannot be divided as wanted.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum PartitionError {
-    /// Somebody would own less than everybody must.
-    #[error(
-        "{clients} clients with at least {least} each need {} samples, there are {samples} (hint: {})",
-        clients.saturating_mul(*least), fewer(*samples, *least)
-    )]
-    TooFewSamples {
-        /// Clients wanted.
-        clients: usize,
-        /// Samples each must have.
-        least: usize,
-        /// Samples there are.
-        samples: usize,
-    },
-    /// Random draws kept failing.
-    #[error(
-        "no Dirichlet({alpha}) draw gave every one of {clients} clients {least} samples in {attempts} attempts \
-         (hint: raise --partition_alpha or lower --client_num_in_total)"
-    )]
-    Unlucky {
-        /// Concentration.
-        alpha: f64,
-        /// Clients wanted.
-        clients: usize,
-        /// Samples each must have.
-        least: usize,
-        /// Draws made.
-        attempts: usize,
-    },
-    /// The data is not held, so its classes are not known.
-    #[error(
-        "there are too many samples to hold, and `{method}` would have to see them \
-         (hint: --partition_method natural, or fewer clients)"
-    )]
-    NotHeld {
-        /// The partitioner.
-        method: String,
-    },
-    /// The samples have no classes.
-    #[error(
-        "`{method}` divides samples by their classes, and these have none (hint: --partition_method natural or homo)"
-    )]
-    NoClasses {
-        /// The partitioner.
-        method: String,
-    },
-    /// The data has no owners.
-    #[error("the data has no natural owners (hint: --partition_method homo, hetero or shards)")]
-    NoOwners,
-    /// The data has other owners.
-    #[error("the data has {found} natural owners, {wanted} clients are wanted (hint: --client_num_in_total {found})")]
-    OtherOwners {
-        /// Owners there are.
-        found: usize,
-        /// Clients wanted.
-        wanted: usize,
-    },
-    /// A saved partition that cannot be used.
-    #[error("partition file {path}: {reason}")]
-    File {
-        /// The file.
-        path: String,
-        /// What is wrong, with a hint.
-        reason: String,
-    },
-}
-
 /// Makes a partitioner for so many clients.
 pub type Build = fn(&Values, usize) -> Box<dyn Partitioner>;
 
@@ -154,15 +89,23 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
     .with(dirichlet::Prior::PARAMS),
     Entry::<Build>::new(
         "shards",
-        "samples sorted by class, cut in two shards per client (McMahan et al. 2017)",
-        |_, clients| Box::new(shards::Shards { clients }),
-    ),
+        "samples sorted by class, cut in two shards per client (McMahan et al. 2017), or --num_shards in all",
+        |values, clients| Box::new(shards::Shards { clients, cut: shards::Cut::read(values) }),
+    )
+    .with(shards::Cut::PARAMS),
     Entry::<Build>::new(
         "power_law",
         "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
         |values, clients| Box::new(power_law::PowerLaw { clients, law: power_law::Law::read(values) }),
     )
     .with(power_law::Law::PARAMS),
+    Entry::<Build>::new(
+        fixed::NAME,
+        "as FedML's net_dataidx_map.txt says, which --partition_file names",
+        |values, clients| Box::new(fixed::Fixed { clients, listed: fixed::Listed::read(values) }),
+    )
+    .also(&["hetero_fix"])
+    .with(fixed::Listed::PARAMS),
     Entry::<Build>::new(NATURAL, "the owners that the data set comes with", |_, clients| {
         Box::new(natural::Natural { clients })
     }),
@@ -283,14 +226,6 @@ fn enough(samples: usize, clients: usize, least: usize) -> Result<(), PartitionE
     }
 }
 
-/// How many clients there can be.
-fn fewer(samples: usize, least: usize) -> String {
-    match samples / least.max(1) {
-        0 => "more data".to_owned(),
-        most => format!("--client_num_in_total at most {most}"),
-    }
-}
-
 /// All samples in a random order, for at least `least` of them per client.
 fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
     enough(pool.count, clients, least)?;
@@ -331,11 +266,19 @@ mod tests {
             let labels: Vec<u32> = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
             let owners: Vec<usize> = (0..=clients).map(|c| c * per_client).collect();
             let pool = Pool { count: labels.len(), labels: &labels, classes: classes as usize, owners: Some(&owners) };
+            let file = tempfile::NamedTempFile::new().expect("a file");
+            let lines = (0..clients).map(|client| format!("{client}: [\n{client}\n]\n"));
+            std::fs::write(file.path(), lines.collect::<String>()).expect("writable");
             for entry in PARTITIONERS {
                 let split = || {
                     let mut choice = Choice::from(entry.name);
-                    if !entry.params.is_empty() {
-                        choice.values.insert("partition_alpha".into(), 5.0.into());
+                    for param in entry.params {
+                        let value = match param.name {
+                            "partition_alpha" => 5.0.into(),
+                            "partition_file" => file.path().display().to_string().into(),
+                            _ => continue,
+                        };
+                        choice.values.insert(param.name.into(), value);
                     }
                     let (entry, values) = KIND.look_up(&choice).expect("sound");
                     (entry.build)(&values, clients).split(&pool, &mut Seed(seed).stream(Purpose::Partition))

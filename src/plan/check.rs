@@ -64,9 +64,9 @@ impl Plan {
     ///
     /// # Errors
     /// When every client of a round is to have a worker of its own and there are more or fewer.
-    pub fn check_workers(&self, workers: usize) -> Result<(), PlanError> {
-        let cohort = self.cohort_size();
-        match self.config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
+    pub fn check_workers(config: &Config, workers: usize) -> Result<(), PlanError> {
+        let cohort = config.client_num_per_round as usize;
+        match config.dispatch == DispatchMode::OnePerWorker && workers != cohort {
             true => Err(PlanError::OnePerWorker { cohort, workers }),
             false => Ok(()),
         }

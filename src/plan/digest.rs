@@ -27,6 +27,7 @@ impl Plan {
             gpu_mapping_file: None,
             gpu_mapping_key: String::new(),
             gpu_util_parse: None,
+            partition_method: without_files(config.partition_method),
             client_selection: without_files(config.client_selection),
             delay: without_files(config.delay),
             resume: None,
@@ -125,7 +126,7 @@ fn plain(value: &Value) -> String {
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
 fn without_files(mut choice: Choice) -> Choice {
-    for file in ["selection_file", "delay_file"] {
+    for file in ["selection_file", "delay_file", "partition_file"] {
         choice.values.remove(file);
     }
     choice

@@ -2,7 +2,7 @@
 
 use super::settle::{Stop, settle};
 use crate::config::{Config, Evaluator, Residency};
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, Train};
 use crate::ids::Rank;
 use crate::partition::Partition;
 use crate::plan::{Holding, Homes, Plan, PlanError, expand, housemates, shares};
@@ -90,11 +90,24 @@ fn share(mpi: &Mpi, places: &[String], read: impl Fn() -> Result<Dataset, PlanEr
     let path = offer.as_ref().map(|file| file.path().to_string_lossy());
     let paths = mpi.tell(&path.unwrap_or_default());
     // Whoever cannot map what the first rank offers reads for itself; the first rank maps its own offer.
-    let dataset = match data::shared::open(Path::new(&paths[first])) {
+    let mapped = data::shared::open(Path::new(&paths[first]));
+    let failed = first != mine && mapped.is_err();
+    let dataset = match mapped {
         Ok(mapped) => Ok(mapped),
         Err(_) => own.map_or_else(read, Ok),
     };
     let dataset = settle(mpi, dataset)?;
     drop(offer);
+    tell_of_copies(mpi, failed && matches!(dataset.train, Train::Stored(_)));
     Ok(dataset)
+}
+
+/// Says once where ranks hold copies of their own.
+fn tell_of_copies(mpi: &Mpi, alone: bool) {
+    let alone = mpi.share(&alone).into_iter().filter(|&alone| alone).count();
+    if mpi.rank() == Rank::SERVER
+        && let Some(note) = data::shared::note(alone)
+    {
+        log::warn!("{note}");
+    }
 }

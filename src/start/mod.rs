@@ -12,7 +12,9 @@ mod trainer;
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
 use crate::launch::Launched;
+use crate::part::AnyKind;
 use crate::plan::Plan;
+use crate::torch;
 use crate::train::Trainer;
 use crate::transport::World;
 use crate::transport::mpi::{Mpi, library_version};
@@ -80,8 +82,14 @@ fn together(known: usize, launched: Launched) -> Result<()> {
 /// What the user wrote, as far as it can be checked without data.
 pub(crate) fn read_config(flags: &Flags) -> Result<Config> {
     let config = Config::resolve(flags)?;
-    Plan::check(&config)?;
+    check_config(&config)?;
     Ok(config)
+}
+
+/// Everything that can be checked without data and without ranks, whatever the command.
+pub(crate) fn check_config(config: &Config) -> Result<()> {
+    torch::models::KIND.described(&config.model)?;
+    Ok(Plan::check(config)?)
 }
 
 #[cfg(test)]

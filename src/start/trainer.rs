@@ -19,7 +19,7 @@ use tch::Device;
 pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
     // Alone, a rank is server and worker.
     let workers = mpi.size().max(2) - 1;
-    settle(mpi, plan.check_workers(workers).map_err(Error::from))?;
+    settle(mpi, Plan::check_workers(&plan.config, workers).map_err(Error::from))?;
     let model = torch::models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {

@@ -37,7 +37,7 @@ fn every_mode_on_any_number_of_workers_gives_the_same_bits() {
     }
     let classical = Config { dispatch: DispatchMode::OnePerWorker, ..small() };
     assert!(quadratic(&plan(classical.clone()), 5).0 == wanted);
-    let refused = plan(classical).check_workers(3).expect_err("three workers for five clients").to_string();
+    let refused = Plan::check_workers(&classical, 3).expect_err("three workers for five clients").to_string();
     assert!(refused.contains("is 5, but there are 3 workers (hint: mpirun -np 6"), "{refused}");
 }
 

@@ -86,11 +86,12 @@ fn ended_by_a_signal(parent: &Path, selection: &str) {
 fn asynchronous_runs_go_on_after_a_signal() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("run");
+    // Saved at once and long enough that the signal comes in time, and no longer.
     let flags = "--mode async --aggregator fedbuff --buffer_size 4 --concurrency 6 --delay uniform:1,4 --epochs 3 \
-                 --frequency_of_the_test 1000";
-    let wanted = trained(2, &parent.path().join("whole"), &format!("{flags} --comm_round 600"));
+                 --frequency_of_the_test 1000 --checkpoint_every 1 --comm_round 90";
+    let wanted = trained(2, &parent.path().join("whole"), flags);
     let job = Job::ranks(3).with(FLAGS).path("--data_dir", &mnist()).path("--out_dir", &folder).with(flags);
-    let mut job = job.with("--comm_round 600").start();
+    let mut job = job.start();
     let began = Instant::now();
     while !has_checkpoint(&folder) {
         assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint came");

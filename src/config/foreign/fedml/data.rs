@@ -116,7 +116,10 @@ pub fn partition_method(reading: &mut Reading<'_>, word: &Word) {
     match is_owned(reading) {
         true => reading.nothing(word, DIVIDED),
         false if reading.says(&word.key, &["homo", "hetero"]) => reading.same(word, "partition_method", ""),
-        false => reading.refuse(word, "this partition is not here (nearest: homo, hetero, or --partition_load FILE)"),
+        false if reading.says(&word.key, &["hetero-fix"]) => {
+            reading.same(word, "partition_method", "the file's place is in FedML's code: --partition_file names it")
+        }
+        false => reading.refuse(word, "this partition is not here (nearest: homo, hetero, hetero-fix)"),
     }
 }
 
