@@ -7,6 +7,7 @@ mod foreign;
 mod kinds;
 mod portable;
 mod seed_scripts;
+mod unusual;
 mod ways;
 mod written;
 
@@ -30,6 +31,7 @@ use portable::{is_of_a_run, leave_places};
 use seed_scripts::SeedScripts;
 
 pub use choose::PartFlags;
+pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Residency};
