@@ -9,6 +9,7 @@ mod portable;
 mod resolve;
 mod seed_scripts;
 mod settings;
+mod unusual;
 mod ways;
 mod written;
 
@@ -16,6 +17,7 @@ use crate::aggregate::{arrivals, preset};
 use std::path::PathBuf;
 
 pub use choose::PartFlags;
+pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 pub use settings::{Config, Flags, NAMES, RANGES};

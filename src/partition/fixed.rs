@@ -64,7 +64,9 @@ fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String
     }
     if reading.owned.len() != clients {
         let found = reading.owned.len();
-        return Err(format!("it lists {found} clients, and {clients} are wanted (hint: --client_num_in_total {found})"));
+        return Err(format!(
+            "it lists {found} clients, and {clients} are wanted (hint: --client_num_in_total {found})"
+        ));
     }
     let (lines, lists): (Vec<usize>, Vec<Vec<u32>>) =
         reading.owned.into_values().map(|owned| (owned.line, owned.samples)).unzip();
@@ -120,11 +122,9 @@ mod tests {
     #[test]
     fn fedmls_files_and_json_are_read() {
         let wanted = Partition::new(&[vec![4, 0], vec![1, 3]]);
-        for text in [
-            "{\n0: [\n4, 0\n]\n1: [\n1, 3\n]\n}\n",
-            "0: [\n4,\n0\n],\n1: [1,3]",
-            r#"{"1": [1, 3], "0": [4, 0]}"#,
-        ] {
+        for text in
+            ["{\n0: [\n4, 0\n]\n1: [\n1, 3\n]\n}\n", "0: [\n4,\n0\n],\n1: [1,3]", r#"{"1": [1, 3], "0": [4, 0]}"#]
+        {
             assert_eq!(parse(text, 5, 2), Ok(wanted.clone()), "{text}");
         }
     }

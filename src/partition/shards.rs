@@ -84,10 +84,7 @@ mod tests {
     #[test]
     fn shards_that_do_not_come_out_even_are_refused() {
         let refused = |shards| split(10, shards).expect_err("refused").to_string();
-        assert_eq!(
-            refused(25),
-            "--num_shards is 25: 10 clients get equally many shards (hint: 30, or 0: two each)"
-        );
+        assert_eq!(refused(25), "--num_shards is 25: 10 clients get equally many shards (hint: 30, or 0: two each)");
         assert!(refused(1010).contains("at least 101 each"), "{}", refused(1010));
     }
 }

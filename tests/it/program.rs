@@ -169,11 +169,18 @@ fn plain(arguments: &[&str]) -> Finished {
 fn check_and_list_answer_without_training() {
     let check =
         plain(&["check", "--np", "3", "--partition_method", "natural", "--client-num-in-total", "20"]).succeeded();
-    for expected in
-        ["client_num_in_total: 20", "rank  role", "2     worker", "partition: 20 clients", "classes per client"]
-    {
+    for expected in [
+        "of 20 clients",
+        "client_num_in_total: 20",
+        "rank  role",
+        "2     worker",
+        "partition: 20 clients",
+        "estimate from",
+    ] {
         assert!(check.stdout.contains(expected), "{expected}: {}", check.stdout);
     }
+    assert!(check.stdout.lines().all(|line| line.chars().count() <= 80), "{}", check.stdout);
+    assert!(!check.stdout.contains("comm_round"), "a default is said: {}", check.stdout);
     let folder = tempfile::tempdir().expect("a folder");
     let saved = folder.path().join("partition.json");
     let words = ["check", "--client_num_in_total", "20", "--partition_save", &saved.display().to_string()];
@@ -195,7 +202,7 @@ fn what_a_command_says_is_said_once_under_mpirun() {
     for (arguments, words) in [
         ("--help", "Usage: mpirun"),
         ("list server_step adam", "(--server_step)"),
-        ("check --np 2", "client_num_in_total: 100"),
+        ("check --np 2", "every setting has its default"),
         ("config --schema", "\"$schema\""),
     ] {
         let said = Job::ranks(3).with(arguments).run().succeeded();
@@ -233,7 +240,11 @@ fn the_positional_script_trains_and_explains_itself() {
     assert_eq!((noted(&older), noted(&later)), (false, true), "{}", later.stderr);
     let usage = run("100 2 lr");
     assert_eq!(usage.code, Some(2));
-    assert!(usage.stderr.contains("CLIENT_NUM WORKER_NUM") && usage.stderr.contains("3 of 12 or 13"), "{}", usage.stderr);
+    assert!(
+        usage.stderr.contains("CLIENT_NUM WORKER_NUM") && usage.stderr.contains("3 of 12 or 13"),
+        "{}",
+        usage.stderr
+    );
 }
 
 #[test]

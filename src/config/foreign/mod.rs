@@ -16,7 +16,7 @@ use reading::Reading;
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
-pub use screen::Findings;
+pub use screen::{Findings, wrapped};
 
 #[cfg(test)]
 mod tests;

@@ -125,7 +125,7 @@ fn two_columns(left: &str, right: &str) -> String {
 }
 
 /// Words in lines of a screen, the first one indented by `first`, the others by `rest`.
-fn wrapped(text: &str, first: usize, rest: usize) -> String {
+pub fn wrapped(text: &str, first: usize, rest: usize) -> String {
     let mut lines = vec![" ".repeat(first)];
     for word in text.split_whitespace().flat_map(|word| pieces(word, WIDTH - rest - 1)) {
         let line = lines.last_mut().expect("one at least");

@@ -1,56 +1,8 @@
-//! `fedmpi check`: everything that is checked before a training, and what the training would be.
+//! Who owns how much, at a glance.
 
-use super::places::workers_of;
-use super::{places, say};
-use crate::cli::CheckArgs;
-use crate::config::{Config, Residency};
-use crate::hosts::seats_table;
-use crate::ids::{ClientId, Rank};
+use crate::ids::ClientId;
 use crate::metrics::median;
-use crate::plan::{Plan, expand};
-use crate::start::check_config;
-use crate::torch;
-use crate::transport::Host;
-use anyhow::Result;
-
-/// Ranks are taken to run where the mapping wants them, or here without one.
-pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
-    let ranks = arguments.np;
-    let config = Config::resolve(&arguments.flags)?;
-    if !config.translation.is_empty() {
-        println!("{}\n", config.translation.table());
-    }
-    check_config(&config)?;
-    let (hosts, seats) = places::planned_seats(&config, ranks)?;
-    let seats = seats_table(&hosts, &seats);
-    if config.data_residency == Residency::Local {
-        say(format_args!("note: every rank looks at its own data when the job starts"))?;
-        say(serde_yaml::to_string(&config)?)?;
-        say(format_args!("\n{seats}"))?;
-        return Ok(());
-    }
-    let plan = plan(config)?;
-    for note in plan.notes(workers_of(ranks)) {
-        say(format_args!("note: {note}"))?;
-    }
-    let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
-    let parameters = torch::models::layout(network.as_ref()).parameters();
-    say(format_args!("plan {} ({parameters} parameters)", plan.digest()))?;
-    say(serde_yaml::to_string(&plan.config)?)?;
-    say(format_args!("\n{seats}"))?;
-    say(format_args!("\n{}", histogram(&plan)))?;
-    if let Some(path) = plan.save_partition()? {
-        say(format_args!("it is in {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// The plan over the data as the server would see it here.
-fn plan(config: Config) -> Result<Plan> {
-    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
-    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
-    Ok(Plan::new(config, dataset)?)
-}
+use crate::plan::Plan;
 
 /// Bands of sizes.
 const BANDS: u64 = 10;
@@ -58,7 +10,7 @@ const BANDS: u64 = 10;
 const LONGEST: usize = 50;
 
 /// Clients by number of samples and by number of classes.
-fn histogram(plan: &Plan) -> String {
+pub(super) fn histogram(plan: &Plan) -> String {
     let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
     let text = sizes_in_bands(&sizes);
     let Some(labels) = plan.dataset.train.classes() else { return text };

@@ -1,0 +1,70 @@
+//! `fedmpi check`: everything that is checked before a training, and what the training would be: in words, then what
+//! differs from the defaults, who computes where, who owns how much, and what it may take.
+
+mod estimate;
+mod histogram;
+mod words;
+
+use super::places::workers_of;
+use super::{places, say};
+use crate::cli::CheckArgs;
+use crate::config::{Config, Residency, wrapped};
+use crate::hosts::seats_table;
+use crate::ids::Rank;
+use crate::plan::{Plan, expand};
+use crate::start::check_config;
+use crate::torch;
+use crate::transport::Host;
+use anyhow::Result;
+use words::{Job, Known};
+
+/// Ranks are taken to run where the mapping wants them, or here without one.
+pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
+    let ranks = arguments.np;
+    let config = Config::resolve(&arguments.flags)?;
+    if !config.translation.is_empty() {
+        say(format_args!("{}\n\n", config.translation.table()))?;
+    }
+    check_config(&config)?;
+    let (hosts, seats) = places::planned_seats(&config, ranks)?;
+    let settings = differing(&config)?;
+    let places = seats_table(&hosts, &seats);
+    if config.data_residency == Residency::Local {
+        let job = Job { config: &config, known: None, hosts: &hosts, seats: &seats };
+        let note = noted("every rank looks at its own data when the job starts, so nothing is measured here");
+        return say(format_args!("{}\n{note}\n\n{settings}\n\n{places}", job.in_words()));
+    }
+    let plan = plan(config)?;
+    let workers = workers_of(ranks);
+    let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
+    let known = Known { plan: &plan, parameters: torch::models::layout(network.as_ref()).parameters() };
+    let job = Job { config: &plan.config, known: Some(known), hosts: &hosts, seats: &seats };
+    let notes = plan.notes(workers).into_iter().map(|note| noted(&note) + "\n");
+    say(format_args!("{}\n{}", job.in_words(), notes.collect::<String>()))?;
+    say(format_args!("{settings}\n\n{places}\n\n{}", histogram::histogram(&plan)))?;
+    if let Some(path) = plan.save_partition()? {
+        say(format_args!("it is in {}", path.display()))?;
+    }
+    say(format_args!("\n{}", estimate::estimate(&plan, &seats)))
+}
+
+/// The plan over the data as the server would see it here.
+fn plan(config: Config) -> Result<Plan> {
+    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
+    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
+    Ok(Plan::new(config, dataset)?)
+}
+
+/// Settings that differ from the defaults, as a `--cf` file says them.
+fn differing(config: &Config) -> Result<String> {
+    let settings = config.unusual()?;
+    if settings.is_empty() {
+        return Ok("every setting has its default".to_owned());
+    }
+    let text = serde_yaml::to_string(&settings)?;
+    Ok(format!("what differs from the defaults:\n{}", text.trim_end()))
+}
+
+fn noted(note: &str) -> String {
+    wrapped(&format!("note: {note}"), 0, 6)
+}

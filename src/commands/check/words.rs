@@ -1,0 +1,176 @@
+//! What a training would do, in words: a line for each question.
+
+use crate::config::{Config, DeviceChoice, Mode, wrapped};
+use crate::hosts::Seat;
+use crate::ids::counted;
+use crate::part::{Choice, plain};
+use crate::plan::Plan;
+use crate::transport::Host;
+
+/// Where answers begin.
+const COLUMN: usize = 11;
+
+/// A training that might be.
+pub(super) struct Job<'a> {
+    pub(super) config: &'a Config,
+    /// Nothing where data stays with its workers.
+    pub(super) known: Option<Known<'a>>,
+    pub(super) hosts: &'a [Host],
+    pub(super) seats: &'a [Seat],
+}
+
+/// What is known once data was read.
+pub(super) struct Known<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) parameters: usize,
+}
+
+impl Job<'_> {
+    /// All answers, at most as wide as a screen.
+    pub(super) fn in_words(&self) -> String {
+        let answers = [
+            ("data", self.data()),
+            ("model", self.model()),
+            ("training", self.training()),
+            ("method", self.method()),
+            (if self.is_in_rounds() { "rounds" } else { "moves" }, self.rounds()),
+            ("tests", self.tests()),
+            ("hosts", self.places()),
+            ("folder", self.folder()),
+            ("plan", self.plan()),
+        ];
+        let told = answers.into_iter().filter(|(_, answer)| !answer.is_empty());
+        told.map(|(question, answer)| line(question, &answer) + "\n").collect()
+    }
+
+    fn is_in_rounds(&self) -> bool {
+        self.config.mode == Mode::Sync
+    }
+
+    fn data(&self) -> String {
+        let Config { dataset, data_dir, .. } = self.config;
+        let Some(Known { plan, .. }) = &self.known else {
+            return format!("{dataset}, what each worker finds in {} on its host", data_dir.display());
+        };
+        let (samples, test) = (plan.dataset.train.count(), plan.test_samples());
+        let divided = match &self.config.partition_load {
+            Some(path) => path.display().to_string(),
+            None => part(&self.config.partition_method),
+        };
+        format!(
+            "{dataset}: {} of {}, divided by {divided}; {test} more to test on",
+            counted(samples, "sample"),
+            counted(plan.clients(), "client")
+        )
+    }
+
+    fn model(&self) -> String {
+        match &self.known {
+            Some(known) => format!("{}, {}", self.config.model, counted(known.parameters, "parameter")),
+            None => self.config.model.clone(),
+        }
+    }
+
+    fn training(&self) -> String {
+        let Config { client_optimizer, epochs, batch_size, lr_schedule, dry_train, .. } = self.config;
+        if *dry_train {
+            return "none: clients give back what they got".to_owned();
+        }
+        let batches = match batch_size {
+            size if *size > 0 => format!("batches of {size}"),
+            _ => "one batch".to_owned(),
+        };
+        let epochs = counted(*epochs as usize, "epoch");
+        let rate = if self.is_in_rounds() { format!("; rate {}", part(lr_schedule)) } else { String::new() };
+        format!("{epochs} in {batches} by {}{rate}", part(client_optimizer))
+    }
+
+    fn method(&self) -> String {
+        let Config { algorithm, server_step, combine, aggregator, update, .. } = self.config;
+        let name = self.config.method();
+        let chosen = |what: &str, choice: &Option<Choice>| Some(format!("{what} {}", part(choice.as_ref()?)));
+        let pieces = match self.config.mode {
+            Mode::Sync => [
+                chosen("algorithm", algorithm),
+                chosen("server step", server_step),
+                chosen("changes combined by", combine),
+            ],
+            Mode::Async => [chosen("arrivals by", aggregator), chosen("algorithm", algorithm), None],
+        };
+        let updates = update.0.iter().map(|choice| format!("changes through {}", part(choice)));
+        let pieces: Vec<String> = pieces.into_iter().flatten().chain(updates).collect();
+        if pieces.is_empty() { name } else { format!("{name}: {}", pieces.join(", ")) }
+    }
+
+    fn rounds(&self) -> String {
+        let Config { comm_round, client_num_per_round, concurrency, client_selection, .. } = self.config;
+        let chosen = part(client_selection);
+        match self.config.mode {
+            Mode::Sync => format!("{comm_round}, each of {client_num_per_round} clients, chosen by {chosen}"),
+            Mode::Async => format!("{comm_round} of the model, {concurrency} clients in training, chosen by {chosen}"),
+        }
+    }
+
+    fn tests(&self) -> String {
+        let what = if self.is_in_rounds() { "round" } else { "move" };
+        let often = match self.config.frequency_of_the_test {
+            1 => format!("after every {what}"),
+            every => format!("after every {every} {what}s, and the last"),
+        };
+        let target = self.known.as_ref().and_then(|known| known.plan.target());
+        target.map_or(often.clone(), |target| format!("{often}; the run ends at {target}"))
+    }
+
+    fn places(&self) -> String {
+        let gpus = self.seats.iter().filter(|seat| matches!(seat, Seat::Gpu(_))).count();
+        let ranks = self.seats.len();
+        let who = match ranks {
+            1 => "1 rank, server and worker".to_owned(),
+            _ => format!("{ranks} ranks, a server and {}", counted(ranks - 1, "worker")),
+        };
+        let fall = if self.config.device == DeviceChoice::Auto { " where there are any" } else { "" };
+        let on = match gpus {
+            0 => "on CPUs".to_owned(),
+            all if all == ranks => format!("on GPUs{fall}"),
+            some => format!("{some} on GPUs{fall}, the others on CPUs"),
+        };
+        format!("{who}, {on}: {}", self.ranks_by_host())
+    }
+
+    fn ranks_by_host(&self) -> String {
+        let mut by_host: Vec<(&str, usize)> = Vec::new();
+        for host in self.hosts {
+            match by_host.iter_mut().find(|(name, _)| *name == host.name) {
+                Some((_, count)) => *count += 1,
+                None => by_host.push((&host.name, 1)),
+            }
+        }
+        let told: Vec<String> = by_host.iter().map(|(name, count)| format!("{count} on {name}")).collect();
+        told.join(", ")
+    }
+
+    fn folder(&self) -> String {
+        let folder = self.config.out_dir.as_ref().map(|folder| folder.display().to_string());
+        folder.unwrap_or_else(|| "a new one in runs/".to_owned())
+    }
+
+    fn plan(&self) -> String {
+        self.known.as_ref().map(|known| known.plan.digest()).unwrap_or_default()
+    }
+}
+
+/// A question and its answer.
+fn line(question: &str, answer: &str) -> String {
+    let answer = wrapped(answer, COLUMN, COLUMN);
+    format!("{question:<COLUMN$}{}", answer.trim_start())
+}
+
+/// A part as people say it: `sgd (lr 0.1, momentum 0.9)`.
+fn part(choice: &Choice) -> String {
+    let said = choice.values.iter().filter(|(_, value)| !value.is_null());
+    let said: Vec<String> = said.map(|(name, value)| format!("{} {}", plain(name), plain(value))).collect();
+    match said.is_empty() {
+        true => choice.name.clone(),
+        false => format!("{} ({})", choice.name, said.join(", ")),
+    }
+}
