@@ -56,7 +56,7 @@ pub fn all(command: &mut Command) -> String {
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {
     command.mut_args(|argument| {
-        let own = ["np", "help"].contains(&argument.get_id().as_str());
+        let own = ["np", "partition_report", "help"].contains(&argument.get_id().as_str());
         argument.hide(!own)
     })
 }

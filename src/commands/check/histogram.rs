@@ -14,7 +14,8 @@ pub(super) fn histogram(plan: &Plan) -> String {
     let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
     let text = sizes_in_bands(&sizes);
     let Some(labels) = plan.dataset.train.classes() else { return text };
-    let classes = plan.partition.ids().map(|client| classes_of(plan, labels, client) as f64);
+    let seen = |client| class_counts(plan, labels, client).iter().filter(|count| **count > 0).count();
+    let classes = plan.partition.ids().map(|client| seen(client) as f64);
     let median = median(&classes.collect::<Vec<_>>());
     format!("{text}\nclasses per client: median {median} of {}", plan.dataset.facts.task.outputs())
 }
@@ -40,13 +41,13 @@ fn sizes_in_bands(sizes: &[u64]) -> String {
     text
 }
 
-/// How many classes a client has samples of.
-fn classes_of(plan: &Plan, labels: &[u32], client: ClientId) -> usize {
-    let mut seen = vec![false; plan.dataset.facts.task.outputs()];
+/// How many samples of each class a client has.
+pub(super) fn class_counts(plan: &Plan, labels: &[u32], client: ClientId) -> Vec<u64> {
+    let mut counts = vec![0; plan.dataset.facts.task.outputs()];
     for &sample in plan.partition.of(client).iter() {
-        seen[labels[sample as usize] as usize] = true;
+        counts[labels[sample as usize] as usize] += 1;
     }
-    seen.into_iter().filter(|&seen| seen).count()
+    counts
 }
 
 #[cfg(test)]

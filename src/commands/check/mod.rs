@@ -3,6 +3,7 @@
 
 mod estimate;
 mod histogram;
+mod report;
 mod words;
 
 use super::places::workers_of;
@@ -15,7 +16,7 @@ use crate::plan::{Plan, expand};
 use crate::start::check_config;
 use crate::torch;
 use crate::transport::Host;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use words::{Job, Known};
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
@@ -30,6 +31,8 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     let settings = differing(&config)?;
     let places = seats_table(&hosts, &seats);
     if config.data_residency == Residency::Local {
+        let hint = "hint: no rank here sees the data of all, leave it out";
+        ensure!(arguments.partition_report.is_none(), "--partition_report with --data_residency local ({hint})");
         let job = Job { config: &config, known: None, hosts: &hosts, seats: &seats };
         let note = noted("every rank looks at its own data when the job starts, so nothing is measured here");
         return say(format_args!("{}\n{note}\n\n{settings}\n\n{places}", job.in_words()));
@@ -44,6 +47,10 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     say(format_args!("{settings}\n\n{places}\n\n{}", histogram::histogram(&plan)))?;
     if let Some(path) = plan.save_partition()? {
         say(format_args!("it is in {}", path.display()))?;
+    }
+    if let Some(folder) = &arguments.partition_report {
+        let [table, picture] = report::write(&plan, folder)?;
+        say(format_args!("who owns how much: {}, {}", table.display(), picture.display()))?;
     }
     say(format_args!("\n{}", estimate::estimate(&plan, &seats)))
 }
