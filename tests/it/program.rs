@@ -72,10 +72,10 @@ fn a_file_of_fedml_runs_and_says_what_differs() {
     for line in ["model: lr_sigmoid", "client_selection: fedml", "device: cpu", "  lr: 0.03", "  wd: 0.0"] {
         assert!(config.contains(line), "{line}: {config}");
     }
-    // numpy draws these for round 0.
+    // numpy draws these for the first round, which is 0 there.
     let journal = fs::read_to_string(out.join("journal.jsonl")).expect("a journal");
     let events = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an event"));
-    let first = events.filter(|event| event["event"] == "client_trained" && event["round"] == 0);
+    let first = events.filter(|event| event["event"] == "client_trained" && event["round"] == 1);
     let clients: Vec<u64> = first.filter_map(|event| event["client"].as_u64()).collect();
     assert_eq!(clients, [2, 4, 8, 9]);
 }

@@ -192,7 +192,7 @@ fn a_run_that_diverges_says_so_in_its_folder_and_can_be_compared() {
     for (name, flags, words) in [
         ("rounds", "--server_step sgd:server_lr=1e300", "the server's step made a model that is not finite"),
         ("async", "--mode async --aggregator fedbuff:buffer_size=2,server_lr=1e300", "that is not finite"),
-        ("client", "--mode async --aggregator avg --lr 1e30", "changed position"),
+        ("client", "--mode async --aggregator avg --lr 1e30", "changed linear.weight"),
     ] {
         let flags = format!("{flags} --comm_round 3 --client_num_in_total 12 --client_num_per_round 4");
         let job = Job::ranks(2).with(&flags).path("--out_dir", &path(name)).run();

@@ -210,9 +210,9 @@ impl Finished {
         self
     }
 
-    /// The lines that are errors of ours.
+    /// The lines that are errors of ours: of a rank, or said once before there are ranks.
     pub fn errors(&self) -> Vec<&str> {
-        self.stderr.lines().filter(|line| line.contains(" ERROR rank ")).collect()
+        self.stderr.lines().filter(|line| line.contains(" ERROR rank ") || line.starts_with("error: ")).collect()
     }
 
     /// The word after the last `model ` on stdout.
