@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn without_a_writable_place_nothing_is_offered_and_it_is_told() {
         let nowhere = tempfile::tempdir().expect("a folder").path().to_owned();
-        assert!(offer_in(&[nowhere.clone()], &Dataset::default()).is_none());
+        assert!(offer_in(std::slice::from_ref(&nowhere), &Dataset::default()).is_none());
         assert!(offer_in(&[nowhere, std::env::temp_dir()], &Dataset::default()).is_some());
         assert_eq!(note(0), None);
         assert!(note(3).expect("said").starts_with("3 ranks read the data for themselves"));

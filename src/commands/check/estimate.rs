@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn one_client_is_trained_and_not_on_everything() {
-        let plan = Plan::resolve(Config { client_num_in_total: 4, client_num_per_round: 2, ..Config::default() }).expect("sound");
+        let plan = Plan::resolve(Config { client_num_in_total: 4, client_num_per_round: 2, ..Config::default() })
+            .expect("sound");
         let measured = measure(&plan).expect("trains");
         assert!(measured.samples <= ENOUGH && measured.seconds > 0.0);
     }

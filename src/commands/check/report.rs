@@ -172,7 +172,8 @@ mod tests {
     use crate::config::Config;
 
     fn plan(clients: i64) -> Plan {
-        Plan::resolve(Config { client_num_in_total: clients, client_num_per_round: 1, ..Config::default() }).expect("sound")
+        Plan::resolve(Config { client_num_in_total: clients, client_num_per_round: 1, ..Config::default() })
+            .expect("sound")
     }
 
     #[test]
