@@ -17,6 +17,7 @@ use crate::aggregate::{arrivals, preset};
 use std::path::PathBuf;
 
 pub use choose::PartFlags;
+#[cfg(all(feature = "mpi", feature = "torch"))]
 pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;

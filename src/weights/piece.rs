@@ -12,7 +12,7 @@ static ZEROS: [f32; RUN] = [0.0; RUN];
 /// A vector of a client on its way into a sum.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
-    /// Its weight, in fixed-point units; see [`ExactSum::units_of`].
+    /// Its weight, in fixed-point units; see [`units_of`](super::ExactSum::units_of).
     pub share: f64,
     /// Where in the sum it begins.
     pub start: usize,

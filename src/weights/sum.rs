@@ -45,6 +45,7 @@ enum Holds {
 
 /// Parts that may wait.
 const PARTS: usize = 2;
+
 /// Adds a run of changes to units, or takes it away; false when one of them does not fit.
 type Put = fn(&mut [i64], &[f32], &[f32], f64) -> bool;
 
