@@ -131,7 +131,9 @@ const ENDLESS: &str =
     "--client_num_in_total 12 --client_num_per_round 4 --partition_method natural --epochs 4000000000";
 
 fn endless(folder: &Path, launched: bool) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+    // Whoever runs tests under nohup ignores SIGHUP, and so would they.
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_fedmpi")]);
     if launched {
         command.args(["launch", "-np", "2", "--"]);
     }
