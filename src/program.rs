@@ -1,7 +1,7 @@
 //! The whole program: what is asked for, and who answers it.
 
 use crate::cli::{self, Asked};
-use crate::commands::{self, Unheard, is_first, remark, tell};
+use crate::commands::{self, Unheard, is_first, refuse_once, remark, tell};
 use crate::{shelf, start, stop};
 use std::process::ExitCode;
 
@@ -13,8 +13,16 @@ pub fn main() -> ExitCode {
     shelf::keep_freed_memory();
     stop::remember_panics();
     match cli::asked(std::env::args_os()) {
-        Asked::Help(text) => once(stop::exit::DONE, || tell(text)),
-        Asked::Refusal(text) => once(stop::exit::REFUSED, || remark(text)),
+        Asked::Help(text) => {
+            if is_first() {
+                tell(text);
+            }
+            stop::exit::DONE.into()
+        }
+        Asked::Refusal(text) => {
+            refuse_once(text);
+            stop::exit::REFUSED.into()
+        }
         Asked::Work(cli) => match cli.command {
             Some(command) => answer(command),
             None => commands::train(cli.flags),
@@ -36,12 +44,4 @@ fn answer(command: cli::Command) -> ExitCode {
     };
     remark(format_args!("error: {fault}"));
     ExitCode::from(code)
-}
-
-/// Says something once, whatever the number of ranks.
-fn once(code: u8, say: impl FnOnce()) -> ExitCode {
-    if is_first() {
-        say();
-    }
-    code.into()
 }

@@ -22,7 +22,7 @@ use anyhow::{Error, Result, ensure};
 use std::ffi::OsString;
 use std::iter;
 
-pub(crate) use say::{Unheard, is_first, remark, say, tell};
+pub(crate) use say::{Unheard, is_first, refuse_once, remark, say, tell};
 pub(crate) use train::train;
 
 /// Runs a command; gives its exit code.

@@ -4,6 +4,8 @@ use crate::launch::launched_rank;
 use anyhow::Result;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
 
 /// Words that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,18 @@ pub(crate) fn remark(text: impl Display) {
 /// Whether this is the process that speaks for the job: there may be no job.
 pub(crate) fn is_first() -> bool {
     launched_rank().unwrap_or(0) == 0
+}
+
+/// How long other ranks wait for the first one to be heard: launchers end a job with the first rank that fails.
+const HEARD: Duration = Duration::from_secs(3);
+
+/// Refuses something once, whatever the number of ranks.
+pub(crate) fn refuse_once(words: impl Display) {
+    if is_first() {
+        remark(words);
+    } else {
+        thread::sleep(HEARD);
+    }
 }
 
 fn write(out: &mut dyn Write, text: &str) -> io::Result<()> {

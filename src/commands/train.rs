@@ -1,6 +1,6 @@
 //! Training, as one rank of an MPI job, or alone.
 
-use super::{is_first, remark, tell};
+use super::{refuse_once, remark, tell};
 use crate::config::Flags;
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::{Rank, counted};
@@ -17,9 +17,7 @@ use std::process::ExitCode;
 /// Trains as one rank of an MPI job, or alone.
 pub(crate) fn train(flags: Flags) -> ExitCode {
     if let Some(refusal) = refusal_of_all(&flags) {
-        if is_first() {
-            remark(format_args!("error: {refusal:#}"));
-        }
+        refuse_once(format_args!("error: {refusal:#}"));
         return exit::REFUSED.into();
     }
     let launched = Launched::here();

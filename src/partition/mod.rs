@@ -3,7 +3,7 @@
 mod dirichlet;
 mod error;
 mod file;
-mod fixed;
+mod hetero_fix;
 mod iid;
 mod natural;
 mod power_law;
@@ -100,12 +100,12 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
     )
     .with(power_law::Law::PARAMS),
     Entry::<Build>::new(
-        fixed::NAME,
+        hetero_fix::NAME,
         "as FedML's net_dataidx_map.txt says, which --partition_file names",
-        |values, clients| Box::new(fixed::Fixed { clients, listed: fixed::Listed::read(values) }),
+        |values, clients| Box::new(hetero_fix::Fixed { clients, listed: hetero_fix::Listed::read(values) }),
     )
     .also(&["hetero_fix"])
-    .with(fixed::Listed::PARAMS),
+    .with(hetero_fix::Listed::PARAMS),
     Entry::<Build>::new(NATURAL, "the owners that the data set comes with", |_, clients| {
         Box::new(natural::Natural { clients })
     }),
