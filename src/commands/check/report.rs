@@ -12,6 +12,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+/// The first columns of the table; one for each class follows.
+const HEAD: &str = "client,samples";
+
 /// Rows of a picture at most: more clients share them. Columns, likewise.
 const MOST: usize = 100;
 /// Letters of a picture, in pixels.
@@ -51,7 +54,7 @@ pub(super) fn write(plan: &Plan, folder: &Path) -> Result<[PathBuf; 2]> {
 fn table(plan: &Plan) -> Result<Vec<u8>> {
     let mut lines = csv::Writer::from_writer(Vec::new());
     let classes = (0..classes(plan)).map(|class| format!("class_{class}"));
-    lines.write_record(["client", "samples"].map(str::to_owned).into_iter().chain(classes))?;
+    lines.write_record(HEAD.split(',').map(str::to_owned).chain(classes))?;
     for client in plan.partition.ids() {
         let counts = counts(plan, client);
         let numbers = [client.0.into(), plan.samples(client)].into_iter().chain(counts);
@@ -128,7 +131,7 @@ fn draw_shares(area: &Area<'_>, bands: &[Band], classes: usize) -> Result<()> {
 fn draw_amounts(area: &Area<'_>, bands: &[Band]) -> Result<()> {
     let mean = |band: &Band| band.samples as f64 / band.clients.len() as f64;
     let most = bands.iter().map(mean).fold(1.0, f64::max);
-    let mut chart = chart(area, 0.0..most, bands, "samples")?;
+    let mut chart = chart(area, 0.0..most, bands, "number of samples")?;
     chart.draw_series(bands.iter().map(|band| rectangle(0.0..mean(band), &band.clients, DARKEST)))?;
     Ok(())
 }
