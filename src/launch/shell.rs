@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 ///
 /// ```
 /// use fedmpi::launch::pasteable;
-/// assert_eq!(pasteable(["--out_dir", "a'$(touch x)", "a b"]), r#"--out_dir "a'\$(touch x)" 'a b'"#);
+/// assert_eq!(pasteable(["--out_dir", "$(touch x)", "a b"]), "--out_dir '$(touch x)' 'a b'");
 /// assert_eq!(pasteable(["a\u{1b}[2J"]), r"$'a\x1b[2J'");
 /// ```
 pub fn pasteable<T: AsRef<OsStr>>(words: impl IntoIterator<Item = T>) -> String {
