@@ -5,21 +5,21 @@
 //! as they are known, the ones that are needed first come first, and an arrival is taken in when its
 //! turn comes: so the result is the same for any number of workers, and they are all busy.
 
-use super::contribution::failure;
-use super::flight::{Came, Flight, Flying, Key};
-use super::global::finite;
+mod moves;
+
+use super::flight::{Came, Flight, Key};
 use super::link::{Link, News, unexpected};
 use super::{EngineError, Outcome, forgotten};
-use crate::aggregate::arrivals::{self, Arrival, Arrivals};
-use crate::event::{Arrived, Event, InFlight, Recorder, RoundDone, Schedule, State};
+use crate::aggregate::arrivals::Arrivals;
+use crate::event::{Event, InFlight, Recorder, State};
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Errand, Failure, Keeps, Label, Order, Part, Report, Update};
+use crate::message::{Content, Errand, Keeps, Label, Order, Part, Report, Update};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{Chooser, Clock};
-use crate::train::{TrainError, Trainer};
+use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
-use crate::weights::{self, Total, Weights};
+use crate::weights::{Total, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
@@ -132,8 +132,9 @@ fn came(report: &Report, content: &Content) -> Option<(u32, Came)> {
 }
 
 impl Pending {
-    fn is_empty(&self) -> bool {
-        self.clients + self.dropped + self.diverged == 0
+    /// Whether work would be lost if the run ended here: what was only dropped or left out is a figure.
+    fn has_work(&self) -> bool {
+        self.clients > 0
     }
 }
 
@@ -178,7 +179,7 @@ impl<T: Transport> Server<'_, T> {
 
     /// One event: an arrival, or a deadline.
     fn step(&mut self) -> Result<(), EngineError> {
-        if self.pending.is_empty() {
+        if !self.pending.has_work() {
             self.link.look_for_end()?;
         }
         let free = self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0;
@@ -277,10 +278,7 @@ impl<T: Transport> Server<'_, T> {
         };
         let owing = || self.held.iter().filter(|(_, held)| !held.is_empty()).map(owed).collect();
         // What has arrived since the last move is not lost: the next move comes before the end.
-        let news = match self.pending.is_empty() {
-            true => self.link.receive(owing),
-            false => self.link.receive_at_last(owing),
-        };
+        let news = if self.pending.has_work() { self.link.receive_at_last(owing) } else { self.link.receive(owing) };
         match news? {
             News::Report(rank, report, content) => match came(&report, &content) {
                 Some((number, came)) if self.held.get_mut(&rank).is_some_and(|held| held.remove(&number)) => {
@@ -301,132 +299,6 @@ impl<T: Transport> Server<'_, T> {
         let event = self.link.loss(Round(self.version), rank, numbers.len());
         self.recorder.record(&event, &self.global)?;
         self.send_out()
-    }
-
-    /// A training's turn has come.
-    fn arrive(&mut self, key: Key) -> Result<(), EngineError> {
-        let (rank, came) = loop {
-            match self.flight.results.remove(&key.1) {
-                Some(result) => break result,
-                None => self.take_in()?,
-            }
-        };
-        let Some(task) = self.flight.tasks.remove(&key) else { return Ok(()) };
-        self.flight.now = f64::from_bits(key.0).max(self.flight.now);
-        match came.and_then(|(update, weights)| self.mix(task, update, weights)) {
-            Ok(mixed) => self.count(rank, mixed),
-            Err(failure) => self.leave_out(rank, key.1, failure),
-        }
-    }
-
-    /// What an update makes of the model, unless it is too old to count.
-    fn mix(&mut self, task: Flying, update: Update, weights: Weights) -> Result<Mixed, Failure> {
-        let (plan, now) = (self.link.plan, self.flight.now);
-        let staleness = self.version - task.version;
-        let weight = plan.stale_weight(staleness);
-        let mut moved = None;
-        if let Some(weight) = weight {
-            let (client, samples) = (update.client, plan.samples(update.client));
-            let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
-            let mixed = arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
-            moved = mixed
-                .map_err(|fault| failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout()))?;
-        }
-        Ok(Mixed { update, staleness, weight, moved })
-    }
-
-    /// Takes note of an update, and moves the model if it does.
-    fn count(&mut self, rank: Rank, mixed: Mixed) -> Result<(), EngineError> {
-        let Mixed { update, staleness, weight, moved } = mixed;
-        let Update { client, loss, seconds, bits, .. } = update;
-        self.updates += u64::from(weight.is_some());
-        self.pending.in_vain = 0;
-        self.pending.bits += bits;
-        self.chooser.learn(client, loss);
-        let arrived = Event::Arrived(Arrived {
-            update: self.updates,
-            client,
-            rank,
-            staleness,
-            weight,
-            clock: self.flight.now,
-            loss,
-            seconds,
-            in_flight: self.flight.tasks.len(),
-        });
-        self.recorder.record(&arrived, &self.global)?;
-        if weight.is_none() {
-            self.pending.dropped += 1;
-            return Ok(());
-        }
-        let samples = self.link.plan.samples(client);
-        self.pending.clients += 1;
-        self.pending.samples += samples;
-        self.pending.loss += loss * samples as f64;
-        self.pending.staleness += f64::from(staleness);
-        self.move_to(moved)
-    }
-
-    /// A training came to nothing: the run ends, or goes on without it.
-    fn leave_out(&mut self, rank: Rank, number: u32, failure: Failure) -> Result<(), EngineError> {
-        let round = Round(self.version);
-        if self.link.ends(&failure) {
-            let reason = format!("{} (training {} of the run)", failure.reason, Round(number));
-            return Err(EngineError::training(rank, round, Failure { reason, ..failure }));
-        }
-        self.pending.diverged += 1;
-        self.pending.in_vain += 1;
-        let Failure { client, reason, .. } = failure;
-        self.recorder.record(&Event::LeftOut { round, client, rank, reason }, &self.global)?;
-        let trainings = self.pending.in_vain;
-        let all = self.link.plan.clients() + self.link.plan.config.concurrency as usize;
-        if trainings > all { Err(EngineError::InVain { trainings }) } else { Ok(()) }
-    }
-
-    /// The model moves, if it does.
-    fn move_to(&mut self, moved: Option<Vec<f32>>) -> Result<(), EngineError> {
-        let Some(moved) = moved else { return Ok(()) };
-        let (plan, round) = (self.link.plan, Round(self.version));
-        finite(round, &moved)?;
-        self.global = Arc::new(moved);
-        let seconds = self.moved_when.elapsed().as_secs_f64();
-        let evaluating = Instant::now();
-        let test = match plan.evaluates_after(round) {
-            true => Some(self.trainer.evaluate(&self.global)?),
-            false => None,
-        };
-        let pending = std::mem::take(&mut self.pending);
-        let done = RoundDone {
-            round,
-            clients: pending.clients,
-            dropped: pending.dropped,
-            late: 0,
-            diverged: pending.diverged,
-            virtual_seconds: self.flight.now - self.moved_at,
-            clock: self.flight.now,
-            updates: self.updates,
-            staleness: pending.staleness / pending.clients.max(1) as f64,
-            samples: pending.samples,
-            train_loss: (pending.samples > 0).then(|| pending.loss / pending.samples as f64),
-            seconds,
-            evaluation_seconds: evaluating.elapsed().as_secs_f64(),
-            client_bytes: pending.bits / 8,
-            cluster_bytes: self.carried() - self.carried_before,
-            schedule: Schedule::default(),
-            model_hash: weights::hash(&self.global),
-            test: test.clone(),
-        };
-        self.carried_before = self.carried();
-        self.version += 1;
-        self.link.round = Round(self.version);
-        self.moved_at = self.flight.now;
-        self.moved_when = Instant::now();
-        self.test = test.or(self.test.take());
-        self.recorder.record(&Event::RoundDone(done), &self.global)?;
-        match self.recorder.wants_state() {
-            true => self.save(),
-            false => Ok(()),
-        }
     }
 
     /// Bytes that the cluster has carried so far.

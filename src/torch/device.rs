@@ -18,6 +18,19 @@ pub fn device(seat: Seat) -> Device {
     }
 }
 
+/// A device as users write it.
+pub(super) fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        _ => "cpu".to_owned(),
+    }
+}
+
+/// What libtorch says, without where in its code.
+pub(super) fn first_line(error: TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 /// The file that this process has libtorch from.
 pub fn libtorch() -> Option<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;

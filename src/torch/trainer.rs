@@ -1,7 +1,7 @@
 //! Trains clients and evaluates models with libtorch.
 
 use super::batches::{Rows, Stock};
-use super::device::{exact, gpus, upload};
+use super::device::{exact, first_line, gpus, name, upload};
 use super::models::{self, Descent, ModelError, Network, Pace, gradients};
 use super::noise::Noise;
 use super::optimizer::Stepper;
@@ -278,19 +278,6 @@ impl TorchTrainer {
             task.alive();
         }
     }
-}
-
-/// A device as users write it.
-fn name(device: Device) -> String {
-    match device {
-        Device::Cuda(index) => format!("cuda:{index}"),
-        _ => "cpu".to_owned(),
-    }
-}
-
-/// What libtorch says, without where in its code.
-fn first_line(error: TchError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
 }
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {

@@ -3,6 +3,7 @@
 mod cnn;
 mod dense;
 mod normalise;
+mod parameter;
 mod resnet;
 mod rnn;
 
@@ -13,25 +14,12 @@ use crate::seed::Stream;
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
 use fedmpi_kernels::dense::{self as kernels, Before};
+use parameter::{Initial, constant, layer, named, uniform, weight};
 use rand::Rng;
 use std::ops::Range;
 use tch::Tensor;
 
-/// One tensor of a model: its name, its shape, and what it starts as.
-pub struct Parameter {
-    name: String,
-    shape: Vec<usize>,
-    initial: Initial,
-}
-
-/// What a tensor starts as.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Initial {
-    /// Uniform within plus and minus this.
-    Uniform(f32),
-    /// The same everywhere.
-    Constant(f32),
-}
+pub use parameter::Parameter;
 
 /// A model.
 pub trait Network {
@@ -245,34 +233,6 @@ pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> V
         }
     }
     weights
-}
-
-/// A tensor of weights: uniform within `sqrt(6 / (inputs + outputs))` of a unit (Glorot and Bengio
-/// 2010), so that signals and gradients keep their size through the layers.
-fn weight(name: impl Into<String>, shape: &[usize]) -> Parameter {
-    let area: usize = shape[2..].iter().product();
-    let bound = (6.0 / (area * (shape[0] + shape[1])) as f32).sqrt();
-    Parameter { name: name.into(), shape: shape.to_vec(), initial: Initial::Uniform(bound) }
-}
-
-/// A tensor that starts the same everywhere.
-fn constant(name: impl Into<String>, length: usize, value: f32) -> Parameter {
-    Parameter { name: name.into(), shape: vec![length], initial: Initial::Constant(value) }
-}
-
-/// A tensor of any shape.
-fn named(name: impl Into<String>, shape: &[usize], initial: Initial) -> Parameter {
-    Parameter { name: name.into(), shape: shape.to_vec(), initial }
-}
-
-/// Uniform within plus and minus a bound.
-fn uniform(bound: f32) -> Initial {
-    Initial::Uniform(bound)
-}
-
-/// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
-fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
-    [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]
 }
 
 #[cfg(test)]

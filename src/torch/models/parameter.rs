@@ -1,0 +1,45 @@
+//! Tensors of a model, and what they start as.
+
+/// One tensor of a model: its name, its shape, and what it starts as.
+pub struct Parameter {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) initial: Initial,
+}
+
+/// What a tensor starts as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Initial {
+    /// Uniform within plus and minus this.
+    Uniform(f32),
+    /// The same everywhere.
+    Constant(f32),
+}
+
+/// A tensor of weights: uniform within `sqrt(6 / (inputs + outputs))` of a unit (Glorot and Bengio
+/// 2010), so that signals and gradients keep their size through the layers.
+pub(super) fn weight(name: impl Into<String>, shape: &[usize]) -> Parameter {
+    let area: usize = shape[2..].iter().product();
+    let bound = (6.0 / (area * (shape[0] + shape[1])) as f32).sqrt();
+    Parameter { name: name.into(), shape: shape.to_vec(), initial: Initial::Uniform(bound) }
+}
+
+/// A tensor that starts the same everywhere.
+pub(super) fn constant(name: impl Into<String>, length: usize, value: f32) -> Parameter {
+    Parameter { name: name.into(), shape: vec![length], initial: Initial::Constant(value) }
+}
+
+/// A tensor of any shape.
+pub(super) fn named(name: impl Into<String>, shape: &[usize], initial: Initial) -> Parameter {
+    Parameter { name: name.into(), shape: shape.to_vec(), initial }
+}
+
+/// Uniform within plus and minus a bound.
+pub(super) fn uniform(bound: f32) -> Initial {
+    Initial::Uniform(bound)
+}
+
+/// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
+pub(super) fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
+    [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]
+}
