@@ -73,7 +73,10 @@ const TABLE: &[Line] = &[
     line("server_config.initial_lr_client", Fate::Same("lr", "")),
     line("server_config.lr_decay_factor", Fate::Nothing("FLUTE never reaches it")),
     line("server_config.best_model_criterion", Fate::Nothing(OFF)),
-    line("server_config.fall_back_to_best_model", Fate::NothingWhile(&["false"], "the best model is not kept here")),
+    line(
+        "server_config.fall_back_to_best_model",
+        Fate::NothingWhile(&["false"], "a run does not go back to its best model, which `--record best` keeps"),
+    ),
     line("server_config.model_backup_freq", Fate::Nothing("checkpoints are written as often as costs 5 %")),
     line("server_config.stale_prob", Fate::NothingWhile(&["0"], "late updates are not here (nearest: --mode async)")),
     line("server_config.dump_norm_stats", Fate::Nothing(LOGS)),

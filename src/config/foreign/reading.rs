@@ -13,6 +13,8 @@ pub const EMPTY: &str = "empty";
 /// A file that is being read.
 pub struct Reading<'a> {
     words: Vec<Word>,
+    // Where the word of each key is.
+    places: BTreeMap<String, usize>,
     /// Where the file lies, and the data.
     pub around: Around<'a>,
     settings: Mapping,
@@ -27,20 +29,24 @@ impl<'a> Reading<'a> {
     pub fn new(system: &'static str, words: Vec<Word>, around: Around<'a>) -> Reading<'a> {
         let done = Translation { system, ..Translation::default() };
         let (settings, sources, findings) = (Mapping::new(), BTreeMap::new(), Vec::new());
-        let mut reading = Reading { words: Vec::new(), around, settings, sources, done, findings };
+        let mut reading =
+            Reading { words: Vec::new(), places: BTreeMap::new(), around, settings, sources, done, findings };
         words.into_iter().for_each(|word| reading.keep(word));
         reading
     }
 
     /// Keeps a word; the same key again must say the same.
     fn keep(&mut self, word: Word) {
-        match self.words.iter().find(|known| known.key == word.key) {
+        match self.places.get(&word.key).map(|&place| &self.words[place]) {
             Some(known) if known.value == word.value => {}
             Some(known) => {
                 let text = format!("line {} says {}", known.line, shown(&known.value));
                 self.refuse(&word, &text);
             }
-            None => self.words.push(word),
+            None => {
+                self.places.insert(word.key.clone(), self.words.len());
+                self.words.push(word);
+            }
         }
     }
 
@@ -51,7 +57,8 @@ impl<'a> Reading<'a> {
 
     /// What a key says, if it says something.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.words.iter().find(|word| word.key == key).map(|word| &word.value).filter(|value| !value.is_null())
+        let word = &self.words[*self.places.get(key)?];
+        Some(&word.value).filter(|value| !value.is_null())
     }
 
     /// What a key says, as text; empty when nothing.

@@ -1,6 +1,7 @@
 //! What people see of a translation: at most 80 columns, and one screen.
 
 use super::Translation;
+use crate::ids::counted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -108,11 +109,6 @@ impl Translation {
 
 fn listed(keys: &BTreeSet<&str>) -> String {
     keys.iter().copied().collect::<Vec<_>>().join(", ")
-}
-
-/// `3 lines`, `1 line`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Two texts beside each other, or below each other where there is no room.

@@ -10,6 +10,8 @@ use serde_yaml::Value;
 
 /// Clients that groups may hold.
 const MOST: u64 = 1 << 20;
+/// Seconds of the longest step: some thirty years.
+const LONGEST: u64 = 1_000_000_000;
 
 /// `false`, or seconds for each client.
 pub fn listed(reading: &mut Reading<'_>, word: &Word) {
@@ -26,10 +28,12 @@ pub fn listed(reading: &mut Reading<'_>, word: &Word) {
 /// So many clients without delay, so many with up to one step, so many with up to two, and so on.
 pub fn grouped(reading: &mut Reading<'_>, word: &Word) {
     let counts: Vec<u64> = word.value.as_sequence().into_iter().flatten().filter_map(Value::as_u64).collect();
-    let (total, wanted) = (counts.iter().sum::<u64>(), reading.number("global.client_num").unwrap_or_default());
+    let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count)).unwrap_or(u64::MAX);
+    let wanted = reading.number("global.client_num").unwrap_or_default();
     let step = reading.get("global.stale.step").and_then(Value::as_u64).unwrap_or_default();
-    if total as f64 != wanted || total > MOST || step == 0 {
-        return reading.refuse(word, "needs a step from 1 up, and as many clients in all as client_num says");
+    if total as f64 != wanted || total > MOST || !(1..=LONGEST).contains(&step) {
+        let needs = "needs a step from 1 to 1000000000, and as many clients in all as client_num says";
+        return reading.refuse(word, needs);
     }
     let seed = reading.get("global.seed").and_then(Value::as_u64).unwrap_or_default();
     let mut stream = Seed(seed).stream(Purpose::Speed);

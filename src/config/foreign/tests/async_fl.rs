@@ -107,3 +107,11 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
+
+#[test]
+fn groups_of_delays_beyond_all_bounds_are_refused() {
+    for (step, list) in [("9223372036854775808", "[1, 2, 1]"), ("2", "[9223372036854775808, 9223372036854775808, 4]")] {
+        let text = THIRD.replace("step: 2", &format!("step: {step}")).replace("[1, 2, 1]", list);
+        assert!(refused(&text).contains("global.stale.list: needs a step"), "{step} {list}");
+    }
+}
