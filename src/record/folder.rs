@@ -188,9 +188,7 @@ impl RunFolder {
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
         let (journal, kept) = match rounds {
             Some(rounds) => {
-                let replayed = RECORDERS.iter().filter(|entry| entry.build.replayed);
-                let derived = replayed.flat_map(|entry| entry.build.files).map(|name| self.path.join(name));
-                let derived: Vec<PathBuf> = derived.collect();
+                let derived: Vec<PathBuf> = recorded().map(|name| self.path.join(name)).collect();
                 Journal::resume(self.path.join(JOURNAL), rounds, &derived)?
             }
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
@@ -231,6 +229,10 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whose a folder is: what has one of our names, or will have it, must be of a run.
 fn owner(folder: &Path) -> Owner {
+    let marker = folder.join(MARKER);
+    if fs::metadata(&marker).is_ok_and(|facts| facts.len() > 0) && !is_marked(folder) {
+        return Owner::Others(marker);
+    }
     let whole: Vec<PathBuf> = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).collect();
     let parts = whole.iter().map(|file| files::part_of(file));
     let found = whole.iter().cloned().chain(parts).find(|file| files::is_there(file));
@@ -353,6 +355,18 @@ mod tests {
             assert_eq!(fs::read(&theirs).expect("there"), b"mine");
             assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "{name}");
         }
+    }
+
+    #[test]
+    fn a_marker_of_somebody_elses_stays_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (config, marker) = (config(folder.path().to_owned()), folder.path().join(MARKER));
+        fs::write(&marker, "mine").expect("writable");
+        let mut held = RunFolder::claim(&config).expect("not locked");
+        for config in [overwriting(&config), config] {
+            assert!(matches!(held.prepare(&config, None), Err(FolderError::Foreign(file)) if file == marker));
+        }
+        assert_eq!(fs::read(&marker).expect("there"), b"mine");
     }
 
     #[test]

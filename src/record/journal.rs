@@ -33,7 +33,7 @@ impl Journal {
     }
 
     /// Goes on with a journal after so many rounds; what came later, or is torn, is cut off. Gives what is kept. A
-    /// damaged journal is kept beside, and so is everything in `derived`, which was made from it.
+    /// damaged journal is kept beside, and so is everything in `derived`, which is made anew from what is left of it.
     ///
     /// # Errors
     /// When the file cannot be read or written.

@@ -28,8 +28,6 @@ pub type Made = Result<Option<Box<dyn Recorder>>, RecordError>;
 pub struct Record {
     /// The files' names in the run's folder.
     pub files: &'static [&'static str],
-    /// Whether they are made from all events anew when a run goes on.
-    pub replayed: bool,
     /// Makes it, before training.
     pub make: fn(&Scene<'_>) -> Made,
 }
@@ -46,18 +44,13 @@ pub const RECORDERS: &[Entry<Record>] = &[
     Entry::new(
         "csv",
         "metrics.csv, a line a round",
-        Record {
-            files: &[METRICS],
-            replayed: true,
-            make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))),
-        },
+        Record { files: &[METRICS], make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))) },
     ),
     Entry::new(
         "model",
         "model.safetensors, the final model",
         Record {
             files: &[MODEL],
-            replayed: false,
             make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
         },
     ),
@@ -66,7 +59,6 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "best.safetensors, the model that was best so far by the target's metric or the accuracy, with its round",
         Record {
             files: &[BEST],
-            replayed: false,
             make: |scene| {
                 let (path, target) = (scene.folder.join(BEST), scene.plan.target());
                 Ok(Some(Box::new(BestModel::new(path, scene.layout.clone(), target.as_ref()))))
@@ -78,7 +70,6 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "accuracy.txt and time.txt of async-FL, in async mode",
         Record {
             files: &[async_fl::ACCURACY, async_fl::TIME],
-            replayed: true,
             make: |scene| match scene.plan.mode() {
                 Mode::Async => Ok(Some(Box::new(AsyncFl::create(scene.folder)?))),
                 Mode::Sync => Ok(None),
