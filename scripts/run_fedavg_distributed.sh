@@ -44,5 +44,5 @@ exec mpirun $(oversubscribe) -np $PROCESS_NUM -hostfile "$(host_file)" target/re
     --client_optimizer "$CLIENT_OPTIMIZER" \
     --batch_size "$BATCH_SIZE" \
     --lr "$LR" \
-    "${BACKEND[@]}" \
+    ${BACKEND[@]+"${BACKEND[@]}"} \
     --ci "$CI"

@@ -17,9 +17,9 @@ Exit codes:
   0  the run (or command) finished
   1  the run failed after training had begun; doctor found something wrong
   2  refused before training: flags, files or data are wrong
-  3  stopped by SIGTERM or SIGINT: --resume goes on from the last round
+  3  stopped by a signal for the end, such as SIGTERM: --resume goes on from the last round
 
-Hyphens and underscores are the same in flag names. Precedence: flag, then --cf file, then default.";
+Hyphens and underscores are the same in flag names. Precedence: flag, --set, --cf file, default.";
 
 /// Federated learning over MPI. Without a subcommand: trains, under `mpirun -np N` or alone.
 #[derive(Debug, Parser)]
@@ -51,7 +51,7 @@ pub enum Command {
         #[arg(long)]
         by_rounds: bool,
         /// Where the picture goes
-        #[arg(long, value_name = "FILE.svg", default_value = "compare.svg")]
+        #[arg(long, value_name = "FILE.svg", default_value = "compare.svg", value_parser = arguments::place())]
         svg: PathBuf,
     },
     /// Start a training job with the installed mpirun, and start it again when it fails

@@ -40,13 +40,13 @@ pub(crate) fn is_first() -> bool {
 /// How long other ranks wait for the first one to be heard: launchers end a job with the first rank that fails.
 const HEARD: Duration = Duration::from_secs(3);
 
-/// Refuses something once, whatever the number of ranks.
+/// Refuses something once, whatever the number of ranks. A rank that is still there after a while found what the first
+/// one did not, and speaks too.
 pub(crate) fn refuse_once(words: impl Display) {
-    if is_first() {
-        remark(words);
-    } else {
+    if !is_first() {
         thread::sleep(HEARD);
     }
+    remark(words);
 }
 
 fn write(out: &mut dyn Write, text: &str) -> io::Result<()> {

@@ -1,12 +1,12 @@
 //! Training, as one rank of an MPI job, or alone.
 
 use super::{refuse_once, remark, tell};
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::{Rank, counted};
 use crate::launch::{Launched, pasteable};
 use crate::record::{RunFolder, Summary};
-use crate::start::{Ready, ServerPart, Stop, log_at, make_trainer, prepare, read_config, start_log, sums};
+use crate::start::{Ready, ServerPart, Stop, check_config, log_at, make_trainer, prepare, start_log, sums};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
@@ -52,8 +52,14 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
 
 /// Why no rank would go on, as far as flags alone can tell: files may differ from host to host.
 fn refusal_of_all(flags: &Flags) -> Option<Error> {
-    let reads_files = flags.cf.is_some() || flags.resume.is_some();
-    if reads_files { None } else { read_config(flags).err() }
+    if flags.cf.is_some() || flags.resume.is_some() {
+        return None;
+    }
+    match Config::resolve(flags) {
+        Err(fault) => Some(fault.into()),
+        Ok(config) if config.names_files() => None,
+        Ok(config) => check_config(&config).err(),
+    }
 }
 
 /// Training: as server, as worker, or as both when there is one process.

@@ -204,6 +204,17 @@ impl Config {
         }
     }
 
+    /// Whether a chosen part reads a file.
+    pub(crate) fn names_files(&self) -> bool {
+        let mut config = self.clone();
+        let reads = |(kind, choice): (&dyn AnyKind, &mut Choice)| {
+            let params = kind.described(&choice.name).map_or(&[][..], |part| part.params);
+            let files = params.iter().filter(|param| param.kind == ParamKind::File);
+            files.into_iter().any(|param| choice.values.get(param.name).is_some_and(|file| !file.is_null()))
+        };
+        config.choices().into_iter().any(reads)
+    }
+
     /// A proximal term that was asked for without an algorithm is FedProx.
     fn choose_prox(&mut self, mu: &Value) {
         let plain = self.aggregator.as_ref().is_none_or(|name| self.mode == Mode::Async || name.name == PLAIN[0]);

@@ -1,5 +1,5 @@
-//! Stage 1, config: what did the user ask for? [`Config`] is what was written, from flags, a `--cf`
-//! file and defaults, in this order of precedence. [`Plan`](crate::plan::Plan) is resolved, checked and trusted.
+//! Stage 1, config: what did the user ask for? [`Config`] is what was written, from flags, `--set`,
+//! a `--cf` file and defaults, in this order of precedence. [`Plan`](crate::plan::Plan) is resolved, checked and trusted.
 
 mod choose;
 mod document;

@@ -34,13 +34,13 @@ impl Config {
         let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
         let mut said = Said::default();
         let (mut translation, mut left) = (Translation::default(), None);
+        let set = all_set(&flags.set).map_err(|reason| blame(Path::new("--set"), reason))?;
         if let Some(path) = file.as_deref().or(stored.as_deref()) {
             let given;
-            (given, translation, left) = read_file(path, flags)?;
+            (given, translation, left) = read_file(path, flags, &set)?;
             said.lay(given).map_err(|reason| blame(path, reason))?;
         }
-        let set = all_set(&flags.set).and_then(|set| said.lay(set));
-        set.map_err(|reason| blame(Path::new("--set"), reason))?;
+        said.lay(set).map_err(|reason| blame(Path::new("--set"), reason))?;
         said.lay(flags.given().map_err(in_flags)?).map_err(in_flags)?;
         let mut config = Config { translation, ..said.chosen().map_err(in_flags)? };
         config.go_home().map_err(|error| in_flags(error.to_string()))?;
@@ -67,10 +67,11 @@ fn at_home(path: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
 
 /// What a `--cf` file, or the config of a run that goes on, says in our words; what was done to get there; and a note
 /// if that run's own places were left out.
-fn read_file(path: &Path, flags: &Flags) -> Result<(Mapping, Translation, Option<String>), ConfigError> {
+fn read_file(path: &Path, flags: &Flags, set: &Mapping) -> Result<(Mapping, Translation, Option<String>), ConfigError> {
     let unread = |error: io::Error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() };
     let text = files::text(path).map_err(unread)?;
-    let around = Around { file: path, data_dir: flags.data_dir.as_deref() };
+    let set = set.get("data_dir").and_then(Value::as_str).map(Path::new);
+    let around = Around { file: path, data_dir: flags.data_dir.as_deref().or(set) };
     let entries = Node::parse(&text).map_err(|reason| blame(path, reason))?;
     let (mut given, translation) = settings(&entries, around).map_err(|reason| blame(path, reason))?;
     let is_of_a_run = flags.cf.is_none() || is_of_a_run(&entries);

@@ -120,6 +120,7 @@ fn what_does_not_fit_together_is_refused() {
     };
     assert!(refused("--dataset mnist --dispatch pull").contains("where their data is"));
     assert!(refused("--dataset synthetic").contains("generated alike"));
+    assert!(refused("--dataset mnist --client_num_in_total 0").contains("nobody counts the data's owners"));
     let two = "--dataset mnist --client_num_in_total 2 --client_num_per_round 2";
     assert!(refused(two).contains("3 places"));
     assert!(refused("--dataset mnist --partition_save x.json").contains("nobody knows the whole partition"));
