@@ -205,6 +205,7 @@ impl Config {
     }
 
     /// Whether a chosen part reads a file.
+    #[cfg(all(feature = "mpi", feature = "torch"))]
     pub(crate) fn names_files(&self) -> bool {
         let mut config = self.clone();
         let reads = |(kind, choice): (&dyn AnyKind, &mut Choice)| {

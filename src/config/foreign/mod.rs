@@ -16,7 +16,9 @@ use reading::Reading;
 use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
-pub use screen::{Findings, wrapped};
+pub use screen::Findings;
+#[cfg(all(feature = "mpi", feature = "torch"))]
+pub(crate) use screen::wrapped;
 
 #[cfg(test)]
 mod tests;
