@@ -17,6 +17,8 @@ pub mod hosts;
 pub mod launch;
 pub mod message;
 pub mod metrics;
+#[cfg(feature = "torch")]
+pub mod models;
 pub mod partition;
 pub mod plan;
 pub mod record;

@@ -3,7 +3,7 @@
 use super::say;
 use crate::config::KINDS;
 use crate::part::{AnyKind, Described, Param, suggest};
-use crate::{record, torch};
+use crate::record;
 use anyhow::{Error, Result, bail};
 
 /// Prints all parts, those of a kind, or a part with its settings.
@@ -14,7 +14,7 @@ pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
 /// Every kind of parts.
 pub(super) fn kinds() -> Vec<&'static dyn AnyKind> {
     let mut kinds = KINDS.to_vec();
-    kinds.extend([&torch::models::KIND as &dyn AnyKind, &record::KIND]);
+    kinds.push(&record::KIND);
     kinds
 }
 

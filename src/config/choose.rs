@@ -8,7 +8,7 @@ use crate::aggregate::{arrivals, combine, preset, step};
 use crate::algorithm::{self, Shape};
 use crate::part::{AnyKind, Choice, ParamKind, PartError, plain, yaml};
 use crate::train::{optimizer, schedule as rates};
-use crate::{delay, partition, schedule, select, staleness, update};
+use crate::{data, delay, partition, schedule, select, staleness, update};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use serde_yaml::{Mapping, Value};
 use std::cmp::Ordering;
@@ -172,12 +172,15 @@ impl Config {
     /// The choices that are in force in this mode, each with its kind.
     fn choices(&mut self) -> Vec<(&'static dyn AnyKind, &mut Choice)> {
         let mut choices: Vec<(&'static dyn AnyKind, &mut Choice)> = vec![
+            (&data::KIND, &mut self.dataset),
             (&partition::KIND, &mut self.partition_method),
             (&select::KIND, &mut self.client_selection),
             (&delay::KIND, &mut self.delay),
             (&schedule::KIND, &mut self.scheduler),
             (&optimizer::KIND, &mut self.client_optimizer),
             (&rates::KIND, &mut self.lr_schedule),
+            #[cfg(feature = "torch")]
+            (&crate::models::KIND, &mut self.model),
         ];
         choices.extend(self.update.0.iter_mut().map(|choice| (&update::KIND as &dyn AnyKind, choice)));
         let axes: [(&'static dyn AnyKind, _); 3] = [

@@ -8,13 +8,15 @@ use crate::{algorithm, data, delay, partition, schedule, select, staleness, upda
 use serde_yaml::{Mapping, Value};
 use std::collections::BTreeMap;
 
-/// Every kind, in the order of the walk. Models are with the tensors.
+/// Every kind, in the order of the walk.
 pub static KINDS: &[&dyn AnyKind] = &[
     &data::KIND,
     &partition::KIND,
     &select::KIND,
     &delay::KIND,
     &schedule::KIND,
+    #[cfg(feature = "torch")]
+    &crate::models::KIND,
     &optimizer::KIND,
     &rates::KIND,
     &update::KIND,

@@ -97,7 +97,7 @@ written::plain!(String, f64, i64, u64, u32, u8, bool);
 written::plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Slowdown);
 
 settings! {
-    dataset: String = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
+    dataset: Choice = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
     data_dir: PathBuf = "data".into(), "FOLDER", "data", Range::ANY, "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
     data_residency: Residency = Residency::Shared, "shared|local", "shared", Range::ANY, "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
     client_num_in_total: i64 = 100, "CLIENTS", "100", Range::COUNT_OR_NONE, "Clients that own data; 0: as many as the data has owners";
@@ -131,7 +131,7 @@ settings! {
     c_ratio: f64 = 0.1, "SHARE", "0.1", Range::SHARE, "Async: share of the checked-in clients to choose every --scheduler_interval; 1 takes all that are idle";
     checkin_num: i64 = 0, "CLIENTS", "0: all at the start", Range::COUNT_OR_NONE, "Async: clients that check in at the start and every --checkin_interval";
     checkin_interval: i64 = 1, "MOVES", "1", Range::COUNT, "Async: moves of the model between two check-ins";
-    model: String = "lr".into(), "NAME", "lr", Range::ANY, "Model; `fedmpi list` shows all";
+    model: Choice = "lr".into(), "NAME", "lr", Range::ANY, "Model; `fedmpi list` shows all";
     comm_round: i64 = 10, "ROUNDS", "10", Range::COUNT, "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples per round";
     batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";

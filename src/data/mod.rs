@@ -7,7 +7,7 @@ pub mod shared;
 mod synthetic;
 mod values;
 
-use crate::part::{Entry, Kind};
+use crate::part::{Entry, Kind, Values as Settings};
 use crate::seed::Seed;
 use crate::task::Facts;
 use std::borrow::Cow;
@@ -195,7 +195,7 @@ pub enum DataError {
 }
 
 /// Reads or generates a data set.
-pub type Build = fn(&Source<'_>) -> Result<Dataset, DataError>;
+pub type Build = fn(&Settings, &Source<'_>) -> Result<Dataset, DataError>;
 
 /// All data sets.
 pub const KIND: Kind<Build> = Kind { setting: "dataset", about: "dataset", table: DATASETS };
@@ -208,33 +208,33 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "synthetic",
         "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
-        synthetic::generate,
+        |_, source| synthetic::generate(source),
     ),
     Entry::<Build>::new(
         "mnist",
         "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        idx::mnist,
+        |_, source| idx::mnist(source),
     ),
     Entry::<Build>::new(
         "mnist-leaf",
         "MNIST as FedML has it: by 1000 users, standardised; LEAF's JSON in MNIST/train and MNIST/test of --data_dir",
-        leaf::mnist,
+        |_, source| leaf::mnist(source),
     ),
     Entry::<Build>::new(
         "fashion-mnist",
         "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        idx::fashion_mnist,
+        |_, source| idx::fashion_mnist(source),
     )
     .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
     Entry::<Build>::new(
         "femnist",
         "handwritten characters by writers, 28x28, 62 classes; LEAF's JSON in train/ and test/ of --data_dir",
-        leaf::femnist,
+        |_, source| leaf::femnist(source),
     ),
     Entry::<Build>::new(
         "shakespeare",
         "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
-        leaf::shakespeare,
+        |_, source| leaf::shakespeare(source),
     ),
 ];
 
@@ -302,7 +302,8 @@ mod tests {
         for entry in DATASETS {
             let files = files(folder.path(), entry.name);
             let source = |test_only| Source { folder: &files, clients: 8, seed: Seed(3), test_only };
-            let read = |test_only| (entry.build)(&source(test_only)).expect(entry.name);
+            let (_, settings) = KIND.look_up(&entry.name.into()).expect("sound by default");
+            let read = |test_only| (entry.build)(&settings, &source(test_only)).expect(entry.name);
             let set = read(false);
             assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
             let everything: Vec<u32> = (0..set.train.count() as u32).collect();

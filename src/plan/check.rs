@@ -75,7 +75,7 @@ impl Plan {
 
 /// The first value that is out of range or names nothing.
 pub fn all(config: &Config) -> Result<(), PlanError> {
-    data::KIND.described(&config.dataset)?;
+    data::KIND.complete(&config.dataset)?;
     check_method(config)?;
     check_ranges(config)?;
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
@@ -176,7 +176,7 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
     let hint = "with --data_residency local nobody counts the data's owners (hint: say how many clients there are)";
     require("client_num_in_total", config.client_num_in_total, config.client_num_in_total > 0, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
-    require("dataset", &config.dataset, config.dataset != data::GENERATED, hint)?;
+    require("dataset", &config.dataset, config.dataset.name != data::GENERATED, hint)?;
     for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {
         let path = file.as_ref().map_or(String::new(), |path| path.display().to_string());
         require(name, path, file.is_none(), "with --data_residency local nobody knows the whole partition")?;

@@ -3,8 +3,8 @@
 use super::Plan;
 use super::check::{PlanError, require};
 use crate::config::Config;
-use crate::data::{DATASETS, Dataset, Source, Train};
-use crate::part::{AnyKind, Choice, PartError, find};
+use crate::data::{self, Dataset, Source, Train};
+use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::{self, Partition, PartitionError, Pool, Sees};
 use crate::seed::{Purpose, Seed};
 use std::path::Path;
@@ -50,7 +50,8 @@ fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
     Plan::check(config)?;
     let clients = config.client_num_in_total as usize;
     let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only };
-    Ok((find("dataset", DATASETS, &config.dataset)?.build)(&source)?)
+    let (entry, values) = data::KIND.look_up(&config.dataset)?;
+    Ok((entry.build)(&values, &source)?)
 }
 
 /// The same config where the data tells how many clients there are.

@@ -92,7 +92,7 @@ fn rules_of_settings(config: &Config) -> Vec<Rule> {
         (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
         (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
         (&["partition_method"], config.partition_load.is_none(), "--partition_load says who owns what"),
-        (&["data_dir"], config.dataset != data::GENERATED, "the data is generated (hint: --dataset)"),
+        (&["data_dir"], config.dataset.name != data::GENERATED, "the data is generated (hint: --dataset)"),
         (&["keep_checkpoints"], config.checkpoint_every != Some(0), "with --checkpoint_every 0 there are none"),
         (&["gpu_mapping_file", "gpu_util_parse"], mapped, "--device cpu ignores it"),
         (&["gpu_mapping_file"], !mapped || !line, "--gpu_util_parse wins over it"),

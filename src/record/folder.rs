@@ -291,7 +291,7 @@ pub fn free_folder(config: &Config) -> Result<PathBuf, FolderError> {
 /// Where a run would go that names no folder.
 pub fn default_folder(config: &Config) -> PathBuf {
     let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    Path::new(RUNS).join(format!("{time}-{}-{}", config.dataset, config.model))
+    Path::new(RUNS).join(format!("{time}-{}-{}", config.dataset.name, config.model.name))
 }
 
 /// A new folder of this name, or with a number after it.

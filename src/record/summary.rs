@@ -138,8 +138,8 @@ impl SummaryFile {
     pub fn new(folder: &Path, plan: &Plan) -> Self {
         let summary = Summary {
             state: Standing::Running,
-            model: plan.config.model.clone(),
-            dataset: plan.config.dataset.clone(),
+            model: plan.config.model.to_string(),
+            dataset: plan.config.dataset.to_string(),
             plan_digest: plan.digest(),
             ..Summary::default()
         };

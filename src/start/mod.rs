@@ -12,9 +12,7 @@ mod trainer;
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
 use crate::launch::Launched;
-use crate::part::AnyKind;
 use crate::plan::Plan;
-use crate::torch;
 use crate::train::Trainer;
 use crate::transport::World;
 use crate::transport::mpi::{Mpi, library_version};
@@ -88,7 +86,6 @@ pub(crate) fn read_config(flags: &Flags) -> Result<Config> {
 
 /// Everything that can be checked without data and without ranks, whatever the command.
 pub(crate) fn check_config(config: &Config) -> Result<()> {
-    torch::models::KIND.described(&config.model)?;
     Ok(Plan::check(config)?)
 }
 

@@ -4,9 +4,10 @@ use super::settle::{Stop, settle};
 use crate::config::Collective;
 use crate::ids::Rank;
 use crate::message::Reduce;
+use crate::models;
 use crate::plan::Plan;
 use crate::stop;
-use crate::torch::{self, TorchTrainer};
+use crate::torch::TorchTrainer;
 use crate::train::{Dry, Faulty, TrainError, Trainer};
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, Sums, World, nccl};
@@ -20,7 +21,7 @@ pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
     // Alone, a rank is server and worker.
     let workers = mpi.size().max(2) - 1;
     settle(mpi, Plan::check_workers(&plan.config, workers).map_err(Error::from))?;
-    let model = torch::models::build(&plan.config.model, &plan.dataset.facts);
+    let model = models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
         let notes = plan.config.translation.notes().into_iter().chain(plan.notes(workers));

@@ -4,14 +4,11 @@
 
 mod batches;
 mod device;
-pub mod models;
-mod noise;
 mod optimizer;
-mod params;
+pub(crate) mod params;
 mod sum;
-mod task;
+pub(crate) mod task;
 mod trainer;
 
 pub use device::{device, gpus, libtorch};
-pub use noise::Noise;
 pub use trainer::TorchTrainer;

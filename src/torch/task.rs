@@ -1,6 +1,7 @@
 //! What each task's loss is, and what is counted of it: one match each.
 
 use crate::metrics::Metrics;
+use crate::models::{Network, Noise};
 use crate::task::{TOP_CLASSES, Task};
 use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
@@ -32,6 +33,20 @@ pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
         Task::Sets(_) => outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean),
         Task::Values(_) => outputs.mse_loss(targets, Reduction::Mean),
     }
+}
+
+/// The loss of a batch and its gradient by each trained parameter; with noise in training.
+pub fn gradients(
+    network: &dyn Network,
+    task: &Task,
+    parameters: &[Tensor],
+    inputs: &Tensor,
+    targets: &Tensor,
+    noise: Option<&mut Noise>,
+) -> (Tensor, Vec<Tensor>) {
+    let loss = loss(task, &network.forward(parameters, inputs, noise), targets);
+    let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
+    (loss.detach(), gradients)
 }
 
 /// Targets that count in losses, added up over batches. Where some are ignored they are counted on the device, so that

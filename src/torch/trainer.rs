@@ -2,14 +2,13 @@
 
 use super::batches::{Rows, Stock};
 use super::device::{exact, first_line, gpus, name, upload};
-use super::models::{self, Descent, ModelError, Network, Pace, gradients};
-use super::noise::Noise;
 use super::optimizer::Stepper;
 use super::params::Params;
 use super::sum::DeviceSum;
-use super::task::{self, Counted};
+use super::task::{self, Counted, gradients};
 use crate::data::Train;
 use crate::metrics::Metrics;
+use crate::models::{self, Descent, ModelError, Network, Noise, Pace};
 use crate::plan::Plan;
 use crate::seed::Purpose;
 use crate::shelf::Shelf;

@@ -2,7 +2,7 @@
 
 use crate::support::{generated_mnist, generated_text, mnist, plan, small, train};
 use fedmpi::config::Config;
-use fedmpi::torch::models::MODELS;
+use fedmpi::models::MODELS;
 
 #[test]
 fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {

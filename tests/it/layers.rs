@@ -8,7 +8,19 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["ids", "files", "number", "seed", "part", "weights", "metrics", "shelf", "staleness", "stop", "task"],
     &["event", "message"],
-    &["data", "partition", "delay", "select", "schedule", "transport", "train", "update", "aggregate", "algorithm"],
+    &[
+        "data",
+        "partition",
+        "delay",
+        "select",
+        "schedule",
+        "transport",
+        "train",
+        "update",
+        "aggregate",
+        "algorithm",
+        "models",
+    ],
     &["config"],
     &["hosts", "plan"],
     &["engine", "record"],
@@ -27,7 +39,7 @@ const ONLY: &[(&str, &[&str])] =
 /// Names, and the only places that may say them; a name within another comes after it.
 const HOMES: &[(&str, &[&str])] = &[
     ("tch::Device", &["torch", "start"]),
-    ("tch::", &["torch"]),
+    ("tch::", &["torch", "models"]),
     ("mpi::traits", &["transport/mpi"]),
     ("cudarc::", &["transport/nccl"]),
     // Files are opened by one door, which is no way around plain files and into links.

@@ -12,9 +12,9 @@ use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
 use crate::hosts::seats_table;
 use crate::ids::Rank;
+use crate::models;
 use crate::plan::{Plan, expand};
 use crate::start::check_config;
-use crate::torch;
 use crate::transport::Host;
 use anyhow::{Result, ensure};
 use words::{Job, Known};
@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     }
     let plan = plan(config)?;
     let workers = workers_of(ranks);
-    let network = torch::models::build(&plan.config.model, &plan.dataset.facts)?;
-    let known = Known { plan: &plan, parameters: torch::models::layout(network.as_ref()).parameters() };
+    let network = models::build(&plan.config.model, &plan.dataset.facts)?;
+    let known = Known { plan: &plan, parameters: models::layout(network.as_ref()).parameters() };
     let job = Job { config: &plan.config, known: Some(known), hosts: &hosts, seats: &seats };
     let notes = plan.notes(workers).into_iter().map(|note| noted(&note) + "\n");
     say(format_args!("{}\n{}", job.in_words(), notes.collect::<String>()))?;

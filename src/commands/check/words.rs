@@ -67,7 +67,7 @@ impl Job<'_> {
     fn model(&self) -> String {
         match &self.known {
             Some(known) => format!("{}, {}", self.config.model, counted(known.parameters, "parameter")),
-            None => self.config.model.clone(),
+            None => self.config.model.to_string(),
         }
     }
 

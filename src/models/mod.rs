@@ -2,14 +2,13 @@
 
 mod cnn;
 mod dense;
+mod noise;
 mod normalise;
 mod parameter;
 mod resnet;
 mod rnn;
 
-use super::noise::Noise;
-use super::task;
-use crate::part::{Entry, Kind, PartError, find};
+use crate::part::{Choice, Entry, Kind, PartError, Values};
 use crate::seed::Stream;
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
@@ -19,6 +18,7 @@ use rand::Rng;
 use std::ops::Range;
 use tch::Tensor;
 
+pub use noise::Noise;
 pub use parameter::Parameter;
 
 /// A model.
@@ -41,20 +41,6 @@ pub trait Network {
     fn descent(&self, _layout: &Layout) -> Option<Box<dyn Descent>> {
         None
     }
-}
-
-/// The loss of a batch and its gradient by each trained parameter; with noise in training.
-pub fn gradients(
-    network: &dyn Network,
-    task: &Task,
-    parameters: &[Tensor],
-    inputs: &Tensor,
-    targets: &Tensor,
-    noise: Option<&mut Noise>,
-) -> (Tensor, Vec<Tensor>) {
-    let loss = task::loss(task, &network.forward(parameters, inputs, noise), targets);
-    let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
-    (loss.detach(), gradients)
 }
 
 /// A model's own steps of plain SGD, in flat weights.
@@ -132,65 +118,65 @@ impl Unfit {
 }
 
 /// Makes a model for data of this kind.
-pub type Build = fn(&Facts) -> Result<Box<dyn Network>, Unfit>;
+pub type Build = fn(&Values, &Facts) -> Result<Box<dyn Network>, Unfit>;
 
 /// All models.
 pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
 
 /// Every model, by the name users write.
 pub const MODELS: &[Entry<Build>] = &[
-    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |facts| {
+    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |_, facts| {
         Ok(Box::new(dense::Dense::logistic(facts)?))
     }),
     Entry::<Build>::new(
         "lr_sigmoid",
         "one linear layer and a sigmoid before the cross-entropy (FedML's `lr`)",
-        |facts| Ok(Box::new(dense::Dense::squashed(facts)?)),
+        |_, facts| Ok(Box::new(dense::Dense::squashed(facts)?)),
     ),
     Entry::<Build>::new(
         "2nn",
         "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
-        |facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
+        |_, facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
     ),
     Entry::<Build>::new(
         "cnn",
         "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
-        |facts| Ok(Box::new(cnn::Cnn::original(facts)?)),
+        |_, facts| Ok(Box::new(cnn::Cnn::original(facts)?)),
     ),
     Entry::<Build>::new(
         "cnn_dropout",
         "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
-        |facts| Ok(Box::new(cnn::Cnn::dropout(facts)?)),
+        |_, facts| Ok(Box::new(cnn::Cnn::dropout(facts)?)),
     ),
     Entry::<Build>::new(
         "cnn_dropout_62",
         "cnn_dropout with 62 outputs whatever the classes (FedML's `cnn`; 1,206,590 parameters)",
-        |facts| Ok(Box::new(cnn::Cnn::dropout_62(facts)?)),
+        |_, facts| Ok(Box::new(cnn::Cnn::dropout_62(facts)?)),
     ),
     Entry::<Build>::new(
         "resnet20",
         "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
-        |facts| Ok(Box::new(resnet::ResNet::new(facts, &[16, 32, 64], 3)?)),
+        |_, facts| Ok(Box::new(resnet::ResNet::new(facts, &[16, 32, 64], 3)?)),
     ),
     Entry::<Build>::new(
         "resnet18",
         "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
-        |facts| Ok(Box::new(resnet::ResNet::new(facts, &[64, 128, 256, 512], 2)?)),
+        |_, facts| Ok(Box::new(resnet::ResNet::new(facts, &[64, 128, 256, 512], 2)?)),
     ),
     Entry::<Build>::new(
         "rnn",
         "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
-        |facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
+        |_, facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
     ),
 ];
 
-/// Makes a model by name.
+/// Makes the model of a choice.
 ///
 /// # Errors
-/// An unknown name, or data that the model does not take.
-pub fn build(name: &str, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
-    let entry = find(KIND.about, MODELS, name)?;
-    (entry.build)(facts).map_err(|unfit| ModelError::Unfit { model: entry.name, unfit })
+/// A choice that makes no sense, or data that the model does not take.
+pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
+    let (entry, values) = KIND.look_up(choice)?;
+    (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit { model: entry.name, unfit })
 }
 
 /// Refuses data that is not numbers.
@@ -240,6 +226,7 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
     use crate::torch::params::Params;
+    use crate::torch::task::{gradients, loss};
     use tch::{Device, Kind, no_grad};
 
     fn noise() -> Noise {
@@ -251,13 +238,13 @@ mod tests {
         let images = Facts::classes(&[1, 28, 28], 10);
         let task = Task::Next { vocabulary: 10, ignore: None };
         let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
-        [images, text].into_iter().find(|facts| build(name, facts).is_ok()).expect("takes one of them")
+        [images, text].into_iter().find(|facts| build(&name.into(), facts).is_ok()).expect("takes one of them")
     }
 
     /// A model with its initial parameters, and four random samples of what it takes.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let facts = facts(name);
-        let network = build(name, &facts).expect("fits");
+        let network = build(&name.into(), &facts).expect("fits");
         let layout = layout(network.as_ref());
         let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
@@ -282,15 +269,15 @@ mod tests {
 
     #[test]
     fn published_parameter_counts() {
-        let count_of = |name, shape: &[usize]| {
-            let network = build(name, &Facts::classes(shape, 10)).expect("takes images");
+        let count_of = |name: &str, shape: &[usize]| {
+            let network = build(&name.into(), &Facts::classes(shape, 10)).expect("takes images");
             let layout = layout(network.as_ref());
             layout.slots()[..network.trained()].iter().map(|slot| slot.count()).sum::<usize>()
         };
         let count = |name| count_of(name, &[1, 28, 28]);
         assert_eq!([count_of("resnet20", &[3, 32, 32]), count_of("resnet18", &[3, 32, 32])], [272_474, 11_173_962]);
         let text = Facts { task: Task::Next { vocabulary: 80, ignore: None }, shape: vec![80], ..facts("rnn") };
-        assert_eq!(layout(build("rnn", &text).expect("takes text").as_ref()).parameters(), 819_920);
+        assert_eq!(layout(build(&"rnn".into(), &text).expect("takes text").as_ref()).parameters(), 819_920);
         assert_eq!(
             [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout"), count("cnn_dropout_62")],
             [7_850, 199_210, 1_663_370, 1_199_882, 1_206_590]
@@ -323,7 +310,7 @@ mod tests {
         assert!(network.descent(&layout(network.as_ref())).is_none());
         let zeros: Vec<Tensor> = params.views().iter().map(|view| view.zeros_like()).collect();
         let half = network.forward(&zeros, &batch, None);
-        let loss = task::loss(&facts("lr_sigmoid").task, &half, &labels).double_value(&[]);
+        let loss = loss(&facts("lr_sigmoid").task, &half, &labels).double_value(&[]);
         assert!((loss - 10f64.ln()).abs() < 1e-6 && half.double_value(&[0, 0]) == 0.5);
     }
 
@@ -357,14 +344,14 @@ mod tests {
     #[test]
     fn data_of_another_shape_is_refused() {
         let flat = Facts::classes(&[60], 10);
-        assert!(build("cnn", &flat).map(|_| ()).expect_err("no image").to_string().contains("[60]"));
-        assert!(build("lr", &flat).is_ok());
+        assert!(build(&"cnn".into(), &flat).map(|_| ()).expect_err("no image").to_string().contains("[60]"));
+        assert!(build(&"lr".into(), &flat).is_ok());
         for entry in MODELS {
             let other = match facts(entry.name).input {
                 Input::Numbers => facts("rnn"),
                 Input::Tokens => facts("lr"),
             };
-            let refused = build(entry.name, &other).map(|_| ()).expect_err("of another kind").to_string();
+            let refused = build(&entry.name.into(), &other).map(|_| ()).expect_err("of another kind").to_string();
             assert!(refused.contains("tokens") && refused.contains(entry.name), "{refused}");
         }
     }
