@@ -40,6 +40,7 @@ pub mod shelf;
 pub mod staleness;
 pub mod stop;
 pub mod task;
+pub mod tuning;
 
 // The program over the library: what is asked for, the commands, the start of a job.
 #[cfg(all(feature = "mpi", feature = "torch"))]

@@ -13,6 +13,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use serde_yaml::{Mapping, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The settings of parts as flags of their own names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -205,6 +206,12 @@ impl Config {
                 whole.values.retain(|key, _| !own.values.contains_key(key));
             }
         }
+    }
+
+    /// The files that the model is made of.
+    pub(crate) fn model_files(&self) -> Vec<PathBuf> {
+        let own = self.model.values.get("file").and_then(Value::as_str).map(PathBuf::from);
+        own.into_iter().chain(self.init_from.clone()).collect()
     }
 
     /// Whether a chosen part reads a file.

@@ -8,6 +8,7 @@ use super::written::{self, Setting};
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
 use crate::schedule::{Clock, DispatchMode, Slowdown};
+use crate::tuning::{Lora, Pattern};
 use crate::update::Chain;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -94,7 +95,20 @@ macro_rules! settings {
 }
 
 written::plain!(String, f64, i64, u64, u32, u8, bool);
-written::plain!(DeviceChoice, Reduce, Collective, DispatchMode, Mode, Clock, Residency, Evaluator, OnNan, Slowdown);
+written::plain!(
+    DeviceChoice,
+    Reduce,
+    Collective,
+    DispatchMode,
+    Mode,
+    Clock,
+    Residency,
+    Evaluator,
+    OnNan,
+    Slowdown,
+    Pattern,
+    Lora
+);
 
 settings! {
     dataset: Choice = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
@@ -132,6 +146,9 @@ settings! {
     checkin_num: i64 = 0, "CLIENTS", "0: all at the start", Range::COUNT_OR_NONE, "Async: clients that check in at the start and every --checkin_interval";
     checkin_interval: i64 = 1, "MOVES", "1", Range::COUNT, "Async: moves of the model between two check-ins";
     model: Choice = "lr".into(), "NAME", "lr", Range::ANY, "Model; `fedmpi list` shows all";
+    init_from: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Start from the tensors of this safetensors file, matched by name, on every host; others start anew";
+    train_only: Option<Pattern> = None, "PATTERN", "all", Range::ANY, "Train only the tensors of these names (`fc*|head`); the rest stays as it starts and does not travel";
+    lora: Option<Lora> = None, "TEXT", "none", Range::ANY, "Train low-rank adapters of matrices instead: `rank=8,alpha=16,on=fc*`; only they travel";
     comm_round: i64 = 10, "ROUNDS", "10", Range::COUNT, "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples per round";
     batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";

@@ -5,21 +5,27 @@ mod dense;
 mod noise;
 mod normalise;
 mod parameter;
+mod pretrained;
 mod resnet;
 mod rnn;
+mod script;
+mod tuned;
 
-use crate::part::{Choice, Entry, Kind, PartError, Values};
-use crate::seed::Stream;
+use crate::part::{AnyKind, Choice, Entry, Kind, Part, PartError, Values};
+use crate::seed::{Purpose, Seed, Stream};
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
 use fedmpi_kernels::dense::{self as kernels, Before};
-use parameter::{Initial, constant, layer, named, uniform, weight};
+use parameter::{Initial, constant, filled, layer, named, uniform, weight};
+use pretrained::Pretrained;
 use rand::Rng;
 use std::ops::Range;
-use tch::Tensor;
+use std::path::{Path, PathBuf};
+use tch::{Device, Tensor};
 
 pub use noise::Noise;
 pub use parameter::Parameter;
+pub use tuned::Trained;
 
 /// A model.
 pub trait Network {
@@ -35,6 +41,11 @@ pub trait Network {
     /// What the task asks for, such as logits `[batch, classes]`, of a batch of inputs in the data's shape; with noise
     /// in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
+
+    /// Tensors of the whole model that are not trained and do not travel, by name.
+    fn frozen(&self) -> Vec<(String, &Tensor)> {
+        Vec::new()
+    }
 
     /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it for small
     /// batches, where recording and replaying a graph costs more than the arithmetic.
@@ -92,28 +103,46 @@ pub enum ModelError {
         /// What CUDA or libtorch says.
         reason: String,
     },
-    /// Other data is needed.
-    #[error("model {model} takes {}, the data set has {} (hint: `fedmpi list model` shows all)", unfit.wanted, unfit.found)]
+    /// Other data is needed, or another file.
+    #[error("model {model} {unfit}")]
     Unfit {
         /// The model.
         model: &'static str,
-        /// What it takes, and what there is.
+        /// Why.
         unfit: Unfit,
     },
 }
 
-/// Data that a model does not take.
-#[derive(Debug)]
-pub struct Unfit {
-    /// What it takes.
-    pub wanted: &'static str,
-    /// What there is.
-    pub found: String,
+/// Why a model cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// It takes other data.
+    #[error("takes {wanted}, the data set has {found} (hint: `fedmpi list model` shows all)")]
+    Data {
+        /// What it takes.
+        wanted: &'static str,
+        /// What there is.
+        found: String,
+    },
+    /// It was not told enough.
+    #[error("needs {0}")]
+    Needs(&'static str),
+    /// What is to be trained of it is not there.
+    #[error("cannot be trained so: {0}")]
+    Pattern(String),
+    /// Its file is not there, is none, or does not fit the data.
+    #[error("cannot be made of {path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl Unfit {
     fn new<T>(wanted: &'static str, found: impl Into<String>) -> Result<T, Unfit> {
-        Err(Unfit { wanted, found: found.into() })
+        Err(Unfit::Data { wanted, found: found.into() })
     }
 }
 
@@ -168,6 +197,10 @@ pub const MODELS: &[Entry<Build>] = &[
         "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
         |_, facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
     ),
+    Entry::<Build>::new("script", "your own: a TorchScript module of a file", |values, facts| {
+        Ok(Box::new(script::Script::read(values).load(facts)?))
+    })
+    .with(script::Script::PARAMS),
 ];
 
 /// Makes the model of a choice.
@@ -177,6 +210,43 @@ pub const MODELS: &[Entry<Build>] = &[
 pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
     let (entry, values) = KIND.look_up(choice)?;
     (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit { model: entry.name, unfit })
+}
+
+/// How a model starts, and what is trained of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// A file of tensors to start from.
+    pub from: Option<&'a Path>,
+    /// What is trained.
+    pub trained: Trained<'a>,
+    /// Where it is.
+    pub device: Device,
+    /// From which initial weights are drawn.
+    pub seed: Seed,
+}
+
+/// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it starts from.
+///
+/// # Errors
+/// As [`build`]; a file of tensors that does not fit, patterns that name nothing.
+pub fn make(
+    choice: &Choice,
+    facts: &Facts,
+    start: Start<'_>,
+) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
+    let (model, network) = (KIND.described(&choice.name)?.name, build(choice, facts)?);
+    let unfit = |unfit| ModelError::Unfit { model, unfit };
+    let (network, note) = match start.from {
+        Some(path) => Pretrained::new(network, path).map(|(it, note)| (Box::new(it) as Box<dyn Network>, note)),
+        None => Ok((network, None)),
+    }
+    .map_err(unfit)?;
+    if start.trained.is_all() {
+        return Ok((network, note));
+    }
+    let stream = &mut start.seed.stream(Purpose::Initial);
+    let tuned = tuned::Tuned::new(network, start.trained, stream, start.device).map_err(unfit)?;
+    Ok((Box::new(tuned), note))
 }
 
 /// Refuses data that is not numbers.
@@ -211,11 +281,12 @@ pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> V
     let mut weights = vec![0.0; layout.length()];
     for (parameter, slot) in network.parameters().iter().zip(layout.slots()) {
         let tensor = &mut weights[slot.range()];
-        match parameter.initial {
+        match &parameter.initial {
             Initial::Uniform(bound) => {
-                tensor.iter_mut().for_each(|weight| *weight = stream.random_range(-bound..bound))
+                tensor.iter_mut().for_each(|weight| *weight = stream.random_range(-bound..*bound))
             }
-            Initial::Constant(value) => tensor.fill(value),
+            Initial::Constant(value) => tensor.fill(*value),
+            Initial::Stored(write) => write(tensor),
         }
     }
     weights
@@ -233,18 +304,24 @@ mod tests {
         Noise::new(Seed(2).stream(Purpose::Model))
     }
 
+    /// A model by name; a module is the one of the tests.
+    pub(super) fn choice(name: &str) -> Choice {
+        let file = concat!("script:", env!("CARGO_MANIFEST_DIR"), "/tests/data/module.pt");
+        Choice::from(if name == "script" { file } else { name })
+    }
+
     /// Data that a model takes: images, or text.
     fn facts(name: &str) -> Facts {
         let images = Facts::classes(&[1, 28, 28], 10);
         let task = Task::Next { vocabulary: 10, ignore: None };
         let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
-        [images, text].into_iter().find(|facts| build(&name.into(), facts).is_ok()).expect("takes one of them")
+        [images, text].into_iter().find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
     }
 
     /// A model with its initial parameters, and four random samples of what it takes.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let facts = facts(name);
-        let network = build(&name.into(), &facts).expect("fits");
+        let network = build(&choice(name), &facts).expect("fits");
         let layout = layout(network.as_ref());
         let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
@@ -270,7 +347,7 @@ mod tests {
     #[test]
     fn published_parameter_counts() {
         let count_of = |name: &str, shape: &[usize]| {
-            let network = build(&name.into(), &Facts::classes(shape, 10)).expect("takes images");
+            let network = build(&choice(name), &Facts::classes(shape, 10)).expect("takes images");
             let layout = layout(network.as_ref());
             layout.slots()[..network.trained()].iter().map(|slot| slot.count()).sum::<usize>()
         };
@@ -351,8 +428,9 @@ mod tests {
                 Input::Numbers => facts("rnn"),
                 Input::Tokens => facts("lr"),
             };
-            let refused = build(&entry.name.into(), &other).map(|_| ()).expect_err("of another kind").to_string();
-            assert!(refused.contains("tokens") && refused.contains(entry.name), "{refused}");
+            let refused = build(&choice(entry.name), &other).map(|_| ()).expect_err("of another kind").to_string();
+            let says = refused.contains("tokens") || entry.name == "script";
+            assert!(says && refused.contains(entry.name), "{refused}");
         }
     }
 }

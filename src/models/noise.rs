@@ -16,6 +16,11 @@ impl Noise {
         Noise { stream }
     }
 
+    /// A seed for another generator.
+    pub fn seed(&mut self) -> u64 {
+        self.stream.next_u64()
+    }
+
     /// Drops each value with probability `rate` (to a 256th) and scales the others by `1 / (1 - rate)`.
     pub fn dropout(&mut self, values: &Tensor, rate: f64) -> Tensor {
         let mut bytes = vec![0u8; values.numel()];

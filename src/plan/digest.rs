@@ -30,6 +30,8 @@ impl Plan {
             partition_method: without_files(config.partition_method),
             client_selection: without_files(config.client_selection),
             delay: without_files(config.delay),
+            model: without_files(config.model),
+            init_from: None,
             resume: None,
             round_timeout: None,
             checkpoint_every: None,
@@ -126,7 +128,7 @@ fn plain(value: &Value) -> String {
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
 fn without_files(mut choice: Choice) -> Choice {
-    for file in ["selection_file", "delay_file", "partition_file"] {
+    for file in ["selection_file", "delay_file", "partition_file", "file"] {
         choice.values.remove(file);
     }
     choice

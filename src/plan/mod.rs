@@ -163,7 +163,11 @@ impl Plan {
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
         let files = blake3::hash(format!("{:?} {listed:?}", delay.contents()).as_bytes()).to_hex();
-        let fingerprint = format!("{fingerprint} {files}");
+        let mut fingerprint = format!("{fingerprint} {files}");
+        for path in config.model_files() {
+            // One that cannot be read is told when the model is made.
+            fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default()).to_hex().as_str();
+        }
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
         Ok(Plan { config, dataset, partition, homes, method, delay, fingerprint })
     }

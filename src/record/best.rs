@@ -2,12 +2,11 @@
 //! else by the accuracy, else by the loss.
 
 use super::fault;
-use super::model::tensors;
+use super::model::Whole;
 use crate::event::{Event, RecordError, Recorder, RoundDone};
 use crate::files;
 use crate::ids::Round;
 use crate::metrics::{Aim, Target};
-use crate::weights::Layout;
 use std::path::PathBuf;
 
 /// After which round a run was best.
@@ -46,14 +45,14 @@ impl Best {
 /// Writes the model whenever it is better than all before.
 pub struct BestModel {
     path: PathBuf,
-    layout: Layout,
+    whole: Whole,
     best: Best,
 }
 
 impl BestModel {
-    /// Will write the flat weights as the tensors of `layout`.
-    pub fn new(path: PathBuf, layout: Layout, target: Option<&Target>) -> BestModel {
-        BestModel { path, layout, best: Best::of(target) }
+    /// Will write the flat weights as the tensors of `whole`.
+    pub fn new(path: PathBuf, whole: Whole, target: Option<&Target>) -> BestModel {
+        BestModel { path, whole, best: Best::of(target) }
     }
 }
 
@@ -67,7 +66,7 @@ impl Recorder for BestModel {
         let (metric, round, value) = self.best.found().expect("it has just been noted");
         let said = [("round", round.to_string()), (metric, value.to_string())];
         let said = said.map(|(name, value)| (name.to_owned(), value)).into();
-        let bytes = tensors(&self.layout, weights, Some(said)).map_err(|error| fault(&self.path, error))?;
+        let bytes = self.whole.tensors(weights, Some(said)).map_err(|error| fault(&self.path, error))?;
         files::write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
     }
 }
@@ -97,11 +96,11 @@ mod tests {
     fn the_best_model_is_kept_whatever_comes_after_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("best.safetensors");
-        let mut layout = Layout::default();
-        layout.push("w", &[1]);
+        let mut whole = Whole::default();
+        whole.layout.push("w", &[1]);
         let rounds = [(0.5, 2.0), (0.75, 3.0), (0.75, 1.0), (f64::NAN, 0.5), (0.25, 4.0)];
         let run = |from: usize, target: Option<&Target>| {
-            let mut best = BestModel::new(path.clone(), layout.clone(), target);
+            let mut best = BestModel::new(path.clone(), whole.clone(), target);
             for (round, (accuracy, loss)) in rounds.into_iter().enumerate() {
                 let weights = if round < from { vec![] } else { vec![round as f32] };
                 best.record(&done(round as u32, accuracy, loss), &weights).expect("written");

@@ -9,8 +9,7 @@ use crate::plan::Plan;
 use crate::record::checkpoint::{self, KEPT_FILE};
 use crate::record::summary::SUMMARY;
 use crate::record::table::{RECORDERS, Scene, chosen};
-use crate::record::{Checkpoints, Journal, SummaryFile};
-use crate::weights::Layout;
+use crate::record::{Checkpoints, Journal, SummaryFile, Whole};
 use std::fs;
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -183,7 +182,7 @@ impl RunFolder {
     pub fn recorders(
         &self,
         plan: &Plan,
-        layout: &Layout,
+        whole: &Whole,
         rounds: Option<u32>,
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
         let (journal, kept) = match rounds {
@@ -194,7 +193,7 @@ impl RunFolder {
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };
         let mut summary = SummaryFile::new(&self.path, plan);
-        let scene = Scene { folder: &self.path, plan, layout };
+        let scene = Scene { folder: &self.path, plan, whole };
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         for record in chosen(&plan.config).map_err(|error| super::fault(&self.path, error))? {
             recorders.extend((record.make)(&scene)?);

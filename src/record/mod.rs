@@ -28,7 +28,7 @@ pub use checkpoint::Checkpoints;
 pub use folder::{FolderError, RunFolder, checkpoints, default_folder, free_folder, job_of};
 pub use journal::Journal;
 pub use memory::Memory;
-pub use model::ModelFile;
+pub use model::{ModelFile, Whole};
 pub use progress::Progress;
 pub use summary::{SUMMARY, Summary, SummaryFile};
 pub use table::{KIND, RECORDERS, Record, Scene};

@@ -3,7 +3,8 @@
 use super::fault;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
-use crate::weights::{Layout, Slot};
+use crate::train::Frozen;
+use crate::weights::Layout;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, serialize};
 use std::collections::HashMap;
@@ -12,36 +13,47 @@ use std::path::PathBuf;
 /// Writes the model when the run is over.
 pub struct ModelFile {
     path: PathBuf,
-    layout: Layout,
+    whole: Whole,
 }
 
 impl ModelFile {
-    /// Will write the flat weights as the tensors of `layout`.
-    pub fn new(path: PathBuf, layout: Layout) -> Self {
-        ModelFile { path, layout }
+    /// Will write the flat weights as the tensors of `whole`.
+    pub fn new(path: PathBuf, whole: Whole) -> Self {
+        ModelFile { path, whole }
     }
 }
 
 impl Recorder for ModelFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::Finished { .. } = event else { return Ok(()) };
-        let bytes = tensors(&self.layout, weights, None).map_err(|error| fault(&self.path, error))?;
+        let bytes = self.whole.tensors(weights, None).map_err(|error| fault(&self.path, error))?;
         write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
     }
 }
 
-/// Flat weights as the bytes of a file of tensors, with what is said of them.
-pub fn tensors(
-    layout: &Layout,
-    weights: &[f32],
-    said: Option<HashMap<String, String>>,
-) -> Result<Vec<u8>, SafeTensorError> {
-    let view = |slot: &Slot| {
-        let bytes = bytemuck::cast_slice(&weights[slot.range()]);
-        TensorView::new(Dtype::F32, slot.shape.clone(), bytes).map(|view| (slot.name.clone(), view))
-    };
-    let views = layout.slots().iter().map(view).collect::<Result<Vec<_>, _>>()?;
-    serialize(views, &said)
+/// All tensors of a model: where those that are trained lie in the flat vector, and those that are not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Whole {
+    /// Of the flat vector.
+    pub layout: Layout,
+    /// Beside it.
+    pub frozen: Vec<Frozen>,
+}
+
+impl Whole {
+    /// Flat weights as the bytes of a file of tensors, with what is said of them.
+    ///
+    /// # Errors
+    /// What the format cannot hold.
+    pub fn tensors(&self, weights: &[f32], said: Option<HashMap<String, String>>) -> Result<Vec<u8>, SafeTensorError> {
+        let view = |name: &String, shape: &[usize], values| {
+            let bytes = bytemuck::cast_slice::<f32, u8>(values);
+            TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.clone(), view))
+        };
+        let own = self.layout.slots().iter().map(|slot| view(&slot.name, &slot.shape, &weights[slot.range()]));
+        let frozen = self.frozen.iter().map(|frozen| view(&frozen.name, &frozen.shape, &frozen.values));
+        serialize(own.chain(frozen).collect::<Result<Vec<_>, _>>()?, &said)
+    }
 }
 
 #[cfg(test)]
@@ -61,7 +73,9 @@ mod tests {
         weights[..2].copy_from_slice(&[1.0, -2.0]);
         weights[16..19].copy_from_slice(&[3.0, 4.0, 5.5]);
         let finished = Event::Finished { reason: String::new(), ranks: vec![], rounds: 1, total_seconds: 0.0 };
-        ModelFile::new(path.clone(), layout.clone()).record(&finished, &weights).expect("writable");
+        let frozen = Frozen { name: "c".to_owned(), shape: vec![1], values: vec![7.0] };
+        let whole = Whole { layout: layout.clone(), frozen: vec![frozen] };
+        ModelFile::new(path.clone(), whole).record(&finished, &weights).expect("writable");
         let bytes = std::fs::read(&path).expect("there");
         let file = SafeTensors::deserialize(&bytes).expect("whole");
         let read = |name: &str| {
@@ -70,5 +84,6 @@ mod tests {
         };
         assert_eq!(read("b"), (vec![2, 1], vec![1.0, -2.0]));
         assert_eq!(read("a"), (vec![3], vec![3.0, 4.0, 5.5]));
+        assert_eq!(read("c"), (vec![1], vec![7.0]));
     }
 }

@@ -6,8 +6,7 @@ use crate::part::{Entry, Kind, PartError};
 use crate::plan::Plan;
 use crate::record::async_fl::{self, AsyncFl};
 use crate::record::best::BestModel;
-use crate::record::{MetricsCsv, ModelFile};
-use crate::weights::Layout;
+use crate::record::{MetricsCsv, ModelFile, Whole};
 use std::path::Path;
 
 /// What a recorder is made for.
@@ -16,8 +15,8 @@ pub struct Scene<'a> {
     pub folder: &'a Path,
     /// What is run.
     pub plan: &'a Plan,
-    /// Where each tensor lies.
-    pub layout: &'a Layout,
+    /// All tensors of the model.
+    pub whole: &'a Whole,
 }
 
 /// A recorder; none where it has nothing to say.
@@ -51,7 +50,7 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "model.safetensors, the final model",
         Record {
             files: &[MODEL],
-            make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.layout.clone())))),
+            make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.whole.clone())))),
         },
     ),
     Entry::new(
@@ -61,7 +60,7 @@ pub const RECORDERS: &[Entry<Record>] = &[
             files: &[BEST],
             make: |scene| {
                 let (path, target) = (scene.folder.join(BEST), scene.plan.target());
-                Ok(Some(Box::new(BestModel::new(path, scene.layout.clone(), target.as_ref()))))
+                Ok(Some(Box::new(BestModel::new(path, scene.whole.clone(), target.as_ref()))))
             },
         },
     ),

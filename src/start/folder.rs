@@ -3,7 +3,7 @@
 use crate::event::{Recorder, Standing};
 use crate::plan::Plan;
 use crate::record::checkpoint::{self, CheckpointError, Saved};
-use crate::record::{Progress, RoundLog, RunFolder, Summary, checkpoints};
+use crate::record::{Progress, RoundLog, RunFolder, Summary, Whole, checkpoints};
 use crate::train::Trainer;
 use anyhow::Result;
 use std::io::{self, IsTerminal};
@@ -73,7 +73,8 @@ pub(super) fn server_part(
     if let Some(done) = done {
         log::info!("going on after round {done} of {rounds}");
     }
-    let mut recorders = folder.recorders(plan, trainer.layout(), done)?;
+    let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
+    let mut recorders = folder.recorders(plan, &whole, done)?;
     recorders.push(progress(rounds, done.unwrap_or(0)));
     Ok(ServerPart { folder, recorders, saved })
 }

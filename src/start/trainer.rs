@@ -63,6 +63,9 @@ pub(crate) fn make_trainer(
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
     let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
+    if let Some(note) = trainer.note().filter(|_| rank == Rank::SERVER) {
+        log::warn!("{note}");
+    }
     let trainer = Box::new(trainer.shared_by(sharers));
     if plan.config.dry_train {
         return Ok(Box::new(Dry(trainer)));

@@ -11,4 +11,4 @@ pub(crate) mod task;
 mod trainer;
 
 pub use device::{device, gpus, libtorch};
-pub use trainer::TorchTrainer;
+pub use trainer::{TorchTrainer, network};

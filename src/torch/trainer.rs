@@ -14,7 +14,7 @@ use crate::seed::Purpose;
 use crate::shelf::Shelf;
 use crate::task::Task as Learned;
 use crate::train::optimizer::{Optimizer, Sgd, make};
-use crate::train::{Drift, Gradient, Reach, Task, TrainError, Trained, Trainer};
+use crate::train::{Drift, Frozen, Gradient, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout, Weights};
 use rand::seq::SliceRandom;
 use std::ops::Range;
@@ -38,6 +38,7 @@ pub struct TorchTrainer {
     // Test samples that are evaluated at once; metrics are rounded once for each such piece.
     piece: usize,
     network: Box<dyn Network>,
+    note: Option<String>,
     layout: Layout,
     params: Params,
     optimizer: Optimizer,
@@ -61,7 +62,7 @@ impl TorchTrainer {
         if device.is_cuda() {
             gpus().map_err(|reason| ModelError::Device { device: name(device), reason })?;
         }
-        let network = models::build(&config.model, &plan.dataset.facts)?;
+        let (network, note) = network(plan, device)?;
         let layout = models::layout(network.as_ref());
         let optimizer = make(&config.client_optimizer)?;
         let descent = match optimizer {
@@ -86,6 +87,7 @@ impl TorchTrainer {
             plan: plan.clone(),
             device,
             sharers: 1,
+            note,
             piece: if device.is_cuda() { EVALUATION_BATCH } else { EVALUATION_BATCH_CPU },
             network,
             layout,
@@ -95,6 +97,11 @@ impl TorchTrainer {
             descent,
             held,
         })
+    }
+
+    /// What did not match of what the model starts from.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// So many ranks, this one included, use the device.
@@ -279,6 +286,17 @@ impl TorchTrainer {
     }
 }
 
+/// The plan's model, ready to be trained; and what did not match of what it starts from.
+///
+/// # Errors
+/// As [`models::make`].
+pub fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
+    let config = &plan.config;
+    let trained = models::Trained { only: config.train_only.as_ref(), lora: config.lora.as_ref() };
+    let start = models::Start { from: config.init_from.as_deref(), trained, device, seed: plan.seed() };
+    models::make(&config.model, &plan.dataset.facts, start)
+}
+
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
     let (device, reason) = (name(device), first_line(error));
     TrainError::Failed(format!(
@@ -388,6 +406,17 @@ impl Trainer for TorchTrainer {
             metrics.add(&task::score(&plan.dataset.facts.task, &outputs, targets));
         }
         Ok(metrics)
+    }
+
+    fn frozen(&self) -> Vec<Frozen> {
+        let frozen = self.network.frozen().into_iter();
+        frozen
+            .map(|(name, tensor)| {
+                let mut values = vec![0.0; tensor.numel()];
+                tensor.to_device(Device::Cpu).copy_data(&mut values, tensor.numel());
+                Frozen { name, shape: tensor.size().iter().map(|&size| size as usize).collect(), values }
+            })
+            .collect()
     }
 
     fn device(&self) -> String {

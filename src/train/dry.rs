@@ -1,6 +1,6 @@
 //! Rounds without work: every client gives back what it got. Shows what the exchange itself costs.
 
-use super::{Gradient, Task, TrainError, Trained, Trainer};
+use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
 use crate::metrics::Metrics;
 use crate::weights::{Held, Layout, Weights};
 use std::ops::Range;
@@ -39,6 +39,10 @@ impl Trainer for Dry {
 
     fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
         self.0.evaluate_pieces(weights, pieces)
+    }
+
+    fn frozen(&self) -> Vec<Frozen> {
+        self.0.frozen()
     }
 
     fn device(&self) -> String {

@@ -3,7 +3,7 @@
 //! trainer. Rounds count from 1; without rounds they are trainings. For tests of a cluster's job control; never set
 //! otherwise.
 
-use super::{Gradient, Task, TrainError, Trained, Trainer};
+use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
 use crate::weights::{ExactSum, Held, Layout};
@@ -109,6 +109,10 @@ impl Trainer for Faulty {
 
     fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
         self.inner.evaluate_pieces(weights, pieces)
+    }
+
+    fn frozen(&self) -> Vec<Frozen> {
+        self.inner.frozen()
     }
 
     fn device(&self) -> String {

@@ -82,6 +82,11 @@ pub trait Trainer {
         self.evaluate(weights)
     }
 
+    /// Tensors of the model that are not trained: they are in no flat vector, and the same on every rank.
+    fn frozen(&self) -> Vec<Frozen> {
+        Vec::new()
+    }
+
     /// Where the work is done, such as `cpu` or `cuda:0`.
     fn device(&self) -> String {
         "cpu".to_owned()
@@ -142,6 +147,17 @@ impl<'a> Task<'a> {
     pub fn alive(&self) {
         (self.alive)();
     }
+}
+
+/// A tensor that is not trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frozen {
+    /// What it is called.
+    pub name: String,
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// As many values.
+    pub values: Vec<f32>,
 }
 
 /// The result of training one client.

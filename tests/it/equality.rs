@@ -14,7 +14,7 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
             if entry.name == "rnn" { ("shakespeare", generated_text()) } else { ("mnist", generated_mnist()) };
         for optimizer in [&momentum, &adam] {
             let config = Config {
-                model: entry.name.into(),
+                model: if entry.name == "script" { "script:tests/data/module.pt" } else { entry.name }.into(),
                 dataset: dataset.into(),
                 data_dir: data_dir.clone(),
                 client_num_in_total: 200,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the vocabulary upwards; modules of one floor may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
-    &["ids", "files", "number", "seed", "part", "weights", "metrics", "shelf", "staleness", "stop", "task"],
+    &["ids", "files", "number", "seed", "part", "weights", "metrics", "shelf", "staleness", "stop", "task", "tuning"],
     &["event", "message"],
     &[
         "data",

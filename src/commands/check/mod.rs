@@ -12,11 +12,12 @@ use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
 use crate::hosts::seats_table;
 use crate::ids::Rank;
-use crate::models;
 use crate::plan::{Plan, expand};
 use crate::start::check_config;
 use crate::transport::Host;
+use crate::{models, torch};
 use anyhow::{Result, ensure};
+use tch::Device;
 use words::{Job, Known};
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     }
     let plan = plan(config)?;
     let workers = workers_of(ranks);
-    let network = models::build(&plan.config.model, &plan.dataset.facts)?;
+    let (network, _) = torch::network(&plan, Device::Cpu)?;
     let known = Known { plan: &plan, parameters: models::layout(network.as_ref()).parameters() };
     let job = Job { config: &plan.config, known: Some(known), hosts: &hosts, seats: &seats };
     let notes = plan.notes(workers).into_iter().map(|note| noted(&note) + "\n");

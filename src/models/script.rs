@@ -1,0 +1,201 @@
+//! `script`: a user's own module, saved by PyTorch (`torch.jit.save`, or `fedmpi.export` in Python). Its parameters and
+//! buffers are tensors of ours whenever it computes; dropout inside it draws from libtorch's generator, which is seeded
+//! from the client's own stream before each pass.
+
+use super::parameter::{Initial, Stored};
+use super::{Network, Noise, Parameter, Unfit};
+use crate::files;
+use crate::part;
+use crate::part::Range;
+use crate::task::{Facts, Input, Task};
+use fedmpi_torchscript::{Fault, Module, Named};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use tch::{Device, Kind, Tensor, no_grad};
+
+part! {
+    /// Its settings.
+    pub Script {
+        file: Option<PathBuf> = "", "FILE", Range::ANY, "TorchScript file of the module, on every host";
+    }
+}
+
+/// The module behind its parameters.
+pub struct Scripted {
+    module: Module,
+    path: PathBuf,
+    parameters: Vec<Parameter>,
+    // Other names of a parameter that the module uses more than once: its place, and the name.
+    tied: Vec<(usize, String)>,
+    trained: usize,
+}
+
+impl Script {
+    /// Loads the module and sees that it takes such data.
+    pub fn load(&self, facts: &Facts) -> Result<Scripted, Unfit> {
+        let Some(path) = &self.file else {
+            return Err(Unfit::Needs("a file (hint: --model script:FILE.pt)"));
+        };
+        let fault = |reason: String| Unfit::File { path: path.clone(), reason };
+        let bytes = files::bytes(path).map_err(|error| fault(error.to_string()))?;
+        let module = Module::load(&bytes).map_err(|error| fault(error.to_string()))?;
+        let tensors = module.tensors().map_err(|error| fault(error.to_string()))?;
+        let made = Scripted::new(module, tensors, path).map_err(fault)?;
+        made.try_out(facts).map_err(fault)?;
+        Ok(made)
+    }
+}
+
+impl Scripted {
+    /// The trained parameters come first, then what is only kept; whole numbers are constants of the module.
+    fn new(module: Module, tensors: Vec<Named>, path: &Path) -> Result<Scripted, String> {
+        let floats = tensors.into_iter().filter(|named| named.parameter || named.tensor.is_floating_point());
+        let (trained, kept): (Vec<_>, Vec<_>) = floats.partition(is_trained);
+        let (mut own, mut tied) = (Vec::<Named>::new(), Vec::new());
+        for named in trained.into_iter().chain(kept) {
+            match own.iter().position(|known| is_same(known, &named)) {
+                Some(place) => tied.push((place, named.name)),
+                None => own.push(named),
+            }
+        }
+        let trained = own.iter().filter(|named| is_trained(named)).count();
+        if trained == 0 {
+            return Err("it has no parameter that is trained (hint: was it frozen before it was saved?)".to_owned());
+        }
+        let parameters = own.into_iter().map(given).collect::<Result<_, _>>()?;
+        Ok(Scripted { module, path: path.to_owned(), parameters, tied, trained })
+    }
+
+    /// Two samples of nothing, as in training and as it is used: what comes out must be what the task asks for.
+    fn try_out(&self, facts: &Facts) -> Result<(), String> {
+        if facts.shape.is_empty() {
+            return Ok(());
+        }
+        let sizes: Vec<i64> = [2].into_iter().chain(facts.shape.iter().map(|&size| size as i64)).collect();
+        let kind = if facts.input == Input::Tokens { Kind::Int64 } else { Kind::Float };
+        let batch = Tensor::zeros(&sizes[..], (kind, Device::Cpu));
+        let wanted = wanted(facts);
+        for training in [None, Some(0)] {
+            let given = no_grad(|| self.module.forward(&batch, training)).map_err(|error| error.to_string())?;
+            if given.size() != wanted {
+                return Err(format!(
+                    "of inputs {sizes:?} it makes {:?}, where {wanted:?} is learned from",
+                    given.size()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&self, parameters: &[Tensor]) -> Result<(), Fault> {
+        let own = self.parameters.iter().map(|parameter| &parameter.name).zip(parameters);
+        let tied = self.tied.iter().map(|(place, name)| (name, &parameters[*place]));
+        own.chain(tied).try_for_each(|(name, tensor)| self.module.set(name, tensor))
+    }
+}
+
+fn is_trained(named: &Named) -> bool {
+    named.parameter && named.tensor.requires_grad()
+}
+
+/// Whether two names stand for one tensor.
+fn is_same(one: &Named, other: &Named) -> bool {
+    let (one, other) = (&one.tensor, &other.tensor);
+    one.numel() > 0 && one.data_ptr() == other.data_ptr() && one.size() == other.size()
+}
+
+/// Shape of what comes out for two samples.
+fn wanted(facts: &Facts) -> Vec<i64> {
+    let outputs = facts.task.outputs() as i64;
+    match facts.task {
+        Task::Next { .. } | Task::Masked { .. } if facts.targets > 1 => vec![2, facts.targets as i64, outputs],
+        _ => vec![2, outputs],
+    }
+}
+
+/// A parameter that starts as it was saved.
+fn given(named: Named) -> Result<Parameter, String> {
+    let Named { name, tensor, .. } = named;
+    if tensor.kind() != Kind::Float {
+        let kind = tensor.kind();
+        return Err(format!(
+            "its tensor {name} holds {kind:?}, where 32-bit floats are trained (hint: module.float())"
+        ));
+    }
+    let shape = tensor.size().iter().map(|&size| size as usize).collect();
+    let tensor = tensor.detach();
+    let stored: Stored = Rc::new(move |values: &mut [f32]| tensor.copy_data(values, values.len()));
+    Ok(Parameter { name, shape, initial: Initial::Stored(stored) })
+}
+
+impl Network for Scripted {
+    fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    fn trained(&self) -> usize {
+        self.trained
+    }
+
+    fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
+        let given = self.set(parameters).and_then(|()| self.module.forward(batch, noise.map(Noise::seed)));
+        given.unwrap_or_else(|fault| panic!("{} cannot compute: {fault}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::tests::choice;
+    use crate::models::{build, initial, layout};
+    use crate::seed::{Purpose, Seed};
+
+    fn module() -> Box<dyn Network> {
+        build(&choice("script"), &Facts::classes(&[1, 28, 28], 10)).expect("fits")
+    }
+
+    #[test]
+    fn a_tied_weight_is_one_and_whole_numbers_are_constants() {
+        let module = module();
+        let names: Vec<&str> = module.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
+        let (trained, kept) = names.split_at(module.trained());
+        assert!(trained.contains(&"first.weight") && !names.contains(&"second.weight"), "{names:?}");
+        assert_eq!(kept, ["norm.running_mean", "norm.running_var"]);
+    }
+
+    #[test]
+    fn it_starts_as_it_was_saved_and_drops_by_the_seed() {
+        let module = module();
+        let layout = layout(module.as_ref());
+        let start = initial(module.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial));
+        let other = initial(module.as_ref(), &layout, &mut Seed(2).stream(Purpose::Initial));
+        assert!(start == other && start.iter().any(|value| *value != 0.0));
+        let slots = layout.slots().iter();
+        let tensors: Vec<Tensor> = slots
+            .map(|slot| {
+                let shape: Vec<i64> = slot.shape.iter().map(|&size| size as i64).collect();
+                Tensor::from_slice(&start[slot.range()]).view(&shape[..])
+            })
+            .collect();
+        let batch = Tensor::ones([3, 1, 28, 28], (Kind::Float, Device::Cpu));
+        let noise = |seed| Noise::new(Seed(seed).stream(Purpose::Model));
+        let pass = |seed: u64| module.forward(&tensors, &batch, Some(&mut noise(seed)));
+        assert!(pass(5).equal(&pass(5)) && !pass(5).equal(&pass(6)));
+        let used = || module.forward(&tensors, &batch, None);
+        assert!(used().equal(&used()));
+    }
+
+    #[test]
+    fn files_and_data_that_do_not_fit_are_refused() {
+        let refused =
+            |model: &str, facts: &Facts| build(&model.into(), facts).map(|_| ()).expect_err("refused").to_string();
+        let images = Facts::classes(&[1, 28, 28], 10);
+        assert!(refused("script", &images).contains("--model script:FILE.pt"));
+        assert!(refused("script:nowhere.pt", &images).contains("nowhere.pt"));
+        let module = choice("script").to_string();
+        let more = refused(&module, &Facts::classes(&[1, 28, 28], 11));
+        assert!(more.contains("it makes [2, 10], where [2, 11] is learned from"), "{more}");
+        let flat = refused(&module, &Facts::classes(&[60], 10));
+        assert!(flat.contains("module.pt") && flat.contains("Error"), "{flat}");
+    }
+}
