@@ -32,6 +32,8 @@ pub enum Purpose {
     Checkin = 9,
     /// What becomes of a client's change on its way.
     Update = 10,
+    /// How training pictures are changed.
+    Augment = 11,
 }
 
 /// The root of all randomness of one run.

@@ -4,21 +4,68 @@
 use super::Values;
 use serde::{Deserialize, Serialize};
 
-/// How a byte is standardised: `(byte / 255 - mean) / deviation`, by one product and one sum, which a compiler makes
-/// vectors of. It may not fuse them, so the bits are the same on all machines.
+/// How bytes are standardised: `(byte / 255 - mean) / deviation`, by one product and one sum, which a compiler makes
+/// vectors of. It may not fuse them, so the bits are the same on all machines. A row is cut into as many planes of equal
+/// width as there are channels, one after another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standard(Vec<Channel>);
+
+/// Figures of one channel, of values from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Standard {
-    /// Mean of the set's values, where a value is from 0 to 1.
+pub struct Channel {
+    /// Mean of its values.
     pub mean: f32,
     /// Their standard deviation.
     pub deviation: f32,
 }
 
-impl Standard {
+impl Channel {
     /// What a byte becomes.
     fn apply(self) -> impl Fn(&u8) -> f32 + Copy {
         let (scale, shift) = (1.0 / (255.0 * self.deviation), -self.mean / self.deviation);
         move |&byte| f32::from(byte) * scale + shift
+    }
+}
+
+impl Standard {
+    /// Bytes become values from 0 to 1.
+    pub fn units() -> Standard {
+        Standard::one(0.0, 1.0)
+    }
+
+    /// The same figures for all of a row.
+    pub fn one(mean: f32, deviation: f32) -> Standard {
+        Standard(vec![Channel { mean, deviation }])
+    }
+
+    /// Figures for each of a row's channels: means, then deviations.
+    pub fn each<const CHANNELS: usize>(means: [f32; CHANNELS], deviations: [f32; CHANNELS]) -> Standard {
+        let pairs = means.into_iter().zip(deviations);
+        Standard(pairs.map(|(mean, deviation)| Channel { mean, deviation }).collect())
+    }
+
+    /// Its channels, in the order of their planes.
+    pub fn channels(&self) -> &[Channel] {
+        &self.0
+    }
+
+    /// What the byte 0 becomes in each channel.
+    pub fn black(&self) -> Vec<f32> {
+        self.0.iter().map(|channel| channel.apply()(&0)).collect()
+    }
+
+    /// The figures as bytes, for fingerprints.
+    pub fn bytes(&self) -> Vec<u8> {
+        let figures = self.0.iter().flat_map(|channel| [channel.mean, channel.deviation]);
+        figures.flat_map(f32::to_le_bytes).collect()
+    }
+
+    /// A row, standardised, behind what is there.
+    fn extend(&self, row: &[u8], floats: &mut Vec<f32>) {
+        let plane = row.len().div_ceil(self.0.len().max(1)).max(1);
+        for (plane, channel) in row.chunks(plane).zip(&self.0) {
+            floats.extend(plane.iter().map(channel.apply()));
+        }
     }
 }
 
@@ -106,8 +153,7 @@ impl Column {
         match &self.numbers {
             Numbers::Floats(values) => picked(values, self.width, rows).for_each(|row| floats.extend_from_slice(row)),
             Numbers::Bytes(values, standard) => {
-                let standardised = standard.apply();
-                picked(values, self.width, rows).for_each(|row| floats.extend(row.iter().map(standardised)));
+                picked(values, self.width, rows).for_each(|row| standard.extend(row, floats));
             }
             Numbers::Integers(_) => {}
         }
@@ -154,13 +200,24 @@ mod tests {
 
     #[test]
     fn bytes_become_floats_when_they_are_gathered() {
-        let standard = Standard { mean: 0.5, deviation: 0.25 };
+        let standard = Standard::one(0.5, 0.25);
         let column = Column::new(Numbers::Bytes(vec![0, 255, 0, 0, 51, 255].into(), standard), 2);
         let mut floats = vec![9.0];
         column.gather_floats(&[2, 0], &mut floats);
         assert_eq!((column.len(), floats.len()), (3, 4));
         let wanted = [(0.2 - 0.5) / 0.25, 2.0, -2.0, 2.0];
         assert!(floats.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{floats:?}");
+    }
+
+    #[test]
+    fn each_channel_has_figures_of_its_own() {
+        let standard = Standard::each([0.0, 0.5, 1.0], [1.0, 0.5, 2.0]);
+        let column = Column::new(Numbers::Bytes(vec![255, 0, 0, 255, 255, 0].into(), standard.clone()), 6);
+        let mut floats = Vec::new();
+        column.gather_floats(&[0], &mut floats);
+        let wanted = [1.0, 0.0, -1.0, 1.0, 0.0, -0.5];
+        assert!(floats.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{floats:?}");
+        assert_eq!((standard.black(), standard.bytes().len()), (vec![0.0, -1.0, -0.5], 24));
     }
 
     #[test]

@@ -18,12 +18,12 @@ const STEP: usize = 1 << 20;
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, "MNIST", Standard { mean: 0.1307, deviation: 0.3081 })
+    read(source, "MNIST", Standard::one(0.1307, 0.3081))
 }
 
 /// Fashion-MNIST, standardised likewise.
 pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, "FashionMNIST", Standard { mean: 0.2860, deviation: 0.3530 })
+    read(source, "FashionMNIST", Standard::one(0.2860, 0.3530))
 }
 
 /// Files lie in the folder that is named, or where torchvision puts them below it.
@@ -32,19 +32,19 @@ fn read(source: &Source<'_>, name: &str, pixels: Standard) -> Result<Dataset, Da
     let folder = if raw.is_dir() { raw } else { source.folder.to_owned() };
     let train = match source.test_only {
         true => None,
-        false => Some(read_pair(&folder, "train", pixels)?),
+        false => Some(read_pair(&folder, "train", &pixels)?),
     };
-    let (test, test_shape) = read_pair(&folder, "t10k", pixels)?;
+    let (test, test_shape) = read_pair(&folder, "t10k", &pixels)?;
     let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
     if shape != test_shape {
         let reason = format!("test images are {test_shape:?}, training images {shape:?}");
         return Err(DataError::Format { path: folder.join("t10k-images-idx3-ubyte"), reason });
     }
     let facts = Facts::classes(&shape, CLASSES);
-    Ok(Dataset { facts, train: Train::Stored(train), test, owners: None })
+    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() })
 }
 
-fn read_pair(folder: &Path, part: &str, pixels: Standard) -> Result<(Samples, Vec<usize>), DataError> {
+fn read_pair(folder: &Path, part: &str, pixels: &Standard) -> Result<(Samples, Vec<usize>), DataError> {
     let (image_path, images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
     let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
     let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
@@ -64,7 +64,7 @@ fn read_pair(folder: &Path, part: &str, pixels: Standard) -> Result<(Samples, Ve
     room.map_err(|_| DataError::NoMemory { path: label_path.clone(), values: labels.values.len() })?;
     classes.extend(labels.values.iter().map(|&label| u32::from(label)));
     let samples = Samples {
-        inputs: Column::new(Numbers::Bytes(images.values.into(), pixels), width),
+        inputs: Column::new(Numbers::Bytes(images.values.into(), pixels.clone()), width),
         targets: Column::integers(classes, 1),
     };
     Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))

@@ -138,7 +138,7 @@ where
             (train, Some(starts))
         }
     };
-    Ok(Dataset { facts, train: Train::Stored(train), test, owners })
+    Ok(Dataset { facts, train: Train::Stored(train), test, owners, ..Dataset::default() })
 }
 
 /// The files of a folder, by name.

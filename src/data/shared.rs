@@ -52,12 +52,13 @@ fn write(dataset: &Dataset, train: &Samples, path: &Path) -> Option<()> {
     let mut facts = HashMap::from([
         ("facts".to_owned(), serde_json::to_string(&dataset.facts).ok()?),
         ("owned".to_owned(), dataset.owners.is_some().to_string()),
+        ("augment".to_owned(), serde_json::to_string(&dataset.augment).ok()?),
     ]);
     for (part, samples) in [("train", train), ("test", &dataset.test)] {
         for (kind, column) in [("inputs", &samples.inputs), ("targets", &samples.targets)] {
             let (dtype, standard) = match column.numbers() {
                 Numbers::Floats(_) => (Dtype::F32, None),
-                Numbers::Bytes(_, standard) => (Dtype::U8, Some(*standard)),
+                Numbers::Bytes(_, standard) => (Dtype::U8, Some(standard.clone())),
                 Numbers::Integers(_) => (Dtype::U32, None),
             };
             let said: Said = (column.width(), standard);
@@ -109,6 +110,7 @@ fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
         train: Train::Stored(samples("train")?),
         test: samples("test")?,
         owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
+        augment: serde_json::from_str(facts.get("augment")?).ok()?,
     })
 }
 
@@ -121,18 +123,20 @@ fn place(map: &Mmap, part: &[u8]) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Augment;
     use crate::task::Facts;
     use std::io::Write;
 
     #[test]
     fn what_is_offered_is_opened_even_after_its_name_is_gone() {
         let targets = || Column::integers(vec![1, 0], 1);
-        let bytes = Numbers::Bytes(vec![1, 2, 3, 4].into(), Standard { mean: 0.5, deviation: 2.0 });
+        let bytes = Numbers::Bytes(vec![1, 2, 3, 4].into(), Standard::one(0.5, 2.0));
         let dataset = Dataset {
             facts: Facts::classes(&[2], 2),
             train: Train::Stored(Samples { inputs: Column::new(bytes, 2), targets: targets() }),
             test: Samples { inputs: Column::floats(vec![9.0, 2.0, 3.0, 4.0], 2), targets: targets() },
             owners: Some(vec![0, 1, 2]),
+            augment: Augment { crop: 4, flip: true, ..Augment::default() },
         };
         let file = offer(&dataset).expect("room");
         let opened = open(file.path()).expect("a data set");

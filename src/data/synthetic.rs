@@ -47,7 +47,7 @@ pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
         }
         _ => Train::Generated(generator),
     };
-    Ok(Dataset { facts: Facts::classes(&[FEATURES], CLASSES), train, test: test.into(), owners })
+    Ok(Dataset { facts: Facts::classes(&[FEATURES], CLASSES), train, test: test.into(), owners, ..Dataset::default() })
 }
 
 /// Points in the making.

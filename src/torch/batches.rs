@@ -2,7 +2,7 @@
 //! at a time, so that alignment does not depend on rank or history.
 
 use super::device::{free_bytes, upload};
-use crate::data::{Column, Samples};
+use crate::data::{Column, Look, Samples};
 use crate::task::Facts;
 use tch::{Device, TchError, Tensor};
 
@@ -16,15 +16,22 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The named samples. Numbers are floats there, and classes and tokens 64-bit integers.
-    fn gather(samples: &Samples, order: &[u32], facts: &Facts, device: Device) -> Result<Rows, TchError> {
+    /// The named samples, changed if they are looked at so. Numbers are floats there, and classes and tokens 64-bit
+    /// integers.
+    fn gather(
+        samples: &Samples,
+        order: &[u32],
+        facts: &Facts,
+        device: Device,
+        look: Option<&Look>,
+    ) -> Result<Rows, TchError> {
         let shape =
             |own: &[usize]| -> Vec<i64> { [order.len()].iter().chain(own).map(|&count| count as i64).collect() };
         // One class or token a sample has no axis of its own.
         let each = if facts.targets == 1 && samples.targets.is_integers() { vec![] } else { vec![facts.targets] };
         Ok(Rows {
-            inputs: column(&samples.inputs, order, &shape(&facts.shape), device)?,
-            targets: column(&samples.targets, order, &shape(&each), device)?,
+            inputs: column(&samples.inputs, order, &shape(&facts.shape), device, look)?,
+            targets: column(&samples.targets, order, &shape(&each), device, None)?,
         })
     }
 
@@ -50,8 +57,14 @@ impl Rows {
     }
 }
 
-/// The named rows of a column on a device.
-fn column(column: &Column, order: &[u32], sizes: &[i64], device: Device) -> Result<Tensor, TchError> {
+/// The named rows of a column on a device, changed on the host.
+fn column(
+    column: &Column,
+    order: &[u32],
+    sizes: &[i64],
+    device: Device,
+    look: Option<&Look>,
+) -> Result<Tensor, TchError> {
     if column.is_integers() {
         let mut integers = Vec::new();
         column.gather_integers(order, &mut integers);
@@ -60,6 +73,7 @@ fn column(column: &Column, order: &[u32], sizes: &[i64], device: Device) -> Resu
     }
     let mut floats = Vec::new();
     column.gather_floats(order, &mut floats);
+    look.iter().for_each(|look| look.apply(order, &mut floats));
     upload(&floats, sizes, device)
 }
 
@@ -83,7 +97,7 @@ impl Stock {
         let bytes = count * (facts.width() * size_of::<f32>() + facts.targets * size_of::<i64>());
         let fits = free_bytes(device).is_none_or(|free| bytes.saturating_mul(sharers) <= free / 2);
         let order: Vec<u32> = (0..count as u32).collect();
-        let kept = match fits.then(|| Rows::gather(samples, &order, facts, device)) {
+        let kept = match fits.then(|| Rows::gather(samples, &order, facts, device, None)) {
             Some(Ok(rows)) => Ok(rows),
             Some(Err(error)) => Err(error.to_string()),
             None => Err(format!("more than half of what is free, with {sharers} ranks")),
@@ -103,15 +117,15 @@ impl Stock {
         batch * (PART / bytes.max(1)).max(1)
     }
 
-    /// The named samples, in this order, in fresh memory of the device.
+    /// The named samples, in this order, in fresh memory of the device, as a visit looks at them.
     ///
     /// # Errors
     /// When the device has no room for them.
-    pub fn rows(&self, samples: &Samples, order: &[u32]) -> Result<Rows, TchError> {
-        if let Some(kept) = &self.kept {
-            return kept.pick(order);
+    pub fn rows(&self, samples: &Samples, order: &[u32], look: Option<&Look>) -> Result<Rows, TchError> {
+        match (&self.kept, look) {
+            (Some(kept), None) => kept.pick(order),
+            _ => Rows::gather(samples, order, &self.facts, self.device, look),
         }
-        Rows::gather(samples, order, &self.facts, self.device)
     }
 }
 
@@ -131,7 +145,7 @@ mod tests {
         let sent = Stock::on_host(&facts, Device::Cpu);
         assert!(kept.kept.is_some() && sent.kept.is_none());
         let batches = |stock: &Stock| -> Vec<(Vec<f32>, Vec<i64>)> {
-            let rows = stock.rows(&samples, &[7, 0, 11, 3, 3]).expect("room");
+            let rows = stock.rows(&samples, &[7, 0, 11, 3, 3], None).expect("room");
             let numbers = |(x, y): (Tensor, Tensor)| {
                 (Vec::try_from(x.flatten(0, -1)).expect("floats"), Vec::try_from(y).expect("integers"))
             };
@@ -148,7 +162,7 @@ mod tests {
             Samples { inputs: Column::integers((0..6).collect(), 3), targets: Column::integers((1..7).collect(), 3) };
         let task = Task::Next { vocabulary: 7, ignore: None };
         let facts = Facts { shape: vec![3], task, input: Input::Tokens, targets: 3 };
-        let rows = Stock::on_host(&facts, Device::Cpu).rows(&samples, &[1]).expect("room");
+        let rows = Stock::on_host(&facts, Device::Cpu).rows(&samples, &[1], None).expect("room");
         let (inputs, targets) = rows.all();
         assert_eq!((inputs.size(), inputs.kind(), targets.size()), (vec![1, 3], tch::Kind::Int64, vec![1, 3]));
         assert_eq!(targets.int64_value(&[0, 2]), 6);

@@ -6,7 +6,7 @@ use super::optimizer::Stepper;
 use super::params::Params;
 use super::sum::DeviceSum;
 use super::task::{self, Counted, gradients};
-use crate::data::Train;
+use crate::data::{Look, Train};
 use crate::metrics::Metrics;
 use crate::models::{self, Descent, ModelError, Network, Noise, Pace};
 use crate::plan::Plan;
@@ -122,13 +122,16 @@ impl TorchTrainer {
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
         let (mut losses, mut seen, mut steps) = (0.0, 0.0, 0u64);
         let mut reach = self.reach(task.drift);
+        let mut look = self.look(task);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
-            for _ in 0..self.plan.epochs() {
+            for pass in 0..self.plan.epochs() {
                 order.shuffle(&mut stream);
+                look.iter_mut().for_each(|look| look.begin(pass));
                 for samples in order.chunks(batch) {
                     rows.inputs.gather_floats(samples, &mut features);
+                    look.iter().for_each(|look| look.apply(samples, &mut features));
                     rows.targets.gather_integers(samples, &mut labels);
                     let count = samples.len() as f64;
                     losses += count * f64::from(descent.step(weights, &features, &labels, &pace));
@@ -167,12 +170,20 @@ impl TorchTrainer {
         Reach::new(momentum, drift.pull().map_or(0.0, |(pull, _)| pull))
     }
 
-    /// Where the training set is: on a GPU if it fits, else where it was read.
+    /// How pictures are changed while this client trains, if they are.
+    fn look(&self, task: &Task<'_>) -> Option<Look> {
+        let dataset = &self.plan.dataset;
+        let Train::Stored(samples) = &dataset.train else { return None };
+        let stream = self.plan.seed().for_client(Purpose::Augment, task.round, task.client);
+        Look::new(&dataset.augment, &samples.inputs, &dataset.facts.shape, stream)
+    }
+
+    /// Where the training set is: on a GPU if it fits and is seen as it is, else where it was read.
     fn stock(&mut self) -> &Stock {
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
         let facts = &plan.dataset.facts;
         self.train.get_or_insert_with(|| match &plan.dataset.train {
-            Train::Stored(samples) if device.is_cuda() => {
+            Train::Stored(samples) if device.is_cuda() && plan.dataset.augment.is_none() => {
                 Stock::on_device(samples, samples.len(), facts, device, sharers)
             }
             Train::Stored(_) | Train::Generated(_) => Stock::on_host(facts, device),
@@ -209,11 +220,16 @@ impl TorchTrainer {
             pull: self.pull(task)?,
             shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
         };
+        let mut look = self.look(task);
         let part = self.stock().part(visit.batch);
-        for _ in 0..plan.epochs() {
+        for pass in 0..plan.epochs() {
             order.shuffle(&mut stream);
+            look.iter_mut().for_each(|look| look.begin(pass));
             for part in order.chunks(part) {
-                let rows = self.stock().rows(&rows, part).map_err(|error| no_room(device, part.len(), error))?;
+                let rows = self
+                    .stock()
+                    .rows(&rows, part, look.as_ref())
+                    .map_err(|error| no_room(device, part.len(), error))?;
                 self.steps(&rows, &mut visit, task);
             }
         }
@@ -354,7 +370,7 @@ impl Trainer for TorchTrainer {
         let (mut sum, mut loss) = (Tensor::zeros([trained as i64], (Kind::Float, device)), 0.0);
         let part = self.stock().part(EVALUATION_BATCH);
         for part in order.chunks(part) {
-            let rows = self.stock().rows(&rows, part).map_err(|error| no_room(device, part.len(), error))?;
+            let rows = self.stock().rows(&rows, part, None).map_err(|error| no_room(device, part.len(), error))?;
             self.slope(&rows, &mut sum, &mut loss, task);
         }
         let count = order.len().max(1) as f64;
@@ -400,7 +416,7 @@ impl Trainer for TorchTrainer {
         for piece in pieces {
             let order: Vec<u32> =
                 (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
-            let rows = stock.rows(samples, &order).map_err(|error| no_room(device, order.len(), error))?;
+            let rows = stock.rows(samples, &order, None).map_err(|error| no_room(device, order.len(), error))?;
             let (inputs, targets) = rows.all();
             let outputs = no_grad(|| self.network.forward(self.params.views(), inputs, None));
             metrics.add(&task::score(&plan.dataset.facts.task, &outputs, targets));

@@ -1,0 +1,48 @@
+//! Sets of coloured pictures: planes of bytes, one colour after another, and a class each.
+
+mod augment;
+mod cifar;
+mod pickle;
+
+use super::{Column, DataError, Numbers, Samples, Standard};
+use std::path::Path;
+
+pub use augment::{Augment, Look};
+pub use cifar::{hundred, ten};
+
+/// Pictures in the making.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    pixels: Vec<u8>,
+    classes: Vec<u32>,
+}
+
+impl Pictures {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Adds a picture of this class: all bytes of its first plane, then those of the next.
+    pub fn push(&mut self, planes: &[u8], class: u32) {
+        self.pixels.extend_from_slice(planes);
+        self.classes.push(class);
+    }
+
+    /// Makes room for so many bytes.
+    ///
+    /// # Errors
+    /// There is no memory for them; it names the file that wants it.
+    pub fn reserve(&mut self, bytes: usize, path: &Path) -> Result<(), DataError> {
+        let room = self.pixels.try_reserve_exact(bytes);
+        room.map_err(|_| DataError::NoMemory { path: path.to_owned(), values: bytes })
+    }
+
+    /// Rows of so many bytes each, and their classes.
+    pub fn samples(self, width: usize, standard: Standard) -> Samples {
+        Samples {
+            inputs: Column::new(Numbers::Bytes(self.pixels.into(), standard), width),
+            targets: Column::integers(self.classes, 1),
+        }
+    }
+}
