@@ -137,6 +137,7 @@ fn value(param: &Param) -> Value {
             json!({ "anyOf": [{ "type": "array", "items": number, "minItems": 1 }, number, { "type": "string" }] })
         }
         ParamKind::Switch => json!({ "type": "boolean" }),
+        ParamKind::Word(words) => json!({ "enum": words }),
         ParamKind::Text | ParamKind::File => json!({ "type": ["string", "null"] }),
     };
     form["description"] = format!("{} ({}) [default: {}]", param.about, param.unit, param.default).into();

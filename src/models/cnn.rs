@@ -1,93 +1,99 @@
-//! `cnn`, `cnn_dropout` and `cnn_dropout_62`: two convolutions and two linear layers on 28x28 grey images.
+//! `cnn` and its relatives: two convolutions and linear layers, as McMahan et al. 2017 have them for digits and for
+//! CIFAR, Reddi et al. 2021 and pfl-research.
 
+use super::chain::{Chain, Form};
 use super::dense::Stack;
-use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
+use super::parameter::Start;
+use super::{Descent, Network, Noise, Pace, Parameter, Unfit};
+use crate::part;
+use crate::part::Range;
 use crate::task::Facts;
 use crate::weights::{Layout, Slot};
 use tch::{Tensor, no_grad};
 
-/// Any of the networks.
-pub struct Cnn {
-    parameters: Vec<Parameter>,
-    with_dropout: bool,
-}
-
-impl Cnn {
-    /// McMahan et al. 2017: 5x5 convolutions with 32 and 64 channels, each followed by 2x2 max
-    /// pooling; 512 units with ReLU.
-    pub fn original(facts: &Facts) -> Result<Self, Unfit> {
-        Cnn::new(facts, [5, 3136, 512], facts.task.outputs(), false)
-    }
-
-    /// Reddi et al. 2021: 3x3 convolutions with 32 and 64 channels, 2x2 max pooling, dropout 0.25;
-    /// 128 units with ReLU, dropout 0.5.
-    pub fn dropout(facts: &Facts) -> Result<Self, Unfit> {
-        Cnn::new(facts, [3, 9216, 128], facts.task.outputs(), true)
-    }
-
-    /// The same with 62 outputs whatever the number of classes, as FedML has it on MNIST too.
-    pub fn dropout_62(facts: &Facts) -> Result<Self, Unfit> {
-        match facts.task.outputs() {
-            0..=62 => Cnn::new(facts, [3, 9216, 128], 62, true),
-            classes => Unfit::new("at most 62 classes", format!("{classes}")),
-        }
-    }
-
-    fn new(facts: &Facts, sizes: [usize; 3], outputs: usize, with_dropout: bool) -> Result<Self, Unfit> {
-        fitting_numbers(facts)?;
-        if facts.shape != [1, 28, 28] {
-            return Unfit::new("images of shape [1, 28, 28]", format!("samples of shape {:?}", facts.shape));
-        }
-        let [kernel, flat, hidden] = sizes;
-        let layers = [
-            layer("conv1", &[32, 1, kernel, kernel]),
-            layer("conv2", &[64, 32, kernel, kernel]),
-            layer("fc1", &[hidden, flat]),
-            layer("fc2", &[outputs, hidden]),
-        ];
-        Ok(Cnn { parameters: layers.into_iter().flatten().collect(), with_dropout })
+part! {
+    /// Its settings.
+    pub Cnn {
+        units: usize = "512", "UNITS", Range::COUNT, "units of the hidden layer; LEAF's for FEMNIST has 2048";
     }
 }
 
-fn convolve(images: &Tensor, weight: &Tensor, bias: &Tensor, padding: i64) -> Tensor {
-    images.conv2d(weight, Some(bias), [1, 1], [padding, padding], [1, 1], 1)
+/// 5x5 convolutions with 32 and 64 channels, each followed by 2x2 maxima, and a hidden layer.
+pub fn original(facts: &Facts, settings: &Cnn) -> Result<Box<dyn Network>, Unfit> {
+    let mut net = Chain::of_images(facts, Start::KERAS)?;
+    // ReLU and maxima commute; maxima first leave ReLU a quarter of the work.
+    net.convolution("conv1", 32, Form::square(5)).max_pool(2, 2, 0).relu();
+    net.convolution("conv2", 64, Form::square(5)).max_pool(2, 2, 0).relu();
+    net.flatten().linear("fc1", settings.units).relu().linear("fc2", facts.task.outputs());
+    let chain = net.finish()?;
+    let size = [facts.shape[0], facts.shape[1], facts.shape[2]];
+    Ok(Box::new(Original { chain, size }))
 }
 
-impl Network for Cnn {
+/// 3x3 convolutions with 32 and 64 channels, 2x2 maxima, dropout 0.25; 128 units, dropout 0.5.
+fn with_dropout(facts: &Facts, outputs: usize, start: Start) -> Result<Box<dyn Network>, Unfit> {
+    let mut net = Chain::of_images(facts, start)?;
+    net.convolution("conv1", 32, Form::square(3).padded(0)).relu();
+    net.convolution("conv2", 64, Form::square(3).padded(0)).max_pool(2, 2, 0).relu().dropout(0.25);
+    net.flatten().linear("fc1", 128).relu().dropout(0.5).linear("fc2", outputs);
+    net.finish()
+}
+
+/// Reddi et al. 2021's.
+pub fn dropout(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
+    with_dropout(facts, facts.task.outputs(), Start::KERAS)
+}
+
+/// The same with 62 outputs whatever the number of classes, as FedML has it on MNIST too.
+pub fn dropout_62(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
+    match facts.task.outputs() {
+        0..=62 => with_dropout(facts, 62, Start::KERAS),
+        classes => Unfit::new("at most 62 classes", format!("{classes}")),
+    }
+}
+
+/// The same with PyTorch's biases to start from: pfl-research's `simple_cnn`.
+pub fn pfl(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
+    with_dropout(facts, facts.task.outputs(), Start::MIXED)
+}
+
+/// McMahan et al. 2017's for CIFAR: 5x5 convolutions with 64 channels and 3x3 maxima, 384 and 192 units. It is FedML's
+/// `Cifar10FLNet` without the softmax before the loss.
+pub fn cifar(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
+    let mut net = Chain::of_images(facts, Start::TORCH)?;
+    net.convolution("conv1", 64, Form::square(5)).max_pool(3, 2, 1).relu();
+    net.convolution("conv2", 64, Form::square(5)).max_pool(3, 2, 1).relu();
+    net.flatten().linear("fc1", 384).relu().linear("fc2", 192).relu();
+    net.linear("fc3", facts.task.outputs());
+    net.finish()
+}
+
+/// The original with its own steps.
+struct Original {
+    chain: Box<dyn Network>,
+    // Channels, height and width of images.
+    size: [usize; 3],
+}
+
+impl Network for Original {
     fn parameters(&self) -> &[Parameter] {
-        &self.parameters
+        self.chain.parameters()
     }
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let [w1, b1, w2, b2, w3, b3, w4, b4] = parameters else { unreachable!("four layers of weight and bias") };
-        let pool = |x: Tensor| x.max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false);
-        // Without training there is no noise, and the original network has no dropout at all.
-        let mut noise = noise.filter(|_| self.with_dropout);
-        let mut drop = |x: Tensor, rate: f64| match &mut noise {
-            Some(noise) => noise.dropout(&x, rate),
-            None => x,
-        };
-        // ReLU and max pooling commute; pooling first leaves ReLU a quarter of the work.
-        let features = match self.with_dropout {
-            false => {
-                let first = pool(convolve(batch, w1, b1, 2)).relu();
-                pool(convolve(&first, w2, b2, 2)).relu()
-            }
-            true => {
-                let first = convolve(batch, w1, b1, 0).relu();
-                drop(pool(convolve(&first, w2, b2, 0)).relu(), 0.25)
-            }
-        };
-        let hidden = features.flatten(1, -1).linear(w3, Some(b3)).relu();
-        drop(hidden, 0.5).linear(w4, Some(b4))
+        self.chain.forward(parameters, batch, noise)
     }
 
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         let (convolutions, dense) = layout.slots().split_at(4);
-        let head = Stack::new(dense);
-        let images = Images { convolutions: convolutions.to_vec(), head };
-        (!self.with_dropout).then(|| Box::new(images) as Box<dyn Descent>)
+        let images = Images { convolutions: convolutions.to_vec(), head: Stack::new(dense), size: self.size };
+        let halves_twice = self.size[1..].iter().all(|side| side.is_multiple_of(4));
+        halves_twice.then(|| Box::new(images) as Box<dyn Descent>)
     }
+}
+
+fn convolve(images: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    images.conv2d(weight, Some(bias), [1, 1], [2, 2], [1, 1], 1)
 }
 
 /// Steps of plain SGD through the original network: libtorch's convolutions, everything else written
@@ -95,6 +101,7 @@ impl Network for Cnn {
 struct Images {
     convolutions: Vec<Slot>,
     head: Stack,
+    size: [usize; 3],
 }
 
 impl Images {
@@ -114,12 +121,14 @@ impl Images {
 impl Descent for Images {
     fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32 {
         let count = labels.len() as i64;
+        let [channels, height, width] = self.size.map(|length| length as i64);
         let [w1, b1, w2, b2] = [0, 1, 2, 3].map(|place| Self::leaf(weights, &self.convolutions[place]));
-        let first = convolve(&Tensor::from_slice(batch).view([count, 1, 28, 28]), &w1, &b1, 2);
-        let (pooled, places) = pool(&values(&first), 28);
-        let between = Tensor::from_slice(&pooled).view([count, 32, 14, 14]).set_requires_grad(true);
-        let second = convolve(&between, &w2, &b2, 2);
-        let (features, second_places) = pool(&values(&second), 14);
+        let first = convolve(&Tensor::from_slice(batch).view([count, channels, height, width]), &w1, &b1);
+        let (pooled, places) = pool(&values(&first), self.size[2]);
+        let halved = [count, 32, height / 2, width / 2];
+        let between = Tensor::from_slice(&pooled).view(halved).set_requires_grad(true);
+        let second = convolve(&between, &w2, &b2);
+        let (features, second_places) = pool(&values(&second), self.size[2] / 2);
         let mut below = Vec::new();
         let loss = self.head.step(weights, &features, labels, pace, Some(&mut below));
 
@@ -145,8 +154,8 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     values
 }
 
-/// ReLU of 2x2 max pooling of square images with an even `side`, and the place in `images` of each
-/// largest value.
+/// ReLU of 2x2 max pooling of images whose sides are even, by their width, and the place in `images` of each largest
+/// value.
 fn pool(images: &[f32], side: usize) -> (Vec<f32>, Vec<u32>) {
     let half = side / 2;
     let mut largest = Vec::with_capacity(images.len() / 4);

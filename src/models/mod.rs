@@ -1,30 +1,43 @@
 //! Models as a list of parameters and a forward pass over them; no state of their own.
 
+mod chain;
 mod cnn;
 mod dense;
+mod efficientnet;
+mod inverted;
+mod layers;
+mod lenet;
+mod mobilenet;
+mod mobilenet_v3;
 mod noise;
 mod normalise;
 mod parameter;
 mod pretrained;
+#[cfg(test)]
+mod reference;
 mod resnet;
 mod rnn;
 mod script;
+mod table;
 mod tuned;
+mod vgg;
 
-use crate::part::{AnyKind, Choice, Entry, Kind, Part, PartError, Values};
+use crate::part::{AnyKind, Choice, PartError};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
 use fedmpi_kernels::dense::{self as kernels, Before};
-use parameter::{Initial, constant, filled, layer, named, uniform, weight};
+use parameter::{Initial, constant, filled, layer, named, uniform};
 use pretrained::Pretrained;
 use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use tch::{Device, Tensor};
 
 pub use noise::Noise;
 pub use parameter::Parameter;
+pub use table::{Build, KIND, MODELS};
 pub use tuned::Trained;
 
 /// A model.
@@ -146,63 +159,6 @@ impl Unfit {
     }
 }
 
-/// Makes a model for data of this kind.
-pub type Build = fn(&Values, &Facts) -> Result<Box<dyn Network>, Unfit>;
-
-/// All models.
-pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
-
-/// Every model, by the name users write.
-pub const MODELS: &[Entry<Build>] = &[
-    Entry::<Build>::new("lr", "multinomial logistic regression (one linear layer)", |_, facts| {
-        Ok(Box::new(dense::Dense::logistic(facts)?))
-    }),
-    Entry::<Build>::new(
-        "lr_sigmoid",
-        "one linear layer and a sigmoid before the cross-entropy (FedML's `lr`)",
-        |_, facts| Ok(Box::new(dense::Dense::squashed(facts)?)),
-    ),
-    Entry::<Build>::new(
-        "2nn",
-        "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
-        |_, facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
-    ),
-    Entry::<Build>::new(
-        "cnn",
-        "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
-        |_, facts| Ok(Box::new(cnn::Cnn::original(facts)?)),
-    ),
-    Entry::<Build>::new(
-        "cnn_dropout",
-        "two 3x3 convolutions with dropout (Reddi et al. 2021; 1,199,882 parameters on MNIST)",
-        |_, facts| Ok(Box::new(cnn::Cnn::dropout(facts)?)),
-    ),
-    Entry::<Build>::new(
-        "cnn_dropout_62",
-        "cnn_dropout with 62 outputs whatever the classes (FedML's `cnn`; 1,206,590 parameters)",
-        |_, facts| Ok(Box::new(cnn::Cnn::dropout_62(facts)?)),
-    ),
-    Entry::<Build>::new(
-        "resnet20",
-        "residual network of 20 layers with batch normalisation (He et al. 2016; 272,474 on CIFAR)",
-        |_, facts| Ok(Box::new(resnet::ResNet::new(facts, &[16, 32, 64], 3)?)),
-    ),
-    Entry::<Build>::new(
-        "resnet18",
-        "residual network of 18 layers with batch normalisation (He et al. 2016; 11,173,962 on CIFAR)",
-        |_, facts| Ok(Box::new(resnet::ResNet::new(facts, &[64, 128, 256, 512], 2)?)),
-    ),
-    Entry::<Build>::new(
-        "rnn",
-        "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
-        |_, facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
-    ),
-    Entry::<Build>::new("script", "your own: a TorchScript module of a file", |values, facts| {
-        Ok(Box::new(script::Script::read(values).load(facts)?))
-    })
-    .with(script::Script::PARAMS),
-];
-
 /// Makes the model of a choice.
 ///
 /// # Errors
@@ -285,8 +241,12 @@ pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> V
             Initial::Uniform(bound) => {
                 tensor.iter_mut().for_each(|weight| *weight = stream.random_range(-bound..*bound))
             }
+            Initial::Normal(deviation) => tensor.iter_mut().for_each(|weight| {
+                let value: f32 = StandardNormal.sample(stream);
+                *weight = *deviation * value;
+            }),
             Initial::Constant(value) => tensor.fill(*value),
-            Initial::Stored(write) => write(tensor),
+            Initial::Stored(stored) => stored.write(tensor),
         }
     }
     weights
@@ -312,10 +272,10 @@ mod tests {
 
     /// Data that a model takes: images, or text.
     fn facts(name: &str) -> Facts {
-        let images = Facts::classes(&[1, 28, 28], 10);
+        let [images, larger] = [28, 32].map(|side| Facts::classes(&[1, side, side], 10));
         let task = Task::Next { vocabulary: 10, ignore: None };
         let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
-        [images, text].into_iter().find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+        [images, larger, text].into_iter().find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
     }
 
     /// A model with its initial parameters, and four random samples of what it takes.
@@ -342,23 +302,6 @@ mod tests {
         labels: &Tensor,
     ) -> (Tensor, Vec<Tensor>) {
         gradients(network, &facts(name).task, params.views(), batch, labels, Some(&mut noise()))
-    }
-
-    #[test]
-    fn published_parameter_counts() {
-        let count_of = |name: &str, shape: &[usize]| {
-            let network = build(&choice(name), &Facts::classes(shape, 10)).expect("takes images");
-            let layout = layout(network.as_ref());
-            layout.slots()[..network.trained()].iter().map(|slot| slot.count()).sum::<usize>()
-        };
-        let count = |name| count_of(name, &[1, 28, 28]);
-        assert_eq!([count_of("resnet20", &[3, 32, 32]), count_of("resnet18", &[3, 32, 32])], [272_474, 11_173_962]);
-        let text = Facts { task: Task::Next { vocabulary: 80, ignore: None }, shape: vec![80], ..facts("rnn") };
-        assert_eq!(layout(build(&"rnn".into(), &text).expect("takes text").as_ref()).parameters(), 819_920);
-        assert_eq!(
-            [count("lr"), count("2nn"), count("cnn"), count("cnn_dropout"), count("cnn_dropout_62")],
-            [7_850, 199_210, 1_663_370, 1_199_882, 1_206_590]
-        );
     }
 
     #[test]

@@ -1,33 +1,121 @@
-//! Batch normalisation for every model that has it.
+//! Normalisation: over a batch, which keeps running figures, or over groups of a sample's channels, which keeps nothing
+//! (Wu and He 2018) and so suits clients whose data differ.
 
+use super::layers::{Layer, Pass};
+use crate::part;
+use crate::part::{Range, words};
 use tch::Tensor;
 
-const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
-/// The tensors of a batch normalisation, a value for each channel.
-pub struct Normalisation<'a> {
-    /// What a value is multiplied with.
-    pub scale: &'a Tensor,
-    /// What is added to it.
-    pub shift: &'a Tensor,
-    /// A running figure, which moves in training.
-    pub mean: &'a Tensor,
-    /// Likewise.
-    pub variance: &'a Tensor,
+words! {
+    /// Normalisation as users say it.
+    pub Over {
+        /// See [`Norm::Batch`].
+        Batch = "batch";
+        /// See [`Norm::Groups`].
+        Group = "group";
+        /// See [`Norm::Pairs`].
+        Pairs = "pairs";
+    }
 }
 
-/// Batch normalisation over the second dimension. One value per channel has no variance (libtorch makes it NaN): running
-/// figures then stay as they are.
-pub fn normalised(input: &Tensor, by: &Normalisation<'_>, training: bool) -> Tensor {
-    let size = input.size();
-    let alone = training && size.iter().product::<i64>() <= size[1];
-    let kept = |figure: &Tensor| if alone { figure.copy() } else { figure.shallow_clone() };
-    let (mean, variance) = (kept(by.mean), kept(by.variance));
-    let (scale, shift) = (Some(by.scale), Some(by.shift));
-    input.batch_norm(scale, shift, Some(&mean), Some(&variance), training, MOMENTUM, EPSILON, false)
+part! {
+    /// Settings of models that normalise.
+    pub Normalised {
+        norm: Over = "batch", "batch|group|pairs", Range::ANY, "normalise over batches, over groups of channels, or over pairs of channels that share scale and shift (FedML's and FLUTE's resnet18_gn)";
+        groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
+    }
 }
 
+impl Normalised {
+    /// What they say.
+    pub fn norm(&self) -> Norm {
+        self.norm.with(self.groups)
+    }
+}
+
+impl Over {
+    /// Groups being so many.
+    pub fn with(self, groups: usize) -> Norm {
+        match self {
+            Over::Batch => Norm::BATCH,
+            Over::Group => Norm::Groups(groups),
+            Over::Pairs => Norm::Pairs,
+        }
+    }
+}
+
+/// Which.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Norm {
+    /// Over a batch.
+    Batch {
+        /// Share of a batch's figures in the running ones.
+        momentum: f64,
+        /// What is added to variances.
+        epsilon: f64,
+    },
+    /// Over so many groups of channels.
+    Groups(usize),
+    /// Over every two channels, which share one scale and one shift: FedML's and FLUTE's group normalisation.
+    Pairs,
+}
+
+impl Norm {
+    /// Over a batch, as PyTorch has it unless told otherwise.
+    pub const BATCH: Norm = Norm::Batch { momentum: 0.1, epsilon: EPSILON };
+
+    /// Groups of so many channels, if there are any.
+    pub fn groups(self, channels: usize) -> Option<usize> {
+        match self {
+            Norm::Batch { .. } => None,
+            Norm::Groups(groups) => Some(groups),
+            Norm::Pairs => Some(channels.div_ceil(2)),
+        }
+    }
+
+    /// Scales, and as many shifts.
+    pub fn values(self, channels: usize) -> usize {
+        if self == Norm::Pairs { channels / 2 } else { channels }
+    }
+}
+
+/// Batch normalisation over the second dimension; scale and shift lie at `first`, running figures at `kept`.
+pub struct BatchNorm {
+    pub first: usize,
+    pub kept: usize,
+    pub momentum: f64,
+    pub epsilon: f64,
+}
+
+impl Layer for BatchNorm {
+    /// One value per channel has no variance (libtorch makes it NaN): running figures then stay as they are.
+    fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor {
+        let (size, training) = (values.size(), pass.noise.is_some());
+        let alone = training && size.iter().product::<i64>() <= size[1];
+        let kept = |place: usize| if alone { pass.kept[place].copy() } else { pass.kept[place].shallow_clone() };
+        let (mean, variance) = (kept(self.kept), kept(self.kept + 1));
+        let (scale, shift) = (&pass.trained[self.first], &pass.trained[self.first + 1]);
+        let (moving, momentum, epsilon) = (Some(&mean), self.momentum, self.epsilon);
+        values.batch_norm(Some(scale), Some(shift), moving, Some(&variance), training, momentum, epsilon, false)
+    }
+}
+
+/// Group normalisation; scale and shift lie at `first`, each for `each` channels.
+pub struct GroupNorm {
+    pub first: usize,
+    pub groups: i64,
+    pub each: i64,
+}
+
+impl Layer for GroupNorm {
+    fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor {
+        let spread = |values: &Tensor| values.unsqueeze(1).expand([-1, self.each], false).reshape([-1]);
+        let [scale, shift] = [self.first, self.first + 1].map(|place| spread(&pass.trained[place]));
+        values.group_norm(self.groups, Some(&scale), Some(&shift), EPSILON, false)
+    }
+}
 #[cfg(test)]
 mod tests {
     use crate::models::tests::choice;

@@ -1,6 +1,6 @@
 //! `--init_from`: a model that starts from the tensors of a safetensors file, matched by name and shape.
 
-use super::parameter::Initial;
+use super::parameter::{Initial, Stored};
 use super::{Descent, Network, Noise, Parameter, Unfit};
 use crate::files;
 use crate::weights::Layout;
@@ -59,7 +59,7 @@ fn found(tensors: &SafeTensors<'_>, parameter: &Parameter, map: &Rc<Mmap>) -> Re
     }
     let start = tensor.data().as_ptr() as usize - map.as_ptr() as usize;
     let (map, place) = (Rc::clone(map), start..start + tensor.data().len());
-    Ok(Some(Initial::Stored(Rc::new(move |values: &mut [f32]| read(&map[place.clone()], kind, values)))))
+    Ok(Some(Initial::Stored(Stored::new(move |values| read(&map[place.clone()], kind, values)))))
 }
 
 /// Floats of 16 or 32 bits, least byte first.

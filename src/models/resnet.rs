@@ -1,114 +1,154 @@
-//! `resnet20` and `resnet18`: residual networks for small images (He et al. 2016, section 4.2), with a
-//! 1x1 convolution where a block changes the shape.
+//! Residual networks (He et al. 2016), named as torchvision's are: `resnet18`, `resnet34`, `resnet50` in four stages and
+//! `resnet20` to `resnet56` in three narrow ones for small images.
 
-use super::normalise::{Normalisation, normalised};
-use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, layer, weight};
+use super::chain::{Chain, Form};
+use super::normalise::{Norm, Over};
+use super::parameter::Start;
+use super::{Network, Unfit};
+use crate::part;
+use crate::part::{Range, words};
 use crate::task::Facts;
-use tch::Tensor;
 
-/// Stages of blocks of two 3x3 convolutions each; every stage but the first halves the image.
-pub struct ResNet {
-    parameters: Vec<Parameter>,
-    trained: usize,
-    channels: Vec<usize>,
-    blocks: usize,
+words! {
+    /// What comes first.
+    pub Stem {
+        /// A 3x3 convolution.
+        Small = "small";
+        /// A 7x7 convolution and maxima, each halving the image.
+        Large = "large";
+    }
 }
 
-impl ResNet {
-    /// As many stages as `channels`, of `blocks` blocks each.
-    pub fn new(facts: &Facts, channels: &[usize], blocks: usize) -> Result<Self, Unfit> {
-        fitting_numbers(facts)?;
-        let (shape, classes) = (&facts.shape, facts.task.outputs());
-        let &[colours, height, width] = &shape[..] else {
-            return Unfit::new("images [channels, height, width]", format!("samples of shape {shape:?}"));
+part! {
+    /// Settings of those in four stages.
+    pub Wide {
+        norm: Over = "batch", "batch|group|pairs", Range::ANY, "normalise over batches, over groups of channels, or over pairs of channels that share scale and shift (FedML's and FLUTE's resnet18_gn)";
+        groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
+        stem: Stem = "small", "small|large", Range::ANY, "first a 3x3 convolution, for images like CIFAR's, or a 7x7 one that halves and maxima, as torchvision has it";
+    }
+}
+
+/// How a network is put together.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Channels of the stages.
+    pub channels: &'static [usize],
+    /// Blocks of each.
+    pub blocks: &'static [usize],
+    /// Whether a block squeezes channels to a quarter, `1x1, 3x3, 1x1`, instead of `3x3, 3x3`.
+    pub squeezes: bool,
+}
+
+const WIDE: &[usize] = &[64, 128, 256, 512];
+const NARROW: &[usize] = &[16, 32, 64];
+
+impl Shape {
+    pub const EIGHTEEN: Shape = Shape { channels: WIDE, blocks: &[2, 2, 2, 2], squeezes: false };
+    pub const THIRTY_FOUR: Shape = Shape { channels: WIDE, blocks: &[3, 4, 6, 3], squeezes: false };
+    pub const FIFTY: Shape = Shape { channels: WIDE, blocks: &[3, 4, 6, 3], squeezes: true };
+    pub const TWENTY: Shape = Shape { channels: NARROW, blocks: &[3; 3], squeezes: false };
+    pub const THIRTY_TWO: Shape = Shape { channels: NARROW, blocks: &[5; 3], squeezes: false };
+    pub const FORTY_FOUR: Shape = Shape { channels: NARROW, blocks: &[7; 3], squeezes: false };
+    /// FedML's, whose blocks squeeze; He et al.'s has nine that do not.
+    pub const FIFTY_SIX: Shape = Shape { channels: NARROW, blocks: &[6; 3], squeezes: true };
+}
+
+/// In four stages.
+pub fn wide(facts: &Facts, shape: Shape, settings: &Wide) -> Result<Box<dyn Network>, Unfit> {
+    resnet(facts, shape, settings.stem, settings.norm.with(settings.groups))
+}
+
+/// In three stages.
+pub fn narrow(facts: &Facts, shape: Shape, norm: Norm) -> Result<Box<dyn Network>, Unfit> {
+    resnet(facts, shape, Stem::Small, norm)
+}
+
+/// Stages of blocks; every stage but the first halves the image.
+fn resnet(facts: &Facts, shape: Shape, stem: Stem, norm: Norm) -> Result<Box<dyn Network>, Unfit> {
+    let mut net = Chain::of_images(facts, Start::RESNET)?;
+    match stem {
+        Stem::Small => convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(3), norm).relu(),
+        Stem::Large => {
+            convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(7).stride(2), norm).relu();
+            net.max_pool(3, 2, 1)
+        }
+    };
+    for (stage, (&channels, &blocks)) in shape.channels.iter().zip(shape.blocks).enumerate() {
+        for block in 0..blocks {
+            let block = Block {
+                name: format!("layer{}.{block}", stage + 1),
+                channels,
+                stride: if stage > 0 && block == 0 { 2 } else { 1 },
+                norm,
+            };
+            if shape.squeezes {
+                block.squeezing(&mut net)
+            } else {
+                block.plain(&mut net)
+            };
+        }
+    }
+    net.mean().flatten().linear("fc", facts.task.outputs());
+    net.finish()
+}
+
+fn convolve<'a>(
+    net: &'a mut Chain,
+    name: &str,
+    norm_name: &str,
+    channels: usize,
+    form: Form,
+    norm: Norm,
+) -> &'a mut Chain {
+    net.convolution(name, channels, form.without_bias()).norm(norm_name, norm)
+}
+
+struct Block {
+    name: String,
+    channels: usize,
+    stride: usize,
+    norm: Norm,
+}
+
+impl Block {
+    /// Two 3x3 convolutions.
+    fn plain(&self, net: &mut Chain) {
+        self.around(net, self.channels, |net| {
+            self.step(net, 1, self.channels, Form::square(3).stride(self.stride)).relu();
+            self.last(net, 2, self.channels, Form::square(3));
+        });
+    }
+
+    /// A 3x3 convolution between two of 1x1, of which the last has four times the channels.
+    fn squeezing(&self, net: &mut Chain) {
+        self.around(net, 4 * self.channels, |net| {
+            self.step(net, 1, self.channels, Form::square(1)).relu();
+            self.step(net, 2, self.channels, Form::square(3).stride(self.stride)).relu();
+            self.last(net, 3, 4 * self.channels, Form::square(1));
+        });
+    }
+
+    /// The body beside a shortcut, which has a 1x1 convolution where the shape changes.
+    fn around(&self, net: &mut Chain, outputs: usize, body: impl FnOnce(&mut Chain)) {
+        let changes = self.stride > 1 || net.channels() != outputs;
+        let shortcut = |net: &mut Chain| {
+            if changes {
+                let [convolution, norm] = [0, 1].map(|place| format!("{}.downsample.{place}", self.name));
+                convolve(net, &convolution, &norm, outputs, Form::square(1).stride(self.stride), self.norm);
+            }
         };
-        if height.min(width) < 8 {
-            return Unfit::new("images of at least 8x8", format!("{height}x{width}"));
-        }
-        let mut tensors = Tensors::default();
-        tensors.convolution("conv1", channels[0], colours, 3);
-        let mut inputs = channels[0];
-        for (stage, &outputs) in channels.iter().enumerate() {
-            for block in 0..blocks {
-                let name = format!("layer{}.{block}", stage + 1);
-                tensors.convolution(&format!("{name}.conv1"), outputs, inputs, 3);
-                tensors.convolution(&format!("{name}.conv2"), outputs, outputs, 3);
-                if stage > 0 && block == 0 {
-                    tensors.convolution(&format!("{name}.shortcut"), outputs, inputs, 1);
-                }
-                inputs = outputs;
-            }
-        }
-        tensors.trained.extend(layer("fc", &[classes, inputs]));
-        let trained = tensors.trained.len();
-        let parameters = tensors.trained.into_iter().chain(tensors.kept).collect();
-        Ok(ResNet { parameters, trained, channels: channels.to_vec(), blocks })
-    }
-}
-
-/// Tensors in the making.
-#[derive(Default)]
-struct Tensors {
-    trained: Vec<Parameter>,
-    kept: Vec<Parameter>,
-}
-
-impl Tensors {
-    /// A convolution without bias, and the batch normalisation that follows it.
-    fn convolution(&mut self, name: &str, outputs: usize, inputs: usize, kernel: usize) {
-        self.trained.push(weight(format!("{name}.weight"), &[outputs, inputs, kernel, kernel]));
-        self.trained.push(constant(format!("{name}.norm.weight"), outputs, 1.0));
-        self.trained.push(constant(format!("{name}.norm.bias"), outputs, 0.0));
-        self.kept.push(constant(format!("{name}.norm.running_mean"), outputs, 0.0));
-        self.kept.push(constant(format!("{name}.norm.running_var"), outputs, 1.0));
-    }
-}
-
-/// A walk over the tensors in the order in which they were made.
-struct Walk<'a> {
-    trained: std::slice::ChunksExact<'a, Tensor>,
-    kept: std::slice::ChunksExact<'a, Tensor>,
-    training: bool,
-}
-
-impl Walk<'_> {
-    /// The next convolution with its normalisation; running means move in training.
-    fn convolve(&mut self, input: &Tensor, stride: i64) -> Tensor {
-        let Some([weight, scale, shift]) = self.trained.next() else { unreachable!("as many as were made") };
-        let Some([mean, variance]) = self.kept.next() else { unreachable!("as many as were made") };
-        let padding = weight.size()[2] / 2;
-        let output = input.conv2d::<Tensor>(weight, None, [stride, stride], [padding, padding], [1, 1], 1);
-        normalised(&output, &Normalisation { scale, shift, mean, variance }, self.training)
+        net.residual(0.0, body, shortcut).relu();
     }
 
-    fn block(&mut self, input: Tensor, stride: i64) -> Tensor {
-        let inner = self.convolve(&input, stride).relu();
-        let output = self.convolve(&inner, 1);
-        let shortcut = if stride > 1 { self.convolve(&input, stride) } else { input };
-        (output + shortcut).relu()
-    }
-}
-
-impl Network for ResNet {
-    fn parameters(&self) -> &[Parameter] {
-        &self.parameters
+    fn step<'a>(&self, net: &'a mut Chain, place: usize, outputs: usize, form: Form) -> &'a mut Chain {
+        let [convolution, norm] = ["conv", "bn"].map(|kind| format!("{}.{kind}{place}", self.name));
+        convolve(net, &convolution, &norm, outputs, form, self.norm)
     }
 
-    fn trained(&self) -> usize {
-        self.trained
-    }
-
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let (trained, kept) = parameters.split_at(self.trained);
-        let (convolutions, last) = trained.split_at(self.trained - 2);
-        let training = noise.is_some();
-        let mut walk = Walk { trained: convolutions.chunks_exact(3), kept: kept.chunks_exact(2), training };
-        let mut image = walk.convolve(batch, 1).relu();
-        for stage in 0..self.channels.len() {
-            for block in 0..self.blocks {
-                image = walk.block(image, if stage > 0 && block == 0 { 2 } else { 1 });
-            }
-        }
-        image.mean_dim([2, 3].as_slice(), false, tch::Kind::Float).linear(&last[0], Some(&last[1]))
+    fn last(&self, net: &mut Chain, place: usize, outputs: usize, form: Form) {
+        let [convolution, norm] = ["conv", "bn"].map(|kind| format!("{}.{kind}{place}", self.name));
+        // FedML's blocks begin as doing nothing.
+        let scale = if self.norm == Norm::Pairs { 0.0 } else { 1.0 };
+        net.convolution(&convolution, outputs, form.without_bias()).norm_from(&norm, self.norm, scale);
     }
 }

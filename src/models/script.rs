@@ -10,7 +10,6 @@ use crate::part::Range;
 use crate::task::{Facts, Input, Task};
 use fedmpi_torchscript::{Fault, Module, Named};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use tch::{Device, Kind, Tensor, no_grad};
 
 part! {
@@ -124,7 +123,7 @@ fn given(named: Named) -> Result<Parameter, String> {
     }
     let shape = tensor.size().iter().map(|&size| size as usize).collect();
     let tensor = tensor.detach();
-    let stored: Stored = Rc::new(move |values: &mut [f32]| tensor.copy_data(values, values.len()));
+    let stored = Stored::new(move |values| tensor.copy_data(values, values.len()));
     Ok(Parameter { name, shape, initial: Initial::Stored(stored) })
 }
 

@@ -212,6 +212,10 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
         }
         ParamKind::Switch if value.is_bool() => Ok(value),
         ParamKind::Switch => refused("true or false".to_owned()),
+        ParamKind::Word(words) => match value.as_str() {
+            Some(word) if words.contains(&word) => Ok(value),
+            _ => refused(format!("one of {}", words.join(", "))),
+        },
         ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => Ok(value),
         ParamKind::Text | ParamKind::File => Ok(Value::from(plain(&value))),
     }
@@ -255,7 +259,7 @@ pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
     use crate::part;
-    use crate::part::{Part, Range};
+    use crate::part::{Part, Range, words};
     use std::path::PathBuf;
 
     part! {
@@ -323,6 +327,31 @@ mod tests {
         assert_eq!(read(&"classes".into()).map(|classes| classes.classes), Ok(vec![1.0, 2.0]));
         let refused = read(&"classes:1,0".into()).expect_err("out of range").to_string();
         assert!(refused.starts_with("--classes is 1,0: it must be one number or more, each above 0"), "{refused}");
+    }
+
+    words! {
+        /// Words for these tests.
+        Side {
+            Left = "left";
+            Right = "right";
+        }
+    }
+
+    part! {
+        /// A part that goes to one side.
+        Turn {
+            side: Side = "left", "left|right", Range::ANY, "which";
+        }
+    }
+
+    #[test]
+    fn a_word_is_one_of_those_declared() {
+        const KIND: Kind<()> =
+            Kind { setting: "delay", about: "delay", table: &[Entry::new("turn", "", ()).with(Turn::PARAMS)] };
+        let read = |text: &str| KIND.look_up(&text.into()).map(|(_, values)| Turn::read(&values).side);
+        assert_eq!((read("turn"), read("turn:side=right")), (Ok(Side::Left), Ok(Side::Right)));
+        let refused = read("turn:side=up").expect_err("no such side").to_string();
+        assert_eq!(refused, "--side is up: it must be one of left, right (delay `turn`)");
     }
 
     #[test]

@@ -78,8 +78,10 @@ pub enum ParamKind {
     Whole,
     /// `true` or `false`.
     Switch,
-    /// A word.
+    /// Any words.
     Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// A file, or none.
     File,
     /// One real number or more, `1,2,5`; it takes all numbers without a name from its place on.
@@ -120,6 +122,26 @@ pub trait Part: Sized {
     /// Takes them over.
     fn read(values: &Values) -> Self;
 }
+
+/// Declares the words that a setting can be.
+#[macro_export]
+macro_rules! words {
+    ($(#[$doc:meta])* $visibility:vis $name:ident {
+        $($(#[$about:meta])* $variant:ident = $word:literal;)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+        $visibility enum $name {
+            $($(#[$about])* #[serde(rename = $word)] $variant,)*
+        }
+
+        impl $crate::part::ParamType for $name {
+            const KIND: $crate::part::ParamKind = $crate::part::ParamKind::Word(&[$($word),*]);
+        }
+    };
+}
+
+pub use words;
 
 /// Declares a part with its settings, each as `name: type = default, unit, range, help;`.
 #[macro_export]
