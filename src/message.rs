@@ -8,7 +8,7 @@ use crate::weights::{Total, Turnout, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 10;
+pub const VERSION: u16 = 11;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Order {
         pass: u8,
         /// What stands behind the whole cohort.
         total: Total,
+        /// What the learning rate is multiplied with.
+        rate: f64,
         /// Whom; the data is already with the worker.
         errands: Vec<Errand>,
         /// Nothing more comes in this pass: report, and hand over the partial sum.
@@ -316,8 +318,14 @@ mod tests {
     fn messages_survive_the_wire() {
         let errands =
             [7, 1 << 20].map(|client| Errand { client: ClientId(client), kept: Keeps::Held(Round(2)) }).into();
-        let order =
-            Order::Train { round: Round(3), pass: 0, total: Total { samples: 9, clients: 2 }, errands, last: true };
+        let order = Order::Train {
+            round: Round(3),
+            pass: 0,
+            total: Total { samples: 9, clients: 2 },
+            rate: 0.5,
+            errands,
+            last: true,
+        };
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
         let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1, weight: 1.0, bits: 64 };
         let failed = Failure { client: ClientId(3), reason: "NaN".into(), diverged: true, seconds: 0.1 };

@@ -34,6 +34,8 @@ pub enum Purpose {
     Update = 10,
     /// How training pictures are changed.
     Augment = 11,
+    /// Noise on a client's inputs.
+    FeatureNoise = 15,
 }
 
 /// The root of all randomness of one run.
@@ -54,6 +56,11 @@ impl Seed {
     /// A stream that belongs to one client in one round.
     pub fn for_client(self, purpose: Purpose, round: Round, client: ClientId) -> Stream {
         self.keyed(purpose, 1 + u64::from(round.0), 1 + u64::from(client.0))
+    }
+
+    /// A stream that belongs to one sample of one client.
+    pub fn for_sample(self, purpose: Purpose, sample: u32, client: ClientId) -> Stream {
+        self.keyed(purpose, 1 + u64::from(sample), 1 + u64::from(client.0))
     }
 
     /// The four counters fill ChaCha's 256-bit key exactly, so no two streams share one.

@@ -22,7 +22,7 @@ pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 pub use settings::{Config, Flags, NAMES, RANGES};
-pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Residency};
+pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
 pub use written::Setting;
 
 /// What the user wrote cannot be read.

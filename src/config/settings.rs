@@ -3,7 +3,7 @@
 use super::choose::PartFlags;
 use super::foreign::Translation;
 use super::seed_scripts::SeedScripts;
-use super::ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Residency};
+use super::ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
 use super::written::{self, Setting};
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -97,6 +97,7 @@ macro_rules! settings {
 written::plain!(String, f64, i64, u64, u32, u8, bool);
 written::plain!(
     DeviceChoice,
+    Precision,
     Reduce,
     Collective,
     DispatchMode,
@@ -118,6 +119,7 @@ settings! {
     partition_method: Choice = "auto".into(), "NAME", "auto", Range::ANY, "How samples are divided among clients; `fedmpi list` shows all";
     partition_load: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Read the partition from a file written by --partition_save";
     partition_save: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Write the partition to a JSON file";
+    feature_noise: f64 = 0.0, "SIGMA", "0", Range::NOT_NEGATIVE, "Client i of n sees its inputs with normal noise of deviation SIGMA i / n (feature skew)";
     client_num_per_round: i64 = 10, "CLIENTS", "10", Range::COUNT, "Clients in each round's cohort, whatever the number of workers";
     client_selection: Choice = "uniform".into(), "NAME", "uniform", Range::ANY, "How clients are chosen; `fedmpi list` shows all";
     over_select: f64 = 1.0, "FACTOR", "1", Range::between(1.0, 1e6), "Select so many times the clients wanted; the first to finish by the virtual clock count";
@@ -151,9 +153,14 @@ settings! {
     lora: Option<Lora> = None, "TEXT", "none", Range::ANY, "Train low-rank adapters of matrices instead: `rank=8,alpha=16,on=fc*`; only they travel";
     comm_round: i64 = 10, "ROUNDS", "10", Range::COUNT, "Rounds of training and aggregation";
     epochs: i64 = 1, "EPOCHS", "1", Range::COUNT, "Passes over a client's samples per round";
+    local_steps: Option<i64> = None, "STEPS", "none: as many as the epochs have", Range::COUNT, "Steps of a client per round, in as many passes over its samples as that takes; instead of --epochs";
     batch_size: i64 = 10, "SAMPLES", "10", Range::ANY, "Samples per step; 0 or less takes all of a client's samples";
+    accumulate: i64 = 1, "BATCHES", "1", Range::COUNT, "Batches whose gradients, weighed by samples, make one step; the last step of an epoch has what is left";
     client_optimizer: Choice = "sgd".into(), "NAME", "sgd", Range::ANY, "Optimizer on clients; `fedmpi list` shows all";
     lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the clients' learning rate changes over rounds; `fedmpi list` shows all";
+    max_grad_norm: Option<f64> = None, "NORM", "none", Range::POSITIVE, "Shorten gradients, with what an algorithm adds, to this norm before each step";
+    max_grad_value: Option<f64> = None, "NUMBER", "none", Range::POSITIVE, "Bound each value of a gradient, with what an algorithm adds, from -NUMBER to NUMBER before each step";
+    precision: Precision = Precision::Full, "full|bf16", "full", Range::ANY, "bf16: products and convolutions of training in 16 bits where libtorch holds that for sound (autocast), weights and sums in 32; meant for GPUs";
     on_nan: OnNan = OnNan::End, "end|skip", "end", Range::ANY, "When a client's numbers are not finite or beyond all bounds: end the run, or leave the client out, counted and said; rules such as `median` take it in unless it is to be left out";
     dry_train: bool = false, "true|false", "false", Range::ANY, "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";

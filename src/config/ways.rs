@@ -22,6 +22,16 @@ pub enum OnNan {
     Skip,
 }
 
+/// With how many bits clients compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// All 32 of a float.
+    Full,
+    /// 16 in products and convolutions, 32 elsewhere.
+    Bf16,
+}
+
 /// Where data lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]

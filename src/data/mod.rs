@@ -1,6 +1,7 @@
 //! Stage 2, data: files or generators to plain arrays. No tensors, no devices, no partition yet.
 
 mod column;
+mod feature_noise;
 mod idx;
 mod leaf;
 mod pictures;
@@ -16,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use column::{Channel, Column, Numbers, Standard};
+pub use feature_noise::FeatureNoise;
 pub use idx::{read_idx, write_idx};
 pub use pictures::{Augment, Look};
 pub use synthetic::Synthetic;

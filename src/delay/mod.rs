@@ -77,7 +77,7 @@ const MOST_SECONDS: f64 = 1e12;
 pub struct Delay {
     draw: Draw,
     per_task: bool,
-    epochs: u64,
+    passed: Arc<dyn Fn(u64) -> u64 + Send + Sync>,
     listed: Arc<Vec<f64>>,
 }
 
@@ -92,18 +92,18 @@ impl Delay {
     }
 
     fn drawn(per_task: bool, draw: impl Fn(ClientId, u64, &mut Stream) -> f64 + Send + Sync + 'static) -> Delay {
-        Delay { draw: Arc::new(draw), per_task, epochs: 1, listed: Arc::default() }
+        Delay { draw: Arc::new(draw), per_task, passed: Arc::new(|samples| samples), listed: Arc::default() }
     }
 
     fn listed(seconds: Vec<f64>) -> Delay {
         let listed = Arc::new(seconds);
         let own = Arc::clone(&listed);
-        Delay { draw: Arc::new(move |client, _, _| own[client.index()]), per_task: false, epochs: 1, listed }
+        Delay { listed, ..Delay::drawn(false, move |client, _, _| own[client.index()]) }
     }
 
-    /// The same model for trainings that pass so often over a client's samples.
-    pub fn of_epochs(self, epochs: usize) -> Delay {
-        Delay { epochs: epochs as u64, ..self }
+    /// The same model for trainings that pass so many samples, of a client that has so many.
+    pub fn passing(self, passed: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Delay {
+        Delay { passed: Arc::new(passed), ..self }
     }
 
     /// What a file said that the choice only names: seconds by client.
@@ -117,13 +117,13 @@ impl Delay {
     /// use fedmpi::{delay::Delay, ids::{ClientId, Round}, seed::Seed};
     /// let delay = Delay::make(&"samples:0.5".into(), 10)?;
     /// assert_eq!(delay.seconds(Seed(1), ClientId(3), Round(0), 8), 4.0);
-    /// assert_eq!(delay.of_epochs(5).seconds(Seed(1), ClientId(3), Round(0), 8), 20.0);
+    /// assert_eq!(delay.passing(|samples| 5 * samples).seconds(Seed(1), ClientId(3), Round(0), 8), 20.0);
     /// # Ok::<(), fedmpi::delay::DelayError>(())
     /// ```
     pub fn seconds(&self, seed: Seed, client: ClientId, task: Round, samples: u64) -> f64 {
         let drawn_for = if self.per_task { Round(task.0 + 1) } else { Round(0) };
         let mut stream = seed.for_client(Purpose::Speed, drawn_for, client);
-        (self.draw)(client, samples.saturating_mul(self.epochs), &mut stream).min(MOST_SECONDS)
+        (self.draw)(client, (self.passed)(samples), &mut stream).min(MOST_SECONDS)
     }
 }
 

@@ -224,7 +224,8 @@ impl<T: Transport> Server<'_, T> {
             let task = &self.flight.tasks[&key];
             let errands = vec![Errand { client: task.client, kept: Keeps::Nothing }];
             let total = Total { samples: 1, clients: 1 };
-            let order = Order::Train { round: Round(key.1), pass: 0, total, errands, last: true };
+            let rate = self.link.plan.rate(Round(task.version));
+            let order = Order::Train { round: Round(key.1), pass: 0, total, rate, errands, last: true };
             self.link.send(rank, &order, Content::nothing().with(Label::Model, Arc::clone(&task.start)))?;
         }
         Ok(())

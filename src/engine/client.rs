@@ -56,6 +56,7 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         kept: if keeps > 0 { Some(Kept::create(keeps, None, 0)?) } else { None },
         keeps,
         told: Vec::new(),
+        rate: 1.0,
         global,
         phase: None,
         slowdown: plan.slowdown(),
@@ -79,6 +80,8 @@ struct Worker<'a, T> {
     global: Global,
     // What clients are told in the pass in hand.
     told: Vec<f32>,
+    // What the learning rate is multiplied with in it.
+    rate: f64,
     // A sum for each pass over the cohort.
     sums: Vec<ExactSum>,
     // The pass that its sum belongs to.
@@ -126,7 +129,8 @@ impl<T: Transport> Worker<'_, T> {
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
         match order {
-            Order::Train { round, pass, total, errands, last } => {
+            Order::Train { round, pass, total, rate, errands, last } => {
+                self.rate = rate;
                 let phase = Phase { round, pass, total };
                 if let Some(weights) = content.floats(Label::Model) {
                     self.global.weights = Arc::clone(weights);
@@ -322,7 +326,7 @@ impl<T: Transport> Worker<'_, T> {
                 let _ = wire.send(Rank::SERVER, Frame::bare(&Report::Alive));
             }
         };
-        let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(plan.rate(round));
+        let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(self.rate);
         let mut visitor = Visitor {
             plan,
             total,

@@ -12,6 +12,8 @@ use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::PartitionError;
 use crate::schedule::DispatchMode;
 use crate::select::{self, SelectError};
+use crate::train::optimizer::{self, Optimizer};
+use crate::train::schedule::{self as rates, RateError};
 use crate::update::Updates;
 use clap::ValueEnum;
 
@@ -51,6 +53,9 @@ pub enum PlanError {
         /// Ranks but the server.
         workers: usize,
     },
+    /// A schedule of learning rates that cannot be used.
+    #[error(transparent)]
+    Rate(#[from] RateError),
     /// Data on many machines that does not fit together.
     #[error(transparent)]
     Homes(#[from] HomesError),
@@ -88,6 +93,7 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
         let both = "--target_accuracy says another target (hint: one of the two)";
         require("target", text, config.target_accuracy.is_none(), both)?;
     }
+    check_training(config)?;
     check_async(config)?;
     check_residency(config)?;
     if !is_counted {
@@ -120,6 +126,21 @@ fn check_method(config: &Config) -> Result<(), PlanError> {
             require("update", &config.update, updates.kept(1) == 0, reason)
         }
     }
+}
+
+/// What clients do suits itself.
+fn check_training(config: &Config) -> Result<(), PlanError> {
+    rates::make(&config.lr_schedule)?;
+    if let Optimizer::Sgd(sgd) = optimizer::make(&config.client_optimizer)? {
+        let reason = "it needs --momentum above 0 and --dampening 0";
+        require("nesterov", true, sgd.is_sound(), reason)?;
+    }
+    let epochs = config.epochs;
+    let reason = format!("--epochs {epochs} says when a client's training is over too (hint: one of the two)");
+    require("local_steps", config.local_steps.unwrap_or(0), config.local_steps.is_none() || epochs == 1, &reason)?;
+    let both = config.max_grad_norm.is_some() && config.max_grad_value.is_some();
+    let reason = "--max_grad_norm bounds gradients too (hint: one of the two)";
+    require("max_grad_value", config.max_grad_value.unwrap_or(0.0), !both, reason)
 }
 
 /// A combination that must see each update cannot have them summed on their way.

@@ -32,6 +32,7 @@ impl Plan {
             delay: without_files(config.delay),
             model: without_files(config.model),
             init_from: None,
+            lr_schedule: without_files(config.lr_schedule),
             resume: None,
             round_timeout: None,
             checkpoint_every: None,
@@ -128,7 +129,7 @@ fn plain(value: &Value) -> String {
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
 fn without_files(mut choice: Choice) -> Choice {
-    for file in ["selection_file", "delay_file", "partition_file", "file"] {
+    for file in ["selection_file", "delay_file", "partition_file", "rates_file", "file"] {
         choice.values.remove(file);
     }
     choice

@@ -19,6 +19,7 @@ use crate::ids::Rank;
 use crate::metrics::Target;
 use crate::part::Choice;
 use crate::partition::{Partition, PartitionError};
+use crate::task::Input;
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
 use check::require;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 pub use check::{PlanError, flag_name};
 pub use digest::{differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
-pub use questions::{arrivals, selection};
+pub use questions::{arrivals, passed, selection};
 
 /// A run, resolved and trusted.
 #[derive(Clone)]
@@ -152,17 +153,21 @@ impl Plan {
         let hint = "they own more samples than can be counted";
         require("client_num_in_total", partition.clients(), countable, hint)?;
         let config = config.completed()?;
+        let noise = config.feature_noise;
+        let is_apt = noise == 0.0 || dataset.facts.input == Input::Numbers;
+        require("feature_noise", noise, is_apt, "the data is rows of tokens, which take no noise (hint: 0)")?;
         let method = Method::make(&config)?;
         if let Some(target) = config.target.as_deref().and_then(|text| Target::parse(text).ok()) {
             let known = dataset.facts.task.metrics();
             let reason = format!("the task's metrics are {}", known.join(", "));
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
-        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?.of_epochs(config.epochs as usize);
+        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?.passing(passed(&config));
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
-        let files = blake3::hash(format!("{:?} {listed:?}", delay.contents()).as_bytes()).to_hex();
+        let rates = method.rate.contents();
+        let files = blake3::hash(format!("{:?} {listed:?} {rates:?}", delay.contents()).as_bytes()).to_hex();
         let mut fingerprint = format!("{fingerprint} {files}");
         for path in config.model_files() {
             // One that cannot be read is told when the model is made.

@@ -3,6 +3,7 @@
 use super::{Homes, Plan};
 use crate::aggregate::arrivals::{self, Arrivals};
 use crate::config::{Config, Evaluator, Mode};
+use crate::data::FeatureNoise;
 use crate::delay::Delay;
 use crate::ids::{ClientId, Round};
 use crate::message::Reduce;
@@ -12,6 +13,7 @@ use crate::schedule::{self, Checkin, Chooser, Clock, DispatchMode, Refill, Sched
 use crate::seed::Seed;
 use crate::select::{self, Attendance, SelectError, Selector};
 use crate::staleness::{self, Staleness};
+use crate::train::{Length, Limit, Workload};
 use std::time::Duration;
 
 impl Plan {
@@ -60,17 +62,28 @@ impl Plan {
         self.partition.count(client)
     }
 
-    /// Passes over a client's samples per round.
-    pub fn epochs(&self) -> usize {
-        self.config.epochs as usize
+    /// What a client does in a round.
+    pub fn workload(&self) -> Workload {
+        workload(&self.config)
+    }
+
+    /// The noise on a client's inputs, if there is any.
+    pub fn feature_noise(&self, client: ClientId) -> Option<FeatureNoise> {
+        FeatureNoise::of(self.seed(), client, self.clients(), self.config.feature_noise)
+    }
+
+    /// How large gradients may be.
+    pub fn limit(&self) -> Limit {
+        match (self.config.max_grad_norm, self.config.max_grad_value) {
+            (Some(norm), _) => Limit::Norm(norm),
+            (None, Some(value)) => Limit::Value(value),
+            (None, None) => Limit::None,
+        }
     }
 
     /// Samples per step for a client that has `samples`.
     pub fn batch(&self, samples: usize) -> usize {
-        match usize::try_from(self.config.batch_size) {
-            Ok(size) if size > 0 => size.min(samples),
-            _ => samples,
-        }
+        batch(&self.config, samples)
     }
 
     /// Whether the model is evaluated after `round`.
@@ -200,13 +213,32 @@ impl Plan {
         }
     }
 
-    /// What the learning rate is multiplied with in a round; without rounds it stays.
+    /// What the learning rate is multiplied with in a round; without rounds, for who starts from the model after so
+    /// many moves.
     pub fn rate(&self, round: Round) -> f64 {
-        match self.config.mode {
-            Mode::Sync => (self.method.rate)(round, self.rounds()),
-            Mode::Async => 1.0,
-        }
+        self.method.rate.at(round, self.rounds())
     }
+}
+
+/// What a client does in a round.
+pub fn workload(config: &Config) -> Workload {
+    let epochs = Length::Epochs(config.epochs as u64);
+    let length = config.local_steps.map_or(epochs, |steps| Length::Steps(steps as u64));
+    Workload { length, accumulate: config.accumulate as u64 }
+}
+
+/// Samples per step's batch for a client that has `samples`.
+fn batch(config: &Config, samples: usize) -> usize {
+    match usize::try_from(config.batch_size) {
+        Ok(size) if size > 0 => size.min(samples),
+        _ => samples,
+    }
+}
+
+/// How many samples a training passes, of a client that has so many.
+pub fn passed(config: &Config) -> impl Fn(u64) -> u64 + Send + Sync + 'static {
+    let config = config.clone();
+    move |samples| workload(&config).samples(samples, batch(&config, samples as usize) as u64)
 }
 
 /// The rule for arrivals of a config.

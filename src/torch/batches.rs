@@ -2,7 +2,7 @@
 //! at a time, so that alignment does not depend on rank or history.
 
 use super::device::{free_bytes, upload};
-use crate::data::{Column, Look, Samples};
+use crate::data::{Column, FeatureNoise, Look, Samples};
 use crate::task::Facts;
 use tch::{Device, TchError, Tensor};
 
@@ -40,6 +40,17 @@ impl Rows {
         let order: Vec<i64> = samples.iter().map(|&sample| i64::from(sample)).collect();
         let order = upload(&order, &[order.len() as i64], self.targets.device())?;
         Ok(Rows { inputs: self.inputs.f_index_select(0, &order)?, targets: self.targets.f_index_select(0, &order)? })
+    }
+
+    /// The same with noise; `samples` are their numbers.
+    ///
+    /// # Errors
+    /// When the device has no room for it.
+    pub fn disturbed(self, noise: &FeatureNoise, samples: &[u32]) -> Result<Rows, TchError> {
+        let mut added = vec![0.0; self.inputs.numel()];
+        noise.add(samples, &mut added);
+        let added = upload(&added, &self.inputs.size(), self.inputs.device())?;
+        Ok(Rows { inputs: self.inputs + added, ..self })
     }
 
     /// All of them.

@@ -6,9 +6,11 @@ mod batches;
 mod device;
 mod optimizer;
 pub(crate) mod params;
+mod precision;
 mod sum;
 pub(crate) mod task;
 mod trainer;
+mod visit;
 
 pub use device::{device, gpus, libtorch};
 pub use trainer::{TorchTrainer, network};

@@ -2,19 +2,23 @@
 
 use super::batches::{Rows, Stock};
 use super::device::{exact, first_line, gpus, name, upload};
-use super::optimizer::Stepper;
+use super::optimizer::stepper;
 use super::params::Params;
+use super::precision::Reduced;
 use super::sum::DeviceSum;
 use super::task::{self, Counted, gradients};
-use crate::data::{Look, Train};
+use super::visit::{Gathered, Visit};
+use crate::config::Precision;
+use crate::data::{Look, Samples, Train};
+use crate::ids::ClientId;
 use crate::metrics::Metrics;
 use crate::models::{self, Descent, ModelError, Network, Noise, Pace};
 use crate::plan::Plan;
 use crate::seed::Purpose;
 use crate::shelf::Shelf;
 use crate::task::Task as Learned;
-use crate::train::optimizer::{Optimizer, Sgd, make};
-use crate::train::{Drift, Frozen, Gradient, Reach, Task, TrainError, Trained, Trainer};
+use crate::train::optimizer::{Optimizer, make};
+use crate::train::{Course, Drift, Frozen, Gradient, Limit, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout, Weights};
 use rand::seq::SliceRandom;
 use std::ops::Range;
@@ -65,15 +69,10 @@ impl TorchTrainer {
         let (network, note) = network(plan, device)?;
         let layout = models::layout(network.as_ref());
         let optimizer = make(&config.client_optimizer)?;
-        let descent = match optimizer {
-            // Written-out steps know cross-entropy of classes.
-            Optimizer::Sgd(Sgd { momentum: 0.0, .. })
-                if device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_)) =>
-            {
-                network.descent(&layout)
-            }
-            _ => None,
-        };
+        // Written-out steps know cross-entropy of classes, and step along each batch's gradient as it is.
+        let is_plain = optimizer.plain().is_some() && plan.limit() == Limit::None && plan.workload().accumulate == 1;
+        let is_known = device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_));
+        let descent = if is_plain && is_known { network.descent(&layout) } else { None };
         let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
         if device.is_cuda() {
@@ -120,35 +119,40 @@ impl TorchTrainer {
         let (keep, offset) = self.pace(task.drift, rate);
         let pace = Pace { rate: rate as f32, keep, offset: &offset };
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
-        let (mut losses, mut seen, mut steps) = (0.0, 0.0, 0u64);
+        let (mut losses, mut seen) = (0.0, 0.0);
+        let noise = self.plan.feature_noise(client);
+        let mut course = Course::new(self.plan.workload(), order.len(), batch);
         let mut reach = self.reach(task.drift);
         let mut look = self.look(task);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
-            for pass in 0..self.plan.epochs() {
+            for pass in 0.. {
+                let Some(taken) = course.next_pass() else { break };
                 order.shuffle(&mut stream);
                 look.iter_mut().for_each(|look| look.begin(pass));
-                for samples in order.chunks(batch) {
+                for samples in order[..taken].chunks(batch) {
                     rows.inputs.gather_floats(samples, &mut features);
                     look.iter().for_each(|look| look.apply(samples, &mut features));
+                    noise.iter().for_each(|noise| noise.add(samples, &mut features));
                     rows.targets.gather_integers(samples, &mut labels);
                     let count = samples.len() as f64;
                     losses += count * f64::from(descent.step(weights, &features, &labels, &pace));
                     seen += count;
-                    steps += 1;
+                    course.batch();
                     reach.step(rate);
                     task.alive();
                 }
             }
         });
-        Trained { weights, loss: losses / f64::max(seen, 1.0), steps, reach: reach.so_far(), rate }
+        let (steps, reach) = (course.steps(), reach.so_far());
+        Trained { weights, loss: losses / f64::max(seen, 1.0), steps, reach, rate }
     }
 
     /// Weight decay and drift as what stays of each weight and what is added to it in a step at this rate:
     /// `w - rate (wd w + pull (w - anchor) + shift)`.
     fn pace(&self, drift: &Drift, rate: f64) -> (f32, Vec<f32>) {
-        let Optimizer::Sgd(Sgd { wd, .. }) = self.optimizer else { return (1.0, Vec::new()) };
+        let wd = self.optimizer.plain().unwrap_or(0.0);
         if drift.is_none() {
             return (1.0 - rate as f32 * wd as f32, Vec::new());
         }
@@ -166,8 +170,7 @@ impl TorchTrainer {
 
     /// How far steps of the optimizer go.
     fn reach(&self, drift: &Drift) -> Reach {
-        let momentum = if let Optimizer::Sgd(Sgd { momentum, .. }) = self.optimizer { momentum } else { 0.0 };
-        Reach::new(momentum, drift.pull().map_or(0.0, |(pull, _)| pull))
+        Reach::new(self.optimizer.momentum(), drift.pull().map_or(0.0, |(pull, _)| pull))
     }
 
     /// How pictures are changed while this client trains, if they are.
@@ -190,6 +193,23 @@ impl TorchTrainer {
         })
     }
 
+    /// The named samples of a client, as it sees them.
+    fn rows(
+        &mut self,
+        samples: &Samples,
+        order: &[u32],
+        client: ClientId,
+        look: Option<&Look>,
+    ) -> Result<Rows, TrainError> {
+        let (device, noise) = (self.device, self.plan.feature_noise(client));
+        let rows = self.stock().rows(samples, order, look);
+        let seen = rows.and_then(|rows| match noise {
+            Some(noise) => rows.disturbed(&noise, order),
+            None => Ok(rows),
+        });
+        seen.map_err(|error| no_room(device, order.len(), error))
+    }
+
     /// Takes over the weights that training starts from. On a GPU they travel only once, whoever trains from them.
     fn begin(&mut self, task: &Task<'_>) {
         match &mut self.held {
@@ -208,34 +228,34 @@ impl TorchTrainer {
         let (rows, order) = plan.dataset.train.of(&samples);
         let mut order = order.into_owned();
         let mut stream = plan.seed().for_client(Purpose::Shuffle, round, client);
+        let batch = plan.batch(order.len());
         let mut visit = Visit {
-            batch: plan.batch(order.len()),
-            stepper: Stepper::new(self.optimizer.clone(), task.rate),
+            batch,
+            course: Course::new(plan.workload(), order.len(), batch),
+            stepper: stepper(&self.optimizer),
             rate: self.optimizer.lr() * task.rate,
             reach: self.reach(task.drift),
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
             losses: Tensor::zeros([], (Kind::Float, device)),
             counted: Counted::new(&plan.dataset.facts.task, device),
-            steps: 0,
+            limit: plan.limit(),
+            gathered: Gathered::default(),
             pull: self.pull(task)?,
             shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
         };
         let mut look = self.look(task);
-        let part = self.stock().part(visit.batch);
-        for pass in 0..plan.epochs() {
+        let part = self.stock().part(batch);
+        for pass in 0.. {
+            let Some(taken) = visit.course.next_pass() else { break };
             order.shuffle(&mut stream);
             look.iter_mut().for_each(|look| look.begin(pass));
-            for part in order.chunks(part) {
-                let rows = self
-                    .stock()
-                    .rows(&rows, part, look.as_ref())
-                    .map_err(|error| no_room(device, part.len(), error))?;
+            for part in order[..taken].chunks(part) {
+                let rows = self.rows(&rows, part, client, look.as_ref())?;
                 self.steps(&rows, &mut visit, task);
             }
+            visit.end_pass(&mut self.params);
         }
-        let Visit { losses, counted, steps, reach, rate, .. } = visit;
-        let loss = losses.double_value(&[]) / counted.total().max(1.0);
-        Ok(Trained { weights: Weights::default(), loss, steps, reach: reach.so_far(), rate })
+        Ok(visit.end())
     }
 
     /// Where a drift pulls, on the device.
@@ -253,7 +273,7 @@ impl TorchTrainer {
         sent.map_err(|error| no_room(self.device, values.len(), error))
     }
 
-    /// Steps over the rows once.
+    /// Goes through the rows once.
     fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
         for (features, labels) in rows.batches(visit.batch) {
             let parameters = self.params.views();
@@ -265,20 +285,7 @@ impl TorchTrainer {
                 &labels,
                 Some(&mut visit.noise),
             );
-            no_grad(|| {
-                let mut gradient = self.params.gather(&gradients);
-                let trained = self.params.trained();
-                if let Some((pull, anchor)) = &visit.pull {
-                    gradient += (&*trained - anchor) * *pull;
-                }
-                if let Some(shift) = &visit.shift {
-                    gradient += shift;
-                }
-                visit.stepper.step(trained, gradient);
-                let _ = visit.losses.g_add_(&visit.counted.weigh(&loss, &labels));
-            });
-            visit.steps += 1;
-            visit.reach.step(visit.rate);
+            visit.take(&mut self.params, &loss, &gradients, &labels);
             task.alive();
         }
     }
@@ -310,7 +317,11 @@ pub fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<
     let config = &plan.config;
     let trained = models::Trained { only: config.train_only.as_ref(), lora: config.lora.as_ref() };
     let start = models::Start { from: config.init_from.as_deref(), trained, device, seed: plan.seed() };
-    models::make(&config.model, &plan.dataset.facts, start)
+    let (network, note) = models::make(&config.model, &plan.dataset.facts, start)?;
+    Ok(match config.precision {
+        Precision::Full => (network, note),
+        Precision::Bf16 => (Box::new(Reduced::new(network, device)), note),
+    })
 }
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
@@ -318,22 +329,6 @@ fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
     TrainError::Failed(format!(
         "{samples} samples do not fit on {device}: {reason} (hint: fewer ranks there, or smaller batches)"
     ))
-}
-
-/// What lives as long as one client trains.
-struct Visit {
-    batch: usize,
-    stepper: Stepper,
-    noise: Noise,
-    // Of all targets so far, and how many those are.
-    losses: Tensor,
-    counted: Counted,
-    steps: u64,
-    rate: f64,
-    reach: Reach,
-    // Where it drifts beside its gradients.
-    pull: Option<(f64, Tensor)>,
-    shift: Option<Tensor>,
 }
 
 impl Trainer for TorchTrainer {
@@ -370,7 +365,7 @@ impl Trainer for TorchTrainer {
         let (mut sum, mut loss) = (Tensor::zeros([trained as i64], (Kind::Float, device)), 0.0);
         let part = self.stock().part(EVALUATION_BATCH);
         for part in order.chunks(part) {
-            let rows = self.stock().rows(&rows, part, None).map_err(|error| no_room(device, part.len(), error))?;
+            let rows = self.rows(&rows, part, task.client, None)?;
             self.slope(&rows, &mut sum, &mut loss, task);
         }
         let count = order.len().max(1) as f64;

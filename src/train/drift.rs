@@ -49,37 +49,55 @@ impl Drift {
     }
 }
 
+/// How far steps lead beyond their gradient: `v <- factor v + (1 - dampening) g`, at first `v <- g`; with Nesterov's look
+/// ahead steps go along `g + factor v`, else along `v`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Momentum {
+    /// How much of a step goes on in the next; 0 for plain steps.
+    pub factor: f64,
+    /// How much of a gradient does not enter.
+    pub dampening: f64,
+    /// Whether steps look ahead.
+    pub nesterov: bool,
+}
+
 /// How far steps go if every gradient is 1: the scalar recurrence of SGD beside the real one (Wang et al. 2020).
 ///
 /// ```
-/// use fedmpi::train::Reach;
-/// let mut reach = Reach::new(0.9, 0.0);
-/// reach.step(1.0);
-/// reach.step(1.0);
-/// assert_eq!(reach.so_far(), 2.9); // 1, then 1 + 0.9 more
-/// let mut pulled = Reach::new(0.0, 0.5);
-/// pulled.step(1.0);
-/// pulled.step(1.0);
-/// assert_eq!(pulled.so_far(), 1.5); // 1, half of which is pulled back, and 1
+/// use fedmpi::train::{Momentum, Reach};
+/// let two = |momentum, pull| {
+///     let mut reach = Reach::new(momentum, pull);
+///     reach.step(1.0);
+///     reach.step(1.0);
+///     reach.so_far()
+/// };
+/// let heavy = Momentum { factor: 0.9, ..Momentum::default() };
+/// assert_eq!(two(heavy, 0.0), 2.9); // 1, then 1 + 0.9 more
+/// assert_eq!(two(Momentum { dampening: 0.5, ..heavy }, 0.0), 2.4); // 1, then 0.9 + 0.5
+/// assert!((two(Momentum { nesterov: true, ..heavy }, 0.0) - 4.61).abs() < 1e-12); // 1.9, then 1 + 0.9 * 1.9
+/// assert_eq!(two(Momentum::default(), 0.5), 1.5); // 1, half of which is pulled back, and 1
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reach {
-    momentum: f64,
+    momentum: Momentum,
     pull: f64,
-    velocity: f64,
+    velocity: Option<f64>,
     gone: f64,
 }
 
 impl Reach {
     /// Steps with this momentum, pulled back to where they began.
-    pub fn new(momentum: f64, pull: f64) -> Reach {
-        Reach { momentum, pull, velocity: 0.0, gone: 0.0 }
+    pub fn new(momentum: Momentum, pull: f64) -> Reach {
+        Reach { momentum, pull, velocity: None, gone: 0.0 }
     }
 
     /// One step at a rate.
     pub fn step(&mut self, rate: f64) {
-        self.velocity = self.momentum * self.velocity + 1.0;
-        self.gone = self.gone * (1.0 - rate * self.pull) + rate * self.velocity;
+        let Momentum { factor, dampening, nesterov } = self.momentum;
+        let velocity = self.velocity.map_or(1.0, |velocity| factor * velocity + (1.0 - dampening));
+        let forward = if nesterov { 1.0 + factor * velocity } else { velocity };
+        self.velocity = (factor != 0.0).then_some(velocity);
+        self.gone = self.gone * (1.0 - rate * self.pull) + rate * forward;
     }
 
     /// How far all steps went.

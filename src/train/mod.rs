@@ -1,8 +1,10 @@
 //! Stages 6 and 9, train and evaluate: what does one client do, and how good is the model?
 
+mod course;
 mod drift;
 mod dry;
 mod faulty;
+mod limit;
 pub mod optimizer;
 mod quadratic;
 pub mod schedule;
@@ -13,9 +15,11 @@ use crate::weights::{ExactSum, Held, Layout, SumError, Weights};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use drift::{Drift, Reach};
+pub use course::{Course, Length, Workload};
+pub use drift::{Drift, Momentum, Reach};
 pub use dry::Dry;
 pub use faulty::Faulty;
+pub use limit::Limit;
 pub use quadratic::{Bowl, Quadratic};
 
 /// Trains clients one after another and evaluates models.

@@ -19,3 +19,4 @@ mod program;
 mod residency;
 mod resume;
 mod support;
+mod training;

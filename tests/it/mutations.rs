@@ -103,7 +103,7 @@ fn corpora_of_messages_are_of_this_version() {
     let kept = Errand { client: ClientId(300), kept: Keeps::Sent };
     let held = Errand { client: ClientId(4), kept: Keeps::Held(Round(2)) };
     let orders = [
-        Order::Train { round: Round(3), pass: 1, total, errands: vec![new, kept, held], last: false },
+        Order::Train { round: Round(3), pass: 1, total, rate: 1.0, errands: vec![new, kept, held], last: false },
         Order::Reduce { round: Round(1), pass: 0, turnout: Turnout { told: total, counted: total.without(7) } },
         Order::Evaluate { round: Round(2), pieces: Some((3, 300)) },
         Order::Model,

@@ -7,7 +7,7 @@ use crate::engine::peak_rss_mib;
 use crate::hosts::Seat;
 use crate::ids::{ClientId, Rank, Round, counted};
 use crate::partition::Partition;
-use crate::plan::Plan;
+use crate::plan::{Plan, passed};
 use crate::start::make_trainer;
 use crate::train::Task;
 use crate::{stop, torch};
@@ -59,7 +59,7 @@ fn with_enough_of(plan: &Plan, client: ClientId) -> Plan {
         samples.truncate(ENOUGH);
     }
     let mut alone = plan.clone();
-    (alone.config.epochs, alone.config.threads) = (1, 1);
+    (alone.config.epochs, alone.config.local_steps, alone.config.threads) = (1, None, 1);
     alone.partition = Arc::new(Partition::new(&[samples]));
     alone
 }
@@ -100,10 +100,11 @@ impl Measured {
     }
 }
 
-/// Seconds of one client of mean size, with all its epochs.
+/// Seconds of a client, with all that it passes over: the mean.
 fn client_seconds(plan: &Plan, a_sample: f64) -> f64 {
-    let samples = plan.dataset.train.count() as f64 / plan.clients().max(1) as f64;
-    samples * plan.epochs() as f64 * a_sample
+    let work = passed(&plan.config);
+    let all: u64 = plan.partition.ids().map(|client| work(plan.samples(client))).sum();
+    all as f64 / plan.clients().max(1) as f64 * a_sample
 }
 
 fn rounds_take(plan: &Plan, a_sample: f64, workers: usize) -> String {

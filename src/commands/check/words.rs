@@ -72,7 +72,7 @@ impl Job<'_> {
     }
 
     fn training(&self) -> String {
-        let Config { client_optimizer, epochs, batch_size, lr_schedule, dry_train, .. } = self.config;
+        let Config { client_optimizer, epochs, local_steps, batch_size, lr_schedule, dry_train, .. } = self.config;
         if *dry_train {
             return "none: clients give back what they got".to_owned();
         }
@@ -80,9 +80,11 @@ impl Job<'_> {
             size if *size > 0 => format!("batches of {size}"),
             _ => "one batch".to_owned(),
         };
-        let epochs = counted(*epochs as usize, "epoch");
-        let rate = if self.is_in_rounds() { format!("; rate {}", part(lr_schedule)) } else { String::new() };
-        format!("{epochs} in {batches} by {}{rate}", part(client_optimizer))
+        let length = match local_steps {
+            Some(steps) => counted(*steps as usize, "local step"),
+            None => counted(*epochs as usize, "epoch"),
+        };
+        format!("{length} in {batches} by {}; rate {}", part(client_optimizer), part(lr_schedule))
     }
 
     fn method(&self) -> String {

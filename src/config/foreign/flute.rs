@@ -5,6 +5,7 @@ use super::places::{data_folder, has_leaf};
 use super::reading::Reading;
 use super::{Fate, Line, System, Word, has_sections, line, steps};
 use crate::config::document::Entry;
+use serde_yaml::Mapping;
 
 /// FLUTE.
 pub const SYSTEM: System = System { name: "FLUTE", is_one, is_flat: false, table: TABLE, always };
@@ -93,22 +94,17 @@ const TABLE: &[Line] = &[
         Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
     ),
     line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
-    line(
-        "client_config.data_config.train.max_grad_norm",
-        Fate::Refused("gradients are not clipped here (nearest: --update clip, of the whole change)"),
-    ),
+    line("client_config.data_config.train.max_grad_norm", Fate::Same("max_grad_norm", "")),
     line("client_config.data_config.train.loader_type", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.num_workers", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.prepend_datapath", Fate::Nothing(LOADERS)),
-    line("client_config.optimizer_config.type", Fate::Rule(optimizer, "`client_optimizer`")),
+    line("client_config.optimizer_config.type", Fate::Rule(optimizer, "`client_optimizer`: sgd, adam, adamW")),
     line("client_config.optimizer_config.lr", Fate::Rule(second_rate, "nothing beside `initial_lr_client`; else `lr`")),
     line("client_config.optimizer_config.momentum", Fate::Same("momentum", "")),
     line("client_config.optimizer_config.weight_decay", Fate::Same("wd", "")),
     line("client_config.optimizer_config.amsgrad", Fate::Same("amsgrad", "")),
-    line(
-        "client_config.optimizer_config.nesterov",
-        Fate::NothingWhile(&["false"], "Nesterov's look ahead is not here"),
-    ),
+    line("client_config.optimizer_config.nesterov", Fate::Same("nesterov", "")),
+    line("client_config.optimizer_config.dampening", Fate::Same("dampening", "")),
     line("client_config.quant_thresh", Fate::Refused("rounding of changes is not here (nearest: --update topk)")),
     line("client_config.quant_*", Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused")),
     line("client_config.convex_model_interp", Fate::Nothing("of personalisation")),
@@ -260,8 +256,18 @@ fn most_samples(reading: &mut Reading<'_>, word: &Word) {
 fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match reading.text(&word.key).as_str() {
         "sgd" | "adam" => reading.same(word, "client_optimizer", ""),
-        _ => reading.not_here(word, "sgd, adam"),
+        "adamW" => adamw(reading, word),
+        _ => reading.not_here(word, "sgd, adam, adamW"),
     }
+}
+
+/// FLUTE's own comes from Hugging Face: without decay unless said, and with another epsilon.
+fn adamw(reading: &mut Reading<'_>, word: &Word) {
+    let mut choice = Mapping::from_iter([("name".into(), "adamw".into()), ("client_epsilon".into(), 1e-6.into())]);
+    if reading.get("client_config.optimizer_config.weight_decay").is_none() {
+        choice.insert("wd".into(), 0.0.into());
+    }
+    reading.becomes(word, "client_optimizer", choice.into(), "decays before the step, as in torch; there after it");
 }
 
 fn second_rate(reading: &mut Reading<'_>, word: &Word) {

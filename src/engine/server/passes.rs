@@ -103,6 +103,7 @@ impl<T: Transport> Server<'_, T> {
 
     /// Sends orders. Weights go along with the first of a part, unless every rank has them.
     fn order(&mut self, Phase { round, pass, total }: Phase, batches: Vec<Batch>) -> Result<(), EngineError> {
+        let rate = self.link.plan.rate(round);
         self.post.put(batches);
         while let Some(Batch { rank, clients, first, last }) = self.post.next() {
             let more = if last { "" } else { ", more may follow" };
@@ -112,7 +113,7 @@ impl<T: Transport> Server<'_, T> {
                 Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::nothing(),
             };
             let (errands, content) = self.post.errands(rank, &clients, start)?;
-            self.link.send(rank, &Order::Train { round, pass, total, errands, last }, content)?;
+            self.link.send(rank, &Order::Train { round, pass, total, rate, errands, last }, content)?;
         }
         Ok(())
     }

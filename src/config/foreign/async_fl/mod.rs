@@ -329,6 +329,9 @@ fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match class(&reading.text(&word.key)) {
         "SGD" => reading.becomes(word, "client_optimizer", "sgd".into(), ""),
         "Adam" => reading.becomes(word, "client_optimizer", "adam".into(), ""),
-        _ => reading.not_here(word, "torch.optim.SGD, torch.optim.Adam"),
+        "AdamW" => reading.becomes(word, "client_optimizer", "adamw".into(), ""),
+        "RMSprop" => reading.becomes(word, "client_optimizer", "rmsprop".into(), ""),
+        "Adagrad" => reading.becomes(word, "client_optimizer", "adagrad".into(), ""),
+        _ => reading.not_here(word, "SGD, Adam, AdamW, RMSprop, Adagrad of torch.optim"),
     }
 }

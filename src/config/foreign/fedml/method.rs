@@ -136,6 +136,14 @@ pub fn momentum(reading: &mut Reading<'_>, word: &Word) {
     }
 }
 
+/// What goes with momentum is FedNova's alone too.
+pub fn of_momentum(reading: &mut Reading<'_>, word: &Word) {
+    match is_fednova(reading) {
+        true => reading.same(word, &word.key, ""),
+        false => reading.nothing(word, UNUSED_BY_SGD),
+    }
+}
+
 pub fn of_fednova(reading: &mut Reading<'_>, word: &Word) {
     let is_off = reading.says(&word.key, &["0", "false"]);
     match is_fednova(reading) && !is_off {

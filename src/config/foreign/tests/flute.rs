@@ -50,6 +50,19 @@ fn a_task_of_flute_means_what_it_says() {
 }
 
 #[test]
+fn clients_of_flute_train_as_they_are_told() {
+    let text = FLUTE
+        .replace("desired_max_samples: 5000", "max_grad_norm: 5.0")
+        .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: adamW, weight_decay: 0.02}");
+    let config = crate::config::Config::parse(&text).expect("a config");
+    let values = &config.client_optimizer.values;
+    assert_eq!((config.client_optimizer.name.as_str(), config.max_grad_norm), ("adamw", Some(5.0)));
+    assert_eq!((values["wd"].as_f64(), values["client_epsilon"].as_f64()), (Some(0.02), Some(1e-6)));
+    let nesterov = FLUTE.replace("{type: sgd, lr: 0.5}", "{type: sgd, momentum: 0.9, nesterov: true}");
+    assert_eq!(crate::config::Config::parse(&nesterov).expect("a config").client_optimizer.values["nesterov"], true);
+}
+
+#[test]
 fn one_flute_file_with_every_mistake_is_one_screen() {
     let text = FLUTE
         .replace("cv_lr_mnist", "ecg_cnn")
