@@ -2,7 +2,8 @@
 //! proportions over clients are drawn from Dirichlet(alpha, ..., alpha); clients that already hold
 //! their fair share get none. The whole draw is repeated until every client has enough.
 
-use super::{Partition, PartitionError, Partitioner, Pool, Sees, enough};
+use super::sizes::ATTEMPTS;
+use super::{Partition, PartitionError, Partitioner, Pool, Sees, by_class, enough};
 use crate::part;
 use crate::part::Range;
 use crate::seed::Stream;
@@ -11,8 +12,7 @@ use rand::seq::SliceRandom;
 use rand_distr::Gamma;
 
 /// Samples that each client must have, as in FedML.
-const LEAST: usize = 10;
-const ATTEMPTS: usize = 1000;
+pub(super) const LEAST: usize = 10;
 
 part! {
     /// What proportions are drawn from.
@@ -49,14 +49,6 @@ impl Partitioner for Hetero {
             })
             .ok_or_else(|| unlucky(ATTEMPTS))
     }
-}
-
-fn by_class(pool: &Pool<'_>) -> Vec<Vec<u32>> {
-    let mut by_class = vec![Vec::new(); pool.classes];
-    for (sample, &label) in pool.labels.iter().enumerate() {
-        by_class[label as usize].push(sample as u32);
-    }
-    by_class
 }
 
 fn attempt(

@@ -31,6 +31,33 @@ pub enum PartitionError {
         /// Draws made.
         attempts: usize,
     },
+    /// A class that no client would see.
+    #[error("class {class} would belong to nobody (hint: raise --classes or --client_num_in_total)")]
+    Unseen {
+        /// Which.
+        class: usize,
+    },
+    /// Too few samples of a class.
+    #[error(
+        "class {class} has {samples} samples for {owners} clients, at least {least} each \
+         (hint: lower --client_num_in_total or --classes)"
+    )]
+    Scarce {
+        /// Which.
+        class: usize,
+        /// Clients that see it.
+        owners: usize,
+        /// Samples each must have.
+        least: usize,
+        /// Samples there are.
+        samples: usize,
+    },
+    /// Somebody would own nothing.
+    #[error("client {client} would own nothing: the data has no sample of its classes (hint: raise --classes)")]
+    Nothing {
+        /// Who.
+        client: usize,
+    },
     /// The data is not held, so its classes are not known.
     #[error(
         "there are too many samples to hold, and `{method}` would have to see them \

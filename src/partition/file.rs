@@ -21,6 +21,9 @@ impl Partition {
     /// A file that cannot be read, or one that does not fit the data or the number of clients.
     pub fn load(path: &Path, samples: usize, clients: usize) -> Result<Partition, PartitionError> {
         let bytes = files::bytes(path).map_err(|error| fault(path, error.to_string()))?;
+        if is_pickle(&bytes) {
+            return Err(fault(path, of_pickle(path)));
+        }
         let text = String::from_utf8_lossy(&bytes);
         Partition::parse(text.trim_start_matches('\u{feff}'), samples, clients).map_err(|reason| fault(path, reason))
     }
@@ -64,6 +67,27 @@ pub(super) fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), (usize, St
     Ok(())
 }
 
+/// Whether Python's pickle (from protocol 2 on) or torch.save wrote this.
+pub(super) fn is_pickle(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x80, 2..=5, ..]) || bytes.starts_with(b"PK\x03\x04")
+}
+
+/// Why a pickle is not read, and how FedLab's partitions, a list of samples for each client, come out of one.
+pub(super) fn of_pickle(path: &Path) -> String {
+    let json = path.with_extension("json");
+    let quoted = |path: &Path| {
+        let text = path.display().to_string();
+        shlex::try_quote(&text).map_or(text.clone(), |quoted| quoted.into_owned())
+    };
+    format!(
+        "it is a pickle, which may run any code (hint: make JSON of it once, by python3 -c \"import json, pickle, sys; \
+         owned = pickle.load(open(sys.argv[1], 'rb')); json.dump([[int(i) for i in owned[c]] for c in sorted(owned)], \
+         open(sys.argv[2], 'w'))\" {} {} and name that by --partition_load)",
+        quoted(path),
+        quoted(&json)
+    )
+}
+
 pub(super) fn fault(path: &Path, reason: String) -> PartitionError {
     PartitionError::File { path: path.display().to_string(), reason }
 }
@@ -72,6 +96,17 @@ pub(super) fn fault(path: &Path, reason: String) -> PartitionError {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn pickles_are_refused_with_the_way_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mnist iid.pkl");
+        for bytes in [&b"\x80\x04\x95"[..], b"PK\x03\x04"] {
+            fs::write(&path, bytes).expect("writable");
+            let refused = Partition::load(&path, 3, 2).expect_err("refused").to_string();
+            assert!(refused.contains("it is a pickle") && refused.contains("mnist iid.json'"), "{refused}");
+        }
+    }
 
     #[test]
     fn saved_partitions_come_back_and_wrong_ones_are_refused() {

@@ -1,7 +1,7 @@
 //! `hetero-fix`: the partition that FedML keeps in `net_dataidx_map.txt`. A line `3: [` begins client 3, the numbers of
 //! its samples follow with commas, `]` ends it; JSON of the same content is read too.
 
-use super::file::{check, fault};
+use super::file::{check, fault, is_pickle, of_pickle};
 use super::{Partition, PartitionError, Partitioner, Pool};
 use crate::files;
 use crate::part;
@@ -31,8 +31,12 @@ pub struct Fixed {
 impl Partitioner for Fixed {
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {
         let path = self.listed.partition_file.as_deref().ok_or(PartitionError::NoFile(NAME))?;
-        let text = files::text(path)
+        let bytes = files::bytes(path)
             .map_err(|error| fault(path, format!("{error} (hint: --partition_file names it, on every host)")))?;
+        if is_pickle(&bytes) {
+            return Err(fault(path, of_pickle(path)));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| fault(path, error.to_string()))?;
         parse(&text, pool.count, self.clients).map_err(|reason| fault(path, reason))
     }
 }

@@ -1,13 +1,19 @@
 //! Stage 2, partition: who owns which samples?
 
+mod client_dirichlet;
 mod dirichlet;
 mod error;
 mod file;
 mod hetero_fix;
 mod iid;
+mod label_skew;
+mod leaf_power_law;
+mod lognormal;
 mod natural;
 mod power_law;
+mod quantity;
 mod shards;
+mod sizes;
 
 use crate::ids::ClientId;
 use crate::part::{Entry, Kind, Part, Values};
@@ -88,11 +94,45 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
     .also(&["dirichlet", "lda"])
     .with(dirichlet::Prior::PARAMS),
     Entry::<Build>::new(
+        "client_dirichlet",
+        "each client draws its own shares of classes, in equal amounts or spread by --unbalance_sgm",
+        |values, clients| {
+            Box::new(client_dirichlet::ClientDirichlet { clients, within: client_dirichlet::Within::read(values) })
+        },
+    )
+    .also(&["client_inner_dirichlet"])
+    .with(client_dirichlet::Within::PARAMS),
+    Entry::<Build>::new("label_skew", "each client sees so many classes", |values, clients| {
+        Box::new(label_skew::LabelSkew { clients, seen: label_skew::Seen::read(values) })
+    })
+    .also(&["noniid-#label"])
+    .with(label_skew::Seen::PARAMS),
+    Entry::<Build>::new(
         "shards",
         "samples sorted by class, cut in two shards per client (McMahan et al. 2017), or --num_shards in all",
         |values, clients| Box::new(shards::Shards { clients, cut: shards::Cut::read(values) }),
     )
     .with(shards::Cut::PARAMS),
+    Entry::<Build>::new("lognormal", "IID samples in unequal amounts, by a log-normal draw", |values, clients| {
+        Box::new(lognormal::Unbalanced { clients, spread: lognormal::Spread::read(values) })
+    })
+    .also(&["unbalance"])
+    .with(lognormal::Spread::PARAMS),
+    Entry::<Build>::new(
+        "quantity",
+        "IID samples in unequal amounts, by a Dirichlet draw, at least 10 per client",
+        |values, clients| Box::new(quantity::Quantity { clients, prior: dirichlet::Prior::read(values) }),
+    )
+    .also(&["iid-diff-quantity"])
+    .with(dirichlet::Prior::PARAMS),
+    Entry::<Build>::new(
+        "leaf_power_law",
+        "adjacent classes in amounts by a power law, as LEAF's and FedProx's MNIST",
+        |values, clients| {
+            Box::new(leaf_power_law::LeafPowerLaw { clients, adjacent: leaf_power_law::Adjacent::read(values) })
+        },
+    )
+    .with(leaf_power_law::Adjacent::PARAMS),
     Entry::<Build>::new(
         "power_law",
         "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
@@ -226,6 +266,15 @@ fn enough(samples: usize, clients: usize, least: usize) -> Result<(), PartitionE
     }
 }
 
+/// Samples of each class.
+fn by_class(pool: &Pool<'_>) -> Vec<Vec<u32>> {
+    let mut by_class = vec![Vec::new(); pool.classes];
+    for (sample, &label) in pool.labels.iter().enumerate() {
+        by_class[label as usize].push(sample as u32);
+    }
+    by_class
+}
+
 /// All samples in a random order, for at least `least` of them per client.
 fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
     enough(pool.count, clients, least)?;
@@ -275,6 +324,8 @@ mod tests {
                     for param in entry.params {
                         let value = match param.name {
                             "partition_alpha" => 5.0.into(),
+                            "classes" => classes.into(),
+                            "first_samples" => 1.into(),
                             "partition_file" => file.path().display().to_string().into(),
                             _ => continue,
                         };
@@ -290,6 +341,9 @@ mod tests {
                 let all: Vec<u32> = lists.concat();
                 let distinct: BTreeSet<u32> = all.iter().copied().collect();
                 prop_assert_eq!(distinct.len(), all.len(), "{}", entry.name);
+                // What a file says may leave samples out.
+                let is_whole = distinct.len() == labels.len() || entry.name == hetero_fix::NAME;
+                prop_assert!(is_whole, "{}", entry.name);
                 prop_assert!(distinct.iter().all(|&sample| (sample as usize) < labels.len()), "{}", entry.name);
                 prop_assert_eq!(Ok(partition), split(), "{}", entry.name);
             }

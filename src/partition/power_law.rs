@@ -1,6 +1,7 @@
 //! `power_law`: IID samples in very unequal amounts, as clients have them in practice: the k-th largest
 //! client owns in proportion to `k^-alpha`.
 
+use super::sizes::{amounts, cut};
 use super::{Partition, PartitionError, Partitioner, Pool, shuffled};
 use crate::part;
 use crate::part::Range;
@@ -28,18 +29,7 @@ impl Partitioner for PowerLaw {
         let order = shuffled(pool, clients, 1, stream)?;
         // Everybody gets one sample; the others follow the law.
         let shares: Vec<f64> = (1..=clients).map(|rank| (rank as f64).powf(-self.law.partition_alpha)).collect();
-        let total: f64 = shares.iter().sum();
-        let free = (samples - clients) as f64;
-        let mut rest = &order[..];
-        let mut reached = 0.0;
-        let mut lists: Vec<Vec<u32>> = Vec::with_capacity(clients);
-        for (rank, share) in shares.iter().enumerate() {
-            reached += share;
-            let end = if rank + 1 == clients { samples } else { rank + 1 + (free * reached / total) as usize };
-            let (taken, left) = rest.split_at(end - (samples - rest.len()));
-            lists.push(taken.to_vec());
-            rest = left;
-        }
+        let mut lists = cut(&order, &amounts(samples, &shares, 1));
         lists.shuffle(stream);
         Ok(Partition::new(&lists))
     }
