@@ -128,9 +128,21 @@ pub struct CheckArgs {
     /// World size to check for: one server and N-1 workers [default: 2]
     #[arg(long, value_name = "RANKS", value_parser = count(1), default_value_t = 2, hide_default_value = true)]
     pub np: usize,
-    /// Folder for partition.csv (clients by classes) and partition.svg, a picture of it [default: none]
+    /// Folder for partition.csv (clients by classes), and partition.svg and .png, a picture of it [default: none]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub partition_report: Option<PathBuf>,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// Arguments of `fedmpi partition`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct PartitionArgs {
+    /// Folder for partition.json, which --partition_load takes, partition.csv (clients by classes), and partition.svg
+    /// and .png, a picture of it
+    #[arg(value_name = "FOLDER", value_parser = place())]
+    pub folder: PathBuf,
     #[command(flatten)]
     pub flags: Flags,
 }

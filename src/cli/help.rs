@@ -5,7 +5,7 @@ use clap::{Arg, Command};
 /// What is shown of the flags of a training.
 const SHOWN: [(&str, &[&str]); 5] = [
     ("Data and partition", &["dataset", "data_dir", "client_num_in_total", "partition_method"]),
-    ("Rounds", &["client_num_per_round", "comm_round", "frequency_of_the_test", "seed"]),
+    ("Rounds", &["client_num_per_round", "comm_round", "seed"]),
     ("Training", &["model", "client_optimizer", "lr", "epochs", "batch_size"]),
     ("Method", &["aggregator", "mode"]),
     ("Run", &["cf", "out_dir", "resume", "gpu_mapping_file"]),
@@ -56,7 +56,7 @@ pub fn all(command: &mut Command) -> String {
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {
     command.mut_args(|argument| {
-        let own = ["np", "partition_report", "help"].contains(&argument.get_id().as_str());
+        let own = ["np", "partition_report", "folder", "help"].contains(&argument.get_id().as_str());
         argument.hide(!own)
     })
 }

@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, SlurmArgs};
+pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, PartitionArgs, SlurmArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -38,6 +38,8 @@ pub struct Cli {
 pub enum Command {
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
+    /// Divide the data without training: the partition as a file, a table and pictures
+    Partition(Box<PartitionArgs>),
     /// Compare finished runs: a table, and a picture of accuracy against virtual time
     #[command(rename_all = "snake_case")]
     Compare {
@@ -167,7 +169,8 @@ fn is_mpirun_option(argument: &OsString) -> bool {
 
 /// All that can be written. `--overwrite` alone means `--overwrite true`, and so for every switch.
 fn command() -> clap::Command {
-    with_habits(Cli::command()).mut_subcommand("check", |check| help::hide_training(with_habits(check)))
+    let of_training = |command| help::hide_training(with_habits(command));
+    with_habits(Cli::command()).mut_subcommand("check", of_training).mut_subcommand("partition", of_training)
 }
 
 /// Flags that need no value.

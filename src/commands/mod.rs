@@ -8,6 +8,7 @@ mod doctor;
 mod hostfile;
 mod launch;
 mod list;
+mod partition;
 mod places;
 mod say;
 mod slurm;
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
         Command::Check(arguments) => check::run(&arguments)?,
+        Command::Partition(arguments) => partition::run(&arguments)?,
         Command::Compare { runs, target_accuracy, by_rounds, svg } => {
             compare::run(&runs, target_accuracy, by_rounds, &svg)?
         }

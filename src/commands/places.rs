@@ -1,9 +1,10 @@
-//! Where a job's ranks will be, before there is a job.
+//! Where a job's ranks will be, and what they will do, before there is a job.
 
 use crate::config::Config;
 use crate::files;
 use crate::hosts::{HostFile, Seat};
-use crate::plan::Plan;
+use crate::ids::Rank;
+use crate::plan::{Plan, expand};
 use crate::transport::Host;
 use crate::{launch, start};
 use anyhow::{Context, Result};
@@ -39,4 +40,11 @@ pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>,
     hosts.resize(ranks, Host::here());
     let seats = mapping.place(&hosts, config.device)?;
     Ok((hosts, seats))
+}
+
+/// The plan over the data as the server would see it here.
+pub(super) fn plan_here(config: Config) -> Result<Plan> {
+    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
+    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
+    Ok(Plan::new(config, dataset)?)
 }

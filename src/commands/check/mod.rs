@@ -2,19 +2,14 @@
 //! differs from the defaults, who computes where, who owns how much, and what it may take.
 
 mod estimate;
-mod histogram;
-mod report;
 mod words;
 
 use super::places::workers_of;
-use super::{places, say};
+use super::{partition, places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
 use crate::hosts::seats_table;
-use crate::ids::Rank;
-use crate::plan::{Plan, expand};
 use crate::start::check_config;
-use crate::transport::Host;
 use crate::{models, torch};
 use anyhow::{Result, ensure};
 use tch::Device;
@@ -38,29 +33,23 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
         let note = noted("every rank looks at its own data when the job starts, so nothing is measured here");
         return say(format_args!("{}\n{note}\n\n{settings}\n\n{places}", job.in_words()));
     }
-    let plan = plan(config)?;
+    let plan = places::plan_here(config)?;
     let workers = workers_of(ranks);
     let (network, _) = torch::network(&plan, Device::Cpu)?;
     let known = Known { plan: &plan, parameters: models::layout(network.as_ref()).parameters() };
     let job = Job { config: &plan.config, known: Some(known), hosts: &hosts, seats: &seats };
     let notes = plan.notes(workers).into_iter().map(|note| noted(&note) + "\n");
     say(format_args!("{}\n{}", job.in_words(), notes.collect::<String>()))?;
-    say(format_args!("{settings}\n\n{places}\n\n{}", histogram::histogram(&plan)))?;
+    say(format_args!("{settings}\n\n{places}\n\n{}", partition::histogram(&plan)))?;
     if let Some(path) = plan.save_partition()? {
         say(format_args!("it is in {}", path.display()))?;
     }
     if let Some(folder) = &arguments.partition_report {
-        let [table, picture] = report::write(&plan, folder)?;
-        say(format_args!("who owns how much: {}, {}", table.display(), picture.display()))?;
+        let written = partition::write(&plan, folder)?;
+        let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        say(format_args!("who owns how much: {}", names.join(", ")))?;
     }
     say(format_args!("\n{}", estimate::estimate(&plan, &seats)))
-}
-
-/// The plan over the data as the server would see it here.
-fn plan(config: Config) -> Result<Plan> {
-    let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
-    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
-    Ok(Plan::new(config, dataset)?)
 }
 
 /// Settings that differ from the defaults, as a `--cf` file says them.

@@ -1,6 +1,6 @@
 //! Who owns how much, at a glance.
 
-use crate::ids::ClientId;
+use super::report::class_counts;
 use crate::metrics::median;
 use crate::plan::Plan;
 
@@ -10,7 +10,7 @@ const BANDS: u64 = 10;
 const LONGEST: usize = 50;
 
 /// Clients by number of samples and by number of classes.
-pub(super) fn histogram(plan: &Plan) -> String {
+pub(in crate::commands) fn histogram(plan: &Plan) -> String {
     let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
     let text = sizes_in_bands(&sizes);
     let Some(labels) = plan.dataset.train.classes() else { return text };
@@ -39,15 +39,6 @@ fn sizes_in_bands(sizes: &[u64]) -> String {
         text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
     }
     text
-}
-
-/// How many samples of each class a client has.
-pub(super) fn class_counts(plan: &Plan, labels: &[u32], client: ClientId) -> Vec<u64> {
-    let mut counts = vec![0; plan.dataset.facts.task.outputs()];
-    for &sample in plan.partition.of(client).iter() {
-        counts[labels[sample as usize] as usize] += 1;
-    }
-    counts
 }
 
 #[cfg(test)]
