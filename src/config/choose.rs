@@ -180,6 +180,7 @@ impl Config {
             (&schedule::KIND, &mut self.scheduler),
             (&optimizer::KIND, &mut self.client_optimizer),
             (&rates::KIND, &mut self.lr_schedule),
+            (&rates::SERVER_KIND, &mut self.server_lr_schedule),
             #[cfg(feature = "torch")]
             (&crate::models::KIND, &mut self.model),
         ];

@@ -19,6 +19,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     &crate::models::KIND,
     &optimizer::KIND,
     &rates::KIND,
+    &rates::SERVER_KIND,
     &update::KIND,
     &algorithm::KIND,
     &combine::KIND,

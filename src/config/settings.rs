@@ -161,6 +161,7 @@ settings! {
     max_grad_norm: Option<f64> = None, "NORM", "none", Range::POSITIVE, "Shorten gradients, with what an algorithm adds, to this norm before each step";
     max_grad_value: Option<f64> = None, "NUMBER", "none", Range::POSITIVE, "Bound each value of a gradient, with what an algorithm adds, from -NUMBER to NUMBER before each step";
     precision: Precision = Precision::Full, "full|bf16", "full", Range::ANY, "bf16: products and convolutions of training in 16 bits where libtorch holds that for sound (autocast), weights and sums in 32; meant for GPUs";
+    server_lr_schedule: Choice = "constant".into(), "NAME", "constant", Range::ANY, "How the rate of the server's step changes over rounds; `fedmpi list` shows all";
     on_nan: OnNan = OnNan::End, "end|skip", "end", Range::ANY, "When a client's numbers are not finite or beyond all bounds: end the run, or leave the client out, counted and said; rules such as `median` take it in unless it is to be left out";
     dry_train: bool = false, "true|false", "false", Range::ANY, "Clients give back what they got: shows what the exchange itself costs";
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";

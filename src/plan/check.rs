@@ -131,9 +131,10 @@ fn check_method(config: &Config) -> Result<(), PlanError> {
 /// What clients do suits itself.
 fn check_training(config: &Config) -> Result<(), PlanError> {
     rates::make(&config.lr_schedule)?;
+    rates::make(&config.server_lr_schedule)?;
     if let Optimizer::Sgd(sgd) = optimizer::make(&config.client_optimizer)? {
         let reason = "it needs --momentum above 0 and --dampening 0";
-        require("nesterov", true, sgd.is_sound(), reason)?;
+        require("client_nesterov", true, sgd.is_sound(), reason)?;
     }
     let epochs = config.epochs;
     let reason = format!("--epochs {epochs} says when a client's training is over too (hint: one of the two)");

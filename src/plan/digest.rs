@@ -33,6 +33,7 @@ impl Plan {
             model: without_files(config.model),
             init_from: None,
             lr_schedule: without_files(config.lr_schedule),
+            server_lr_schedule: without_files(config.server_lr_schedule),
             resume: None,
             round_timeout: None,
             checkpoint_every: None,

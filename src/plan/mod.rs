@@ -9,7 +9,7 @@ mod notes;
 mod questions;
 
 use crate::aggregate::combine::{self, Combine};
-use crate::aggregate::step::{self, ServerStep};
+use crate::aggregate::step::{self, Annealed, ServerStep};
 use crate::algorithm::{self, Algorithm};
 use crate::config::{Config, Mode};
 use crate::data::{Dataset, Train};
@@ -75,14 +75,24 @@ pub struct Method {
 impl Method {
     fn make(config: &Config) -> Result<Method, PlanError> {
         let or = |choice: &Option<Choice>, plain: &str| choice.clone().unwrap_or_else(|| plain.into());
+        let server_step = step::make(&or(&config.server_step, step::PLAIN))?;
         Ok(Method {
             algorithm: algorithm::make(&or(&config.algorithm, algorithm::PLAIN))?,
-            server_step: step::make(&or(&config.server_step, step::PLAIN))?,
+            server_step: annealed(config, server_step)?,
             combine: combine::make(&or(&config.combine, combine::PLAIN))?,
             updates: Updates::make(&config.update)?,
             rate: rates::make(&config.lr_schedule)?,
         })
     }
+}
+
+/// A server step at the rate of each round.
+fn annealed(config: &Config, step: Arc<dyn ServerStep>) -> Result<Arc<dyn ServerStep>, PlanError> {
+    if config.server_lr_schedule.name == rates::PLAIN {
+        return Ok(step);
+    }
+    let (rate, rounds) = (rates::make(&config.server_lr_schedule)?, config.comm_round as u32);
+    Ok(Arc::new(Annealed { step, factor: Arc::new(move |round| rate.at(round, rounds)) }))
 }
 
 impl Plan {
@@ -166,7 +176,7 @@ impl Plan {
         // What files say that the config only names.
         let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
         let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
-        let rates = method.rate.contents();
+        let rates = [method.rate.contents(), rates::make(&config.server_lr_schedule)?.contents()].concat();
         let files = blake3::hash(format!("{:?} {listed:?} {rates:?}", delay.contents()).as_bytes()).to_hex();
         let mut fingerprint = format!("{fingerprint} {files}");
         for path in config.model_files() {

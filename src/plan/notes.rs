@@ -48,7 +48,11 @@ fn rules_of_modes(config: &Config) -> Vec<Rule> {
     let waits = !rounds && bounded(&Config { deadline: Some(1.0), ..config.clone() });
     let heeds = arrivals(config).is_ok_and(|rule| rule.heeds_staleness());
     vec![
-        (&["reduce", "scheduler", "client_num_per_round"], rounds, "it is for rounds, and --mode async has none"),
+        (
+            &["reduce", "scheduler", "client_num_per_round", "server_lr_schedule"],
+            rounds,
+            "it is for rounds, and --mode async has none",
+        ),
         (&["deadline"], rounds || waits, "without rounds it is for rules that wait, such as semi_async"),
         (
             &[

@@ -16,6 +16,7 @@ STEPS = 20
 NAMES = {
     "wd": "weight_decay",
     "client_epsilon": "eps",
+    "client_nesterov": "nesterov",
     "smoothing": "alpha",
     "initial_accumulator": "initial_accumulator_value",
 }
@@ -31,7 +32,7 @@ CHOICES = [
     "sgd:lr=0.1,wd=0.3",
     "sgd:lr=0.05,momentum=0.9",
     "sgd:lr=0.05,momentum=0.9,dampening=0.4,wd=0.1",
-    "sgd:lr=0.05,momentum=0.9,nesterov=true,wd=0.1",
+    "sgd:lr=0.05,momentum=0.9,client_nesterov=true,wd=0.1",
     "adam:lr=0.1",
     "adam:lr=0.1,wd=0.2,client_beta1=0.5,client_beta2=0.9,client_epsilon=0.001",
     "adam:lr=0.3,client_beta2=0.5,amsgrad=true",

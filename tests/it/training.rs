@@ -29,9 +29,10 @@ fn every_way_of_training_gives_the_same_bits_anywhere() {
         Config { max_grad_norm: Some(0.5), accumulate: 4, ..by("adamw:lr=0.001") },
         Config { local_steps: Some(8), lr_schedule: "multi_step:1".into(), ..by("rmsprop:lr=0.001,momentum=0.5") },
         Config { lr_schedule: "cosine:warmup_rounds=1".into(), epochs: 2, ..by("adagrad") },
-        Config { max_grad_value: Some(0.01), ..by("sgd:lr=0.1,momentum=0.9,nesterov=true") },
+        Config { max_grad_value: Some(0.01), ..by("sgd:lr=0.1,momentum=0.9,client_nesterov=true") },
         Config { precision: Precision::Bf16, local_steps: Some(2), ..by("sgd") },
         Config { local_steps: Some(3), ..by("sgd:lr=0.1") },
+        Config { server_lr_schedule: "step:step_rounds=1".into(), ..by("sgd:lr=0.1") },
         Config { feature_noise: 0.5, algorithm: Some("fedlin".into()), ..by("sgd:lr=0.1") },
     ];
     for config in ways {
@@ -165,9 +166,9 @@ fn a_run_goes_on_with_its_rates_and_steps() {
 fn what_does_not_suit_each_other_is_refused() {
     use fedmpi::plan::Plan;
     let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
-    let nesterov = refused(by("sgd:nesterov=true"));
-    assert!(nesterov.contains("--nesterov is true: it needs --momentum"), "{nesterov}");
-    assert!(Plan::check(&by("sgd:nesterov=true,momentum=0.9")).is_ok());
+    let nesterov = refused(by("sgd:client_nesterov=true"));
+    assert!(nesterov.contains("--client_nesterov is true: it needs --momentum"), "{nesterov}");
+    assert!(Plan::check(&by("sgd:client_nesterov=true,momentum=0.9")).is_ok());
     let both = refused(Config { epochs: 2, local_steps: Some(5), ..images() });
     assert!(both.contains("--local_steps is 5: --epochs 2"), "{both}");
     let bounds = refused(Config { max_grad_norm: Some(1.0), max_grad_value: Some(1.0), ..images() });

@@ -1,12 +1,15 @@
 //! How the server moves the model along a change: its optimizer.
 
 mod adam;
+mod annealed;
 mod momentum;
 mod sgd;
 
 use crate::ids::Round;
 use crate::part::{Choice, Entry, Kind, Part, PartError, Values};
 use std::sync::Arc;
+
+pub use annealed::Annealed;
 
 /// Moves a model along a change. The engine keeps what it remembers.
 ///

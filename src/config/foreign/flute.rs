@@ -47,8 +47,11 @@ const TABLE: &[Line] = &[
         Fate::NothingWhile(&["0"], "the server has no momentum here; use --server_step momentum"),
     ),
     line("server_config.optimizer_config.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
-    line("server_config.annealing_config.gamma", Fate::NothingWhile(&["1"], "the server's rate stays here")),
-    line("server_config.annealing_config.*", Fate::Rule(of_annealing, "nothing while gamma is 1; else refused")),
+    line(
+        "server_config.annealing_config.type",
+        Fate::Rule(annealing, "nothing while gamma is 1; else `server_lr_schedule`: step_lr, multi_step_lr"),
+    ),
+    line("server_config.annealing_config.*", Fate::Rule(of_annealing, "of its type")),
     line("server_config.val_freq", Fate::Nothing(UNTESTED)),
     line("server_config.initial_val", Fate::Nothing(UNTESTED)),
     line("server_config.initial_rec", Fate::Nothing(UNTESTED)),
@@ -103,7 +106,7 @@ const TABLE: &[Line] = &[
     line("client_config.optimizer_config.momentum", Fate::Same("momentum", "")),
     line("client_config.optimizer_config.weight_decay", Fate::Same("wd", "")),
     line("client_config.optimizer_config.amsgrad", Fate::Same("amsgrad", "")),
-    line("client_config.optimizer_config.nesterov", Fate::Same("nesterov", "")),
+    line("client_config.optimizer_config.nesterov", Fate::Same("client_nesterov", "")),
     line("client_config.optimizer_config.dampening", Fate::Same("dampening", "")),
     line("client_config.quant_thresh", Fate::Refused("rounding of changes is not here (nearest: --update topk)")),
     line("client_config.quant_*", Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused")),
@@ -214,10 +217,29 @@ fn switched(reading: &mut Reading<'_>, word: &Word, is_on: bool) {
     }
 }
 
+/// The server's rate falls after rounds, as torch's schedules have it.
+fn annealing(reading: &mut Reading<'_>, word: &Word) {
+    let said = |key: &str| reading.get(&format!("server_config.annealing_config.{key}")).cloned();
+    let pairs: &[(&str, &str)] = match reading.text(&word.key).as_str() {
+        _ if reading.says("server_config.annealing_config.gamma", &["1"]) => return reading.nothing(word, OFF),
+        "step_lr" => &[("step_rounds", "step_size"), ("gamma", "gamma")],
+        "multi_step_lr" => &[("milestones", "milestones"), ("gamma", "gamma")],
+        _ => return reading.not_here(word, "step_lr, multi_step_lr"),
+    };
+    let name = if pairs[0].0 == "milestones" { "multi_step" } else { "step" };
+    let settings = pairs.iter().filter_map(|(ours, theirs)| Some(((*ours).into(), said(theirs)?)));
+    let choice: Mapping = [("name".into(), name.into())].into_iter().chain(settings).collect();
+    reading.becomes(word, "server_lr_schedule", choice.into(), "");
+}
+
 fn of_annealing(reading: &mut Reading<'_>, word: &Word) {
-    match reading.says("server_config.annealing_config.gamma", &["1"]) {
-        true => reading.nothing(word, OFF),
-        false => reading.refuse(word, "the server's rate stays here"),
+    let is_off = reading.says("server_config.annealing_config.gamma", &["1"]);
+    let is_told = matches!(word.key.rsplit('.').next(), Some("gamma" | "step_size" | "milestones"));
+    match (is_off, reading.get("server_config.annealing_config.type").is_some()) {
+        (true, _) => reading.nothing(word, OFF),
+        (false, false) => reading.lacks("server_config.annealing_config.type", "annealing needs it"),
+        (false, true) if is_told => reading.row(word, "server_lr_schedule", ""),
+        (false, true) => reading.nothing(word, "the server's rate falls after rounds"),
     }
 }
 

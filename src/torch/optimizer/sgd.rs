@@ -18,7 +18,7 @@ impl Steps {
 
     /// Takes a gradient in; gives where to go.
     fn direction(&mut self, gradient: Tensor) -> Tensor {
-        let Sgd { momentum, dampening, nesterov, .. } = self.settings;
+        let Sgd { momentum, dampening, client_nesterov, .. } = self.settings;
         if momentum == 0.0 {
             return gradient;
         }
@@ -27,7 +27,7 @@ impl Steps {
             Some(mut velocity) => velocity.g_mul_scalar_(momentum).g_add_(&(&gradient * (1.0 - dampening))),
             None => gradient.copy(),
         };
-        let direction = if nesterov { gradient + &velocity * momentum } else { velocity.shallow_clone() };
+        let direction = if client_nesterov { gradient + &velocity * momentum } else { velocity.shallow_clone() };
         self.velocity = Some(velocity);
         direction
     }

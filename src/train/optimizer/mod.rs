@@ -54,7 +54,7 @@ impl Optimizer {
     /// How far steps lead beyond their gradient.
     pub fn momentum(&self) -> Momentum {
         match *self {
-            Optimizer::Sgd(Sgd { momentum: factor, dampening, nesterov, .. }) => {
+            Optimizer::Sgd(Sgd { momentum: factor, dampening, client_nesterov: nesterov, .. }) => {
                 Momentum { factor, dampening, nesterov }
             }
             _ => Momentum::default(),

@@ -11,13 +11,13 @@ part! {
         wd: f64 = "0", "RATE", Range::NOT_NEGATIVE, "weight decay (L2) of the client optimizer";
         momentum: f64 = "0", "FACTOR", Range::FRACTION, "how much of a step goes on in the next";
         dampening: f64 = "0", "SHARE", Range::UNIT, "how much of a gradient does not enter the momentum";
-        nesterov: bool = "false", "true|false", Range::ANY, "Nesterov's momentum; needs --momentum and no --dampening";
+        client_nesterov: bool = "false", "true|false", Range::ANY, "Nesterov's momentum; needs --momentum and no --dampening";
     }
 }
 
 impl Sgd {
     /// Whether its settings suit each other.
     pub fn is_sound(&self) -> bool {
-        !self.nesterov || (self.momentum > 0.0 && self.dampening == 0.0)
+        !self.client_nesterov || (self.momentum > 0.0 && self.dampening == 0.0)
     }
 }

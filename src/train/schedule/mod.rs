@@ -62,6 +62,13 @@ pub type Build = fn(&Values) -> Result<Rate, RateError>;
 /// All schedules.
 pub const KIND: Kind<Build> = Kind { setting: "lr_schedule", about: "learning-rate schedule", table: SCHEDULES };
 
+/// The same, for the rate of the server's step.
+pub const SERVER_KIND: Kind<Build> =
+    Kind { setting: "server_lr_schedule", about: "schedule of the server's rate", table: SCHEDULES };
+
+/// What is meant when nobody says.
+pub const PLAIN: &str = "constant";
+
 /// Makes a schedule by choice.
 ///
 /// ```
@@ -80,7 +87,7 @@ pub fn make(choice: &Choice) -> Result<Rate, RateError> {
 
 /// Every schedule, by the name users write.
 pub const SCHEDULES: &[Entry<Build>] = &[
-    Entry::<Build>::new("constant", "the same rate in every round", |_| Ok(Rate::new(|_, _| 1.0))).also(&["none"]),
+    Entry::<Build>::new(PLAIN, "the same rate in every round", |_| Ok(Rate::new(|_, _| 1.0))).also(&["none"]),
     Entry::<Build>::new("step", "falls by a factor every so many rounds", |values| Ok(step::Step::read(values).rate()))
         .with(step::Step::PARAMS),
     Entry::<Build>::new("multi_step", "falls by a factor after each of some rounds", |values| {

@@ -139,6 +139,7 @@ pub fn momentum(reading: &mut Reading<'_>, word: &Word) {
 /// What goes with momentum is FedNova's alone too.
 pub fn of_momentum(reading: &mut Reading<'_>, word: &Word) {
     match is_fednova(reading) {
+        true if word.key == "nesterov" => reading.same(word, "client_nesterov", ""),
         true => reading.same(word, &word.key, ""),
         false => reading.nothing(word, UNUSED_BY_SGD),
     }

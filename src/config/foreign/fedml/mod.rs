@@ -82,7 +82,10 @@ const TABLE: &[Line] = &[
     line("weight_decay", Fate::Rule(method::decay, "`wd` of adam; nothing with sgd, whose decay FedML ignores")),
     line("wd", Fate::Rule(method::decay, "`wd` of adam; nothing with sgd, whose decay FedML ignores")),
     line("momentum", Fate::Rule(method::momentum, "`momentum` of FedNova; nothing else, as FedML's SGD ignores it")),
-    line("nesterov", Fate::Rule(method::of_momentum, "`nesterov` of FedNova; nothing else, as FedML's SGD ignores it")),
+    line(
+        "nesterov",
+        Fate::Rule(method::of_momentum, "`client_nesterov` of FedNova; nothing else, as FedML's SGD ignores it"),
+    ),
     line(
         "dampening",
         Fate::Rule(method::of_momentum, "`dampening` of FedNova; nothing else, as FedML's SGD ignores it"),

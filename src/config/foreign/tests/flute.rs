@@ -58,8 +58,14 @@ fn clients_of_flute_train_as_they_are_told() {
     let values = &config.client_optimizer.values;
     assert_eq!((config.client_optimizer.name.as_str(), config.max_grad_norm), ("adamw", Some(5.0)));
     assert_eq!((values["wd"].as_f64(), values["client_epsilon"].as_f64()), (Some(0.02), Some(1e-6)));
+    let falling = FLUTE.replace("gamma: 1.0, step_size: 100", "gamma: 0.5, step_size: 20");
+    let schedule = crate::config::Config::parse(&falling).expect("a config").server_lr_schedule;
+    assert_eq!((schedule.name.as_str(), schedule.values["step_rounds"].as_u64()), ("step", Some(20)));
     let nesterov = FLUTE.replace("{type: sgd, lr: 0.5}", "{type: sgd, momentum: 0.9, nesterov: true}");
-    assert_eq!(crate::config::Config::parse(&nesterov).expect("a config").client_optimizer.values["nesterov"], true);
+    assert_eq!(
+        crate::config::Config::parse(&nesterov).expect("a config").client_optimizer.values["client_nesterov"],
+        true
+    );
 }
 
 #[test]
