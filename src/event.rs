@@ -152,12 +152,16 @@ pub struct State {
     /// Where what clients keep is.
     #[serde(skip)]
     pub kept: KeptIndex,
+    /// What that is called at their homes, if it lies there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_in: Option<String>,
     /// Async: what is in training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flight: Option<InFlight>,
 }
 
-/// Where what clients keep is in the file of it: the place of each, and which round left it there.
+/// Where what clients keep is in the file of it: the place of each, and which round left it there. At their homes there
+/// are no places.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeptIndex(pub Vec<(ClientId, u32, Round)>);
 
@@ -321,7 +325,8 @@ pub trait Recorder {
         false
     }
 
-    /// Where what clients keep may lie, so that it can be found again when the run goes on.
+    /// Where what clients keep may lie, so that it can be found again when the run goes on. What lies at their homes
+    /// is found there by this place.
     fn keeps_at(&self) -> Option<PathBuf> {
         None
     }

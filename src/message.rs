@@ -105,7 +105,7 @@ pub enum Reduce {
 }
 
 /// A client to train, and where what it keeps is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Errand {
     /// Whom.
     pub client: ClientId,
@@ -114,7 +114,7 @@ pub struct Errand {
 }
 
 /// Where what a client keeps is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Keeps {
     /// It has kept nothing yet, or never does.
     Nothing,
@@ -122,6 +122,22 @@ pub enum Keeps {
     Sent,
     /// The worker that is asked has it, as that round left it.
     Held(Round),
+    /// On the machine of its data, and it stays there.
+    AtHome {
+        /// What the run's states are called there.
+        run: String,
+        /// Which round left it; none before the client was trained.
+        since: Option<Round>,
+        /// The rounds whose states must stay.
+        needed: Vec<Round>,
+    },
+}
+
+impl Keeps {
+    /// Whether the client has kept nothing yet.
+    pub fn is_fresh(&self) -> bool {
+        matches!(self, Keeps::Nothing | Keeps::AtHome { since: None, .. })
+    }
 }
 
 /// What training one client yields, beside its weights.

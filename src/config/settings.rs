@@ -115,6 +115,7 @@ settings! {
     dataset: Choice = "synthetic".into(), "NAME", "synthetic", Range::ANY, "Data set; `fedmpi list` shows all";
     data_dir: PathBuf = "data".into(), "FOLDER", "data", Range::ANY, "Folder with the data files, on every host; `{rank}` and `{host}` in it stand for the rank and its host";
     data_residency: Residency = Residency::Shared, "shared|local", "shared", Range::ANY, "shared: every rank reads all data; local: each worker holds and trains only the clients of its own --data_dir, and no data leaves it";
+    kept_dir: Option<PathBuf> = None, "FOLDER", ".fedmpi-kept in --data_dir", Range::ANY, "With --data_residency local: where what clients keep lies, on the machine of their data; `{rank}` and `{host}` as in --data_dir";
     client_num_in_total: i64 = 100, "CLIENTS", "100", Range::COUNT_OR_NONE, "Clients that own data; 0: as many as the data has owners";
     partition_method: Choice = "auto".into(), "NAME", "auto", Range::ANY, "How samples are divided among clients; `fedmpi list` shows all";
     partition_load: Option<PathBuf> = None, "FILE", "none", Range::ANY, "Read the partition from a file written by --partition_save";

@@ -4,12 +4,12 @@
 
 use super::contribution::{Change, Contribution, failure};
 use super::global::Global;
-use super::kept::Kept;
+use super::keeper::Keeper;
 use super::visit::Visitor;
-use super::{EngineError, report};
+use super::{EngineError, kept_values, report};
 use crate::config::Mode;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Frame, Keeps, Label, Order, Part, Reduce, Report};
+use crate::message::{Content, Errand, Frame, Label, Order, Part, Reduce, Report};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::Slowdown;
@@ -50,11 +50,10 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         Reduce::Worker | Reduce::Allreduce => global.sections_of(pass).length(),
     };
     let sums = (0..global.passes()).map(|pass| ExactSum::new(length(pass), 1)).collect();
-    let keeps = global.shape.kept + plan.method.updates.kept(trainer.layout().trained());
+    let kept = kept_values(plan, trainer.layout());
     let mut worker = Worker {
         sums,
-        kept: if keeps > 0 { Some(Kept::create(keeps, None, 0)?) } else { None },
-        keeps,
+        keeper: Keeper::new(plan, kept, wire.rank())?,
         told: Vec::new(),
         rate: 1.0,
         global,
@@ -86,9 +85,8 @@ struct Worker<'a, T> {
     sums: Vec<ExactSum>,
     // The pass that its sum belongs to.
     phase: Option<(Round, u8)>,
-    // What clients kept that were trained here, and how much that is of each.
-    kept: Option<Kept>,
-    keeps: usize,
+    // What clients keep.
+    keeper: Keeper,
     slowdown: Slowdown,
     reduce: Reduce,
     // When the server heard something of this rank last.
@@ -221,7 +219,7 @@ impl<T: Transport> Worker<'_, T> {
     ) -> Result<(), EngineError> {
         let Phase { round, pass, .. } = phase;
         let mut part = Part::default();
-        for (place, &errand) in errands.iter().enumerate() {
+        for (place, errand) in errands.iter().enumerate() {
             let began = Instant::now();
             let (mut own, mut keeps) = (Content::nothing(), false);
             match self.contribute(phase, errand, content) {
@@ -268,36 +266,19 @@ impl<T: Transport> Worker<'_, T> {
 
     /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong leaves the sum
     /// and what the client keeps as they were.
-    fn contribute(&mut self, phase: Phase, errand: Errand, content: &Content) -> Result<Contribution, TrainError> {
+    fn contribute(&mut self, phase: Phase, errand: &Errand, content: &Content) -> Result<Contribution, TrainError> {
         let samples = self.plan.samples(errand.client);
-        let kept = self.kept_by(errand, content)?;
-        let mut contribution = self.train(phase, errand.client, kept, errand.kept == Keeps::Nothing)?;
+        let kept = self.keeper.of(errand, content)?;
+        let mut contribution = self.train(phase, errand.client, kept, errand.kept.is_fresh())?;
         if self.reduce != Reduce::Server {
             let (sections, sum) = (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
             contribution.add_to(sum, sections, phase.total, samples, &self.global.weights)?;
             contribution = Contribution { change: Change::Nothing, said: Vec::new(), ..contribution };
         }
-        if let (Some(store), Some(kept)) = (&mut self.kept, &contribution.kept) {
-            store.note(errand.client, phase.round, kept).map_err(unkept)?;
-            store.settle();
+        if let Some(kept) = contribution.kept.take() {
+            contribution.kept = self.keeper.note(errand, phase.round, kept)?;
         }
         Ok(contribution)
-    }
-
-    /// What a client keeps, zeros at first.
-    fn kept_by(&self, errand: Errand, content: &Content) -> Result<Vec<f32>, TrainError> {
-        let missing = || TrainError::Failed(format!("what client {} keeps did not come with its order", errand.client));
-        match (errand.kept, &self.kept) {
-            (Keeps::Nothing, _) => Ok(vec![0.0; self.keeps]),
-            (Keeps::Sent, _) => {
-                let sent = content.floats(Label::Kept(errand.client)).filter(|kept| kept.len() == self.keeps);
-                sent.map(|kept| kept.to_vec()).ok_or_else(missing)
-            }
-            (Keeps::Held(round), Some(store)) if store.version(errand.client) == Some(round) => {
-                store.of(errand.client).map_err(unkept)?.ok_or_else(missing)
-            }
-            (Keeps::Held(_), _) => Err(missing()),
-        }
     }
 
     /// Trains one client, or asks it what comes before training. A panic becomes a reason too; when the server is
@@ -350,16 +331,11 @@ impl<T: Transport> Worker<'_, T> {
         let step = if plan.mode() == Mode::Sync { "round" } else { "training" };
         log::debug!("{step} {round} client {client}: loss {loss:.4}, {seconds:.3} s");
         contribution.update.seconds = seconds;
-        if self.keeps > 0 && !self.global.is_before(pass) {
+        if self.keeper.length() > 0 && !self.global.is_before(pass) {
             contribution.kept = Some(Arc::new(kept));
         }
         Ok(contribution)
     }
-}
-
-/// What clients keep cannot be read or written.
-fn unkept(fault: EngineError) -> TrainError {
-    TrainError::Failed(fault.to_string())
 }
 
 /// Sleeps, and goes on to give signs of life.

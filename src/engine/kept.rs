@@ -160,7 +160,7 @@ impl Kept {
 }
 
 /// What is written before a vector: a slot that was used again is noticed.
-fn header(client: ClientId, round: Round) -> [u8; HEAD] {
+pub fn header(client: ClientId, round: Round) -> [u8; HEAD] {
     let mut head = [0; HEAD];
     head[..4].copy_from_slice(&client.0.to_le_bytes());
     head[4..8].copy_from_slice(&round.0.to_le_bytes());

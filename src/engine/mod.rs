@@ -8,12 +8,16 @@ mod exchange;
 mod flight;
 mod gathering;
 mod global;
+mod home;
+mod keeper;
 mod kept;
 mod link;
 mod post;
 mod run;
 mod server;
+mod states;
 mod survey;
+mod versions;
 mod visit;
 
 use crate::event::{RankReport, RecordError, Recorder, Standing, State};
@@ -24,8 +28,10 @@ use crate::select::SelectError;
 use crate::stop;
 use crate::train::{TrainError, Trainer};
 use crate::transport::{Metered, Transport, TransportError, host_name, local};
+use crate::weights::Layout;
 use std::thread;
 
+use keeper::Keeper;
 use run::{on_record, run_to_end};
 
 pub use client::serve;
@@ -176,6 +182,14 @@ pub enum EngineError {
         /// Why.
         reason: String,
     },
+    /// What clients keep at home cannot be kept there.
+    #[error("what clients keep at home is lost: {reason} (hint: {hint})")]
+    KeptAtHome {
+        /// Where, and why.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A part of the plan cannot be made.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -261,6 +275,20 @@ fn run_in_process(
         faults.for_each(|fault| log::warn!("{fault}"));
         run
     })
+}
+
+/// Values that each client keeps.
+fn kept_values(plan: &Plan, layout: &Layout) -> usize {
+    let trained = layout.trained();
+    plan.method.algorithm.shape(trained).kept + plan.method.updates.kept(trained)
+}
+
+/// Makes sure, before anything is trained, that a worker can keep what its clients keep.
+///
+/// # Errors
+/// A folder that cannot be made or written to.
+pub fn check_keeping(plan: &Plan, layout: &Layout, worker: Rank) -> Result<(), EngineError> {
+    Keeper::new(plan, kept_values(plan, layout), worker).map(drop)
 }
 
 /// A state that cannot be read.

@@ -1,28 +1,20 @@
-//! Orders on their way out, and what clients keep that goes along. Where clients keep something a worker gets one client
-//! at a time and one that waits, so that no rank holds what many of them keep.
+//! Orders on their way out, and what clients keep that goes along. Where that travels a worker gets one client at a time
+//! and one that waits, so that no rank holds what many of them keep.
 
 use super::EngineError;
-use super::kept::Kept;
-use crate::event::KeptIndex;
-use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Keeps, Label};
+use super::states::States;
+use crate::ids::{ClientId, Rank};
+use crate::message::{Content, Errand};
 use crate::schedule::Batch;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Clients that a worker has at a time, one of them waiting.
 const DEPTH: usize = 2;
 
-/// Orders that wait, and the store of what clients keep.
+/// Orders that wait, and what clients keep.
 pub struct Post {
-    keeps: usize,
-    path: Option<PathBuf>,
-    checkpoints: usize,
-    store: Option<Kept>,
-    // Who has the newest state of a client: the worker that trained it last.
-    holders: BTreeMap<ClientId, Rank>,
-    trained: BTreeMap<ClientId, Rank>,
+    /// What clients keep.
+    pub states: States,
     waiting: VecDeque<Batch>,
     // Clients that each worker has.
     open: BTreeMap<Rank, usize>,
@@ -31,30 +23,9 @@ pub struct Post {
 }
 
 impl Post {
-    /// For clients that keep `keeps` values each, at `path` if it shall outlive the process.
-    pub fn new(keeps: usize, path: Option<PathBuf>, checkpoints: usize) -> Post {
-        Post {
-            keeps,
-            path,
-            checkpoints,
-            store: None,
-            holders: BTreeMap::new(),
-            trained: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            open: BTreeMap::new(),
-            summed: 0,
-        }
-    }
-
-    /// Goes on with what a checkpoint refers to.
-    ///
-    /// # Errors
-    /// A store that cannot be opened.
-    pub fn go_on(&mut self, index: &KeptIndex) -> Result<(), EngineError> {
-        if let Some(path) = self.path.as_ref().filter(|_| self.keeps > 0 && !index.0.is_empty()) {
-            self.store = Some(Kept::open(self.keeps, path, index, self.checkpoints)?);
-        }
-        Ok(())
+    /// Nothing is out.
+    pub fn new(states: States) -> Post {
+        Post { states, waiting: VecDeque::new(), open: BTreeMap::new(), summed: 0 }
     }
 
     /// A new pass begins: nobody has anything.
@@ -65,15 +36,17 @@ impl Post {
 
     /// Takes orders in.
     pub fn put(&mut self, batches: Vec<Batch>) {
-        match self.keeps {
-            0 => self.waiting.extend(batches),
-            _ => self.waiting.extend(batches.into_iter().flat_map(one_by_one)),
+        if self.states.travel() {
+            self.waiting.extend(batches.into_iter().flat_map(one_by_one));
+        } else {
+            self.waiting.extend(batches);
         }
     }
 
     /// The next order that may go out.
     pub fn next(&mut self) -> Option<Batch> {
-        let room = |batch: &Batch| self.keeps == 0 || self.open.get(&batch.rank).is_none_or(|open| *open < DEPTH);
+        let all = !self.states.travel();
+        let room = |batch: &Batch| all || self.open.get(&batch.rank).is_none_or(|open| *open < DEPTH);
         // A worker's orders stay in order: the first of each that has room.
         let mut full: Vec<Rank> = Vec::new();
         let place = self.waiting.iter().position(|batch| {
@@ -97,8 +70,7 @@ impl Post {
     pub fn lose(&mut self, rank: Rank) {
         self.waiting.retain(|batch| batch.rank != rank);
         self.open.remove(&rank);
-        self.holders.retain(|_, holder| *holder != rank);
-        self.trained.retain(|_, holder| *holder != rank);
+        self.states.lose(rank);
     }
 
     /// The errands of an order, and what goes along with it.
@@ -113,64 +85,11 @@ impl Post {
     ) -> Result<(Vec<Errand>, Content), EngineError> {
         let mut errands = Vec::with_capacity(clients.len());
         for &client in clients {
-            let store = self.store.as_ref().filter(|store| store.version(client).is_some());
-            let kept = match store.map(|store| (store, store.version(client))) {
-                Some((_, Some(round))) if self.holders.get(&client) == Some(&rank) => Keeps::Held(round),
-                Some((store, _)) => match store.of(client)? {
-                    Some(values) => {
-                        content = content.with(Label::Kept(client), Arc::new(values));
-                        Keeps::Sent
-                    }
-                    None => Keeps::Nothing,
-                },
-                None => Keeps::Nothing,
-            };
+            let kept;
+            (kept, content) = self.states.send(rank, client, content)?;
             errands.push(Errand { client, kept });
         }
         Ok((errands, content))
-    }
-
-    /// Takes note of what a client keeps, and who has it.
-    ///
-    /// # Errors
-    /// A store that cannot be made or written.
-    pub fn note(&mut self, rank: Rank, client: ClientId, round: Round, kept: &[f32]) -> Result<(), EngineError> {
-        self.trained.insert(client, rank);
-        let store = match &mut self.store {
-            Some(store) => store,
-            None => {
-                let store = Kept::create(self.keeps, self.path.as_deref(), self.checkpoints)?;
-                self.store.insert(store)
-            }
-        };
-        store.note(client, round, kept)
-    }
-
-    /// What a worker holds of a client is not to be gone on with.
-    pub fn distrust(&mut self, client: ClientId) {
-        self.holders.remove(&client);
-    }
-
-    /// The round is complete.
-    pub fn settle(&mut self) {
-        self.holders.append(&mut self.trained);
-        self.store.iter_mut().for_each(Kept::settle);
-    }
-
-    /// The round came to nothing. What workers hold is of it, so nobody has the newest state.
-    pub fn forget(&mut self) {
-        for client in std::mem::take(&mut self.trained).into_keys() {
-            self.holders.remove(&client);
-        }
-        self.store.iter_mut().for_each(Kept::forget);
-    }
-
-    /// Where everything is that clients keep, for a checkpoint.
-    ///
-    /// # Errors
-    /// A store that cannot be brought to disk.
-    pub fn pin(&mut self) -> Result<KeptIndex, EngineError> {
-        self.store.as_mut().map_or(Ok(KeptIndex::default()), Kept::pin)
     }
 }
 

@@ -7,7 +7,8 @@ use super::gathering::Gathering;
 use super::global::{Global, finite};
 use super::link::Link;
 use super::post::Post;
-use super::{EngineError, Outcome, forgotten};
+use super::states::States;
+use super::{EngineError, Outcome, forgotten, kept_values};
 use crate::config::Evaluator;
 use crate::event::{Event, Recorder, RoundDone, State};
 use crate::ids::Round;
@@ -21,6 +22,7 @@ use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Turnout};
 use passes::Passed;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -57,9 +59,9 @@ impl<'a, T: Transport> Server<'a, T> {
     ) -> Result<Self, EngineError> {
         let initial = trainer.initial();
         let global = Global::new(plan, trainer.layout(), initial);
-        let keeps = global.shape.kept + plan.method.updates.kept(trainer.layout().trained());
+        let keeps = kept_values(plan, trainer.layout());
         let mut server = Server {
-            post: Post::new(keeps, recorder.keeps_at(), plan.config.keep_checkpoints as usize),
+            post: Post::new(states(plan, keeps, recorder.keeps_at())),
             gathering: Gathering::new(plan, &global),
             global,
             selector: plan.selector()?,
@@ -85,6 +87,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Weights of another model; states of other parts; workers that are gone.
     pub fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
+        self.post.states.go_on(&state)?;
         let (found, wanted) = (weights.len(), self.global.weights.len());
         if !self.global.restore(Arc::new(weights), state.memory) {
             return Err(EngineError::OtherModel { found, wanted });
@@ -95,7 +98,6 @@ impl<'a, T: Transport> Server<'a, T> {
         self.test = state.test;
         self.selector.restore(&state.selector).map_err(forgotten("selector"))?;
         self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
-        self.post.go_on(&state.kept)?;
         if self.link.plan.reduce() == Reduce::Allreduce {
             let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
             let content = (0..)
@@ -110,6 +112,7 @@ impl<'a, T: Transport> Server<'a, T> {
 
     /// Everything that the next round depends on, beside the weights.
     fn state(&mut self) -> Result<State, EngineError> {
+        let (kept, kept_in) = self.post.states.pin()?;
         Ok(State {
             rounds: self.rounds,
             clock: self.clock,
@@ -118,7 +121,8 @@ impl<'a, T: Transport> Server<'a, T> {
             selector: self.selector.state(),
             cost: serde_json::to_value(&self.cost).unwrap_or_default(),
             memory: self.global.memory.to_vec(),
-            kept: self.post.pin()?,
+            kept,
+            kept_in,
             flight: None,
         })
     }
@@ -164,12 +168,12 @@ impl<'a, T: Transport> Server<'a, T> {
         let passed = self.passes(round, &attended.cohort);
         if passed.is_err() {
             self.selector.undo();
-            self.post.forget();
+            self.post.states.forget();
         }
         let Passed { returned, left_out, turnout, surveyed } = passed?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         self.aggregate(round, turnout)?;
-        self.post.settle();
+        self.post.states.settle();
         let seconds = began.elapsed().as_secs_f64();
         let schedule = returned.schedule(&self.cost, workers, makespan, planning);
         self.tell_left_out(round, &left_out)?;
@@ -280,5 +284,14 @@ impl<'a, T: Transport> Server<'a, T> {
             (true, Evaluator::Clients) => Ok(Some(self.link.survey(round, &self.global.weights, self.recorder)?)),
             (false, _) => Ok(None),
         }
+    }
+}
+
+/// Where what clients keep is: with their data, if that stays where it is.
+fn states(plan: &Plan, keeps: usize, path: Option<PathBuf>) -> States {
+    let checkpoints = plan.config.keep_checkpoints as usize;
+    match plan.homes() {
+        Some(_) if keeps > 0 => States::at_homes(path.as_deref(), checkpoints),
+        _ => States::here(keeps, path, checkpoints),
     }
 }

@@ -20,6 +20,7 @@ impl Plan {
         let decisive = Config {
             // Where things lie and how much is said may differ from host to host.
             data_dir: Default::default(),
+            kept_dir: None,
             out_dir: None,
             overwrite: false,
             partition_save: None,

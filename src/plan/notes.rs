@@ -1,7 +1,7 @@
 //! What a user should know before a run: settings without effect, data of which nothing can be learned.
 
 use super::{Homes, Plan, arrivals};
-use crate::config::{Config, DeviceChoice, Mode};
+use crate::config::{Config, DeviceChoice, Mode, Residency};
 use crate::data;
 use crate::message::Reduce;
 use crate::schedule::{Clock, DispatchMode};
@@ -91,6 +91,7 @@ fn rules_of_settings(config: &Config) -> Vec<Rule> {
     vec![
         (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
         (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
+        (&["kept_dir"], config.data_residency == Residency::Local, "it is for --data_residency local"),
         (&["partition_method"], config.partition_load.is_none(), "--partition_load says who owns what"),
         (&["data_dir"], config.dataset.name != data::GENERATED, "the data is generated (hint: --dataset)"),
         (&["keep_checkpoints"], config.checkpoint_every != Some(0), "with --checkpoint_every 0 there are none"),

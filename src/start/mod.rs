@@ -60,6 +60,7 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     unless_finished(mpi, finished)?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = settle(mpi, trainer::try_trainer(&plan, device, sharers, mpi.rank()))?;
+    settle(mpi, trainer::check_keeping(mpi, &plan, trainer.as_ref()))?;
     let server = folder.map(|folder| folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved));
     let server = settle(mpi, server.transpose())?;
     Ok(Ready { plan, device, sharers, trainer, server })

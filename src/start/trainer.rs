@@ -2,6 +2,7 @@
 
 use super::settle::{Stop, settle};
 use crate::config::Collective;
+use crate::engine;
 use crate::ids::Rank;
 use crate::message::Reduce;
 use crate::models;
@@ -53,6 +54,15 @@ fn short_of_cores(cores: &[usize], threads: usize) -> Option<String> {
 pub(super) fn try_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>> {
     let made = stop::catch(|| make_trainer(plan, device, sharers, rank));
     Ok(made.map_err(Error::msg)??)
+}
+
+/// Workers can keep what clients keep; alone, the server is one too.
+pub(super) fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
+    let worker = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
+    if worker != Rank::SERVER {
+        engine::check_keeping(plan, trainer.layout(), worker)?;
+    }
+    Ok(())
 }
 
 /// The trainer that the plan asks for.

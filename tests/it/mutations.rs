@@ -102,8 +102,10 @@ fn corpora_of_messages_are_of_this_version() {
     let new = Errand { client: ClientId(0), kept: Keeps::Nothing };
     let kept = Errand { client: ClientId(300), kept: Keeps::Sent };
     let held = Errand { client: ClientId(4), kept: Keeps::Held(Round(2)) };
+    let (run, since) = ("0123456789abcdef".to_owned(), Some(Round(2)));
+    let home = Errand { client: ClientId(5), kept: Keeps::AtHome { run, since, needed: vec![Round(1), Round(2)] } };
     let orders = [
-        Order::Train { round: Round(3), pass: 1, total, rate: 1.0, errands: vec![new, kept, held], last: false },
+        Order::Train { round: Round(3), pass: 1, total, rate: 1.0, errands: vec![new, kept, held, home], last: false },
         Order::Reduce { round: Round(1), pass: 0, turnout: Turnout { told: total, counted: total.without(7) } },
         Order::Evaluate { round: Round(2), pieces: Some((3, 300)) },
         Order::Model,

@@ -131,17 +131,26 @@ impl<T: Transport> Server<'_, T> {
         if content.units(Label::Units).is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global)) {
             return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
         }
-        let [update] = part.updates[..] else { return Ok(part) };
+        let trains = !self.global.is_before(phase.pass);
+        let [update] = part.updates[..] else {
+            for update in part.updates.iter().filter(|_| trains) {
+                self.post.states.note(rank, update.client, phase.round, None)?;
+            }
+            return Ok(part);
+        };
         let unread = || EngineError::Unexpected { rank, what: "a change that is not of this model".to_owned() };
         let contribution = Contribution::of(update, content, self.global.weights.len()).ok_or_else(unread)?;
         let kept = contribution.kept.clone();
         let samples = self.link.plan.samples(update.client);
-        match (self.gathering.add(phase, contribution, samples, &self.global), kept) {
-            (Ok(()), Some(kept)) => self.post.note(rank, update.client, phase.round, &kept)?,
-            (Ok(()), None) => {}
-            (Err(fault), _) => {
+        match self.gathering.add(phase, contribution, samples, &self.global) {
+            Ok(()) if trains => {
+                let kept = kept.as_ref().map(|kept| kept.as_slice());
+                self.post.states.note(rank, update.client, phase.round, kept)?;
+            }
+            Ok(()) => {}
+            Err(fault) => {
                 // Its worker took what it keeps for settled.
-                self.post.distrust(update.client);
+                self.post.states.distrust(update.client);
                 let Update { client, seconds, .. } = update;
                 let failed = failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
                 return Ok(Part { updates: Vec::new(), failed: vec![failed], ..part });
