@@ -13,4 +13,4 @@ mod trainer;
 mod visit;
 
 pub use device::{device, gpus, libtorch};
-pub use trainer::{TorchTrainer, network};
+pub use trainer::{TorchTrainer, parameters};

@@ -309,11 +309,16 @@ impl TorchTrainer {
     }
 }
 
-/// The plan's model, ready to be trained; and what did not match of what it starts from.
+/// How many values of the plan's model are trained or kept.
 ///
 /// # Errors
 /// As [`models::make`].
-pub fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
+pub fn parameters(plan: &Plan) -> Result<usize, ModelError> {
+    Ok(models::layout(network(plan, Device::Cpu)?.0.as_ref()).parameters())
+}
+
+/// The plan's model, ready to be trained; and what did not match of what it starts from.
+fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
     let config = &plan.config;
     let trained = models::Trained { only: config.train_only.as_ref(), lora: config.lora.as_ref() };
     let start = models::Start { from: config.init_from.as_deref(), trained, device, seed: plan.seed() };

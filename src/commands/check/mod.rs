@@ -10,9 +10,8 @@ use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
 use crate::hosts::seats_table;
 use crate::start::check_config;
-use crate::{models, torch};
+use crate::torch;
 use anyhow::{Result, ensure};
-use tch::Device;
 use words::{Job, Known};
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
@@ -35,8 +34,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     }
     let plan = places::plan_here(config)?;
     let workers = workers_of(ranks);
-    let (network, _) = torch::network(&plan, Device::Cpu)?;
-    let known = Known { plan: &plan, parameters: models::layout(network.as_ref()).parameters() };
+    let known = Known { plan: &plan, parameters: torch::parameters(&plan)? };
     let job = Job { config: &plan.config, known: Some(known), hosts: &hosts, seats: &seats };
     let notes = plan.notes(workers).into_iter().map(|note| noted(&note) + "\n");
     say(format_args!("{}\n{}", job.in_words(), notes.collect::<String>()))?;
