@@ -34,6 +34,8 @@ pub enum Purpose {
     Update = 10,
     /// How training pictures are changed.
     Augment = 11,
+    /// Which samples are set aside for testing.
+    Split = 12,
     /// Noise on a client's inputs.
     FeatureNoise = 15,
 }

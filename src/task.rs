@@ -42,6 +42,31 @@ impl Task {
         }
     }
 
+    /// What users call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Task::Classes(_) => "classes",
+            Task::Next { .. } => "next",
+            Task::Masked { .. } => "masked",
+            Task::Sets(_) => "sets",
+            Task::Values(_) => "values",
+        }
+    }
+
+    /// What stands for a target that is not learned.
+    pub fn ignored(&self) -> Option<u32> {
+        match *self {
+            Task::Next { ignore, .. } => ignore,
+            Task::Masked { ignore, .. } => Some(ignore),
+            _ => None,
+        }
+    }
+
+    /// Whether what is learned are tokens, as inputs are.
+    pub fn is_of_tokens(&self) -> bool {
+        matches!(self, Task::Next { .. } | Task::Masked { .. })
+    }
+
     /// The names of its metrics, beside what follows from them.
     pub fn metrics(&self) -> &'static [&'static str] {
         match self {
@@ -59,6 +84,7 @@ pub const TOP_CLASSES: usize = 20;
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Input {
     /// Floats of the data's shape.
     #[default]

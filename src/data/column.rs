@@ -44,6 +44,11 @@ impl Standard {
         Standard(pairs.map(|(mean, deviation)| Channel { mean, deviation }).collect())
     }
 
+    /// These figures, in the order of planes.
+    pub fn new(channels: Vec<Channel>) -> Standard {
+        Standard(channels)
+    }
+
     /// Its channels, in the order of their planes.
     pub fn channels(&self) -> &[Channel] {
         &self.0
@@ -58,6 +63,14 @@ impl Standard {
     pub fn bytes(&self) -> Vec<u8> {
         let figures = self.0.iter().flat_map(|channel| [channel.mean, channel.deviation]);
         figures.flat_map(f32::to_le_bytes).collect()
+    }
+
+    /// Rows of floats: `(value - mean) / deviation`.
+    fn of_floats(&self, values: &[f32], width: usize) -> Values<f32> {
+        let plane = width.div_ceil(self.0.len().max(1)).max(1);
+        let planes = values.chunks(width.max(1)).flat_map(|row| row.chunks(plane).zip(&self.0));
+        let apply = |channel: &Channel, value: &f32| (value - channel.mean) / channel.deviation;
+        planes.flat_map(|(plane, channel)| plane.iter().map(|value| apply(channel, value))).collect::<Vec<f32>>().into()
     }
 
     /// A row, standardised, behind what is there.
@@ -179,6 +192,53 @@ impl Column {
         }
     }
 
+    /// Only these rows.
+    pub fn pick(&self, rows: &[u32]) -> Column {
+        fn only<T: bytemuck::Pod>(values: &[T], width: usize, rows: &[u32]) -> Values<T> {
+            picked(values, width, rows).flatten().copied().collect::<Vec<T>>().into()
+        }
+        let numbers = match &self.numbers {
+            Numbers::Floats(values) => Numbers::Floats(only(values, self.width, rows)),
+            Numbers::Bytes(values, standard) => Numbers::Bytes(only(values, self.width, rows), standard.clone()),
+            Numbers::Integers(values) => Numbers::Integers(only(values, self.width, rows)),
+        };
+        Column { numbers, width: self.width }
+    }
+
+    /// Rows of pixels, each with all its channels, as planes of one channel after another.
+    pub fn channels_first(self, channels: usize) -> Column {
+        fn planes<T: bytemuck::Pod>(values: &[T], width: usize, channels: usize) -> Values<T> {
+            let rows = values.chunks_exact(width.max(1));
+            let plane =
+                |row: &[T], channel: usize| row.iter().skip(channel).step_by(channels).copied().collect::<Vec<T>>();
+            rows.flat_map(|row| (0..channels).flat_map(move |channel| plane(row, channel))).collect::<Vec<T>>().into()
+        }
+        let numbers = match self.numbers {
+            Numbers::Floats(values) => Numbers::Floats(planes(&values, self.width, channels)),
+            Numbers::Bytes(values, standard) => Numbers::Bytes(planes(&values, self.width, channels), standard),
+            Numbers::Integers(values) => Numbers::Integers(planes(&values, self.width, channels)),
+        };
+        Column { numbers, width: self.width }
+    }
+
+    /// The same rows, standardised: bytes when they are gathered, floats at once.
+    pub fn standardised(self, standard: &Standard) -> Column {
+        let numbers = match self.numbers {
+            Numbers::Floats(values) => Numbers::Floats(standard.of_floats(&values, self.width)),
+            Numbers::Bytes(values, _) => Numbers::Bytes(values, standard.clone()),
+            integers => integers,
+        };
+        Column { numbers, width: self.width }
+    }
+
+    /// The largest token; none where there are no integers.
+    pub fn largest(&self) -> Option<u32> {
+        match &self.numbers {
+            Numbers::Integers(values) => values.iter().copied().max(),
+            _ => None,
+        }
+    }
+
     /// The bytes of all numbers, for fingerprints and files.
     pub fn bytes(&self) -> &[u8] {
         match &self.numbers {
@@ -218,6 +278,15 @@ mod tests {
         let wanted = [1.0, 0.0, -1.0, 1.0, 0.0, -0.5];
         assert!(floats.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{floats:?}");
         assert_eq!((standard.black(), standard.bytes().len()), (vec![0.0, -1.0, -0.5], 24));
+    }
+
+    #[test]
+    fn floats_are_standardised_at_once_and_channels_become_planes() {
+        let column = Column::floats(vec![1.0, 10.0, 3.0, 30.0], 4).channels_first(2);
+        let standard = Standard::each([2.0, 20.0], [1.0, 10.0]);
+        assert_eq!(column.standardised(&standard), Column::floats(vec![-1.0, 1.0, -1.0, 1.0], 4));
+        let rows = Column::integers(vec![1, 2, 3, 4, 5, 6], 2);
+        assert_eq!((rows.pick(&[2, 0]), rows.largest()), (Column::integers(vec![5, 6, 1, 2], 2), Some(6)));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Stage 2, data: files or generators to plain arrays. No tensors, no devices, no partition yet.
 
+mod about;
 mod column;
 mod feature_noise;
 mod idx;
 mod leaf;
+mod own;
 mod pictures;
 pub mod shared;
 mod synthetic;
@@ -16,6 +18,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use about::{About, Description};
 pub use column::{Channel, Column, Numbers, Standard};
 pub use feature_noise::FeatureNoise;
 pub use idx::{read_idx, write_idx};
@@ -103,6 +106,8 @@ pub struct Dataset {
     pub owners: Option<Vec<usize>>,
     /// What is done to the samples in training.
     pub augment: Augment,
+    /// What else is known of it.
+    pub about: About,
 }
 
 impl Dataset {
@@ -199,6 +204,14 @@ pub enum DataError {
         /// What is wrong.
         reason: String,
     },
+    /// A user's own file or folder is not what it should be.
+    #[error("{path}: {reason}")]
+    Own {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong where, with a hint.
+        reason: String,
+    },
 }
 
 impl DataError {
@@ -262,11 +275,18 @@ pub const DATASETS: &[Entry<Build>] = &[
         "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
         |_, source| leaf::shakespeare(source),
     ),
+    Entry::<Build>::new(
+        "arrays",
+        "your own: train and test in --data_dir, as .npz or .safetensors with x, y and, if you like, users",
+        own::arrays::read,
+    )
+    .with(own::arrays::Arrays::PARAMS),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use safetensors::{Dtype, tensor::TensorView};
 
     /// Small files of formats that are easily written: images by IDX and by LEAF, and text. All others are kept in
     /// `tests/files`.
@@ -280,6 +300,8 @@ mod tests {
             write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
             write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
         }
+        write_arrays(&own.join("train.safetensors"));
+        write_arrays(&own.join("test.safetensors"));
         let (x, y) = match name {
             "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
             "mnist-leaf" => (serde_json::json!(vec![-0.5; 784]), serde_json::json!(9.0)),
@@ -294,6 +316,19 @@ mod tests {
             std::fs::write(own.join(part).join("all.json"), text).expect("writable");
         }
         own
+    }
+
+    /// Sixteen rows of two floats, by eight users.
+    fn write_arrays(path: &Path) {
+        let floats: Vec<u8> = (0..32u8).flat_map(|place| f32::from(place).to_le_bytes()).collect();
+        let (classes, users): (Vec<u8>, Vec<u8>) = (0..16).map(|row| (row % 3, row % 8)).unzip();
+        let view = |kind, shape: &[usize], bytes| TensorView::new(kind, shape.to_vec(), bytes).expect("fits");
+        let arrays = [
+            ("x", view(Dtype::F32, &[16, 2], &floats)),
+            ("y", view(Dtype::U8, &[16], &classes)),
+            ("users", view(Dtype::U8, &[16], &users)),
+        ];
+        std::fs::write(path, safetensors::serialize(arrays, &None).expect("sound")).expect("writable");
     }
 
     fn is_sound(set: &Dataset, samples: &Samples) -> bool {
@@ -323,6 +358,14 @@ mod tests {
         assert!(set(vec![0.5, 0.5, 0.0], vec![1, 1, 1]).sameness()[0].contains("one class"));
     }
 
+    /// A data set with the settings that its small files need: the test data alone cannot tell how it is standardised.
+    fn told(name: &str) -> &str {
+        match name {
+            "arrays" => "arrays:standardise=none",
+            name => name,
+        }
+    }
+
     #[test]
     fn every_data_set_is_sound_and_the_same_each_time() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -330,7 +373,7 @@ mod tests {
             let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(entry.name);
             let files = if kept.is_dir() { kept } else { files(folder.path(), entry.name) };
             let source = |test_only| Source { folder: &files, clients: 8, seed: Seed(3), test_only };
-            let (_, settings) = KIND.look_up(&entry.name.into()).expect("sound by default");
+            let (_, settings) = KIND.look_up(&told(entry.name).into()).expect("sound settings");
             let read = |test_only| (entry.build)(&settings, &source(test_only)).expect(entry.name);
             let set = read(false);
             assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);

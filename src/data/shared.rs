@@ -53,6 +53,7 @@ fn write(dataset: &Dataset, train: &Samples, path: &Path) -> Option<()> {
         ("facts".to_owned(), serde_json::to_string(&dataset.facts).ok()?),
         ("owned".to_owned(), dataset.owners.is_some().to_string()),
         ("augment".to_owned(), serde_json::to_string(&dataset.augment).ok()?),
+        ("about".to_owned(), serde_json::to_string(&dataset.about).ok()?),
     ]);
     for (part, samples) in [("train", train), ("test", &dataset.test)] {
         for (kind, column) in [("inputs", &samples.inputs), ("targets", &samples.targets)] {
@@ -111,6 +112,7 @@ fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
         test: samples("test")?,
         owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
         augment: serde_json::from_str(facts.get("augment")?).ok()?,
+        about: serde_json::from_str(facts.get("about")?).ok()?,
     })
 }
 
@@ -123,6 +125,7 @@ fn place(map: &Mmap, part: &[u8]) -> std::ops::Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::About;
     use crate::data::Augment;
     use crate::task::Facts;
     use std::io::Write;
@@ -137,6 +140,7 @@ mod tests {
             test: Samples { inputs: Column::floats(vec![9.0, 2.0, 3.0, 4.0], 2), targets: targets() },
             owners: Some(vec![0, 1, 2]),
             augment: Augment { crop: 4, flip: true, ..Augment::default() },
+            about: About { classes: vec!["cat".to_owned()], ..About::default() },
         };
         let file = offer(&dataset).expect("room");
         let opened = open(file.path()).expect("a data set");

@@ -17,6 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const CONFIG: &str = "config.yaml";
+/// What must be known of the data to use the model.
+const DATA: &str = "data.json";
 const JOURNAL: &str = "journal.jsonl";
 /// The folder of runs that name none.
 const RUNS: &str = "runs";
@@ -185,6 +187,7 @@ impl RunFolder {
         whole: &Whole,
         rounds: Option<u32>,
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
+        self.describe(plan)?;
         let (journal, kept) = match rounds {
             Some(rounds) => {
                 let derived: Vec<PathBuf> = recorded().map(|name| self.path.join(name)).collect();
@@ -210,6 +213,14 @@ impl RunFolder {
         Ok(recorders)
     }
 
+    /// Writes what a user of the model must know of its data.
+    fn describe(&self, plan: &Plan) -> Result<(), RecordError> {
+        let path = self.path.join(DATA);
+        let text = serde_json::to_string_pretty(&plan.dataset.description());
+        let written = text.map_err(Into::into).and_then(|text| files::write_whole(&path, text.as_bytes()));
+        written.map_err(|error| super::fault(&path, error))
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -223,7 +234,7 @@ fn recorded() -> impl Iterator<Item = &'static str> {
 
 /// What a run's folder may hold beside checkpoints.
 fn names() -> impl Iterator<Item = &'static str> {
-    [CONFIG, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
+    [CONFIG, DATA, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
 }
 
 /// Whose a folder is: what has one of our names, or will have it, must be of a run.

@@ -15,10 +15,7 @@ fn rows(outputs: &Tensor, targets: &Tensor) -> (Tensor, Tensor) {
 }
 
 fn ignored(task: &Task) -> i64 {
-    match *task {
-        Task::Next { ignore: Some(token), .. } | Task::Masked { ignore: token, .. } => i64::from(token),
-        _ => NOTHING,
-    }
+    task.ignored().map_or(NOTHING, i64::from)
 }
 
 /// The loss of a batch: the mean over its targets, of ignored ones none. Cross-entropy in nats, for sets that of each
