@@ -52,7 +52,7 @@ def below(name, count, limit):
 # Facts, inputs, and what makes a loss of outputs.
 
 def images(shape, classes):
-    facts = {"shape": shape, "task": {"Classes": classes}, "input": "Numbers", "targets": 1}
+    facts = {"shape": shape, "task": {"Classes": classes}, "input": "numbers", "targets": 1}
     inputs = lambda batch: drawn("inputs", batch * int(numpy.prod(shape))).view(batch, *shape)
     targets = lambda batch: below("targets", batch, classes)
     return facts, inputs, targets, F.cross_entropy
