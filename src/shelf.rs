@@ -12,6 +12,15 @@ pub fn keep_freed_memory() {
     }
 }
 
+/// Gives back what was freed and is kept by [`keep_freed_memory`]: after the start, which needed more than what follows.
+pub fn give_back_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: moves nothing that is in use.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 use std::sync::Arc;
 
 /// Vectors of several lengths that may wait to be used again.

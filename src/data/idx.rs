@@ -1,73 +1,132 @@
-//! IDX files (MNIST, Fashion-MNIST), plain or gzip.
+//! IDX files (MNIST, Fashion-MNIST, EMNIST), plain or gzip.
 //! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each dimension
 //! as a big-endian u32, then the values.
 
-use super::{Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use super::places::found;
+use super::{Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
 use crate::files;
+use crate::part;
+use crate::part::Range;
 use crate::task::Facts;
 use flate2::read::GzDecoder;
 use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-const CLASSES: usize = 10;
 /// No image set of this format is larger; a header that says more is damaged. A small packed file may unfold to it.
 const MOST_BYTES: usize = 1 << 31;
 /// How much memory is asked for ahead of the first values.
 const STEP: usize = 1 << 20;
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
-pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, "MNIST", Standard::one(0.1307, 0.3081))
+pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+    Files { folder: "MNIST", ..DIGITS }.read(source, [0.1307, 0.3081], augment)
 }
 
 /// Fashion-MNIST, standardised likewise.
-pub fn fashion_mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    read(source, "FashionMNIST", Standard::one(0.2860, 0.3530))
+pub fn fashion_mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+    Files { folder: "FashionMNIST", ..DIGITS }.read(source, [0.2860, 0.3530], augment)
 }
 
-/// Files lie in the folder that is named, or where torchvision puts them below it.
-fn read(source: &Source<'_>, name: &str, pixels: Standard) -> Result<Dataset, DataError> {
-    let raw = source.folder.join(name).join("raw");
-    let folder = if raw.is_dir() { raw } else { source.folder.to_owned() };
-    let train = match source.test_only {
-        true => None,
-        false => Some(read_pair(&folder, "train", &pixels)?),
-    };
-    let (test, test_shape) = read_pair(&folder, "t10k", &pixels)?;
-    let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
-    if shape != test_shape {
-        let reason = format!("test images are {test_shape:?}, training images {shape:?}");
-        return Err(DataError::Format { path: folder.join("t10k-images-idx3-ubyte"), reason });
+/// Sets whose files are called as MNIST's.
+const DIGITS: Files<'static> = Files { folder: "", train: "train", test: "t10k", classes: 10, first: 0, upright: true };
+
+part! {
+    /// Settings of EMNIST.
+    pub Emnist {
+        split: String = "byclass", "SPLIT", Range::ANY, "byclass (62 classes), bymerge, balanced (47), letters (26), digits or mnist (10)";
     }
-    let facts = Facts::classes(&shape, CLASSES);
-    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() })
 }
 
-fn read_pair(folder: &Path, part: &str, pixels: &Standard) -> Result<(Samples, Vec<usize>), DataError> {
-    let (image_path, images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
-    let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
-    let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
-    if images.dimensions[0] != labels.dimensions[0] {
-        let reason = format!("{} labels for {} images", labels.dimensions[0], images.dimensions[0]);
-        return Err(fault(&label_path, reason));
-    }
-    if images.values.is_empty() {
-        return Err(fault(&image_path, "it holds no images".to_owned()));
-    }
-    if let Some(row) = labels.values.iter().position(|&label| usize::from(label) >= CLASSES) {
-        return Err(fault(&label_path, format!("label {} of image {row} is not below {CLASSES}", labels.values[row])));
-    }
-    let width = images.dimensions[1] * images.dimensions[2];
-    let mut classes: Vec<u32> = Vec::new();
-    let room = classes.try_reserve_exact(labels.values.len());
-    room.map_err(|_| DataError::NoMemory { path: label_path.clone(), values: labels.values.len() })?;
-    classes.extend(labels.values.iter().map(|&label| u32::from(label)));
-    let samples = Samples {
-        inputs: Column::new(Numbers::Bytes(images.values.into(), pixels.clone()), width),
-        targets: Column::integers(classes, 1),
+/// EMNIST (Cohen et al. 2017), upright as MNIST is: its files have rows and columns the other way round. Standardised by the
+/// mean and deviation of its balanced split.
+pub fn emnist(source: &Source<'_>, settings: &Emnist, augment: Augment) -> Result<Dataset, DataError> {
+    let stem = format!("emnist-{}", settings.split);
+    let Some(&(_, classes, first)) = SPLITS.iter().find(|(name, ..)| *name == stem) else {
+        let names: Vec<&str> = SPLITS.iter().map(|(name, ..)| *name).collect();
+        let reason = format!("there is no split `{}`; there are {}", settings.split, names.join(", "));
+        return Err(DataError::Read { path: source.folder.to_owned(), reason });
     };
-    Ok((samples, vec![1, images.dimensions[1], images.dimensions[2]]))
+    let [train, test] = ["train", "test"].map(|part| format!("{stem}-{part}"));
+    let files = Files { folder: "EMNIST", train: &train, test: &test, classes, first, upright: false };
+    files.read(source, [0.1751, 0.3332], augment)
+}
+
+/// EMNIST's splits: classes, and the label of the first.
+const SPLITS: &[(&str, usize, u8)] = &[
+    ("emnist-byclass", 62, 0),
+    ("emnist-bymerge", 47, 0),
+    ("emnist-balanced", 47, 0),
+    ("emnist-letters", 26, 1),
+    ("emnist-digits", 10, 0),
+    ("emnist-mnist", 10, 0),
+];
+
+/// The files of a set, and what is in them.
+struct Files<'a> {
+    // Where torchvision puts them, below it `raw`.
+    folder: &'a str,
+    train: &'a str,
+    test: &'a str,
+    classes: usize,
+    // The label of the first class.
+    first: u8,
+    // Whether images are rows from above.
+    upright: bool,
+}
+
+impl Files<'_> {
+    /// Reads them in the folder that is named, or where torchvision puts them below it; with the mean and deviation of
+    /// pixels from 0 to 1.
+    fn read(&self, source: &Source<'_>, pixels: [f32; 2], augment: Augment) -> Result<Dataset, DataError> {
+        let pixels = &augment.standard([pixels[0]], [pixels[1]]);
+        let folder = found(source.folder, &[&format!("{}/raw", self.folder), "raw", ""]);
+        let train = match source.test_only {
+            true => None,
+            false => Some(self.pair(&folder, self.train, pixels)?),
+        };
+        let (test, test_shape) = self.pair(&folder, self.test, pixels)?;
+        let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
+        if shape != test_shape {
+            let reason = format!("test images are {test_shape:?}, training images {shape:?}");
+            return Err(DataError::Format { path: folder.join(format!("{}-images-idx3-ubyte", self.test)), reason });
+        }
+        let facts = Facts::classes(&shape, self.classes);
+        Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
+    }
+
+    /// Reads images and their labels.
+    fn pair(&self, folder: &Path, part: &str, pixels: &Standard) -> Result<(Samples, Vec<usize>), DataError> {
+        let (image_path, mut images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
+        let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
+        let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
+        if images.dimensions[0] != labels.dimensions[0] {
+            let reason = format!("{} labels for {} images", labels.dimensions[0], images.dimensions[0]);
+            return Err(fault(&label_path, reason));
+        }
+        if images.values.is_empty() {
+            return Err(fault(&image_path, "it holds no images".to_owned()));
+        }
+        if !self.upright {
+            images.turn();
+        }
+        let classes = self.classes_of(&labels.values).map_err(|reason| fault(&label_path, reason))?;
+        let shape = vec![1, images.dimensions[1], images.dimensions[2]];
+        let inputs = Column::new(Numbers::Bytes(images.values.into(), pixels.clone()), shape[1] * shape[2]);
+        Ok((Samples { inputs, targets: Column::integers(classes, 1) }, shape))
+    }
+
+    /// Labels as classes from 0.
+    fn classes_of(&self, labels: &[u8]) -> Result<Vec<u32>, String> {
+        let classes = self.first..self.first.saturating_add(self.classes as u8);
+        match labels.iter().position(|label| !classes.contains(label)) {
+            Some(row) => {
+                let (from, to) = (classes.start, classes.end - 1);
+                Err(format!("label {} of image {row} is none of {from} to {to}", labels[row]))
+            }
+            None => Ok(labels.iter().map(|&label| u32::from(label - self.first)).collect()),
+        }
+    }
 }
 
 /// An array as it lies in the file.
@@ -75,6 +134,21 @@ fn read_pair(folder: &Path, part: &str, pixels: &Standard) -> Result<(Samples, V
 struct Idx {
     dimensions: Vec<usize>,
     values: Vec<u8>,
+}
+
+impl Idx {
+    /// Puts rows of images in the place of columns.
+    fn turn(&mut self) {
+        let &[_, height, width] = &self.dimensions[..] else { return };
+        let mut turned = vec![0; height * width];
+        for image in self.values.chunks_exact_mut((height * width).max(1)) {
+            for (place, value) in image.iter().enumerate() {
+                turned[place % width * height + place / width] = *value;
+            }
+            image.copy_from_slice(&turned);
+        }
+        self.dimensions.swap(1, 2);
+    }
 }
 
 fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), DataError> {
@@ -193,6 +267,23 @@ mod tests {
     fn reads_what_the_header_says() {
         let idx = parse(&bytes(&[2, 1, 2], &[1, 2, 3, 4])[..], 3).expect("well-formed");
         assert_eq!(idx, Idx { dimensions: vec![2, 1, 2], values: vec![1, 2, 3, 4] });
+    }
+
+    #[test]
+    fn images_are_turned_upright() {
+        let mut images = Idx { dimensions: vec![2, 2, 3], values: vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] };
+        images.turn();
+        assert_eq!(images, Idx { dimensions: vec![2, 3, 2], values: vec![1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12] });
+    }
+
+    #[test]
+    fn letters_count_from_one_and_others_from_zero() {
+        let files = |classes, first| Files { classes, first, ..DIGITS };
+        assert_eq!(files(26, 1).classes_of(&[1, 26]), Ok(vec![0, 25]));
+        assert!(
+            files(26, 1).classes_of(&[1, 0]).expect_err("refused").contains("label 0 of image 1 is none of 1 to 26")
+        );
+        assert!(files(10, 0).classes_of(&[10]).expect_err("refused").contains("label 10 of image 0"));
     }
 
     #[test]

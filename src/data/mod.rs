@@ -2,16 +2,24 @@
 
 mod about;
 mod column;
+mod decode;
+mod ecg;
 mod feature_noise;
+mod flute;
+mod h5;
 mod idx;
 mod leaf;
+mod libsvm;
 mod own;
 mod pictures;
+mod places;
 pub mod shared;
 mod synthetic;
+mod table;
+mod tff;
 mod values;
+mod words;
 
-use crate::part::{Entry, Kind, Part, Values as Settings};
 use crate::seed::Seed;
 use crate::task::Facts;
 use std::borrow::Cow;
@@ -24,6 +32,7 @@ pub use feature_noise::FeatureNoise;
 pub use idx::{read_idx, write_idx};
 pub use pictures::{Augment, Look};
 pub use synthetic::Synthetic;
+pub use table::{Build, DATASETS, GENERATED, KIND};
 pub use values::Values;
 
 /// Samples, row after row: inputs, and what is to be learned of them.
@@ -111,6 +120,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// The same with this done to its samples in training.
+    fn changed(self, augment: Augment) -> Dataset {
+        Dataset { augment, ..self }
+    }
+
     /// Fingerprint of everything in the data set, to tell hosts with other files apart.
     pub fn digest(&self) -> String {
         self.digest_with(Some(&self.test))
@@ -221,129 +235,9 @@ impl DataError {
     }
 }
 
-/// Reads or generates a data set.
-pub type Build = fn(&Settings, &Source<'_>) -> Result<Dataset, DataError>;
-
-/// All data sets.
-pub const KIND: Kind<Build> = Kind { setting: "dataset", about: "dataset", table: DATASETS };
-
-/// The one that needs no files: every rank generates it alike.
-pub const GENERATED: &str = "synthetic";
-
-/// Every data set, by the name users write.
-pub const DATASETS: &[Entry<Build>] = &[
-    Entry::<Build>::new(
-        "synthetic",
-        "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
-        |_, source| synthetic::generate(source),
-    ),
-    Entry::<Build>::new(
-        "mnist",
-        "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        |_, source| idx::mnist(source),
-    ),
-    Entry::<Build>::new(
-        "mnist-leaf",
-        "MNIST as FedML has it: by 1000 users, standardised; LEAF's JSON in MNIST/train and MNIST/test of --data_dir",
-        |_, source| leaf::mnist(source),
-    ),
-    Entry::<Build>::new(
-        "fashion-mnist",
-        "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        |_, source| idx::fashion_mnist(source),
-    )
-    .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
-    Entry::<Build>::new(
-        "cifar10",
-        "photographs, 32x32 in colour, 10 classes; the binary or Python files, as torchvision unpacks them",
-        |values, source| pictures::ten(source, Augment::read(values)),
-    )
-    .with(Augment::PARAMS),
-    Entry::<Build>::new(
-        "cifar100",
-        "photographs, 32x32 in colour, 100 classes; the binary or Python files, as torchvision unpacks them",
-        |values, source| pictures::hundred(source, Augment::read(values)),
-    )
-    .with(Augment::PARAMS),
-    Entry::<Build>::new(
-        "femnist",
-        "handwritten characters by writers, 28x28, 62 classes; LEAF's JSON in train/ and test/ of --data_dir",
-        |_, source| leaf::femnist(source),
-    ),
-    Entry::<Build>::new(
-        "shakespeare",
-        "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
-        |_, source| leaf::shakespeare(source),
-    ),
-    Entry::<Build>::new(
-        "arrays",
-        "your own: train and test in --data_dir, as .npz or .safetensors with x, y and, if you like, users",
-        own::arrays::read,
-    )
-    .with(own::arrays::Arrays::PARAMS),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use safetensors::{Dtype, tensor::TensorView};
-
-    /// Small files of formats that are easily written: images by IDX and by LEAF, and text. All others are kept in
-    /// `tests/files`.
-    fn files(folder: &Path, name: &str) -> PathBuf {
-        let own = folder.join(name);
-        std::fs::create_dir_all(&own).expect("writable");
-        for (part, count) in [("train", 30u32), ("t10k", 12)] {
-            let pixels: Vec<u8> = (0..count * 784).map(|i| (i % 253) as u8).collect();
-            let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
-            let path = |name: &str| own.join(format!("{part}-{name}-ubyte"));
-            write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
-            write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
-        }
-        write_arrays(&own.join("train.safetensors"));
-        write_arrays(&own.join("test.safetensors"));
-        let (x, y) = match name {
-            "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
-            "mnist-leaf" => (serde_json::json!(vec![-0.5; 784]), serde_json::json!(9.0)),
-            _ => (serde_json::json!("thee ".repeat(16)), serde_json::json!("o")),
-        };
-        for part in ["train", "test"] {
-            let users: Vec<String> = (0..8).map(|user| user.to_string()).collect();
-            let own_data = |user: &String| (user.clone(), serde_json::json!({"x": [x, x], "y": [y, y]}));
-            let data: serde_json::Map<String, serde_json::Value> = users.iter().map(own_data).collect();
-            std::fs::create_dir_all(own.join(part)).expect("writable");
-            let text = serde_json::json!({"users": users, "user_data": data}).to_string();
-            std::fs::write(own.join(part).join("all.json"), text).expect("writable");
-        }
-        own
-    }
-
-    /// Sixteen rows of two floats, by eight users.
-    fn write_arrays(path: &Path) {
-        let floats: Vec<u8> = (0..32u8).flat_map(|place| f32::from(place).to_le_bytes()).collect();
-        let (classes, users): (Vec<u8>, Vec<u8>) = (0..16).map(|row| (row % 3, row % 8)).unzip();
-        let view = |kind, shape: &[usize], bytes| TensorView::new(kind, shape.to_vec(), bytes).expect("fits");
-        let arrays = [
-            ("x", view(Dtype::F32, &[16, 2], &floats)),
-            ("y", view(Dtype::U8, &[16], &classes)),
-            ("users", view(Dtype::U8, &[16], &users)),
-        ];
-        std::fs::write(path, safetensors::serialize(arrays, &None).expect("sound")).expect("writable");
-    }
-
-    fn is_sound(set: &Dataset, samples: &Samples) -> bool {
-        let (mut floats, mut integers, mut targets) = (Vec::new(), Vec::new(), Vec::new());
-        let all: Vec<u32> = (0..samples.len() as u32).collect();
-        samples.inputs.gather_floats(&all, &mut floats);
-        samples.inputs.gather_integers(&all, &mut integers);
-        samples.targets.gather_integers(&all, &mut targets);
-        let outputs = set.facts.task.outputs() as u32;
-        samples.inputs.len() == samples.len()
-            && floats.len() + integers.len() == samples.len() * set.facts.width()
-            && floats.iter().all(|value| value.is_finite())
-            && integers.iter().chain(&targets).all(|&token| token < outputs)
-            && targets.len() == samples.len() * set.facts.targets
-    }
 
     #[test]
     fn data_of_which_nothing_can_be_learned_is_told() {
@@ -356,37 +250,5 @@ mod tests {
         );
         assert!(set(vec![0.5, 0.5, 0.5], vec![1, 1, 0]).sameness()[0].contains("every input"));
         assert!(set(vec![0.5, 0.5, 0.0], vec![1, 1, 1]).sameness()[0].contains("one class"));
-    }
-
-    /// A data set with the settings that its small files need: the test data alone cannot tell how it is standardised.
-    fn told(name: &str) -> &str {
-        match name {
-            "arrays" => "arrays:standardise=none",
-            name => name,
-        }
-    }
-
-    #[test]
-    fn every_data_set_is_sound_and_the_same_each_time() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for entry in DATASETS {
-            let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(entry.name);
-            let files = if kept.is_dir() { kept } else { files(folder.path(), entry.name) };
-            let source = |test_only| Source { folder: &files, clients: 8, seed: Seed(3), test_only };
-            let (_, settings) = KIND.look_up(&told(entry.name).into()).expect("sound settings");
-            let read = |test_only| (entry.build)(&settings, &source(test_only)).expect(entry.name);
-            let set = read(false);
-            assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
-            let everything: Vec<u32> = (0..set.train.count() as u32).collect();
-            let (train, order) = set.train.of(&everything);
-            assert!(!order.is_empty() && is_sound(&set, &train) && is_sound(&set, &set.test), "{}", entry.name);
-            assert!(!set.test.is_empty() && set.facts.task.outputs() > 1, "{}", entry.name);
-            if let Some(owners) = &set.owners {
-                assert_eq!((owners[0], owners.last()), (0, Some(&set.train.count())), "{}", entry.name);
-                assert!(owners.is_sorted() && owners.len() > 2, "{}", entry.name);
-            }
-            let only_test = read(true);
-            assert_eq!((&only_test.test, &only_test.facts), (&set.test, &set.facts), "{}", entry.name);
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::data::{self, Dataset, Train};
 use crate::ids::Rank;
 use crate::partition::Partition;
 use crate::plan::{Holding, Homes, Plan, PlanError, expand, housemates, shares};
+use crate::shelf::give_back_freed_memory;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Error, Result};
@@ -80,22 +81,18 @@ fn share(mpi: &Mpi, places: &[String], read: impl Fn() -> Result<Dataset, PlanEr
     let mine = mpi.rank().index();
     let mut mates = (0..places.len()).filter(|&rank| places[rank] == places[mine]);
     let first = mates.next().unwrap_or_default();
-    let own = (first == mine).then(read).transpose();
+    let own = settle(mpi, (first == mine).then(read).transpose())?;
     // Whoever is alone at its place has nobody to offer it to.
-    let offer = match &own {
-        Ok(Some(dataset)) if mates.next().is_some() => data::shared::offer(dataset),
-        _ => None,
-    };
-    let own = settle(mpi, own)?;
+    let offer = own.as_ref().filter(|_| mates.next().is_some()).and_then(data::shared::offer);
+    // What is offered is mapped by the first rank too, so that it keeps no second copy.
+    let own = own.filter(|_| offer.is_none());
+    give_back_freed_memory();
     let path = offer.as_ref().map(|file| file.path().to_string_lossy());
     let paths = mpi.tell(&path.unwrap_or_default());
-    // Whoever cannot map what the first rank offers reads for itself; the first rank maps its own offer.
+    // Whoever cannot map what the first rank offers reads for itself.
     let mapped = data::shared::open(Path::new(&paths[first]));
     let failed = first != mine && mapped.is_err();
-    let dataset = match mapped {
-        Ok(mapped) => Ok(mapped),
-        Err(_) => own.map_or_else(read, Ok),
-    };
+    let dataset = mapped.or_else(|_| own.map_or_else(read, Ok));
     let dataset = settle(mpi, dataset)?;
     drop(offer);
     tell_of_copies(mpi, failed && matches!(dataset.train, Train::Stored(_)));

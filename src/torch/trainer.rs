@@ -123,7 +123,7 @@ impl TorchTrainer {
         let noise = self.plan.feature_noise(client);
         let mut course = Course::new(self.plan.workload(), order.len(), batch);
         let mut reach = self.reach(task.drift);
-        let mut look = self.look(task);
+        let mut look = self.look(task, &order);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
@@ -174,11 +174,12 @@ impl TorchTrainer {
     }
 
     /// How pictures are changed while this client trains, if they are.
-    fn look(&self, task: &Task<'_>) -> Option<Look> {
+    fn look(&self, task: &Task<'_>, samples: &[u32]) -> Option<Look> {
         let dataset = &self.plan.dataset;
-        let Train::Stored(samples) = &dataset.train else { return None };
+        let Train::Stored(stored) = &dataset.train else { return None };
         let stream = self.plan.seed().for_client(Purpose::Augment, task.round, task.client);
-        Look::new(&dataset.augment, &samples.inputs, &dataset.facts.shape, stream)
+        let first = samples.iter().copied().min().unwrap_or_default();
+        Look::new(&dataset.augment, &stored.inputs, &dataset.facts.shape, stream, first)
     }
 
     /// Where the training set is: on a GPU if it fits and is seen as it is, else where it was read.
@@ -243,7 +244,7 @@ impl TorchTrainer {
             pull: self.pull(task)?,
             shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
         };
-        let mut look = self.look(task);
+        let mut look = self.look(task, &order);
         let part = self.stock().part(batch);
         for pass in 0.. {
             let Some(taken) = visit.course.next_pass() else { break };

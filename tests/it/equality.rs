@@ -138,3 +138,29 @@ fn mnist_is_learned() {
     let test = train(&plan(config), 2).0.test.expect("evaluated at the end");
     assert!(test.accuracy() > 0.9, "{test:?}");
 }
+
+/// Crops, mirror images and holes are drawn by round, client and sample: the same bits on any number of workers, by
+/// written-out steps and by autograd; and they change what is learned.
+#[test]
+fn changed_pictures_are_the_same_wherever_they_are_trained_on() {
+    for model in ["2nn", "resnet20"] {
+        let config = |dataset: &str| Config {
+            model: model.into(),
+            dataset: dataset.into(),
+            data_dir: generated_mnist(),
+            client_num_in_total: 300,
+            client_num_per_round: 4,
+            comm_round: 2,
+            epochs: 2,
+            partition_method: "homo".into(),
+            ci: 1,
+            ..Config::default()
+        };
+        let changed = plan(config("mnist:crop=3,flip=true,cutout=6"));
+        let alone = train(&changed, 1).0;
+        assert!(train(&plan(config("mnist")), 1).0 != alone, "{model}");
+        for workers in [2, 3] {
+            assert!(train(&changed, workers).0 == alone, "{model} on {workers}");
+        }
+    }
+}

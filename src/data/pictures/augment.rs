@@ -45,17 +45,19 @@ pub struct Look {
     black: Vec<f32>,
     // Which pass over the client's samples it is.
     pass: u64,
+    // The first of the client's samples: a picture's stream depends on its place among them, wherever they are held.
+    first: u32,
 }
 
 impl Look {
-    /// Of rows of this column and shape; none when they are seen as they are, or are no pictures.
-    pub fn new(augment: &Augment, column: &Column, shape: &[usize], stream: Stream) -> Option<Look> {
+    /// Of rows of this column and shape, numbered from `first`; none when they are seen as they are, or are no pictures.
+    pub fn new(augment: &Augment, column: &Column, shape: &[usize], stream: Stream, first: u32) -> Option<Look> {
         let &[channels, height, width] = shape else { return None };
         let black = match column.numbers() {
             Numbers::Bytes(_, standard) => standard.black(),
             Numbers::Floats(_) | Numbers::Integers(_) => vec![0.0],
         };
-        let look = Look { augment: augment.clone(), stream, shape: [channels, height, width], black, pass: 0 };
+        let look = Look { augment: augment.clone(), stream, shape: [channels, height, width], black, pass: 0, first };
         (!augment.is_none() && channels * height * width > 0).then_some(look)
     }
 
@@ -70,7 +72,7 @@ impl Look {
         let mut before = vec![0.0; width];
         for (row, &sample) in rows.chunks_exact_mut(width).zip(samples) {
             let mut stream = self.stream.clone();
-            stream.set_stream(self.pass << 32 | u64::from(sample));
+            stream.set_stream(self.pass << 32 | u64::from(sample - self.first));
             before.copy_from_slice(row);
             self.view(&before, row, &mut stream);
         }
@@ -136,7 +138,7 @@ mod tests {
 
     fn look(augment: Augment) -> Option<Look> {
         let column = Column::new(Numbers::Bytes(vec![0; 18].into(), Standard::each([0.5, 0.25], [0.5, 0.25])), 18);
-        Look::new(&augment, &column, &SHAPE, Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2)))
+        Look::new(&augment, &column, &SHAPE, Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2)), 0)
     }
 
     fn seen(augment: Augment, pass: usize, samples: &[u32]) -> Vec<f32> {
@@ -189,6 +191,6 @@ mod tests {
         assert!(look(Augment::default()).is_none());
         let column = Column::floats(vec![0.0; 4], 4);
         let stream = Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2));
-        assert!(Look::new(&Augment { flip: true, ..Augment::default() }, &column, &[4], stream).is_none());
+        assert!(Look::new(&Augment { flip: true, ..Augment::default() }, &column, &[4], stream, 0).is_none());
     }
 }

@@ -70,7 +70,7 @@ fn read(source: &Source<'_>, set: &Set, standard: Standard, augment: Augment) ->
     let test = pictures(&[set.test])?;
     let train = pictures(if source.test_only { &[] } else { set.train })?;
     let facts = Facts::classes(&[3, SIDE, SIDE], set.classes);
-    Ok(Dataset { facts, train: Train::Stored(train), test, augment, ..Dataset::default() })
+    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
 }
 
 /// Which form there is, and in which folder.

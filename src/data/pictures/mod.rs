@@ -2,6 +2,8 @@
 
 mod augment;
 mod cifar;
+mod cinic;
+mod landmarks;
 mod pickle;
 
 use super::{Column, DataError, Numbers, Samples, Standard};
@@ -9,6 +11,8 @@ use std::path::Path;
 
 pub use augment::{Augment, Look};
 pub use cifar::{hundred, ten};
+pub use cinic::cinic;
+pub use landmarks::Landmarks;
 
 /// Pictures in the making.
 #[derive(Debug, Default)]
@@ -44,5 +48,23 @@ impl Pictures {
             inputs: Column::new(Numbers::Bytes(self.pixels.into(), standard), width),
             targets: Column::integers(self.classes, 1),
         }
+    }
+}
+
+/// Pixels with their colours side by side, as planes of one colour each: `[height, width, colour]` to
+/// `[colour, height, width]`.
+pub fn planes(pixels: &[u8], colours: usize) -> Vec<u8> {
+    let plane = |colour: usize| pixels.iter().skip(colour).step_by(colours).copied();
+    (0..colours).flat_map(plane).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_come_apart() {
+        assert_eq!(planes(&[1, 2, 3, 4, 5, 6], 3), [1, 4, 2, 5, 3, 6]);
+        assert_eq!(planes(&[1, 2, 3], 1), [1, 2, 3]);
     }
 }

@@ -131,14 +131,14 @@ const TABLE: &[Line] = &[
 const DATASETS: &[Named] = &[
     named("MNIST", "mnist", SCALED),
     named("FashionMNIST", "fashion-mnist", SCALED),
-    absent("CIFAR10", "nearest: `mnist`"),
-    absent("CIFAR100", "nearest: `mnist`"),
-    absent("EMNIST", "nearest: `femnist`"),
+    named("CIFAR10", "cifar10", SCALED),
+    named("CIFAR100", "cifar100", SCALED),
+    named("EMNIST", "emnist", SCALED),
     absent("SVHN", "nearest: `mnist`"),
     absent("UCIHAR", "nearest: `synthetic`"),
     absent("PAMAP2", "nearest: `synthetic`"),
 ];
-const SCALED: &str = "standardised here; from 0 to 1 there";
+const SCALED: &str = "standardised here (`normalise: false` does not); from 0 to 1 there";
 
 const MODELS: &[Named] = &[
     named("CNN", "cnn", ""),

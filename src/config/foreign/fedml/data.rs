@@ -7,7 +7,18 @@ use serde_yaml::Value;
 use std::path::PathBuf;
 
 /// Data sets that come with their users.
-const OWNED: &[&str] = &["mnist", "femnist", "shakespeare"];
+const OWNED: &[&str] = &[
+    "mnist",
+    "femnist",
+    "shakespeare",
+    "synthetic_1_1",
+    "fed_cifar100",
+    "fed_shakespeare",
+    "stackoverflow_lr",
+    "stackoverflow_nwp",
+    "gld23k",
+    "gld160k",
+];
 /// Data sets whose batches have a size of their own there.
 const FIXED_BATCHES: &[(&str, i64)] = &[
     ("femnist", 20),
@@ -17,21 +28,26 @@ const FIXED_BATCHES: &[(&str, i64)] = &[
     ("stackoverflow_lr", 100),
 ];
 
+/// Photographs as FedML changes them in training.
+const PHOTOGRAPHS: [&str; 3] =
+    ["cifar10:crop=4,flip=true,cutout=16", "cifar100:crop=4,flip=true,cutout=16", "cinic10:crop=4,flip=true,cutout=16"];
+const CHANGED: &str = "cropped, mirrored and blotted as there, drawn from the seed";
+
 /// Data sets by FedML's names, and what is nearest to those that are not here.
 const DATASETS: &[Named] = &[
-    absent("synthetic_1_1", "nearest: `synthetic`, the same law, generated"),
-    absent("cifar10", "nearest: `mnist`"),
-    absent("cifar100", "nearest: `mnist`"),
-    absent("cinic10", "nearest: `mnist`"),
-    absent("fed_cifar100", "TFF's HDF5 is not read"),
-    absent("fed_shakespeare", "TFF's HDF5 is not read; nearest: `shakespeare`"),
-    absent("stackoverflow_lr", "TFF's HDF5 is not read"),
-    absent("stackoverflow_nwp", "TFF's HDF5 is not read"),
-    absent("reddit", "nearest: `shakespeare`"),
-    absent("lending_club_loan", "tables are not read"),
-    absent("ILSVRC2012", "nearest: `mnist`"),
-    absent("gld23k", "nearest: `femnist`"),
-    absent("gld160k", "nearest: `femnist`"),
+    named("synthetic_1_1", "leaf-synthetic", "its files; `synthetic` is the same law, generated"),
+    named("cifar10", PHOTOGRAPHS[0], CHANGED),
+    named("cifar100", PHOTOGRAPHS[1], CHANGED),
+    named("cinic10", PHOTOGRAPHS[2], CHANGED),
+    named("fed_cifar100", "fed_cifar100", "not changed in training; there once, when it is read"),
+    named("fed_shakespeare", "fed_shakespeare", ""),
+    named("stackoverflow_lr", "stackoverflow_lr", "rows of floats: `most_users` reads only so many users"),
+    named("stackoverflow_nwp", "stackoverflow_nwp", "`most_users` reads only so many users"),
+    named("gld23k", "landmarks:set=gld23k", "scaled to squares; cut out of the middle there"),
+    named("gld160k", "landmarks:set=gld160k", "scaled to squares; cut out of the middle there"),
+    absent("reddit", "its table is not read; nearest: `reddit` of our own files, LEAF's JSON"),
+    absent("lending_club_loan", "nearest: a table of one's own"),
+    absent("ILSVRC2012", "nearest: folders of images of one's own"),
 ];
 
 /// Models by FedML's names.
@@ -86,7 +102,8 @@ pub fn dataset(reading: &mut Reading<'_>, word: &Word) {
             reading.becomes(word, "dataset", ours("femnist"), note);
         }
         "femnist" => {
-            reading.refuse(word, "TFF's HDF5 is not read, and the folder has no train/*.json (nearest: LEAF's JSON)");
+            let note = "no train/*.json in the folder: TFF's HDF5; clients weigh by samples, by batches there";
+            reading.becomes(word, "dataset", ours("fed_emnist"), note);
         }
         "shakespeare" => {
             let note = "from data_cache_dir; there from ../../../data/shakespeare; 80 characters, 90 there";

@@ -45,7 +45,7 @@ const TABLE: &[Line] = &[
         "dataset",
         Fate::Rule(
             data::dataset,
-            "`mnist`: `mnist-leaf`, or `mnist` where the folder holds IDX files; `femnist`, `shakespeare` from LEAF's JSON",
+            "`mnist`: `mnist-leaf`, or `mnist` where the folder holds IDX files; `femnist`: LEAF's JSON, else TFF's HDF5; others by name",
         ),
     ),
     line("data_cache_dir", Fate::Same("data_dir", "")),

@@ -88,7 +88,7 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
         .replace("model.CNN.CNN", "model.LeNet5.LeNet5")
         .replace("list: [1, 2, 1]", "list: [1, 2]")
         .replace("iid: true", "iid: {customize: true}")
-        .replace("FashionMNIST.FashionMNIST", "CIFAR10.CIFAR10")
+        .replace("FashionMNIST.FashionMNIST", "SVHN.SVHN")
         .replace("update.FedAvg.FedAvg", "update.FedAT.FedAT")
         .replace("epochs: 30", "epochs: many\n  surprise: 1")
         .replace("torch.optim.Adam", "torch.optim.LBFGS");
@@ -98,7 +98,7 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
         "server.model.path: LeNet5 is not here (nearest: `cnn`)",
         "line 6: global.stale.list: needs a step",
         "line 8: global.iid.customize: a division by lists",
-        "global.dataset.path: CIFAR10 is not here",
+        "global.dataset.path: SVHN is not here",
         "server.updater.update.path: FedAT is not here",
         "server.epochs: it is not a whole number",
         "server.surprise: is no key of async-FL",

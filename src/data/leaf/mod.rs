@@ -1,0 +1,131 @@
+//! LEAF's JSON (Caldas et al. 2018): folders `train` and `test` with any number of files, each with `users` and `user_data`,
+//! a pair of lists `x` and `y` for each user. Users are clients, in the order of the files; all must come to the same
+//! users in both folders, as LEAF itself demands.
+
+mod images;
+mod numbers;
+mod texts;
+
+use super::DataError;
+use super::places::found;
+use crate::files as door;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use images::{celeba, femnist, mnist};
+pub use numbers::Synthetic;
+pub use texts::{Counts, Known, reddit, sent140, shakespeare};
+
+/// A file as it lies there.
+#[derive(Deserialize)]
+struct File<X, Y> {
+    users: Vec<String>,
+    user_data: BTreeMap<String, Owned<X, Y>>,
+}
+
+/// What a user has.
+#[derive(Deserialize)]
+struct Owned<X, Y> {
+    x: Vec<X>,
+    y: Vec<Y>,
+}
+
+/// Both folders: samples, and where each user's begin.
+struct Parts<S> {
+    train: Part<S>,
+    test: Part<S>,
+}
+
+/// A folder.
+struct Part<S> {
+    samples: Vec<S>,
+    starts: Vec<usize>,
+}
+
+impl<S> Default for Part<S> {
+    fn default() -> Part<S> {
+        Part { samples: Vec::new(), starts: vec![0] }
+    }
+}
+
+/// Reads both folders, or only the test one. `samples` makes samples of an x and a y, or says what is wrong.
+fn read<X, Y, S>(
+    folder: &Path,
+    test_only: bool,
+    samples: impl Fn(X, Y) -> Result<Vec<S>, String>,
+) -> Result<Parts<S>, DataError>
+where
+    File<X, Y>: for<'de> Deserialize<'de>,
+{
+    let part = |folder: &Path| {
+        let (mut part, mut users) = (Part::default(), BTreeSet::new());
+        for path in files(folder)? {
+            part.add(&path, &mut users, &samples)?;
+        }
+        Ok::<_, DataError>(part)
+    };
+    // LEAF's own folders have them in `data`.
+    let place = found(folder, &["test", "data/test"]);
+    let test = part(&place)?;
+    let train = if test_only { Part::default() } else { part(&place.with_file_name("train"))? };
+    Ok(Parts { train, test })
+}
+
+impl<S> Part<S> {
+    /// Adds a file.
+    fn add<X, Y>(
+        &mut self,
+        path: &Path,
+        users: &mut BTreeSet<String>,
+        samples: impl Fn(X, Y) -> Result<Vec<S>, String>,
+    ) -> Result<(), DataError>
+    where
+        File<X, Y>: for<'de> Deserialize<'de>,
+    {
+        let fault = |reason: String| DataError::Format { path: path.to_owned(), reason };
+        let bytes = door::bytes(path).map_err(DataError::unread(path))?;
+        let mut file: File<X, Y> = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
+        for user in file.users {
+            let own = file.user_data.remove(&user).ok_or(fault(format!("user `{user}` has no data")))?;
+            if own.x.is_empty() || own.x.len() != own.y.len() {
+                return Err(fault(format!("user `{user}` has {} x and {} y", own.x.len(), own.y.len())));
+            }
+            for (row, (x, y)) in own.x.into_iter().zip(own.y).enumerate() {
+                let made = samples(x, y).map_err(|reason| fault(format!("user `{user}`, row {row}: {reason}")))?;
+                self.samples.extend(made);
+            }
+            if let Some(user) = users.replace(user) {
+                return Err(fault(format!("user `{user}` comes twice")));
+            }
+            self.starts.push(self.samples.len());
+        }
+        Ok(())
+    }
+}
+
+impl<S> Parts<S> {
+    /// Where each user's training samples begin, and the end; nothing without training samples.
+    fn owners(&self) -> Option<Vec<usize>> {
+        (self.train.starts.len() > 1).then(|| self.train.starts.clone())
+    }
+}
+
+/// A class, which may be written as a float.
+fn class(y: f64, classes: usize) -> Result<u32, String> {
+    match y >= 0.0 && y.fract() == 0.0 && y < classes as f64 {
+        true => Ok(y as u32),
+        false => Err(format!("class {y} is none of 0 to {}", classes - 1)),
+    }
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let unread = |reason: String| DataError::Read { path: folder.to_owned(), reason };
+    let entries = fs::read_dir(folder).map_err(|error| unread(error.to_string()))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    files.sort();
+    if files.is_empty() { Err(unread("there is no .json file".to_owned())) } else { Ok(files) }
+}

@@ -1,0 +1,59 @@
+//! CINIC-10 (Darlow et al. 2018): 90,000 pictures of 32x32 each in `train` and `test`, a folder of PNG files for each class;
+//! `valid` is left alone, as FedML does.
+
+use super::{Augment, Pictures};
+use crate::data::decode::{Form, picture};
+use crate::data::places::found;
+use crate::data::{DataError, Dataset, Source, Train};
+use crate::task::Facts;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const SIDE: usize = 32;
+const WIDTH: usize = 3 * SIDE * SIDE;
+
+/// Ten classes, in the order of their folders' names, standardised by the means and deviations of its training pixels.
+pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+    let folder = found(source.folder, &["CINIC-10", "cinic-10", ""]);
+    let classes: Vec<String> =
+        inside(&folder.join("test"))?.iter().filter(|path| path.is_dir()).map(|path| name(path)).collect();
+    if classes.len() < 2 {
+        let reason = format!("it has {} folders of classes", classes.len());
+        return Err(DataError::Read { path: folder.join("test"), reason });
+    }
+    let standard = augment.standard([0.4789, 0.4723, 0.4305], [0.2421, 0.2383, 0.2587]);
+    let part = |name: &str| Ok::<_, DataError>(read(&folder.join(name), &classes)?.samples(WIDTH, standard.clone()));
+    let test = part("test")?;
+    let train = if source.test_only { Pictures::default().samples(WIDTH, standard.clone()) } else { part("train")? };
+    let facts = Facts::classes(&[3, SIDE, SIDE], classes.len());
+    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
+}
+
+/// The pictures of a part, class by class.
+fn read(folder: &Path, classes: &[String]) -> Result<Pictures, DataError> {
+    let mut pictures = Pictures::default();
+    for (class, name) in (0..).zip(classes) {
+        for path in inside(&folder.join(name))? {
+            let found = picture(&path, Form { coloured: true, size: None })?;
+            if found.size != [SIDE, SIDE] {
+                let reason = format!("it is {}x{}, not {SIDE}x{SIDE}", found.size[0], found.size[1]);
+                return Err(DataError::Format { path, reason });
+            }
+            pictures.push(&found.bytes, class);
+        }
+    }
+    Ok(pictures)
+}
+
+/// What is in a folder, by name; without what is hidden.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let entries = fs::read_dir(folder).map_err(DataError::unread(folder))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| !name(path).starts_with('.')).collect();
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}

@@ -1,0 +1,87 @@
+//! Google Landmarks by their photographers (Hsu et al. 2020), as FedML has them: `gld23k` with 233 users and 203 classes,
+//! `gld160k` with 1,262 and 2,028. `data_user_dict/SET_user_dict_train.csv` and `..._test.csv` name user, picture and class;
+//! the pictures are JPEG files in `images`.
+
+use super::{Augment, Pictures};
+use crate::data::decode::{Form, picture};
+use crate::data::places::found;
+use crate::data::{DataError, Dataset, Source, Train};
+use crate::files;
+use crate::part;
+use crate::part::Range;
+use crate::task::Facts;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+part! {
+    /// Settings of Landmarks.
+    pub Landmarks {
+        set: String = "gld23k", "SET", Range::ANY, "gld23k or gld160k: what its lists are called";
+        side: usize = "224", "PIXELS", Range::between(8.0, 1024.0), "pictures are scaled to squares of this side";
+    }
+}
+
+/// A line of a list; the test list names no users.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    user_id: String,
+    image_id: String,
+    class: u16,
+}
+
+impl Landmarks {
+    /// Reads both lists and their pictures. Users come in the order of their numbers or names.
+    pub fn dataset(&self, source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+        let (train, test) = (self.list(source, "train")?, self.list(source, "test")?);
+        let classes = train.iter().chain(&test).map(|line| usize::from(line.class) + 1).max().unwrap_or_default();
+        let (width, standard) = (3 * self.side * self.side, augment.standard([0.5; 3], [0.5; 3]));
+        let images = found(source.folder, &["images", ""]);
+        let mut stored = Pictures::default();
+        let mut starts = vec![0];
+        for own in by_user(&train).into_values().filter(|_| !source.test_only) {
+            self.add(&own, &images, &mut stored)?;
+            starts.push(stored.len());
+        }
+        let mut evaluated = Pictures::default();
+        self.add(&test.iter().collect::<Vec<&Line>>(), &images, &mut evaluated)?;
+        Ok(Dataset {
+            facts: Facts::classes(&[3, self.side, self.side], classes),
+            train: Train::Stored(stored.samples(width, standard.clone())),
+            test: evaluated.samples(width, standard),
+            owners: (!source.test_only).then_some(starts),
+            ..Dataset::default()
+        }
+        .changed(augment))
+    }
+
+    fn list(&self, source: &Source<'_>, part: &str) -> Result<Vec<Line>, DataError> {
+        let name = format!("{}_user_dict_{part}.csv", self.set);
+        let path = found(source.folder, &[&format!("data_user_dict/{name}"), &name]);
+        let file = files::open(&path).map_err(DataError::unread(&path))?;
+        let lines: Result<Vec<Line>, csv::Error> = csv::Reader::from_reader(file).into_deserialize().collect();
+        let fault = |reason: String| DataError::Format { path: path.clone(), reason };
+        let lines = lines.map_err(|error| fault(error.to_string()))?;
+        if lines.is_empty() { Err(fault("it has no lines".to_owned())) } else { Ok(lines) }
+    }
+
+    fn add(&self, lines: &[&Line], images: &Path, pictures: &mut Pictures) -> Result<(), DataError> {
+        for line in lines {
+            let path: PathBuf = images.join(format!("{}.jpg", line.image_id));
+            let found = picture(&path, Form { coloured: true, size: Some([self.side; 2]) })?;
+            pictures.push(&found.bytes, u32::from(line.class));
+        }
+        Ok(())
+    }
+}
+
+/// The lines of each user: numbers in their order, then names.
+fn by_user(lines: &[Line]) -> BTreeMap<(u64, &str), Vec<&Line>> {
+    let mut users: BTreeMap<(u64, &str), Vec<&Line>> = BTreeMap::new();
+    for line in lines {
+        let number = line.user_id.parse().unwrap_or(u64::MAX);
+        users.entry((number, &line.user_id)).or_default().push(line);
+    }
+    users
+}

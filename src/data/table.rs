@@ -1,0 +1,278 @@
+//! Every data set that can be chosen, a line each.
+
+use super::{Augment, DataError, Dataset, Source, ecg, flute, idx, leaf, libsvm, own, pictures, synthetic, tff};
+use crate::part::{Entry, Kind, Param, Part, Values as Settings};
+
+/// Reads or generates a data set.
+pub type Build = fn(&Settings, &Source<'_>) -> Result<Dataset, DataError>;
+
+/// All data sets.
+pub const KIND: Kind<Build> = Kind { setting: "dataset", about: "dataset", table: DATASETS };
+
+/// The one that needs no files: every rank generates it alike.
+pub const GENERATED: &str = "synthetic";
+
+// Settings of sets of pictures that have others too.
+const SPLIT: &[Param] = &[idx::Emnist::PARAMS[0], CROP, FLIP, CUTOUT, NORMALISE];
+const PLACES: &[Param] =
+    &[pictures::Landmarks::PARAMS[0], pictures::Landmarks::PARAMS[1], CROP, FLIP, CUTOUT, NORMALISE];
+const USERS: &[Param] = &[
+    flute::Numbered::PARAMS[0],
+    flute::Numbered::PARAMS[1],
+    flute::Numbered::PARAMS[2],
+    CROP,
+    FLIP,
+    CUTOUT,
+    NORMALISE,
+];
+const CROP: Param = Augment::PARAMS[0];
+const FLIP: Param = Augment::PARAMS[1];
+const CUTOUT: Param = Augment::PARAMS[2];
+const NORMALISE: Param = Augment::PARAMS[3];
+
+/// Every data set, by the name users write.
+pub const DATASETS: &[Entry<Build>] = &[
+    Entry::<Build>::new(
+        "synthetic",
+        "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
+        |_, source| synthetic::generate(source),
+    ),
+    Entry::<Build>::new(
+        "mnist",
+        "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
+        |values, source| idx::mnist(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "mnist-leaf",
+        "MNIST as FedML has it: by 1000 users, standardised; LEAF's JSON in MNIST/train and MNIST/test of --data_dir",
+        |_, source| leaf::mnist(source),
+    ),
+    Entry::<Build>::new(
+        "fashion-mnist",
+        "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
+        |values, source| idx::fashion_mnist(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS)
+    .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
+    Entry::<Build>::new(
+        "emnist",
+        "handwritten digits and letters, 28x28 grey; the four IDX files of a split in --data_dir",
+        |values, source| idx::emnist(source, &idx::Emnist::read(values), Augment::read(values)),
+    )
+    .with(SPLIT),
+    Entry::<Build>::new(
+        "cifar10",
+        "photographs, 32x32 in colour, 10 classes; the binary or Python files, as torchvision unpacks them",
+        |values, source| pictures::ten(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "cifar100",
+        "photographs, 32x32 in colour, 100 classes; the binary or Python files, as torchvision unpacks them",
+        |values, source| pictures::hundred(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "cinic10",
+        "photographs, 32x32 in colour, 10 classes; PNG files in train/CLASS and test/CLASS of --data_dir",
+        |values, source| pictures::cinic(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "landmarks",
+        "photographs of places, scaled, by photographers; FedML's lists in data_user_dict and JPEG files in images",
+        |values, source| pictures::Landmarks::read(values).dataset(source, Augment::read(values)),
+    )
+    .with(PLACES),
+    Entry::<Build>::new(
+        "femnist",
+        "handwritten characters by writers, 28x28, 62 classes; LEAF's JSON in train/ and test/ of --data_dir",
+        |_, source| leaf::femnist(source),
+    ),
+    Entry::<Build>::new(
+        "shakespeare",
+        "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
+        |_, source| leaf::shakespeare(source),
+    ),
+    Entry::<Build>::new(
+        "sent140",
+        "whether a message is glad, by how often words come in it, by who wrote it; LEAF's JSON in train/ and test/ of --data_dir",
+        |values, source| leaf::sent140(source, &leaf::Counts::read(values)),
+    )
+    .with(leaf::Counts::PARAMS),
+    Entry::<Build>::new(
+        "reddit",
+        "the next of each of ten words, by who wrote them; LEAF's JSON in train/ and test/ of --data_dir",
+        |values, source| leaf::reddit(source, &leaf::Known::read(values)),
+    )
+    .with(leaf::Known::PARAMS),
+    Entry::<Build>::new(
+        "celeba",
+        "who smiles, 84x84 in colour, by celebrities; LEAF's JSON, and pictures in raw/img_align_celeba of --data_dir",
+        |values, source| leaf::celeba(source, Augment::read(values)),
+    )
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "leaf-synthetic",
+        "rows of numbers by users, as LEAF and FedProx have written them; LEAF's JSON in train/ and test/ of --data_dir",
+        |values, source| leaf::Synthetic::read(values).dataset(source),
+    )
+    .with(leaf::Synthetic::PARAMS),
+    Entry::<Build>::new(
+        "fed_emnist",
+        "handwritten characters by 3,400 writers, 28x28, 62 classes; TFF's HDF5",
+        |values, source| tff::emnist(source, &tff::Users::read(values)),
+    )
+    .with(tff::Users::PARAMS),
+    Entry::<Build>::new("fed_cifar100", "CIFAR-100 by 500 users; TFF's HDF5", |values, source| {
+        tff::cifar100(source, Augment::read(values))
+    })
+    .with(Augment::PARAMS),
+    Entry::<Build>::new(
+        "fed_shakespeare",
+        "the next of each of 80 characters, by 715 roles; TFF's HDF5",
+        |_, source| tff::shakespeare(source),
+    ),
+    Entry::<Build>::new(
+        "stackoverflow_nwp",
+        "the next of each of 20 words, by 342,477 users; TFF's HDF5 and stackoverflow.word_count",
+        |values, source| tff::next_words(source, &tff::Posts::read(values)),
+    )
+    .with(tff::Posts::PARAMS),
+    Entry::<Build>::new(
+        "stackoverflow_lr",
+        "the tags of a post by its words, by 342,477 users; TFF's HDF5, stackoverflow.word_count and .tag_count",
+        |values, source| tff::tags(source, &tff::Posts::read(values)),
+    )
+    .with(tff::Posts::PARAMS),
+    Entry::<Build>::new(
+        "flute",
+        "numbers or pictures and their classes, by users; FLUTE's JSON or HDF5",
+        |values, source| flute::Numbered::read(values).dataset(source, Augment::read(values)),
+    )
+    .with(USERS),
+    Entry::<Build>::new(
+        "flute_text",
+        "the next of each word, by users; FLUTE's JSON or HDF5",
+        |values, source| flute::Texts::read(values).dataset(source),
+    )
+    .with(flute::Texts::PARAMS),
+    Entry::<Build>::new(
+        "ecg",
+        "heart beats of MIT-BIH, 187 values, 5 classes; mitbih_train.csv and mitbih_test.csv in --data_dir",
+        |_, source| ecg::beats(source),
+    ),
+    Entry::<Build>::new(
+        "libsvm",
+        "rows of numbers and their classes in LIBSVM's text, such as Adult's a9a and a9a.t",
+        |values, source| libsvm::LibSvm::read(values).dataset(source),
+    )
+    .with(libsvm::LibSvm::PARAMS),
+    Entry::<Build>::new(
+        "arrays",
+        "your own: train and test in --data_dir, as .npz or .safetensors with x, y and, if you like, users",
+        own::arrays::read,
+    )
+    .with(own::arrays::Arrays::PARAMS),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Samples, write_idx};
+    use crate::seed::Seed;
+    use safetensors::{Dtype, tensor::TensorView};
+    use std::path::{Path, PathBuf};
+
+    /// Small files of formats that are easily written: images by IDX and by LEAF, and text. All others are kept in
+    /// `tests/files`.
+    fn files(folder: &Path, name: &str) -> PathBuf {
+        let own = folder.join(name);
+        std::fs::create_dir_all(&own).expect("writable");
+        for (part, count) in [("train", 30u32), ("t10k", 12)] {
+            let pixels: Vec<u8> = (0..count * 784).map(|i| (i % 253) as u8).collect();
+            let labels: Vec<u8> = (0..count).map(|i| (i % 10) as u8).collect();
+            let path = |name: &str| own.join(format!("{part}-{name}-ubyte"));
+            write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
+            write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
+        }
+        write_arrays(&own.join("train.safetensors"));
+        write_arrays(&own.join("test.safetensors"));
+        let (x, y) = match name {
+            "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
+            "mnist-leaf" => (serde_json::json!(vec![-0.5; 784]), serde_json::json!(9.0)),
+            _ => (serde_json::json!("thee ".repeat(16)), serde_json::json!("o")),
+        };
+        for part in ["train", "test"] {
+            let users: Vec<String> = (0..8).map(|user| user.to_string()).collect();
+            let own_data = |user: &String| (user.clone(), serde_json::json!({"x": [x, x], "y": [y, y]}));
+            let data: serde_json::Map<String, serde_json::Value> = users.iter().map(own_data).collect();
+            std::fs::create_dir_all(own.join(part)).expect("writable");
+            let text = serde_json::json!({"users": users, "user_data": data}).to_string();
+            std::fs::write(own.join(part).join("all.json"), text).expect("writable");
+        }
+        own
+    }
+
+    /// Sixteen rows of two floats, by eight users.
+    fn write_arrays(path: &Path) {
+        let floats: Vec<u8> = (0..32u8).flat_map(|place| f32::from(place).to_le_bytes()).collect();
+        let (classes, users): (Vec<u8>, Vec<u8>) = (0..16).map(|row| (row % 3, row % 8)).unzip();
+        let view = |kind, shape: &[usize], bytes| TensorView::new(kind, shape.to_vec(), bytes).expect("fits");
+        let arrays = [
+            ("x", view(Dtype::F32, &[16, 2], &floats)),
+            ("y", view(Dtype::U8, &[16], &classes)),
+            ("users", view(Dtype::U8, &[16], &users)),
+        ];
+        std::fs::write(path, safetensors::serialize(arrays, &None).expect("sound")).expect("writable");
+    }
+
+    fn is_sound(set: &Dataset, samples: &Samples) -> bool {
+        let (mut floats, mut integers, mut targets, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let all: Vec<u32> = (0..samples.len() as u32).collect();
+        samples.inputs.gather_floats(&all, &mut floats);
+        samples.inputs.gather_integers(&all, &mut integers);
+        samples.targets.gather_integers(&all, &mut targets);
+        samples.targets.gather_floats(&all, &mut marks);
+        let outputs = set.facts.task.outputs() as u32;
+        samples.inputs.len() == samples.len()
+            && floats.len() + integers.len() == samples.len() * set.facts.width()
+            && floats.iter().all(|value| value.is_finite())
+            && integers.iter().chain(&targets).all(|&token| token < outputs)
+            && marks.iter().all(|mark| [0.0, 1.0].contains(mark))
+            && targets.len() + marks.len() == samples.len() * set.facts.targets
+    }
+
+    /// A data set with the settings that its small files need: the test data alone cannot tell how it is standardised.
+    fn told(name: &str) -> &str {
+        match name {
+            "arrays" => "arrays:standardise=none",
+            name => name,
+        }
+    }
+
+    #[test]
+    fn every_data_set_is_sound_and_the_same_each_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for entry in DATASETS {
+            let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(entry.name);
+            let files = if kept.is_dir() { kept } else { files(folder.path(), entry.name) };
+            let source = |test_only| Source { folder: &files, clients: 8, seed: Seed(3), test_only };
+            let (_, settings) = KIND.look_up(&told(entry.name).into()).expect("sound settings");
+            let read = |test_only| (entry.build)(&settings, &source(test_only)).expect(entry.name);
+            let set = read(false);
+            assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
+            let everything: Vec<u32> = (0..set.train.count() as u32).collect();
+            let (train, order) = set.train.of(&everything);
+            assert!(!order.is_empty() && is_sound(&set, &train) && is_sound(&set, &set.test), "{}", entry.name);
+            assert!(!set.test.is_empty() && set.facts.task.outputs() > 1, "{}", entry.name);
+            if let Some(owners) = &set.owners {
+                assert_eq!((owners[0], owners.last()), (0, Some(&set.train.count())), "{}", entry.name);
+                assert!(owners.is_sorted() && owners.len() > 2, "{}", entry.name);
+            }
+            let only_test = read(true);
+            assert_eq!((&only_test.test, &only_test.facts), (&set.test, &set.facts), "{}", entry.name);
+        }
+    }
+}
