@@ -5,6 +5,7 @@
 use super::contribution::{Change, Contribution, failure};
 use super::global::Global;
 use super::keeper::Keeper;
+use super::pulse::{GLANCE, Pulse};
 use super::visit::Visitor;
 use super::{EngineError, kept_values, report};
 use crate::config::Mode;
@@ -22,10 +23,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Signs of life in the time that the server waits for one.
-const BEATS: u32 = 4;
-/// The longest sleep between two of them.
-const GLANCE: Duration = Duration::from_millis(100);
 /// A worker waits longer for the server than the server for workers, by this factor: the server also
 /// evaluates and writes.
 const SERVER_PATIENCE: u32 = 5;
@@ -59,22 +56,22 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         global,
         phase: None,
         slowdown: plan.slowdown(),
-        heard: Instant::now(),
+        pulse: Pulse::new(wire, plan.round_timeout()),
         plan,
         reduce,
-        wire,
         trainer,
     };
     while let Some((order, content)) = worker.receive()? {
         worker.obey(order, content)?;
     }
-    let last = Report::Bye(report(wire.rank(), trainer.device(), wire.bytes_sent()));
-    Ok(wire.send(Rank::SERVER, Frame::bare(&last))?)
+    let wire = &worker.pulse.wire;
+    let last = Report::Bye(report(wire.rank(), worker.trainer.device(), wire.bytes_sent()));
+    worker.tell(Frame::bare(&last))
 }
 
 struct Worker<'a, T> {
     plan: &'a Plan,
-    wire: &'a mut Metered<T>,
+    pulse: Pulse<'a, T>,
     trainer: &'a mut dyn Trainer,
     global: Global,
     // What clients are told in the pass in hand.
@@ -89,8 +86,6 @@ struct Worker<'a, T> {
     keeper: Keeper,
     slowdown: Slowdown,
     reduce: Reduce,
-    // When the server heard something of this rank last.
-    heard: Instant,
 }
 
 /// What an order says of a pass.
@@ -106,7 +101,8 @@ impl<T: Transport> Worker<'_, T> {
     fn receive(&mut self) -> Result<Option<(Order, Content)>, EngineError> {
         let heard = Instant::now();
         loop {
-            match self.wire.recv()? {
+            let Some(delivery) = self.pulse.receive()? else { return Ok(None) };
+            match delivery {
                 Delivery::Frame(Rank::SERVER, frame) => match frame.decode()? {
                     Order::Stop => return Ok(None),
                     order => return Ok(Some((order, frame.content))),
@@ -168,10 +164,7 @@ impl<T: Transport> Worker<'_, T> {
         let mut sum = Metrics::default();
         for first in pieces.clone().step_by(PIECES) {
             sum.add(&self.trainer.evaluate_pieces(weights, first..pieces.end.min(first + PIECES))?);
-            let limit = self.plan.round_timeout().map(|limit| limit / BEATS);
-            if limit.is_some_and(|limit| self.heard.elapsed() > limit) {
-                self.tell(Frame::bare(&Report::Alive))?;
-            }
+            self.pulse.live()?;
         }
         Ok(sum)
     }
@@ -180,10 +173,10 @@ impl<T: Transport> Worker<'_, T> {
     fn reduce(&mut self, Phase { round, pass, .. }: Phase, turnout: Turnout) -> Result<(), EngineError> {
         let sum = &mut self.sums[usize::from(pass)];
         // A trainer that holds nothing on a GPU is refused by a transport that sums there.
-        let held = if self.wire.sums_on_devices() { self.trainer.take_held() } else { None };
+        let held = if self.pulse.wire.sums_on_devices() { self.trainer.take_held() } else { None };
         let reduced = match held {
-            Some(held) => self.wire.all_reduce_held(held),
-            None => self.wire.all_reduce(sum.units()),
+            Some(held) => self.pulse.wire.all_reduce_held(held),
+            None => self.pulse.wire.all_reduce(sum.units()),
         };
         match reduced {
             // The server says how it goes on: what was added so far stays.
@@ -228,6 +221,8 @@ impl<T: Transport> Worker<'_, T> {
                     own = contribution.content();
                     part.updates.push(contribution.update);
                 }
+                // Nobody waits for it, nor for those that come after it.
+                Err(_) if self.pulse.is_over() => return Ok(()),
                 Err(error) => {
                     let seconds = began.elapsed().as_secs_f64();
                     part.failed.push(failure(errand.client, seconds, &error, self.trainer.layout()));
@@ -244,7 +239,7 @@ impl<T: Transport> Worker<'_, T> {
             return Ok(());
         }
         let sum = &mut self.sums[usize::from(pass)];
-        if !self.wire.sums_on_devices() {
+        if !self.pulse.wire.sums_on_devices() {
             self.trainer.hand_over(sum);
         }
         let content = match self.reduce {
@@ -260,8 +255,7 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     fn tell(&mut self, frame: Frame) -> Result<(), EngineError> {
-        self.heard = Instant::now();
-        Ok(self.wire.send(Rank::SERVER, frame)?)
+        Ok(self.pulse.tell(frame)?)
     }
 
     /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong leaves the sum
@@ -290,23 +284,10 @@ impl<T: Transport> Worker<'_, T> {
         mut kept: Vec<f32>,
         fresh: bool,
     ) -> Result<Contribution, TrainError> {
-        let (plan, began, rank) = (self.plan, Instant::now(), self.wire.rank());
+        let (plan, began, rank) = (self.plan, Instant::now(), self.pulse.wire.rank());
         let Phase { round, pass, total } = phase;
-        let beat = RefCell::new((&mut *self.wire, &mut self.heard, Instant::now()));
-        let alive = || {
-            let (wire, last, looked) = &mut *beat.borrow_mut();
-            if looked.elapsed() > GLANCE {
-                *looked = Instant::now();
-                if wire.is_gone(Rank::SERVER) {
-                    stop::leave();
-                }
-            }
-            if plan.round_timeout().is_some_and(|limit| last.elapsed() > limit / BEATS) {
-                **last = Instant::now();
-                // A server that is gone is noticed by the next report.
-                let _ = wire.send(Rank::SERVER, Frame::bare(&Report::Alive));
-            }
-        };
+        let pulse = RefCell::new(&mut self.pulse);
+        let alive = || pulse.borrow_mut().beat();
         let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(self.rate);
         let mut visitor = Visitor {
             plan,

@@ -13,6 +13,7 @@ mod keeper;
 mod kept;
 mod link;
 mod post;
+mod pulse;
 mod run;
 mod server;
 mod states;

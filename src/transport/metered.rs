@@ -52,6 +52,14 @@ impl<T: Transport> Transport for Metered<T> {
         Ok(delivery)
     }
 
+    fn glance(&mut self) -> Result<Option<Delivery>, TransportError> {
+        let delivery = self.inner.glance()?;
+        if let Some(Delivery::Frame(_, frame)) = &delivery {
+            self.received += frame.bytes();
+        }
+        Ok(delivery)
+    }
+
     fn is_gone(&self, peer: Rank) -> bool {
         self.inner.is_gone(peer)
     }

@@ -59,6 +59,14 @@ pub trait Transport {
         Err(TransportError::Devices { reason: "this transport cannot reach them".to_owned() })
     }
 
+    /// What has come already, if anything: asked now and then by whoever works meanwhile.
+    ///
+    /// # Errors
+    /// As [`Transport::recv`].
+    fn glance(&mut self) -> Result<Option<Delivery>, TransportError> {
+        Ok(None)
+    }
+
     /// Whether a peer is known to be gone: asked now and then by whoever does not listen.
     fn is_gone(&self, _peer: Rank) -> bool {
         false

@@ -5,7 +5,7 @@ use crate::support::{plan, quadratic, run_with, small};
 use fedmpi::config::{Config, Mode};
 use fedmpi::engine::{EngineError, Outcome, run, serve};
 use fedmpi::event::Event;
-use fedmpi::ids::{ClientId, Rank};
+use fedmpi::ids::{ClientId, Rank, Round};
 use fedmpi::message::Frame;
 use fedmpi::metrics::Metrics;
 use fedmpi::plan::Plan;
@@ -16,6 +16,8 @@ use fedmpi::transport::local::{Local, ranks};
 use fedmpi::transport::{Delivery, Metered, Transport, TransportError};
 use fedmpi::weights::{Layout, Units};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -140,13 +142,17 @@ fn asynchronous_runs_go_on_too() {
 /// A trainer that takes its time, and says so or not.
 struct Slow {
     inner: Quadratic,
-    steps: fn(ClientId) -> u32,
+    steps: Steps,
     says_so: bool,
+    // Trainings that came to their end.
+    ended: Arc<AtomicU32>,
 }
 
+type Steps = fn(Round, ClientId) -> u32;
+
 /// Steps of ten milliseconds: one client takes long, or all take some.
-const ONE_LONG: fn(ClientId) -> u32 = |client| if client == ClientId(7) { 400 } else { 1 };
-const ALL_SHORT: fn(ClientId) -> u32 = |_| 30;
+const ONE_LONG: Steps = |_, client| if client == ClientId(7) { 400 } else { 1 };
+const ALL_SHORT: Steps = |_, _| 30;
 
 impl Trainer for Slow {
     fn layout(&self) -> &Layout {
@@ -158,12 +164,13 @@ impl Trainer for Slow {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        for _ in 0..(self.steps)(task.client) {
+        for _ in 0..(self.steps)(task.round, task.client) {
             thread::sleep(Duration::from_millis(10));
             if self.says_so {
                 task.alive();
             }
         }
+        self.ended.fetch_add(1, Ordering::Relaxed);
         self.inner.train(task)
     }
 
@@ -172,9 +179,9 @@ impl Trainer for Slow {
     }
 }
 
-fn slowly(config: &Config, workers: usize, steps: fn(ClientId) -> u32, says_so: bool) -> Result<Outcome, EngineError> {
+fn slowly(config: &Config, workers: usize, steps: Steps, says_so: bool) -> Result<Outcome, EngineError> {
     let make = move |_| -> Result<Box<dyn Trainer>, _> {
-        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so }))
+        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so, ended: Arc::default() }))
     };
     run_with(&plan(config.clone()), workers, &make).map(|(outcome, _)| outcome)
 }
@@ -202,7 +209,7 @@ fn a_slow_worker_that_leaves_the_rest_to_others_may_be_silent() {
         ..small()
     };
     let wanted = quadratic(&plan(config.clone()), 1).0;
-    assert!(slowly(&config, 2, |_| 70, true).expect("at rest, not silent") == wanted);
+    assert!(slowly(&config, 2, |_, _| 70, true).expect("at rest, not silent") == wanted);
 }
 
 #[test]
@@ -213,4 +220,25 @@ fn workers_that_owe_nothing_may_be_silent() {
         let wanted = quadratic(&plan(config.clone()), 1).0;
         assert!(slowly(&config, 3, ALL_SHORT, true).expect("idle, not silent") == wanted);
     }
+}
+
+#[test]
+fn nobody_waits_for_trainings_beyond_the_last_move() {
+    // Those after the third would take half a minute each.
+    let steps: Steps = |training, _| if training.0 < 3 { 1 } else { 3000 };
+    let config = Config {
+        mode: Mode::Async,
+        concurrency: 8,
+        comm_round: 3,
+        aggregator: Some("fedasync".into()),
+        delay: "constant:1".into(),
+        ..small()
+    };
+    let ended = Arc::new(AtomicU32::new(0));
+    let make = |_| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so: true, ended: Arc::clone(&ended) }))
+    };
+    let (outcome, memory) = run_with(&plan(config), 2, &make).expect("a sound run");
+    assert_eq!((outcome.rounds, ended.load(Ordering::Relaxed)), (3, 3));
+    assert!(matches!(memory.events.last(), Some(Event::Finished { ranks, .. }) if ranks.len() == 3));
 }

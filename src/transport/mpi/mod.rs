@@ -1,5 +1,6 @@
 //! Ranks as MPI processes. Only the thread that made [`Mpi`] may use it.
 
+mod patience;
 mod raw;
 mod ulfm;
 mod wire;

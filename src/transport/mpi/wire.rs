@@ -8,6 +8,7 @@
 //! sum revokes it, all agree whether the sum is whole, and go on with those that are left.
 
 use super::abort;
+use super::patience::Patience;
 use super::raw::{self, Broken, Request, Waiting, outcome};
 use super::ulfm::{self, Losses, Ulfm};
 use crate::ids::Rank;
@@ -101,14 +102,17 @@ impl Transport for Wire<'_> {
                 Ok(waiting) => waiting,
                 Err(instead) => return Ok(instead),
             };
-            let from = Rank::from(waiting.from as usize);
-            let lost_before = self.survival.as_ref().is_some_and(|survival| survival.losses.has(from));
             // Whoever was lost in the middle of a message is told about next.
-            if let Some(frame) = waiting.take().map(|head| self.frame(from, head)).transpose()?.flatten()
-                && !lost_before
-            {
-                return Ok(Delivery::Frame(from, frame));
+            if let Some(delivery) = self.take(waiting)? {
+                return Ok(delivery);
             }
+        }
+    }
+
+    fn glance(&mut self) -> Result<Option<Delivery>, TransportError> {
+        match raw::look(self.world.as_raw(), HEAD) {
+            Some(waiting) => self.take(waiting),
+            None => Ok(None),
         }
     }
 
@@ -284,6 +288,14 @@ impl<'a> Wire<'a> {
         }
     }
 
+    /// Receives a frame that has begun to arrive; none when its sender is lost.
+    fn take(&mut self, waiting: Waiting) -> Result<Option<Delivery>, TransportError> {
+        let from = Rank::from(waiting.from as usize);
+        let lost_before = self.survival.as_ref().is_some_and(|survival| survival.losses.has(from));
+        let frame = waiting.take().map(|head| self.frame(from, head)).transpose()?.flatten();
+        Ok(frame.filter(|_| !lost_before).map(|frame| Delivery::Frame(from, frame)))
+    }
+
     /// Receives the rest of a frame; none when its sender is lost.
     fn frame(&mut self, from: Rank, head: Vec<u8>) -> Result<Option<Frame>, TransportError> {
         // A head that cannot be read is not of this program; decoding says so.
@@ -372,29 +384,5 @@ fn finish(
         }
         watch();
         thread::yield_now();
-    }
-}
-
-/// Yields while an answer is likely near, then sleeps longer and longer, at most 0.2 ms.
-struct Patience {
-    polls: u32,
-    began: Instant,
-    most: Option<Duration>,
-}
-
-impl Patience {
-    fn new(most: Option<Duration>) -> Patience {
-        Patience { polls: 0, began: Instant::now(), most }
-    }
-
-    /// Waits a little; false when there is no patience left.
-    fn pause(&mut self) -> bool {
-        self.polls = self.polls.saturating_add(1);
-        match self.polls {
-            0..=200 => thread::yield_now(),
-            201..=400 => thread::sleep(Duration::from_micros(20)),
-            _ => thread::sleep(Duration::from_micros(200)),
-        }
-        self.most.is_none_or(|most| self.began.elapsed() <= most)
     }
 }
