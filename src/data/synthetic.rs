@@ -1,10 +1,13 @@
 //! FedProx's Synthetic(alpha, beta) (Li et al. 2020, section 5.1): each client labels its own points
 //! with its own linear model. `u ~ N(0, alpha)`, `W, b ~ N(u, 1)`; `B ~ N(0, beta)`, `v ~ N(B, 1)`,
 //! `x ~ N(v, S)` with `S_jj = j^-1.2`; `y = argmax(W x + b)`. One tenth of each client's points are
-//! kept for the test set. Alpha and beta are 1, as in the paper's most heterogeneous setting.
+//! kept for the test set. The larger alpha and beta are, the more clients' models and points differ; the paper has them
+//! at 0, 0.5 and 1.
 
 use super::{Column, DataError, Dataset, Samples, Source, Train};
 use crate::ids::{ClientId, Round};
+use crate::part;
+use crate::part::{Part, Range, Values};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::task::Facts;
 use rand::Rng;
@@ -13,8 +16,6 @@ use std::sync::Arc;
 
 const FEATURES: usize = 60;
 const CLASSES: usize = 10;
-const ALPHA: f64 = 1.0;
-const BETA: f64 = 1.0;
 /// Fewest points of a client.
 const LEAST: usize = 50;
 /// Most points of a client: the log-normal tail would otherwise decide a run's memory.
@@ -25,16 +26,25 @@ const COUNTED: usize = u32::MAX as usize;
 /// so many clients only.
 const STORED: usize = 2_000;
 
+part! {
+    /// How much clients differ.
+    pub Spread {
+        synthetic_alpha: f64 = "1", "VARIANCE", Range::NOT_NEGATIVE, "how much clients' models differ (FedProx's alpha)";
+        synthetic_beta: f64 = "1", "VARIANCE", Range::NOT_NEGATIVE, "how much clients' points differ (FedProx's beta)";
+    }
+}
+
 /// The generator of all clients' points.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Synthetic {
+    spread: Spread,
     seed: Seed,
     starts: Arc<Vec<usize>>,
 }
 
 /// Generates the points of all clients, or what generates them.
-pub fn generate(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let generator = Synthetic::new(source.seed, source.clients)?;
+pub fn generate(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
+    let generator = Synthetic::new(Spread::read(values), source.seed, source.clients)?;
     let clients = |most: usize| (0..source.clients.min(most)).map(ClientId::from);
     let mut test = Points::default();
     clients(STORED).for_each(|client| generator.make(client, &mut Points::default(), &mut test));
@@ -64,7 +74,7 @@ impl From<Points> for Samples {
 }
 
 impl Synthetic {
-    fn new(seed: Seed, clients: usize) -> Result<Synthetic, DataError> {
+    fn new(spread: Spread, seed: Seed, clients: usize) -> Result<Synthetic, DataError> {
         let (mut starts, mut end) = (vec![0], 0);
         for client in 0..clients {
             let count = size(&mut stream(seed, ClientId::from(client)));
@@ -74,7 +84,7 @@ impl Synthetic {
             }
             starts.push(end);
         }
-        Ok(Synthetic { seed, starts: Arc::new(starts) })
+        Ok(Synthetic { spread, seed, starts: Arc::new(starts) })
     }
 
     /// Number of training points of all clients.
@@ -84,7 +94,8 @@ impl Synthetic {
 
     /// Says everything that the points follow from.
     pub fn name(&self) -> String {
-        format!("synthetic {ALPHA} {BETA} {LEAST} {MOST} {} {}", self.seed.0, self.starts.len())
+        let Spread { synthetic_alpha: alpha, synthetic_beta: beta } = self.spread;
+        format!("synthetic {alpha} {beta} {LEAST} {MOST} {} {}", self.seed.0, self.starts.len())
     }
 
     /// The training points of the client to whom a point belongs.
@@ -99,8 +110,8 @@ impl Synthetic {
     fn make(&self, client: ClientId, train: &mut Points, test: &mut Points) {
         let stream = &mut stream(self.seed, client);
         let count = size(stream);
-        let model_mean = normal(stream) * ALPHA.sqrt();
-        let data_mean = normal(stream) * BETA.sqrt();
+        let model_mean = normal(stream) * self.spread.synthetic_alpha.sqrt();
+        let data_mean = normal(stream) * self.spread.synthetic_beta.sqrt();
         let weights: Vec<f64> = (0..CLASSES * FEATURES).map(|_| model_mean + normal(stream)).collect();
         let bias: Vec<f64> = (0..CLASSES).map(|_| model_mean + normal(stream)).collect();
         let centre: Vec<f64> = (0..FEATURES).map(|_| data_mean + normal(stream)).collect();
@@ -139,10 +150,44 @@ fn normal(stream: &mut Stream) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::KIND;
     use std::path::Path;
 
     fn generated(clients: usize, seed: u64) -> Dataset {
-        generate(&Source { folder: Path::new(""), clients, seed: Seed(seed), test_only: false }).expect("generated")
+        chosen("synthetic", clients, seed)
+    }
+
+    fn chosen(choice: &str, clients: usize, seed: u64) -> Dataset {
+        let (entry, values) = KIND.look_up(&choice.into()).expect("sound settings");
+        let source = Source { folder: Path::new(""), clients, seed: Seed(seed), test_only: false };
+        (entry.build)(&values, &source).expect("generated")
+    }
+
+    /// Squared distance between the means of two clients' points.
+    fn distance(data: &Dataset) -> f64 {
+        let (owners, train) = (data.owners.as_ref().expect("owners"), stored(data));
+        let mean = |client: usize| {
+            let rows: Vec<u32> = (owners[client] as u32..owners[client + 1] as u32).collect();
+            let mut values = Vec::new();
+            train.inputs.gather_floats(&rows, &mut values);
+            let mut mean = [0.0; FEATURES];
+            values.iter().enumerate().for_each(|(at, value)| mean[at % FEATURES] += f64::from(*value));
+            mean.map(|sum| sum / rows.len() as f64)
+        };
+        mean(0).iter().zip(mean(1)).map(|(one, other)| (one - other).powi(2)).sum()
+    }
+
+    #[test]
+    fn the_variances_say_how_much_clients_differ() {
+        assert_eq!(chosen("synthetic:1,1", 3, 7), generated(3, 7));
+        let [alike, other] = ["synthetic:0,0", "synthetic:synthetic_beta=100"].map(|choice| chosen(choice, 2, 7));
+        // The means of two clients are drawn with variance 1 each, and around means of theirs.
+        assert!(distance(&alike) < 4.0 * FEATURES as f64 && distance(&other) > 4.0 * distance(&alike));
+        let [one, two] = ["synthetic:0,1", "synthetic:1,1"].map(|choice| chosen(choice, 3, 7));
+        assert_eq!(stored(&one).inputs, stored(&two).inputs);
+        assert_ne!(labels(stored(&one)), labels(stored(&two)));
+        assert_ne!(one.digest(), two.digest());
+        assert!(KIND.look_up(&"synthetic:-1".into()).is_err());
     }
 
     fn stored(data: &Dataset) -> &Samples {

@@ -34,9 +34,10 @@ const NORMALISE: Param = Augment::PARAMS[3];
 pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "synthetic",
-        "FedProx's Synthetic(1, 1): 60 features, 10 classes, one model per client; generated, naturally partitioned",
-        |_, source| synthetic::generate(source),
-    ),
+        "FedProx's Synthetic(alpha, beta): 60 features, 10 classes, one model per client; generated, with owners",
+        synthetic::generate,
+    )
+    .with(synthetic::Spread::PARAMS),
     Entry::<Build>::new(
         "mnist",
         "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
