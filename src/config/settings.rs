@@ -184,5 +184,6 @@ settings! {
     gpu_util_parse: Option<String> = None, "TEXT", "none", Range::ANY, "The mapping in one line, `host1:0,1,1;host2:2`: processes per GPU; wins over the file";
     device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", Range::ANY, "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
     threads: i64 = 1, "THREADS", "1", Range::between(1.0, 1024.0), "Torch threads per rank; part of what makes results reproducible";
+    log_dir: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Write what each rank logs to `rank-N.log` in this folder too, on its own host; `{rank}` and `{host}` as in --data_dir";
     verbose: u8 = 0, "0|1|2", "0", Range::between(0.0, 2.0), "Log per round, per client or per message; RUST_LOG wins";
 }

@@ -41,6 +41,7 @@ impl Plan {
             keep_checkpoints: 0,
             record: Chain::default(),
             verbose: 0,
+            log_dir: None,
             // Who trains whom, and where updates are summed, does not touch the result.
             scheduler: Choice::default(),
             idle: Vec::new(),

@@ -45,6 +45,7 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
     log_at(config.verbose);
+    settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
     let plan = data::plan(mpi, &hosts, config)?;
     trainer::check_fit(mpi, &plan)?;
