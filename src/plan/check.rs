@@ -195,8 +195,6 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
     }
     let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
     require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, hint)?;
-    let hint = "with --data_residency local nobody counts the data's owners (hint: say how many clients there are)";
-    require("client_num_in_total", config.client_num_in_total, config.client_num_in_total > 0, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset.name != data::GENERATED, hint)?;
     for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {

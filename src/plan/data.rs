@@ -42,9 +42,13 @@ impl Plan {
     /// As [`Plan::new`].
     pub fn divide_own(config: &Config, dataset: &Dataset, clients: usize) -> Result<Partition, PlanError> {
         let clients = dataset.owners.as_ref().map_or(clients, |owners| owners.len() - 1);
+        require("client_num_in_total", 0, clients > 0, NO_OWNERS)?;
         divide(&Config { client_num_in_total: clients as i64, ..config.clone() }, dataset)
     }
 }
+
+/// Nobody can count the clients.
+const NO_OWNERS: &str = "the data has no owners to count (hint: say how many clients there are)";
 
 fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
     Plan::check(config)?;
@@ -60,8 +64,7 @@ pub fn counted(config: Config, dataset: &Dataset) -> Result<Config, PlanError> {
         return Ok(config);
     }
     let owners = dataset.owners.as_ref().map_or(0, |starts| starts.len() - 1);
-    let hint = "the data has no owners to count (hint: say how many clients there are)";
-    require("client_num_in_total", 0, owners > 0, hint)?;
+    require("client_num_in_total", 0, owners > 0, NO_OWNERS)?;
     Ok(Config { client_num_in_total: owners as i64, ..config })
 }
 

@@ -45,6 +45,7 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
         dataset = like_others(dataset, &holdings);
     }
     let homes = settle(mpi, Homes::new(&config, mates, &holdings).map_err(Error::from))?;
+    let config = Config { client_num_in_total: homes.counts().len() as i64, ..config };
     settle(mpi, Plan::at_home(config, dataset, partition, homes, rank).map_err(Error::from))
 }
 

@@ -1,6 +1,6 @@
 //! Data that never leaves its machine: the bits are those of a run in which every rank sees all data.
 
-use crate::support::{Finished, Job, generated_mnist, quadratic};
+use crate::support::{Finished, Job, generated_mnist, generated_text, quadratic};
 use fedmpi::config::{Config, Residency};
 use fedmpi::data::write_idx;
 use fedmpi::ids::Rank;
@@ -223,6 +223,17 @@ fn a_lost_worker_leaves_its_clients_states_at_home() {
 }
 
 #[test]
+fn the_homes_tell_how_many_clients_there_are_if_their_data_has_owners() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let hash = |name: &str, flags: &str| {
+        let job = Job::ranks(3).with("--dataset shakespeare --model rnn --client_num_in_total 0 --comm_round 1 --ci 1");
+        let job = job.path("--data_dir", &generated_text()).path("--out_dir", &parent.path().join(name));
+        job.with("--client_num_per_round 3").with(flags).run().succeeded().model_hash().to_owned()
+    };
+    assert_eq!(hash("local", "--data_residency local"), hash("shared", ""));
+}
+
+#[test]
 fn what_does_not_fit_together_is_refused() {
     let parent = tempfile::tempdir().expect("a folder");
     let (own, _) = folders(parent.path());
@@ -234,7 +245,7 @@ fn what_does_not_fit_together_is_refused() {
     };
     assert!(refused("--dataset mnist --dispatch pull").contains("where their data is"));
     assert!(refused("--dataset synthetic").contains("generated alike"));
-    assert!(refused("--dataset mnist --client_num_in_total 0").contains("nobody counts the data's owners"));
+    assert!(refused("--dataset mnist --client_num_in_total 0").contains("no owners to count"));
     let two = "--dataset mnist --client_num_in_total 2 --client_num_per_round 2";
     assert!(refused(two).contains("3 places"));
     assert!(refused("--dataset mnist --partition_save x.json").contains("nobody knows the whole partition"));
