@@ -1,5 +1,6 @@
 //! What this machine says of itself: its program and libraries, data, GPUs, clock and memory.
 
+use crate::files;
 use crate::ids::Rank;
 use crate::launch::{Facts, driver_version};
 use crate::plan::expand;
@@ -29,7 +30,7 @@ pub(crate) fn facts(data_dir: Option<&Path>) -> Result<Facts> {
         driver,
         clock: now(),
         free_mib: free_mib(),
-        cores: thread::available_parallelism().map_or(1, usize::from),
+        cores: cores(),
     })
 }
 
@@ -40,7 +41,7 @@ pub(crate) fn build() -> Result<String> {
 
 /// The first digits of a file's hash.
 fn hash(path: &Path) -> Result<String> {
-    let file = fs::File::open(path).with_context(|| path.display().to_string())?;
+    let file = files::open(path).with_context(|| path.display().to_string())?;
     let mut hasher = blake3::Hasher::new();
     io::copy(&mut io::BufReader::with_capacity(1 << 20, file), &mut hasher)?;
     Ok(hasher.finalize().to_hex()[..8].to_owned())
@@ -49,7 +50,7 @@ fn hash(path: &Path) -> Result<String> {
 /// What is wrong with a folder of data, if anything is.
 fn data_fault(folder: &Path) -> Option<String> {
     let reason = match first_file(folder) {
-        Ok(Some(file)) => fs::File::open(file).err()?.to_string(),
+        Ok(Some(file)) => files::open(&file).err()?.to_string(),
         Ok(None) => "no file in it".to_owned(),
         Err(error) => error.to_string(),
     };

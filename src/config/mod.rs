@@ -25,6 +25,9 @@ pub use settings::{Config, Flags, NAMES, RANGES};
 pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
 pub use written::Setting;
 
+/// The file of a run's folder that says its config.
+pub const RUN_CONFIG: &str = "config.yaml";
+
 /// What the user wrote cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

@@ -5,7 +5,7 @@ use super::document::{Entry, Node};
 use super::foreign::{self, Around, Translation};
 use super::kinds::{is_setting, near};
 use super::portable::{is_of_a_run, leave_places};
-use super::{Config, ConfigError, Flags};
+use super::{Config, ConfigError, Flags, RUN_CONFIG};
 use crate::files;
 use crate::part::{plain, yaml};
 use serde_yaml::{Mapping, Value};
@@ -31,7 +31,7 @@ impl Config {
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
         let in_flags = |reason| blame(Path::new("flags"), reason);
         let (file, resumed) = (at_home(flags.cf.as_deref())?, at_home(flags.resume.as_deref())?);
-        let stored = resumed.as_ref().map(|folder| folder.join("config.yaml"));
+        let stored = resumed.as_ref().map(|folder| folder.join(RUN_CONFIG));
         let mut said = Said::default();
         let (mut translation, mut left) = (Translation::default(), None);
         let set = all_set(&flags.set).map_err(|reason| blame(Path::new("--set"), reason))?;

@@ -1,6 +1,7 @@
 //! What a start of a job has left in the run's folder: told by the files themselves, never by clocks, which differ
 //! between hosts and can be set back.
 
+use crate::config::RUN_CONFIG;
 use crate::event::Standing;
 use crate::record::{self, Summary, checkpoint, checkpoints};
 use std::fs;
@@ -27,7 +28,7 @@ impl Trace {
     /// The folder now.
     pub(super) fn of(folder: &Path) -> Trace {
         Trace {
-            config: mark(&folder.join("config.yaml")),
+            config: mark(&folder.join(RUN_CONFIG)),
             summary: mark(&folder.join(record::SUMMARY)),
             checkpoint: checkpoint::newest_file(&checkpoints(folder)),
         }

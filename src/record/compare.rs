@@ -2,7 +2,7 @@
 //! are compared by what they have.
 
 use super::Summary;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, RUN_CONFIG};
 use crate::event::Standing;
 use crate::files;
 use crate::plan::settings_in;
@@ -100,8 +100,8 @@ fn read(folder: &Path) -> Result<Run, String> {
         files::bytes(&path).map_err(|error| format!("cannot read {}: {error} {hint}", path.display()))
     };
     let wrong = |name: &str, error: &dyn ToString| format!("{}: {}", folder.join(name).display(), error.to_string());
-    let config = String::from_utf8_lossy(&content("config.yaml")?).into_owned();
-    let config = Config::parse(&config).map_err(|error| wrong("config.yaml", &error))?;
+    let config = String::from_utf8_lossy(&content(RUN_CONFIG)?).into_owned();
+    let config = Config::parse(&config).map_err(|error| wrong(RUN_CONFIG, &error))?;
     let points = points(&content("metrics.csv")?).map_err(|error| wrong("metrics.csv", &error))?;
     let summary = Summary::read(folder).map_err(|error| error.to_string())?;
     // Without one the run was ended before it could say so.

@@ -1,7 +1,7 @@
 //! The folder of one run. It is ours only if it says so: a folder that holds a run is never written into by accident, and
 //! nothing of anybody else's is removed or replaced.
 
-use crate::config::Config;
+use crate::config::{Config, RUN_CONFIG as CONFIG};
 use crate::event::{Event, RecordError, Recorder};
 use crate::files;
 use crate::part::PartError;
@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const CONFIG: &str = "config.yaml";
 /// What must be known of the data to use the model.
 const DATA: &str = "data.json";
 const JOURNAL: &str = "journal.jsonl";
