@@ -3,15 +3,7 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_aggregator
 
-use fedmpi::aggregate::step::ServerStep;
-use fedmpi::config::Config;
-use fedmpi::engine::{self, EngineError};
-use fedmpi::ids::{Rank, Round};
-use fedmpi::plan::Plan;
-use fedmpi::record::Memory;
-use fedmpi::torch::TorchTrainer;
-use fedmpi::transport::mpi::Mpi;
-use fedmpi::transport::{Metered, World};
+use fedmpi::{Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Round, ServerStep, TorchTrainer, World, run, serve};
 use std::sync::Arc;
 use tch::Device;
 
@@ -39,9 +31,9 @@ fn work(mpi: &Mpi) -> Result<(), EngineError> {
     let mut trainer = TorchTrainer::new(&plan, Device::Cpu).expect("a model that fits the data");
     let mut wire = Metered::new(mpi.transport());
     if mpi.rank() != Rank::SERVER {
-        return engine::serve(&plan, &mut wire, &mut trainer);
+        return serve(&plan, &mut wire, &mut trainer);
     }
-    let outcome = engine::run(&plan, &mut wire, &mut trainer, &mut Memory::default(), None)?;
+    let outcome = run(&plan, &mut wire, &mut trainer, &mut Memory::default(), None)?;
     let test = outcome.test.expect("evaluated after the last round");
     println!("test accuracy {:.4} after {} rounds", test.accuracy(), outcome.rounds);
     Ok(())

@@ -2,15 +2,7 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_main
 
-use fedmpi::config::Config;
-use fedmpi::engine::{self, EngineError, Server};
-use fedmpi::ids::Rank;
-use fedmpi::message::Reduce;
-use fedmpi::plan::Plan;
-use fedmpi::record::Memory;
-use fedmpi::torch::TorchTrainer;
-use fedmpi::transport::mpi::Mpi;
-use fedmpi::transport::{Metered, World};
+use fedmpi::{Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Reduce, Server, TorchTrainer, World, serve};
 use tch::Device;
 
 /// Rounds without a better loss before the end.
@@ -23,7 +15,7 @@ fn work(mpi: &Mpi) -> Result<(), EngineError> {
     let mut trainer = TorchTrainer::new(&plan, Device::Cpu).expect("a model that fits the data");
     let mut wire = Metered::new(mpi.transport());
     if mpi.rank() != Rank::SERVER {
-        return engine::serve(&plan, &mut wire, &mut trainer);
+        return serve(&plan, &mut wire, &mut trainer);
     }
     let mut records = Memory::default();
     let mut server = Server::start(&plan, &mut wire, &mut trainer, &mut records)?;

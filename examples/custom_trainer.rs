@@ -2,16 +2,7 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_trainer
 
-use fedmpi::config::Config;
-use fedmpi::engine::{self, EngineError};
-use fedmpi::ids::{ClientId, Rank};
-use fedmpi::metrics::Metrics;
-use fedmpi::plan::Plan;
-use fedmpi::record::Memory;
-use fedmpi::train::{Task, TrainError, Trained, Trainer};
-use fedmpi::transport::mpi::Mpi;
-use fedmpi::transport::{Metered, World};
-use fedmpi::weights::Layout;
+use fedmpi::{ClientId, Config, EngineError, Layout, Memory, Metered, Metrics, Mpi, Plan, Rank, Task, TrainError, Trained, Trainer, World, run, serve};
 use std::sync::Arc;
 
 /// `y = w[0] x + w[1]`; client `c` has points around `y = 3 x + 1` at `x = c, c + 1, ... c + 9` tenths.
@@ -62,9 +53,9 @@ fn work(mpi: &Mpi) -> Result<(), EngineError> {
     let plan = Plan::resolve(config).expect("a sound config");
     let mut wire = Metered::new(mpi.transport());
     if mpi.rank() != Rank::SERVER {
-        return engine::serve(&plan, &mut wire, &mut Line::new());
+        return serve(&plan, &mut wire, &mut Line::new());
     }
-    let outcome = engine::run(&plan, &mut wire, &mut Line::new(), &mut Memory::default(), None)?;
+    let outcome = run(&plan, &mut wire, &mut Line::new(), &mut Memory::default(), None)?;
     println!("y = {:.3} x + {:.3}", outcome.weights[0], outcome.weights[1]);
     Ok(())
 }
