@@ -274,6 +274,9 @@ pub struct RoundDone {
     pub model_hash: String,
     /// Metrics on the test set, when this round evaluated.
     pub test: Option<Metrics>,
+    /// Metrics on what clients train on, when this round evaluated on that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Metrics>,
 }
 
 /// How well a round was planned.

@@ -8,7 +8,7 @@ use crate::weights::{Total, Turnout, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 11;
+pub const VERSION: u16 = 12;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,9 +43,8 @@ pub enum Order {
     Evaluate {
         /// After which round.
         round: Round,
-        /// On which pieces of the test data that all ranks have, from the first to below the second; none is on
-        /// all of the worker's own.
-        pieces: Option<(u32, u32)>,
+        /// On what.
+        on: Scope,
     },
     /// The model to go on from follows, and what algorithm and server step remember.
     Model,
@@ -53,6 +52,17 @@ pub enum Order {
     Ping,
     /// The run is over: report and end.
     Stop,
+}
+
+/// What a worker evaluates on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// All of its own test data.
+    Own,
+    /// Pieces of the test data that all ranks have, from the first to below the second.
+    Pieces(u32, u32),
+    /// What clients train on, from the first to below the second.
+    Clients(u32, u32),
 }
 
 /// From a worker to the server.

@@ -10,7 +10,7 @@ use super::visit::Visitor;
 use super::{EngineError, kept_values, report};
 use crate::config::Mode;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Frame, Label, Order, Part, Reduce, Report};
+use crate::message::{Content, Errand, Frame, Label, Order, Part, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::Slowdown;
@@ -138,9 +138,9 @@ impl<T: Transport> Worker<'_, T> {
                 self.enter(phase);
                 self.reduce(phase, turnout)
             }
-            Order::Evaluate { round, pieces } => {
+            Order::Evaluate { round, on } => {
                 let weights = Arc::clone(content.floats(Label::Model).unwrap_or(&self.global.weights));
-                let metrics = self.evaluate(&weights, pieces)?;
+                let metrics = self.evaluate(&weights, on)?;
                 self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }
             Order::Model => {
@@ -157,11 +157,20 @@ impl<T: Transport> Worker<'_, T> {
         }
     }
 
-    /// Evaluates piece after piece, and gives signs of life between them.
-    fn evaluate(&mut self, weights: &[f32], pieces: Option<(u32, u32)>) -> Result<Metrics, EngineError> {
-        let all = 0..self.trainer.pieces();
-        let pieces = pieces.map_or(all, |(first, end)| first as usize..end as usize);
+    /// Evaluates piece after piece, or client after client, and gives signs of life between them.
+    fn evaluate(&mut self, weights: &[f32], on: Scope) -> Result<Metrics, EngineError> {
         let mut sum = Metrics::default();
+        let pieces = match on {
+            Scope::Own => 0..self.trainer.pieces(),
+            Scope::Pieces(first, end) => first as usize..end as usize,
+            Scope::Clients(first, end) => {
+                for client in first..end {
+                    sum.add(&self.trainer.evaluate_client(weights, ClientId(client))?);
+                    self.pulse.live()?;
+                }
+                return Ok(sum);
+            }
+        };
         for first in pieces.clone().step_by(PIECES) {
             sum.add(&self.trainer.evaluate_pieces(weights, first..pieces.end.min(first + PIECES))?);
             self.pulse.live()?;

@@ -182,6 +182,7 @@ impl<'a, T: Transport> Server<'a, T> {
         self.updates += u64::from(turnout.counted.clients);
         let evaluating = Instant::now();
         let test = self.evaluate(round)?;
+        let training = self.appraise(round)?;
         let done = RoundDone {
             round,
             clients: turnout.counted.clients as usize,
@@ -201,6 +202,7 @@ impl<'a, T: Transport> Server<'a, T> {
             schedule,
             model_hash: weights::hash(&self.global.weights),
             test: test.clone(),
+            training,
         };
         self.recorder.record(&Event::RoundDone(done.clone()), &self.global.weights)?;
         self.rounds += 1;
@@ -274,6 +276,14 @@ impl<'a, T: Transport> Server<'a, T> {
             self.recorder.record(&event, &self.global.weights)?;
         }
         Ok(())
+    }
+
+    /// How good the model is on what clients train on, where that is asked for.
+    fn appraise(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
+        match self.link.plan.config.evaluate_training && self.link.plan.evaluates_after(round) {
+            true => Ok(Some(self.link.appraise(round, &self.global.weights, self.recorder)?)),
+            false => Ok(None),
+        }
     }
 
     fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {

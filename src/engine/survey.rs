@@ -4,14 +4,14 @@
 use super::EngineError;
 use super::link::{Link, News, unexpected};
 use crate::event::Recorder;
-use crate::ids::{Rank, Round};
-use crate::message::{Content, Label, Order, Reduce, Report};
+use crate::ids::{ClientId, Rank, Round};
+use crate::message::{Content, Label, Order, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Homes;
 use crate::train::Trainer;
 use crate::transport::Transport;
 use crate::weights::Weights;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,14 +29,11 @@ impl<T: Transport> Link<'_, T> {
         let ranks = if self.plan.homes().is_some() { Vec::new() } else { self.workers.clone() };
         let mut shares = divided(trainer.pieces(), ranks.len() + 1).into_iter();
         let own = shares.next().expect("the server's");
-        let content = match self.plan.reduce() {
-            Reduce::Allreduce => Content::nothing(),
-            Reduce::Server | Reduce::Worker => Content::nothing().with(Label::Model, Arc::clone(weights)),
-        };
+        let content = self.model_along(weights);
         let mut open: BTreeMap<Rank, Range<usize>> = BTreeMap::new();
         for (rank, share) in ranks.into_iter().zip(shares).filter(|(_, share)| !share.is_empty()) {
-            let pieces = Some((share.start as u32, share.end as u32));
-            self.send(rank, &Order::Evaluate { round, pieces }, content.clone())?;
+            let on = Scope::Pieces(share.start as u32, share.end as u32);
+            self.send(rank, &Order::Evaluate { round, on }, content.clone())?;
             open.insert(rank, share);
         }
         let mut sum = trainer.evaluate_pieces(weights, own)?;
@@ -60,6 +57,67 @@ impl<T: Transport> Link<'_, T> {
         Ok(sum)
     }
 
+    /// The model, where not every rank keeps it itself.
+    fn model_along(&self, weights: &Weights) -> Content {
+        match self.plan.reduce() {
+            Reduce::Allreduce => Content::nothing(),
+            Reduce::Server | Reduce::Worker => Content::nothing().with(Label::Model, Arc::clone(weights)),
+        }
+    }
+
+    /// Workers evaluate the model on what clients train on, each on clients whose data it has. What a lost worker was
+    /// asked for others do.
+    pub fn appraise(
+        &mut self,
+        round: Round,
+        weights: &Weights,
+        recorder: &mut dyn Recorder,
+    ) -> Result<Metrics, EngineError> {
+        let mut ask = self.shares_of_clients();
+        let mut open: BTreeMap<Rank, VecDeque<Range<usize>>> = BTreeMap::new();
+        let mut sum = Metrics::default();
+        while !ask.is_empty() || !open.is_empty() {
+            for (rank, clients) in ask.drain(..) {
+                let on = Scope::Clients(clients.start as u32, clients.end as u32);
+                self.send(rank, &Order::Evaluate { round, on }, self.model_along(weights))?;
+                open.entry(rank).or_default().push_back(clients);
+            }
+            // The round has changed the model already: it is completed whatever signals say.
+            match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+                News::Report(rank, Report::Evaluated { round: at, metrics }, _)
+                    if at == round && answered(&mut open, rank) =>
+                {
+                    sum.add(&metrics);
+                }
+                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+                News::Lost(rank) => {
+                    recorder.record(&self.loss(round, rank, 0), weights)?;
+                    let heir = |clients: Range<usize>| (self.able(ClientId::from(clients.start))[0], clients);
+                    ask.extend(open.remove(&rank).unwrap_or_default().into_iter().map(heir));
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Who evaluates on which clients. A quick check looks at the first one only.
+    fn shares_of_clients(&self) -> Vec<(Rank, Range<usize>)> {
+        let all = if self.plan.config.ci == 1 { 1 } else { self.plan.clients() };
+        let homes = match self.plan.homes() {
+            Some(homes) => homes.all().iter().map(|home| home.clients.start.min(all)..home.clients.end.min(all)).collect(),
+            None => vec![0..all],
+        };
+        let mut shares = Vec::new();
+        for clients in homes.into_iter().filter(|clients| !clients.is_empty()) {
+            let ranks = self.able(ClientId::from(clients.start));
+            for (part, rank) in divided(clients.len(), ranks.len()).into_iter().zip(ranks) {
+                shares.push((rank, clients.start + part.start..clients.start + part.end));
+            }
+        }
+        shares.retain(|(_, clients)| !clients.is_empty());
+        shares
+    }
+
     /// One worker of each home evaluates the model on its own test data; the sums add up in the order of
     /// homes.
     pub fn survey(
@@ -78,7 +136,7 @@ impl<T: Transport> Link<'_, T> {
                 open.insert(rank, home);
                 self.send(
                     rank,
-                    &Order::Evaluate { round, pieces: None },
+                    &Order::Evaluate { round, on: Scope::Own },
                     Content::nothing().with(Label::Model, Arc::clone(weights)),
                 )?;
             }
@@ -103,6 +161,13 @@ impl<T: Transport> Link<'_, T> {
         parts.iter().for_each(|part| sum.add(part));
         Ok(sum)
     }
+}
+
+/// The first order that a rank has open is done; false when it has none.
+fn answered(open: &mut BTreeMap<Rank, VecDeque<Range<usize>>>, rank: Rank) -> bool {
+    let done = open.get_mut(&rank).and_then(VecDeque::pop_front).is_some();
+    open.retain(|_, orders| !orders.is_empty());
+    done
 }
 
 /// So many pieces in runs for so many ranks, the first ones longer when it does not come out even.

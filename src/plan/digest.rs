@@ -72,6 +72,7 @@ impl Plan {
             target_accuracy: None,
             target: None,
             evaluate: Evaluator::Server,
+            evaluate_training: false,
             // A run that has ended by a diverged client may go on without it.
             on_nan: OnNan::End,
             ..self.config.clone()

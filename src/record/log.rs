@@ -19,12 +19,15 @@ impl Recorder for RoundLog {
             }
             Event::RoundDone(done) => {
                 let test = done.test.as_ref().map_or_else(String::new, |test| format!(" test {}", described(test)));
+                let training = done.training.as_ref();
+                let training =
+                    training.map_or_else(String::new, |metrics| format!(" on training data {}", described(metrics)));
                 let (round, rounds) = (done.round, self.rounds);
                 notes(done).iter().for_each(|note| log::warn!("{note}"));
                 let loss =
                     done.train_loss.map_or("nobody trained".to_owned(), |loss| format!("train loss {}", shown(loss)));
                 let (seconds, hash) = (done.seconds, &done.model_hash);
-                log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test} model {hash}");
+                log::info!("round {round}/{rounds}: {seconds:.3} s, {loss},{test}{training} model {hash}");
             }
             Event::LeftOut { round, client, rank, reason } => {
                 log::warn!("round {round}: client {client} on rank {rank} is left out: {reason}");

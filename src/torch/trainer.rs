@@ -330,6 +330,13 @@ fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<Stri
     })
 }
 
+/// Metrics of a model on rows.
+fn score(network: &dyn Network, params: &Params, task: &Learned, rows: &Rows) -> Metrics {
+    let (inputs, targets) = rows.all();
+    let outputs = no_grad(|| network.forward(params.views(), inputs, None));
+    task::score(task, &outputs, targets)
+}
+
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
     let (device, reason) = (name(device), first_line(error));
     TrainError::Failed(format!(
@@ -418,9 +425,20 @@ impl Trainer for TorchTrainer {
             let order: Vec<u32> =
                 (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
             let rows = stock.rows(samples, &order, None).map_err(|error| no_room(device, order.len(), error))?;
-            let (inputs, targets) = rows.all();
-            let outputs = no_grad(|| self.network.forward(self.params.views(), inputs, None));
-            metrics.add(&task::score(&plan.dataset.facts.task, &outputs, targets));
+            metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
+        }
+        Ok(metrics)
+    }
+
+    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+        self.params.load(weights);
+        let plan = self.plan.clone();
+        let samples = plan.partition.of(client);
+        let (stored, order) = plan.dataset.train.of(&samples);
+        let mut metrics = Metrics::default();
+        for part in order.chunks(self.piece) {
+            let rows = self.rows(&stored, part, client, None)?;
+            metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
         }
         Ok(metrics)
     }

@@ -1,6 +1,7 @@
 //! Rounds without work: every client gives back what it got. Shows what the exchange itself costs.
 
 use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
+use crate::ids::ClientId;
 use crate::metrics::Metrics;
 use crate::weights::{Held, Layout, Weights};
 use std::ops::Range;
@@ -39,6 +40,10 @@ impl Trainer for Dry {
 
     fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
         self.0.evaluate_pieces(weights, pieces)
+    }
+
+    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+        self.0.evaluate_client(weights, client)
     }
 
     fn frozen(&self) -> Vec<Frozen> {

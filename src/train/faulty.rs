@@ -111,6 +111,10 @@ impl Trainer for Faulty {
         self.inner.evaluate_pieces(weights, pieces)
     }
 
+    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+        self.inner.evaluate_client(weights, client)
+    }
+
     fn frozen(&self) -> Vec<Frozen> {
         self.inner.frozen()
     }

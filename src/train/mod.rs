@@ -86,6 +86,15 @@ pub trait Trainer {
         self.evaluate(weights)
     }
 
+    /// Metrics of `weights` on all that a client trains on.
+    ///
+    /// # Errors
+    /// A trainer that cannot tell; as [`Trainer::evaluate`].
+    fn evaluate_client(&mut self, _weights: &[f32], _client: ClientId) -> Result<Metrics, TrainError> {
+        let reason = "this trainer cannot evaluate on what clients train on";
+        Err(TrainError::Failed(reason.to_owned()))
+    }
+
     /// Tensors of the model that are not trained: they are in no flat vector, and the same on every rank.
     fn frozen(&self) -> Vec<Frozen> {
         Vec::new()

@@ -5,6 +5,8 @@ use fedmpi::config::Config;
 use fedmpi::engine::EngineError;
 use fedmpi::event::Event;
 use fedmpi::ids::{ClientId, Rank, Round};
+use fedmpi::message::Reduce;
+use fedmpi::record::Memory;
 use fedmpi::train::{Faulty, Quadratic, TrainError, Trainer};
 use std::collections::BTreeSet;
 
@@ -18,6 +20,28 @@ fn one_round_is_the_weighted_mean() {
     let total: f64 = clients.clone().map(|client| plan.samples(client) as f64).sum();
     let mean: f64 = clients.map(|client| plan.samples(client) as f64 * f64::from(client.0 + 1)).sum::<f64>() / total;
     assert!((f64::from(outcome.weights[0]) - 0.5 * mean).abs() < 1e-6);
+}
+
+/// `0.5 (w - c - 1)^2` of client `c`, and of all clients their mean.
+#[test]
+fn what_clients_train_on_is_evaluated_by_the_workers_to_the_bit() {
+    let config = Config { evaluate_training: true, frequency_of_the_test: 2, ..small() };
+    let trainings = |memory: &Memory| memory.rounds().map(|done| done.training.clone()).collect::<Vec<_>>();
+    let (outcome, memory) = quadratic(&plan(config.clone()), 1);
+    let wanted = trainings(&memory);
+    let loss = |client: i32| 0.5 * (f64::from(outcome.weights[0]) - f64::from(client + 1)).powi(2);
+    let mean = (0..12).map(loss).sum::<f64>() / 12.0;
+    assert!((wanted[2].as_ref().expect("the last round").loss() - mean).abs() < 1e-6);
+    assert!(wanted[0].is_none() && wanted[1].is_some());
+    for (workers, reduce) in [(2, Reduce::Server), (3, Reduce::Worker), (5, Reduce::Allreduce), (17, Reduce::Worker)] {
+        let (_, memory) = quadratic(&plan(Config { reduce, ..config.clone() }), workers);
+        assert_eq!(trainings(&memory), wanted, "{workers} workers");
+    }
+    for calls in 3..16 {
+        let (outcome, memory) = crate::loss::with_deaths(&plan(config.clone()), 3, &[(2, calls)]);
+        outcome.expect("goes on");
+        assert_eq!(trainings(&memory), wanted, "after {calls} calls");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod targets;
 use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
-use fedmpi::message::{Content, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Update};
+use fedmpi::message::{Content, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Scope, Update};
 use fedmpi::metrics::Metrics;
 use fedmpi::seed::{Purpose, Seed, Stream};
 use fedmpi::weights::{Total, Turnout};
@@ -107,7 +107,7 @@ fn corpora_of_messages_are_of_this_version() {
     let orders = [
         Order::Train { round: Round(3), pass: 1, total, rate: 1.0, errands: vec![new, kept, held, home], last: false },
         Order::Reduce { round: Round(1), pass: 0, turnout: Turnout { told: total, counted: total.without(7) } },
-        Order::Evaluate { round: Round(2), pieces: Some((3, 300)) },
+        Order::Evaluate { round: Round(2), on: Scope::Pieces(3, 300) },
         Order::Model,
         Order::Ping,
         Order::Stop,

@@ -116,13 +116,33 @@ fn ranks_that_read_one_folder_share_its_clients() {
     }
 }
 
-/// Bytes that the cluster carried in all rounds.
-fn carried(folder: &Path) -> u64 {
+/// A figure of all rounds.
+fn column(folder: &Path, name: &str) -> Vec<f64> {
     let text = fs::read_to_string(folder.join("metrics.csv")).expect("written");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let head = lines.next().expect("a head");
-    let place = head.iter().position(|name| *name == "cluster_bytes").expect("a column");
-    lines.map(|line| line[place].parse::<u64>().expect("a number")).sum()
+    let place = head.iter().position(|own| *own == name).expect("a column");
+    lines.map(|line| line[place].parse::<f64>().expect("a number")).collect()
+}
+
+/// Bytes that the cluster carried in all rounds.
+fn carried(folder: &Path) -> u64 {
+    column(folder, "cluster_bytes").iter().sum::<f64>() as u64
+}
+
+#[test]
+fn each_worker_evaluates_on_what_its_own_clients_train_on() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let (own, all) = folders(parent.path());
+    let shared = format!("--partition_load {} --evaluate_training true", partition(parent.path()).display());
+    let path = |name: &str| parent.path().join(name);
+    trained(2, &all, &path("central"), &shared).succeeded();
+    trained(4, &own, &path("local"), "--data_residency local --evaluate_training true").succeeded();
+    for name in ["train_set_loss", "train_set_accuracy"] {
+        let figures = column(&path("local"), name);
+        assert_eq!(figures, column(&path("central"), name), "{name}");
+        assert!(figures.len() == 3 && figures.iter().all(|figure| figure.is_finite()));
+    }
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl<T: Transport> Server<'_, T> {
             schedule: Schedule::default(),
             model_hash: weights::hash(&self.global),
             test: test.clone(),
+            training: None,
         };
         self.carried_before = self.carried();
         self.version += 1;
