@@ -3,7 +3,9 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_aggregator
 
-use fedmpi::{Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Round, ServerStep, TorchTrainer, World, run, serve};
+use fedmpi::{
+    Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Round, ServerStep, TorchTrainer, World, run, serve,
+};
 use std::sync::Arc;
 use tch::Device;
 

@@ -2,7 +2,10 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_trainer
 
-use fedmpi::{ClientId, Config, EngineError, Layout, Memory, Metered, Metrics, Mpi, Plan, Rank, Task, TrainError, Trained, Trainer, World, run, serve};
+use fedmpi::{
+    ClientId, Config, EngineError, Layout, Memory, Metered, Metrics, Mpi, Plan, Rank, Task, TrainError, Trained,
+    Trainer, World, run, serve,
+};
 use std::sync::Arc;
 
 /// `y = w[0] x + w[1]`; client `c` has points around `y = 3 x + 1` at `x = c, c + 1, ... c + 9` tenths.

@@ -55,6 +55,8 @@ pub mod event;
 #[doc(hidden)]
 pub mod hosts;
 #[doc(hidden)]
+pub mod ids;
+#[doc(hidden)]
 pub mod launch;
 #[doc(hidden)]
 pub mod message;
@@ -64,6 +66,10 @@ pub mod metrics;
 #[doc(hidden)]
 pub mod models;
 #[doc(hidden)]
+pub mod number;
+#[doc(hidden)]
+pub mod part;
+#[doc(hidden)]
 pub mod partition;
 #[doc(hidden)]
 pub mod plan;
@@ -72,26 +78,9 @@ pub mod record;
 #[doc(hidden)]
 pub mod schedule;
 #[doc(hidden)]
-pub mod select;
-#[cfg(feature = "torch")]
-#[doc(hidden)]
-pub mod torch;
-#[doc(hidden)]
-pub mod train;
-#[doc(hidden)]
-pub mod transport;
-#[doc(hidden)]
-pub mod update;
-#[doc(hidden)]
-pub mod weights;
-#[doc(hidden)]
-pub mod ids;
-#[doc(hidden)]
-pub mod number;
-#[doc(hidden)]
-pub mod part;
-#[doc(hidden)]
 pub mod seed;
+#[doc(hidden)]
+pub mod select;
 #[doc(hidden)]
 pub mod shelf;
 #[doc(hidden)]
@@ -100,8 +89,19 @@ pub mod staleness;
 pub mod stop;
 #[doc(hidden)]
 pub mod task;
+#[cfg(feature = "torch")]
+#[doc(hidden)]
+pub mod torch;
+#[doc(hidden)]
+pub mod train;
+#[doc(hidden)]
+pub mod transport;
 #[doc(hidden)]
 pub mod tuning;
+#[doc(hidden)]
+pub mod update;
+#[doc(hidden)]
+pub mod weights;
 
 mod files;
 // The program over the library: what is asked for, the commands, the start of a job.

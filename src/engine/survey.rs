@@ -104,7 +104,9 @@ impl<T: Transport> Link<'_, T> {
     fn shares_of_clients(&self) -> Vec<(Rank, Range<usize>)> {
         let all = if self.plan.config.ci == 1 { 1 } else { self.plan.clients() };
         let homes = match self.plan.homes() {
-            Some(homes) => homes.all().iter().map(|home| home.clients.start.min(all)..home.clients.end.min(all)).collect(),
+            Some(homes) => {
+                homes.all().iter().map(|home| home.clients.start.min(all)..home.clients.end.min(all)).collect()
+            }
             None => vec![0..all],
         };
         let mut shares = Vec::new();
