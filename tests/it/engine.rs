@@ -51,7 +51,7 @@ fn any_number_of_workers_gives_the_same_bits_and_lines() {
     for workers in [2, 3, 4, 7, 9] {
         let (outcome, other) = quadratic(&plan, workers);
         assert_eq!(outcome, alone);
-        let lines = |memory: &fedmpi::record::Memory| -> Vec<(String, Option<f64>)> {
+        let lines = |memory: &Memory| -> Vec<(String, Option<f64>)> {
             memory.rounds().map(|done| (done.model_hash.clone(), done.train_loss)).collect()
         };
         assert_eq!(lines(&other), lines(&memory));
