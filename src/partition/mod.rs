@@ -7,6 +7,7 @@ mod file;
 mod hetero_fix;
 mod iid;
 mod label_skew;
+mod laws;
 mod leaf_power_law;
 mod lognormal;
 mod natural;
@@ -299,86 +300,6 @@ fn deal(items: &[u32], parts: usize) -> Vec<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::part::Choice;
-    use crate::seed::{Purpose, Seed};
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    proptest! {
-        #[test]
-        fn every_partitioner_keeps_the_law(
-            clients in 1usize..12,
-            per_client in 30usize..60,
-            classes in 2u32..10,
-            seed in any::<u64>(),
-        ) {
-            let labels: Vec<u32> = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
-            let owners: Vec<usize> = (0..=clients).map(|c| c * per_client).collect();
-            let pool = Pool { count: labels.len(), labels: &labels, classes: classes as usize, owners: Some(&owners) };
-            let file = tempfile::NamedTempFile::new().expect("a file");
-            let lines = (0..clients).map(|client| format!("{client}: [\n{client}\n]\n"));
-            std::fs::write(file.path(), lines.collect::<String>()).expect("writable");
-            for entry in PARTITIONERS {
-                let split = || {
-                    let mut choice = Choice::from(entry.name);
-                    for param in entry.params {
-                        let value = match param.name {
-                            "partition_alpha" => 5.0.into(),
-                            "classes" => classes.into(),
-                            "first_samples" => 1.into(),
-                            "partition_file" => file.path().display().to_string().into(),
-                            _ => continue,
-                        };
-                        choice.values.insert(param.name.into(), value);
-                    }
-                    let (entry, values) = KIND.look_up(&choice).expect("sound");
-                    (entry.build)(&values, clients).split(&pool, &mut Seed(seed).stream(Purpose::Partition))
-                };
-                let partition = split().map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
-                let lists: Vec<Vec<u32>> = partition.ids().map(|client| partition.of(client).to_vec()).collect();
-                prop_assert_eq!(lists.len(), clients, "{}", entry.name);
-                prop_assert!(lists.iter().all(|list| !list.is_empty()), "{}", entry.name);
-                let all: Vec<u32> = lists.concat();
-                let distinct: BTreeSet<u32> = all.iter().copied().collect();
-                prop_assert_eq!(distinct.len(), all.len(), "{}", entry.name);
-                // What a file says may leave samples out.
-                let is_whole = distinct.len() == labels.len() || entry.name == hetero_fix::NAME;
-                prop_assert!(is_whole, "{}", entry.name);
-                prop_assert!(distinct.iter().all(|&sample| (sample as usize) < labels.len()), "{}", entry.name);
-                prop_assert_eq!(Ok(partition), split(), "{}", entry.name);
-            }
-        }
-    }
-
-    #[test]
-    fn too_many_clients_are_refused_by_all() {
-        let pool = Pool { count: 3, labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
-        for entry in PARTITIONERS {
-            let (entry, values) = KIND.look_up(&entry.name.into()).expect("sound");
-            let split = (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition));
-            assert!(split.is_err(), "{}", entry.name);
-        }
-    }
-
-    #[test]
-    fn refusals_say_what_is_needed_and_what_would_do() {
-        let labels = [0; 60];
-        let pool = Pool { count: 60, labels: &labels, classes: 2, owners: None };
-        let refused = |name: &str, clients| {
-            let (entry, values) = KIND.look_up(&name.into()).expect("sound");
-            let split = (entry.build)(&values, clients).split(&pool, &mut Seed(0).stream(Purpose::Partition));
-            split.expect_err("refused").to_string()
-        };
-        for (name, clients, least, need, most) in
-            [("homo", 61, 1, 61, 60), ("shards", 31, 2, 62, 30), ("hetero", 7, 10, 70, 6), ("power_law", 61, 1, 61, 60)]
-        {
-            let wanted = format!(
-                "{clients} clients with at least {least} each need {need} samples, there are 60 \
-                 (hint: --client_num_in_total at most {most})"
-            );
-            assert_eq!(refused(name, clients), wanted);
-        }
-    }
 
     #[test]
     fn partition_gives_back_each_list() {

@@ -198,6 +198,31 @@ fn check_and_list_answer_without_training() {
 }
 
 #[test]
+fn a_partition_made_beforehand_is_that_of_the_training() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (made, run) = (folder.path().join("made"), folder.path().join("run"));
+    let (made, run, data) = (made.display().to_string(), run.display().to_string(), mnist().display().to_string());
+    let data = ["--dataset", "mnist", "--data_dir", &data, "--client_num_in_total", "20"];
+    let skewed = ["--partition_method", "label_skew:classes=3"];
+    let divide = || plain(&[&["partition", &made][..], &data, &skewed].concat());
+    let said = divide().succeeded();
+    assert!(said.stdout.contains("classes per client: median 3 of 10"), "{}", said.stdout);
+    for name in ["partition.json", "partition.csv", "partition.svg", "partition.png"] {
+        let bytes = fs::metadata(Path::new(&made).join(name)).expect(name).len();
+        assert!(bytes > 500, "{name}: {bytes}");
+    }
+    let file = format!("{made}/partition.json");
+    let train = |division: &[&str]| {
+        let flags = ["--comm_round", "1", "--ci", "1", "--overwrite", "--out_dir", &run];
+        plain(&[&data[..], &flags, division].concat()).succeeded().model_hash().to_owned()
+    };
+    assert_eq!(train(&["--partition_load", &file]), train(&skewed));
+    let again = divide();
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+}
+
+#[test]
 fn what_a_command_says_is_said_once_under_mpirun() {
     for (arguments, words) in [
         ("--help", "Usage: mpirun"),
