@@ -22,7 +22,10 @@ impl Parameter {
 
 /// What writes all values of a tensor.
 #[derive(Clone)]
-pub(super) struct Stored(Rc<dyn Fn(&mut [f32])>);
+pub(super) struct Stored(Rc<Fill>);
+
+/// Writes numbers to a tensor.
+type Fill = dyn Fn(&mut [f32]);
 
 impl Stored {
     pub(super) fn new(write: impl Fn(&mut [f32]) + 'static) -> Stored {
