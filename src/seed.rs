@@ -36,6 +36,8 @@ pub enum Purpose {
     Augment = 11,
     /// Which samples are set aside for testing.
     Split = 12,
+    /// Which tokens are hidden, and by what.
+    Hide = 13,
     /// Noise on a client's inputs.
     FeatureNoise = 15,
 }

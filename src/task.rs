@@ -14,17 +14,31 @@ pub enum Task {
         /// A token that is not learned, such as padding.
         ignore: Option<u32>,
     },
-    /// Tokens that were hidden. Targets: a row of tokens, of which all others are to be ignored.
+    /// Tokens that are hidden. Targets: what they are, with `ignore` for all others; where they are yet to be hidden, the row
+    /// itself, with `ignore` where nothing may be.
     Masked {
         /// Tokens that there are.
         vocabulary: usize,
-        /// What stands where nothing was hidden.
+        /// What stands among targets for what is not hidden: none of the tokens, or padding.
         ignore: u32,
+        /// How tokens are hidden, others each time; none when the data has them hidden already.
+        hiding: Option<Hiding>,
+        /// The token that fills rows up, which nobody looks at.
+        padding: Option<u32>,
     },
     /// Any of so many labels at once. Targets: a row of zeros and ones.
     Sets(usize),
     /// So many numbers. Targets: a row of floats.
     Values(usize),
+}
+
+/// How tokens are hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hiding {
+    /// The token that stands for others.
+    pub mask: u32,
+    /// Share of tokens that are hidden.
+    pub share: f64,
 }
 
 impl Default for Task {

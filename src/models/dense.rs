@@ -1,14 +1,51 @@
-//! `lr`, `lr_sigmoid` and `2nn`: linear layers with ReLU between them.
+//! `lr`, `lr_sigmoid`, `2nn` and `mlp`: linear layers with an activation between them.
 
+use super::parameter::torch_layer;
 use super::{Descent, Network, Noise, Pace, Parameter, Unfit, fitting_numbers, layer};
+use crate::part;
+use crate::part::{Range, words};
 use crate::task::Facts;
 use crate::weights::{Layout, Slot};
 use fedmpi_kernels::dense::{self as kernels, Before};
 use tch::Tensor;
 
+words! {
+    /// What is between layers.
+    pub Activation {
+        /// `max(x, 0)`, of which steps are written out.
+        Relu = "relu";
+        /// The hyperbolic tangent.
+        Tanh = "tanh";
+        /// `1 / (1 + exp(-x))`.
+        Sigmoid = "sigmoid";
+        /// `x` times the normal distribution up to `x`.
+        Gelu = "gelu";
+    }
+}
+
+impl Activation {
+    fn of(self, values: &Tensor) -> Tensor {
+        match self {
+            Activation::Relu => values.relu(),
+            Activation::Tanh => values.tanh(),
+            Activation::Sigmoid => values.sigmoid(),
+            Activation::Gelu => values.gelu("none"),
+        }
+    }
+}
+
+part! {
+    /// Settings of `mlp`.
+    pub Layers {
+        hidden: Vec<f64> = "100,100", "UNITS", Range::COUNT, "of each hidden layer, one after another";
+        activation: Activation = "relu", "relu|tanh|sigmoid|gelu", Range::ANY, "what is between layers";
+    }
+}
+
 /// A stack of linear layers.
 pub struct Dense {
     parameters: Vec<Parameter>,
+    activation: Activation,
     ends_in_sigmoid: bool,
 }
 
@@ -17,7 +54,25 @@ impl Dense {
     pub fn logistic(facts: &Facts) -> Result<Self, Unfit> {
         fitting_numbers(facts)?;
         let parameters = layer("linear", &[facts.task.outputs(), facts.width()]).into();
-        Ok(Dense { parameters, ends_in_sigmoid: false })
+        Ok(Dense::rectified(parameters))
+    }
+
+    /// Layers with ReLU between them.
+    fn rectified(parameters: Vec<Parameter>) -> Dense {
+        Dense { parameters, activation: Activation::Relu, ends_in_sigmoid: false }
+    }
+
+    /// Layers of any widths, with PyTorch's initial values.
+    pub fn layers(settings: &Layers, facts: &Facts) -> Result<Self, Unfit> {
+        fitting_numbers(facts)?;
+        if let Some(units) = settings.hidden.iter().find(|units| units.fract() != 0.0) {
+            return Unfit::new("whole numbers of units", format!("{units} asked for"));
+        }
+        let hidden = settings.hidden.iter().map(|&units| units as usize);
+        let widths: Vec<usize> = [facts.width()].into_iter().chain(hidden).chain([facts.task.outputs()]).collect();
+        let pairs = widths.windows(2).enumerate();
+        let layers = pairs.flat_map(|(depth, pair)| torch_layer(&format!("fc{}", depth + 1), &[pair[1], pair[0]]));
+        Ok(Dense { activation: settings.activation, ..Dense::rectified(layers.collect()) })
     }
 
     /// One layer and a sigmoid, whose values are then taken for logits as FedML does: gradients are small, and the
@@ -31,7 +86,7 @@ impl Dense {
         fitting_numbers(facts)?;
         let (width, outputs) = (facts.width(), facts.task.outputs());
         let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[outputs, 200])];
-        Ok(Dense { parameters: layers.into_iter().flatten().collect(), ends_in_sigmoid: false })
+        Ok(Dense::rectified(layers.into_iter().flatten().collect()))
     }
 }
 
@@ -44,12 +99,14 @@ impl Network for Dense {
         let mut layers = parameters.chunks_exact(2);
         let first = layers.next().expect("at least one layer");
         let output = batch.flatten(1, -1).linear(&first[0], Some(&first[1]));
-        let output = layers.fold(output, |output, layer| output.relu().linear(&layer[0], Some(&layer[1])));
+        let output =
+            layers.fold(output, |output, layer| self.activation.of(&output).linear(&layer[0], Some(&layer[1])));
         if self.ends_in_sigmoid { output.sigmoid() } else { output }
     }
 
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
-        (!self.ends_in_sigmoid).then(|| Box::new(Stack::new(layout.slots())) as Box<dyn Descent>)
+        let is_written_out = self.activation == Activation::Relu && !self.ends_in_sigmoid;
+        is_written_out.then(|| Box::new(Stack::new(layout.slots())) as Box<dyn Descent>)
     }
 }
 

@@ -1,9 +1,13 @@
 //! Models as a list of parameters and a forward pass over them; no state of their own.
 
+mod attention;
+mod bert;
 mod chain;
 mod cnn;
 mod dense;
+mod ecg_cnn;
 mod efficientnet;
+mod gru_lm;
 mod inverted;
 mod layers;
 mod lenet;
@@ -19,6 +23,7 @@ mod resnet;
 mod rnn;
 mod script;
 mod table;
+mod transformer_lm;
 mod tuned;
 mod vgg;
 
@@ -27,7 +32,7 @@ use crate::seed::{Purpose, Seed, Stream};
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
 use fedmpi_kernels::dense::{self as kernels, Before};
-use parameter::{Initial, constant, filled, layer, named, uniform};
+use parameter::{Initial, constant, filled, layer, named, normal, uniform, weight};
 use pretrained::Pretrained;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -54,6 +59,12 @@ pub trait Network {
     /// What the task asks for, such as logits `[batch, classes]`, of a batch of inputs in the data's shape; with noise
     /// in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
+
+    /// The same for tokens at some places of a batch of rows, counted through: `[places, vocabulary]`. Whoever can tell them
+    /// apart early has less to do.
+    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
+        self.forward(parameters, batch, noise).flatten(0, 1).index_select(0, places)
+    }
 
     /// Tensors of the whole model that are not trained and do not travel, by name.
     fn frozen(&self) -> Vec<(String, &Tensor)> {
@@ -270,15 +281,21 @@ mod tests {
         Choice::from(if name == "script" { file } else { name })
     }
 
-    /// Data that a model takes: images, or text.
-    fn facts(name: &str) -> Facts {
-        let [images, larger] = [28, 32].map(|side| Facts::classes(&[1, side, side], 10));
+    /// Data of other kinds than images: text of which the next token is learned, or hidden ones, and rows of numbers.
+    pub(in crate::models) fn others() -> [Facts; 3] {
         let task = Task::Next { vocabulary: 10, ignore: None };
         let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
-        [images, larger, text].into_iter().find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+        let task = Task::Masked { vocabulary: 10, ignore: 0, hiding: None, padding: Some(0) };
+        [text.clone(), Facts { task, targets: 6, ..text }, Facts::classes(&[60], 10)]
     }
 
-    /// A model with its initial parameters, and four random samples of what it takes.
+    /// Data that a model takes.
+    fn facts(name: &str) -> Facts {
+        let mut kinds = [28, 32].map(|side| Facts::classes(&[1, side, side], 10)).into_iter().chain(others());
+        kinds.find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+    }
+
+    /// A model with its initial parameters, and four random samples of what it takes; of text the last token is asked for.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let facts = facts(name);
         let network = build(&choice(name), &facts).expect("fits");
@@ -291,7 +308,12 @@ mod tests {
             Input::Numbers => Tensor::rand(&sizes[..], (Kind::Float, Device::Cpu)),
             Input::Tokens => Tensor::randint(10, &sizes[..], (Kind::Int64, Device::Cpu)),
         };
-        (network, params, batch, Tensor::from_slice(&[3i64, 0, 9, 3]))
+        let labels = Tensor::from_slice(&[3i64, 0, 9, 3]);
+        if facts.targets == 1 {
+            return (network, params, batch, labels);
+        }
+        let last = (labels + 1).clamp_max(9).unsqueeze(1);
+        (network, params, batch, last.constant_pad_nd([facts.targets as i64 - 1, 0]))
     }
 
     fn slopes(
@@ -310,7 +332,8 @@ mod tests {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
             let outputs = if entry.name == "cnn_dropout_62" { 62 } else { 10 };
-            assert_eq!(logits.size(), [4, outputs], "{}", entry.name);
+            let asked = if labels.dim() == 1 { vec![4, outputs] } else { vec![4, 6, outputs] };
+            assert_eq!(logits.size(), asked, "{}", entry.name);
             let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             for (gradient, view) in gradients.iter().zip(params.views()) {
@@ -358,7 +381,7 @@ mod tests {
             assert!(largest < 2e-6, "{}: {largest:e}", entry.name);
             written += 1;
         }
-        assert_eq!(written, 3);
+        assert_eq!(written, 4);
     }
 
     #[test]

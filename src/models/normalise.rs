@@ -6,6 +6,7 @@ use crate::part;
 use crate::part::{Range, words};
 use tch::Tensor;
 
+const MOMENTUM: f64 = 0.1;
 const EPSILON: f64 = 1e-5;
 
 words! {
@@ -64,7 +65,7 @@ pub enum Norm {
 
 impl Norm {
     /// Over a batch, as PyTorch has it unless told otherwise.
-    pub const BATCH: Norm = Norm::Batch { momentum: 0.1, epsilon: EPSILON };
+    pub const BATCH: Norm = Norm::Batch { momentum: MOMENTUM, epsilon: EPSILON };
 
     /// Groups of so many channels, if there are any.
     pub fn groups(self, channels: usize) -> Option<usize> {
@@ -90,16 +91,32 @@ pub struct BatchNorm {
 }
 
 impl Layer for BatchNorm {
-    /// One value per channel has no variance (libtorch makes it NaN): running figures then stay as they are.
     fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor {
-        let (size, training) = (values.size(), pass.noise.is_some());
-        let alone = training && size.iter().product::<i64>() <= size[1];
-        let kept = |place: usize| if alone { pass.kept[place].copy() } else { pass.kept[place].shallow_clone() };
-        let (mean, variance) = (kept(self.kept), kept(self.kept + 1));
-        let (scale, shift) = (&pass.trained[self.first], &pass.trained[self.first + 1]);
-        let (moving, momentum, epsilon) = (Some(&mean), self.momentum, self.epsilon);
-        values.batch_norm(Some(scale), Some(shift), moving, Some(&variance), training, momentum, epsilon, false)
+        let affine = [&pass.trained[self.first], &pass.trained[self.first + 1]];
+        let figures = [&pass.kept[self.kept], &pass.kept[self.kept + 1]];
+        moving(&values, affine, figures, [self.momentum, self.epsilon], pass.noise.is_some())
     }
+}
+
+/// Batch normalisation over the second dimension, as PyTorch has it unless told otherwise, by scale and shift and by running
+/// mean and variance.
+pub fn over_batch(values: &Tensor, affine: [&Tensor; 2], figures: [&Tensor; 2], training: bool) -> Tensor {
+    moving(values, affine, figures, [MOMENTUM, EPSILON], training)
+}
+
+/// One value per channel has no variance (libtorch makes it NaN): running figures then stay as they are.
+fn moving(
+    values: &Tensor,
+    [scale, shift]: [&Tensor; 2],
+    figures: [&Tensor; 2],
+    [momentum, epsilon]: [f64; 2],
+    training: bool,
+) -> Tensor {
+    let size = values.size();
+    let alone = training && size.iter().product::<i64>() <= size[1];
+    let [mean, variance] = figures.map(|figure| if alone { figure.copy() } else { figure.shallow_clone() });
+    let (scale, shift) = (Some(scale), Some(shift));
+    values.batch_norm(scale, shift, Some(&mean), Some(&variance), training, momentum, epsilon, false)
 }
 
 /// Group normalisation; scale and shift lie at `first`, each for `each` channels.
@@ -118,10 +135,10 @@ impl Layer for GroupNorm {
 }
 #[cfg(test)]
 mod tests {
-    use crate::models::tests::choice;
+    use crate::models::tests::{choice, others};
     use crate::models::{MODELS, Noise, build, initial, layout};
     use crate::seed::{Purpose, Seed};
-    use crate::task::{Facts, Input, Task};
+    use crate::task::{Facts, Input};
     use crate::torch::params::Params;
     use crate::torch::task::gradients;
     use tch::{Device, Kind, Tensor};
@@ -137,7 +154,7 @@ mod tests {
             let sizes: Vec<i64> = [1].into_iter().chain(facts.shape.iter().map(|&n| n as i64)).collect();
             let batch = Tensor::ones(&sizes[..], (Kind::Float, Device::Cpu));
             let batch = if facts.input == Input::Tokens { batch.to_kind(Kind::Int64) } else { batch };
-            let labels = Tensor::from_slice(&[3i64]);
+            let labels = Tensor::from_slice(&vec![3i64; facts.targets]);
             let (loss, slopes) = gradients(
                 network.as_ref(),
                 &facts.task,
@@ -155,11 +172,10 @@ mod tests {
         }
     }
 
-    /// The smallest square images that a model takes, or text.
+    /// The smallest square images that a model takes, or the data of another kind.
     fn smallest(name: &str) -> Facts {
-        let task = Task::Next { vocabulary: 10, ignore: None };
-        let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
         let images = (1..64).map(|side: usize| Facts::classes(&[1, side, side], 10));
-        images.chain([text]).find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+        let mut kinds = images.chain(others());
+        kinds.find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
     }
 }

@@ -90,6 +90,17 @@ pub(super) fn filled(value: f32) -> Initial {
     Initial::Constant(value)
 }
 
+/// Normal around zero with a deviation.
+pub(super) fn normal(deviation: f32) -> Initial {
+    Initial::Normal(deviation)
+}
+
+/// `NAME.weight` of this shape (outputs, inputs, kernel) and `NAME.bias`, as PyTorch starts them.
+pub(super) fn torch_layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
+    let [weight, bias] = Start::TORCH.of(shape);
+    [named(format!("{name}.weight"), shape, weight), named(format!("{name}.bias"), &shape[..1], bias)]
+}
+
 /// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
 pub(super) fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
     [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]

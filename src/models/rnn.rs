@@ -1,42 +1,71 @@
-//! `rnn`: characters by an embedding of 8, two LSTM layers of 256 and a linear layer (McMahan et al. 2017's Shakespeare
-//! model, as LEAF and FedML have it, with PyTorch's two biases a layer). Where the target is one token the last step
-//! answers, else every step.
+//! `rnn` and `rnn_stackoverflow`: tokens by an embedding, LSTM layers and linear layers, with PyTorch's two biases a layer
+//! and its initial values. Where the target is one token the last step answers, else every step.
+//!
+//! `rnn` is McMahan et al. 2017's Shakespeare model as LEAF (the last step) and FedML (on fed_shakespeare every step) have
+//! it: an embedding of 8 and two layers of 256. `rnn_stackoverflow` is Reddi et al. 2021's: an embedding of 96, a layer of
+//! 670, and 96 values before the words.
 
-use super::{Network, Noise, Parameter, Unfit, fitting_tokens, layer, named, uniform};
+use super::parameter::torch_layer;
+use super::{Network, Noise, Parameter, Unfit, fitting_tokens, named, normal, uniform};
+use crate::part;
+use crate::part::Range;
 use crate::task::Facts;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-const EMBEDDING: usize = 8;
-const HIDDEN: usize = 256;
-const LAYERS: usize = 2;
+part! {
+    /// Settings of `rnn`.
+    pub Characters {
+        embedding: u32 = "8", "VALUES", Range::COUNT, "values that a token becomes";
+        units: u32 = "256", "UNITS", Range::COUNT, "of each recurrent layer";
+        layers: u32 = "2", "LAYERS", Range::between(1.0, 64.0), "how many, one above the other";
+    }
+}
 
 /// The network.
 pub struct Rnn {
     parameters: Vec<Parameter>,
+    layers: usize,
+    units: i64,
     every_step: bool,
 }
 
 impl Rnn {
-    /// For tokens as the data has them.
-    pub fn new(facts: &Facts) -> Result<Self, Unfit> {
-        fitting_tokens(facts)?;
-        let vocabulary = facts.task.outputs();
-        let bound = 1.0 / (HIDDEN as f32).sqrt();
-        let mut parameters = vec![named("embedding.weight", &[vocabulary, EMBEDDING], uniform(3f32.sqrt()))];
-        for depth in 0..LAYERS {
-            let inputs = if depth == 0 { EMBEDDING } else { HIDDEN };
-            for (name, shape) in [
-                ("weight_ih", &[4 * HIDDEN, inputs][..]),
-                ("weight_hh", &[4 * HIDDEN, HIDDEN]),
-                ("bias_ih", &[4 * HIDDEN]),
-                ("bias_hh", &[4 * HIDDEN]),
-            ] {
-                parameters.push(named(format!("lstm.{name}_l{depth}"), shape, uniform(bound)));
-            }
-        }
-        parameters.extend(layer("fc", &[vocabulary, HIDDEN]));
-        Ok(Rnn { parameters, every_step: facts.targets > 1 })
+    /// Characters, or any tokens.
+    pub fn characters(settings: &Characters, facts: &Facts) -> Result<Self, Unfit> {
+        let [embedding, units] = [settings.embedding, settings.units].map(|count| count as usize);
+        let last = torch_layer("fc", &[facts.task.outputs(), units]);
+        Rnn::new(facts, [embedding, units, settings.layers as usize], last.into())
     }
+
+    /// Words.
+    pub fn words(facts: &Facts) -> Result<Self, Unfit> {
+        let (embedding, units) = (96, 670);
+        let narrow = torch_layer("fc1", &[embedding, units]);
+        let last = torch_layer("fc2", &[facts.task.outputs(), embedding]);
+        Rnn::new(facts, [embedding, units, 1], narrow.into_iter().chain(last).collect())
+    }
+
+    fn new(facts: &Facts, sizes: [usize; 3], head: Vec<Parameter>) -> Result<Self, Unfit> {
+        fitting_tokens(facts)?;
+        let [embedding, units, layers] = sizes;
+        let mut parameters = vec![named("embedding.weight", &[facts.task.outputs(), embedding], normal(1.0))];
+        let inputs = [embedding].into_iter().chain(vec![units; layers - 1]);
+        parameters.extend(inputs.enumerate().flat_map(|(depth, inputs)| cells(depth, inputs, units, 4)));
+        parameters.extend(head);
+        Ok(Rnn { parameters, layers, units: units as i64, every_step: facts.targets > 1 })
+    }
+}
+
+/// Tensors of a recurrent layer of so many gates, with PyTorch's names and initial values.
+fn cells(depth: usize, inputs: usize, units: usize, gates: usize) -> [Parameter; 4] {
+    let initial = uniform(1.0 / (units as f32).sqrt());
+    let tensor = |name: &str, shape: &[usize]| named(format!("lstm.{name}_l{depth}"), shape, initial.clone());
+    [
+        tensor("weight_ih", &[gates * units, inputs]),
+        tensor("weight_hh", &[gates * units, units]),
+        tensor("bias_ih", &[gates * units]),
+        tensor("bias_hh", &[gates * units]),
+    ]
 }
 
 impl Network for Rnn {
@@ -46,20 +75,13 @@ impl Network for Rnn {
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, _: Option<&mut Noise>) -> Tensor {
         let (embedding, rest) = parameters.split_first().expect("an embedding first");
-        let (lstm, last) = rest.split_at(4 * LAYERS);
-        let characters = Tensor::embedding(embedding, batch, -1, false, false);
-        let start = Tensor::zeros([LAYERS as i64, batch.size()[0], HIDDEN as i64], (Kind::Float, batch.device()));
-        let (steps, ..) = characters.lstm(
-            &[&start, &start],
-            &lstm.iter().collect::<Vec<_>>(),
-            true,
-            LAYERS as i64,
-            0.0,
-            false,
-            false,
-            true,
-        );
+        let (lstm, head) = rest.split_at(4 * self.layers);
+        let tokens = Tensor::embedding(embedding, batch, -1, false, false);
+        let layers = self.layers as i64;
+        let start = Tensor::zeros([layers, batch.size()[0], self.units], (tokens.kind(), batch.device()));
+        let lstm: Vec<&Tensor> = lstm.iter().collect();
+        let (steps, ..) = tokens.lstm(&[&start, &start], &lstm, true, layers, 0.0, false, false, true);
         let answer = if self.every_step { steps } else { steps.select(1, -1) };
-        answer.linear(&last[0], Some(&last[1]))
+        head.chunks_exact(2).fold(answer, |values, layer| values.linear(&layer[0], Some(&layer[1])))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::normalise::Normalised;
 use super::resnet::{Shape, Wide};
-use super::{Network, Unfit, cnn, dense, efficientnet, lenet, mobilenet, mobilenet_v3, resnet, rnn, script, vgg};
+use super::{Network, Unfit, bert, cnn, dense, ecg_cnn, efficientnet, gru_lm, lenet, mobilenet, mobilenet_v3};
+use super::{resnet, rnn, script, transformer_lm, vgg};
 use crate::part::{Entry, Kind, Part, Values};
 use crate::task::Facts;
 
@@ -27,6 +28,12 @@ pub const MODELS: &[Entry<Build>] = &[
         "two hidden layers of 200 units, ReLU (McMahan et al. 2017; 199,210 parameters on MNIST)",
         |_, facts| Ok(Box::new(dense::Dense::two_hidden(facts)?)),
     ),
+    Entry::<Build>::new(
+        "mlp",
+        "linear layers of any widths (100,100 as in Acar et al. 2021: 89,610 parameters on MNIST)",
+        |values, facts| Ok(Box::new(dense::Dense::layers(&Part::read(values), facts)?)),
+    )
+    .with(dense::Layers::PARAMS),
     Entry::<Build>::new(
         "cnn",
         "two 5x5 convolutions and 512 units (McMahan et al. 2017; 1,663,370 parameters on MNIST)",
@@ -133,8 +140,38 @@ pub const MODELS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "rnn",
         "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
-        |_, facts| Ok(Box::new(rnn::Rnn::new(facts)?)),
+        |values, facts| Ok(Box::new(rnn::Rnn::characters(&Part::read(values), facts)?)),
+    )
+    .with(rnn::Characters::PARAMS),
+    Entry::<Build>::new(
+        "rnn_stackoverflow",
+        "words by an embedding, an LSTM layer of 670 and 96 values (Reddi et al. 2021; 4,053,428 for 10,004 words)",
+        |_, facts| Ok(Box::new(rnn::Rnn::words(facts)?)),
     ),
+    Entry::<Build>::new(
+        "gru_lm",
+        "words by a GRU between an embedding and the same table (FLUTE's `nlg_gru`; 2,727,184 for 10,000 words)",
+        |values, facts| Ok(Box::new(gru_lm::GruLm::new(&Part::read(values), facts)?)),
+    )
+    .with(gru_lm::Words::PARAMS),
+    Entry::<Build>::new(
+        "transformer_lm",
+        "words by three layers that look back (pfl-research's `lm_transformer`; 1,962,720 for 10,002 words)",
+        |values, facts| Ok(Box::new(transformer_lm::TransformerLm::new(&Part::read(values), facts)?)),
+    )
+    .with(transformer_lm::Causal::PARAMS),
+    Entry::<Build>::new(
+        "bert",
+        "hidden tokens by an encoder of layers (Devlin et al. 2019; tiny has 4,416,698 for 30,522 tokens)",
+        |values, facts| Ok(Box::new(bert::Bert::new(&Part::read(values), facts)?)),
+    )
+    .with(bert::Encoder::PARAMS),
+    Entry::<Build>::new(
+        "ecg_cnn",
+        "heart beats by convolutions, an LSTM and attention (FLUTE's; 136,965 for 187 values, 5 classes)",
+        |values, facts| Ok(Box::new(ecg_cnn::EcgCnn::new(&Part::read(values), facts)?)),
+    )
+    .with(ecg_cnn::Beats::PARAMS),
     Entry::<Build>::new("script", "your own: a TorchScript module of a file", |values, facts| {
         Ok(Box::new(script::Script::read(values).load(facts)?))
     })
@@ -160,6 +197,8 @@ mod tests {
         ("lr", MNIST, 62, 48_670, 0),
         ("2nn", MNIST, 10, 199_210, 0),
         ("2nn", MNIST, 62, 209_662, 0),
+        ("mlp", MNIST, 10, 89_610, 0),
+        ("mlp:hidden=200,activation=tanh", MNIST, 10, 159_010, 0),
         ("cnn", MNIST, 10, 1_663_370, 0),
         ("cnn", MNIST, 62, 1_690_046, 0),
         ("cnn:units=2048", MNIST, 62, 6_603_710, 0),
@@ -203,6 +242,22 @@ mod tests {
         ("efficientnet_b0", PHOTO, 10, 4_020_358, 42_016),
     ];
 
+    /// A choice, tokens, and how many values are trained.
+    const TEXT: &[(&str, usize, usize)] = &[
+        ("rnn", 80, 819_920),
+        ("rnn", 90, 822_570),
+        ("rnn:units=100", 80, 133_520),
+        ("rnn:embedding=256", 10_000, 6_182_672),
+        ("rnn_stackoverflow", 10_004, 4_053_428),
+        ("gru_lm", 10_000, 2_727_184),
+        ("transformer_lm", 10_002, 1_962_720),
+        ("bert", 30_522, 4_416_698),
+        ("bert:size=mini", 30_522, 11_201_594),
+        ("bert:size=small", 30_522, 28_795_194),
+        ("bert:size=medium", 30_522, 41_404_730),
+        ("bert:size=base", 30_522, 109_514_298),
+    ];
+
     /// Values that are trained, and that are kept.
     fn count(choice: &str, facts: &Facts) -> (usize, usize) {
         let network = build(&choice.into(), facts).unwrap_or_else(|error| panic!("{error}"));
@@ -221,10 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn models_of_text_have_the_published_numbers_of_parameters() {
-        let task = Task::Next { vocabulary: 80, ignore: None };
-        let text = Facts { task, shape: vec![80], input: Input::Tokens, targets: 1 };
-        assert_eq!(count("rnn", &text), (819_920, 0));
+    fn models_of_beats_and_text_have_the_published_numbers_of_parameters() {
+        assert_eq!(count("ecg_cnn", &Facts::classes(&[1, 187], 5)), (136_965, 768));
+        for &(choice, vocabulary, parameters) in TEXT {
+            let task = match choice.starts_with("bert") {
+                true => Task::Masked { vocabulary, ignore: 0, hiding: None, padding: Some(0) },
+                false => Task::Next { vocabulary, ignore: None },
+            };
+            let text = Facts { task, shape: vec![80], input: Input::Tokens, targets: 80 };
+            assert_eq!(count(choice, &text), (parameters, 0), "{choice} for {vocabulary} tokens");
+        }
     }
 
     #[test]

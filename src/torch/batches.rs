@@ -4,6 +4,7 @@
 use super::device::{free_bytes, upload};
 use crate::data::{Column, FeatureNoise, Look, Samples};
 use crate::task::Facts;
+use crate::train::Hider;
 use tch::{Device, TchError, Tensor};
 
 /// Bytes of features that are gathered at once, if a batch is not larger.
@@ -53,6 +54,23 @@ impl Rows {
         Ok(Rows { inputs: self.inputs + added, ..self })
     }
 
+    /// The same with tokens hidden, of samples with these numbers.
+    ///
+    /// # Errors
+    /// When the device has no room for it.
+    pub fn hidden(self, hider: &Hider, samples: &Samples, order: &[u32]) -> Result<Rows, TchError> {
+        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
+        samples.inputs.gather_integers(order, &mut inputs);
+        samples.targets.gather_integers(order, &mut targets);
+        let each = |tokens: &Vec<u32>| (tokens.len() / order.len().max(1)).max(1);
+        let (width, count) = (each(&inputs), each(&targets));
+        let rows = inputs.chunks_exact_mut(width).zip(targets.chunks_exact_mut(count));
+        order.iter().zip(rows).for_each(|(&sample, (row, targets))| hider.hide(sample, row, targets));
+        let device = self.targets.device();
+        let inputs = integers(inputs, &self.inputs.size(), device)?;
+        Ok(Rows { inputs, targets: integers(targets, &self.targets.size(), device)? })
+    }
+
     /// All of them.
     pub fn all(&self) -> (&Tensor, &Tensor) {
         (&self.inputs, &self.targets)
@@ -68,6 +86,11 @@ impl Rows {
     }
 }
 
+fn integers(values: Vec<u32>, sizes: &[i64], device: Device) -> Result<Tensor, TchError> {
+    let values: Vec<i64> = values.into_iter().map(i64::from).collect();
+    upload(&values, sizes, device)
+}
+
 /// The named rows of a column on a device, changed on the host.
 fn column(
     column: &Column,
@@ -77,10 +100,9 @@ fn column(
     look: Option<&Look>,
 ) -> Result<Tensor, TchError> {
     if column.is_integers() {
-        let mut integers = Vec::new();
-        column.gather_integers(order, &mut integers);
-        let integers: Vec<i64> = integers.into_iter().map(i64::from).collect();
-        return upload(&integers, sizes, device);
+        let mut values = Vec::new();
+        column.gather_integers(order, &mut values);
+        return integers(values, sizes, device);
     }
     let mut floats = Vec::new();
     column.gather_floats(order, &mut floats);

@@ -7,6 +7,7 @@ mod device;
 mod optimizer;
 pub(crate) mod params;
 mod precision;
+mod sight;
 mod sum;
 pub(crate) mod task;
 mod trainer;

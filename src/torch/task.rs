@@ -23,13 +23,37 @@ fn ignored(task: &Task) -> i64 {
 pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
     match task {
         Task::Classes(_) => outputs.cross_entropy_for_logits(targets),
+        Task::Next { ignore: None, .. } => {
+            let (outputs, targets) = rows(outputs, targets);
+            outputs.cross_entropy_for_logits(&targets)
+        }
         Task::Next { .. } | Task::Masked { .. } => {
             let (outputs, targets) = rows(outputs, targets);
-            outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Mean, ignored(task), 0.0)
+            let ignore = ignored(task);
+            let sum = outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, ignore, 0.0);
+            // A batch may ask for nothing.
+            sum / targets.ne(ignore).sum(Kind::Float).clamp_min(1.0)
         }
         Task::Sets(_) => outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean),
         Task::Values(_) => outputs.mse_loss(targets, Reduction::Mean),
     }
+}
+
+/// What a model says of a batch `[inputs, targets]`, and the targets of that. Of rows with hidden tokens only those are asked
+/// for.
+pub fn answers(
+    network: &dyn Network,
+    task: &Task,
+    parameters: &[Tensor],
+    [inputs, targets]: [&Tensor; 2],
+    noise: Option<&mut Noise>,
+) -> (Tensor, Tensor) {
+    if !matches!(task, Task::Masked { .. }) {
+        return (network.forward(parameters, inputs, noise), targets.shallow_clone());
+    }
+    let targets = targets.flatten(0, -1);
+    let places = targets.ne(ignored(task)).nonzero().flatten(0, -1);
+    (network.forward_at(parameters, inputs, &places, noise), targets.index_select(0, &places))
 }
 
 /// The loss of a batch and its gradient by each trained parameter; with noise in training.
@@ -41,9 +65,18 @@ pub fn gradients(
     targets: &Tensor,
     noise: Option<&mut Noise>,
 ) -> (Tensor, Vec<Tensor>) {
-    let loss = loss(task, &network.forward(parameters, inputs, noise), targets);
+    let (outputs, targets) = answers(network, task, parameters, [inputs, targets], noise);
+    let loss = loss(task, &outputs, &targets);
     let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
     (loss.detach(), gradients)
+}
+
+/// How many of a batch's targets count in its loss.
+pub fn asked(task: &Task, targets: &Tensor) -> f64 {
+    match ignored(task) {
+        NOTHING => targets.numel() as f64,
+        ignore => targets.ne(ignore).sum(Kind::Float).double_value(&[]),
+    }
 }
 
 /// Targets that count in losses, added up over batches. Where some are ignored they are counted on the device, so that

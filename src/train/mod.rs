@@ -4,6 +4,7 @@ mod course;
 mod drift;
 mod dry;
 mod faulty;
+mod hide;
 mod limit;
 pub mod optimizer;
 mod quadratic;
@@ -19,6 +20,7 @@ pub use course::{Course, Length, Workload};
 pub use drift::{Drift, Momentum, Reach};
 pub use dry::Dry;
 pub use faulty::Faulty;
+pub use hide::Hider;
 pub use limit::Limit;
 pub use quadratic::{Bowl, Quadratic};
 

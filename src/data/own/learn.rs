@@ -172,7 +172,7 @@ pub fn meaning(said: &Said, shape: &[usize], largest: Option<u32>, targets: &[&A
         }
         Learned::Masked => {
             let vocabulary = count(said, targets, 0, largest)?;
-            Task::Masked { vocabulary, ignore: vocabulary as u32 }
+            Task::Masked { vocabulary, ignore: vocabulary as u32, hiding: None, padding: None }
         }
     };
     if matches!(learned, Learned::Next | Learned::Masked) && ![1, shape.iter().product()].contains(&width(first)) {
@@ -258,7 +258,7 @@ pub fn targets(y: &Array, meaning: &Meaning) -> Result<Column, String> {
         Task::Classes(count) if !meaning.names.is_empty() => named(y, &meaning.names, count),
         Task::Classes(count) => classes(y, count, None),
         Task::Next { vocabulary, ignore } => classes(y, vocabulary, ignore),
-        Task::Masked { vocabulary, ignore } => classes(y, vocabulary, Some(ignore)),
+        Task::Masked { vocabulary, ignore, .. } => classes(y, vocabulary, Some(ignore)),
     }
 }
 
@@ -327,7 +327,10 @@ mod tests {
         assert_eq!(task(&auto, Some(8), &pairs), Ok(Task::Next { vocabulary: 9, ignore: None }));
         let holes = integers(&[1, 2], &[-100, 3]);
         assert_eq!(task(&auto, Some(2), &holes), Ok(Task::Next { vocabulary: 4, ignore: Some(4) }));
-        assert_eq!(task(&said("masked"), Some(2), &holes), Ok(Task::Masked { vocabulary: 4, ignore: 4 }));
+        assert_eq!(
+            task(&said("masked"), Some(2), &holes),
+            Ok(Task::Masked { vocabulary: 4, ignore: 4, hiding: None, padding: None })
+        );
         let meaning = meaning(&auto, &[2], Some(2), &[&holes]).expect("tokens");
         assert_eq!(targets(&holes, &meaning).expect("in range"), Column::integers(vec![4, 3], 2));
     }

@@ -3,7 +3,7 @@
 mod written_out;
 
 use crate::config::Precision;
-use crate::data::{Look, Samples, Train};
+use crate::data::{Samples, Train};
 use crate::ids::ClientId;
 use crate::metrics::Metrics;
 use crate::models::{self, Descent, ModelError, Network, Noise};
@@ -16,8 +16,9 @@ use crate::torch::device::{exact, first_line, gpus, name, upload};
 use crate::torch::optimizer::stepper;
 use crate::torch::params::Params;
 use crate::torch::precision::Reduced;
+use crate::torch::sight::Sight;
 use crate::torch::sum::DeviceSum;
-use crate::torch::task::{self, Counted, gradients};
+use crate::torch::task::{self, Counted, answers, gradients};
 use crate::torch::visit::{Gathered, Visit};
 use crate::train::optimizer::{Optimizer, make};
 use crate::train::{Course, Drift, Frozen, Gradient, Limit, Reach, Task, TrainError, Trained, Trainer};
@@ -115,15 +116,6 @@ impl TorchTrainer {
         Reach::new(self.optimizer.momentum(), drift.pull().map_or(0.0, |(pull, _)| pull))
     }
 
-    /// How pictures are changed while this client trains, if they are.
-    fn look(&self, task: &Task<'_>, samples: &[u32]) -> Option<Look> {
-        let dataset = &self.plan.dataset;
-        let Train::Stored(stored) = &dataset.train else { return None };
-        let stream = self.plan.seed().for_client(Purpose::Augment, task.round, task.client);
-        let first = samples.iter().copied().min().unwrap_or_default();
-        Look::new(&dataset.augment, &stored.inputs, &dataset.facts.shape, stream, first)
-    }
-
     /// Where the training set is: on a GPU if it fits and is seen as it is, else where it was read.
     fn stock(&mut self) -> &Stock {
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
@@ -136,20 +128,10 @@ impl TorchTrainer {
         })
     }
 
-    /// The named samples of a client, as it sees them.
-    fn rows(
-        &mut self,
-        samples: &Samples,
-        order: &[u32],
-        client: ClientId,
-        look: Option<&Look>,
-    ) -> Result<Rows, TrainError> {
-        let (device, noise) = (self.device, self.plan.feature_noise(client));
-        let rows = self.stock().rows(samples, order, look);
-        let seen = rows.and_then(|rows| match noise {
-            Some(noise) => rows.disturbed(&noise, order),
-            None => Ok(rows),
-        });
+    /// The named samples, as a client sees them.
+    fn rows(&mut self, samples: &Samples, order: &[u32], sight: &Sight) -> Result<Rows, TrainError> {
+        let device = self.device;
+        let seen = sight.of(self.stock(), samples, order);
         seen.map_err(|error| no_room(device, order.len(), error))
     }
 
@@ -186,14 +168,14 @@ impl TorchTrainer {
             pull: self.pull(task)?,
             shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
         };
-        let mut look = self.look(task, &order);
+        let mut sight = Sight::new(&plan, task, &order);
         let part = self.stock().part(batch);
         for pass in 0.. {
             let Some(taken) = visit.course.next_pass() else { break };
             order.shuffle(&mut stream);
-            look.iter_mut().for_each(|look| look.begin(pass));
+            sight.begin(pass);
             for part in order[..taken].chunks(part) {
-                let rows = self.rows(&rows, part, client, look.as_ref())?;
+                let rows = self.rows(&rows, part, &sight)?;
                 self.steps(&rows, &mut visit, task);
             }
             visit.end_pass(&mut self.params);
@@ -234,22 +216,25 @@ impl TorchTrainer {
     }
 
     /// The sum of gradients over rows, in batches, and of losses.
-    fn slope(&self, rows: &Rows, sum: &mut Tensor, loss: &mut f64, task: &Task<'_>) {
+    fn slope(&self, rows: &Rows, slope: &mut Slope, task: &Task<'_>) {
+        let learned = &self.plan.dataset.facts.task;
         for (features, labels) in rows.batches(EVALUATION_BATCH) {
-            let count = labels.numel() as f64;
-            let (mean, gradients) = gradients(
-                self.network.as_ref(),
-                &self.plan.dataset.facts.task,
-                self.params.views(),
-                &features,
-                &labels,
-                None,
-            );
-            no_grad(|| *sum += self.params.gather(&gradients) * count);
-            *loss += mean.double_value(&[]) * count;
+            let parameters = self.params.views();
+            let (mean, gradients) = gradients(self.network.as_ref(), learned, parameters, &features, &labels, None);
+            let count = task::asked(learned, &labels);
+            no_grad(|| slope.sum += self.params.gather(&gradients) * count);
+            slope.loss += mean.double_value(&[]) * count;
+            slope.count += count;
             task.alive();
         }
     }
+}
+
+/// Gradients and losses of targets, added up, and how many those are.
+struct Slope {
+    sum: Tensor,
+    loss: f64,
+    count: f64,
 }
 
 /// How many values of the plan's model are trained or kept.
@@ -275,8 +260,8 @@ fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<Stri
 /// Metrics of a model on rows.
 fn score(network: &dyn Network, params: &Params, task: &Learned, rows: &Rows) -> Metrics {
     let (inputs, targets) = rows.all();
-    let outputs = no_grad(|| network.forward(params.views(), inputs, None));
-    task::score(task, &outputs, targets)
+    let (outputs, targets) = no_grad(|| answers(network, task, params.views(), [inputs, targets], None));
+    task::score(task, &outputs, &targets)
 }
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
@@ -317,16 +302,18 @@ impl Trainer for TorchTrainer {
         let samples = plan.partition.of(task.client);
         let (rows, order) = plan.dataset.train.of(&samples);
         let trained = self.layout.trained();
-        let (mut sum, mut loss) = (Tensor::zeros([trained as i64], (Kind::Float, device)), 0.0);
+        let zeros = Tensor::zeros([trained as i64], (Kind::Float, device));
+        let mut slope = Slope { sum: zeros, loss: 0.0, count: 0.0 };
+        let sight = Sight::new(&plan, task, &order).without_look();
         let part = self.stock().part(EVALUATION_BATCH);
         for part in order.chunks(part) {
-            let rows = self.rows(&rows, part, task.client, None)?;
-            self.slope(&rows, &mut sum, &mut loss, task);
+            let rows = self.rows(&rows, part, &sight)?;
+            self.slope(&rows, &mut slope, task);
         }
-        let count = order.len().max(1) as f64;
+        let count = slope.count.max(1.0);
         let mut values = vec![0.0; trained];
-        (sum / count).copy_data(&mut values, trained);
-        Ok(Gradient { values, loss: loss / count })
+        (slope.sum / count).copy_data(&mut values, trained);
+        Ok(Gradient { values, loss: slope.loss / count })
     }
 
     fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
@@ -362,11 +349,12 @@ impl Trainer for TorchTrainer {
             false => Stock::on_host(&plan.dataset.facts, device),
         };
         let stock = self.test.get_or_insert_with(stock);
+        let sight = Sight::of_test(plan);
         let mut metrics = Metrics::default();
         for piece in pieces {
             let order: Vec<u32> =
                 (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
-            let rows = stock.rows(samples, &order, None).map_err(|error| no_room(device, order.len(), error))?;
+            let rows = sight.of(stock, samples, &order).map_err(|error| no_room(device, order.len(), error))?;
             metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
         }
         Ok(metrics)
@@ -377,9 +365,9 @@ impl Trainer for TorchTrainer {
         let plan = self.plan.clone();
         let samples = plan.partition.of(client);
         let (stored, order) = plan.dataset.train.of(&samples);
-        let mut metrics = Metrics::default();
+        let (sight, mut metrics) = (Sight::of_client(&plan, client), Metrics::default());
         for part in order.chunks(self.piece) {
-            let rows = self.rows(&stored, part, client, None)?;
+            let rows = self.rows(&stored, part, &sight)?;
             metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
         }
         Ok(metrics)

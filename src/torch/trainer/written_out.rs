@@ -3,6 +3,7 @@
 use super::TorchTrainer;
 use crate::models::{Descent, Pace};
 use crate::seed::Purpose;
+use crate::torch::sight::Sight;
 use crate::train::{Course, Drift, Task, Trained};
 use rand::seq::SliceRandom;
 
@@ -19,21 +20,19 @@ impl TorchTrainer {
         let pace = Pace { rate: rate as f32, keep, offset: &offset };
         let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
         let (mut losses, mut seen) = (0.0, 0.0);
-        let noise = self.plan.feature_noise(client);
         let mut course = Course::new(self.plan.workload(), order.len(), batch);
         let mut reach = self.reach(task.drift);
-        let mut look = self.look(task, &order);
+        let mut sight = Sight::new(&self.plan, task, &order);
         let weights = self.updates.filled(start.len(), |weights| {
             weights.copy_from_slice(start);
             let (mut features, mut labels) = (Vec::new(), Vec::new());
             for pass in 0.. {
                 let Some(taken) = course.next_pass() else { break };
                 order.shuffle(&mut stream);
-                look.iter_mut().for_each(|look| look.begin(pass));
+                sight.begin(pass);
                 for samples in order[..taken].chunks(batch) {
                     rows.inputs.gather_floats(samples, &mut features);
-                    look.iter().for_each(|look| look.apply(samples, &mut features));
-                    noise.iter().for_each(|noise| noise.add(samples, &mut features));
+                    sight.change(samples, &mut features);
                     rows.targets.gather_integers(samples, &mut labels);
                     let count = samples.len() as f64;
                     losses += count * f64::from(descent.step(weights, &features, &labels, &pace));
