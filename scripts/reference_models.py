@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stored cases for the tests: loss and gradients of one step by torch and torchvision.
+"""Stored cases for the tests: loss and gradients of one step by torch, torchvision and transformers.
 
 Nothing large is stored: weights and inputs follow from their names by `drawn`, which src/models/reference.rs has too. All
 numbers are doubles, nothing is dropped, and a file tests/data/models/NAME.json holds
@@ -17,6 +17,7 @@ from collections import OrderedDict
 import numpy
 import torch
 import torchvision
+import transformers
 from torch import nn
 from torch.nn import functional as F
 from torchvision.models import resnet
@@ -56,6 +57,23 @@ def images(shape, classes):
     inputs = lambda batch: drawn("inputs", batch * int(numpy.prod(shape))).view(batch, *shape)
     targets = lambda batch: below("targets", batch, classes)
     return facts, inputs, targets, F.cross_entropy
+
+
+def tokens(length, vocabulary, task, each=True):
+    """Rows of tokens; of the last one, or of each, a token is learned. Targets that are 0 are not."""
+    facts = {"shape": [length], "task": task, "input": "Tokens", "targets": length if each else 1}
+    inputs = lambda batch: below("inputs", batch * length, vocabulary).view(batch, length)
+    targets = lambda batch: below("targets", batch * facts["targets"], vocabulary)
+    loss = lambda outputs, y: F.cross_entropy(outputs.reshape(-1, vocabulary), y, ignore_index=0 if each else -100)
+    return facts, inputs, targets, loss
+
+
+def next_tokens(length, vocabulary, each=True):
+    return tokens(length, vocabulary, {"Next": {"vocabulary": vocabulary, "ignore": 0 if each else None}}, each)
+
+
+def hidden_tokens(length, vocabulary):
+    return tokens(length, vocabulary, {"Masked": {"vocabulary": vocabulary, "ignore": 0, "hiding": None, "padding": 0}})
 
 
 # Models, named as the program names them.
@@ -147,8 +165,117 @@ def vgg(features, normalise):
     return net
 
 
+class Rnn(nn.Module):
+    """FedML's and LEAF's: the last step answers, or each."""
+
+    def __init__(self, vocabulary, embedding, units, layers, head, each):
+        super().__init__()
+        self.embedding, self.each = nn.Embedding(vocabulary, embedding), each
+        self.lstm = nn.LSTM(embedding, units, layers, batch_first=True)
+        self.head = [name for name, _ in head]
+        for name, layer in head:
+            setattr(self, name, layer)
+
+    def forward(self, x):
+        values, _ = self.lstm(self.embedding(x))
+        values = values if self.each else values[:, -1]
+        for name in self.head:
+            values = getattr(self, name)(values)
+        return values
+
+
+class Gru(nn.Module):
+    """FLUTE's nlg_gru, step by step; the states after each word answer."""
+
+    def __init__(self, vocabulary, embedding, units):
+        super().__init__()
+        self.embedding, self.rnn = nn.Module(), nn.Module()
+        self.embedding.table = nn.Parameter(torch.zeros(vocabulary, embedding))
+        self.embedding.unembedding_bias = nn.Parameter(torch.zeros(vocabulary))
+        self.rnn.w_ih, self.rnn.w_hh = nn.Linear(embedding, 3 * units), nn.Linear(units, 3 * units)
+        self.squeeze = nn.Linear(units, embedding, bias=False)
+
+    def forward(self, x):
+        state, states = x.new_zeros(len(x), self.rnn.w_hh.in_features, dtype=torch.double), []
+        for step in F.embedding(x, self.embedding.table).unbind(1):
+            (r, z, n), (hr, hz, hn) = self.rnn.w_ih(step).chunk(3, 1), self.rnn.w_hh(state).chunk(3, 1)
+            new = torch.tanh(n + torch.sigmoid(r + hr) * hn)
+            state = new + torch.sigmoid(z + hz) * (state - new)
+            states.append(state)
+        return self.squeeze(torch.stack(states, 1)) @ self.embedding.table.t() + self.embedding.unembedding_bias
+
+
+class Causal(nn.Module):
+    """pfl-research's lm_transformer."""
+
+    def __init__(self, vocabulary, width, heads, inner, layers):
+        super().__init__()
+        self.embeddings = nn.Embedding(vocabulary, width)
+        layer = nn.TransformerEncoderLayer(width, heads, inner, batch_first=True)
+        self.transformer_encoder = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+
+    def forward(self, x):
+        length, width = x.shape[1], self.embeddings.embedding_dim
+        values = torch.arange(width, dtype=torch.double)
+        angles = torch.arange(length).double()[:, None] / 10000 ** (values // 2 * 2 / width)
+        waves = torch.where(values % 2 == 0, angles.sin(), angles.cos())
+        later = ~torch.tril(torch.ones(length, length, dtype=torch.bool))
+        return self.transformer_encoder(self.embeddings(x) * width**0.5 + waves, later) @ self.embeddings.weight.t()
+
+
+class Bert(nn.Module):
+    """Hugging Face's, looking at no padding."""
+
+    def __init__(self, vocabulary, layers, width, heads):
+        super().__init__()
+        sizes = dict(hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width)
+        self.inner = transformers.BertForMaskedLM(transformers.BertConfig(vocab_size=vocabulary, **sizes))
+
+    def named_parameters(self, *_, **__):
+        return self.inner.named_parameters()
+
+    def forward(self, x):
+        return self.inner(x, x.ne(0).long()).logits
+
+
+class Beats(nn.Module):
+    """FLUTE's ecg_cnn."""
+
+    def __init__(self, softmax):
+        super().__init__()
+        self.softmax, self.rnn_layer = softmax, nn.Module()
+        self.rnn_layer.rnn_layer = nn.LSTM(46, 64, batch_first=True)
+        self.conv1, self.conv2 = self.block(1), self.block(64)
+        self.attn, self.fc = nn.Linear(64, 64, bias=False), nn.Linear(64, 5)
+
+    def block(self, inputs):
+        layers = {f"conv_{place}": nn.Conv1d(inputs if place == 1 else 64, 64, 5) for place in [1, 2, 3]}
+        return nn.ModuleDict({**layers, **{f"normalization_{place}": nn.BatchNorm1d(64) for place in [1, 2, 3]}})
+
+    def through(self, block, x):
+        after = lambda place, x: F.pad(F.silu(block[f"normalization_{place}"](x)), (4, 0))
+        first = block["conv_1"](x)
+        third = block["conv_3"](after(2, block["conv_2"](after(1, first))))
+        return F.max_pool1d(after(3, first + third), 2)
+
+    def forward(self, x):
+        steps, states = self.rnn_layer.rnn_layer(self.through(self.conv2, self.through(self.conv1, x)))
+        asked = torch.tanh(self.attn(torch.cat(states).transpose(0, 1)))
+        found = F.adaptive_max_pool1d(asked.bmm(steps).transpose(2, 1), 1).squeeze(2)
+        return F.softmax(self.fc(found), -1) if self.softmax else self.fc(found)
+
+
+def mlp(activation, *widths):
+    layers = {"flat": nn.Flatten()}
+    for place, layer in enumerate(dense(*widths)):
+        layers |= {f"act{place}": activation()} if place else {}
+        layers[f"fc{place + 1}"] = layer
+    return sequence(**layers)
+
+
 GROUPS = lambda channels: nn.GroupNorm(2, channels)
 TINY, CIFAR, MNIST = images([3, 8, 8], 10), images([3, 32, 32], 10), images([1, 28, 28], 10)
+BEATS = images([1, 187], 5)
 TORCHVISION = torchvision.models
 
 # Name: choice, module, data, samples.
@@ -175,6 +302,19 @@ CASES = {
     "vgg11": ("vgg11", lambda: vgg("vgg11", False), CIFAR, 4),
     "vgg16": ("vgg16:norm=batch", lambda: vgg("vgg16", True), CIFAR, 4),
     "efficientnet_b0": ("efficientnet_b0", lambda: TORCHVISION.efficientnet_b0(num_classes=10), CIFAR, 8),
+    "mlp": ("mlp:hidden=30,20,activation=tanh", lambda: mlp(nn.Tanh, 784, 30, 20, 10), MNIST, 4),
+    "mlp_gelu": ("mlp:hidden=30,activation=gelu", lambda: mlp(nn.GELU, 784, 30, 10), MNIST, 4),
+    "rnn_last": ("rnn", lambda: Rnn(80, 8, 256, 2, [("fc", nn.Linear(256, 80))], False), next_tokens(12, 80, False), 3),
+    "rnn_each": ("rnn", lambda: Rnn(90, 8, 256, 2, [("fc", nn.Linear(256, 90))], True), next_tokens(12, 90), 3),
+    "rnn_stackoverflow": (
+        "rnn_stackoverflow",
+        lambda: Rnn(50, 96, 670, 1, [("fc1", nn.Linear(670, 96)), ("fc2", nn.Linear(96, 50))], True), next_tokens(6, 50), 3),
+    "gru_lm": ("gru_lm", lambda: Gru(50, 160, 512), next_tokens(7, 50), 3),
+    "transformer_lm": ("transformer_lm", lambda: Causal(50, 96, 8, 1536, 3), next_tokens(9, 50), 3),
+    "bert_tiny": ("bert", lambda: Bert(50, 2, 128, 2), hidden_tokens(9, 50), 8),
+    "bert_mini": ("bert:size=mini,places=512", lambda: Bert(50, 4, 256, 4), hidden_tokens(20, 50), 4),
+    "ecg_cnn": ("ecg_cnn", lambda: Beats(False), BEATS, 8),
+    "ecg_cnn_flute": ("ecg_cnn:softmax=true", lambda: Beats(True), BEATS, 8),
 }
 
 
