@@ -52,7 +52,8 @@ impl EcgCnn {
             }
         }
         let initial = uniform(1.0 / (WIDTH as f32).sqrt());
-        let lstm = |name: &str, shape: &[usize]| named(format!("rnn_layer.rnn_layer.{name}_l0"), shape, initial.clone());
+        let lstm =
+            |name: &str, shape: &[usize]| named(format!("rnn_layer.rnn_layer.{name}_l0"), shape, initial.clone());
         trained.push(lstm("weight_ih", &[4 * WIDTH, length / 4]));
         trained.push(lstm("weight_hh", &[4 * WIDTH, WIDTH]));
         trained.push(lstm("bias_ih", &[4 * WIDTH]));

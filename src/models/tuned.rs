@@ -140,6 +140,18 @@ fn check(tuned: &Tuned, all: &[Parameter], by: Trained<'_>) -> Result<(), Unfit>
     Ok(())
 }
 
+impl Tuned {
+    /// The tensors of the whole model.
+    fn whole(&self, parameters: &[Tensor]) -> Vec<Tensor> {
+        let tensor = |place: &Place| match place {
+            Place::Own(own) => parameters[*own].shallow_clone(),
+            Place::Frozen(frozen) => frozen.shallow_clone(),
+            Place::Adapted { frozen, down, up } => frozen + parameters[*up].matmul(&parameters[*down]) * self.scale,
+        };
+        self.places.iter().map(tensor).collect()
+    }
+}
+
 impl Network for Tuned {
     fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -150,12 +162,11 @@ impl Network for Tuned {
     }
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let whole = self.places.iter().map(|place| match place {
-            Place::Own(own) => parameters[*own].shallow_clone(),
-            Place::Frozen(frozen) => frozen.shallow_clone(),
-            Place::Adapted { frozen, down, up } => frozen + parameters[*up].matmul(&parameters[*down]) * self.scale,
-        });
-        self.network.forward(&whole.collect::<Vec<_>>(), batch, noise)
+        self.network.forward(&self.whole(parameters), batch, noise)
+    }
+
+    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
+        self.network.forward_at(&self.whole(parameters), batch, places, noise)
     }
 
     fn frozen(&self) -> Vec<(String, &Tensor)> {

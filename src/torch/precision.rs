@@ -35,6 +35,12 @@ impl Network for Reduced {
         let _cast = Cast::begin(self.device);
         self.network.forward(parameters, batch, Some(noise)).to_kind(Kind::Float)
     }
+
+    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
+        let Some(noise) = noise else { return self.network.forward_at(parameters, batch, places, None) };
+        let _cast = Cast::begin(self.device);
+        self.network.forward_at(parameters, batch, places, Some(noise)).to_kind(Kind::Float)
+    }
 }
 
 /// libtorch's numbers for devices and kinds, by `c10/core/DeviceType.h` and `c10/core/ScalarType.h`.

@@ -79,6 +79,7 @@ fn hiding(plan: &Plan) -> Plan {
         train: Train::Stored(row(train)),
         test: row(&dataset.test),
         owners: dataset.owners.clone(),
+        ..Dataset::default()
     };
     let mut plan = plan.clone();
     plan.dataset = Arc::new(dataset);
