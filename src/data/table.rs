@@ -176,6 +176,18 @@ pub const DATASETS: &[Entry<Build>] = &[
         own::arrays::read,
     )
     .with(own::arrays::Arrays::PARAMS),
+    Entry::<Build>::new(
+        "csv",
+        "your own: a table in --data_dir, and test.csv or a share of it; label=COLUMN",
+        own::tables::csv,
+    )
+    .with(own::tables::Tables::PARAMS),
+    Entry::<Build>::new(
+        "parquet",
+        "your own: a table in --data_dir, and test.parquet or a share of it; label=COLUMN",
+        own::tables::parquet,
+    )
+    .with(own::tables::Tables::PARAMS),
 ];
 
 #[cfg(test)]
@@ -198,8 +210,6 @@ mod tests {
             write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
             write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
         }
-        write_arrays(&own.join("train.safetensors"));
-        write_arrays(&own.join("test.safetensors"));
         let (x, y) = match name {
             "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
             "mnist-leaf" => (serde_json::json!(vec![-0.5; 784]), serde_json::json!(9.0)),
@@ -214,19 +224,6 @@ mod tests {
             std::fs::write(own.join(part).join("all.json"), text).expect("writable");
         }
         own
-    }
-
-    /// Sixteen rows of two floats, by eight users.
-    fn write_arrays(path: &Path) {
-        let floats: Vec<u8> = (0..32u8).flat_map(|place| f32::from(place).to_le_bytes()).collect();
-        let (classes, users): (Vec<u8>, Vec<u8>) = (0..16).map(|row| (row % 3, row % 8)).unzip();
-        let view = |kind, shape: &[usize], bytes| TensorView::new(kind, shape.to_vec(), bytes).expect("fits");
-        let arrays = [
-            ("x", view(Dtype::F32, &[16, 2], &floats)),
-            ("y", view(Dtype::U8, &[16], &classes)),
-            ("users", view(Dtype::U8, &[16], &users)),
-        ];
-        std::fs::write(path, safetensors::serialize(arrays, &None).expect("sound")).expect("writable");
     }
 
     fn is_sound(set: &Dataset, samples: &Samples) -> bool {
@@ -249,6 +246,8 @@ mod tests {
     fn told(name: &str) -> &str {
         match name {
             "arrays" => "arrays:standardise=none",
+            "csv" => "csv:label=y,user=u,missing=zero,standardise=none",
+            "parquet" => "parquet:label=y,user=u,missing=zero,standardise=none",
             name => name,
         }
     }

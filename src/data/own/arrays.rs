@@ -8,9 +8,9 @@
 
 use super::array::Array;
 use super::learn::{self, Meaning, Said};
+use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
-use super::users::Users;
 use super::{fault, npz, tensors};
 use crate::data::{About, Column, DataError, Dataset, Samples, Source};
 use crate::part::{Part, Range, Values};
@@ -37,7 +37,7 @@ struct Opened {
     shape: Vec<usize>,
     inputs: Column,
     targets: Array,
-    users: Option<Users>,
+    users: Option<Named>,
 }
 
 /// Reads the files of a folder.
@@ -103,9 +103,9 @@ fn as_many(name: &str, array: &Array, x: &Array) -> Result<(), String> {
     }
 }
 
-fn owners(users: &Array) -> Result<Users, String> {
+fn owners(users: &Array) -> Result<Named, String> {
     match users.row_shape().iter().product() {
-        1 => Users::of(users.texts()),
+        1 => users.texts().into_iter().collect::<Named>().as_users(),
         width => Err(format!("`users` has {width} values a row (hint: one user for each row)")),
     }
 }
@@ -126,7 +126,7 @@ fn together(folder: &Path, train: Option<Opened>, test: Option<Opened>, said: &S
     let rows = |opened: Option<Opened>| opened.map(|opened| rows(opened, &meaning)).transpose();
     let (train, test) = (rows(train)?, rows(test)?);
     let about = About { classes: meaning.names, ..About::default() };
-    Ok(Raw { place: folder.to_owned(), facts: meaning.facts, about, train, test })
+    Ok(Raw { place: folder.to_owned(), facts: meaning.facts, about, measured: vec![], train, test })
 }
 
 fn rows(opened: Opened, meaning: &Meaning) -> Result<Rows, DataError> {

@@ -4,17 +4,39 @@
 
 mod array;
 pub mod arrays;
+mod encode;
 mod learn;
+mod named;
 mod npz;
+mod parquet;
 mod rows;
 mod standard;
+mod table;
+pub mod tables;
 mod tensors;
-mod users;
 
 use super::DataError;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A fault of a user's file or folder; the reason ends with a hint.
 fn fault(path: &Path, reason: impl Into<String>) -> DataError {
     DataError::Own { path: path.to_owned(), reason: reason.into() }
+}
+
+/// The files of a folder whose names end so, by name.
+fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
+    let unread = |error: std::io::Error| DataError::Read { path: folder.to_owned(), reason: error.to_string() };
+    let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(unread)?.collect();
+    let mut paths: Vec<PathBuf> = entries.map_err(unread)?.iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| has_end(path, ends));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether a file's name ends so, whatever the case; hidden files never do.
+fn has_end(path: &Path, ends: &[&str]) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
+    !hidden && end.is_some_and(|end| ends.contains(&end.as_str()))
 }

@@ -1,8 +1,8 @@
 //! From rows to a data set: a share is set aside for testing where there is no test file, rows are put together by users,
 //! and numbers are standardised by what is trained on.
 
-use super::standard::Wanted;
-use super::users::Users;
+use super::named::Named;
+use super::standard::{self, Wanted};
 use crate::data::{About, DataError, Dataset, Samples, Train};
 use crate::seed::{Purpose, Seed};
 use crate::task::Facts;
@@ -15,7 +15,7 @@ pub struct Rows {
     /// Inputs and targets.
     pub samples: Samples,
     /// Whose they are; nobody's when there are no users.
-    pub users: Option<Users>,
+    pub users: Option<Named>,
 }
 
 impl Rows {
@@ -41,6 +41,8 @@ pub struct Raw {
     pub facts: Facts,
     /// What else is known.
     pub about: About,
+    /// Which numbers of an input are to be standardised; all when empty.
+    pub measured: Vec<bool>,
     /// What is trained on; none where only test data was asked for.
     pub train: Option<Rows>,
     /// What is tested on, if it has a file of its own.
@@ -63,7 +65,7 @@ impl Raw {
     /// # Errors
     /// No rows to train or test on; a standardisation that does not fit.
     pub fn finish(self, how: &Finish<'_>) -> Result<Dataset, DataError> {
-        let Raw { place, facts, mut about, train, test } = self;
+        let Raw { place, facts, mut about, measured, train, test } = self;
         let fault = |reason: String| DataError::Own { path: place.clone(), reason };
         let here = train.is_some();
         let (train, test) = match (train, test) {
@@ -83,8 +85,14 @@ impl Raw {
         }
         let (mut train, owners) = by_users(train, &mut about);
         let mut test = test.samples;
+        if let Some(means) =
+            standard::gaps(&[&train.inputs, &test.inputs], here.then_some(&train.inputs)).map_err(fault)?
+        {
+            train.inputs = standard::filled(&train.inputs, &means);
+            test.inputs = standard::filled(&test.inputs, &means);
+        }
         let known = here.then_some(&train.inputs);
-        if let Some(standard) = how.standardise.figures(known, &facts).map_err(fault)? {
+        if let Some(standard) = how.standardise.figures(known, &facts, &measured).map_err(fault)? {
             train.inputs = train.inputs.standardised(&standard);
             test.inputs = test.inputs.standardised(&standard);
             about.standard = Some(standard);
@@ -129,12 +137,19 @@ mod tests {
     fn rows(users: &[&str]) -> Rows {
         let places = || (0..users.len() as u32).collect::<Vec<_>>();
         let inputs = Column::floats(places().iter().map(|&place| place as f32).collect(), 1);
-        let users = Users::of(users.iter().map(|&user| user.to_owned()).collect()).expect("named");
+        let users = users.iter().collect();
         Rows { samples: Samples { inputs, targets: Column::integers(places(), 1) }, users: Some(users) }
     }
 
     fn finished(train: Option<Rows>, test: Option<Rows>, test_share: f64) -> Result<Dataset, DataError> {
-        let raw = Raw { place: "folder".into(), facts: Facts::classes(&[1], 9), about: About::default(), train, test };
+        let raw = Raw {
+            place: "folder".into(),
+            facts: Facts::classes(&[1], 9),
+            about: About::default(),
+            measured: vec![],
+            train,
+            test,
+        };
         raw.finish(&Finish { test_share, standardise: &Wanted::None, seed: Seed(3) })
     }
 

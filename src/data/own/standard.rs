@@ -31,11 +31,11 @@ impl Wanted {
         }
     }
 
-    /// The figures for data of this kind. None where nothing is to be done.
+    /// The figures for data of this kind, where only some of its numbers may be measured. None where nothing is to be done.
     ///
     /// # Errors
     /// Figures of data that is not here; pairs that are not one or one a channel.
-    pub fn figures(&self, train: Option<&Column>, facts: &Facts) -> Result<Option<Standard>, String> {
+    pub fn figures(&self, train: Option<&Column>, facts: &Facts, which: &[bool]) -> Result<Option<Standard>, String> {
         let channels = facts.shape.first().copied().unwrap_or(1);
         match (self, train) {
             (Wanted::None, _) => Ok(None),
@@ -46,7 +46,7 @@ impl Wanted {
                     Err(format!("standardise has {found} means where data has {channels} channels (hint: {FORMS})"))
                 }
             },
-            (Wanted::Set, Some(train)) => Ok(measured(train, channels)),
+            (Wanted::Set, Some(train)) => Ok(measured(train, channels).map(|figures| only(figures, which))),
             (Wanted::Set, None) => {
                 Err("standardise=set needs the training data, which is not here (hint: standardise=none, or figures)"
                     .to_owned())
@@ -70,30 +70,70 @@ fn given(text: &str) -> Option<Wanted> {
     Some(Wanted::Given(Standard::new(channels)))
 }
 
-/// Mean and deviation of each channel; none of tokens. What never changes has deviation 1. Sums are taken in the order of
+/// Mean and deviation of each channel, of what is not missing; none of tokens. What never changes has deviation 1. Sums are taken in the order of
 /// rows, so the figures are the same everywhere.
-fn measured(column: &Column, channels: usize) -> Option<Standard> {
+fn measured(column: &Column, channels: usize) -> Option<Vec<Channel>> {
     let scale = match column.numbers() {
         Numbers::Integers(_) => return None,
         Numbers::Bytes(..) => 1.0 / 255.0,
         Numbers::Floats(_) => 1.0,
     };
     let plane = column.width() / channels.max(1);
-    let count = (column.len() * plane).max(1) as f64;
+    let mut counts = vec![0.0; channels];
     let mut means = vec![0.0; channels];
-    each(column, plane, |channel, value| means[channel] += value * scale);
-    means.iter_mut().for_each(|sum| *sum /= count);
+    each(column, plane, |channel, value| {
+        counts[channel] += 1.0;
+        means[channel] += value * scale;
+    });
+    means.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= f64::max(*count, 1.0));
     let mut squares = vec![0.0; channels];
     each(column, plane, |channel, value| squares[channel] += (value * scale - means[channel]).powi(2));
-    let pairs = means.iter().zip(&squares);
-    let channels = pairs.map(|(&mean, &sum)| Channel { mean: mean as f32, deviation: deviation(sum / count) });
-    Some(Standard::new(channels.collect()))
+    let figures = means.iter().zip(squares.iter().zip(&counts));
+    let channel = |(&mean, (&sum, &count)): (&f64, (&f64, &f64))| Channel {
+        mean: mean as f32,
+        deviation: deviation(sum / count.max(1.0)),
+    };
+    Some(figures.map(channel).collect())
+}
+
+/// The figures of some channels; the others stay as they are.
+fn only(figures: Vec<Channel>, which: &[bool]) -> Standard {
+    let keep = |(place, channel): (usize, Channel)| match which.get(place) {
+        Some(false) => Channel { mean: 0.0, deviation: 1.0 },
+        _ => channel,
+    };
+    Standard::new(figures.into_iter().enumerate().map(keep).collect())
+}
+
+/// The means of the training data, where any of these columns has numbers that are missing.
+///
+/// # Errors
+/// The training data is not here.
+pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f32>>, String> {
+    let has_gaps = |column: &&Column| matches!(column.numbers(), Numbers::Floats(values) if values.iter().any(|value| value.is_nan()));
+    if !columns.iter().any(has_gaps) {
+        return Ok(None);
+    }
+    let train = train.ok_or("missing=mean needs the training data, which is not here (hint: missing=zero or drop)")?;
+    let figures = measured(train, train.width()).unwrap_or_default();
+    Ok(Some(figures.iter().map(|channel| channel.mean).collect()))
+}
+
+/// A column of floats whose missing numbers are means.
+pub fn filled(column: &Column, means: &[f32]) -> Column {
+    let Numbers::Floats(values) = column.numbers() else { return column.clone() };
+    let known = |(place, &value): (usize, &f32)| if value.is_nan() { means[place % means.len()] } else { value };
+    Column::floats(values.iter().enumerate().map(known).collect(), column.width())
 }
 
 /// Walks all numbers with their channels.
 fn each(column: &Column, plane: usize, mut visit: impl FnMut(usize, f64)) {
     let width = column.width().max(1);
-    let mut visit = |place: usize, value: f64| visit(place % width / plane.max(1), value);
+    let mut visit = |place: usize, value: f64| {
+        if !value.is_nan() {
+            visit(place % width / plane.max(1), value);
+        }
+    };
     match column.numbers() {
         Numbers::Floats(values) => values.iter().enumerate().for_each(|(place, &value)| visit(place, value.into())),
         Numbers::Bytes(values, _) => values.iter().enumerate().for_each(|(place, &value)| visit(place, value.into())),
@@ -111,7 +151,8 @@ mod tests {
     use super::*;
 
     fn figures(column: &Column, shape: &[usize]) -> Vec<(f32, f32)> {
-        let standard = Wanted::Set.figures(Some(column), &Facts::classes(shape, 2)).expect("fits").expect("numbers");
+        let standard =
+            Wanted::Set.figures(Some(column), &Facts::classes(shape, 2), &[]).expect("fits").expect("numbers");
         standard.channels().iter().map(|channel| (channel.mean, channel.deviation)).collect()
     }
 
@@ -125,15 +166,28 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_becomes_the_mean_and_ones_stay_ones() {
+        let (train, test) =
+            (Column::floats(vec![1.0, 1.0, f32::NAN, 0.0, 3.0, 1.0], 2), Column::floats(vec![f32::NAN, 0.0], 2));
+        let means = gaps(&[&train, &test], Some(&train)).expect("here").expect("gaps");
+        assert_eq!(filled(&train, &means), Column::floats(vec![1.0, 1.0, 2.0, 0.0, 3.0, 1.0], 2));
+        assert_eq!(filled(&test, &means), Column::floats(vec![2.0, 0.0], 2));
+        assert!(gaps(&[&train], None).expect_err("not here").contains("missing=zero"));
+        let figures = Wanted::Set.figures(Some(&train), &Facts::classes(&[2], 2), &[true, false]);
+        let figures = figures.expect("fits").expect("numbers");
+        assert_eq!(figures.channels()[1], Channel { mean: 0.0, deviation: 1.0 });
+    }
+
+    #[test]
     fn figures_are_given_as_means_and_deviations() {
         let Ok(Wanted::Given(standard)) = Wanted::read("0.5+1/0.25+2") else { panic!("well-formed") };
         assert_eq!(standard.channels()[1], Channel { mean: 1.0, deviation: 2.0 });
         let two = Wanted::Given(standard);
-        let fault = two.figures(None, &Facts::classes(&[3, 2, 2], 2)).expect_err("three channels");
+        let fault = two.figures(None, &Facts::classes(&[3, 2, 2], 2), &[]).expect_err("three channels");
         assert!(fault.contains("2 means where data has 3 channels"), "{fault}");
         for text in ["sett", "1/0", "1/nan", "1+2/1", "1"] {
             assert!(Wanted::read(text).expect_err("refused").contains("hint"), "{text}");
         }
-        assert!(Wanted::Set.figures(None, &Facts::default()).expect_err("no data").contains("not here"));
+        assert!(Wanted::Set.figures(None, &Facts::default(), &[]).expect_err("no data").contains("not here"));
     }
 }
