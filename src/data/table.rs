@@ -188,6 +188,18 @@ pub const DATASETS: &[Entry<Build>] = &[
         own::tables::parquet,
     )
     .with(own::tables::Tables::PARAMS),
+    Entry::<Build>::new(
+        "images",
+        "your own: PNG and JPEG in --data_dir, a folder for each class or listed in a CSV of file, label and user",
+        own::images::read,
+    )
+    .with(own::images::Images::PARAMS),
+    Entry::<Build>::new(
+        "text",
+        "your own: .txt and .md files in --data_dir; each token learns the next",
+        own::text::read,
+    )
+    .with(own::text::Text::PARAMS),
 ];
 
 #[cfg(test)]
@@ -195,10 +207,9 @@ mod tests {
     use super::*;
     use crate::data::{Samples, write_idx};
     use crate::seed::Seed;
-    use safetensors::{Dtype, tensor::TensorView};
     use std::path::{Path, PathBuf};
 
-    /// Small files of formats that are easily written: images by IDX and by LEAF, and text. All others are kept in
+    /// Small files of formats that are easily written: images by IDX, by LEAF and alone, and text. All others are kept in
     /// `tests/files`.
     fn files(folder: &Path, name: &str) -> PathBuf {
         let own = folder.join(name);
@@ -209,6 +220,11 @@ mod tests {
             let path = |name: &str| own.join(format!("{part}-{name}-ubyte"));
             write_idx(&path("images-idx3"), &[count, 28, 28], &pixels).expect("writable");
             write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
+        }
+        for picture in ["train/cat/a.png", "train/dog/b.jpg", "test/cat/c.png", "test/dog/d.png"] {
+            let path = own.join(picture);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+            image::RgbImage::from_fn(5, 6, |x, y| image::Rgb([x as u8, y as u8, 9])).save(path).expect("writable");
         }
         let (x, y) = match name {
             "femnist" => (serde_json::json!(vec![0.5; 784]), serde_json::json!(61)),
@@ -248,6 +264,8 @@ mod tests {
             "arrays" => "arrays:standardise=none",
             "csv" => "csv:label=y,user=u,missing=zero,standardise=none",
             "parquet" => "parquet:label=y,user=u,missing=zero,standardise=none",
+            "images" => "images:side=4,standardise=none",
+            "text" => "text:users=role,length=8,vocabulary=tests/files/text/vocabulary.txt",
             name => name,
         }
     }

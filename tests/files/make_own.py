@@ -1,11 +1,10 @@
-"""Makes the small files of data sets of one's own: arrays, parquet and images; csv and text were written by hand."""
+"""Makes the small files of data sets of one's own: arrays and parquet; csv and text were written by hand."""
 
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas
-from PIL import Image
 
 here = Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent.parent / "python" / "src"))
@@ -19,11 +18,3 @@ fedmpi.save_dataset(here / "arrays" / "test.npz", x[:4], rows[:4] % 3)
 for part in ("train", "test"):
     table = pandas.read_csv(here / "csv" / f"{part}.csv")
     table.to_parquet(here / "parquet" / f"{part}.parquet", index=False)
-for part, count in (("train", 3), ("test", 1)):
-    for number, name in enumerate(("cat", "dog")):
-        folder = here / "images" / part / name
-        folder.mkdir(parents=True, exist_ok=True)
-        for picture in range(count):
-            pixels = np.full((5, 6, 3), 40 * picture + 100 * number, np.uint8)
-            pixels[0, picture] = 255
-            Image.fromarray(pixels).save(folder / f"{picture}.{'png' if picture % 2 else 'jpg'}")

@@ -251,7 +251,7 @@ fn feature(field: &Field, roles: &Roles) -> Feature {
 }
 
 /// All that cells hold, without what is missing: numbers by size, words by letters.
-fn distinct(columns: &[&Cells]) -> Vec<String> {
+pub fn distinct(columns: &[&Cells]) -> Vec<String> {
     let numbers: Option<Vec<&Vec<f64>>> = columns
         .iter()
         .map(|cells| match cells {

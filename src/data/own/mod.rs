@@ -4,16 +4,21 @@
 
 mod array;
 pub mod arrays;
+mod cached;
 mod encode;
+pub mod images;
 mod learn;
 mod named;
 mod npz;
 mod parquet;
+mod passages;
 mod rows;
 mod standard;
 mod table;
 pub mod tables;
 mod tensors;
+pub mod text;
+mod vocabulary;
 
 use super::DataError;
 use std::fs;

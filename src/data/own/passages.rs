@@ -1,0 +1,115 @@
+//! Whose text is whose: by files, by lines, or by the roles of a play.
+
+use std::path::Path;
+
+/// Who owns a piece of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// Nobody.
+    Nobody,
+    /// The file.
+    Files,
+    /// The line.
+    Lines,
+    /// The role that speaks it.
+    Roles,
+}
+
+/// By the words users write.
+const WORDS: [(&str, Owners); 4] =
+    [("nobody", Owners::Nobody), ("file", Owners::Files), ("line", Owners::Lines), ("role", Owners::Roles)];
+
+impl Owners {
+    /// The owners of a word.
+    ///
+    /// # Errors
+    /// Another word.
+    pub fn read(word: &str) -> Result<Owners, String> {
+        let known = WORDS.iter().find(|(name, _)| *name == word);
+        let names = WORDS.map(|(name, _)| name).join(", ");
+        known.map(|known| known.1).ok_or(format!("users is `{word}` (hint: {names})"))
+    }
+
+    /// The text of each owner of a file, who is named after it.
+    pub fn passages(self, path: &Path, text: &str) -> Vec<(String, String)> {
+        let file = path.file_stem().unwrap_or_default().to_string_lossy();
+        match self {
+            Owners::Nobody | Owners::Files => vec![(file.into_owned(), text.to_owned())],
+            Owners::Lines => {
+                let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+                lines.map(|(number, line)| (format!("{file}:{number}"), line.to_owned())).collect()
+            }
+            Owners::Roles => speeches(text).into_iter().map(|(role, text)| (format!("{file}/{role}"), text)).collect(),
+        }
+    }
+}
+
+/// What each role says, in the order in which they first speak. A role is a line of its own, `**NAME**` or `NAME:`. Headings
+/// and what stands between underscores is said by nobody.
+fn speeches(text: &str) -> Vec<(String, String)> {
+    let mut roles: Vec<(String, String)> = Vec::new();
+    let mut speaks = None;
+    for line in text.lines().map(str::trim_end) {
+        if let Some(name) = role(line) {
+            let known = roles.iter().position(|(role, _)| role == name);
+            speaks = known.or_else(|| {
+                roles.push((name.to_owned(), String::new()));
+                Some(roles.len() - 1)
+            });
+            continue;
+        }
+        let said = spoken(line);
+        if let (Some(role), false) = (speaks, said.trim().is_empty()) {
+            roles[role].1 += said.trim_start();
+            roles[role].1.push('\n');
+        }
+    }
+    roles
+}
+
+fn role(line: &str) -> Option<&str> {
+    let starred = line.strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
+    let name = starred.or_else(|| line.strip_suffix(':'))?;
+    let is_name = !name.is_empty() && name.len() <= 40 && !name.contains(['*', '.', ',', ';', '!', '?']);
+    // A line of verse may end with a colon; a name begins with a capital and has few words.
+    let few = name.split(' ').count() <= 3 && name.split(' ').all(|word| word.starts_with(char::is_uppercase));
+    (is_name && (starred.is_some() || few)).then_some(name)
+}
+
+/// A line without what is between underscores; nothing of a heading.
+fn spoken(line: &str) -> String {
+    if line.starts_with('#') {
+        return String::new();
+    }
+    line.split('_').step_by(2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAY: &str = "# Hamlet\n\n_Enter two_\n\n**FRANCISCO**  \nNay, answer me: stand,  \n_\\[Aside]_ and unfold:\n\n\
+        **BERNARDO**  \nHe.\n\n_Exit_\n\n**FRANCISCO**  \nYou come.\n";
+
+    fn passages(owners: Owners, text: &str) -> Vec<(String, String)> {
+        owners.passages(Path::new("plays/hamlet.md"), text)
+    }
+
+    #[test]
+    fn roles_own_what_they_say() {
+        let found = passages(Owners::Roles, PLAY);
+        let francisco = "Nay, answer me: stand,\nand unfold:\nYou come.\n";
+        let wanted = [("hamlet/FRANCISCO", francisco), ("hamlet/BERNARDO", "He.\n")];
+        assert_eq!(found, wanted.map(|(role, text)| (role.to_owned(), text.to_owned())));
+        let plain = passages(Owners::Roles, "First Citizen:\nBefore we proceed:\nhear me.\n");
+        assert_eq!(plain, [("hamlet/First Citizen".to_owned(), "Before we proceed:\nhear me.\n".to_owned())]);
+    }
+
+    #[test]
+    fn files_and_lines_own_their_text() {
+        assert_eq!(passages(Owners::Files, "a\nb"), [("hamlet".to_owned(), "a\nb".to_owned())]);
+        let lines = passages(Owners::Lines, "a\n\nb\n");
+        assert_eq!(lines, [("hamlet:1".to_owned(), "a".to_owned()), ("hamlet:3".to_owned(), "b".to_owned())]);
+        assert!(Owners::read("roles").expect_err("unknown").contains("hint: nobody, file, line, role"));
+    }
+}
