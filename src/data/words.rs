@@ -48,6 +48,14 @@ impl Words {
         self.0.len()
     }
 
+    /// Which token is what: these, then the words.
+    pub fn after(&self, tokens: &[&str]) -> Vec<String> {
+        let mut words: Vec<(&String, &u32)> = self.0.iter().collect();
+        words.sort_unstable_by_key(|(_, place)| **place);
+        let words = words.into_iter().map(|(word, _)| word.to_owned());
+        tokens.iter().map(|token| (*token).to_owned()).chain(words).collect()
+    }
+
     /// A word's place.
     pub fn place(&self, word: &str) -> Option<u32> {
         self.0.get(word).copied()
@@ -87,6 +95,7 @@ mod tests {
         assert_eq!(["a", "b", "c", "d"].map(|word| words.place(word)), [Some(0), Some(1), Some(2), None]);
         let listed = Words::listed(["x", "y", "x"].map(str::to_owned).into_iter());
         assert_eq!((listed.len(), listed.place("y")), (2, Some(1)));
+        assert_eq!(listed.after(&["<pad>"]), ["<pad>", "x", "y"]);
     }
 
     #[test]

@@ -60,11 +60,11 @@ const TABLE: &[Line] = &[
     line("server_config.num_clients_per_iteration", Fate::Rule(cohort, "`client_num_per_round`")),
     line(
         "server_config.data_config.val.val_data",
-        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
     ),
     line(
         "server_config.data_config.test.test_data",
-        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
     ),
     line("server_config.data_config.*", Fate::Nothing(LOADERS)),
     line(
@@ -94,7 +94,7 @@ const TABLE: &[Line] = &[
     line("client_config.data_config.train.batch_size", Fate::Same("batch_size", "")),
     line(
         "client_config.data_config.train.list_of_train_data",
-        Fate::Refused("its files of users are not read (nearest: LEAF's JSON)"),
+        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
     ),
     line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
     line("client_config.data_config.train.max_grad_norm", Fate::Same("max_grad_norm", "")),
@@ -128,14 +128,14 @@ const TASKS: &[Task] = &[
 
 /// Tasks that are not here, and why.
 const ABSENT: &[(&str, &str)] = &[
-    ("cv_resnet_fedcifar100", "TFF's HDF5 and a ResNet-18 with group normalisation"),
-    ("nlp_rnn_fedshakespeare", "TFF's HDF5 (nearest: dataset shakespeare, model rnn)"),
-    ("classif_cnn", "CIFAR-10"),
-    ("ecg_cnn", "ECG data"),
+    ("cv_resnet_fedcifar100", "its ResNet-18 (nearest: dataset fed_cifar100, model resnet18)"),
+    ("nlp_rnn_fedshakespeare", "its own RNN (nearest: dataset fed_shakespeare, model rnn)"),
+    ("classif_cnn", "its small CNN (nearest: dataset flute, model lenet)"),
+    ("ecg_cnn", "a network for heart beats (nearest: dataset flute)"),
     ("semisupervision", "semi-supervised training"),
     ("fednewsrec", "news data"),
     ("mlm_bert", "BERT"),
-    ("nlg_gru", "a GRU over words (nearest: dataset shakespeare, model rnn)"),
+    ("nlg_gru", "a GRU over words (nearest: dataset flute_text, model rnn)"),
     ("experiments/cv/", "personalisation"),
 ];
 

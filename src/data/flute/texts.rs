@@ -4,7 +4,7 @@
 use super::{Blob, Json, Own, fault, file, once};
 use crate::data::h5::Node;
 use crate::data::words::{Words, padded, split};
-use crate::data::{Column, DataError, Dataset, Samples, Source, Train};
+use crate::data::{About, Column, DataError, Dataset, Samples, Source, Train};
 use crate::part;
 use crate::part::Range;
 use crate::task::{Facts, Input, Task};
@@ -67,7 +67,9 @@ impl Texts {
         let task = Task::Next { vocabulary: words.len() + BEFORE as usize, ignore: Some(PADDING) };
         let facts = Facts { shape: vec![self.length], task, input: Input::Tokens, targets: self.length };
         let test = self.samples(&test, &words);
-        Ok(Dataset { facts, train: Train::Stored(train), test, owners, ..Dataset::default() })
+        let vocabulary = words.after(&["<pad>", "<unknown>", "<begin>", "<end>"]);
+        let about = About { vocabulary, ..About::default() };
+        Ok(Dataset { facts, train: Train::Stored(train), test, owners, about, ..Dataset::default() })
     }
 
     fn samples(&self, said: &Said, words: &Words) -> Samples {

@@ -2,7 +2,7 @@
 
 use super::{Part, Parts, class, read};
 use crate::data::words::{Words, split};
-use crate::data::{Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use crate::data::{About, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
 use crate::part;
 use crate::part::Range;
 use crate::task::{Facts, Input, Task};
@@ -111,7 +111,8 @@ pub fn sent140(source: &Source<'_>, counts: &Counts) -> Result<Dataset, DataErro
     let owners = parts.owners().filter(|_| !source.test_only);
     let (test, train) = (parts.test, if source.test_only { Part::default() } else { parts.train });
     let (facts, train) = (Facts::classes(&[words.len()], 2), Train::Stored(counted(train, &words)));
-    Ok(Dataset { facts, train, test: counted(test, &words), owners, ..Dataset::default() })
+    let about = About { features: words.after(&[]), ..About::default() };
+    Ok(Dataset { facts, train, test: counted(test, &words), owners, about, ..Dataset::default() })
 }
 
 /// How often each known word comes in each text, up to 255 times.
@@ -160,7 +161,8 @@ pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> 
     let task = Task::Next { vocabulary: words.len() + BEFORE as usize, ignore: Some(PADDING) };
     let facts = Facts { shape: vec![COMMENT], task, input: Input::Tokens, targets: COMMENT };
     let (test, train) = (made(parts.test), if source.test_only { Part::default() } else { parts.train });
-    Ok(Dataset { facts, train: Train::Stored(made(train)), test, owners, ..Dataset::default() })
+    let about = About { vocabulary: words.after(&[FILLING, "<unknown>"]), ..About::default() };
+    Ok(Dataset { facts, train: Train::Stored(made(train)), test, owners, about, ..Dataset::default() })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::{Augment, Pictures};
 use crate::data::decode::{Form, picture};
 use crate::data::places::found;
-use crate::data::{DataError, Dataset, Source, Train};
+use crate::data::{About, DataError, Dataset, Source, Train};
 use crate::task::Facts;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,8 @@ pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError
     let test = part("test")?;
     let train = if source.test_only { Pictures::default().samples(WIDTH, standard.clone()) } else { part("train")? };
     let facts = Facts::classes(&[3, SIDE, SIDE], classes.len());
-    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
+    let about = About { classes, ..About::default() };
+    Ok(Dataset { facts, train: Train::Stored(train), test, about, ..Dataset::default() }.changed(augment))
 }
 
 /// The pictures of a part, class by class.

@@ -4,7 +4,7 @@
 use super::Set;
 use crate::data::h5::Node;
 use crate::data::words::{Words, padded};
-use crate::data::{Column, DataError, Dataset, Samples, Source, Train};
+use crate::data::{About, Column, DataError, Dataset, Samples, Source, Train};
 use crate::files;
 use crate::part;
 use crate::part::Range;
@@ -58,7 +58,16 @@ pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataErr
     };
     let task = Task::Next { vocabulary: known as usize + 4, ignore: Some(PADDING) };
     let facts = Facts { shape: vec![LENGTH], task, input: Input::Tokens, targets: LENGTH };
-    Ok(Dataset { facts, train: Train::Stored(samples(train)), test: samples(test), owners, ..Dataset::default() })
+    let ends = ["<begin>", "<end>", "<unknown>"].map(str::to_owned);
+    let about = About { vocabulary: [words.after(&["<pad>"]), ends.to_vec()].concat(), ..About::default() };
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(samples(train)),
+        test: samples(test),
+        owners,
+        about,
+        ..Dataset::default()
+    })
 }
 
 /// The tags of a post by the share of each known word among those of its text and title; unknown ones count too.
@@ -92,7 +101,15 @@ pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
         targets: Column::floats(rows.targets, labels),
     };
     let facts = Facts { shape: vec![width], task: Task::Sets(labels), input: Input::Numbers, targets: labels };
-    Ok(Dataset { facts, train: Train::Stored(samples(train)), test: samples(test), owners, ..Dataset::default() })
+    let about = About { features: words.after(&[]), classes: tags.after(&[]), ..About::default() };
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(samples(train)),
+        test: samples(test),
+        owners,
+        about,
+        ..Dataset::default()
+    })
 }
 
 /// A row of zeros, but for `weight` at each place, as often as it comes.

@@ -80,12 +80,12 @@ fn one_flute_file_with_every_mistake_is_one_screen() {
         .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: lars, lr: 0.5}");
     let said = refused(&text);
     for part in [
-        "line 3: model_config.model_type: the task of LR in experiments/ecg_cnn/model.py is not here: it needs ECG data",
+        "line 3: model_config.model_type: the task of LR in experiments/ecg_cnn/model.py is not here: it needs a network for heart beats",
         "strategy: weights by loss are not here",
         "wantRL: weights by reinforcement learning",
         "did you mean `server_config.max_iteration`?",
         "num_clients_per_iteration: a number that changes",
-        "list_of_train_data: its files of users are not read",
+        "list_of_train_data: files are named by the data set here",
         "client_config.optimizer_config.type: lars is not here",
     ] {
         assert!(said.contains(part), "{part}: {said}");
