@@ -1,13 +1,14 @@
-//! Texts: sentences, or lists of words that were split before. The next of each word is learned (FLUTE's `nlg_gru`). Tokens: 0
-//! padding, 1 unknown, 2 begin, 3 end, then words, the most frequent first.
+//! Texts: sentences, or lists of words that were split before, or of sentences. The next of each word is learned (FLUTE's
+//! `nlg_gru`), or hidden ones (`mlm_bert`). Tokens: 0 padding, 1 unknown, 2 begin, 3 end, then words, the most frequent
+//! first; where words are hidden, the mask after them.
 
 use super::{Blob, Json, Own, fault, file, once};
 use crate::data::h5::Node;
 use crate::data::words::{Words, padded, split};
 use crate::data::{About, Column, DataError, Dataset, Samples, Source, Train};
 use crate::part;
-use crate::part::Range;
-use crate::task::{Facts, Input, Task};
+use crate::part::{Range, words};
+use crate::task::{Facts, Hiding, Input, Task};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,16 @@ const END: u32 = 3;
 /// Tokens before the first word.
 const BEFORE: u32 = 4;
 
+words! {
+    /// What is learned of a row.
+    pub Learn {
+        /// Each word from those before.
+        Next = "next";
+        /// Some words from all others.
+        Hidden = "hidden";
+    }
+}
+
 part! {
     /// Settings of FLUTE's files of texts.
     pub Texts {
@@ -25,6 +36,8 @@ part! {
         test_file: String = "test_data", "FILE", Range::ANY, "test file in --data_dir, with or without its ending";
         length: usize = "25", "WORDS", Range::between(2.0, 4096.0), "words of a row; longer sentences are cut";
         words: usize = "10000", "WORDS", Range::COUNT, "words that are known";
+        learn: Learn = "next", "next|hidden", Range::ANY, "each word from those before (nlg_gru), or hidden ones (mlm_bert)";
+        hide: f64 = "0.15", "SHARE", Range::SHARE, "of words that are hidden, with learn=hidden";
         vocabulary: Option<PathBuf> = "", "FILE", Range::ANY, "a word a line; without it the most frequent of the training file";
     }
 }
@@ -41,9 +54,14 @@ impl Sentence {
     fn words(self) -> Vec<String> {
         match self {
             Sentence::Text(text) => split(&text),
-            Sentence::Words(words) => words,
+            Sentence::Words(words) => words.into_iter().flat_map(apart).collect(),
         }
     }
+}
+
+/// A word as it is; a sentence in words.
+fn apart(text: String) -> Vec<String> {
+    if text.contains(char::is_whitespace) { split(&text) } else { vec![text] }
 }
 
 /// Sentences of users, and where each one's begin.
@@ -64,12 +82,23 @@ impl Texts {
         };
         let owners = (!source.test_only).then(|| train.starts.clone());
         let train = if source.test_only { Samples::default() } else { self.samples(&train, &words) };
-        let task = Task::Next { vocabulary: words.len() + BEFORE as usize, ignore: Some(PADDING) };
+        let task = self.task(words.len() + BEFORE as usize);
         let facts = Facts { shape: vec![self.length], task, input: Input::Tokens, targets: self.length };
         let test = self.samples(&test, &words);
         let vocabulary = words.after(&["<pad>", "<unknown>", "<begin>", "<end>"]);
         let about = About { vocabulary, ..About::default() };
         Ok(Dataset { facts, train: Train::Stored(train), test, owners, about, ..Dataset::default() })
+    }
+
+    /// What is learned with so many words and tokens before them.
+    fn task(&self, count: usize) -> Task {
+        match self.learn {
+            Learn::Next => Task::Next { vocabulary: count, ignore: Some(PADDING) },
+            Learn::Hidden => {
+                let hiding = Some(Hiding { mask: count as u32, share: self.hide });
+                Task::Masked { vocabulary: count + 1, ignore: PADDING, hiding, padding: Some(PADDING) }
+            }
+        }
     }
 
     fn samples(&self, said: &Said, words: &Words) -> Samples {
@@ -79,7 +108,14 @@ impl Texts {
             let row: Vec<u32> = [BEGIN].into_iter().chain(places).chain([END]).collect();
             let row = padded(row, self.length + 1, PADDING);
             inputs.extend(&row[..self.length]);
-            targets.extend(&row[1..]);
+            match self.learn {
+                Learn::Next => targets.extend(&row[1..]),
+                // Only words are hidden.
+                Learn::Hidden => {
+                    let word = |&token: &u32| if token < BEFORE { PADDING } else { token };
+                    targets.extend(row[..self.length].iter().map(word));
+                }
+            }
         }
         Samples { inputs: Column::integers(inputs, self.length), targets: Column::integers(targets, self.length) }
     }
@@ -141,6 +177,8 @@ mod tests {
         std::fs::write(folder.path().join("train_data.json"), train).expect("writable");
         std::fs::write(folder.path().join("test_data.txt"), test).expect("writable");
         let texts = |words| Texts {
+            learn: Learn::Next,
+            hide: 0.15,
             train_file: "train_data".to_owned(),
             test_file: "test_data".to_owned(),
             length: 3,
@@ -153,6 +191,13 @@ mod tests {
         assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
         assert_eq!(train.targets, Column::integers(vec![4, 5, 3, 4, 3, 0], 3));
         assert_eq!((set.test.targets, set.facts.task.outputs()), (Column::integers(vec![4, 1, 3], 3), 6));
+        let hidden = Texts { learn: Learn::Hidden, ..texts(10) }.dataset(&source).expect("sound");
+        let Train::Stored(train) = &hidden.train else { panic!("stored") };
+        assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
+        assert_eq!(train.targets, Column::integers(vec![0, 4, 5, 0, 4, 0], 3));
+        let hiding = Some(Hiding { mask: 6, share: 0.15 });
+        assert_eq!(hidden.facts.task, Task::Masked { vocabulary: 7, ignore: 0, hiding, padding: Some(0) });
+        assert_eq!(apart("How are you".to_owned()), ["how", "are", "you"]);
         assert_eq!(texts(1).dataset(&source).expect("sound").facts.task.outputs(), 5);
     }
 }
