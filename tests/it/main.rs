@@ -16,6 +16,7 @@ mod mutations;
 mod names;
 mod nccl;
 mod program;
+mod ready;
 mod residency;
 mod resume;
 mod support;
