@@ -3,7 +3,8 @@
 
 use super::normalise::over_batch;
 use super::parameter::torch_layer;
-use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, named, uniform};
+use super::rnn::cells;
+use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -51,13 +52,7 @@ impl EcgCnn {
                 kept.push(constant(format!("{norm}.running_var"), WIDTH, 1.0));
             }
         }
-        let initial = uniform(1.0 / (WIDTH as f32).sqrt());
-        let lstm =
-            |name: &str, shape: &[usize]| named(format!("rnn_layer.rnn_layer.{name}_l0"), shape, initial.clone());
-        trained.push(lstm("weight_ih", &[4 * WIDTH, length / 4]));
-        trained.push(lstm("weight_hh", &[4 * WIDTH, WIDTH]));
-        trained.push(lstm("bias_ih", &[4 * WIDTH]));
-        trained.push(lstm("bias_hh", &[4 * WIDTH]));
+        trained.extend(cells("rnn_layer.rnn_layer", 0, length / 4, WIDTH));
         let [attention, _] = torch_layer("attn", &[WIDTH, WIDTH]);
         trained.push(attention);
         trained.extend(torch_layer("fc", &[facts.task.outputs(), WIDTH]));

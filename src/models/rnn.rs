@@ -50,21 +50,21 @@ impl Rnn {
         let [embedding, units, layers] = sizes;
         let mut parameters = vec![named("embedding.weight", &[facts.task.outputs(), embedding], normal(1.0))];
         let inputs = [embedding].into_iter().chain(vec![units; layers - 1]);
-        parameters.extend(inputs.enumerate().flat_map(|(depth, inputs)| cells(depth, inputs, units, 4)));
+        parameters.extend(inputs.enumerate().flat_map(|(depth, inputs)| cells("lstm", depth, inputs, units)));
         parameters.extend(head);
         Ok(Rnn { parameters, layers, units: units as i64, every_step: facts.targets > 1 })
     }
 }
 
-/// Tensors of a recurrent layer of so many gates, with PyTorch's names and initial values.
-fn cells(depth: usize, inputs: usize, units: usize, gates: usize) -> [Parameter; 4] {
-    let initial = uniform(1.0 / (units as f32).sqrt());
-    let tensor = |name: &str, shape: &[usize]| named(format!("lstm.{name}_l{depth}"), shape, initial.clone());
+/// Tensors of an LSTM layer, with PyTorch's names and initial values.
+pub(super) fn cells(name: &str, depth: usize, inputs: usize, units: usize) -> [Parameter; 4] {
+    let bound = 1.0 / (units as f32).sqrt();
+    let tensor = |part: &str, shape: &[usize]| named(format!("{name}.{part}_l{depth}"), shape, uniform(bound));
     [
-        tensor("weight_ih", &[gates * units, inputs]),
-        tensor("weight_hh", &[gates * units, units]),
-        tensor("bias_ih", &[gates * units]),
-        tensor("bias_hh", &[gates * units]),
+        tensor("weight_ih", &[4 * units, inputs]),
+        tensor("weight_hh", &[4 * units, units]),
+        tensor("bias_ih", &[4 * units]),
+        tensor("bias_hh", &[4 * units]),
     ]
 }
 

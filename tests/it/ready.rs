@@ -16,7 +16,8 @@ fn texts(folder: &Path, end: &str, is_direct: bool) {
             true => serde_json::json!((0..8).map(|row| [sentence(user, row)]).collect::<Vec<_>>()),
             false => serde_json::json!({"x": (0..8).map(|row| sentence(user, row)).collect::<Vec<_>>()}),
         };
-        let data: serde_json::Map<_, _> = users.iter().enumerate().map(|(user, name)| (name.clone(), own(user))).collect();
+        let data: serde_json::Map<_, _> =
+            users.iter().enumerate().map(|(user, name)| (name.clone(), own(user))).collect();
         let file = serde_json::json!({"users": users, "num_samples": vec![8; 4], "user_data": data});
         fs::write(folder.join(format!("{part}_data.{end}")), file.to_string()).expect("writable");
     }
@@ -27,8 +28,10 @@ fn pictures(folder: &Path) {
     let picture = |tone: usize| (0..32).map(|row| vec![[(row * 7 + tone) % 256; 3]; 32]).collect::<Vec<_>>();
     for part in ["train", "test"] {
         let users = ["0000", "0001", "0002"];
-        let data: serde_json::Map<_, _> = users.iter().map(|user| ((*user).to_owned(), serde_json::json!([picture(3), picture(90)]))).collect();
-        let labels: serde_json::Map<_, _> = users.iter().map(|user| ((*user).to_owned(), serde_json::json!([0, 9]))).collect();
+        let data: serde_json::Map<_, _> =
+            users.iter().map(|user| ((*user).to_owned(), serde_json::json!([picture(3), picture(90)]))).collect();
+        let labels: serde_json::Map<_, _> =
+            users.iter().map(|user| ((*user).to_owned(), serde_json::json!([0, 9]))).collect();
         // Longer than the users, as FLUTE has it.
         let file = serde_json::json!({"users": users, "num_samples": vec![2; 10], "user_data": data, "user_data_label": labels});
         fs::write(folder.join(format!("{part}_data.json")), file.to_string()).expect("writable");
@@ -44,7 +47,8 @@ fn stored(name: &str) -> PathBuf {
 fn after_two_rounds(ranks: usize, name: &str, data: &Path, more: &str) -> String {
     let parent = tempfile::tempdir().expect("a folder");
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs").join(format!("{name}.yaml"));
-    let job = Job::ranks(ranks).path("--cf", &config).path("--data_dir", data).path("--out_dir", &parent.path().join("run"));
+    let job =
+        Job::ranks(ranks).path("--cf", &config).path("--data_dir", data).path("--out_dir", &parent.path().join("run"));
     let more = format!("--client_num_per_round 2 --comm_round 2 --frequency_of_the_test 1 {more}");
     job.with(&more).run().succeeded().model_hash().to_owned()
 }
