@@ -41,9 +41,11 @@ pub struct Visit {
 
 impl Visit {
     /// Takes in what a batch has come to; takes the step that is due.
-    pub fn take(&mut self, params: &mut Params, loss: &Tensor, gradients: &[Tensor], labels: &Tensor) {
+    pub fn take(&mut self, params: &mut Params, loss: &Tensor, gradients: Vec<Tensor>, labels: &Tensor) {
         no_grad(|| {
-            self.gathered.add(params.gather(gradients), labels.size()[0]);
+            self.gathered.add(params.gather(&gradients), labels.size()[0]);
+            // A large model's gradients need not be there twice.
+            drop(gradients);
             let _ = self.losses.g_add_(&self.counted.weigh(loss, labels));
         });
         if self.course.batch() {

@@ -36,6 +36,12 @@ impl Steps {
 impl Stepper for Steps {
     fn step(&mut self, parameters: &mut Tensor, gradient: Tensor, rate: f64) {
         let gradient = decayed(parameters, gradient, self.settings.wd);
-        let _ = parameters.g_add_(&(self.direction(gradient) * -rate));
+        let mut direction = self.direction(gradient);
+        // Without velocity nobody needs the gradient any more.
+        let step = match self.velocity {
+            None => direction.g_mul_scalar_(-rate),
+            Some(_) => direction * -rate,
+        };
+        let _ = parameters.g_add_(&step);
     }
 }

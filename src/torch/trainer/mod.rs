@@ -29,8 +29,8 @@ use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// Samples per forward pass over data that is not trained on, on a GPU.
 const EVALUATION_BATCH: usize = 500;
-/// The same on a CPU: activations of so few stay in its caches.
-const EVALUATION_BATCH_CPU: usize = 100;
+/// Values in the samples of such a pass on a CPU: activations of so few stay in its caches.
+const EVALUATION_VALUES_CPU: usize = 80_000;
 
 /// Largest batch of which the steps are written out: for larger ones matrix libraries are at home, and
 /// sum with less rounding.
@@ -90,7 +90,7 @@ impl TorchTrainer {
             device,
             sharers: 1,
             note,
-            piece: if device.is_cuda() { EVALUATION_BATCH } else { EVALUATION_BATCH_CPU },
+            piece: evaluated_at_once(device, plan.dataset.facts.width()),
             network,
             layout,
             train: None,
@@ -210,7 +210,7 @@ impl TorchTrainer {
                 &labels,
                 Some(&mut visit.noise),
             );
-            visit.take(&mut self.params, &loss, &gradients, &labels);
+            visit.take(&mut self.params, &loss, gradients, &labels);
             task.alive();
         }
     }
@@ -262,6 +262,14 @@ fn score(network: &dyn Network, params: &Params, task: &Learned, rows: &Rows) ->
     let (inputs, targets) = rows.all();
     let (outputs, targets) = no_grad(|| answers(network, task, params.views(), [inputs, targets], None));
     task::score(task, &outputs, &targets)
+}
+
+/// Test samples of so many values that are evaluated at once.
+fn evaluated_at_once(device: Device, width: usize) -> usize {
+    match device {
+        Device::Cpu => (EVALUATION_VALUES_CPU / width.max(1)).clamp(10, 100),
+        _ => EVALUATION_BATCH,
+    }
 }
 
 fn no_room(device: Device, samples: usize, error: TchError) -> TrainError {
