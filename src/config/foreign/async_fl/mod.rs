@@ -142,10 +142,10 @@ const SCALED: &str = "standardised here (`normalise: false` does not); from 0 to
 
 const MODELS: &[Named] = &[
     named("CNN", "cnn", ""),
-    absent("ConvNet", "nearest: `cnn`"),
-    absent("LeNet5", "nearest: `cnn`"),
-    absent("resnet18", "torchvision's; nearest: `resnet18`"),
-    absent("resnet50", "torchvision's; nearest: `resnet18`"),
+    absent("ConvNet", "nearest: `lenet`"),
+    absent("LeNet5", "nearest: `lenet`"),
+    named("resnet18", "resnet18:stem=large", "torchvision's, with as many outputs as classes"),
+    named("resnet50", "resnet50:stem=large", "torchvision's, with as many outputs as classes"),
 ];
 
 /// Classes that only pass on what others decide.

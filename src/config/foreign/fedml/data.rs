@@ -50,18 +50,21 @@ const DATASETS: &[Named] = &[
     absent("ILSVRC2012", "nearest: folders of images of one's own"),
 ];
 
+const TORCHVISION: &str = "resnet18:stem=large";
+const GROUPED: &str = "resnet18:stem=large,norm=pairs";
+
 /// Models by FedML's names.
 const MODELS: &[Named] = &[
     named("lr", "lr_sigmoid", ""),
     named("cnn", "cnn_dropout_62", ""),
     named("rnn", "rnn", "as many outputs as the data has characters; 90 there"),
-    absent("resnet56", "nearest: `resnet20`"),
-    absent("resnet18_gn", "nearest: `resnet18`, with batch normalisation"),
-    absent("resnet18_torch", "nearest: `resnet18`"),
-    absent("resnet18", "with group normalisation there; nearest: `resnet18` of our own files"),
-    absent("mobilenet", "nearest: `resnet20`"),
-    absent("mobilenet_v3", "nearest: `resnet20`"),
-    absent("efficientnet", "nearest: `resnet20`"),
+    named("resnet56", "resnet56", ""),
+    named("resnet18_gn", GROUPED, "as the name says; the code there has batch normalisation, and 1000 outputs"),
+    named("resnet18_torch", TORCHVISION, "as many outputs as classes"),
+    named("resnet18", TORCHVISION, "with batch normalisation, as the code there has it"),
+    named("mobilenet", "mobilenet", ""),
+    named("mobilenet_v3", "mobilenet_v3", "as torchvision has it; there with further biases, and 1000 outputs"),
+    named("efficientnet", "efficientnet_b0", "as torchvision has it; there it cannot be made"),
     absent("darts", "FedNAS is not here"),
     absent("GAN", "FedGAN is not here"),
 ];
