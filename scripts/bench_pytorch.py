@@ -2,17 +2,18 @@
 """A plain FedAvg loop in PyTorch over preloaded tensors, to measure against.
 
 Same work as `fedmpi --dataset mnist --partition_method homo --epochs 1 --batch_size 10` (`rnn`: --dataset shakespeare;
-`bert`, which is mini: --dataset arrays with rows of tokens `x` in train.npz, of which 15 % are hidden): the round's
+`bert`, which is mini: --dataset arrays with rows of tokens `x` in train.npz, of which 15 % are hidden;
+residual networks, those of reference_models.py: --dataset cifar10 in its binary form): the round's
 clients are trained one after another on one thread, divided among one or two processes that share
 memory. Prints the median seconds of a round and the most memory of a process (PSS); with `test`, the seconds of
 evaluating the test images on one thread in batches of the size that is fastest.
 
-usage: bench_pytorch.py DATA_DIR lr|2nn|cnn|rnn|bert CLIENTS PER_ROUND PROCESSES ROUNDS [cuda]
+usage: bench_pytorch.py DATA_DIR lr|2nn|cnn|resnet18|resnet56|rnn|bert CLIENTS PER_ROUND PROCESSES ROUNDS [cuda]
        bench_pytorch.py DATA_DIR lr|2nn|cnn test
 
 With `cuda` there is one process, and model and data are on the GPU.
 """
-import gzip, json, statistics, struct, sys, time
+import gzip, json, pathlib, statistics, struct, sys, time
 import torch
 import torch.multiprocessing as mp
 from torch import nn
@@ -66,7 +67,15 @@ def leaf(path):
     return torch.tensor(x), torch.tensor(y)
 
 
+def cifar(folder):
+    files = sorted(pathlib.Path(folder, "cifar-10-batches-bin").glob("data_batch_*.bin"))
+    rows = torch.cat([torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8).view(-1, 3073) for file in files])
+    return rows[:, 1:].float().div(255).view(-1, 3, 32, 32), rows[:, 0].long()
+
+
 def samples(folder, name):
+    if name.startswith("resnet"):
+        return cifar(folder)
     if name == "rnn":
         return leaf(f"{folder}/train/all.json")
     if name == "bert":
@@ -84,6 +93,9 @@ def pss():
 
 
 def build(name):
+    if name.startswith("resnet"):
+        from reference_models import CASES
+        return CASES[name][1]()
     if name == "rnn":
         return Rnn()
     if name == "bert":

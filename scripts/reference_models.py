@@ -353,6 +353,7 @@ def lines(values):
     return "{\n" + ",\n".join(entry(*pair) for pair in values.items()) + "\n}"
 
 
-FOLDER.mkdir(parents=True, exist_ok=True)
-for name in sys.argv[1:] or CASES:
-    (FOLDER / f"{name}.json").write_text(lines(case(*CASES[name])) + "\n")
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in sys.argv[1:] or CASES:
+        (FOLDER / f"{name}.json").write_text(lines(case(*CASES[name])) + "\n")

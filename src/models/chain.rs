@@ -15,6 +15,9 @@ use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, named};
 use crate::task::Facts;
 use tch::{Device, Tensor};
 
+/// Most values of a model whose images lie with channels side by side.
+const LIGHT: usize = 5_000_000;
+
 /// A model in the making.
 pub struct Chain {
     trained: Vec<Parameter>,
@@ -193,9 +196,11 @@ impl Chain {
     /// The model, if every layer had something to do.
     pub fn finish(self) -> Result<Box<dyn Network>, Unfit> {
         let Chain { trained, kept, layers, unfit, .. } = self;
-        let split = trained.len();
+        let values = |tensor: &Parameter| tensor.shape.iter().product::<usize>();
+        let (split, count) = (trained.len(), trained.iter().map(values).sum::<usize>());
         let parameters = trained.into_iter().chain(kept).collect();
-        unfit.map_or_else(|| Ok(Box::new(Chained { parameters, trained: split, layers }) as Box<dyn Network>), Err)
+        let chained = Chained { parameters, trained: split, layers, is_light: count < LIGHT };
+        unfit.map_or_else(|| Ok(Box::new(chained) as Box<dyn Network>), Err)
     }
 
     fn then(&mut self, layer: impl Layer + 'static) -> &mut Chain {
@@ -244,6 +249,7 @@ struct Chained {
     parameters: Vec<Parameter>,
     trained: usize,
     layers: Vec<Box<dyn Layer>>,
+    is_light: bool,
 }
 
 impl Network for Chained {
@@ -257,15 +263,13 @@ impl Network for Chained {
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let (trained, kept) = parameters.split_at(self.trained);
-        through(&self.layers, channels_last(batch), &mut Pass { trained, kept, noise })
+        let batch = if self.is_light && batch.device() == Device::Cpu { channels_last(batch) } else { batch.shallow_clone() };
+        through(&self.layers, batch, &mut Pass { trained, kept, noise })
     }
 }
 
-/// The same images with a pixel's channels side by side: on CPUs layers that have many channels are faster so, and
-/// give back what lies likewise.
+/// The same images with a pixel's channels side by side: on CPUs most layers are faster so, and give back what lies
+/// likewise. Their kernels have to be turned over for it, which costs more in a model of many weights.
 fn channels_last(batch: &Tensor) -> Tensor {
-    match batch.device() {
-        Device::Cpu => batch.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
-        _ => batch.shallow_clone(),
-    }
+    batch.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
 }
