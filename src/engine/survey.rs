@@ -12,6 +12,7 @@ use crate::train::Trainer;
 use crate::transport::Transport;
 use crate::weights::Weights;
 use std::collections::{BTreeMap, VecDeque};
+use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -103,11 +104,11 @@ impl<T: Transport> Link<'_, T> {
     /// Who evaluates on which clients. A quick check looks at the first one only.
     fn shares_of_clients(&self) -> Vec<(Rank, Range<usize>)> {
         let all = if self.plan.config.ci == 1 { 1 } else { self.plan.clients() };
-        let homes = match self.plan.homes() {
+        let homes: Vec<Range<usize>> = match self.plan.homes() {
             Some(homes) => {
                 homes.all().iter().map(|home| home.clients.start.min(all)..home.clients.end.min(all)).collect()
             }
-            None => vec![0..all],
+            None => iter::once(0..all).collect(),
         };
         let mut shares = Vec::new();
         for clients in homes.into_iter().filter(|clients| !clients.is_empty()) {

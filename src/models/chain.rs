@@ -263,7 +263,8 @@ impl Network for Chained {
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let (trained, kept) = parameters.split_at(self.trained);
-        let batch = if self.is_light && batch.device() == Device::Cpu { channels_last(batch) } else { batch.shallow_clone() };
+        let batch =
+            if self.is_light && batch.device() == Device::Cpu { channels_last(batch) } else { batch.shallow_clone() };
         through(&self.layers, batch, &mut Pass { trained, kept, noise })
     }
 }

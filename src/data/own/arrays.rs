@@ -105,7 +105,7 @@ fn as_many(name: &str, array: &Array, x: &Array) -> Result<(), String> {
 
 fn owners(users: &Array) -> Result<Named, String> {
     match users.row_shape().iter().product() {
-        1 => users.texts().into_iter().collect::<Named>().as_users(),
+        1 => users.texts().into_iter().collect::<Named>().into_users(),
         width => Err(format!("`users` has {width} values a row (hint: one user for each row)")),
     }
 }

@@ -148,8 +148,8 @@ fn list(path: &Path) -> Result<Listed, String> {
             files[row].display()
         ));
     }
-    let has_users = table.fields.iter().any(|field| field.name == "user");
-    let users = if has_users { Some(needed("user")?.words()) } else { None };
+    let hinto_users = table.fields.iter().any(|field| field.name == "user");
+    let users = if hinto_users { Some(needed("user")?.words()) } else { None };
     Ok(Listed { files, labels: needed("label")?, users })
 }
 

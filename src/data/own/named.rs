@@ -49,7 +49,7 @@ impl Named {
     ///
     /// # Errors
     /// The first row without.
-    pub fn as_users(self) -> Result<Named, String> {
+    pub fn into_users(self) -> Result<Named, String> {
         let unnamed = self.rows().position(|name| name.trim().is_empty());
         match unnamed {
             Some(row) => Err(format!("row {row} has no user (hint: name one, or leave the row out)")),
@@ -75,7 +75,7 @@ mod tests {
         let users: Named = ["b", "a", "b"].into_iter().collect();
         assert_eq!(users.groups(), [("b".to_owned(), vec![0, 2]), ("a".to_owned(), vec![1])]);
         assert_eq!(users.pick(&[1]).groups(), [("a".to_owned(), vec![0])]);
-        let unnamed = ["b", " "].into_iter().collect::<Named>().as_users().expect_err("unnamed");
+        let unnamed = ["b", " "].into_iter().collect::<Named>().into_users().expect_err("unnamed");
         assert!(unnamed.starts_with("row 1 has no user"), "{unnamed}");
     }
 }
