@@ -78,3 +78,9 @@ fn bert_is_the_same_on_any_number_of_ranks() {
     let hashes = [1, 2, 3].map(|ranks| after_two_rounds(ranks, "mlm_bert", folder.path(), "--length 16"));
     assert!(hashes.iter().all(|hash| hash == &hashes[0]), "{hashes:?}");
 }
+
+#[test]
+fn fedmls_cifar10_trains_resnet56_two_rounds_on_its_files() {
+    let more = "--client_num_in_total 2 --partition_method homo --epochs 1";
+    after_two_rounds(3, "fedml_cifar10_resnet56", &stored("cifar10"), more);
+}

@@ -128,7 +128,7 @@ const TASKS: &[Task] = &[
 
 /// Tasks that are not here, and why.
 const ABSENT: &[(&str, &str)] = &[
-    ("cv_resnet_fedcifar100", "its ResNet-18 (nearest: dataset fed_cifar100, model resnet18)"),
+    ("cv_resnet_fedcifar100", "its ResNet-18 (nearest: dataset fed_cifar100, model resnet18:stem=large,norm=pairs)"),
     ("nlp_rnn_fedshakespeare", "its own RNN (nearest: dataset fed_shakespeare, model rnn)"),
     ("classif_cnn", "its small CNN (nearest: dataset flute, model lenet)"),
     ("ecg_cnn", "a network for heart beats (nearest: dataset flute)"),

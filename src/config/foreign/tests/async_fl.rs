@@ -95,7 +95,7 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
     let said = refused(&text);
     for part in [
         "server.path: server.Leo.Leo is not here",
-        "server.model.path: LeNet5 is not here (nearest: `cnn`)",
+        "server.model.path: LeNet5 is not here (nearest: `lenet`)",
         "line 6: global.stale.list: needs a step",
         "line 8: global.iid.customize: a division by lists",
         "global.dataset.path: SVHN is not here",
