@@ -70,6 +70,24 @@ def test_a_trained_model_answers_as_the_program_said(tmp_path):
 
 
 @needs_program
+def test_an_exported_module_is_trained_and_comes_back(tmp_path):
+    torch = pytest.importorskip("torch")
+    saved(tmp_path, None)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    fedmpi.export(module, torch.randn(4, 2), tmp_path / "model.pt")
+    flags = ["--client_num_in_total", 3, "--client_num_per_round", 3, "--comm_round", 10, "--partition_method", "homo"]
+    code, said = train(tmp_path, "--dataset", "arrays:standardise=none", "--model", f"script:{tmp_path}/model.pt", *flags)
+    assert code == 0, said
+    x, y = samples(seed=1)
+    accuracy = fedmpi.load_run(tmp_path / "run").summary["final_test_accuracy"]
+    for model in (fedmpi.load_model(tmp_path / "run"), fedmpi.load_model(tmp_path / "run", module)):
+        with torch.no_grad():
+            found = model.eval()(torch.tensor(x)).argmax(1).numpy()
+        assert (found == y).mean() == pytest.approx(accuracy)
+    assert accuracy > 0.7
+
+
+@needs_program
 def test_the_program_refuses_what_was_not_saved_by_us(tmp_path):
     x, y = samples()
     x[3, 1] = np.nan

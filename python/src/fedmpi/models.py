@@ -82,10 +82,15 @@ def _script_of(path):
     return torch.jit.load(model["file"])
 
 
+def _is_needed(tensor, held):
+    """Counters do not travel, and a tensor of two names travels once."""
+    return tensor.is_floating_point() and tensor.data_ptr() not in held
+
+
 def _fill(module, tensors):
     wanted = module.state_dict()
-    # Nothing is trained in it, and it does not travel.
-    missing = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
+    held = {wanted[name].data_ptr() for name in tensors if name in wanted}
+    missing = [name for name, tensor in wanted.items() if name not in tensors and _is_needed(tensor, held)]
     unknown = [name for name in tensors if name not in wanted]
     other = [
         f"{name} {tuple(tensors[name].shape)}, in the module {tuple(wanted[name].shape)}"
