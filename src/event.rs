@@ -146,7 +146,7 @@ pub struct State {
     pub selector: serde_json::Value,
     /// What the scheduler has learned.
     pub cost: serde_json::Value,
-    /// What algorithm and server step remember.
+    /// What algorithm and server step remember; then the best model, if the run falls back on it and has moved on.
     #[serde(skip)]
     pub memory: Vec<Vec<f32>>,
     /// Where what clients keep is.

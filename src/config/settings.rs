@@ -168,6 +168,7 @@ settings! {
     frequency_of_the_test: i64 = 1, "ROUNDS", "1", Range::COUNT, "Evaluate every so many rounds, and after the last";
     first_test: Option<i64> = None, "ROUND", "frequency_of_the_test", Range::COUNT, "First round after which the model is evaluated";
     evaluate: Evaluator = Evaluator::Server, "server|clients", "server", Range::ANY, "With --data_residency local: the server evaluates on its own test data, or each worker on its own and the server adds up";
+    fall_back: bool = false, "true|false", "false", Range::ANY, "After an evaluation that is no better than the best so far go on from that model (FLUTE)";
     evaluate_training: bool = false, "true|false", "false", Range::ANY, "Whenever the model is evaluated, do so on what clients train on too, by the workers (FedML's Train/Acc)";
     ci: u8 = 0, "0|1", "0", Range::UNIT, "1 evaluates on at most 1000 test samples, for quick checks";
     target_accuracy: Option<f64> = None, "SHARE", "none", Range::SHARE, "Stop once the test accuracy reaches this share, from 0 to 1";

@@ -5,6 +5,7 @@ mod asynchronous;
 mod client;
 mod contribution;
 mod exchange;
+mod fallback;
 mod flight;
 mod gathering;
 mod global;

@@ -3,6 +3,7 @@
 mod passes;
 
 use super::exchange::{Done, Failed, Returned};
+use super::fallback::Fallback;
 use super::gathering::Gathering;
 use super::global::{Global, finite};
 use super::link::Link;
@@ -44,6 +45,8 @@ pub struct Server<'a, T> {
     updates: u64,
     test: Option<Metrics>,
     told_shortage: bool,
+    // The best model, where the run falls back on it.
+    fallback: Option<Fallback>,
 }
 
 impl<'a, T: Transport> Server<'a, T> {
@@ -76,6 +79,7 @@ impl<'a, T: Transport> Server<'a, T> {
             updates: 0,
             test: None,
             told_shortage: false,
+            fallback: plan.config.fall_back.then(|| Fallback::new(plan.target().as_ref())),
         };
         server.link.announce(server.recorder, server.trainer.layout(), &server.global.weights)?;
         server.began = Instant::now();
@@ -89,8 +93,14 @@ impl<'a, T: Transport> Server<'a, T> {
     pub fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
         self.post.states.go_on(&state)?;
         let (found, wanted) = (weights.len(), self.global.weights.len());
-        if !self.global.restore(Arc::new(weights), state.memory) {
+        let mut memory = state.memory;
+        let best = memory.drain(self.global.memory.len().min(memory.len())..).next();
+        if !self.global.restore(Arc::new(weights), memory) {
             return Err(EngineError::OtherModel { found, wanted });
+        }
+        if let Some(fallback) = &mut self.fallback {
+            let best = best.map_or_else(|| Arc::clone(&self.global.weights), Arc::new);
+            fallback.restore(state.test.as_ref(), best);
         }
         self.rounds = state.rounds;
         self.clock = state.clock;
@@ -98,6 +108,11 @@ impl<'a, T: Transport> Server<'a, T> {
         self.test = state.test;
         self.selector.restore(&state.selector).map_err(forgotten("selector"))?;
         self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
+        self.tell_model()
+    }
+
+    /// Ranks that keep the model themselves take it over.
+    fn tell_model(&mut self) -> Result<(), EngineError> {
         if self.link.plan.reduce() == Reduce::Allreduce {
             let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
             let content = (0..)
@@ -113,6 +128,8 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Everything that the next round depends on, beside the weights.
     fn state(&mut self) -> Result<State, EngineError> {
         let (kept, kept_in) = self.post.states.pin()?;
+        let best = self.fallback.iter().filter_map(|fallback| fallback.other_than(&self.global.weights));
+        let memory = self.global.memory.iter().chain(best.map(Arc::as_ref)).cloned().collect();
         Ok(State {
             rounds: self.rounds,
             clock: self.clock,
@@ -120,7 +137,7 @@ impl<'a, T: Transport> Server<'a, T> {
             test: self.test.clone(),
             selector: self.selector.state(),
             cost: serde_json::to_value(&self.cost).unwrap_or_default(),
-            memory: self.global.memory.to_vec(),
+            memory,
             kept,
             kept_in,
             flight: None,
@@ -207,10 +224,21 @@ impl<'a, T: Transport> Server<'a, T> {
         self.recorder.record(&Event::RoundDone(done.clone()), &self.global.weights)?;
         self.rounds += 1;
         self.test = test.or(self.test.take());
+        self.fall_back(done.test.as_ref())?;
         if self.recorder.wants_state() {
             self.save()?;
         }
         Ok(done)
+    }
+
+    /// After an evaluation that is no better than the best the run goes on from that, if it shall.
+    fn fall_back(&mut self, test: Option<&Metrics>) -> Result<(), EngineError> {
+        let (Some(fallback), Some(test)) = (&mut self.fallback, test) else { return Ok(()) };
+        let Some((test, weights)) = fallback.judge(test, &self.global.weights) else { return Ok(()) };
+        let (metric, value) = test.lead();
+        log::info!("the model is no better than the best so far ({metric} {value:.4}), from which the run goes on");
+        (self.test, self.global.weights) = (Some(test), weights);
+        self.tell_model()
     }
 
     /// Ends the run on all ranks.

@@ -213,6 +213,7 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     let rounds_only = "it is for rounds, and --mode async has none (hint: leave it out)";
     require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, rounds_only)?;
     require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
+    require("fall_back", config.fall_back, !config.fall_back, rounds_only)?;
     require("evaluate_training", config.evaluate_training, !config.evaluate_training, rounds_only)?;
     require("over_select", config.over_select, config.over_select == 1.0, rounds_only)?;
     let (most, clients) = (config.concurrency, config.client_num_in_total);

@@ -188,6 +188,38 @@ fn every_method_goes_on_after_any_round_in_another_mode() {
 }
 
 #[test]
+fn a_run_that_falls_back_goes_on_from_its_best_model_after_a_resume_too() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
+    // The loss of this trainer is its weight, which rises: the second round is evaluated first and stays the best.
+    let config = Config {
+        fall_back: true,
+        target: Some("loss<=-1".into()),
+        frequency_of_the_test: 2,
+        client_num_per_round: 12,
+        comm_round: 5,
+        ..small()
+    };
+    let best = quadratic(&plan(Config { comm_round: 2, ..config.clone() }), 1).0;
+    let parent = tempfile::tempdir().expect("a folder");
+    let saves = || Saves { folder: parent.path().to_owned(), states: Vec::new() };
+    let mut whole = saves();
+    let wanted = run_local(&plan(config.clone()), 2, &make, &mut whole, None).expect("sound");
+    assert!(wanted.weights == best.weights && wanted.test == best.test && wanted.rounds == 5);
+    assert_eq!(whole.states[2].0.memory.len(), 3, "the third round has moved on from the best model");
+    for reduce in [Reduce::Server, Reduce::Worker, Reduce::Allreduce] {
+        let config = Config { reduce, ..config.clone() };
+        assert!(quadratic(&plan(config.clone()), 3).0 == wanted);
+        for (state, weights) in whole.states.clone() {
+            let outcome = run_local(&plan(config.clone()), 3, &make, &mut saves(), Some((state, weights)));
+            assert!(outcome.expect("goes on") == wanted);
+        }
+    }
+    // Where each round is better there is nothing to fall back from.
+    let rising = |fall_back| Config { fall_back, target: Some("loss>=1000".into()), ..config.clone() };
+    assert!(quadratic(&plan(rising(true)), 2).0 == quadratic(&plan(rising(false)), 2).0);
+}
+
+#[test]
 fn a_lost_worker_costs_no_bit_of_any_method() {
     for method in methods() {
         let wanted = quadratic(&plan(method.clone()), 1).0;

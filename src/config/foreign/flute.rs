@@ -79,7 +79,7 @@ const TABLE: &[Line] = &[
     line("server_config.best_model_criterion", Fate::Nothing(OFF)),
     line(
         "server_config.fall_back_to_best_model",
-        Fate::NothingWhile(&["false"], "a run does not go back to its best model, which `--record best` keeps"),
+        Fate::Same("fall_back", "the best by the target's metric, else by accuracy, else by loss"),
     ),
     line("server_config.model_backup_freq", Fate::Nothing("checkpoints are written as often as costs 5 %")),
     line("server_config.stale_prob", Fate::NothingWhile(&["0"], "late updates are not here (nearest: --mode async)")),
