@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// No user's array has more values; a header that says more is damaged.
 const MOST_VALUES: u64 = 1 << 31;
+/// What a byte unfolds to at most, by deflate.
+const UNFOLDED: u64 = 1032;
 
 /// A group of a file, or the file.
 pub struct Node {
@@ -19,6 +21,8 @@ pub struct Node {
     // Where it is in the file, for messages.
     place: String,
     group: Group,
+    // Values that an array can have in a file of this length.
+    most: u64,
 }
 
 /// An array of a file: rows along its first axis.
@@ -26,6 +30,7 @@ pub struct Array {
     path: PathBuf,
     place: String,
     dataset: Dataset,
+    most: u64,
 }
 
 impl Node {
@@ -37,9 +42,10 @@ impl Node {
         let file = files::open(path).map_err(DataError::unread(path))?;
         // SAFETY: it is only read, by one rank of the host, before training.
         let map = unsafe { Mmap::map(&file) }.map_err(DataError::unread(path))?;
+        let most = MOST_VALUES.min(map.len() as u64 * UNFOLDED);
         let root = Hdf5File::from_storage(Arc::new(MmapStorage::new(map))).and_then(|file| file.root_group());
         let group = root.map_err(|error| fault(path, "", &error))?;
-        Ok(Node { path: path.to_owned(), place: String::new(), group })
+        Ok(Node { path: path.to_owned(), place: String::new(), group, most })
     }
 
     /// Names of its groups and arrays, sorted.
@@ -60,7 +66,7 @@ impl Node {
     pub fn group(&self, name: &str) -> Result<Node, DataError> {
         let place = format!("{}/{name}", self.place);
         let group = self.group.group(name).map_err(|error| fault(&self.path, &place, &error))?;
-        Ok(Node { path: self.path.clone(), place, group })
+        Ok(Node { path: self.path.clone(), place, group, most: self.most })
     }
 
     /// An array in it.
@@ -70,7 +76,7 @@ impl Node {
     pub fn array(&self, name: &str) -> Result<Array, DataError> {
         let place = format!("{}/{name}", self.place);
         let dataset = self.group.dataset(name).map_err(|error| fault(&self.path, &place, &error))?;
-        Ok(Array { path: self.path.clone(), place, dataset })
+        Ok(Array { path: self.path.clone(), place, dataset, most: self.most })
     }
 
     /// A fault of what is in it.
@@ -151,7 +157,7 @@ impl Array {
     /// How many values it has.
     fn measured(&self) -> Result<usize, DataError> {
         let count = self.dataset.num_elements().map_err(|error| fault(&self.path, &self.place, &error))?;
-        match count <= MOST_VALUES {
+        match count <= self.most {
             true => Ok(count as usize),
             false => Err(self.wrong(format!("it is said to hold {count} values"))),
         }

@@ -258,6 +258,42 @@ mod tests {
             && targets.len() + marks.len() == samples.len() * set.facts.targets
     }
 
+    /// All files below a folder.
+    fn below(folder: &Path) -> Vec<PathBuf> {
+        let paths = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+        paths.flat_map(|path| if path.is_dir() { below(&path) } else { vec![path] }).collect()
+    }
+
+    /// Whatever a file has become, it is read or refused.
+    #[test]
+    fn torn_and_damaged_files_never_panic() {
+        let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
+        for entry in DATASETS.iter().filter(|entry| all.join(entry.name).is_dir()) {
+            let (kept, folder) = (all.join(entry.name), tempfile::tempdir().expect("a folder"));
+            let copied = |path: &Path| folder.path().join(path.strip_prefix(&kept).expect("below it"));
+            for path in below(&kept) {
+                std::fs::create_dir_all(copied(&path).parent().expect("a folder")).expect("writable");
+                std::fs::copy(&path, copied(&path)).expect("writable");
+            }
+            let (_, settings) = KIND.look_up(&told(entry.name).into()).expect("sound settings");
+            let source = Source { folder: folder.path(), clients: 8, seed: Seed(3), test_only: false };
+            for path in below(&kept) {
+                let whole = std::fs::read(&path).expect("readable");
+                for part in 1..8 {
+                    let place = whole.len() * part / 8;
+                    let mut flipped = whole.clone();
+                    flipped[place] ^= 0xff;
+                    for content in [&whole[..place], &flipped[..]] {
+                        std::fs::write(copied(&path), content).expect("writable");
+                        // Some files may be damaged and nobody can tell.
+                        let _ = (entry.build)(&settings, &source);
+                    }
+                }
+                std::fs::write(copied(&path), whole).expect("writable");
+            }
+        }
+    }
+
     /// A data set with the settings that its small files need: the test data alone cannot tell how it is standardised.
     fn told(name: &str) -> &str {
         match name {
