@@ -22,6 +22,13 @@ pub struct About {
     pub notes: Vec<String>,
 }
 
+impl About {
+    /// What all who train one model must agree on: everything but owners and what was left out.
+    pub fn in_common(&self) -> About {
+        About { owners: Vec::new(), notes: Vec::new(), ..self.clone() }
+    }
+}
+
 /// A data set in words and figures: `data.json`.
 #[derive(Debug, Serialize)]
 pub struct Description<'a> {

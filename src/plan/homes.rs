@@ -2,6 +2,7 @@
 //! of the same host are one home.
 
 use crate::config::Config;
+use crate::data::About;
 use crate::ids::{ClientId, Rank};
 use crate::task::Facts;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub struct Holding {
     /// What a model must know of it; of an empty shape when it holds nothing.
     pub facts: Facts,
+    /// What its numbers, classes and tokens mean.
+    pub about: About,
     /// Samples of each client that it holds.
     pub counts: Vec<u64>,
     /// Fingerprint of its training data.
@@ -63,6 +66,17 @@ pub enum HomesError {
         wanted: Vec<usize>,
         /// In how many classes.
         wanted_classes: usize,
+    },
+    /// The same numbers would mean different things.
+    #[error(
+        "ranks {first} and {rank} hold data of which columns, classes or tokens mean other things, or that is standardised by \
+         other figures (hint: give them: --dataset NAME:standardise=MEAN/DEVIATION, vocabulary=FILE; the same classes everywhere)"
+    )]
+    OtherMeaning {
+        /// The first that holds data.
+        first: Rank,
+        /// Who differs.
+        rank: Rank,
     },
     /// Ranks that should hold the same.
     #[error(
@@ -162,6 +176,9 @@ impl Homes {
             if (&found, found_classes) != (&wanted, wanted_classes) {
                 return Err(HomesError::OtherShape { rank, found, found_classes, first, wanted, wanted_classes });
             }
+            if holding.about != held[0].1.about {
+                return Err(HomesError::OtherMeaning { first, rank });
+            }
         }
         let (mut homes, mut counts) = (Vec::with_capacity(mates.len()), Vec::new());
         let (mut digests, mut data) = (Vec::new(), Vec::new());
@@ -227,6 +244,7 @@ mod tests {
     fn holding(counts: &[u64]) -> Holding {
         Holding {
             facts: Facts::classes(&[2], 3),
+            about: About::default(),
             counts: counts.to_vec(),
             data: format!("{counts:?}"),
             digest: String::new(),
@@ -279,6 +297,10 @@ mod tests {
             |holdings: &[Holding], clients| Homes::new(&config(clients), mates(), holdings).expect_err("refused");
         let said = refused(&[Holding::default(), holding(&[1]), other], 2).to_string();
         assert!(said.starts_with("rank 2 holds samples of shape [2] in 4 classes"), "{said}");
+        let about = About { classes: ["a", "b", "c"].map(str::to_owned).to_vec(), ..About::default() };
+        let other = Holding { about, ..holding(&[1]) };
+        let refusal = refused(&[Holding::default(), holding(&[1]), other], 2);
+        assert_eq!(refusal, HomesError::OtherMeaning { first: Rank(1), rank: Rank(2) });
         let two = [Holding::default(), holding(&[1]), holding(&[1])];
         let same = || vec![vec![Rank(1), Rank(2)]];
         let cloned = [Holding::default(), holding(&[1]), Holding { digest: "else".into(), ..holding(&[1]) }];

@@ -62,6 +62,7 @@ fn own_data(own: &Config, rank: Rank) -> Result<Dataset, PlanError> {
 fn holding(dataset: &Dataset, partition: &Partition) -> Holding {
     Holding {
         facts: dataset.facts.clone(),
+        about: dataset.about.in_common(),
         counts: partition.ids().map(|client| partition.count(client)).collect(),
         data: dataset.train_digest(),
         digest: format!("{} {}", dataset.digest(), partition.digest()),
@@ -71,7 +72,7 @@ fn holding(dataset: &Dataset, partition: &Partition) -> Holding {
 /// A data set without data, of the shape that others hold.
 fn like_others(dataset: Dataset, holdings: &[Holding]) -> Dataset {
     match holdings.iter().find(|held| !held.facts.shape.is_empty()) {
-        Some(kind) => Dataset { facts: kind.facts.clone(), ..dataset },
+        Some(kind) => Dataset { facts: kind.facts.clone(), about: kind.about.clone(), ..dataset },
         None => dataset,
     }
 }
