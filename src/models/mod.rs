@@ -7,6 +7,7 @@ mod cnn;
 mod dense;
 mod ecg_cnn;
 mod efficientnet;
+mod error;
 mod gru_lm;
 mod inverted;
 mod layers;
@@ -27,7 +28,7 @@ mod transformer_lm;
 mod tuned;
 mod vgg;
 
-use crate::part::{AnyKind, Choice, PartError};
+use crate::part::{AnyKind, Choice};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
@@ -37,9 +38,10 @@ use pretrained::Pretrained;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tch::{Device, Tensor};
 
+pub use error::{ModelError, Unfit};
 pub use noise::Noise;
 pub use parameter::Parameter;
 pub use table::{Build, KIND, MODELS};
@@ -110,63 +112,6 @@ impl<'a> Pace<'a> {
             true => Before::Blend(self.keep, &[]),
             false => Before::Blend(self.keep, &self.offset[range]),
         }
-    }
-}
-
-/// A model that does not fit the data.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// A name of nothing, or settings that make no sense.
-    #[error(transparent)]
-    Unknown(#[from] PartError),
-    /// The device cannot be used, or has no room for it.
-    #[error("cannot use {device}: {reason}")]
-    Device {
-        /// Which.
-        device: String,
-        /// What CUDA or libtorch says.
-        reason: String,
-    },
-    /// Other data is needed, or another file.
-    #[error("model {model} {unfit}")]
-    Unfit {
-        /// The model.
-        model: &'static str,
-        /// Why.
-        unfit: Unfit,
-    },
-}
-
-/// Why a model cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// It takes other data.
-    #[error("takes {wanted}, the data set has {found} (hint: `fedmpi list model` shows all)")]
-    Data {
-        /// What it takes.
-        wanted: &'static str,
-        /// What there is.
-        found: String,
-    },
-    /// It was not told enough.
-    #[error("needs {0}")]
-    Needs(&'static str),
-    /// What is to be trained of it is not there.
-    #[error("cannot be trained so: {0}")]
-    Pattern(String),
-    /// Its file is not there, is none, or does not fit the data.
-    #[error("cannot be made of {path}: {reason}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-}
-
-impl Unfit {
-    fn new<T>(wanted: &'static str, found: impl Into<String>) -> Result<T, Unfit> {
-        Err(Unfit::Data { wanted, found: found.into() })
     }
 }
 
