@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-/// The first of these paths below a folder that is there; the first one if none is. An empty one is the folder itself.
+/// The first of these paths below a folder that is there. An empty one is the folder itself: it is named if none is there,
+/// else the first.
 pub fn found(folder: &Path, below: &[&str]) -> PathBuf {
     let path = |below: &&str| if below.is_empty() { folder.to_owned() } else { folder.join(below) };
-    let first = below.first().map_or_else(|| folder.to_owned(), path);
-    below.iter().map(path).find(|path| path.exists()).unwrap_or(first)
+    let named = below.iter().find(|below| below.is_empty()).or(below.first());
+    let named = named.map_or_else(|| folder.to_owned(), path);
+    below.iter().map(path).find(|path| path.exists()).unwrap_or(named)
 }
 
 #[cfg(test)]
@@ -20,5 +22,7 @@ mod tests {
         assert_eq!(found(folder.path(), &["a/raw", "b/raw", ""]), folder.path().join("b/raw"));
         assert_eq!(found(folder.path(), &["a/raw", ""]), folder.path());
         assert_eq!(found(folder.path(), &["a/raw", "c"]), folder.path().join("a/raw"));
+        let nowhere = folder.path().join("nowhere");
+        assert_eq!(found(&nowhere, &["a/raw", ""]), nowhere);
     }
 }

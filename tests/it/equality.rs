@@ -14,24 +14,24 @@ use std::sync::Arc;
 fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
     let momentum = Config { client_optimizer: "sgd:momentum=0.9,wd=0.01".into(), ..Config::default() };
     let adam = Config { client_optimizer: "adam:lr=0.001,wd=0.01".into(), ..Config::default() };
-    // Larger ones are the same layers with more of everything: minutes here.
+    // Larger ones, and those of larger pictures, are the same layers with more of everything: minutes here.
     let is_small = |plan: &Plan| {
         let network = build(&plan.config.model, &plan.dataset.facts).expect("fits");
         let layout = layout(network.as_ref());
         layout.parameters() < 2_000_000 && layout.slots().len() < 120
     };
+    let mut tried = 0;
     for entry in MODELS {
         for optimizer in [&momentum, &adam] {
-            let plan = fitting(entry.name, optimizer);
-            if !is_small(&plan) {
-                continue;
-            }
+            let Some(plan) = fitting(entry.name, optimizer).filter(is_small) else { continue };
+            tried += 1;
             let alone = train(&plan, 1).0;
             for workers in [2, 4] {
                 assert!(train(&plan, workers).0 == alone, "{} on {workers}", entry.name);
             }
         }
     }
+    assert!(tried > 30, "{tried}");
 }
 
 /// A model of text with few units.
@@ -44,8 +44,8 @@ fn narrow(model: &str) -> Choice {
     sound.into_iter().find(|choice| KIND.look_up(choice).is_ok()).expect("itself at least")
 }
 
-/// A plan of data that a model takes: pictures, text, rows of numbers, or text of which tokens are hidden.
-fn fitting(model: &str, config: &Config) -> Plan {
+/// A plan of data that a model takes, if it does: pictures, text, rows of numbers, or text of which tokens are hidden.
+fn fitting(model: &str, config: &Config) -> Option<Plan> {
     let of = |dataset: &str, data_dir: PathBuf, partition: &str| {
         plan(Config {
             model: narrow(model),
@@ -63,7 +63,7 @@ fn fitting(model: &str, config: &Config) -> Plan {
     let plans =
         [hiding(&text), text, of("synthetic", PathBuf::new(), "natural"), of("mnist", generated_mnist(), "homo")];
     let fits = |plan: &Plan| build(&plan.config.model, &plan.dataset.facts).is_ok();
-    plans.into_iter().rfind(fits).unwrap_or_else(|| panic!("{model} takes none of them"))
+    plans.into_iter().rfind(fits)
 }
 
 /// The same text, of which tokens are hidden.

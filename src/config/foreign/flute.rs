@@ -28,6 +28,15 @@ const TABLE: &[Line] = &[
     line("model_config.pretrained_model_path", Fate::Refused("a model to start from is not here")),
     line("model_config.input_dim", Fate::Nothing(BY_DATA)),
     line("model_config.output_dim", Fate::Nothing(BY_DATA)),
+    line("model_config.embed_dim", Fate::Rule(width, "`embedding` of a GRU")),
+    line("model_config.hidden_dim", Fate::Rule(width, "`units` of a GRU")),
+    line("model_config.vocab_size", Fate::Rule(width, "`words` of the texts")),
+    line(
+        "model_config.OOV_correct",
+        Fate::Nothing("unknown words are words like others here; there they never count as right"),
+    ),
+    line("model_config.BERT.model.model_name", Fate::Rule(size, "`size` of BERT")),
+    line("model_config.BERT.*", Fate::Nothing("Hugging Face's, of which tokens and weights are not fetched here")),
     line("model_config.*", Fate::Rule(of_task, "of the task")),
     line("dp_config.enable_local_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
     line("dp_config.enable_global_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
@@ -58,14 +67,8 @@ const TABLE: &[Line] = &[
     line("server_config.rec_freq", Fate::Same("frequency_of_the_test", "")),
     line("server_config.max_iteration", Fate::Same("comm_round", "")),
     line("server_config.num_clients_per_iteration", Fate::Rule(cohort, "`client_num_per_round`")),
-    line(
-        "server_config.data_config.val.val_data",
-        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
-    ),
-    line(
-        "server_config.data_config.test.test_data",
-        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
-    ),
+    line("server_config.data_config.val.val_data", Fate::Nothing(UNTESTED)),
+    line("server_config.data_config.test.test_data", Fate::Rule(test_file, "`test_file` of its tasks")),
     line("server_config.data_config.*", Fate::Nothing(LOADERS)),
     line(
         "server_config.type",
@@ -92,10 +95,21 @@ const TABLE: &[Line] = &[
     line("client_config.meta_learning", Fate::NothingWhile(&["basic"], "only `basic` is here")),
     line("client_config.mu", Fate::Rule(proximal, "`mu` of FedProx; nothing else")),
     line("client_config.data_config.train.batch_size", Fate::Same("batch_size", "")),
-    line(
-        "client_config.data_config.train.list_of_train_data",
-        Fate::Refused("files are named by the data set here (nearest: --dataset flute:train_file=FILE,test_file=FILE)"),
-    ),
+    line("client_config.data_config.train.list_of_train_data", Fate::Rule(train_file, "`train_file` of its tasks")),
+    line("client_config.data_config.train.vocab_dict", Fate::Same("vocabulary", "a path as it stands")),
+    line("client_config.data_config.train.max_num_words", Fate::Same("length", "")),
+    line("client_config.data_config.train.max_seq_length", Fate::Same("length", "a text a row; there they are joined")),
+    line("client_config.data_config.train.mlm_probability", Fate::Same("hide", "")),
+    line("client_config.data_config.train.tokenizer_type", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.tokenizer_type_fast", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.pin_memory", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.max_batch_size", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.unsorted_batch", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.num_frames", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.task", Fate::NothingWhile(&["mlm"], "only masked words are here")),
+    line("client_config.data_config.train.mask_token", Fate::Nothing(LOADERS)),
+    line("client_config.data_config.train.min_words_per_utt", Fate::Nothing("every text counts here")),
+    line("client_config.data_config.train.cache_dir", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
     line("client_config.data_config.train.max_grad_norm", Fate::Same("max_grad_norm", "")),
     line("client_config.data_config.train.loader_type", Fate::Nothing(LOADERS)),
@@ -121,21 +135,31 @@ struct Task {
     dataset: &'static str,
 }
 
+// Files of users.
+const FILES: &str = "flute";
+const TEXTS: &str = "flute_text";
+const HIDDEN: &str = "flute_text:learn=hidden";
+
 const TASKS: &[Task] = &[
     Task { folder: "cv_lr_mnist", theirs: "LR", model: "lr_sigmoid", dataset: "mnist-leaf" },
     Task { folder: "cv_cnn_femnist", theirs: "CNN", model: "cnn_dropout_62", dataset: "femnist" },
+    Task {
+        folder: "cv_resnet_fedcifar100",
+        theirs: "RESNET",
+        model: "resnet18:stem=large,norm=pairs",
+        dataset: "fed_cifar100",
+    },
+    Task { folder: "nlp_rnn_fedshakespeare", theirs: "RNN", model: "rnn", dataset: "fed_shakespeare" },
+    Task { folder: "classif_cnn", theirs: "CNN", model: "lenet", dataset: FILES },
+    Task { folder: "ecg_cnn", theirs: "SuperNet", model: "ecg_cnn:softmax=true", dataset: FILES },
+    Task { folder: "nlg_gru", theirs: "GRU", model: "gru_lm", dataset: TEXTS },
+    Task { folder: "mlm_bert", theirs: "BERT", model: "bert", dataset: HIDDEN },
 ];
 
 /// Tasks that are not here, and why.
 const ABSENT: &[(&str, &str)] = &[
-    ("cv_resnet_fedcifar100", "its ResNet-18 (nearest: dataset fed_cifar100, model resnet18:stem=large,norm=pairs)"),
-    ("nlp_rnn_fedshakespeare", "its own RNN (nearest: dataset fed_shakespeare, model rnn)"),
-    ("classif_cnn", "its small CNN (nearest: dataset flute, model lenet)"),
-    ("ecg_cnn", "a network for heart beats (nearest: dataset flute)"),
     ("semisupervision", "semi-supervised training"),
     ("fednewsrec", "news data"),
-    ("mlm_bert", "BERT"),
-    ("nlg_gru", "a GRU over words (nearest: dataset flute_text, model rnn)"),
     ("experiments/cv/", "personalisation"),
 ];
 
@@ -152,10 +176,8 @@ fn task(reading: &mut Reading<'_>, word: &Word) {
     if let Some(task) = TASKS.iter().find(|task| folder.contains(task.folder) && task.theirs == theirs) {
         reading.becomes(word, "model", task.model.into(), "");
         let files = data_folder(reading, "");
-        let note = match has_leaf(&files) || has_leaf(&files.join("MNIST")) {
-            true => "by its folder",
-            false => "by its folder; --data_dir names where LEAF's JSON lies",
-        };
+        let is_there = task.needs_no_leaf() || has_leaf(&files) || has_leaf(&files.join("MNIST"));
+        let note = if is_there { "by its folder" } else { "by its folder; --data_dir names where LEAF's JSON lies" };
         return reading.adds("dataset", task.dataset, note);
     }
     let needs = ABSENT.iter().find(|(name, _)| folder.contains(name)).map(|(_, needs)| *needs);
@@ -163,10 +185,64 @@ fn task(reading: &mut Reading<'_>, word: &Word) {
     reading.refuse(word, &format!("the task of {theirs} in {folder} is not here: {why}"));
 }
 
-/// Whether the task is one that is here.
-fn is_known(reading: &Reading<'_>) -> bool {
+impl Task {
+    fn needs_no_leaf(&self) -> bool {
+        !["mnist-leaf", "femnist"].contains(&self.dataset)
+    }
+
+    fn has_files(&self) -> bool {
+        [FILES, TEXTS, HIDDEN].contains(&self.dataset)
+    }
+}
+
+/// The task, if it is one that is here.
+fn known(reading: &Reading<'_>) -> Option<&'static Task> {
     let folder = reading.text("model_config.model_folder");
-    TASKS.iter().any(|task| folder.contains(task.folder))
+    TASKS.iter().find(|task| folder.contains(task.folder))
+}
+
+fn is_known(reading: &Reading<'_>) -> bool {
+    known(reading).is_some()
+}
+
+/// Files lie in --data_dir, which is its `-dataPath`.
+fn train_file(reading: &mut Reading<'_>, word: &Word) {
+    named_file(reading, word, "train_file");
+}
+
+fn test_file(reading: &mut Reading<'_>, word: &Word) {
+    named_file(reading, word, "test_file");
+}
+
+fn named_file(reading: &mut Reading<'_>, word: &Word, setting: &str) {
+    match known(reading).is_some_and(Task::has_files) {
+        true => reading.same(word, setting, "in --data_dir"),
+        false => reading.refuse(word, "the data set of this task finds its own files in --data_dir"),
+    }
+}
+
+fn width(reading: &mut Reading<'_>, word: &Word) {
+    let setting = match word.key.rsplit('.').next() {
+        Some("embed_dim") => "embedding",
+        Some("hidden_dim") => "units",
+        _ => "words",
+    };
+    match known(reading).is_some_and(|task| task.dataset == TEXTS) {
+        true => reading.same(word, setting, ""),
+        false => of_task(reading, word),
+    }
+}
+
+/// Sizes of BERT by the names of Hugging Face's models.
+fn size(reading: &mut Reading<'_>, word: &Word) {
+    let name = reading.text(&word.key);
+    let sizes = ["tiny", "mini", "small", "medium", "base"];
+    match sizes.iter().find(|size| name.contains("bert") && !name.contains("roberta") && name.contains(*size)) {
+        Some(size) => {
+            reading.becomes(word, "size", (*size).into(), "from random weights unless --init_from says where they are")
+        }
+        None => reading.not_here(word, "bert-tiny, bert-mini, bert-small, bert-medium, bert-base-uncased"),
+    }
 }
 
 fn of_task(reading: &mut Reading<'_>, word: &Word) {

@@ -50,6 +50,33 @@ fn a_task_of_flute_means_what_it_says() {
 }
 
 #[test]
+fn flutes_tasks_of_text_and_beats_name_their_files_and_sizes() {
+    let of = |folder: &str, model: &str, model_keys: &str, data_keys: &str| {
+        let text = FLUTE.replace("cv_lr_mnist", folder).replace("model_type: LR", model);
+        let text = text.replace("  input_dim: 784\n  output_dim: 10\n", model_keys);
+        let text = text.replace("test_data: null", "test_data: t").replace("list_of_train_data: null", data_keys);
+        told(&text)
+    };
+    let settings = of(
+        "nlg_gru",
+        "model_type: GRU",
+        "  embed_dim: 160\n  vocab_size: 100\n  hidden_dim: 512\n  OOV_correct: false\n",
+        "list_of_train_data: a, max_num_words: 25, vocab_dict: v",
+    );
+    has(&settings, &[("dataset", "flute_text".into()), ("model", "gru_lm".into()), ("units", 512.into())]);
+    has(&settings, &[("train_file", "a".into()), ("test_file", "t".into()), ("words", 100.into())]);
+    has(&settings, &[("length", 25.into()), ("vocabulary", "v".into()), ("embedding", 160.into())]);
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    let bert = "  BERT: {model: {model_name: bert-base-uncased}, training: {seed: 1}}\n";
+    let settings = of("mlm_bert", "model_type: BERT", bert, "list_of_train_data: a, task: mlm, mlm_probability: 0.25");
+    has(&settings, &[("size", "base".into()), ("hide", 0.25.into())]);
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    let settings = of("ecg_cnn", "model_type: SuperNet", "", "list_of_train_data: a");
+    has(&settings, &[("dataset", "flute".into()), ("model", "ecg_cnn:softmax=true".into())]);
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+}
+
+#[test]
 fn clients_of_flute_train_as_they_are_told() {
     let text = FLUTE
         .replace("desired_max_samples: 5000", "max_grad_norm: 5.0")
@@ -71,7 +98,7 @@ fn clients_of_flute_train_as_they_are_told() {
 #[test]
 fn one_flute_file_with_every_mistake_is_one_screen() {
     let text = FLUTE
-        .replace("cv_lr_mnist", "ecg_cnn")
+        .replace("cv_lr_mnist", "semisupervision")
         .replace("FedProx", "DGA")
         .replace("wantRL: false", "wantRL: true")
         .replace("max_iteration", "max_iterations")
@@ -80,12 +107,12 @@ fn one_flute_file_with_every_mistake_is_one_screen() {
         .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: lars, lr: 0.5}");
     let said = refused(&text);
     for part in [
-        "line 3: model_config.model_type: the task of LR in experiments/ecg_cnn/model.py is not here: it needs a network for heart beats",
+        "line 3: model_config.model_type: the task of LR in experiments/semisupervision/model.py is not here: it needs semi-supervised training",
         "strategy: weights by loss are not here",
         "wantRL: weights by reinforcement learning",
         "did you mean `server_config.max_iteration`?",
         "num_clients_per_iteration: a number that changes",
-        "list_of_train_data: files are named by the data set here",
+        "list_of_train_data: the data set of this task finds its own files",
         "client_config.optimizer_config.type: lars is not here",
     ] {
         assert!(said.contains(part), "{part}: {said}");
