@@ -4,6 +4,7 @@
 use super::rows::Rows;
 use super::table::{Cells, Field, Table};
 use crate::data::{Column, Samples};
+use crate::part::words;
 use crate::task::{Facts, Input, Task};
 use std::collections::BTreeMap;
 
@@ -27,33 +28,23 @@ pub struct Roles {
     pub missing: Missing,
 }
 
-/// What becomes of missing cells of inputs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Missing {
-    /// They are refused.
-    #[default]
-    Refuse,
-    /// Their rows are left out.
-    Drop,
-    /// They become 0.
-    Zero,
-    /// They become the mean of the training data.
-    Mean,
+words! {
+    /// What becomes of missing cells of inputs.
+    pub Missing {
+        /// They are refused.
+        Refuse = "refuse";
+        /// Their rows are left out.
+        Drop = "drop";
+        /// They become 0.
+        Zero = "zero";
+        /// They become the mean of the training data.
+        Mean = "mean";
+    }
 }
 
-/// By the words users write.
-const RULES: [(&str, Missing); 4] =
-    [("refuse", Missing::Refuse), ("drop", Missing::Drop), ("zero", Missing::Zero), ("mean", Missing::Mean)];
-
-impl Missing {
-    /// The rule of a word.
-    ///
-    /// # Errors
-    /// Another word.
-    pub fn read(word: &str) -> Result<Missing, String> {
-        let known = RULES.iter().find(|(name, _)| *name == word);
-        let names = RULES.map(|(name, _)| name).join(", ");
-        known.map(|known| known.1).ok_or(format!("missing is `{word}` (hint: {names})"))
+impl Default for Missing {
+    fn default() -> Missing {
+        Missing::Refuse
     }
 }
 

@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What names of pictures end in.
-const ENDS: &[&str] = &["png", "jpg", "jpeg"];
+const ENDS: &[&str] = &[".png", ".jpg", ".jpeg"];
 
 part! {
     /// Its settings.
@@ -60,7 +60,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
 /// What there is to train and to test on.
 fn listed(source: &Source<'_>) -> Result<(Option<Listed>, Option<Listed>), DataError> {
     let folder = source.folder;
-    let lists = files_of(folder, &["csv"])?;
+    let lists = files_of(folder, &[".csv"])?;
     let of = |name: &str| lists.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
     let [train, test] = ["train", "test"].map(|name| folder.join(name));
     let (train, test) = match lists.is_empty() {

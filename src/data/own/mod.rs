@@ -41,7 +41,6 @@ fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
 
 /// Whether a file's name ends so, whatever the case; hidden files never do.
 fn has_end(path: &Path, ends: &[&str]) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let end = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase());
-    !hidden && end.is_some_and(|end| ends.contains(&end.as_str()))
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    !name.starts_with('.') && ends.iter().any(|end| name.ends_with(end))
 }

@@ -18,7 +18,7 @@ part! {
         leave_out: String = "''", "COLUMN+COLUMN", Range::ANY, "columns that are not looked at";
         categorical: String = "''", "COLUMN+COLUMN", Range::ANY, "columns of numbers that are categories; those of words always are";
         task: String = "detect", "TASK", Range::ANY, "what is learned: classes, values, or detect (words and few whole numbers are classes)";
-        missing: String = "refuse", "RULE", Range::ANY, "what becomes of rows with empty cells: refuse, drop, zero, or mean (of the training data; a category is none)";
+        missing: Missing = "refuse", "RULE", Range::ANY, "what becomes of rows with empty cells: refuse, drop, zero, or mean (of the training data; a category is none)";
         standardise: String = "set", "FIGURES", Range::ANY, "numbers become (value - mean) / deviation: none, set (of the training data), or MEAN/DEVIATION";
         test_share: f64 = "0.2", "SHARE", Range::FRACTION, "share of each user's rows that is set aside where there is no test file";
     }
@@ -32,26 +32,25 @@ struct Form {
 
 /// Text with separators.
 pub fn csv(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(values, source, &Form { end: "csv", read: table::csv })
+    dataset(values, source, &Form { end: ".csv", read: table::csv })
 }
 
 /// Apache Parquet.
 pub fn parquet(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(values, source, &Form { end: "parquet", read: parquet::read })
+    dataset(values, source, &Form { end: ".parquet", read: parquet::read })
 }
 
 fn dataset(values: &Values, source: &Source<'_>, form: &Form) -> Result<Dataset, DataError> {
     let tables = Tables::read(values);
     let wanted = |reason| fault(source.folder, reason);
-    let (standardise, missing) = (Wanted::read(&tables.standardise), Missing::read(&tables.missing));
-    let (standardise, missing) = (standardise.map_err(wanted)?, missing.map_err(wanted)?);
+    let standardise = Wanted::read(&tables.standardise).map_err(wanted)?;
     let roles = Roles {
         label: tables.label,
         user: tables.user,
         leave_out: list(&tables.leave_out),
         categorical: list(&tables.categorical),
         task: tables.task,
-        missing,
+        missing: tables.missing,
     };
     let raw = raw(source, form, roles)?;
     raw.finish(&Finish { test_share: tables.test_share, standardise: &standardise, seed: source.seed })
@@ -68,7 +67,7 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     let train = if source.test_only { None } else { Some(read(train)?) };
     let test = test.map(read).transpose()?;
     let Some((path, known)) = train.as_ref().or(test.as_ref()) else {
-        return Err(fault(source.folder, format!("there is no test.{} (hint: the server tests on one)", form.end)));
+        return Err(fault(source.folder, format!("there is no test{} (hint: the server tests on one)", form.end)));
     };
     if roles.label.is_empty() {
         let names: Vec<&str> = known.fields.iter().map(|field| field.name.as_str()).collect();
@@ -107,13 +106,13 @@ fn paths(folder: &Path, end: &str) -> Result<(PathBuf, Option<PathBuf>), DataErr
     let train = others.iter().find(|path| path.file_stem().is_some_and(|stem| stem == "train"));
     match (train, &others[..]) {
         (Some(train), _) | (None, [train]) => Ok((train.clone(), test.into_iter().next())),
-        (None, []) if !test.is_empty() => Ok((folder.join(format!("train.{end}")), test.into_iter().next())),
+        (None, []) if !test.is_empty() => Ok((folder.join(format!("train{end}")), test.into_iter().next())),
         (None, []) => {
-            Err(fault(folder, format!("there is no .{end} file (hint: --data_dir names the folder of the tables)")))
+            Err(fault(folder, format!("there is no {end} file (hint: --data_dir names the folder of the tables)")))
         }
         (None, [one, other, ..]) => {
             let names = [one, other].map(|path| path.file_name().unwrap_or_default().display().to_string());
-            Err(fault(folder, format!("{} and {} are there (hint: call one train.{end})", names[0], names[1])))
+            Err(fault(folder, format!("{} and {} are there (hint: call one train{end})", names[0], names[1])))
         }
     }
 }
@@ -158,7 +157,8 @@ mod tests {
         let refused = |choice: &str| read(&[("train.csv", PATIENTS)], choice).expect_err("refused");
         assert!(refused("csv").contains("train.csv: no column is the target (hint: label=COLUMN of id, age, sex"));
         assert!(refused("csv:label=ill").contains("column `age` is empty in row 3"));
-        assert!(refused("csv:label=ill,missing=x").contains("missing is `x` (hint: refuse, drop, zero, mean)"));
+        let rule = KIND.look_up(&"csv:label=ill,missing=x".into()).map(|_| ()).expect_err("no rule").to_string();
+        assert!(rule.contains("drop") && rule.contains("mean"), "{rule}");
         assert!(refused("csv:label=illl").contains("did you mean `ill`?"));
         let two = read(&[("a.csv", PATIENTS), ("b.csv", PATIENTS)], "csv:label=ill").expect_err("which?");
         assert!(two.contains("a.csv and b.csv are there (hint: call one train.csv)"), "{two}");

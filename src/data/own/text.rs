@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What names of files end in.
-const ENDS: &[&str] = &["txt", "md"];
+const ENDS: &[&str] = &[".txt", ".md"];
 
 part! {
     /// Its settings.

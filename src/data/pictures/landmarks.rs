@@ -37,7 +37,7 @@ impl Landmarks {
         let (train, test) = (self.list(source, "train")?, self.list(source, "test")?);
         let classes = train.iter().chain(&test).map(|line| usize::from(line.class) + 1).max().unwrap_or_default();
         let (width, standard) = (3 * self.side * self.side, augment.standard([0.5; 3], [0.5; 3]));
-        let images = found(source.folder, &["images", ""]);
+        let images = found(source.folder, &["images/", ""]);
         let mut stored = Pictures::default();
         let mut starts = vec![0];
         for own in by_user(&train).into_values().filter(|_| !source.test_only) {
