@@ -30,8 +30,10 @@ pub struct Roles {
 
 words! {
     /// What becomes of missing cells of inputs.
+    #[derive(Default)]
     pub Missing {
         /// They are refused.
+        #[default]
         Refuse = "refuse";
         /// Their rows are left out.
         Drop = "drop";
@@ -39,12 +41,6 @@ words! {
         Zero = "zero";
         /// They become the mean of the training data.
         Mean = "mean";
-    }
-}
-
-impl Default for Missing {
-    fn default() -> Missing {
-        Missing::Refuse
     }
 }
 
