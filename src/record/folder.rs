@@ -1,31 +1,23 @@
 //! The folder of one run. It is ours only if it says so: a folder that holds a run is never written into by accident, and
 //! nothing of anybody else's is removed or replaced.
 
-use crate::config::{Config, RUN_CONFIG as CONFIG};
+use super::owner::{CHECKPOINTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner, recorded};
+use crate::config::Config;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files;
 use crate::part::PartError;
 use crate::plan::Plan;
-use crate::record::checkpoint::{self, KEPT_FILE};
-use crate::record::summary::SUMMARY;
-use crate::record::table::{RECORDERS, Scene, chosen};
+use crate::record::checkpoint;
+use crate::record::table::{Scene, chosen};
 use crate::record::{Checkpoints, Journal, SummaryFile, Whole};
 use std::fs;
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What must be known of the data to use the model.
-const DATA: &str = "data.json";
-const JOURNAL: &str = "journal.jsonl";
 /// The folder of runs that name none.
 const RUNS: &str = "runs";
-const CHECKPOINTS: &str = "checkpoints";
-/// Held by the run while it goes on, and the sign that the folder is a run's.
-const MARKER: &str = ".fedmpi";
-/// The first line of the marker; the job's name may follow.
-const MARK: &str = "a run of fedmpi";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,17 +60,6 @@ pub enum FolderError {
         /// What the system said.
         reason: String,
     },
-}
-
-/// Who a folder belongs to.
-#[derive(Debug, PartialEq)]
-enum Owner {
-    /// No run yet.
-    Nobody,
-    /// A run.
-    Run,
-    /// Somebody who has this under a name of ours.
-    Others(PathBuf),
 }
 
 impl RunFolder {
@@ -226,58 +207,6 @@ impl RunFolder {
     }
 }
 
-/// Files of recorders of which a user chooses.
-fn recorded() -> impl Iterator<Item = &'static str> {
-    RECORDERS.iter().flat_map(|entry| entry.build.files).copied()
-}
-
-/// What a run's folder may hold beside checkpoints.
-fn names() -> impl Iterator<Item = &'static str> {
-    [CONFIG, DATA, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
-}
-
-/// Whose a folder is: what has one of our names, or will have it, must be of a run.
-fn owner(folder: &Path) -> Owner {
-    let marker = folder.join(MARKER);
-    if fs::metadata(&marker).is_ok_and(|facts| facts.len() > 0) && !is_marked(folder) {
-        return Owner::Others(marker);
-    }
-    let whole: Vec<PathBuf> = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).collect();
-    let parts = whole.iter().map(|file| files::part_of(file));
-    let found = whole.iter().cloned().chain(parts).find(|file| files::is_there(file));
-    match found {
-        None => Owner::Nobody,
-        Some(_) if is_marked(folder) || is_older_run(folder) => Owner::Run,
-        Some(file) => Owner::Others(file),
-    }
-}
-
-/// Whether the folder says that it is a run's.
-fn is_marked(folder: &Path) -> bool {
-    said(folder).is_some_and(|text| text.lines().next() == Some(MARK))
-}
-
-/// What the marker says.
-fn said(folder: &Path) -> Option<String> {
-    files::text(&folder.join(MARKER)).ok()
-}
-
-/// Runs of older programs have no marker, but a config of ours and a journal that begins as ours do.
-fn is_older_run(folder: &Path) -> bool {
-    let mut begin = [0; 18];
-    let journal = files::open(&folder.join(JOURNAL)).and_then(|mut file| file.read_exact(&mut begin));
-    let config = files::text(&folder.join(CONFIG)).is_ok_and(|text| Config::parse(&text).is_ok());
-    config && journal.is_ok() && &begin == b"{\"event\":\"started\""
-}
-
-/// The job whose run a folder holds, as [`RunFolder::prepare`] was told.
-pub fn job_of(folder: &Path) -> Option<String> {
-    let text = said(folder)?;
-    let mut lines = text.lines();
-    lines.next().filter(|line| *line == MARK)?;
-    lines.find_map(|line| line.strip_prefix("job ")).map(str::to_owned)
-}
-
 fn unwritable(path: &Path, error: &dyn ToString) -> FolderError {
     FolderError::Unwritable { path: path.to_owned(), reason: error.to_string() }
 }
@@ -320,6 +249,7 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf, FolderError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{SUMMARY, job_of};
 
     fn config(path: PathBuf) -> Config {
         Config { out_dir: Some(path), ..Config::default() }
