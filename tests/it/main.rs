@@ -20,4 +20,5 @@ mod ready;
 mod residency;
 mod resume;
 mod support;
+mod traffic;
 mod training;

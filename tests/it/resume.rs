@@ -1,8 +1,11 @@
 //! Promise 3, and promise 1 across an interruption.
 
-use crate::support::{Job, has_checkpoint, mnist, ranks_of};
+use crate::support::{Job, has_checkpoint, mnist, plan, ranks_of, small};
+use fedmpi::config::Config;
+use fedmpi::engine::run_local;
 use fedmpi::event::Standing;
-use fedmpi::record::Summary;
+use fedmpi::record::{Checkpoints, Summary, checkpoint};
+use fedmpi::train::{Quadratic, Trainer};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -217,4 +220,25 @@ fn a_run_that_diverges_says_so_in_its_folder_and_can_be_compared() {
     compared.arg("compare").args(["rounds", "loss"].map(path)).arg("--svg").arg(path("both.svg"));
     let table = String::from_utf8(compared.output().expect("runs").stdout).expect("text");
     assert!(table.contains("failed in round 1") && table.contains("rounds failed: round"), "{table}");
+}
+
+/// A server step that remembers two values for each weight, of a model that is too large for a JSON header.
+#[test]
+fn memory_of_large_models_is_read_back() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3_000_000, 0.5))) };
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = Config {
+        aggregator: Some("fedadam".into()),
+        comm_round: 2,
+        client_num_per_round: 2,
+        checkpoint_every: Some(1),
+        out_dir: Some(folder.path().to_owned()),
+        ..small()
+    };
+    let plan = plan(config);
+    let mut checkpoints = Checkpoints::create(folder.path().join("checkpoints"), &plan).expect("writable");
+    let wanted = run_local(&plan, 1, &make, &mut checkpoints, None).expect("sound");
+    let saved = checkpoint::newest(&folder.path().join("checkpoints"), &plan).expect("whole");
+    assert_eq!((saved.state.rounds, saved.state.memory[1].len()), (2, 6_000_001));
+    assert!(saved.weights == wanted.weights);
 }
