@@ -75,7 +75,7 @@ fn is_older_run(folder: &Path) -> bool {
     config && journal.is_ok() && &begin == b"{\"event\":\"started\""
 }
 
-/// The job whose run a folder holds, as [`RunFolder::prepare`] was told.
+/// The job whose run a folder holds, as [`super::RunFolder::prepare`] was told.
 pub fn job_of(folder: &Path) -> Option<String> {
     let text = said(folder)?;
     let mut lines = text.lines();
