@@ -3,6 +3,7 @@
 use crate::ids::{ClientId, Rank, Round, counted};
 use crate::metrics::Metrics;
 use crate::weights::Weights;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,38 +13,11 @@ use std::path::PathBuf;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// All ranks agreed on the plan.
-    Started {
-        /// Rounds to do.
-        rounds: u32,
-        /// Ranks that train.
-        workers: usize,
-        /// Model parameters.
-        parameters: usize,
-        /// Emulated slowdown of workers: times are then not those of the machine.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        worker_slowdown: Option<String>,
-    },
+    Started(Started),
+    /// How far a round is that takes long; in async mode the wait for the next move of the model. Told now and then.
+    Underway(Underway),
     /// One client's update, told in the order of client ids once the round is complete.
-    ClientTrained {
-        /// In which round.
-        #[serde(with = "counted")]
-        round: Round,
-        /// Whose update.
-        client: ClientId,
-        /// Who trained it.
-        rank: Rank,
-        /// Samples behind the update.
-        samples: u64,
-        /// Mean training loss over the client's samples, of all epochs.
-        #[serde(with = "crate::number")]
-        loss: f64,
-        /// Seconds of training on the worker.
-        #[serde(with = "crate::number")]
-        seconds: f64,
-        /// Bits that a real client would send.
-        #[serde(default)]
-        bits: u64,
-    },
+    ClientTrained(Trained),
     /// A client's training diverged, and it counts for nothing (`--on_nan skip`).
     LeftOut {
         /// In which round; in async mode before which move of the model.
@@ -104,12 +78,60 @@ pub enum Event {
     },
 }
 
+/// How a run begins, or goes on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Rounds to do.
+    pub rounds: u32,
+    /// Ranks that train.
+    pub workers: usize,
+    /// Model parameters.
+    pub parameters: usize,
+    /// Emulated slowdown of workers: times are then not those of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker_slowdown: Option<String>,
+    /// When; the beginning of 1970 in journals of older programs.
+    #[serde(default)]
+    pub at: Timestamp,
+    /// Where the workers run.
+    #[serde(default)]
+    pub hosts: BTreeMap<Rank, String>,
+}
+
+/// One client's update in a round.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// In which round.
+    #[serde(with = "counted")]
+    pub round: Round,
+    /// Whose update.
+    pub client: ClientId,
+    /// Who trained it.
+    pub rank: Rank,
+    /// Samples behind the update.
+    pub samples: u64,
+    /// Mean training loss over the client's samples, of all epochs.
+    #[serde(with = "crate::number")]
+    pub loss: f64,
+    /// Seconds from the worker's first order of the round to the beginning of the training.
+    #[serde(default, with = "crate::number")]
+    pub start: f64,
+    /// Seconds of training on the worker.
+    #[serde(with = "crate::number")]
+    pub seconds: f64,
+    /// Bits that a real client would send.
+    #[serde(default)]
+    pub bits: u64,
+}
+
 /// How a run stands. Records of older programs say nothing, and were written at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// It has begun. When no process holds its folder, it was killed.
+    /// It has begun.
     Running,
+    /// It has begun, and no process holds its folder any more. No record says so of itself.
+    Killed,
     /// It has come to its end.
     #[default]
     Finished,
@@ -122,7 +144,8 @@ pub enum Standing {
 impl std::fmt::Display for Standing {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
-            Standing::Running => "running or killed",
+            Standing::Running => "running",
+            Standing::Killed => "killed",
             Standing::Finished => "finished",
             Standing::Stopped => "stopped",
             Standing::Failed => "failed",
@@ -196,6 +219,34 @@ pub struct Training {
     /// When it arrives, on the run's clock.
     #[serde(with = "crate::number")]
     pub arrives: f64,
+}
+
+/// A round between its first order and its last report.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Underway {
+    /// Which round; in async mode which move of the model is next.
+    #[serde(with = "counted")]
+    pub round: Round,
+    /// Seconds since it began.
+    #[serde(with = "crate::number")]
+    pub seconds: f64,
+    /// Clients of the cohort; in async mode those in training.
+    pub clients: usize,
+    /// Those that are done with the pass in hand; in async mode arrivals that the next move takes in.
+    pub done: usize,
+    /// What each worker does, by rank.
+    pub workers: Vec<Lane>,
+}
+
+/// What a worker does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Lane {
+    /// Who.
+    pub rank: Rank,
+    /// Whom it trains; none when it has nothing to do.
+    pub client: Option<ClientId>,
+    /// Clients that it has trained in the pass in hand; 0 in async mode.
+    pub done: usize,
 }
 
 /// An update that arrived without a round.

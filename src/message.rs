@@ -8,7 +8,7 @@ use crate::weights::{Total, Turnout, Units, Weights};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Raised whenever the meaning of a message changes.
-pub const VERSION: u16 = 12;
+pub const VERSION: u16 = 13;
 
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,8 +95,11 @@ pub enum Report {
         /// The sums.
         metrics: Metrics,
     },
-    /// Training goes on; nothing is finished yet.
-    Alive,
+    /// Work goes on; nothing is finished yet.
+    Alive {
+        /// What is trained, if anything is.
+        doing: Option<Doing>,
+    },
     /// Last words of a worker.
     Bye(RankReport),
 }
@@ -150,6 +153,15 @@ impl Keeps {
     }
 }
 
+/// Where a worker stands in a pass over the cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doing {
+    /// Whom it trains.
+    pub client: ClientId,
+    /// How many it has trained before in this pass.
+    pub trained: u32,
+}
+
 /// What training one client yields, beside its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Update {
@@ -157,6 +169,8 @@ pub struct Update {
     pub client: ClientId,
     /// Mean loss over what it was trained on.
     pub loss: f64,
+    /// Seconds from the worker's first order of the round to the beginning of the training.
+    pub start: f64,
     /// Seconds of training.
     pub seconds: f64,
     /// Its own weight in the mean, where the algorithm gives one.
@@ -353,7 +367,7 @@ mod tests {
             last: true,
         };
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
-        let update = Update { client: ClientId(2), loss: 0.5, seconds: 0.1, weight: 1.0, bits: 64 };
+        let update = Update { client: ClientId(2), loss: 0.5, start: 0.25, seconds: 0.1, weight: 1.0, bits: 64 };
         let failed = Failure { client: ClientId(3), reason: "NaN".into(), diverged: true, seconds: 0.1 };
         let part = Part { updates: vec![update], failed: vec![failed], last: false };
         let report = Report::Trained { round: Round(1), pass: 0, part };

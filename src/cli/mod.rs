@@ -44,7 +44,7 @@ pub enum Command {
     #[command(rename_all = "snake_case")]
     Compare {
         /// Folders of runs
-        #[arg(required = true, value_name = "RUN", value_parser = arguments::place())]
+        #[arg(required = true, value_name = "RUN", value_parser = arguments::run())]
         runs: Vec<PathBuf>,
         /// Accuracy whose time is asked for [default: the best that all reach]
         #[arg(long, value_name = "SHARE", value_parser = arguments::share)]

@@ -9,9 +9,10 @@ mod moves;
 
 use super::flight::{Came, Flight, Key};
 use super::link::{Link, News, unexpected};
+use super::stopwatch::Stopwatch;
 use super::{EngineError, Outcome, forgotten};
 use crate::aggregate::arrivals::Arrivals;
-use crate::event::{Event, InFlight, Recorder, State};
+use crate::event::{Event, InFlight, Lane, Recorder, State, Underway};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Errand, Keeps, Label, Order, Part, Report, Update};
 use crate::metrics::Metrics;
@@ -52,7 +53,7 @@ pub fn run<T: Transport>(
         pending: Pending::default(),
         version: 0,
         moved_at: 0.0,
-        moved_when: Instant::now(),
+        stopwatch: Stopwatch::start(),
         updates: 0,
         carried_before: 0,
         test: None,
@@ -90,7 +91,8 @@ struct Server<'a, T> {
     // How often the model has moved.
     version: u32,
     moved_at: f64,
-    moved_when: Instant,
+    // Since the model moved last.
+    stopwatch: Stopwatch,
     updates: u64,
     // Bytes that the cluster had carried when the model moved last.
     carried_before: u64,
@@ -279,8 +281,11 @@ impl<T: Transport> Server<'_, T> {
         };
         let owing = || self.held.iter().filter(|(_, held)| !held.is_empty()).map(owed).collect();
         // What has arrived since the last move is not lost: the next move comes before the end.
-        let news = if self.pending.has_work() { self.link.receive_at_last(owing) } else { self.link.receive(owing) };
-        match news? {
+        let news = if self.pending.has_work() { self.link.hear_at_last(owing) } else { self.link.hear(owing) };
+        let news = news?;
+        self.tell_underway()?;
+        let Some(news) = news else { return Ok(()) };
+        match news {
             News::Report(rank, report, content) => match came(&report, &content) {
                 Some((number, came)) if self.held.get_mut(&rank).is_some_and(|held| held.remove(&number)) => {
                     self.flight.results.insert(number, (rank, came));
@@ -290,6 +295,23 @@ impl<T: Transport> Server<'_, T> {
             },
             News::Lost(rank) => self.replace(rank),
         }
+    }
+
+    /// Says what is in training where the model has not moved for long.
+    fn tell_underway(&mut self) -> Result<(), EngineError> {
+        let Some(seconds) = self.stopwatch.rings() else { return Ok(()) };
+        let lane = |&rank: &Rank| {
+            let first = self.held.get(&rank).and_then(|held| self.flight.numbered(*held.first()?));
+            Lane { rank, client: first.map(|key| self.flight.tasks[&key].client), done: 0 }
+        };
+        let underway = Underway {
+            round: Round(self.version),
+            seconds,
+            clients: self.flight.tasks.len(),
+            done: self.pending.clients,
+            workers: self.link.workers.iter().map(lane).collect(),
+        };
+        Ok(self.recorder.record(&Event::Underway(underway), &self.global)?)
     }
 
     /// The others train what a lost worker held.

@@ -10,7 +10,7 @@ use super::visit::Visitor;
 use super::{EngineError, kept_values, report};
 use crate::config::Mode;
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Errand, Frame, Label, Order, Part, Reduce, Report, Scope};
+use crate::message::{Content, Doing, Errand, Frame, Label, Order, Part, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::Slowdown;
@@ -55,6 +55,7 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         rate: 1.0,
         global,
         phase: None,
+        course: Course::new(None),
         slowdown: plan.slowdown(),
         pulse: Pulse::new(wire, plan.round_timeout()),
         plan,
@@ -82,10 +83,27 @@ struct Worker<'a, T> {
     sums: Vec<ExactSum>,
     // The pass that its sum belongs to.
     phase: Option<(Round, u8)>,
+    course: Course,
     // What clients keep.
     keeper: Keeper,
     slowdown: Slowdown,
     reduce: Reduce,
+}
+
+/// How far a worker is in a round.
+struct Course {
+    round: Option<Round>,
+    // When its first order came.
+    began: Instant,
+    pass: u8,
+    // Clients that are trained in this pass.
+    trained: u32,
+}
+
+impl Course {
+    fn new(round: Option<Round>) -> Course {
+        Course { round, began: Instant::now(), pass: 0, trained: 0 }
+    }
 }
 
 /// What an order says of a pass.
@@ -126,6 +144,7 @@ impl<T: Transport> Worker<'_, T> {
             Order::Train { round, pass, total, rate, errands, last } => {
                 self.rate = rate;
                 let phase = Phase { round, pass, total };
+                self.open(phase);
                 if let Some(weights) = content.floats(Label::Model) {
                     self.global.weights = Arc::clone(weights);
                     self.told = content.floats(Label::Told).map_or_else(Vec::new, |told| told.to_vec());
@@ -199,6 +218,15 @@ impl<T: Transport> Worker<'_, T> {
         Ok(())
     }
 
+    /// An order of a pass has come; it may be the first.
+    fn open(&mut self, Phase { round, pass, .. }: Phase) {
+        if self.course.round != Some(round) {
+            self.course = Course::new(Some(round));
+        } else if self.course.pass != pass {
+            (self.course.pass, self.course.trained) = (pass, 0);
+        }
+    }
+
     /// Empties the accumulator when a new pass begins.
     fn enter(&mut self, Phase { round, pass, total }: Phase) {
         if self.phase != Some((round, pass)) {
@@ -222,6 +250,7 @@ impl<T: Transport> Worker<'_, T> {
         let Phase { round, pass, .. } = phase;
         let mut part = Part::default();
         for (place, errand) in errands.iter().enumerate() {
+            self.pulse.turn_to(Doing { client: errand.client, trained: self.course.trained })?;
             let began = Instant::now();
             let (mut own, mut keeps) = (Content::nothing(), false);
             match self.contribute(phase, errand, content) {
@@ -237,6 +266,7 @@ impl<T: Transport> Worker<'_, T> {
                     part.failed.push(failure(errand.client, seconds, &error, self.trainer.layout()));
                 }
             }
+            self.course.trained += 1;
             if self.reduce == Reduce::Server || !last || keeps {
                 part.last = last && self.reduce == Reduce::Server && place + 1 == errands.len();
                 let report = Report::Trained { round, pass, part: std::mem::take(&mut part) };
@@ -294,6 +324,7 @@ impl<T: Transport> Worker<'_, T> {
         fresh: bool,
     ) -> Result<Contribution, TrainError> {
         let (plan, began, rank) = (self.plan, Instant::now(), self.pulse.wire.rank());
+        let start = self.course.began.elapsed().as_secs_f64();
         let Phase { round, pass, total } = phase;
         let pulse = RefCell::new(&mut self.pulse);
         let alive = || pulse.borrow_mut().beat();
@@ -320,7 +351,7 @@ impl<T: Transport> Worker<'_, T> {
         let loss = contribution.update.loss;
         let step = if plan.mode() == Mode::Sync { "round" } else { "training" };
         log::debug!("{step} {round} client {client}: loss {loss:.4}, {seconds:.3} s");
-        contribution.update.seconds = seconds;
+        (contribution.update.start, contribution.update.seconds) = (start, seconds);
         if self.keeper.length() > 0 && !self.global.is_before(pass) {
             contribution.kept = Some(Arc::new(kept));
         }

@@ -1,9 +1,9 @@
 //! What is still out in a round and what has come back. Pure state: the server feeds it reports and
 //! sends what it asks for.
 
-use crate::event::Schedule;
+use crate::event::{Lane, Schedule};
 use crate::ids::{ClientId, Rank};
-use crate::message::{Failure, Part, Reduce, Update};
+use crate::message::{Doing, Failure, Part, Reduce, Update};
 use crate::schedule::{Assignment, Batch, CostModel, Dispatch, Job, least_makespan};
 use std::collections::BTreeMap;
 
@@ -116,6 +116,26 @@ impl Exchange {
         };
         let owed = self.working.keys().map(|rank| (*rank, open(rank)));
         owed.filter(|(rank, clients)| !clients.is_empty() || !self.dispatch.rests(*rank)).collect()
+    }
+
+    /// How far each worker is, and how many clients are done in all; workers have told what they are doing.
+    pub fn lanes(&self, workers: &[Rank], doing: impl Fn(Rank) -> Option<Doing>) -> (Vec<Lane>, usize) {
+        let mut done: BTreeMap<Rank, usize> = BTreeMap::new();
+        let back = self.done.iter().map(|done| done.rank).chain(self.failed.values().map(|failed| failed.rank));
+        back.for_each(|rank| *done.entry(rank).or_default() += 1);
+        let is_out = |client: &ClientId| self.waiting.contains_key(client);
+        let lane = |&rank: &Rank| {
+            let doing = doing(rank).filter(|doing| is_out(&doing.client));
+            let next = || self.sent.get(&rank)?.iter().copied().find(is_out);
+            let back = done.get(&rank).copied().unwrap_or(0);
+            let done = doing.map_or(back, |doing| back.max(doing.trained as usize));
+            Lane { rank, client: doing.map(|doing| doing.client).or_else(next), done }
+        };
+        let lanes: Vec<Lane> = workers.iter().map(lane).collect();
+        // What lost workers had handed over counts too.
+        let gone: usize = done.iter().filter(|(rank, _)| !workers.contains(rank)).map(|(_, done)| done).sum();
+        let all = lanes.iter().map(|lane| lane.done).sum::<usize>() + gone;
+        (lanes, all)
     }
 
     /// Whether every client is trained and every worker has handed over its part.

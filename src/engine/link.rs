@@ -3,9 +3,9 @@
 
 use super::{EngineError, Outcome, report};
 use crate::config::OnNan;
-use crate::event::{Event, RankReport, Recorder};
+use crate::event::{Event, RankReport, Recorder, Started};
 use crate::ids::{ClientId, Rank, Round};
-use crate::message::{Content, Failure, Frame, Order, Report};
+use crate::message::{Content, Doing, Failure, Frame, Order, Report};
 use crate::plan::{Home, Homes, Plan};
 use crate::schedule::{Assignment, CostModel, Job, Scheduler};
 use crate::stop;
@@ -36,6 +36,8 @@ struct Peer {
     host: String,
     // When it said something last, or got something to do.
     heard: Instant,
+    // What it said that it trains.
+    doing: Option<Doing>,
 }
 
 /// What the server hears.
@@ -65,7 +67,7 @@ impl<'a, T: Transport> Link<'a, T> {
                     if theirs != digest || reduce != plan.reduce() {
                         return Err(EngineError::OtherPlan { rank, host });
                     }
-                    link.peers.insert(rank, Peer { host, heard: Instant::now() });
+                    link.peers.insert(rank, Peer { host, heard: Instant::now(), doing: None });
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(_) => {}
@@ -78,8 +80,10 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn announce(&self, recorder: &mut dyn Recorder, layout: &Layout, weights: &[f32]) -> Result<(), EngineError> {
         let (workers, parameters) = (self.workers.len(), layout.parameters());
         let worker_slowdown = self.plan.config.worker_slowdown.as_ref().map(ToString::to_string);
-        let started = Event::Started { rounds: self.plan.rounds(), workers, parameters, worker_slowdown };
-        recorder.record(&started, weights)?;
+        let hosts = self.peers.iter().map(|(rank, peer)| (*rank, peer.host.clone())).collect();
+        let at = jiff::Timestamp::now();
+        let started = Started { rounds: self.plan.rounds(), workers, parameters, worker_slowdown, at, hosts };
+        recorder.record(&Event::Started(started), weights)?;
         for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {
             recorder.record(&self.loss(Round(0), rank, 0), weights)?;
         }
@@ -89,21 +93,43 @@ impl<'a, T: Transport> Link<'a, T> {
     /// The next news of any worker; `outstanding` says who owes what, should none come.
     pub fn receive(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<News, EngineError> {
         loop {
-            self.ping()?;
-            self.look_for_silence(&outstanding)?;
-            match self.wire.recv()? {
-                Delivery::Frame(rank, frame) => {
-                    self.peers.entry(rank).and_modify(|peer| peer.heard = Instant::now());
-                    match frame.decode()? {
-                        Report::Alive => {}
-                        report => return Ok(News::Report(rank, report, frame.content)),
-                    }
-                }
-                Delivery::Lost(rank) if self.lose(rank)? => return Ok(News::Lost(rank)),
-                Delivery::Lost(_) | Delivery::Silence => {}
-                Delivery::EndWanted => return Err(EngineError::EndWanted),
+            if let Some(news) = self.hear(&outstanding)? {
+                return Ok(news);
             }
         }
+    }
+
+    /// What comes next of any worker; none when it is but a sign of life.
+    pub fn hear(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<Option<News>, EngineError> {
+        self.ping()?;
+        self.look_for_silence(&outstanding)?;
+        match self.wire.recv()? {
+            Delivery::Frame(rank, frame) => {
+                let peer = self.peers.get_mut(&rank);
+                let report = frame.decode()?;
+                if let Some(peer) = peer {
+                    peer.heard = Instant::now();
+                    if let Report::Alive { doing } = &report {
+                        peer.doing = *doing;
+                    }
+                }
+                let is_sign = matches!(report, Report::Alive { .. });
+                Ok((!is_sign).then_some(News::Report(rank, report, frame.content)))
+            }
+            Delivery::Lost(rank) if self.lose(rank)? => Ok(Some(News::Lost(rank))),
+            Delivery::Lost(_) | Delivery::Silence => Ok(None),
+            Delivery::EndWanted => Err(EngineError::EndWanted),
+        }
+    }
+
+    /// What a worker said last that it trains.
+    pub fn doing(&self, rank: Rank) -> Option<Doing> {
+        self.peers.get(&rank)?.doing
+    }
+
+    /// A new pass begins: what workers did before is over.
+    pub fn begin_pass(&mut self) {
+        self.peers.values_mut().for_each(|peer| peer.doing = None);
     }
 
     /// Looks, now and then, whether a worker that owes something has said nothing for too long.
@@ -129,10 +155,23 @@ impl<'a, T: Transport> Link<'a, T> {
         outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
     ) -> Result<News, EngineError> {
         loop {
-            match self.receive(&outstanding) {
-                Err(EngineError::EndWanted) => thread::sleep(Duration::from_millis(1)),
-                news => return news,
+            if let Some(news) = self.hear_at_last(&outstanding)? {
+                return Ok(news);
             }
+        }
+    }
+
+    /// As [`Link::hear`] when the run must not end yet, whatever signals say.
+    pub fn hear_at_last(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<Option<News>, EngineError> {
+        match self.hear(outstanding) {
+            Err(EngineError::EndWanted) => {
+                thread::sleep(Duration::from_millis(1));
+                Ok(None)
+            }
+            news => news,
         }
     }
 

@@ -18,6 +18,7 @@ mod pulse;
 mod run;
 mod server;
 mod states;
+mod stopwatch;
 mod survey;
 mod versions;
 mod visit;

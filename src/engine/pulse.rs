@@ -2,7 +2,7 @@
 //! client when nobody waits for it any more.
 
 use crate::ids::Rank;
-use crate::message::{Frame, Order, Report};
+use crate::message::{Doing, Frame, Order, Report};
 use crate::stop;
 use crate::transport::{Delivery, Metered, Transport, TransportError};
 use std::collections::VecDeque;
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// The longest time between two looks.
 pub const GLANCE: Duration = Duration::from_millis(100);
+/// How old what the server knows of a worker may be.
+const NEWS: Duration = Duration::from_secs(1);
 /// Signs of life in the time that the server waits for one.
 const BEATS: u32 = 4;
 
@@ -22,6 +24,9 @@ pub struct Pulse<'a, T> {
     // When the server heard something of this rank last.
     heard: Instant,
     looked: Instant,
+    // What is trained, and what the server knows of that.
+    doing: Option<Doing>,
+    told: Option<Doing>,
     // What came during a training.
     inbox: VecDeque<Result<Delivery, TransportError>>,
     over: bool,
@@ -31,7 +36,7 @@ impl<'a, T: Transport> Pulse<'a, T> {
     /// To a server that waits so long for a sign of life.
     pub fn new(wire: &'a mut Metered<T>, limit: Option<Duration>) -> Self {
         let now = Instant::now();
-        Pulse { wire, limit, heard: now, looked: now, inbox: VecDeque::new(), over: false }
+        Pulse { wire, limit, heard: now, looked: now, doing: None, told: None, inbox: VecDeque::new(), over: false }
     }
 
     /// The next delivery; none when the server has said that the run is over, whatever came before.
@@ -54,15 +59,27 @@ impl<'a, T: Transport> Pulse<'a, T> {
         self.wire.send(Rank::SERVER, frame)
     }
 
+    /// Takes note of what is trained from now on, and gives a sign of life if it is time for one.
+    ///
+    /// # Errors
+    /// A server that is gone.
+    pub fn turn_to(&mut self, doing: Doing) -> Result<(), TransportError> {
+        self.doing = Some(doing);
+        self.live()
+    }
+
     /// Gives a sign of life if it is time for one.
     ///
     /// # Errors
     /// A server that is gone.
     pub fn live(&mut self) -> Result<(), TransportError> {
-        match self.limit.is_some_and(|limit| self.heard.elapsed() > limit / BEATS) {
-            true => self.tell(Frame::bare(&Report::Alive)),
-            false => Ok(()),
+        let quiet = self.heard.elapsed();
+        let is_new = self.doing != self.told && quiet > NEWS;
+        if !is_new && self.limit.is_none_or(|limit| quiet <= limit / BEATS) {
+            return Ok(());
         }
+        self.told = self.doing;
+        self.tell(Frame::bare(&Report::Alive { doing: self.doing }))
     }
 
     /// Between two steps of a training.

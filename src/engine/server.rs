@@ -9,9 +9,10 @@ use super::global::{Global, finite};
 use super::link::Link;
 use super::post::Post;
 use super::states::States;
+use super::stopwatch::Stopwatch;
 use super::{EngineError, Outcome, forgotten, kept_values};
 use crate::config::Evaluator;
-use crate::event::{Event, Recorder, RoundDone, State};
+use crate::event::{Event, Recorder, RoundDone, State, Trained};
 use crate::ids::Round;
 use crate::message::{Content, Label, Order, Reduce, Update};
 use crate::metrics::Metrics;
@@ -45,6 +46,7 @@ pub struct Server<'a, T> {
     updates: u64,
     test: Option<Metrics>,
     told_shortage: bool,
+    stopwatch: Stopwatch,
     // The best model, where the run falls back on it.
     fallback: Option<Fallback>,
 }
@@ -79,6 +81,7 @@ impl<'a, T: Transport> Server<'a, T> {
             updates: 0,
             test: None,
             told_shortage: false,
+            stopwatch: Stopwatch::start(),
             fallback: plan.config.fall_back.then(|| Fallback::new(plan.target().as_ref())),
         };
         server.link.announce(server.recorder, server.trainer.layout(), &server.global.weights)?;
@@ -176,6 +179,7 @@ impl<'a, T: Transport> Server<'a, T> {
         self.link.look_for_end()?;
         let round = Round(self.rounds);
         self.link.round = round;
+        self.stopwatch = Stopwatch::start();
         let began = Instant::now();
         let attended = self.select(round);
         let planning = began.elapsed().as_secs_f64();
@@ -297,11 +301,12 @@ impl<'a, T: Transport> Server<'a, T> {
     /// What the round teaches: times for the scheduler, losses for the selector.
     fn learn(&mut self, round: Round, returned: &Returned) -> Result<(), EngineError> {
         self.cost.forget();
-        for &Done { rank, samples, update: Update { client, loss, seconds, bits, .. }, .. } in returned.updates() {
+        for &Done { rank, samples, update: Update { client, loss, start, seconds, bits, .. }, .. } in returned.updates()
+        {
             self.cost.learn(rank, samples, seconds);
             self.selector.learn(client, loss);
-            let event = Event::ClientTrained { round, client, rank, samples, loss, seconds, bits };
-            self.recorder.record(&event, &self.global.weights)?;
+            let trained = Trained { round, client, rank, samples, loss, start, seconds, bits };
+            self.recorder.record(&Event::ClientTrained(trained), &self.global.weights)?;
         }
         Ok(())
     }

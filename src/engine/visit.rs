@@ -37,7 +37,7 @@ impl Visitor<'_> {
         let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
         let said = self.plan.method.algorithm.survey(&mut visit)?;
         let bits = said.iter().map(|said| 32 * said.len() as u64).sum();
-        let update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits };
+        let update = Update { client: task.client, loss: 0.0, start: 0.0, seconds: 0.0, weight: 1.0, bits };
         let said = said.into_iter().map(Arc::new).collect();
         Ok(Contribution { update, change: Change::Nothing, said, kept: None })
     }
@@ -53,7 +53,7 @@ impl Visitor<'_> {
         let drift = method.algorithm.begin(&mut visit)?;
         let task = task.drifting(&drift);
         let trained_values = visit.trained();
-        let mut update = Update { client: task.client, loss: 0.0, seconds: 0.0, weight: 1.0, bits: 0 };
+        let mut update = Update { client: task.client, loss: 0.0, start: 0.0, seconds: 0.0, weight: 1.0, bits: 0 };
         let seen = shape.has_end() || !method.updates.is_empty();
         if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
             let who = Who { client: task.client, samples: self.plan.samples(task.client), weight: 1.0 };

@@ -105,7 +105,8 @@ fn read(folder: &Path) -> Result<Run, String> {
     let points = points(&content("metrics.csv")?).map_err(|error| wrong("metrics.csv", &error))?;
     let summary = Summary::read(folder).map_err(|error| error.to_string())?;
     // Without one the run was ended before it could say so.
-    let summary = summary.unwrap_or(Summary { state: Standing::Running, ..Summary::default() });
+    let state = super::standing(folder, summary.as_ref());
+    let summary = Summary { state, ..summary.unwrap_or_default() };
     let rule = config.method();
     let how = match config.mode {
         Mode::Sync => format!("{rule}, rounds of {}", config.client_num_per_round),

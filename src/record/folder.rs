@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The folder of runs that name none.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -55,7 +55,9 @@ impl Journal {
         serde_json::to_writer(&mut self.lines, event)?;
         self.lines.write_all(b"\n")?;
         match event {
-            Event::ClientTrained { .. } | Event::Arrived(_) => Ok(()),
+            Event::ClientTrained(_) | Event::Arrived(_) => Ok(()),
+            // For those who look on; a run that goes on does not need it.
+            Event::Underway(_) => self.lines.settle(),
             _ => self.lines.sync(),
         }
     }
@@ -97,6 +99,7 @@ fn read(bytes: &[u8], rounds: u32) -> Past {
             Event::RoundDone(done) if done.round.0 >= rounds => break,
             Event::RoundDone(done) => vec![done.round],
             Event::Missing { rounds: lost } => lost.iter().copied().filter(|round| round.0 < rounds).collect(),
+            Event::Underway(_) => continue,
             _ => Vec::new(),
         };
         let is_last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);

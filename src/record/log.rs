@@ -1,6 +1,6 @@
 //! One log line per round.
 
-use crate::event::{Event, RecordError, Recorder, RoundDone};
+use crate::event::{Event, RecordError, Recorder, RoundDone, Started};
 use crate::ids::counted;
 use crate::metrics::Metrics;
 
@@ -13,7 +13,7 @@ pub struct RoundLog {
 impl Recorder for RoundLog {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::Started { rounds, workers, parameters, .. } => {
+            Event::Started(Started { rounds, workers, parameters, .. }) => {
                 let (workers, rounds) = (counted(*workers, "worker"), counted(*rounds as usize, "round"));
                 log::info!("{workers} on this plan: {rounds}, {parameters} parameters");
             }
@@ -36,7 +36,8 @@ impl Recorder for RoundLog {
                 log::warn!("round {round}: rank {rank} on {host} is lost; the others train its {clients} clients");
             }
             Event::Finished { reason, .. } => log::info!("the run ends: {reason}"),
-            Event::ClientTrained { .. }
+            Event::ClientTrained(_)
+            | Event::Underway(_)
             | Event::Missing { .. }
             | Event::Arrived(_)
             | Event::Saved(_)

@@ -43,8 +43,9 @@ impl Recorder for Progress {
                 self.bar.println(format!("the run ends: {reason}"));
             }
             Event::Ended { .. } => self.bar.abandon(),
-            Event::Started { .. }
-            | Event::ClientTrained { .. }
+            Event::Started(_)
+            | Event::ClientTrained(_)
+            | Event::Underway(_)
             | Event::Missing { .. }
             | Event::Arrived(_)
             | Event::Saved(_) => {}

@@ -3,7 +3,7 @@
 use super::best::Best;
 use super::{fault, unread};
 use crate::config::Mode;
-use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing};
+use crate::event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing, Started};
 use crate::files;
 use crate::ids::Rank;
 use crate::metrics::{ACCURACY, LOSS, Metrics, Target, median};
@@ -218,7 +218,7 @@ impl SummaryFile {
 impl Recorder for SummaryFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::Started { workers, worker_slowdown, .. } => {
+            Event::Started(Started { workers, worker_slowdown, .. }) => {
                 self.workers = *workers;
                 let known = &mut self.summary.worker_slowdowns;
                 known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
@@ -226,7 +226,7 @@ impl Recorder for SummaryFile {
                 return self.write();
             }
             Event::RoundDone(done) => self.note_round(done),
-            Event::ClientTrained { seconds, .. } => self.note_update(0, *seconds),
+            Event::ClientTrained(trained) => self.note_update(0, trained.seconds),
             Event::Arrived(arrived) => {
                 self.summary.dropped_updates += u64::from(arrived.weight.is_none());
                 self.note_update(arrived.staleness as usize, arrived.seconds);
@@ -251,7 +251,7 @@ impl Recorder for SummaryFile {
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
-            Event::Saved(_) | Event::LeftOut { .. } | Event::Missing { .. } => {}
+            Event::Saved(_) | Event::Underway(_) | Event::LeftOut { .. } | Event::Missing { .. } => {}
         }
         Ok(())
     }
@@ -270,7 +270,7 @@ mod tests {
         let plan = Plan::resolve(Config::default()).expect("sound");
         let mut file = SummaryFile::new(folder.path(), &plan);
         let read = || Summary::read(folder.path()).expect("readable").expect("there");
-        let started = |workers| Event::Started { rounds: 9, workers, parameters: 1, worker_slowdown: None };
+        let started = |workers| Event::Started(Started { rounds: 9, workers, parameters: 1, ..Started::default() });
         file.record(&started(4), &[]).expect("written");
         assert_eq!(read().state, Standing::Running);
         let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(ACCURACY, f64::NAN, 3));

@@ -67,7 +67,7 @@ fn each_client_of_a_cohort_trains_once_and_ranks_report() {
             .events
             .iter()
             .filter_map(|event| match event {
-                Event::ClientTrained { round: at, client, .. } if *at == Round(round) => Some(*client),
+                Event::ClientTrained(trained) if trained.round == Round(round) => Some(trained.client),
                 _ => None,
             })
             .collect();

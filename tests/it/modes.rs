@@ -150,7 +150,7 @@ fn the_median_sees_every_update_and_refuses_sums() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::ClientTrained { client, .. } => Some(0.5 * (client.0 as f32 + 1.0)),
+            Event::ClientTrained(trained) => Some(0.5 * (trained.client.0 as f32 + 1.0)),
             _ => None,
         })
         .collect();

@@ -9,7 +9,7 @@ mod targets;
 use fedmpi::engine::peak_rss_mib;
 use fedmpi::event::RankReport;
 use fedmpi::ids::{ClientId, Round};
-use fedmpi::message::{Content, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Scope, Update};
+use fedmpi::message::{Content, Doing, Errand, Failure, Frame, Keeps, Order, Part, Reduce, Report, Scope, Update};
 use fedmpi::metrics::Metrics;
 use fedmpi::seed::{Purpose, Seed, Stream};
 use fedmpi::weights::{Total, Turnout};
@@ -112,13 +112,13 @@ fn corpora_of_messages_are_of_this_version() {
         Order::Ping,
         Order::Stop,
     ];
-    let update = Update { client: ClientId(9), loss: 0.25, seconds: 1.5, weight: 1.0, bits: 640 };
+    let update = Update { client: ClientId(9), loss: 0.25, start: 0.5, seconds: 1.5, weight: 1.0, bits: 640 };
     let failed = Failure { client: ClientId(1), reason: "it diverged".into(), diverged: true, seconds: 0.5 };
     let part = |updates, failed| Part { updates, failed, last: true };
     let reports = [
         Report::Hello { digest: "0123456789abcdef".into(), reduce: Reduce::Worker, host: "node1".into() },
         Report::Trained { round: Round(4), pass: 0, part: part(vec![update; 3], Vec::new()) },
-        Report::Alive,
+        Report::Alive { doing: Some(Doing { client: ClientId(9), trained: 3 }) },
         Report::Evaluated {
             round: Round(2),
             metrics: Metrics::default().with("loss", 1.5, 4).with("accuracy", 3.0, 4),

@@ -3,6 +3,7 @@
 use super::super::contribution::failure;
 use super::super::flight::{Flying, Key};
 use super::super::global::finite;
+use super::super::stopwatch::Stopwatch;
 use super::{EngineError, Mixed, Server};
 use crate::aggregate::arrivals::{self, Arrival};
 use crate::event::{Arrived, Event, RoundDone, Schedule};
@@ -101,7 +102,7 @@ impl<T: Transport> Server<'_, T> {
         let (plan, round) = (self.link.plan, Round(self.version));
         finite(round, &moved)?;
         self.global = Arc::new(moved);
-        let seconds = self.moved_when.elapsed().as_secs_f64();
+        let seconds = self.stopwatch.seconds();
         let evaluating = Instant::now();
         let test = match plan.evaluates_after(round) {
             true => Some(self.trainer.evaluate(&self.global)?),
@@ -133,7 +134,7 @@ impl<T: Transport> Server<'_, T> {
         self.version += 1;
         self.link.round = Round(self.version);
         self.moved_at = self.flight.now;
-        self.moved_when = Instant::now();
+        self.stopwatch = Stopwatch::start();
         self.test = test.or(self.test.take());
         self.recorder.record(&Event::RoundDone(done), &self.global)?;
         match self.recorder.wants_state() {

@@ -6,6 +6,7 @@ use crate::engine::contribution::{Contribution, failure};
 use crate::engine::exchange::{Exchange, Failed, Returned};
 use crate::engine::gathering::Phase;
 use crate::engine::link::{News, unexpected};
+use crate::event::{Event, Underway};
 use crate::ids::{Rank, Round};
 use crate::message::{Content, Label, Order, Part, Reduce, Report, Update};
 use crate::schedule::{Batch, Dispatch, DispatchMode, Job};
@@ -49,6 +50,7 @@ impl<T: Transport> Server<'_, T> {
     fn exchange(&mut self, phase: Phase, mut exchange: Exchange) -> Result<(Returned, Turnout), EngineError> {
         self.gathering.enter(phase);
         self.post.enter();
+        self.link.begin_pass();
         self.order(phase, exchange.open())?;
         loop {
             self.collect(phase, &mut exchange)?;
@@ -65,7 +67,10 @@ impl<T: Transport> Server<'_, T> {
     /// Until all clients are trained and every worker has handed over its part.
     fn collect(&mut self, phase: Phase, exchange: &mut Exchange) -> Result<(), EngineError> {
         while !exchange.is_complete() {
-            match self.link.receive(|| exchange.outstanding())? {
+            let news = self.link.hear(|| exchange.outstanding())?;
+            self.tell_underway(phase, exchange)?;
+            let Some(news) = news else { continue };
+            match news {
                 News::Report(rank, Report::Trained { round, pass, part }, content)
                     if (round, pass) == (phase.round, phase.pass) =>
                 {
@@ -79,6 +84,14 @@ impl<T: Transport> Server<'_, T> {
             }
         }
         Ok(())
+    }
+
+    /// Says how far a round is that takes long.
+    fn tell_underway(&mut self, phase: Phase, exchange: &Exchange) -> Result<(), EngineError> {
+        let Some(seconds) = self.stopwatch.rings() else { return Ok(()) };
+        let (workers, done) = exchange.lanes(&self.link.workers, |rank| self.link.doing(rank));
+        let underway = Underway { round: phase.round, seconds, clients: phase.total.clients as usize, done, workers };
+        Ok(self.recorder.record(&Event::Underway(underway), &self.global.weights)?)
     }
 
     /// Who counts, now that all are back. Of faults that end the run that of the first client is told, whoever came
