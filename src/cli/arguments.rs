@@ -1,7 +1,7 @@
 //! What each command takes.
 
 use crate::config::{Flags, RANGES};
-use crate::{files, record};
+use crate::files;
 use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
@@ -25,11 +25,6 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 /// Paths, of which a leading `~` is the home folder, also where no shell has seen it.
 pub(super) fn place() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| files::at_home(&path))
-}
-
-/// Runs as people name them: by path, by name below `runs`, or `last`.
-pub(super) fn run() -> impl TypedValueParser<Value = PathBuf> {
-    place().try_map(|name| record::find(&name))
 }
 
 /// Arguments of `fedmpi launch`.

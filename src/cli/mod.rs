@@ -43,8 +43,8 @@ pub enum Command {
     /// Compare finished runs: a table, and a picture of accuracy against virtual time
     #[command(rename_all = "snake_case")]
     Compare {
-        /// Folders of runs
-        #[arg(required = true, value_name = "RUN", value_parser = arguments::run())]
+        /// Runs: folders, names below `runs`, or `last`
+        #[arg(required = true, value_name = "RUN", value_parser = arguments::place())]
         runs: Vec<PathBuf>,
         /// Accuracy whose time is asked for [default: the best that all reach]
         #[arg(long, value_name = "SHARE", value_parser = arguments::share)]

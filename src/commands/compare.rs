@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, by_rounds: bool, svg: &Path) -> Result<()> {
     let is_svg = svg.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg"));
     ensure!(is_svg, "--svg {}: pictures are in SVG (hint: a name that ends in .svg)", svg.display());
-    let comparison = record::compare(runs, target_accuracy).map_err(Error::msg)?;
+    let folders = runs.iter().map(|name| record::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let comparison = record::compare(&folders, target_accuracy).map_err(Error::msg)?;
     say(comparison.table())?;
     if comparison.draw(svg, by_rounds).map_err(Error::msg)? {
         say(format_args!("picture in {}", svg.display()))?;
