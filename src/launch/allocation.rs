@@ -1,9 +1,9 @@
 //! Hosts that a batch system has given: Slurm, PBS, LSF and Grid Engine say so in the environment.
 
+use super::node_list;
 use crate::files;
 use crate::hosts::{HostFile, HostFileError, HostName};
 use std::path::Path;
-use std::process::Command;
 use std::{env, io};
 
 /// A batch system's words that cannot be used.
@@ -19,14 +19,12 @@ pub enum AllocationError {
         /// What the system says.
         reason: io::Error,
     },
-    /// Slurm's own program does not tell the hosts.
-    #[error(
-        "cannot run `scontrol show hostnames {nodes}`, as SLURM_JOB_NODELIST wants: {reason} (hint: -hostfile FILE)"
-    )]
+    /// Hosts in Slurm's form that name none.
+    #[error("{SLURM} is `{nodes}`: {reason} (hint: -hostfile FILE)")]
     Slurm {
-        /// The hosts in Slurm's form.
+        /// What Slurm says.
         nodes: String,
-        /// What went wrong.
+        /// What is wrong with it.
         reason: String,
     },
     /// Hosts that no job can run on.
@@ -59,7 +57,7 @@ pub fn allocation() -> Result<Option<HostFile>, AllocationError> {
         Ok(Some(file))
     };
     if let Ok(nodes) = env::var(SLURM) {
-        let names = slurms_names(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
+        let names = node_list::hosts(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
         let tasks = env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
         return hosts(SLURM, slurm(&names, &tasks.unwrap_or_default()));
     }
@@ -73,24 +71,14 @@ pub fn allocation() -> Result<Option<HostFile>, AllocationError> {
     Ok(None)
 }
 
-/// The names of hosts, a line each.
-fn slurms_names(nodes: &str) -> Result<String, String> {
-    let shown = Command::new("scontrol").args(["show", "hostnames", nodes]).output();
-    let shown = shown.map_err(|error| error.to_string())?;
-    match shown.status.success() {
-        true => Ok(String::from_utf8_lossy(&shown.stdout).into_owned()),
-        false => Err(String::from_utf8_lossy(&shown.stderr).trim().to_owned()),
-    }
-}
-
 /// Names, and counts such as `4(x2),2`.
-fn slurm(names: &str, tasks: &str) -> Named {
+fn slurm(names: &[String], tasks: &str) -> Named {
     let mut counts = tasks.split(',').flat_map(|part| {
         let (count, times) = part.split_once("(x").unwrap_or((part, "1"));
         let times = times.trim_end_matches(')').parse().unwrap_or(1);
         std::iter::repeat_n(count.trim().parse::<u32>().ok(), times)
     });
-    names.split_whitespace().map(|name| Ok((host(1, name)?, counts.next().flatten()))).collect()
+    names.iter().map(|name| Ok((host(1, name)?, counts.next().flatten()))).collect()
 }
 
 /// A host's name once for each slot.
@@ -124,8 +112,9 @@ mod tests {
     #[test]
     fn every_batch_systems_words_are_understood() {
         let written = |named: Named| named.and_then(HostFile::of).expect("hosts").write(Dialect::Mpich);
-        assert_eq!(written(slurm("n1\nn2\nn3\n", "4(x2),2")), "n1:4\nn2:4\nn3:2\n");
-        assert_eq!(written(slurm("n1\n", "")), "n1\n");
+        let slurm = |nodes: &str, tasks: &str| slurm(&node_list::hosts(nodes).expect("hosts"), tasks);
+        assert_eq!(written(slurm("n[08-10]", "4(x2),2")), "n08:4\nn09:4\nn10:2\n");
+        assert_eq!(written(slurm("n[1,3]-ib,login", "")), "n1-ib\nn3-ib\nlogin\n");
         assert_eq!(written(a_line_per_slot("n1\nn1\nn2\n")), "n1:2\nn2:1\n");
         let queues = "n1 4 all.q@n1 UNDEFINED\nn2 2 all.q@n2 <NULL>\nn1 1 b.q@n1 UNDEFINED\n";
         assert_eq!(written(grid_engine(queues)), "n1:5\nn2:2\n");

@@ -6,6 +6,7 @@ mod doctor;
 mod flags;
 mod job;
 mod launcher;
+mod node_list;
 mod pace;
 mod shell;
 mod slurm;
