@@ -1,6 +1,6 @@
 //! What the engine tells its listeners. The engine never prints or writes a file itself.
 
-use crate::ids::{ClientId, Rank, Round, counted};
+use crate::ids::{ClientId, Rank, Round, by_rank, counted};
 use crate::metrics::Metrics;
 use crate::weights::Weights;
 use jiff::Timestamp;
@@ -94,7 +94,7 @@ pub struct Started {
     #[serde(default)]
     pub at: Timestamp,
     /// Where the workers run.
-    #[serde(default)]
+    #[serde(default, with = "by_rank")]
     pub hosts: BTreeMap<Rank, String>,
 }
 

@@ -121,6 +121,30 @@ pub mod counted {
     }
 }
 
+/// What events say by rank. Their tag lets serde know keys as text only.
+pub mod by_rank {
+    use super::Rank;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::collections::BTreeMap;
+
+    /// An object with ranks as keys.
+    ///
+    /// # Errors
+    /// As the serializer's.
+    pub fn serialize<S: Serializer>(texts: &BTreeMap<Rank, String>, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_map(texts)
+    }
+
+    /// An object with ranks as keys.
+    ///
+    /// # Errors
+    /// As the deserializer's, and keys that are no ranks.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Rank, String>, D::Error> {
+        let texts = BTreeMap::<String, String>::deserialize(from)?.into_iter();
+        texts.map(|(rank, text)| Ok((Rank(rank.parse().map_err(D::Error::custom)?), text))).collect()
+    }
+}
+
 impl Rank {
     /// The rank that selects, aggregates and records.
     pub const SERVER: Rank = Rank(0);

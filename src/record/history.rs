@@ -141,7 +141,8 @@ mod tests {
         let mut follower = Follower::new(folder.path());
         assert!(follower.refresh().is_err_and(|error| error.to_string().contains("no run that has begun")));
         let round = |round| Event::RoundDone(RoundDone { round: Round(round), ..RoundDone::default() });
-        let started = Event::Started(Started { workers: 2, ..Started::default() });
+        let hosts = [(Rank(1), "node1".to_owned())].into();
+        let started = Event::Started(Started { workers: 2, hosts, ..Started::default() });
         let underway = Event::Underway(Underway { round: Round(1), done: 3, ..Underway::default() });
         let mut text = [&started, &round(0), &underway].map(line).concat();
         let (whole, half) = (text.len(), line(&round(1)));
