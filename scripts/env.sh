@@ -1,8 +1,13 @@
 # Sourced by the other scripts: where things are, once setup.sh has run.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 [ -f .venv/env.sh ] && . .venv/env.sh
-# What is built is looked for there.
+# What is built is looked for there. An unpacked package (scripts/package.sh) has its program and MPI already.
 export CARGO_TARGET_DIR=$PWD/target
+fedmpi=$PWD/target/release/fedmpi
+if [ -x libexec/fedmpi ]; then
+    fedmpi=$PWD/bin/fedmpi
+    [ ! -d mpi/bin ] || PATH=$PWD/mpi/bin:$PATH
+fi
 # Open MPI refuses to run as root unless told twice; harmless elsewhere.
 if [ "$(id -u)" = 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -12,7 +17,7 @@ fi
 host_file() {
     case "$(mpirun --version 2>/dev/null)" in
         *"Open MPI"* | *OpenRTE*) echo mpi_host_file ;;
-        *) target/release/fedmpi hostfile --to mpich mpi_host_file >target/mpi_host_file && echo target/mpi_host_file ;;
+        *) mkdir -p target && "$fedmpi" hostfile --to mpich mpi_host_file >target/mpi_host_file && echo target/mpi_host_file ;;
     esac
 }
 # Open MPI counts cores as slots; more ranks than cores need its leave. MPICH needs none.

