@@ -87,7 +87,7 @@ need_libtorch() {
     if [ "${GPU:-}" = 1 ] || command -v nvidia-smi >/dev/null; then
         # A set-up that was made where there was no GPU lacks what CUDA needs.
         [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && [ -d "$(dirname "$LIBTORCH")/nvidia/cudnn" ] && return
-        say "installing libtorch $TORCH with CUDA from PyPI: downloads CUDA_DOWN GB, takes CUDA_DISK GB in $PWD/.venv"
+        say "installing libtorch $TORCH with CUDA from PyPI: downloads 2.7 GB, takes 4.6 GB in $PWD/.venv"
         pip_install "torch==$TORCH"
     else
         [ "$(torch_version "$LIBTORCH")" = "$TORCH" ] && return
