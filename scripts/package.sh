@@ -39,6 +39,7 @@ build() {
 }
 
 need_program() {
+    [ -d "${LIBTORCH:-}" ] || die "no libtorch is set up (hint: scripts/setup.sh)"
     if [ -z "$program" ]; then build; fi
     [ -x "$program" ] || die "$program is missing (hint: cargo build --release --locked)"
     grep -q 'libmpi\.so\.40' "$program" ||
@@ -63,7 +64,7 @@ place_program() {
 
 no_path_inside() {
     local path
-    for path in "$root" "$HOME/" "$LIBTORCH"; do
+    for path in "$root/" "${CARGO_HOME:-$HOME/.cargo}/" "$LIBTORCH/"; do
         ! grep -aqF "$path" "$1" || die "$1 names $path"
     done
 }
@@ -170,7 +171,7 @@ TOML
 }
 
 wheel() {
-    local stage=$work/wheel made
+    local stage=$work/wheel platform made
     grep -qx "version = \"$version\"" python/pyproject.toml || die "python/pyproject.toml has another version than Cargo.toml, $version"
     mkdir -p "$stage"
     cp -r python/src packaging/wheel/setup.py python/README.md LICENSE "$stage/"
@@ -183,9 +184,9 @@ wheel() {
     write_pages "$stage/share"
     pyproject "$stage" >"$stage/pyproject.toml"
     grep -qF "torch==$torch" "$stage/pyproject.toml" || die "python/pyproject.toml has other dependencies than numpy"
-    PLATFORM=$(platform "$stage/src/fedmpi_program/bin/fedmpi") \
-        "$tools/bin/pip" wheel -q --no-deps -w "$out" "$stage"
-    made=$(ls -t "$out"/fedmpi-"$version"-*.whl | head -n 1)
+    platform=$(platform "$stage/src/fedmpi_program/bin/fedmpi")
+    PLATFORM=$platform "$tools/bin/pip" wheel -q --no-deps -w "$out" "$stage"
+    made=$out/fedmpi-$version-py3-none-$platform.whl
     say "$made: $(du -h "$made" | cut -f1)"
 }
 
@@ -199,7 +200,7 @@ trains() {
     said=$(cd "$folder" && env -i PATH=/usr/bin:/bin HOME="$folder" LD_LIBRARY_PATH="$system" LD_DEBUG=files LD_DEBUG_OUTPUT="$folder/loaded" \
         "$fedmpi" launch -np 2 -- --comm_round 1 --out_dir "$folder/run" 2>&1) || die "$fedmpi does not train: $said"
     grep -q '"state": "finished"' "$folder/run/summary.json" || die "$fedmpi has not finished: $said"
-    ! grep -hF "calling init: $root" "$folder"/loaded.* || die "$fedmpi loads libraries of $root"
+    ! grep -hE "calling init: ($root|$LIBTORCH)/" "$folder"/loaded.* || die "$fedmpi loads libraries from where it was built"
     grep -hq "calling init: $folder/.*libmpi.so.40" "$folder"/loaded.* || die "$fedmpi does not load its own MPI"
 }
 
