@@ -34,6 +34,11 @@ pub(crate) fn facts(data_dir: Option<&Path>) -> Result<Facts> {
     })
 }
 
+/// This program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The commit that it was built from, or `unknown`.
+pub(crate) const COMMIT: &str = env!("FEDMPI_COMMIT");
+
 /// Hash of this program.
 pub(crate) fn build() -> Result<String> {
     hash(&env::current_exe()?)
@@ -79,6 +84,19 @@ pub(crate) fn cores() -> usize {
     cores.map(|cores| cores.len()).filter(|&cores| cores > 0).unwrap_or_else(threads)
 }
 
+/// What the processor is called, as `AMD EPYC 7763 64-Core Processor`; else its kind, as `x86_64`.
+pub(crate) fn processor() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    model_of(&text).unwrap_or_else(|| env::consts::ARCH.to_owned())
+}
+
+/// The name in `/proc/cpuinfo`, which only some kinds of processors have there.
+fn model_of(text: &str) -> Option<String> {
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let name = lines.into_iter().find(|(key, _)| key.trim() == "model name")?.1;
+    Some(name.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// The numbers of a list such as `0-3,8`.
 fn numbers(list: &str) -> Vec<usize> {
     let range = |part: &str| -> Option<std::ops::RangeInclusive<usize>> {
@@ -99,6 +117,13 @@ fn free_mib() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_have_a_name() {
+        assert_eq!(model_of("processor\t: 0\nmodel name\t: A  B\n"), Some("A B".to_owned()));
+        assert_eq!(model_of("processor : 0\n"), None);
+        assert!(!processor().is_empty());
+    }
 
     #[test]
     fn cores_are_counted_once() {

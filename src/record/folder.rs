@@ -7,9 +7,8 @@ use crate::event::{Event, RecordError, Recorder};
 use crate::files;
 use crate::part::PartError;
 use crate::plan::Plan;
-use crate::record::checkpoint;
 use crate::record::table::{Scene, chosen};
-use crate::record::{Checkpoints, Journal, SummaryFile, Whole};
+use crate::record::{Checkpoints, Environment, Journal, SummaryFile, Whole, checkpoint, environment};
 use std::fs;
 use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -199,6 +198,14 @@ impl RunFolder {
         let text = serde_json::to_string_pretty(&plan.dataset.description());
         let written = text.map_err(Into::into).and_then(|text| files::write_whole(&path, text.as_bytes()));
         written.map_err(|error| super::fault(&path, error))
+    }
+
+    /// Notes what makes this start of the run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn note(&self, start: &Environment) -> Result<(), RecordError> {
+        environment::add(&self.path, start)
     }
 
     /// Where it is.

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::files;
 use crate::record::checkpoint::KEPT_FILE;
+use crate::record::environment::ENVIRONMENT;
 use crate::record::summary::SUMMARY;
 use crate::record::table::RECORDERS;
 use std::fs;
@@ -38,7 +39,7 @@ pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
 
 /// What a run's folder may hold beside checkpoints.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    [CONFIG, DATA, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
+    [CONFIG, DATA, ENVIRONMENT, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
 }
 
 /// Whose a folder is: what has one of our names, or will have it, must be of a run.

@@ -3,7 +3,7 @@
 use crate::event::{Recorder, Standing};
 use crate::plan::Plan;
 use crate::record::checkpoint::{self, CheckpointError, Saved};
-use crate::record::{Progress, RoundLog, RunFolder, Summary, Whole, checkpoints};
+use crate::record::{Environment, Progress, RoundLog, RunFolder, Summary, Whole, checkpoints};
 use crate::train::Trainer;
 use anyhow::Result;
 use std::io::{self, IsTerminal};
@@ -62,8 +62,10 @@ pub(super) fn server_part(
     trainer: &dyn Trainer,
     mut folder: RunFolder,
     saved: Option<Saved>,
+    environment: &Environment,
 ) -> Result<ServerPart> {
     folder.prepare(&plan.config, job)?;
+    folder.note(environment)?;
     if let Some(path) = plan.save_partition()? {
         log::info!("the partition is in {}", path.display());
     }

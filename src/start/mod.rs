@@ -3,6 +3,7 @@
 //! failed says why, and every rank ends. So bad input yields one message and leaves no rank behind.
 
 mod data;
+mod environment;
 mod folder;
 mod log;
 mod seats;
@@ -62,7 +63,10 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = settle(mpi, trainer::try_trainer(&plan, device, sharers, mpi.rank()))?;
     settle(mpi, trainer::check_keeping(mpi, &plan, trainer.as_ref()))?;
-    let server = folder.map(|folder| folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved));
+    let environment = environment::gather(mpi, &hosts, &seats);
+    let server = folder.zip(environment).map(|(folder, environment)| {
+        folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved, &environment)
+    });
     let server = settle(mpi, server.transpose())?;
     Ok(Ready { plan, device, sharers, trainer, server })
 }

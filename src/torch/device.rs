@@ -109,6 +109,26 @@ pub(super) fn free_bytes(device: Device) -> Option<usize> {
     (code == 0).then_some(free)
 }
 
+/// What a GPU is called, as `NVIDIA H100 80GB HBM3`; none of other devices, or when CUDA does not say.
+pub fn gpu_name(device: Device) -> Option<String> {
+    /// `cudaDeviceProp`, which begins with the name; it is about 1 KiB.
+    #[repr(C, align(16))]
+    struct Properties {
+        name: [u8; 256],
+        others: [u8; 16 << 10],
+    }
+    let Device::Cuda(index) = device else { return None };
+    let mut facts = Properties { name: [0; 256], others: [0; 16 << 10] };
+    // SAFETY: a function of CUDA's runtime, which libtorch's CUDA library brings along; it writes less than there is
+    // room for.
+    let code = unsafe {
+        type Ask = unsafe extern "C" fn(*mut Properties, c_int) -> c_int;
+        Library::this().get::<Ask>(b"cudaGetDeviceProperties\0").ok()?(&mut facts, index as c_int)
+    };
+    let name = CStr::from_bytes_until_nul(&facts.name).ok().filter(|_| code == 0)?;
+    Some(name.to_string_lossy().into_owned())
+}
+
 /// A copy of numbers on a device.
 ///
 /// # Errors

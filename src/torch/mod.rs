@@ -2,6 +2,7 @@
 //!
 //! A rank holds one model as one flat tensor, one optimizer and its data; clients take turns.
 
+mod about;
 mod batches;
 mod device;
 mod optimizer;
@@ -13,5 +14,6 @@ pub(crate) mod task;
 mod trainer;
 mod visit;
 
-pub use device::{device, gpus, libtorch};
+pub use about::About;
+pub use device::{device, gpu_name, gpus, libtorch};
 pub use trainer::{TorchTrainer, parameters};

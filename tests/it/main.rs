@@ -6,6 +6,7 @@ mod boot;
 mod diverged;
 mod engine;
 mod equality;
+mod folders;
 mod hosts;
 mod kills;
 mod launch;

@@ -47,6 +47,7 @@ unsafe extern "C" {
         seed: u64,
         output: *mut *mut c_void,
     ) -> Text;
+    fn fedmpi_libtorch_about() -> Text;
 }
 
 impl Module {
@@ -111,17 +112,28 @@ impl Drop for Module {
     }
 }
 
+/// What the libtorch of this process says of itself, in lines: its version, how it was built, what it computes with.
+pub fn about_libtorch() -> String {
+    // SAFETY: nothing is given.
+    taken(unsafe { fedmpi_libtorch_about() })
+}
+
+/// A text of `strdup`, which is ours to free.
+fn taken(text: Text) -> String {
+    // SAFETY: whoever made it has forgotten it.
+    unsafe {
+        let words = CStr::from_ptr(text).to_string_lossy().into_owned();
+        free(text.cast());
+        words
+    }
+}
+
 /// What was said by a call, in a line.
 fn said(text: Text) -> Result<(), Fault> {
     if text.is_null() {
         return Ok(());
     }
-    // SAFETY: a text of `strdup`, ours to free.
-    let words = unsafe {
-        let words = CStr::from_ptr(text).to_string_lossy().into_owned();
-        free(text.cast());
-        words
-    };
+    let words = taken(text);
     // What was wrong stands at the end of where it was.
     let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
     let line =

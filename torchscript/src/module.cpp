@@ -1,6 +1,7 @@
 // TorchScript modules behind plain functions. tch has no way to a module's buffers, nor to set what it computes with.
 // Whoever gets a text frees it.
 
+#include <ATen/Version.h>
 #include <torch/script.h>
 #include <cstring>
 
@@ -68,4 +69,6 @@ char *fedmpi_script_forward(Module *module, torch::Tensor *input, bool training,
         *output = new torch::Tensor(module->forward({*input}).toTensor());
     });
 }
+
+char *fedmpi_libtorch_about() { return strdup(at::show_config().c_str()); }
 }
