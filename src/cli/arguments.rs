@@ -6,6 +6,7 @@ use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Whole numbers from `least` up to what no cluster has.
 fn count(least: u64) -> RangedU64ValueParser<usize> {
@@ -133,6 +134,66 @@ pub struct CheckArgs {
     pub partition_report: Option<PathBuf>,
     #[command(flatten)]
     pub flags: Flags,
+}
+
+/// Arguments of `fedmpi verify`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct VerifyArgs {
+    /// A run: its folder, its name below `runs`, or `last`
+    #[arg(value_name = "RUN", value_parser = place())]
+    pub run: PathBuf,
+    /// Rounds to train again, from 1: `3,17`, `all`, or `last` [default: last]
+    #[arg(long, value_name = "ROUNDS", default_value = "last", hide_default_value = true)]
+    pub rounds: Rounds,
+    /// Where the receipt goes as JSON [default: none]
+    #[arg(long, value_name = "FILE", value_parser = place())]
+    pub json: Option<PathBuf>,
+    /// Flags of the training that do not touch its result, as `--data_dir FOLDER`
+    #[arg(last = true, value_name = "FLAGS")]
+    pub training: Vec<OsString>,
+}
+
+/// Some rounds of a run, as people count them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rounds {
+    /// The last one that is on record.
+    Last,
+    /// Every one.
+    All,
+    /// Those of these numbers, from 1.
+    These(Vec<u32>),
+}
+
+impl FromStr for Rounds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Rounds, String> {
+        let round = |word: &str| word.trim().parse().ok().filter(|round| *round > 0);
+        match text {
+            "last" => Ok(Rounds::Last),
+            "all" => Ok(Rounds::All),
+            list => list.split(',').map(round).collect::<Option<_>>().map(Rounds::These).ok_or_else(|| {
+                "it is neither `all` nor `last` nor numbers from 1 up, separated by commas".to_owned()
+            }),
+        }
+    }
+}
+
+/// Arguments of `fedmpi predict`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct PredictArgs {
+    /// A run: its folder, its name below `runs`, or `last`
+    #[arg(value_name = "RUN", value_parser = place())]
+    pub run: PathBuf,
+    /// Numbers of workers [default: 1,2,4,8,16,32,64]
+    #[arg(long, value_name = "WORKERS", value_delimiter = ',', value_parser = count(1),
+          default_value = "1,2,4,8,16,32,64", hide_default_value = true)]
+    pub workers: Vec<usize>,
+    /// Workers that take longer, as `2:3,4:1.5` or `cos:0.5`, as --worker_slowdown has it [default: none]
+    #[arg(long, value_name = "RANK:FACTOR,...")]
+    pub slowdown: Option<String>,
 }
 
 /// Arguments of `fedmpi partition`.

@@ -10,12 +10,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, PartitionArgs, SlurmArgs};
+pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs, VerifyArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the run (or command) finished
-  1  the run failed after training had begun; doctor found something wrong
+  1  the run failed after training had begun; doctor found something wrong;
+     verify found other results
   2  refused before training: flags, files or data are wrong
   3  stopped by a signal for the end, such as SIGTERM: --resume goes on from the last round
 
@@ -56,6 +57,10 @@ pub enum Command {
         #[arg(long, value_name = "FILE.svg", default_value = "compare.svg", value_parser = arguments::place())]
         svg: PathBuf,
     },
+    /// Train rounds of a run again, under mpirun or alone, and say whether their models are the recorded ones
+    Verify(VerifyArgs),
+    /// Predict how long a recorded run would take on other workers, and where more of them do not pay
+    Predict(PredictArgs),
     /// Start a training job with the installed mpirun, and start it again when it fails
     Launch(LaunchArgs),
     /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
@@ -111,14 +116,14 @@ pub enum Command {
 impl Command {
     /// Whether each rank has its part in it, or says something of its own host.
     pub fn is_of_every_rank(&self) -> bool {
-        matches!(self, Command::Bench(_) | Command::Probe { .. } | Command::Tied { .. })
+        matches!(self, Command::Bench(_) | Command::Verify(_) | Command::Probe { .. } | Command::Tied { .. })
     }
 
     /// Whether it starts a job or is one, which goes on whoever reads.
     pub fn is_of_a_job(&self) -> bool {
         match self {
             Command::Launch(arguments) => !arguments.dry_run,
-            Command::Bench(_) | Command::Tied { .. } => true,
+            Command::Bench(_) | Command::Verify(_) | Command::Tied { .. } => true,
             _ => false,
         }
     }

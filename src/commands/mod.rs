@@ -10,12 +10,14 @@ mod launch;
 mod list;
 mod partition;
 mod places;
+mod predict;
 mod say;
 mod slurm;
 mod train;
+mod verify;
 
 use crate::cli::{self, Command};
-use crate::config::Config;
+use crate::config::{Config, Flags};
 use crate::launch::tied;
 use crate::start;
 use crate::stop::{self, exit};
@@ -34,6 +36,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
     }
     match command {
         Command::Launch(arguments) => return launch::run(arguments),
+        Command::Verify(arguments) => return verify::run(&arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
         Command::Check(arguments) => check::run(&arguments)?,
@@ -41,6 +44,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Compare { runs, target_accuracy, by_rounds, svg } => {
             compare::run(&runs, target_accuracy, by_rounds, &svg)?
         }
+        Command::Predict(arguments) => predict::run(&arguments)?,
         Command::Config { keys, .. } => config::run(keys.as_deref())?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::answer(data_dir.as_deref())?,
@@ -51,12 +55,17 @@ pub(crate) fn run(command: Command) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-/// Training flags as a command line of their own, checked for so many ranks before anything is started.
-fn checked(training: &[OsString], ranks: usize) -> Result<Config> {
+/// Flags of a training that follow another command.
+fn flags_of(training: &[OsString]) -> Result<Flags> {
     let words = iter::once(OsString::from("fedmpi")).chain(training.iter().cloned());
     let asked = cli::parse(words).map_err(refused)?;
     ensure!(asked.command.is_none(), "what follows -- are flags of a training, not another command");
-    let config = start::read_config(&asked.flags)?;
+    Ok(asked.flags)
+}
+
+/// Training flags as a command line of their own, checked for so many ranks before anything is started.
+fn checked(training: &[OsString], ranks: usize) -> Result<Config> {
+    let config = start::read_config(&flags_of(training)?)?;
     places::planned_seats(&config, ranks)?;
     Ok(config)
 }

@@ -82,19 +82,19 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.
-fn wire(mpi: &Mpi, sums: Sums) -> Metered<Wire<'_>> {
+pub(super) fn wire(mpi: &Mpi, sums: Sums) -> Metered<Wire<'_>> {
     Metered::new(mpi.transport().summing(sums))
 }
 
 /// Nobody leaves while a peer may still read from its GPU.
-fn stay(mpi: &Mpi, together: bool) {
+pub(super) fn stay(mpi: &Mpi, together: bool) {
     if together {
         mpi.barrier();
     }
 }
 
 /// The server has said why it is gone, if it could. One of the others says the rest.
-fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
+pub(super) fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
     match error {
         EngineError::Transport(TransportError::Gone(Rank::SERVER)) => {
             if mpi.is_lowest_left() {

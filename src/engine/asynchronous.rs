@@ -61,7 +61,7 @@ pub fn run<T: Transport>(
     if let Some((state, weights)) = saved {
         server.go_on(state, weights)?;
     }
-    while server.version < plan.rounds() && !plan.reached(server.test.as_ref()) {
+    while !plan.is_over(server.version, server.test.as_ref()) {
         match server.step() {
             Err(EngineError::EndWanted) => {
                 server.save()?;

@@ -68,7 +68,7 @@ pub(super) fn run_to_end<T: Transport>(
     if let Some((state, weights)) = saved {
         server.go_on(state, weights)?;
     }
-    while server.rounds() < plan.rounds() && !plan.reached(server.test()) {
+    while !plan.is_over(server.rounds(), server.test()) {
         match server.round() {
             // The round in hand has changed nothing yet.
             Err(EngineError::EndWanted) => {

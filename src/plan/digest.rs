@@ -56,6 +56,11 @@ impl Plan {
         [env!("CARGO_PKG_VERSION"), &text, &self.fingerprint].join("\n")
     }
 
+    /// Fingerprint of the data, of how it is divided, and of what other files say.
+    pub fn data_digest(&self) -> String {
+        hashed(&self.fingerprint)
+    }
+
     /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
     /// looked at may.
     pub fn lasting_digest(&self) -> String {

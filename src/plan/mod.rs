@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub use check::{PlanError, flag_name};
 pub use digest::{differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
-pub use questions::{arrivals, passed, selection};
+pub use questions::{arrivals, passed, scheduler, selection};
 
 /// A run, resolved and trusted.
 #[derive(Clone)]
@@ -47,6 +47,8 @@ pub struct Plan {
     /// How rounds move the model.
     pub method: Method,
     delay: Delay,
+    // Where who trains some of the rounds only leaves it.
+    last: Option<u32>,
     // Of the data and its partition, which never change: hashing them takes long.
     pub(super) fingerprint: String,
 }
@@ -184,7 +186,7 @@ impl Plan {
             fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default()).to_hex().as_str();
         }
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
-        Ok(Plan { config, dataset, partition, homes, method, delay, fingerprint })
+        Ok(Plan { config, dataset, partition, homes, method, delay, last: None, fingerprint })
     }
 
     /// The same plan with a server step of the caller's own; every rank must have it.

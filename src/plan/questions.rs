@@ -111,6 +111,16 @@ impl Plan {
         test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
     }
 
+    /// The same plan for who trains it again in part: it is left after so many rounds, each of which is as in the whole.
+    pub fn up_to(self, rounds: u32) -> Plan {
+        Plan { last: Some(rounds), ..self }
+    }
+
+    /// Whether nothing is left to do after so many rounds.
+    pub fn is_over(&self, rounds: u32, test: Option<&Metrics>) -> bool {
+        rounds >= self.last.unwrap_or_else(|| self.rounds()) || self.reached(test)
+    }
+
     /// Why a run ends after so many rounds.
     pub fn why_at_end(&self, rounds: u32, test: Option<&Metrics>) -> String {
         let planned = self.rounds();
@@ -136,12 +146,7 @@ impl Plan {
 
     /// Stage 4's choice.
     pub fn scheduler(&self) -> Box<dyn Scheduler> {
-        // One each: no scheduler may put two clients on a worker.
-        let choice = match self.config.dispatch {
-            DispatchMode::OnePerWorker => schedule::DEALING.into(),
-            DispatchMode::Planned | DispatchMode::Pull => self.config.scheduler.clone(),
-        };
-        (schedule::KIND.look_up(&choice).expect("the plan was checked").0.build)()
+        scheduler(&self.config)
     }
 
     /// How clients reach workers.
@@ -218,6 +223,16 @@ impl Plan {
     pub fn rate(&self, round: Round) -> f64 {
         self.method.rate.at(round, self.rounds())
     }
+}
+
+/// The scheduler of a config that was checked.
+pub fn scheduler(config: &Config) -> Box<dyn Scheduler> {
+    // One each: no scheduler may put two clients on a worker.
+    let choice = match config.dispatch {
+        DispatchMode::OnePerWorker => schedule::DEALING.into(),
+        DispatchMode::Planned | DispatchMode::Pull => config.scheduler.clone(),
+    };
+    (schedule::KIND.look_up(&choice).expect("the plan was checked").0.build)()
 }
 
 /// What a client does in a round.

@@ -7,6 +7,7 @@ use crate::event::{Event, RecordError, Recorder};
 use crate::files;
 use crate::plan::{Plan, differences};
 use crate::stop;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -195,12 +196,22 @@ pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     })
 }
 
+/// The checkpoints of a folder by the rounds that are done in them.
+pub fn by_rounds(folder: &Path) -> BTreeMap<u32, PathBuf> {
+    let rounds = |path: &PathBuf| round_of(path.file_name()?.to_str()?);
+    files(folder).into_iter().filter_map(|path| Some((rounds(&path)?, path))).collect()
+}
+
 /// The file of a folder's newest checkpoint, whatever it holds.
 pub fn newest_file(folder: &Path) -> Option<PathBuf> {
     files(folder).pop()
 }
 
-fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
+/// A checkpoint of a plan.
+///
+/// # Errors
+/// A file that cannot be read, is damaged, or belongs to another plan.
+pub fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
     let bytes = files::bytes(path).map_err(|error| damaged(error.to_string()))?;
     let (facts, weights) = unpack(&bytes).map_err(|fault| match fault {

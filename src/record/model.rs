@@ -4,9 +4,10 @@ use super::fault;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files::write_whole;
 use crate::train::Frozen;
-use crate::weights::Layout;
+use crate::weights::{self, Layout};
+use bytemuck::allocation::pod_collect_to_vec;
 use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensorError, serialize};
+use safetensors::{SafeTensorError, SafeTensors, serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -54,13 +55,35 @@ impl Whole {
         let frozen = self.frozen.iter().map(|frozen| view(&frozen.name, &frozen.shape, &frozen.values));
         serialize(own.chain(frozen).collect::<Result<Vec<_>, _>>()?, &said)
     }
+
+    /// The flat weights that [`Whole::tensors`] wrote, from bytes that may be anything.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes: no file of tensors, or one that is missing, has another shape, or is frozen and
+    /// has changed.
+    pub fn weights(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
+        let tensor = |name: &str, shape: &[usize]| {
+            let tensor = file.tensor(name).map_err(|_| format!("tensor `{name}` is missing"))?;
+            let fits = tensor.dtype() == Dtype::F32 && tensor.shape() == shape;
+            let values = || pod_collect_to_vec::<u8, f32>(tensor.data());
+            fits.then(values).ok_or_else(|| format!("tensor `{name}` has another shape than the model's"))
+        };
+        let mut weights = vec![0.0; self.layout.length()];
+        for slot in self.layout.slots() {
+            weights[slot.range()].copy_from_slice(&tensor(&slot.name, &slot.shape)?);
+        }
+        for frozen in &self.frozen {
+            let is_same = weights::hash(&tensor(&frozen.name, &frozen.shape)?) == weights::hash(&frozen.values);
+            is_same.then_some(()).ok_or_else(|| format!("tensor `{}`, which is not trained, has changed", frozen.name))?;
+        }
+        Ok(weights)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytemuck::allocation::pod_collect_to_vec;
-    use safetensors::SafeTensors;
 
     #[test]
     fn tensors_are_saved_by_name_without_padding() {
@@ -85,5 +108,14 @@ mod tests {
         assert_eq!(read("b"), (vec![2, 1], vec![1.0, -2.0]));
         assert_eq!(read("a"), (vec![3], vec![3.0, 4.0, 5.5]));
         assert_eq!(read("c"), (vec![1], vec![7.0]));
+        assert_eq!(whole.weights(&bytes), Ok(weights));
+        let other = |layout: &Layout, value: f32| {
+            let frozen = Frozen { name: "c".to_owned(), shape: vec![1], values: vec![value] };
+            Whole { layout: layout.clone(), frozen: vec![frozen] }
+        };
+        assert!(other(&layout, 8.0).weights(&bytes).is_err_and(|reason| reason.contains("`c`, which is not trained")));
+        layout.push("d", &[1]);
+        assert!(other(&layout, 7.0).weights(&bytes).is_err_and(|reason| reason.contains("`d` is missing")));
+        assert!(whole.weights(&bytes[..bytes.len() - 1]).is_err());
     }
 }

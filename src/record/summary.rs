@@ -33,6 +33,8 @@ pub struct Summary {
     pub dataset: String,
     /// Fingerprint of the plan and its data.
     pub plan_digest: String,
+    /// Fingerprint of the data and of how it is divided; empty in those of older programs.
+    pub data_digest: String,
     /// Rounds done.
     pub rounds: u32,
     /// Share of test samples predicted right, from 0 to 1.
@@ -141,6 +143,7 @@ impl SummaryFile {
             model: plan.config.model.to_string(),
             dataset: plan.config.dataset.to_string(),
             plan_digest: plan.digest(),
+            data_digest: plan.data_digest(),
             ..Summary::default()
         };
         SummaryFile {

@@ -5,6 +5,7 @@ mod balanced;
 mod cost;
 mod dispatch;
 mod equal_count;
+mod play;
 mod pull;
 mod round_robin;
 mod runtime;
@@ -17,6 +18,7 @@ pub use crate::select::Job;
 pub use asynchronous::{Checkin, Chooser, Clock, Refill};
 pub use cost::{CostModel, Line};
 pub use dispatch::{Batch, Dispatch, DispatchMode};
+pub use play::{Played, play};
 pub use slowdown::{Slowdown, SlowdownError};
 
 /// Each worker's clients, in the order of training.

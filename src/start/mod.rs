@@ -40,12 +40,7 @@ pub(crate) struct Ready {
 
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
-    // Ranks that do not know each other cannot settle anything: the first of them speaks.
-    together(mpi.size(), launched)
-        .map_err(|error| Stop::Refused((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
-    same_build(mpi)?;
-    let config = settle(mpi, read_config(flags))?;
-    log_at(config.verbose);
+    let config = agree(mpi, launched, flags)?;
     settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
     let plan = data::plan(mpi, &hosts, config)?;
@@ -61,14 +56,43 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     };
     unless_finished(mpi, finished)?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
-    let trainer = settle(mpi, trainer::try_trainer(&plan, device, sharers, mpi.rank()))?;
-    settle(mpi, trainer::check_keeping(mpi, &plan, trainer.as_ref()))?;
+    let trainer = trainer::settled(mpi, &plan, device, sharers)?;
     let environment = environment::gather(mpi, &hosts, &seats);
     let server = folder.zip(environment).map(|(folder, environment)| {
         folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved, &environment)
     });
     let server = settle(mpi, server.transpose())?;
     Ok(Ready { plan, device, sharers, trainer, server })
+}
+
+/// All steps before a run is trained again, which claims no folder and writes nothing. `look` is the server's look at
+/// what the run left, once there is a plan; what it finds there comes back.
+pub(crate) fn rehearse<T>(
+    mpi: &Mpi,
+    launched: Launched,
+    flags: &Flags,
+    look: impl FnOnce(&Plan) -> Result<T>,
+) -> Result<(Ready, Option<T>), Stop> {
+    let config = agree(mpi, launched, flags)?;
+    let (hosts, seats) = seats::take(mpi, &config)?;
+    let plan = data::plan(mpi, &hosts, config)?;
+    trainer::check_fit(mpi, &plan)?;
+    let is_server = mpi.rank() == Rank::SERVER;
+    let found = settle(mpi, is_server.then(|| look(&plan)).transpose())?;
+    let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
+    let trainer = trainer::settled(mpi, &plan, device, sharers)?;
+    Ok((Ready { plan, device, sharers, trainer, server: None }, found))
+}
+
+/// What the user wrote, once all ranks know each other and run the same program.
+fn agree(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Config, Stop> {
+    // Ranks that do not know each other cannot settle anything: the first of them speaks.
+    together(mpi.size(), launched)
+        .map_err(|error| Stop::Refused((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
+    same_build(mpi)?;
+    let config = settle(mpi, read_config(flags))?;
+    log_at(config.verbose);
+    Ok(config)
 }
 
 /// Ranks that were started together know each other.

@@ -49,15 +49,22 @@ fn short_of_cores(cores: &[usize], threads: usize) -> Option<String> {
     Some(format!("--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"))
 }
 
+/// The trainer of this rank, once every rank has its own and can keep what clients keep.
+pub(super) fn settled(mpi: &Mpi, plan: &Plan, device: Device, sharers: usize) -> Result<Box<dyn Trainer>, Stop> {
+    let trainer = settle(mpi, try_trainer(plan, device, sharers, mpi.rank()))?;
+    settle(mpi, check_keeping(mpi, plan, trainer.as_ref()))?;
+    Ok(trainer)
+}
+
 /// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others waiting in what comes
 /// next.
-pub(super) fn try_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>> {
+fn try_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>> {
     let made = stop::catch(|| make_trainer(plan, device, sharers, rank));
     Ok(made.map_err(Error::msg)??)
 }
 
 /// Workers can keep what clients keep; alone, the server is one too.
-pub(super) fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
+fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
     let worker = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
     if worker != Rank::SERVER {
         engine::check_keeping(plan, trainer.layout(), worker)?;

@@ -1,0 +1,136 @@
+//! `fedmpi verify`: trains rounds of a recorded run again, on whatever ranks are there, and says whether what comes of
+//! them is what the run recorded. Nothing in the run's folder is written.
+
+mod evidence;
+mod receipt;
+mod witness;
+
+use super::train::{stay, wire, without_server};
+use super::{flags_of, tell};
+use crate::cli::VerifyArgs;
+use crate::config::{Flags, RUN_CONFIG};
+use crate::engine::{self, EngineError};
+use crate::files;
+use crate::ids::Rank;
+use crate::launch::Launched;
+use crate::plan::Plan;
+use crate::record::{self, Whole};
+use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
+use crate::stop::exit;
+use crate::train::Trainer;
+use crate::transport::mpi::Mpi;
+use crate::transport::{Sums, World};
+use anyhow::{Context, Result, ensure};
+use evidence::{Evidence, Stretch};
+use receipt::Receipt;
+use std::path::Path;
+use tch::Device;
+use witness::{Finding, Witness};
+
+/// Trains again as one rank of an MPI job, or alone; gives the exit code, the same on all ranks.
+pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
+    let run = record::find(&arguments.run)?;
+    let flags = flags(&run, arguments)?;
+    let launched = Launched::here();
+    let mpi = Mpi::start().context("MPI is initialised already")?;
+    let mut code = exit::DONE;
+    mpi.run(|mpi| {
+        let look = |plan: &Plan| Evidence::read(&run, &arguments.rounds, plan);
+        code = match rehearse(mpi, launched, &flags, look) {
+            Ok((ready, evidence)) => verify(mpi, ready, evidence, arguments.json.as_deref())?,
+            Err(Stop::Refused(error)) => {
+                error.iter().for_each(|error| log::error!("{error:#}"));
+                exit::REFUSED
+            }
+            Err(Stop::Finished(_)) => exit::REFUSED,
+        };
+        anyhow::Ok(())
+    });
+    Ok(code)
+}
+
+/// The run's own settings under the flags that come along.
+fn flags(run: &Path, arguments: &VerifyArgs) -> Result<Flags> {
+    let flags = flags_of(&arguments.training)?;
+    let own = flags.cf.is_none() && flags.resume.is_none() && flags.out_dir.is_none();
+    ensure!(own, "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written");
+    Ok(Flags { cf: Some(run.join(RUN_CONFIG)), ..flags })
+}
+
+/// All stretches, one after another, and the receipt; gives the exit code.
+fn verify(mpi: &Mpi, ready: Ready, evidence: Option<Evidence>, json: Option<&Path>) -> Result<u8> {
+    let Ready { plan, device, sharers, mut trainer, .. } = ready;
+    let stretches = evidence.as_ref().map(|evidence| evidence.stretches.clone()).unwrap_or_default();
+    let stretches = mpi.share(&stretches).swap_remove(0);
+    let mut findings = Vec::new();
+    for stretch in stretches {
+        let part = Part { mpi, plan: plan.clone().up_to(stretch.to), device, sharers };
+        findings.extend(part.train(trainer.as_mut(), evidence.as_ref(), stretch)?);
+    }
+    let mut failed = false;
+    if let Some(evidence) = evidence {
+        let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
+        let receipt = Receipt::of(evidence, &plan, findings, &whole, mpi.size().max(2) - 1);
+        failed = !receipt.verified;
+        tell(receipt.text());
+        if let Some(path) = json {
+            let text = serde_json::to_string_pretty(&receipt)? + "\n";
+            let unwritten = || format!("cannot write {} (hint: --json FILE)", path.display());
+            files::write_named(path, text.as_bytes()).with_context(unwritten)?;
+        }
+    }
+    Ok(if mpi.first_failure(failed).is_some() { exit::FAILED } else { exit::DONE })
+}
+
+/// A rank's part in a stretch.
+struct Part<'a> {
+    mpi: &'a Mpi,
+    plan: Plan,
+    device: Device,
+    sharers: usize,
+}
+
+impl Part<'_> {
+    /// As the server, which has the evidence, or as a worker; gives what the server found.
+    fn train(
+        &self,
+        trainer: &mut dyn Trainer,
+        evidence: Option<&Evidence>,
+        stretch: Stretch,
+    ) -> Result<Vec<Finding>> {
+        let sums = sums(self.mpi, &self.plan, self.device);
+        let together = matches!(sums, Sums::Devices(_));
+        match evidence {
+            Some(evidence) => {
+                let found = self.serve(trainer, evidence, stretch, sums)?;
+                stay(self.mpi, together);
+                Ok(found)
+            }
+            None => {
+                let served = engine::serve(&self.plan, &mut wire(self.mpi, sums), trainer);
+                let served = served.map(|()| stay(self.mpi, together));
+                served.or_else(|fault| without_server(self.mpi, fault))?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn serve(
+        &self,
+        trainer: &mut dyn Trainer,
+        evidence: &Evidence,
+        stretch: Stretch,
+        sums: Sums,
+    ) -> Result<Vec<Finding>, EngineError> {
+        let (plan, saved) = (&self.plan, evidence.saved(&self.plan, stretch)?);
+        let mut witness = Witness::new(evidence, stretch)?;
+        if self.mpi.size() == 1 {
+            let (device, sharers) = (self.device, self.sharers + 1);
+            let make = |rank: Rank| make_trainer(plan, device, sharers, rank);
+            engine::run_local(plan, 1, &make, &mut witness, saved)?;
+        } else {
+            engine::run(plan, &mut wire(self.mpi, sums), trainer, &mut witness, saved)?;
+        }
+        Ok(witness.findings)
+    }
+}

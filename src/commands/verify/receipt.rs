@@ -1,0 +1,169 @@
+//! What a verification came to, for people and for programs.
+
+use super::evidence::Evidence;
+use super::witness::Finding;
+use crate::files;
+use crate::ids::counted;
+use crate::plan::Plan;
+use crate::record::Whole;
+use crate::transport::mpi::library_version;
+use crate::weights;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Files of models that a run may leave, and whether they hold the last model or any.
+const MODELS: [(&str, bool); 2] = [("model.safetensors", true), ("best.safetensors", false)];
+/// What made the run.
+const ENVIRONMENT: &str = "environment.json";
+
+/// A receipt.
+#[derive(Serialize)]
+pub(super) struct Receipt {
+    run: PathBuf,
+    /// Whether everything that was looked at is as recorded.
+    pub(super) verified: bool,
+    plan: Digest,
+    data: Digest,
+    rounds: Vec<Finding>,
+    models: Vec<ModelFound>,
+    faults: Vec<String>,
+    workers: usize,
+    /// What it was verified with.
+    now: Value,
+    /// What the run was made with, where that is known.
+    then: Value,
+    #[serde(skip)]
+    asked: BTreeSet<u32>,
+    #[serde(skip)]
+    about: String,
+}
+
+/// A fingerprint then and now.
+#[derive(Serialize)]
+struct Digest {
+    recorded: Option<String>,
+    found: String,
+}
+
+impl Digest {
+    fn text(&self) -> String {
+        match &self.recorded {
+            Some(recorded) if *recorded == self.found => format!("{recorded}, as recorded"),
+            Some(recorded) => format!("{}, recorded is {recorded}: what differs does not touch the result", self.found),
+            None => format!("{}, on no record", self.found),
+        }
+    }
+}
+
+/// A model in the run's folder.
+#[derive(Serialize)]
+struct ModelFound {
+    file: &'static str,
+    /// The round whose model it is; none when it is of none.
+    round: Option<u32>,
+    hash: String,
+}
+
+impl Receipt {
+    /// Looks at the files of models too.
+    pub(super) fn of(
+        evidence: Evidence,
+        plan: &Plan,
+        rounds: Vec<Finding>,
+        whole: &Whole,
+        workers: usize,
+    ) -> Receipt {
+        let mut faults = evidence.faults.clone();
+        let mut models = Vec::new();
+        for (file, is_last) in MODELS {
+            match look(&evidence, file, is_last && !plan.config.fall_back, whole) {
+                Ok(found) => models.extend(found),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let Evidence { folder: run, summary, asked, .. } = evidence;
+        let known = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
+        let about = format!(
+            "{}, {} on {}, {}, {}",
+            plan.config.method(),
+            plan.config.model,
+            plan.config.dataset,
+            counted(summary.rounds as usize, "round"),
+            summary.state
+        );
+        Receipt {
+            verified: faults.is_empty() && rounds.iter().all(|finding| finding.same),
+            plan: Digest { recorded: known(summary.plan_digest), found: plan.digest() },
+            data: Digest { recorded: known(summary.data_digest), found: plan.data_digest() },
+            then: environment(&run),
+            now: now(),
+            run,
+            rounds,
+            models,
+            faults,
+            workers,
+            asked,
+            about,
+        }
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let version = |of: &Value| of["version"].as_str().unwrap_or("an unknown version").to_owned();
+        let mut lines = vec![
+            format!("run      {}: {}", self.run.display(), self.about),
+            format!("program  {} on {}; the run: {}", version(&self.now), counted(self.workers, "worker"), version(&self.then)),
+            format!("plan     {}", self.plan.text()),
+            format!("data     {}", self.data.text()),
+        ];
+        let model = |found: &ModelFound| {
+            let round = found.round.map_or("no round".to_owned(), |round| format!("round {round}"));
+            format!("model    {} is of {round} ({})", found.file, found.hash)
+        };
+        lines.extend(self.models.iter().map(model));
+        lines.extend(self.faults.iter().map(|fault| format!("fault    {fault}")));
+        let good = self.rounds.iter().filter(|finding| self.asked.contains(&finding.round) && finding.same).count();
+        let asked = counted(self.asked.len(), "round");
+        let on_the_way = self.rounds.iter().filter(|finding| !self.asked.contains(&finding.round)).count();
+        let way = if on_the_way > 0 { format!(", and {on_the_way} more on the way to them") } else { String::new() };
+        lines.push(match self.verified {
+            true => format!("verified: {good} of {asked} came out as recorded{way}"),
+            false => format!("NOT VERIFIED: {good} of {asked} came out as recorded"),
+        });
+        lines.join("\n")
+    }
+}
+
+/// Whose model a file holds; none where there is no such file.
+fn look(evidence: &Evidence, file: &'static str, is_last: bool, whole: &Whole) -> Result<Option<ModelFound>, String> {
+    let bytes = match files::bytes(&evidence.folder.join(file)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        bytes => bytes.map_err(|error| format!("{file} cannot be read: {error}"))?,
+    };
+    let weights = whole.weights(&bytes).map_err(|reason| format!("{file} is damaged: {reason}"))?;
+    let hash = weights::hash(&weights);
+    let last = evidence.recorded.keys().next_back();
+    let mut rounds = evidence.recorded.iter().rev().filter(|(_, done)| done.model_hash == hash);
+    match rounds.next().map(|(round, _)| *round) {
+        Some(round) if !is_last || Some(&round) == last => Ok(Some(ModelFound { file, round: Some(round), hash })),
+        Some(round) => Err(format!("{file} is the model of round {round}, not of the last one")),
+        None => Err(format!("{file} ({hash}) is the model of no recorded round")),
+    }
+}
+
+/// What the run was made with at last; null where that is not recorded.
+fn environment(run: &Path) -> Value {
+    let text = files::bytes(&run.join(ENVIRONMENT)).unwrap_or_default();
+    match serde_json::from_slice(&text).unwrap_or_default() {
+        Value::Array(mut starts) => starts.pop().unwrap_or_default(),
+        other => other,
+    }
+}
+
+/// What this program runs on.
+fn now() -> Value {
+    json!({ "version": env!("CARGO_PKG_VERSION"), "mpi": library_version() })
+}
