@@ -117,26 +117,25 @@ fn described(fault: &CheckpointError) -> String {
 
 /// The plan is the run's, as far as the result goes.
 fn check_plan(folder: &Path, summary: &Summary, plan: &Plan) -> Result<()> {
-    let run = folder.display();
-    let data = plan.data_digest();
-    if !summary.data_digest.is_empty() && summary.data_digest != data {
-        bail!(
-            "{run} cannot be verified: this is other data than the run's, or it is divided otherwise (data digest {data}, \
-             recorded is {}) (hint: the run's data by `fedmpi verify RUN -- --data_dir FOLDER`)",
-            summary.data_digest
-        );
-    }
     if summary.plan_digest == plan.digest() {
         return Ok(());
     }
     let newest = checkpoint::newest_file(&checkpoints(folder));
+    let (data, then) = (plan.data_digest(), &summary.data_digest);
+    let is_other_data = !then.is_empty() && *then != data;
     let differs = match newest.map(|path| checkpoint::read(&path, plan)) {
         // Only what does not touch the result differs.
         Some(Ok(_)) => return Ok(()),
         Some(Err(CheckpointError::OtherPlan { differs, .. })) => differs,
-        _ => "other settings, another version of the program or other data".to_owned(),
+        _ if is_other_data => "the data differs, or how it is divided".to_owned(),
+        _ => "other settings, or another version of the program".to_owned(),
     };
-    bail!("{run} cannot be verified: {differs} (hint: the settings of its config.yaml, unchanged, and its data)")
+    let digests = if is_other_data { format!(" (data {data}, recorded is {then})") } else { String::new() };
+    bail!(
+        "{} cannot be verified: {differs}{digests} (hint: the settings of its config.yaml as they are, and its data; \
+         `fedmpi verify RUN -- --data_dir FOLDER` says where that is)",
+        folder.display()
+    )
 }
 
 /// The rounds that are asked for, all of which are on record.

@@ -2,6 +2,7 @@
 
 use super::evidence::Evidence;
 use super::witness::Finding;
+use crate::event::Standing;
 use crate::files;
 use crate::ids::counted;
 use crate::plan::Plan;
@@ -79,7 +80,9 @@ impl Receipt {
         let mut faults = evidence.faults.clone();
         let mut models = Vec::new();
         for (file, is_last) in MODELS {
-            match look(&evidence, file, is_last && !plan.config.fall_back, whole) {
+            // A run that falls back ends with an earlier model, and one that goes on has not written its last one yet.
+            let is_last = is_last && !plan.config.fall_back && evidence.summary.state == Standing::Finished;
+            match look(&evidence, file, is_last, whole) {
                 Ok(found) => models.extend(found),
                 Err(fault) => faults.push(fault),
             }
@@ -89,8 +92,8 @@ impl Receipt {
         let about = format!(
             "{}, {} on {}, {}, {}",
             plan.config.method(),
-            plan.config.model,
-            plan.config.dataset,
+            plan.config.model.name,
+            plan.config.dataset.name,
             counted(summary.rounds as usize, "round"),
             summary.state
         );
@@ -131,7 +134,11 @@ impl Receipt {
         let way = if on_the_way > 0 { format!(", and {on_the_way} more on the way to them") } else { String::new() };
         lines.push(match self.verified {
             true => format!("verified: {good} of {asked} came out as recorded{way}"),
-            false => format!("NOT VERIFIED: {good} of {asked} came out as recorded"),
+            false if self.faults.is_empty() => format!("NOT VERIFIED: {good} of {asked} came out as recorded"),
+            false => {
+                let faults = counted(self.faults.len(), "fault");
+                format!("NOT VERIFIED: {faults}, and {good} of {asked} came out as recorded")
+            }
         });
         lines.join("\n")
     }
