@@ -21,6 +21,7 @@ mod progress;
 mod runs;
 mod summary;
 mod table;
+mod tensorboard;
 
 use crate::event::RecordError;
 use std::path::Path;

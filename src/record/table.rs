@@ -6,6 +6,7 @@ use crate::part::{Entry, Kind, PartError};
 use crate::plan::Plan;
 use crate::record::async_fl::{self, AsyncFl};
 use crate::record::best::BestModel;
+use crate::record::tensorboard::{self, TensorBoard};
 use crate::record::{MetricsCsv, ModelFile, Whole};
 use std::path::Path;
 
@@ -62,6 +63,14 @@ pub const RECORDERS: &[Entry<Record>] = &[
                 let (path, target) = (scene.folder.join(BEST), scene.plan.target());
                 Ok(Some(Box::new(BestModel::new(path, scene.whole.clone(), target.as_ref()))))
             },
+        },
+    ),
+    Entry::new(
+        "tensorboard",
+        "events.out.tfevents.fedmpi, figures of every round for TensorBoard: tensorboard --logdir runs",
+        Record {
+            files: &[tensorboard::EVENTS],
+            make: |scene| Ok(Some(Box::new(TensorBoard::create(scene.folder.join(tensorboard::EVENTS))?))),
         },
     ),
     Entry::new(
