@@ -88,6 +88,8 @@ pub mod staleness;
 #[doc(hidden)]
 pub mod stop;
 #[doc(hidden)]
+pub mod sweep;
+#[doc(hidden)]
 pub mod task;
 #[cfg(feature = "torch")]
 #[doc(hidden)]

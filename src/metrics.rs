@@ -77,8 +77,7 @@ impl Metrics {
 
     /// Where the metric that says most shall go.
     pub fn aim(&self) -> Aim {
-        let (name, _) = self.lead();
-        Aim { name: name.to_owned(), above: name != LOSS }
+        Aim::of(self.lead().0)
     }
 
     /// Mean loss; 0 when there is none.
@@ -110,6 +109,8 @@ impl Metrics {
 pub(crate) const LOSS: &str = "loss";
 pub(crate) const ACCURACY: &str = "accuracy";
 const PERPLEXITY: &str = "perplexity";
+/// Metrics of which less is better.
+const DOWN: [&str; 3] = [LOSS, PERPLEXITY, "squared_error"];
 
 /// Where a metric shall go: up or down.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +120,11 @@ pub struct Aim {
 }
 
 impl Aim {
+    /// Where a metric shall go by its name.
+    pub fn of(name: &str) -> Aim {
+        Aim { name: name.to_owned(), above: !DOWN.contains(&name) }
+    }
+
     /// The metric's name.
     pub fn metric(&self) -> &str {
         &self.name

@@ -40,6 +40,8 @@ pub enum Purpose {
     Hide = 13,
     /// Noise on a client's inputs.
     FeatureNoise = 15,
+    /// Which settings a sweep tries.
+    Sweep = 16,
 }
 
 /// The root of all randomness of one run.

@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs, VerifyArgs};
+pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, Jobs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs, SweepArgs, VerifyArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -63,6 +63,8 @@ pub enum Command {
     Predict(PredictArgs),
     /// Start a training job with the installed mpirun, and start it again when it fails
     Launch(LaunchArgs),
+    /// Train many members that differ in some settings; a table and a picture over seeds
+    Sweep(Box<SweepArgs>),
     /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
     Doctor(DoctorArgs),
     /// Print a batch script for Slurm: it starts a training job
@@ -123,6 +125,7 @@ impl Command {
     pub fn is_of_a_job(&self) -> bool {
         match self {
             Command::Launch(arguments) => !arguments.dry_run,
+            Command::Sweep(arguments) => !arguments.dry_run && arguments.table.is_none() && arguments.jobs.is_none(),
             Command::Bench(_) | Command::Verify(_) | Command::Tied { .. } => true,
             _ => false,
         }

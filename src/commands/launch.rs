@@ -19,10 +19,10 @@ use std::path::{Path, PathBuf};
 /// Starts a training job; gives its exit code.
 pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
     let launcher = Launcher::installed()?;
-    if arguments.survive && !launcher.survives() {
+    if arguments.start.survive && !launcher.survives() {
         return Err(LaunchError::Mortal(launcher).into());
     }
-    let hosts = places::hosts(arguments.hostfile.as_deref())?;
+    let hosts = places::hosts(arguments.start.hostfile.as_deref())?;
     let training = last_wins(&arguments.training);
     let config = checked(&training, arguments.np)?;
     let (program, folder) = program(training, &config, arguments.dry_run)?;
@@ -31,19 +31,19 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
         ranks: arguments.np,
         hosts,
         cores: host::cores(),
-        tag_output: arguments.tag_output,
-        survive: arguments.survive,
-        interface: arguments.interface,
-        options: arguments.mpirun_option,
+        tag_output: arguments.start.tag_output,
+        survive: arguments.start.survive,
+        interface: arguments.start.interface,
+        options: arguments.start.mpirun_option,
         program,
     };
-    tell(pasteable(job.command(shown(&job, arguments.hostfile.as_deref()))));
+    tell(pasteable(job.command(shown(&job, arguments.start.hostfile.as_deref()))));
     if arguments.dry_run {
         remark(ranks(&job, &config)?);
         return Ok(exit::DONE);
     }
     stop::listen()?;
-    Ok(launch::run(&job, &folder, arguments.max_restarts)?)
+    Ok(launch::run(&job, &folder, arguments.start.max_restarts)?)
 }
 
 /// How the hosts are shown: by the user's own file, if the launcher can read it as it is.

@@ -13,6 +13,7 @@ mod places;
 mod predict;
 mod say;
 mod slurm;
+mod sweep;
 mod train;
 mod verify;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
     match command {
         Command::Launch(arguments) => return launch::run(arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
+        Command::Sweep(arguments) => return sweep::run(&arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
         Command::Check(arguments) => check::run(&arguments)?,

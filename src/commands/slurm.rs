@@ -26,6 +26,7 @@ pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
         environment: environment(&program),
         program,
         training,
+        array: None,
     };
     say(job.script()?)
 }
@@ -40,7 +41,7 @@ fn warn_of_data(config: &Config) {
 }
 
 /// What the program needs: the project's own settings, or where this process has found its launcher and libraries.
-fn environment(program: &Path) -> String {
+pub(super) fn environment(program: &Path) -> String {
     let script = program.ancestors().nth(3).map(|home| home.join("scripts/env.sh"));
     if let Some(script) = script.filter(|script| script.is_file()) {
         return format!(". {}", pasteable([script]));
@@ -59,9 +60,15 @@ fn directives(arguments: &SlurmArgs) -> Vec<(String, String)> {
     if let Some(time) = &arguments.time {
         directives.push(("time".to_owned(), time.clone()));
     }
-    for wish in &arguments.sbatch {
-        let (name, value) = wish.split_once('=').unwrap_or((wish, ""));
-        directives.push((name.to_owned(), value.to_owned()));
-    }
+    directives.extend(wishes(&arguments.sbatch));
     directives
+}
+
+/// Other options of sbatch by name; some have no value.
+pub(super) fn wishes(written: &[String]) -> Vec<(String, String)> {
+    let pair = |wish: &String| {
+        let (name, value) = wish.split_once('=').unwrap_or((wish, ""));
+        (name.to_owned(), value.to_owned())
+    };
+    written.iter().map(pair).collect()
 }

@@ -21,6 +21,7 @@ pub use choose::PartFlags;
 pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
+pub(crate) use kinds::{is_setting, near};
 pub use settings::{Config, Flags, NAMES, RANGES};
 pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
 pub use written::Setting;

@@ -91,6 +91,15 @@ impl Launcher {
         words.into_iter().map(str::to_owned).collect()
     }
 
+    /// What keeps it from binding ranks to cores: several jobs on one host would all be bound to its first ones.
+    pub fn unbound(self) -> &'static [&'static str] {
+        match self {
+            Launcher::OpenMpi4 | Launcher::OpenMpi5 => &["--bind-to", "none"],
+            Launcher::Mpich => &[],
+            Launcher::Intel => &["-genv", "I_MPI_PIN", "off"],
+        }
+    }
+
     /// What makes each line of output say its rank.
     pub(super) fn tags(self) -> &'static [&'static str] {
         match self {

@@ -16,7 +16,7 @@ use crate::record;
 use crate::stop::{self, exit};
 use flags::{goes_on, renewed, resuming};
 use pace::Pace;
-use rustix::process::{Pid, Signal, geteuid, getppid, kill_process, set_parent_process_death_signal};
+use rustix::process::{Pid, geteuid, getppid, kill_process, set_parent_process_death_signal};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
@@ -33,8 +33,9 @@ pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
 pub use flags::last_wins;
 pub use job::{HostsBy, Job};
 pub use launcher::{LaunchError, Launched, Launcher, launched_rank};
+pub use rustix::process::Signal;
 pub use shell::pasteable;
-pub use slurm::{ScriptError, SlurmJob};
+pub use slurm::{ScriptError, SlurmArray, SlurmJob};
 
 /// How often a running job is looked after.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -160,8 +161,7 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
     if let Some(hosts) = &job.hosts {
         fs::write(host_file, hosts.write(job.launcher.dialect()))?;
     }
-    let mut process = Command::new(env::current_exe()?);
-    process.args([TIED, &process::id().to_string(), "--"]).args(job.command(HostsBy::File(host_file)));
+    let mut process = tied_to_us(job.command(HostsBy::File(host_file)))?;
     if geteuid().is_root() {
         // Open MPI refuses to run as root unless told twice.
         for name in ["OMPI_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT"] {
@@ -169,6 +169,16 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
         }
     }
     process.spawn()
+}
+
+/// A command that gets SIGTERM when this process is gone, however it ends. Start it on a thread that stays.
+///
+/// # Errors
+/// When this program does not know where it is.
+pub fn tied_to_us(command: impl IntoIterator<Item = OsString>) -> io::Result<Command> {
+    let mut process = Command::new(env::current_exe()?);
+    process.args([TIED, &process::id().to_string(), "--"]).args(command);
+    Ok(process)
 }
 
 /// Becomes another program, which gets SIGTERM when the process `parent` is gone.
@@ -216,13 +226,17 @@ fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
     }
 }
 
-fn send(child: &Child, signal: Signal) -> io::Result<()> {
+/// Sends a signal to a process that was started here.
+///
+/// # Errors
+/// What the system says.
+pub fn send(child: &Child, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(pid.map_or(Ok(()), |pid| kill_process(pid, signal))?)
 }
 
-/// A launcher that was killed by a signal has failed.
-fn code(status: ExitStatus) -> u8 {
+/// How a process ended: one that was killed by a signal has failed.
+pub fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED)
 }
 

@@ -7,11 +7,30 @@ use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../scripts/slurm/fedmpi.sbatch");
 const DIRECTIVE: &str = "#SBATCH --";
+/// The head of one job's script.
 const HEAD: &str = "\
 #!/usr/bin/env bash
 # One job for Slurm, made by `fedmpi slurm-script`: a server and its workers on the nodes of the allocation. Submit it from
 # any folder: sbatch FILE [MORE_FLAGS...]. What is relative is so to that folder; of a flag that comes twice the last wins.
 ";
+
+/// The head of an array's.
+const ARRAY_HEAD: &str = "\
+#!/usr/bin/env bash
+# One array job for Slurm, made by `fedmpi sweep`: each task trains one member of a sweep. Submit it in the folder where
+# it was made, in which the sweep's flags name their files. A task that is put back into the queue goes on.
+";
+
+/// An array of jobs: the members of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlurmArray {
+    /// The sweep's folder, by its whole path.
+    pub folder: PathBuf,
+    /// Its members.
+    pub members: usize,
+    /// How many may run at once; none leaves it to Slurm.
+    pub at_once: Option<usize>,
+}
 
 /// What is asked of Slurm.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +47,8 @@ pub struct SlurmJob {
     pub environment: String,
     /// Flags of the training.
     pub training: Vec<OsString>,
+    /// The sweep whose members are trained instead, if there is one.
+    pub array: Option<SlurmArray>,
 }
 
 /// A wish that no script can hold.
@@ -57,7 +78,10 @@ impl SlurmJob {
             wanted.push(("gres".to_owned(), format!("gpu:{}", self.gpus)));
         }
         let (head, body): (Vec<&str>, Vec<&str>) = TEMPLATE.lines().partition(|line| line.starts_with('#'));
-        let mut script = HEAD.to_owned();
+        if let Some(array) = &self.array {
+            wanted.extend(array.directives());
+        }
+        let mut script = if self.array.is_some() { ARRAY_HEAD } else { HEAD }.to_owned();
         for line in head {
             match name(line).map(|name| (line, wanted.iter().position(|(wish, _)| wish == name))) {
                 Some((_, Some(place))) => script += &directive(&wanted.remove(place))?,
@@ -81,8 +105,9 @@ impl SlurmJob {
         match known {
             "home" => String::new(),
             "." => format!("{}\n", self.environment),
+            "run" | "if" if self.array.is_some() => String::new(),
             "program" => format!("program={}\n", pasteable([&self.program])),
-            "exec" => self.last_line(line),
+            "exec" => self.array.as_ref().map_or_else(|| self.last_line(line), SlurmArray::last_line),
             _ => format!("{line}\n"),
         }
     }
@@ -105,6 +130,25 @@ impl SlurmJob {
             flags.push(' ');
         }
         format!("{before}{}\n", line.replace("\"$@\"", &format!("{flags}\"$@\"")))
+    }
+}
+
+impl SlurmArray {
+    /// What Slurm is told, by name.
+    fn directives(&self) -> [(String, String); 2] {
+        let at_once = self.at_once.map_or(String::new(), |count| format!("%{count}"));
+        let array = format!("0-{}{at_once}", self.members.saturating_sub(1));
+        let output = self.folder.join("slurm-%A_%a.log");
+        [("array".to_owned(), array), ("output".to_owned(), output.display().to_string())]
+    }
+
+    /// The line that trains one member.
+    fn last_line(&self) -> String {
+        let folder = pasteable([&self.folder]);
+        format!(
+            "exec \"$program\" sweep --out_dir {folder} -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
+             \"$SLURM_ARRAY_TASK_ID\"\n"
+        )
     }
 }
 
@@ -146,6 +190,18 @@ mod tests {
         assert!(script.contains("#SBATCH --nodes=4\n") && !script.contains("--nodes=1"), "{script}");
         assert!(script.contains("--output=fedmpi-%j.log\n#SBATCH --comment='a b'\n#SBATCH --exclusive\n"), "{script}");
         assert!(script.ends_with("\"${folder[@]}\" --lr 0.1 --data_dir 'a b' \"$@\"\n"), "{script}");
+    }
+
+    #[test]
+    fn an_array_has_a_task_for_each_member() {
+        let array = SlurmArray { folder: "/a b/sweep".into(), members: 6, at_once: Some(2) };
+        let directives = vec![wish("nodes", "1"), wish("ntasks-per-node", "3")];
+        let script = SlurmJob { directives, array: Some(array), ..SlurmJob::default() }.script().expect("plain");
+        assert!(script.contains("#SBATCH --array=0-5%2\n"), "{script}");
+        assert!(script.contains("#SBATCH --output='/a b/sweep/slurm-%A_%a.log'\n"), "{script}");
+        let last = "exec \"$program\" sweep --out_dir '/a b/sweep' -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
+                    \"$SLURM_ARRAY_TASK_ID\"\n";
+        assert!(script.ends_with(last) && !script.contains("FEDMPI_RUN"), "{script}");
     }
 
     #[test]

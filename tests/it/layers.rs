@@ -25,6 +25,7 @@ const LAYERS: &[&[&str]] = &[
     &["hosts", "plan"],
     &["engine", "record"],
     &["launch"],
+    &["sweep"],
     &["torch"],
     &["cli", "host"],
     &["start"],

@@ -1,0 +1,220 @@
+//! `fedmpi sweep`: checks every member of a sweep, trains those that are not done, and says what all of them come to.
+
+mod crew;
+
+use super::slurm::{environment, wishes};
+use super::{checked, say, tell};
+use crate::cli::{Jobs, SweepArgs};
+use crate::files;
+use crate::ids::counted;
+use crate::launch::{SlurmArray, SlurmJob, last_wins, pasteable};
+use crate::start;
+use crate::stop::{self, exit};
+use crate::sweep::{Member, Outcome, Parameter, Results, Spec, SweepError, Way};
+use anyhow::{Context, Result, ensure};
+use crew::Crew;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Where sweeps go that name no folder.
+const SWEEPS: &str = "sweeps";
+/// Files of a sweep's folder, beside what it is.
+const MEMBERS: &str = "members.csv";
+const PICTURE: &str = "sweep.svg";
+const SCRIPT: &str = "job.sbatch";
+
+/// A sweep whose every member is sound.
+struct Sweep {
+    spec: Spec,
+    folder: PathBuf,
+    members: Vec<Member>,
+}
+
+/// Trains a sweep, shows it, or writes its array job; gives the exit code.
+pub(super) fn run(arguments: &SweepArgs) -> Result<u8> {
+    if let Some(folder) = &arguments.table {
+        let spec = Spec::read(folder)?.ok_or(SweepError::Nothing)?;
+        let sweep = Sweep::of(spec, folder.clone(), arguments)?;
+        say(sweep.results(&sweep.outcomes())?)?;
+        return Ok(exit::DONE);
+    }
+    let folder = arguments.out_dir.clone().unwrap_or_else(free_folder);
+    let sweep = Sweep::of(spec(arguments, &folder)?, folder, arguments)?;
+    sweep.check(arguments)?;
+    if arguments.dry_run {
+        say(sweep.list())?;
+        return Ok(exit::DONE);
+    }
+    sweep.spec.claim(&sweep.folder)?;
+    match (arguments.jobs, arguments.member) {
+        (Some(Jobs::Slurm), _) => sweep.hand_over(arguments),
+        (None, Some(member)) => sweep.train_one(member, arguments),
+        (None, None) => sweep.train(arguments),
+    }
+}
+
+/// What the arguments say over the file, or what the folder holds.
+fn spec(arguments: &SweepArgs, folder: &Path) -> Result<Spec> {
+    let mut parameters = Parameter::of_words(&arguments.parameters)?;
+    parameters.extend(arguments.repeat.map(Parameter::seeds));
+    let mut spec = match &arguments.file {
+        Some(file) => read(file)?,
+        None if parameters.is_empty() => return going_on(arguments, folder),
+        None => Spec::default(),
+    };
+    spec.parameters.retain(|known| parameters.iter().all(|parameter| parameter.name != known.name));
+    spec.parameters.extend(parameters);
+    spec.samples = arguments.random.or(spec.samples);
+    spec.sample_seed = arguments.sample_seed.unwrap_or(spec.sample_seed);
+    let words = spec.flags.iter().map(OsString::from).chain(arguments.training.iter().cloned());
+    let words = last_wins(&words.collect::<Vec<_>>());
+    let text = |word: &OsString| word.to_str().map(str::to_owned);
+    spec.flags = words.iter().map(text).collect::<Option<_>>().context("flags of a sweep are text, and one is not")?;
+    Ok(spec)
+}
+
+fn read(file: &Path) -> Result<Spec> {
+    let text = files::text(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Spec::parse(&text).map_err(|reason| {
+        let path = file.display().to_string();
+        SweepError::File { path, reason }.into()
+    })
+}
+
+/// The sweep that a folder holds.
+fn going_on(arguments: &SweepArgs, folder: &Path) -> Result<Spec> {
+    let spec = Spec::read(folder)?.ok_or(SweepError::Nothing)?;
+    let says_more = !arguments.training.is_empty() || arguments.random.is_some();
+    ensure!(!says_more, "{} has its flags already (hint: say its parameters and flags, or none)", folder.display());
+    Ok(spec)
+}
+
+/// A folder named by the time.
+fn free_folder() -> PathBuf {
+    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+    Path::new(SWEEPS).join(time.to_string())
+}
+
+impl Sweep {
+    fn of(spec: Spec, folder: PathBuf, arguments: &SweepArgs) -> Result<Sweep> {
+        let metric = arguments.metric.clone().or(spec.metric);
+        let spec = Spec { metric, ..spec };
+        Ok(Sweep { members: spec.members()?, spec, folder })
+    }
+
+    /// Every member as far as that needs no data, before any is trained.
+    fn check(&self, arguments: &SweepArgs) -> Result<()> {
+        let (flags, groups) = (self.spec.words(), arguments.groups.unwrap_or(1));
+        for member in &self.members {
+            let words: Vec<OsString> = flags.iter().cloned().chain(member.flags()).collect();
+            let config =
+                checked(&words, arguments.np.unwrap_or(1)).with_context(|| format!("member {}", member.name))?;
+            let named = config.out_dir.is_some() || config.resume.is_some();
+            ensure!(!named, "each member has its own folder in the sweep's (hint: --out_dir before --, for the sweep)");
+            let mapped = groups > 1 && arguments.jobs.is_none() && start::mapping(&config)?.is_some();
+            ensure!(!mapped, "groups would share the GPUs of one mapping (hint: leave --groups out, or --jobs slurm)");
+        }
+        Ok(())
+    }
+
+    fn outcomes(&self) -> Vec<Outcome> {
+        self.members.iter().map(|member| Outcome::of(&member.folder(&self.folder))).collect()
+    }
+
+    /// Every member and how it stands.
+    fn list(&self) -> String {
+        let lines = self.members.iter().zip(self.outcomes());
+        let lines: String = lines.map(|(member, outcome)| format!("{}: {}\n", member.name, outcome.words())).collect();
+        format!("{} in {}\n{lines}", counted(self.members.len(), "member"), self.folder.display())
+    }
+
+    /// The table; the picture and every member as CSV go to the folder.
+    fn results(&self, outcomes: &[Outcome]) -> Result<String> {
+        let members = self.members.iter().cloned().zip(outcomes.iter().cloned()).collect();
+        let results = Results::of(members, self.spec.metric.as_deref())?;
+        let write = |name: &str, content: &[u8]| {
+            let path = self.folder.join(name);
+            files::write_whole(&path, content).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write(MEMBERS, &results.csv()?)?;
+        let mut written = vec![MEMBERS];
+        if let Some(picture) = results.picture().map_err(anyhow::Error::msg)? {
+            write(PICTURE, picture.as_bytes())?;
+            written.push(PICTURE);
+        }
+        Ok(format!("{}{} in {}\n", results.text(), written.join(" and "), self.folder.display()))
+    }
+
+    /// Trains what is not done, and says what came of everything.
+    fn train(&self, arguments: &SweepArgs) -> Result<u8> {
+        stop::listen()?;
+        let outcomes = self.outcomes();
+        let places = 0..self.members.len();
+        let wanted = |place: &usize| Way::of(&outcomes[*place], arguments.retry_failed).is_some();
+        let wanted: Vec<usize> = places.filter(wanted).collect();
+        let groups = arguments.groups.unwrap_or(1);
+        tell(format_args!(
+            "{} in {}: {} to train, {groups} at once; what each one says is in its output.log",
+            counted(self.members.len(), "member"),
+            self.folder.display(),
+            wanted.len()
+        ));
+        Crew::new(self, arguments)?.train(&wanted)?;
+        let outcomes = self.outcomes();
+        tell(self.results(&outcomes)?);
+        if stop::end_wanted() {
+            let again = ["sweep".as_ref(), "--out_dir".as_ref(), self.folder.as_os_str()];
+            tell(format_args!("stopped; it goes on with: fedmpi {} -np RANKS", pasteable(again)));
+            return Ok(exit::ENDED);
+        }
+        Ok(if outcomes.iter().all(Outcome::is_over) { exit::DONE } else { exit::FAILED })
+    }
+
+    /// Trains one member, as a task of an array job does.
+    fn train_one(&self, place: usize, arguments: &SweepArgs) -> Result<u8> {
+        let last = self.members.len() - 1;
+        ensure!(place <= last, "there is no member {place} (hint: they are 0 to {last})");
+        stop::listen()?;
+        Crew::new(self, arguments)?.train(&[place])?;
+        let outcome = Outcome::of(&self.members[place].folder(&self.folder));
+        Ok(match outcome.is_finished() {
+            true => exit::DONE,
+            false if stop::end_wanted() && outcome.saved => exit::ENDED,
+            false => exit::FAILED,
+        })
+    }
+
+    /// Writes an array job, a task for each member.
+    fn hand_over(&self, arguments: &SweepArgs) -> Result<u8> {
+        let program = env::current_exe()?;
+        let folder = std::path::absolute(&self.folder)?;
+        let array = SlurmArray { folder, members: self.members.len(), at_once: arguments.groups };
+        let job = SlurmJob {
+            directives: directives(arguments),
+            environment: environment(&program),
+            program,
+            array: Some(array),
+            ..SlurmJob::default()
+        };
+        let path = self.folder.join(SCRIPT);
+        let written = files::write_whole(&path, job.script()?.as_bytes());
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+        let tasks = counted(self.members.len(), "task");
+        let (submit, show) = (pasteable(["sbatch".as_ref(), path.as_os_str()]), pasteable([&self.folder]));
+        say(format_args!("an array job of {tasks}: {submit}\nits table, at any time: fedmpi sweep --table {show}"))?;
+        Ok(exit::DONE)
+    }
+}
+
+/// What Slurm is told for each task, by name; a user's own wish wins.
+fn directives(arguments: &SweepArgs) -> Vec<(String, String)> {
+    let mut directives = wishes(&arguments.sbatch);
+    let ranks = arguments.np.unwrap_or(1).to_string();
+    let ours = [("nodes", Some("1".to_owned())), ("ntasks-per-node", Some(ranks)), ("time", arguments.time.clone())];
+    for (name, value) in ours {
+        let is_said = directives.iter().any(|(said, _)| said == name);
+        directives.extend(value.filter(|_| !is_said).map(|value| (name.to_owned(), value)));
+    }
+    directives
+}
