@@ -78,6 +78,8 @@ pub mod record;
 #[doc(hidden)]
 pub mod schedule;
 #[doc(hidden)]
+pub mod screen;
+#[doc(hidden)]
 pub mod seed;
 #[doc(hidden)]
 pub mod select;

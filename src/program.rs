@@ -35,7 +35,7 @@ fn answer(command: cli::Command) -> ExitCode {
     if !is_first() && !command.is_of_every_rank() {
         return stop::exit::DONE.into();
     }
-    start::start_log(None);
+    start::start_log(start::Speaker::Command);
     let (fault, code) = match stop::catch(|| commands::run(command)) {
         Ok(Ok(code)) => return ExitCode::from(code),
         Ok(Err(error)) if error.is::<Unheard>() => (error.to_string(), stop::exit::FAILED),

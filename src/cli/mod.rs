@@ -182,7 +182,7 @@ fn command() -> clap::Command {
 }
 
 /// Flags that need no value.
-const SWITCHES: [&str; 3] = ["overwrite", "dry_train", "sleep_delays"];
+const SWITCHES: [&str; 5] = ["overwrite", "dry_train", "sleep_delays", "quiet", "json"];
 
 /// The training's flags as people write them: with FedML's names, and switches without a value.
 fn with_habits(command: clap::Command) -> clap::Command {

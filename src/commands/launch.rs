@@ -37,7 +37,11 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
         options: arguments.start.mpirun_option,
         program,
     };
-    tell(pasteable(job.command(shown(&job, arguments.start.hostfile.as_deref()))));
+    let command = pasteable(job.command(shown(&job, arguments.start.hostfile.as_deref())));
+    // Standard output may be for events alone.
+    if arguments.dry_run || !(config.json || config.quiet) {
+        tell(command);
+    }
     if arguments.dry_run {
         remark(ranks(&job, &config)?);
         return Ok(exit::DONE);

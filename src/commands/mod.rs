@@ -5,6 +5,7 @@ mod check;
 mod compare;
 mod config;
 mod doctor;
+mod events;
 mod hostfile;
 mod launch;
 mod list;
@@ -15,6 +16,7 @@ mod say;
 mod slurm;
 mod sweep;
 mod train;
+mod verdict;
 mod verify;
 
 use crate::cli::{self, Command};

@@ -1,12 +1,15 @@
 //! Training, as one rank of an MPI job, or alone.
 
-use super::{refuse_once, remark, tell};
+use super::events::Events;
+use super::{refuse_once, remark, tell, verdict};
 use crate::config::{Config, Flags};
 use crate::engine::{self, EngineError, Outcome};
-use crate::ids::{Rank, counted};
+use crate::ids::Rank;
 use crate::launch::{Launched, pasteable};
 use crate::record::{RunFolder, Summary};
-use crate::start::{Ready, ServerPart, Stop, check_config, log_at, make_trainer, prepare, start_log, sums};
+use crate::start::{
+    Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare, start_log, sums,
+};
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
@@ -25,8 +28,8 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
         remark("error: MPI is initialised already");
         return ExitCode::FAILURE;
     };
-    start_log(Some(mpi.rank()));
-    log_at(flags.verbose.unwrap_or(0));
+    start_log(Speaker::Rank(mpi.rank()));
+    log_at(level_of_flags(&flags));
     stop::end_at_once(true);
     if let Err(error) = stop::listen() {
         log::warn!("signals will kill this rank at once: {error}");
@@ -71,6 +74,9 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
         let served = engine::serve(&plan, &mut wire(mpi, sums), trainer.as_mut());
         return served.map(|()| stay(mpi, together)).or_else(|error| without_server(mpi, error));
     };
+    if plan.config.json {
+        recorders.push(Box::new(Events::new()));
+    }
     let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = if mpi.size() == 1 {
         let make = |rank| make_trainer(&plan, device, sharers + 1, rank);
@@ -78,7 +84,9 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     } else {
         engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
     };
-    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder, plan.rounds())
+    // A bar is gone before anything else is said.
+    drop(recorders);
+    finish(mpi, run.inspect(|_| stay(mpi, together)), &folder, &plan.config)
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.
@@ -108,33 +116,34 @@ pub(super) fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 }
 
 /// Prints the result: where it is and how good.
-fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, planned: u32) -> Result<()> {
+fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, config: &Config) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
         log::warn!("{} (hint: {} goes on)", EngineError::EndWanted, pasteable(["--resume".as_ref(), folder.path()]));
         log::logger().flush();
         mpi.abort(exit::ENDED);
     }
     let outcome = run?;
-    let test = outcome.test.unwrap_or_default();
-    result(test.lead(), outcome.rounds, &weights::hash(&outcome.weights));
-    if outcome.rounds < planned {
-        tell(format_args!("ended before round {planned}: {}", outcome.reason));
+    if config.json {
+        return Ok(());
     }
-    tell(format_args!("results in {}", folder.path().display()));
+    let known = Summary::read(folder.path()).ok().flatten();
+    let summary = known.unwrap_or_else(|| {
+        verdict::summary_of(outcome.rounds, outcome.reason, outcome.test, weights::hash(&outcome.weights))
+    });
+    verdict::lines(&summary, folder.path(), config.comm_round as u32).iter().for_each(tell);
+    if !config.quiet {
+        verdict::next(&summary, folder.path()).iter().for_each(tell);
+    }
     Ok(())
 }
 
 /// How good a run is that had come to its end before.
 fn again(summary: &Summary, flags: &Flags) {
-    result(summary.lead(), summary.rounds, &summary.model_hash);
-    let reason = if summary.reason.is_empty() { String::new() } else { format!(": {}", summary.reason) };
-    tell(format_args!("the run was finished already, and nothing is changed{reason}"));
-    if let Some(folder) = &flags.resume {
-        tell(format_args!("results in {}", folder.display()));
+    if flags.json == Some(true) {
+        return;
     }
-}
-
-fn result((metric, value): (&str, f64), rounds: u32, hash: &str) {
-    let rounds = counted(rounds as usize, "round");
-    tell(format_args!("final test {metric} {value:.4} after {rounds}, model {hash}"));
+    tell("the run was finished already, and nothing is changed");
+    if let Some(folder) = &flags.resume {
+        verdict::lines(summary, folder, summary.rounds).iter().for_each(tell);
+    }
 }

@@ -23,7 +23,7 @@ pub use foreign::{Row, Translation, keys, systems};
 pub use kinds::KINDS;
 pub(crate) use kinds::{is_setting, near};
 pub use settings::{Config, Flags, NAMES, RANGES};
-pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
+pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Progress, Residency};
 pub use written::Setting;
 
 /// The file of a run's folder that says its config.

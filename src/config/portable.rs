@@ -8,15 +8,19 @@ use std::path::Path;
 /// Where a run writes and what it may replace there. Only who starts a run says so, never the config of another one.
 const WHERE: [&str; 4] = ["out_dir", "overwrite", "resume", "partition_save"];
 
+/// What is of the terminal of whoever starts a run.
+const SHOWN: [&str; 3] = ["progress", "quiet", "json"];
+
 impl Config {
-    /// What a run's folder says of it, as a `--cf` file that repeats the run elsewhere: all but where it wrote.
+    /// What a run's folder says of it, as a `--cf` file that repeats the run elsewhere: all but where it wrote and
+    /// what it showed.
     ///
     /// # Errors
     /// What YAML cannot say.
     pub fn portable(&self) -> Result<String, serde_yaml::Error> {
         let mut settings = serde_yaml::to_value(self)?;
         if let Value::Mapping(settings) = &mut settings {
-            WHERE.iter().for_each(|name| _ = settings.remove(*name));
+            WHERE.iter().chain(&SHOWN).for_each(|name| _ = settings.remove(*name));
             // What was not said need not be unsaid.
             settings.retain(|_, value| !value.is_null());
         }

@@ -3,7 +3,7 @@
 use super::choose::PartFlags;
 use super::foreign::Translation;
 use super::seed_scripts::SeedScripts;
-use super::ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Residency};
+use super::ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Progress, Residency};
 use super::written::{self, Setting};
 use crate::message::Reduce;
 use crate::part::{Choice, Range};
@@ -106,6 +106,7 @@ written::plain!(
     Residency,
     Evaluator,
     OnNan,
+    Progress,
     Slowdown,
     Pattern,
     Lora
@@ -187,5 +188,8 @@ settings! {
     device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", Range::ANY, "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
     threads: i64 = 1, "THREADS", "1", Range::between(1.0, 1024.0), "Torch threads per rank; part of what makes results reproducible";
     log_dir: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Write what each rank logs to `rank-N.log` in this folder too, on its own host; `{rank}` and `{host}` as in --data_dir";
+    progress: Progress = Progress::Auto, "auto|bar|lines|none", "auto", Range::ANY, "How rounds are shown: a bar with few lines where there is a terminal, else a line a second at most; none shows warnings and the result";
+    quiet: bool = false, "true|false", "false", Range::ANY, "Say nothing but warnings and the result";
+    json: bool = false, "true|false", "false", Range::ANY, "Print the run's events on standard output as the journal has them, a line of JSON each, and nothing else";
     verbose: u8 = 0, "0|1|2", "0", Range::between(0.0, 2.0), "Log per round, per client or per message; RUST_LOG wins";
 }

@@ -73,3 +73,17 @@ pub enum DeviceChoice {
     /// As mapped, or not at all.
     Mapped,
 }
+
+/// How rounds are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// A bar where there is a terminal, else lines.
+    Auto,
+    /// A bar.
+    Bar,
+    /// Lines.
+    Lines,
+    /// Not at all.
+    None,
+}

@@ -1,7 +1,7 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
 use super::Plan;
-use crate::config::{Collective, Config, Evaluator, OnNan, Translation};
+use crate::config::{Collective, Config, Evaluator, OnNan, Progress, Translation};
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
@@ -40,6 +40,9 @@ impl Plan {
             checkpoint_every: None,
             keep_checkpoints: 0,
             record: Chain::default(),
+            progress: Progress::Auto,
+            quiet: false,
+            json: false,
             verbose: 0,
             log_dir: None,
             // Who trains whom, and where updates are summed, does not touch the result.

@@ -51,9 +51,22 @@ impl Journal {
         Ok((Journal { lines }, past.events))
     }
 
+    /// An event as a line; none when a journal has no line of it.
+    ///
+    /// # Errors
+    /// What JSON cannot say.
+    pub fn line(event: &Event) -> serde_json::Result<Option<Vec<u8>>> {
+        if matches!(event, Event::Saved(_)) {
+            return Ok(None);
+        }
+        let mut line = serde_json::to_vec(event)?;
+        line.push(b'\n');
+        Ok(Some(line))
+    }
+
     fn write(&mut self, event: &Event) -> io::Result<()> {
-        serde_json::to_writer(&mut self.lines, event)?;
-        self.lines.write_all(b"\n")?;
+        let Some(line) = Journal::line(event)? else { return Ok(()) };
+        self.lines.write_all(&line)?;
         match event {
             Event::ClientTrained(_) | Event::Arrived(_) => Ok(()),
             // For those who look on; a run that goes on does not need it.
@@ -134,9 +147,6 @@ fn shortened<T>(many: &[T], word: impl Fn(&T) -> String) -> String {
 
 impl Recorder for Journal {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
-        if matches!(event, Event::Saved(_)) {
-            return Ok(());
-        }
         self.write(event).map_err(|error| fault(self.lines.path(), error))
     }
 }

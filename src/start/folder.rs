@@ -1,12 +1,13 @@
 //! The run's folder, which only the server has.
 
 use crate::event::{Recorder, Standing};
+use crate::metrics::Target;
 use crate::plan::Plan;
 use crate::record::checkpoint::{self, CheckpointError, Saved};
-use crate::record::{Environment, Progress, RoundLog, RunFolder, Summary, Whole, checkpoints};
+use crate::record::{Environment, RunFolder, Summary, Whole, checkpoints};
+use crate::screen::Screen;
 use crate::train::Trainer;
 use anyhow::Result;
-use std::io::{self, IsTerminal};
 
 /// What only the server needs.
 pub(crate) struct ServerPart {
@@ -63,6 +64,7 @@ pub(super) fn server_part(
     mut folder: RunFolder,
     saved: Option<Saved>,
     environment: &Environment,
+    screen: Screen,
 ) -> Result<ServerPart> {
     folder.prepare(&plan.config, job)?;
     folder.note(environment)?;
@@ -77,14 +79,7 @@ pub(super) fn server_part(
     }
     let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
     let mut recorders = folder.recorders(plan, &whole, done)?;
-    recorders.push(progress(rounds, done.unwrap_or(0)));
+    let target = plan.target();
+    recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done.unwrap_or(0)));
     Ok(ServerPart { folder, recorders, saved })
-}
-
-/// A bar for people, lines for logs.
-fn progress(rounds: u32, done: u32) -> Box<dyn Recorder> {
-    if io::stderr().is_terminal() {
-        return Box::new(Progress::new(rounds, done));
-    }
-    Box::new(RoundLog { rounds })
 }

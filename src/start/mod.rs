@@ -9,11 +9,13 @@ mod log;
 mod seats;
 mod settle;
 mod trainer;
+mod words;
 
 use crate::config::{Config, Flags};
 use crate::ids::Rank;
 use crate::launch::Launched;
 use crate::plan::Plan;
+use crate::screen::Screen;
 use crate::train::Trainer;
 use crate::transport::World;
 use crate::transport::mpi::{Mpi, library_version};
@@ -22,7 +24,7 @@ use folder::Past;
 use settle::{same_build, settle, unless_finished};
 use tch::Device;
 
-pub(crate) use self::log::{log_at, start_log};
+pub(crate) use self::log::{Speaker, level_of_flags, log_at, start_log};
 pub(crate) use folder::ServerPart;
 pub(crate) use seats::mapping;
 pub(crate) use settle::Stop;
@@ -41,6 +43,9 @@ pub(crate) struct Ready {
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
     let config = agree(mpi, launched, flags)?;
+    let screen =
+        if mpi.rank() == Rank::SERVER { Screen::find(&config, launched.rank.is_some()) } else { Screen::default() };
+    log::look(mpi.share(&screen.look())[Rank::SERVER.index()]);
     settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
     let plan = data::plan(mpi, &hosts, config)?;
@@ -57,9 +62,12 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     unless_finished(mpi, finished)?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
+    if is_server {
+        words::of_run(&plan, trainer.layout().length(), &hosts).iter().for_each(|line| ::log::info!("{line}"));
+    }
     let environment = environment::gather(mpi, &hosts, &seats);
     let server = folder.zip(environment).map(|(folder, environment)| {
-        folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved, &environment)
+        folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved, &environment, screen)
     });
     let server = settle(mpi, server.transpose())?;
     Ok(Ready { plan, device, sharers, trainer, server })
@@ -91,7 +99,7 @@ fn agree(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Config, Stop> {
         .map_err(|error| Stop::Refused((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
     same_build(mpi)?;
     let config = settle(mpi, read_config(flags))?;
-    log_at(config.verbose);
+    log_at(log::level(&config));
     Ok(config)
 }
 

@@ -9,6 +9,7 @@ use crate::torch;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Context, Result};
+use log::Level;
 use std::path::Path;
 use tch::Device;
 
@@ -22,7 +23,9 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
     }
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
     if mpi.rank() == Rank::SERVER {
-        log::info!("{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
+        // On CPUs there is little to see.
+        let level = if seats.iter().any(|seat| *seat != Seat::Cpu) { Level::Info } else { Level::Debug };
+        log::log!(level, "{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
     }
     Ok((hosts, seats))
 }

@@ -24,7 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["hosts", "plan"],
     &["engine", "record"],
-    &["launch"],
+    &["launch", "screen"],
     &["sweep"],
     &["torch"],
     &["cli", "host"],
