@@ -132,7 +132,7 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, conf
     });
     verdict::lines(&summary, folder.path(), config.comm_round as u32).iter().for_each(tell);
     if !config.quiet {
-        verdict::next(&summary, folder.path()).iter().for_each(tell);
+        verdict::next(&summary, folder.path(), mpi.size()).iter().for_each(tell);
     }
     Ok(())
 }

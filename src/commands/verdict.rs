@@ -17,10 +17,10 @@ pub(super) fn lines(summary: &Summary, folder: &Path, planned: u32) -> Vec<Strin
 }
 
 /// What may be done next.
-pub(super) fn next(summary: &Summary, folder: &Path) -> Vec<String> {
+pub(super) fn next(summary: &Summary, folder: &Path, ranks: usize) -> Vec<String> {
     let program = env::args_os().next().unwrap_or_else(|| "fedmpi".into());
     let report = pasteable([program.as_os_str(), "report".as_ref(), folder.as_os_str()]);
-    vec![format!("next: {report}"), format!("      {}", more(&program, summary, folder))]
+    vec![format!("next: {report}"), format!("      {}", more(&program, summary, folder, ranks))]
 }
 
 /// Why a run ended, and when.
@@ -51,9 +51,9 @@ fn result(summary: &Summary) -> String {
 }
 
 /// How to go on for as long again.
-fn more(program: &OsString, summary: &Summary, folder: &Path) -> String {
+fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> String {
     let rounds = (2 * u64::from(summary.rounds)).to_string();
-    let (ranks, host) = (summary.ranks.len(), summary.ranks.first().map(|report| &report.host));
+    let host = summary.ranks.first().map(|report| &report.host);
     let flags = ["--resume".as_ref(), folder.as_os_str(), "--comm_round".as_ref(), rounds.as_ref()];
     if summary.ranks.iter().any(|report| Some(&report.host) != host) {
         // How the hosts were said is not known.
@@ -115,13 +115,14 @@ mod tests {
     #[test]
     fn what_comes_next_can_be_pasted() {
         let program = OsString::from("bin/fedmpi");
-        let more = |summary: &Summary| super::more(&program, summary, Path::new("my runs/a"));
+        let more = |summary: &Summary, ranks| super::more(&program, summary, Path::new("my runs/a"), ranks);
         let flags = "--resume 'my runs/a' --comm_round 100";
-        assert_eq!(more(&summary()), format!("bin/fedmpi launch -np 3 -- {flags}"));
+        assert_eq!(more(&summary(), 3), format!("bin/fedmpi launch -np 3 -- {flags}"));
         let mut summary = summary();
         summary.ranks[2].host = "b".to_owned();
-        assert_eq!(more(&summary), format!("or go on: the same command with {flags}"));
-        summary.ranks.truncate(1);
-        assert_eq!(more(&summary), format!("bin/fedmpi {flags}"));
+        assert_eq!(more(&summary, 3), format!("or go on: the same command with {flags}"));
+        // Alone, a rank is server and worker.
+        summary.ranks.truncate(2);
+        assert_eq!(more(&summary, 1), format!("bin/fedmpi {flags}"));
     }
 }

@@ -18,26 +18,30 @@ pub struct Course {
     loss: Option<f64>,
     test: Option<(String, f64)>,
     underway: Option<Underway>,
+    // Clients of the last round that took long.
+    cohort: Option<usize>,
     begun: Instant,
     // When the last round ended.
     ended: Instant,
     pace: Pace,
 }
 
-/// Seconds of a round: the mean, in which a round counts the less the older it is.
+/// Seconds of a round: the mean, in which a round counts the less the older it is, by rounds or by time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     seconds: f64,
     rounds: f64,
 }
 
-/// What is left of a round's weight after each round.
+/// What is left of a round's weight after another, or after so many seconds if that is more.
 const FADE: f64 = 0.95;
+const SECONDS: f64 = 10.0;
 
 impl Pace {
     fn note(&mut self, seconds: f64) {
-        self.seconds = FADE * self.seconds + seconds;
-        self.rounds = FADE * self.rounds + 1.0;
+        let fade = FADE.max((-seconds / SECONDS).exp());
+        self.seconds = fade * self.seconds + seconds;
+        self.rounds = fade * self.rounds + 1.0;
     }
 
     fn mean(self) -> Option<f64> {
@@ -59,6 +63,7 @@ impl Course {
             loss: None,
             test: None,
             underway: None,
+            cohort: None,
             begun: now,
             ended: now,
             pace: Pace::default(),
@@ -69,7 +74,10 @@ impl Course {
     pub fn note(&mut self, event: &Event, now: Instant) {
         match event {
             Event::Started(_) => (self.begun, self.ended) = (now, now),
-            Event::Underway(underway) => self.underway = Some(underway.clone()),
+            Event::Underway(underway) => {
+                self.cohort = Some(underway.clients);
+                self.underway = Some(underway.clone());
+            }
             Event::RoundDone(done) => self.note_round(done, now),
             _ => {}
         }
@@ -146,7 +154,7 @@ impl Course {
         let busy = underway.workers.iter().filter(|lane| lane.client.is_some()).count();
         let columns = [
             Some(self.place(underway.round.0 + 1)),
-            Some(clients(underway)),
+            Some(clients(underway.done, underway.clients)),
             Some(format!("{busy} of {} workers busy", underway.workers.len())),
             Duration::try_from_secs_f64(underway.seconds).ok().map(figures::clock),
             self.left_column(now),
@@ -158,7 +166,7 @@ impl Course {
     pub fn around_bar(&self, now: Instant, room: usize) -> (String, String) {
         let current = (self.done + 1).min(self.rounds);
         let after = [
-            self.underway.as_ref().map(clients),
+            self.cohort.map(|all| clients(self.underway.as_ref().map_or(0, |underway| underway.done), all)),
             self.test_column(),
             Some(figures::clock(now - self.begun)),
             self.left_column(now),
@@ -184,9 +192,8 @@ impl Course {
 }
 
 /// Clients that are done of those of a round.
-fn clients(underway: &Underway) -> String {
-    let all = underway.clients.to_string();
-    format!("{:>width$} of {all} clients", underway.done, width = all.len())
+fn clients(done: usize, all: usize) -> String {
+    format!("{done:>width$} of {all} clients", width = all.to_string().len())
 }
 
 /// Columns side by side, without the last ones where there is no room for all.

@@ -63,7 +63,7 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
     if is_server {
-        words::of_run(&plan, trainer.layout().length(), &hosts).iter().for_each(|line| ::log::info!("{line}"));
+        words::of_run(&plan, trainer.layout().parameters(), &hosts).iter().for_each(|line| ::log::info!("{line}"));
     }
     let environment = environment::gather(mpi, &hosts, &seats);
     let server = folder.zip(environment).map(|(folder, environment)| {

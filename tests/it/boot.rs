@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// One error that says all of `expected`, exit code 2: before MPI starts without rank and time.
 fn refused(job: Job, expected: &[&str]) {
     let finished: Finished = job.run();
-    let ours = finished.stderr.lines().filter(|line| line.contains(" ERROR rank ") || line.starts_with("error: "));
+    let ours = finished.stderr.lines().filter(|line| line.contains(" error: rank ") || line.starts_with("error: "));
     let ours = ours.count();
     assert_eq!((finished.code, ours), (Some(2), 1), "{expected:?}\n{}", finished.stderr);
     for part in expected {

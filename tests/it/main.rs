@@ -21,5 +21,6 @@ mod ready;
 mod residency;
 mod resume;
 mod support;
+mod terminal;
 mod traffic;
 mod training;

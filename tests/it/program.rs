@@ -127,19 +127,18 @@ fn ranks_of_another_mpis_launcher_are_told_once() {
 }
 
 #[test]
-fn every_round_logs_its_hash_with_rank_and_host() {
+fn every_round_logs_its_hash_with_rank_and_host_to_those_who_ask() {
     let folder = tempfile::tempdir().expect("a folder");
-    let finished = Job::ranks(2).with("--comm_round 3").path("--out_dir", folder.path()).run().succeeded();
-    let rounds: Vec<&str> = finished.stderr.lines().filter(|line| line.contains(": round ")).collect();
-    assert_eq!(rounds.len(), 3, "{}", finished.stderr);
+    let run = |job: Job| job.path("--out_dir", folder.path()).run().succeeded();
+    let loud = run(Job::ranks(2).with("--comm_round 3 --verbose 1"));
+    let rounds: Vec<&str> = loud.stderr.lines().filter(|line| line.contains(", model ")).collect();
+    assert_eq!(rounds.len(), 3, "{}", loud.stderr);
     for line in rounds {
-        assert!(line.contains("INFO  rank 0 on "), "{line}");
+        assert!(line.contains(" debug: rank 0 on "), "{line}");
         assert_eq!(line.rsplit("model ").next().expect("a hash").len(), 16, "{line}");
     }
-    assert!(!finished.stderr.contains("DEBUG"), "{}", finished.stderr);
-    let loud = Job::ranks(2).with("--comm_round 1 --overwrite").env("RUST_LOG", "fedmpi=debug");
-    let loud = loud.path("--out_dir", folder.path()).run().succeeded();
-    assert!(loud.stderr.contains("DEBUG rank 1 on "), "{}", loud.stderr);
+    let asked = run(Job::ranks(2).with("--comm_round 1 --overwrite").env("RUST_LOG", "fedmpi=debug"));
+    assert!(asked.stderr.contains(" debug: rank 1 on "), "{}", asked.stderr);
 }
 
 #[test]

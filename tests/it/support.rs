@@ -212,7 +212,7 @@ impl Finished {
 
     /// The lines that are errors of ours: of a rank, or said once before there are ranks.
     pub fn errors(&self) -> Vec<&str> {
-        self.stderr.lines().filter(|line| line.contains(" ERROR rank ") || line.starts_with("error: ")).collect()
+        self.stderr.lines().filter(|line| line.contains(" error: rank ") || line.starts_with("error: ")).collect()
     }
 
     /// The word after the last `model ` on stdout.
