@@ -166,7 +166,7 @@ fedmpi = "fedmpi_program:main"
 fedmpi_program = ["bin/*"]
 
 [tool.setuptools.data-files]
-$(cd "$1/share" && find . -type f -printf '%h %p\n' | sed 's|^\./\(\S*\) \./\(.*\)$|"share/\1" = ["share/\2"]|')
+$(cd "$1" && find share -type f -printf '%h\n' | sort -u | sed 's|.*|"&" = ["&/*"]|')
 TOML
 }
 
