@@ -248,9 +248,11 @@ impl FromStr for Rounds {
         match text {
             "last" => Ok(Rounds::Last),
             "all" => Ok(Rounds::All),
-            list => list.split(',').map(round).collect::<Option<_>>().map(Rounds::These).ok_or_else(|| {
-                "it is neither `all` nor `last` nor numbers from 1 up, separated by commas".to_owned()
-            }),
+            list => {
+                list.split(',').map(round).collect::<Option<_>>().map(Rounds::These).ok_or_else(|| {
+                    "it is neither `all` nor `last` nor numbers from 1 up, separated by commas".to_owned()
+                })
+            }
         }
     }
 }

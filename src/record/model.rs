@@ -75,7 +75,9 @@ impl Whole {
         }
         for frozen in &self.frozen {
             let is_same = weights::hash(&tensor(&frozen.name, &frozen.shape)?) == weights::hash(&frozen.values);
-            is_same.then_some(()).ok_or_else(|| format!("tensor `{}`, which is not trained, has changed", frozen.name))?;
+            is_same
+                .then_some(())
+                .ok_or_else(|| format!("tensor `{}`, which is not trained, has changed", frozen.name))?;
         }
         Ok(weights)
     }

@@ -33,6 +33,8 @@ pub struct Predictor {
     // Mean seconds of these rounds, on record.
     recorded: f64,
     longest: f64,
+    // On record.
+    slowdown: Slowdown,
 }
 
 /// The trainings of a round.
@@ -68,14 +70,8 @@ pub struct Predicted {
     pub evaluation: f64,
     /// How many times as fast as one worker that is not slowed down.
     pub speedup: f64,
-}
-
-impl Predicted {
-    /// The speed-up for each worker, from 0 to 1.
-    pub fn efficiency(&self) -> f64 {
-        self.speedup / self.workers as f64
-    }
-
+    /// The speed-up as a share of what these workers are worth, from 0 to 1: one that takes twice as long is worth half.
+    pub efficiency: f64,
 }
 
 impl Predictor {
@@ -124,6 +120,7 @@ impl Predictor {
             recorded: recorded.iter().map(|(done, _)| done.seconds).sum::<f64>() / recorded.len() as f64,
             rounds: loads,
             workers,
+            slowdown,
             config,
             name,
         })
@@ -134,7 +131,20 @@ impl Predictor {
         let (round, evaluation) = self.seconds(workers, slowdown);
         let (alone, beside) = self.seconds(1, &Slowdown::default());
         let speedup = (alone + beside) / (round + evaluation).max(f64::MIN_POSITIVE);
-        Predicted { workers, round, evaluation, speedup }
+        let efficiency = speedup / self.worth(workers, slowdown);
+        Predicted { workers, round, evaluation, speedup, efficiency }
+    }
+
+    /// How many workers that are not slowed down these are worth.
+    fn worth(&self, workers: usize, slowdown: &Slowdown) -> f64 {
+        let share = |round: Round, rank: usize| 1.0 / self.factor(slowdown, Rank::from(rank), round);
+        let worth = self.rounds.iter().map(|load| (1..=workers).map(|rank| share(load.round, rank)).sum::<f64>());
+        worth.sum::<f64>() / self.rounds.len() as f64
+    }
+
+    /// How much longer a worker takes.
+    fn factor(&self, slowdown: &Slowdown, rank: Rank, round: Round) -> f64 {
+        slowdown.factor(rank, round, self.config.comm_round as u32).max(1.0)
     }
 
     /// Mean seconds of a round, and of evaluation.
@@ -148,8 +158,8 @@ impl Predictor {
                 DispatchMode::Pull => Dispatch::pull(jobs, &ranks, &cost),
                 _ => Dispatch::planned(scheduler.assign(jobs, &cost, &ranks)),
             };
-            let factor = |rank| slowdown.factor(rank, *round, self.config.comm_round as u32).max(1.0);
-            let mut played = play(dispatch, pause, |rank, client| factor(rank) * seconds[&client]);
+            let taken = |rank, client: ClientId| self.factor(slowdown, rank, *round) * seconds[&client];
+            let mut played = play(dispatch, pause, taken);
             sum += planning + played.makespan + exchange * messages(&self.config, played.busy, workers) + rest;
             // As the server learns: by client.
             played.trained.sort_by_key(|(_, client, _)| *client);
@@ -162,7 +172,7 @@ impl Predictor {
 
     /// The most workers that pay: their efficiency is at least one half.
     pub fn pays(&self, slowdown: &Slowdown) -> usize {
-        let pays = |workers: usize| self.on(workers, slowdown).efficiency() >= PAYS;
+        let pays = |workers: usize| self.on(workers, slowdown).efficiency >= PAYS;
         // Nobody trains beside the cohort, so twice as many workers never pay.
         let most = 2 * self.rounds.iter().map(|load| load.jobs.len()).max().unwrap_or(1);
         let (mut good, mut bad) = (1, 2);
@@ -194,54 +204,45 @@ impl Predictor {
 
     /// A table for people.
     pub fn table(&self, workers: &[usize], slowdown: &Slowdown) -> String {
-        let Overheads { planning, pause, exchange, rest, .. } = self.overheads;
-        let milliseconds = |seconds: f64| format!("{:.2} ms", seconds * 1e3);
-        let unit = if self.config.reduce == Reduce::Allreduce { "doubling of ranks" } else { "worker" };
-        let here = self.on(self.workers, &self.slowdown());
-        let mut lines = vec![
-            format!(
-                "{}: {} on {}, {:.4} s each, longest training {:.4} s",
-                self.name,
-                counted(self.rounds.len(), "round"),
-                counted(self.workers, "worker"),
-                self.recorded,
-                self.longest
-            ),
-            format!(
-                "beside training: planning {}, {} a training, exchange {} a {unit}, rest {}",
-                milliseconds(planning),
-                milliseconds(pause),
-                milliseconds(exchange),
-                milliseconds(rest)
-            ),
-            format!(
-                "the same by prediction: {:.4} s, {:+.1} % off",
-                here.round,
-                100.0 * (here.round / self.recorded.max(f64::MIN_POSITIVE) - 1.0)
-            ),
-            String::new(),
-            format!("{:>8}{:>12}{:>14}{:>10}{:>12}", "workers", "round s", "evaluation s", "speed-up", "efficiency"),
-        ];
+        let mut lines = self.record();
+        lines.push(format!(
+            "{:>8}{:>12}{:>14}{:>10}{:>12}",
+            "workers", "round s", "evaluation s", "speed-up", "efficiency"
+        ));
         let row = |workers: &usize| {
-            let predicted = self.on(*workers, slowdown);
-            let Predicted { round, evaluation, speedup, .. } = predicted;
-            let efficiency = format!("{:.0} %", 100.0 * predicted.efficiency());
+            let Predicted { round, evaluation, speedup, efficiency, .. } = self.on(*workers, slowdown);
+            let efficiency = format!("{:.0} %", 100.0 * efficiency);
             format!("{workers:>8}{round:>12.4}{evaluation:>14.4}{speedup:>10.2}{efficiency:>12}")
         };
         lines.extend(workers.iter().map(row));
         lines.push(String::new());
-        lines.push(if self.config.dispatch == DispatchMode::OnePerWorker {
-            "each client has a worker of its own".to_owned()
-        } else {
-            let pays = self.pays(slowdown);
-            format!("it pays up to {}: with more, efficiency is below 50 %", counted(pays, "worker"))
+        lines.push(match self.config.dispatch {
+            DispatchMode::OnePerWorker => "each client has a worker of its own".to_owned(),
+            DispatchMode::Planned | DispatchMode::Pull => {
+                let pays = counted(self.pays(slowdown), "worker");
+                format!("it pays up to {pays}: with more, efficiency is below {:.0} %", 100.0 * PAYS)
+            }
         });
         lines.join("\n")
     }
 
-    /// The slowdown on record.
-    fn slowdown(&self) -> Slowdown {
-        self.config.worker_slowdown.clone().unwrap_or_default()
+    /// What was fitted, and how well it says again what was measured.
+    fn record(&self) -> Vec<String> {
+        let Overheads { planning, pause, exchange, rest, .. } = self.overheads;
+        let [planning, pause, exchange, rest] =
+            [planning, pause, exchange, rest].map(|seconds| format!("{:.2} ms", seconds * 1e3));
+        let unit = if self.config.reduce == Reduce::Allreduce { "doubling of ranks" } else { "worker" };
+        let (rounds, workers) = (counted(self.rounds.len(), "round"), counted(self.workers, "worker"));
+        let again = self.on(self.workers, &self.slowdown).round;
+        let off = 100.0 * (again / self.recorded.max(f64::MIN_POSITIVE) - 1.0);
+        let recorded = self.recorded;
+        vec![
+            self.name.clone(),
+            format!("  recorded  {rounds} on {workers}, {recorded:.4} s each; predicted {again:.4} s ({off:+.1} %)"),
+            format!("  training  at most {:.4} s, {pause} before each", self.longest),
+            format!("  beside    planning {planning}, exchange {exchange} a {unit}, rest {rest}"),
+            String::new(),
+        ]
     }
 }
 
@@ -336,14 +337,17 @@ mod tests {
         assert!(about(on(2).round, 4.8) && about(on(2).evaluation, 0.3), "{predictor:?}");
         assert!(about(on(1).round, 8.55) && about(on(1).evaluation, 0.45));
         assert!(about(on(8).round, 1.0 + 0.3 + 8.0 * 0.25) && about(on(9).round, on(8).round));
-        assert!(about(on(4).speedup, 9.0 / (2.0 + 0.3 + 1.0 + 0.18)) && on(1).efficiency() == 1.0);
+        assert!(about(on(4).speedup, 9.0 / (2.0 + 0.3 + 1.0 + 0.18)) && on(1).efficiency == 1.0);
         let slow = predictor.on(2, &"1:3".parse().expect("sound"));
         assert!(slow.round > on(2).round && slow.round < 12.8, "{slow:?}");
         let pays = predictor.pays(&Slowdown::default());
-        assert!(on(pays).efficiency() >= PAYS && on(pays + 1).efficiency() < PAYS, "{pays}");
+        assert!(on(pays).efficiency >= PAYS && on(pays + 1).efficiency < PAYS, "{pays}");
         let table = predictor.table(&[1, 1024], &Slowdown::default());
-        assert!(table.contains("    1024") && table.lines().all(|line| line.len() <= 100), "{table}");
-        assert!(table.contains("by prediction: 4.8000 s, +0.0 % off"), "{table}");
+        assert!(table.contains("    1024") && table.lines().all(|line| line.len() <= 80), "{table}");
+        assert!(table.contains("4.8000 s each; predicted 4.8000 s (+0.0 %)"), "{table}");
+        // Two that take twice as long are worth one.
+        let halves = predictor.on(2, &"1:2,2:2".parse().expect("sound"));
+        assert!(about(halves.efficiency, halves.speedup), "{halves:?}");
     }
 
     #[test]

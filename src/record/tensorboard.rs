@@ -48,21 +48,36 @@ struct Scalar {
 /// Appends a record for each round.
 pub struct TensorBoard {
     lines: Lines,
+    begun: bool,
     // When the last round ended, by the beginning of the run and the seconds of its rounds.
     now: f64,
 }
 
 impl TensorBoard {
-    /// Starts a file without rounds.
+    /// Starts an empty file.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn create(path: PathBuf) -> Result<TensorBoard, RecordError> {
         let lines = Lines::create(path.clone()).map_err(|error| fault(&path, error))?;
-        let mut board = TensorBoard { lines, now: 0.0 };
-        let first = Told { file_version: Some(VERSION.to_owned()), ..Told::default() };
-        board.tell(&first).map_err(|error| fault(&path, error))?;
-        Ok(board)
+        Ok(TensorBoard { lines, begun: false, now: 0.0 })
+    }
+
+    /// The first record says when the run began.
+    fn begin(&mut self, now: f64) -> io::Result<()> {
+        self.now = now;
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        self.tell(&Told { wall_time: now, file_version: Some(VERSION.to_owned()), ..Told::default() })
+    }
+
+    /// Figures of a round, at its end.
+    fn add(&mut self, done: &RoundDone) -> io::Result<()> {
+        self.now += done.seconds + done.evaluation_seconds;
+        let summary = Some(Scalars { value: scalars(done) });
+        let (wall_time, step) = (self.now, done.round.number() as i64);
+        self.tell(&Told { wall_time, step, file_version: None, summary })
     }
 
     fn tell(&mut self, told: &Told) -> io::Result<()> {
@@ -73,18 +88,12 @@ impl TensorBoard {
 
 impl Recorder for TensorBoard {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
-        match event {
-            Event::Started(started) => self.now = started.at.as_duration().as_secs_f64(),
-            Event::RoundDone(done) => {
-                self.now += done.seconds + done.evaluation_seconds;
-                let summary = Some(Scalars { value: scalars(done) });
-                let (wall_time, step) = (self.now, done.round.number() as i64);
-                let told = self.tell(&Told { wall_time, step, file_version: None, summary });
-                told.map_err(|error| fault(self.lines.path(), error))?;
-            }
-            _ => {}
-        }
-        Ok(())
+        let told = match event {
+            Event::Started(started) => self.begin(started.at.as_duration().as_secs_f64()),
+            Event::RoundDone(done) => self.add(done),
+            _ => Ok(()),
+        };
+        told.map_err(|error| fault(self.lines.path(), error))
     }
 }
 

@@ -72,8 +72,8 @@ impl Floor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{jobs, ranks};
     use super::super::CostModel;
+    use super::super::tests::{jobs, ranks};
     use super::*;
 
     #[test]

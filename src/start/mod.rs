@@ -15,6 +15,7 @@ use crate::config::{Config, Flags};
 use crate::ids::Rank;
 use crate::launch::Launched;
 use crate::plan::Plan;
+use crate::record::Environment;
 use crate::screen::Screen;
 use crate::train::Trainer;
 use crate::transport::World;
@@ -74,13 +75,13 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
 }
 
 /// All steps before a run is trained again, which claims no folder and writes nothing. `look` is the server's look at
-/// what the run left, once there is a plan; what it finds there comes back.
+/// what the run left, once there is a plan; what it finds there comes back, with what this job runs on.
 pub(crate) fn rehearse<T>(
     mpi: &Mpi,
     launched: Launched,
     flags: &Flags,
     look: impl FnOnce(&Plan) -> Result<T>,
-) -> Result<(Ready, Option<T>), Stop> {
+) -> Result<(Ready, Option<(T, Environment)>), Stop> {
     let config = agree(mpi, launched, flags)?;
     let (hosts, seats) = seats::take(mpi, &config)?;
     let plan = data::plan(mpi, &hosts, config)?;
@@ -89,7 +90,8 @@ pub(crate) fn rehearse<T>(
     let found = settle(mpi, is_server.then(|| look(&plan)).transpose())?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
-    Ok((Ready { plan, device, sharers, trainer, server: None }, found))
+    let environment = environment::gather(mpi, &hosts, &seats);
+    Ok((Ready { plan, device, sharers, trainer, server: None }, found.zip(environment)))
 }
 
 /// What the user wrote, once all ranks know each other and run the same program.

@@ -24,3 +24,4 @@ mod support;
 mod terminal;
 mod traffic;
 mod training;
+mod verify;

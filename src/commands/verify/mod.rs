@@ -14,7 +14,7 @@ use crate::files;
 use crate::ids::Rank;
 use crate::launch::Launched;
 use crate::plan::Plan;
-use crate::record::{self, Whole};
+use crate::record::{self, Environment, Whole};
 use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
 use crate::stop::exit;
 use crate::train::Trainer;
@@ -22,7 +22,7 @@ use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
 use anyhow::{Context, Result, ensure};
 use evidence::{Evidence, Stretch};
-use receipt::Receipt;
+use receipt::{Again, Receipt};
 use std::path::Path;
 use tch::Device;
 use witness::{Finding, Witness};
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
     mpi.run(|mpi| {
         let look = |plan: &Plan| Evidence::read(&run, &arguments.rounds, plan);
         code = match rehearse(mpi, launched, &flags, look) {
-            Ok((ready, evidence)) => verify(mpi, ready, evidence, arguments.json.as_deref())?,
+            Ok((ready, found)) => verify(mpi, ready, found, arguments.json.as_deref())?,
             Err(Stop::Refused(error)) => {
                 error.iter().for_each(|error| log::error!("{error:#}"));
                 exit::REFUSED
@@ -58,19 +58,21 @@ fn flags(run: &Path, arguments: &VerifyArgs) -> Result<Flags> {
 }
 
 /// All stretches, one after another, and the receipt; gives the exit code.
-fn verify(mpi: &Mpi, ready: Ready, evidence: Option<Evidence>, json: Option<&Path>) -> Result<u8> {
+fn verify(mpi: &Mpi, ready: Ready, found: Option<(Evidence, Environment)>, json: Option<&Path>) -> Result<u8> {
     let Ready { plan, device, sharers, mut trainer, .. } = ready;
+    let (evidence, now) = found.unzip();
     let stretches = evidence.as_ref().map(|evidence| evidence.stretches.clone()).unwrap_or_default();
     let stretches = mpi.share(&stretches).swap_remove(0);
-    let mut findings = Vec::new();
+    let mut rounds = Vec::new();
     for stretch in stretches {
         let part = Part { mpi, plan: plan.clone().up_to(stretch.to), device, sharers };
-        findings.extend(part.train(trainer.as_mut(), evidence.as_ref(), stretch)?);
+        rounds.extend(part.train(trainer.as_mut(), evidence.as_ref(), stretch)?);
     }
     let mut failed = false;
-    if let Some(evidence) = evidence {
+    if let Some((evidence, now)) = evidence.zip(now) {
         let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
-        let receipt = Receipt::of(evidence, &plan, findings, &whole, mpi.size().max(2) - 1);
+        let again = Again { rounds, workers: mpi.size().max(2) - 1, now };
+        let receipt = Receipt::of(evidence, &plan, again, &whole);
         failed = !receipt.verified;
         tell(receipt.text());
         if let Some(path) = json {
@@ -92,12 +94,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// As the server, which has the evidence, or as a worker; gives what the server found.
-    fn train(
-        &self,
-        trainer: &mut dyn Trainer,
-        evidence: Option<&Evidence>,
-        stretch: Stretch,
-    ) -> Result<Vec<Finding>> {
+    fn train(&self, trainer: &mut dyn Trainer, evidence: Option<&Evidence>, stretch: Stretch) -> Result<Vec<Finding>> {
         let sums = sums(self.mpi, &self.plan, self.device);
         let together = matches!(sums, Sums::Devices(_));
         match evidence {

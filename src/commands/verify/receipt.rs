@@ -6,19 +6,23 @@ use crate::event::Standing;
 use crate::files;
 use crate::ids::counted;
 use crate::plan::Plan;
-use crate::record::Whole;
-use crate::transport::mpi::library_version;
+use crate::record::{Environment, Whole, environment};
 use crate::weights;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Files of models that a run may leave, and whether they hold the last model or any.
 const MODELS: [(&str, bool); 2] = [("model.safetensors", true), ("best.safetensors", false)];
-/// What made the run.
-const ENVIRONMENT: &str = "environment.json";
+
+/// What came of the rounds that were trained again.
+pub(super) struct Again {
+    pub(super) rounds: Vec<Finding>,
+    pub(super) workers: usize,
+    /// What they were trained with.
+    pub(super) now: Environment,
+}
 
 /// A receipt.
 #[derive(Serialize)]
@@ -33,9 +37,9 @@ pub(super) struct Receipt {
     faults: Vec<String>,
     workers: usize,
     /// What it was verified with.
-    now: Value,
-    /// What the run was made with, where that is known.
-    then: Value,
+    now: Environment,
+    /// Every start of the run; none where that is not recorded.
+    then: Vec<Environment>,
     #[serde(skip)]
     asked: BTreeSet<u32>,
     #[serde(skip)]
@@ -63,21 +67,19 @@ impl Digest {
 #[derive(Serialize)]
 struct ModelFound {
     file: &'static str,
-    /// The round whose model it is; none when it is of none.
-    round: Option<u32>,
+    /// The round whose model it is.
+    round: u32,
     hash: String,
 }
 
 impl Receipt {
     /// Looks at the files of models too.
-    pub(super) fn of(
-        evidence: Evidence,
-        plan: &Plan,
-        rounds: Vec<Finding>,
-        whole: &Whole,
-        workers: usize,
-    ) -> Receipt {
+    pub(super) fn of(evidence: Evidence, plan: &Plan, again: Again, whole: &Whole) -> Receipt {
         let mut faults = evidence.faults.clone();
+        let then = environment::read(&evidence.folder).unwrap_or_else(|error| {
+            faults.push(error.to_string());
+            Vec::new()
+        });
         let mut models = Vec::new();
         for (file, is_last) in MODELS {
             // A run that falls back ends with an earlier model, and one that goes on has not written its last one yet.
@@ -88,6 +90,7 @@ impl Receipt {
             }
         }
         let Evidence { folder: run, summary, asked, .. } = evidence;
+        let Again { rounds, workers, now } = again;
         let known = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
         let about = format!(
             "{}, {} on {}, {}, {}",
@@ -101,8 +104,8 @@ impl Receipt {
             verified: faults.is_empty() && rounds.iter().all(|finding| finding.same),
             plan: Digest { recorded: known(summary.plan_digest), found: plan.digest() },
             data: Digest { recorded: known(summary.data_digest), found: plan.data_digest() },
-            then: environment(&run),
-            now: now(),
+            then,
+            now,
             run,
             rounds,
             models,
@@ -115,16 +118,20 @@ impl Receipt {
 
     /// For people.
     pub(super) fn text(&self) -> String {
-        let version = |of: &Value| of["version"].as_str().unwrap_or("an unknown version").to_owned();
+        let now = &self.now;
+        let workers = counted(self.workers, "worker");
         let mut lines = vec![
             format!("run      {}: {}", self.run.display(), self.about),
-            format!("program  {} on {}; the run: {}", version(&self.now), counted(self.workers, "worker"), version(&self.then)),
-            format!("plan     {}", self.plan.text()),
-            format!("data     {}", self.data.text()),
+            format!("program  fedmpi {}, libtorch {}, {workers} on {}", now.version, now.libtorch, now.processor),
         ];
+        match self.then.last() {
+            None => lines.push("then     unknown: the run has no environment.json".to_owned()),
+            Some(then) => lines.extend(differing(then, now)),
+        }
+        lines.push(format!("plan     {}", self.plan.text()));
+        lines.push(format!("data     {}", self.data.text()));
         let model = |found: &ModelFound| {
-            let round = found.round.map_or("no round".to_owned(), |round| format!("round {round}"));
-            format!("model    {} is of {round} ({})", found.file, found.hash)
+            format!("model    {} is of round {} ({})", found.file, found.round, found.hash)
         };
         lines.extend(self.models.iter().map(model));
         lines.extend(self.faults.iter().map(|fault| format!("fault    {fault}")));
@@ -155,22 +162,37 @@ fn look(evidence: &Evidence, file: &'static str, is_last: bool, whole: &Whole) -
     let last = evidence.recorded.keys().next_back();
     let mut rounds = evidence.recorded.iter().rev().filter(|(_, done)| done.model_hash == hash);
     match rounds.next().map(|(round, _)| *round) {
-        Some(round) if !is_last || Some(&round) == last => Ok(Some(ModelFound { file, round: Some(round), hash })),
+        Some(round) if !is_last || Some(&round) == last => Ok(Some(ModelFound { file, round, hash })),
         Some(round) => Err(format!("{file} is the model of round {round}, not of the last one")),
         None => Err(format!("{file} ({hash}) is the model of no recorded round")),
     }
 }
 
-/// What the run was made with at last; null where that is not recorded.
-fn environment(run: &Path) -> Value {
-    let text = files::bytes(&run.join(ENVIRONMENT)).unwrap_or_default();
-    match serde_json::from_slice(&text).unwrap_or_default() {
-        Value::Array(mut starts) => starts.pop().unwrap_or_default(),
-        other => other,
-    }
+/// What was another when the run was made: a line each.
+fn differing(then: &Environment, now: &Environment) -> Vec<String> {
+    let cuda = |of: &Environment| of.cuda.clone().unwrap_or_else(|| "none".to_owned());
+    let pairs = [
+        ("version", then.version.clone(), now.version.clone()),
+        ("commit", then.commit.clone(), now.commit.clone()),
+        ("libtorch", then.libtorch.clone(), now.libtorch.clone()),
+        ("CUDA", cuda(then), cuda(now)),
+        ("MPI", then.mpi.clone(), now.mpi.clone()),
+        ("processor", then.processor.clone(), now.processor.clone()),
+        ("GPUs", then.gpus.join(", "), now.gpus.join(", ")),
+    ];
+    let others = pairs.into_iter().filter(|(_, then, now)| then != now);
+    others.map(|(name, then, now)| format!("then     {name} was {then}, and is {now}")).collect()
 }
 
-/// What this program runs on.
-fn now() -> Value {
-    json!({ "version": env!("CARGO_PKG_VERSION"), "mpi": library_version() })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_another_is_said() {
+        let now = Environment { version: "2".to_owned(), libtorch: "2.9".to_owned(), ..Environment::default() };
+        let then = Environment { libtorch: "2.8".to_owned(), cuda: Some("13.0".to_owned()), ..now.clone() };
+        assert_eq!(differing(&now, &now), Vec::<String>::new());
+        assert_eq!(differing(&then, &now), ["then     libtorch was 2.8, and is 2.9", "then     CUDA was 13.0, and is none"]);
+    }
 }

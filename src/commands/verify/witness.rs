@@ -45,7 +45,9 @@ impl Finding {
         match (&self.recorded, metric) {
             (None, _) => format!("round {round}: {found}, but it is on no record"),
             (Some(recorded), _) if recorded != found => format!("round {round}: {found}, but recorded is {recorded}"),
-            (_, Some((name, [then, now]))) => format!("round {round}: {found}, but {name} is {now}, recorded is {then}"),
+            (_, Some((name, [then, now]))) => {
+                format!("round {round}: {found}, but {name} is {now}, recorded is {then}")
+            }
             _ => format!("round {round}: {found}, as recorded"),
         }
     }
