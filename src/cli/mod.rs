@@ -10,7 +10,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, DoctorArgs, Jobs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs, SweepArgs, VerifyArgs};
+pub use arguments::{
+    Bench, BenchArgs, CheckArgs, DoctorArgs, Jobs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs,
+    SweepArgs, VerifyArgs,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:

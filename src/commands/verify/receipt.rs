@@ -130,9 +130,8 @@ impl Receipt {
         }
         lines.push(format!("plan     {}", self.plan.text()));
         lines.push(format!("data     {}", self.data.text()));
-        let model = |found: &ModelFound| {
-            format!("model    {} is of round {} ({})", found.file, found.round, found.hash)
-        };
+        let model =
+            |found: &ModelFound| format!("model    {} is of round {} ({})", found.file, found.round, found.hash);
         lines.extend(self.models.iter().map(model));
         lines.extend(self.faults.iter().map(|fault| format!("fault    {fault}")));
         let good = self.rounds.iter().filter(|finding| self.asked.contains(&finding.round) && finding.same).count();
@@ -193,6 +192,9 @@ mod tests {
         let now = Environment { version: "2".to_owned(), libtorch: "2.9".to_owned(), ..Environment::default() };
         let then = Environment { libtorch: "2.8".to_owned(), cuda: Some("13.0".to_owned()), ..now.clone() };
         assert_eq!(differing(&now, &now), Vec::<String>::new());
-        assert_eq!(differing(&then, &now), ["then     libtorch was 2.8, and is 2.9", "then     CUDA was 13.0, and is none"]);
+        assert_eq!(
+            differing(&then, &now),
+            ["then     libtorch was 2.8, and is 2.9", "then     CUDA was 13.0, and is none"]
+        );
     }
 }
