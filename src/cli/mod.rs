@@ -245,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn rounds_are_numbers_from_1_or_all_or_the_last() {
+        let rounds = |text: &str| match parsed(&format!("fedmpi verify run{text}")).ok()?.command {
+            Some(Command::Verify(verify)) => Some(verify.rounds),
+            _ => None,
+        };
+        assert_eq!(rounds(""), Some(Rounds::Last));
+        assert_eq!(rounds(" --rounds all"), Some(Rounds::All));
+        assert_eq!(rounds(" --rounds 3,17"), Some(Rounds::These(vec![3, 17])));
+        assert!([" --rounds 0", " --rounds 3-17", " --rounds x"].iter().all(|text| rounds(text).is_none()));
+    }
+
+    #[test]
     fn paths_are_bytes() {
         let arguments = [&b"fedmpi"[..], b"--data-dir", b"d\xff", b"--out-dir=o-\xff"];
         let flags =

@@ -99,7 +99,7 @@ impl Part<'_> {
         let together = matches!(sums, Sums::Devices(_));
         match evidence {
             Some(evidence) => {
-                let found = self.serve(trainer, evidence, stretch, sums)?;
+                let found = self.lead(trainer, evidence, stretch, sums)?;
                 stay(self.mpi, together);
                 Ok(found)
             }
@@ -112,7 +112,8 @@ impl Part<'_> {
         }
     }
 
-    fn serve(
+    /// The server's part.
+    fn lead(
         &self,
         trainer: &mut dyn Trainer,
         evidence: &Evidence,
