@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The folder of runs that name none.
-pub(super) const RUNS: &str = "runs";
+pub const RUNS: &str = "runs";
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -28,6 +28,8 @@ pub struct RunFolder {
     marker: fs::File,
     // Whether another process held it just now.
     waited: bool,
+    // Whether it was made for this run.
+    made: bool,
 }
 
 /// A folder that cannot take the run.
@@ -72,6 +74,7 @@ impl RunFolder {
             Some(path) => path.clone(),
             None => free_folder(config)?,
         };
+        let made = config.out_dir.is_none() || !files::is_there(&path);
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         let marker = path.join(MARKER);
         let marker = files::open_or_create(&marker).map_err(|error| unwritable(&marker, &error))?;
@@ -84,7 +87,7 @@ impl RunFolder {
                 }
                 Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
                 // Where the file system cannot lock, nobody can be kept out.
-                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker, waited }),
+                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker, waited, made }),
             }
         }
     }
@@ -211,6 +214,17 @@ impl RunFolder {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Nothing is left of a folder that was claimed for a run which never began.
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        if self.made && self.marker.metadata().is_ok_and(|facts| facts.len() == 0) {
+            // What cannot be removed is no run either, and what somebody has put there stays.
+            let _ = files::remove(&self.path.join(MARKER));
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
 
@@ -347,6 +361,18 @@ mod tests {
         assert!(matches!(owner(folder.path()), Owner::Others(_)));
         fs::write(folder.path().join(JOURNAL), "{\"event\":\"started\",\"rounds\":1}\n").expect("writable");
         assert_eq!(owner(folder.path()), Owner::Run);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_run_that_never_began() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let claimed = |path: &Path| drop(RunFolder::claim(&config(path.to_owned())).expect("free"));
+        claimed(&parent.path().join("new"));
+        assert_eq!(fs::read_dir(parent.path()).expect("there").count(), 0);
+        let theirs = parent.path().join("theirs");
+        fs::create_dir(&theirs).expect("writable");
+        claimed(&theirs);
+        assert!(theirs.exists());
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The run's folder, which only the server has.
 
-use crate::event::{Recorder, Standing};
+use crate::event::{Event, Recorder, Standing};
 use crate::metrics::Target;
 use crate::plan::Plan;
 use crate::record::checkpoint::{self, CheckpointError, Saved};
-use crate::record::{Environment, RunFolder, Summary, Whole, checkpoints};
+use crate::record::{Environment, RunFolder, Summary, SummaryFile, Whole, checkpoints};
 use crate::screen::Screen;
 use crate::train::Trainer;
-use anyhow::Result;
+use anyhow::{Error, Result};
 
 /// What only the server needs.
 pub(crate) struct ServerPart {
@@ -68,18 +68,32 @@ pub(super) fn server_part(
 ) -> Result<ServerPart> {
     folder.prepare(&plan.config, job)?;
     folder.note(environment)?;
+    let done = saved.as_ref().map(|saved| saved.state.rounds);
+    let mut recorders = begin(plan, trainer, &folder, done).inspect_err(|error| refused(plan, &folder, error))?;
+    let target = plan.target();
+    recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done.unwrap_or(0)));
+    Ok(ServerPart { folder, recorders, saved })
+}
+
+/// A new run that is refused when its folder is there already says so in it.
+fn refused(plan: &Plan, folder: &RunFolder, error: &Error) {
+    if plan.config.resume.is_none() {
+        let event = Event::Ended { state: Standing::Failed, reason: format!("{error:#}"), settled: true };
+        // The refusal itself is reported.
+        let _ = SummaryFile::new(folder.path(), plan).record(&event, &[]);
+    }
+}
+
+/// All that is written before the first round, and what writes it down; the run goes on after so many rounds, if any.
+fn begin(plan: &Plan, trainer: &dyn Trainer, folder: &RunFolder, done: Option<u32>) -> Result<Vec<Box<dyn Recorder>>> {
     if let Some(path) = plan.save_partition()? {
         log::info!("the partition is in {}", path.display());
     }
     log::info!("results go to {}", folder.path().display());
     let rounds = plan.rounds();
-    let done = saved.as_ref().map(|saved| saved.state.rounds);
     if let Some(done) = done {
         log::info!("going on after round {done} of {rounds}");
     }
     let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
-    let mut recorders = folder.recorders(plan, &whole, done)?;
-    let target = plan.target();
-    recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done.unwrap_or(0)));
-    Ok(ServerPart { folder, recorders, saved })
+    Ok(folder.recorders(plan, &whole, done)?)
 }
