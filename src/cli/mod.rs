@@ -64,6 +64,24 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Predict how long a recorded run would take on other workers, and where more of them do not pay
     Predict(PredictArgs),
+    /// List runs, the newest last: how each stands, how far it is, how good, where it runs, and why it failed
+    Runs {
+        /// The folder that holds them [default: runs]
+        #[arg(value_name = "FOLDER", value_parser = arguments::place())]
+        folder: Option<PathBuf>,
+        /// As JSON, an object a run
+        #[arg(long)]
+        json: bool,
+    },
+    /// Watch a run: curves, what each worker does, time left; also from another host that sees its folder
+    Watch {
+        /// The run: its folder, its name below `runs`, or `last`
+        #[arg(value_name = "RUN", default_value = "last", value_parser = arguments::place())]
+        run: PathBuf,
+        /// Print how it stands and end, as without a terminal
+        #[arg(long)]
+        once: bool,
+    },
     /// Start a training job with the installed mpirun, and start it again when it fails
     Launch(LaunchArgs),
     /// Train many members that differ in some settings; a table and a picture over seeds

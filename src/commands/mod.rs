@@ -12,12 +12,15 @@ mod list;
 mod partition;
 mod places;
 mod predict;
+mod runs;
 mod say;
 mod slurm;
 mod sweep;
+mod terminal;
 mod train;
 mod verdict;
 mod verify;
+mod watch;
 
 use crate::cli::{self, Command};
 use crate::config::{Config, Flags};
@@ -49,6 +52,8 @@ pub(crate) fn run(command: Command) -> Result<u8> {
             compare::run(&runs, target_accuracy, by_rounds, &svg)?
         }
         Command::Predict(arguments) => predict::run(&arguments)?,
+        Command::Runs { folder, json } => runs::run(folder.as_deref(), json)?,
+        Command::Watch { run, once } => watch::run(&run, once)?,
         Command::Config { keys, .. } => config::run(keys.as_deref())?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::answer(data_dir.as_deref())?,

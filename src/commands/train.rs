@@ -6,7 +6,7 @@ use crate::config::{Config, Flags};
 use crate::engine::{self, EngineError, Outcome};
 use crate::ids::Rank;
 use crate::launch::{Launched, pasteable};
-use crate::record::{RunFolder, Summary};
+use crate::record::{self, RunFolder, Summary};
 use crate::start::{
     Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare, start_log, sums,
 };
@@ -143,7 +143,7 @@ fn again(summary: &Summary, flags: &Flags) {
         return;
     }
     tell("the run was finished already, and nothing is changed");
-    if let Some(folder) = &flags.resume {
-        verdict::lines(summary, folder, summary.rounds).iter().for_each(tell);
+    if let Some(folder) = flags.resume.as_deref().and_then(|name| record::find(name).ok()) {
+        verdict::lines(summary, &folder, summary.rounds).iter().for_each(tell);
     }
 }

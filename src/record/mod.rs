@@ -11,6 +11,7 @@ mod folder;
 mod history;
 mod journal;
 mod lines;
+mod listed;
 mod memory;
 mod model;
 mod owner;
@@ -19,6 +20,7 @@ mod predict;
 mod runs;
 mod summary;
 mod table;
+mod tail;
 mod tensorboard;
 
 use crate::event::RecordError;
@@ -29,16 +31,17 @@ pub use self::csv::MetricsCsv;
 pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
 pub use environment::Environment;
-pub use folder::{FolderError, RunFolder, checkpoints, default_folder, free_folder};
+pub use folder::{FolderError, RUNS, RunFolder, checkpoints, default_folder, free_folder};
 pub use history::{Follower, History};
 pub use journal::Journal;
+pub use listed::Listed;
 pub use memory::Memory;
 pub use model::{ModelFile, Whole};
 pub use owner::job_of;
 pub use predict::{Predicted, Predictor};
-pub use runs::{NoRun, Run, find, folders_in, standing};
+pub use runs::{NoRun, Run, find, folders_in, is_run, standing};
 pub use summary::{SUMMARY, Summary, SummaryFile};
-pub use table::{KIND, RECORDERS, Record, Scene};
+pub use table::{KIND, MODEL, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
     RecordError::Unwritten { path: path.display().to_string(), reason: reason.to_string() }

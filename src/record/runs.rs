@@ -4,7 +4,7 @@ use super::Summary;
 use super::folder::RUNS;
 use super::owner::{CONFIG, JOURNAL, MARKER, is_marked};
 use crate::config::Config;
-use crate::event::{Event, Standing};
+use crate::event::{Event, Standing, Started};
 use crate::files;
 use jiff::Timestamp;
 use std::fs;
@@ -23,6 +23,8 @@ pub struct Run {
     pub standing: Standing,
     /// When it began.
     pub started: Timestamp,
+    /// How it began; none when it has not.
+    pub begun: Option<Started>,
     /// Its figures; none when it had not begun.
     pub summary: Option<Summary>,
     /// Its config; none when it cannot be read.
@@ -50,10 +52,12 @@ impl Run {
     pub fn look(folder: &Path) -> Run {
         // A summary that cannot be read tells nothing.
         let summary = Summary::read(folder).ok().flatten();
+        let begun = begun(folder);
         Run {
             folder: folder.to_owned(),
             standing: standing(folder, summary.as_ref()),
-            started: started(folder),
+            started: started(folder, begun.as_ref()),
+            begun,
             config: files::text(&folder.join(CONFIG)).ok().and_then(|text| Config::parse(&text).ok()),
             summary,
         }
@@ -74,18 +78,26 @@ fn is_held(folder: &Path) -> bool {
     files::open(&folder.join(MARKER)).is_ok_and(|marker| marker.try_lock_shared().is_err())
 }
 
+/// How a run began, by the first line of its journal.
+pub(super) fn begun(folder: &Path) -> Option<Started> {
+    let mut line = String::new();
+    BufReader::new(files::open(&folder.join(JOURNAL)).ok()?).read_line(&mut line).ok()?;
+    match serde_json::from_str(&line).ok()? {
+        Event::Started(started) => Some(started),
+        _ => None,
+    }
+}
+
 /// When a run began, by its journal, else by its folder's age.
-fn started(folder: &Path) -> Timestamp {
-    let told = || {
-        let mut line = String::new();
-        BufReader::new(files::open(&folder.join(JOURNAL)).ok()?).read_line(&mut line).ok()?;
-        match serde_json::from_str(&line).ok()? {
-            Event::Started(started) if started.at != Timestamp::default() => Some(started.at),
-            _ => None,
-        }
-    };
+pub(super) fn started(folder: &Path, begun: Option<&Started>) -> Timestamp {
+    let told = begun.map(|begun| begun.at).filter(|at| *at != Timestamp::default());
     let seen = || Timestamp::try_from(fs::metadata(folder.join(CONFIG)).ok()?.modified().ok()?).ok();
-    told().or_else(seen).unwrap_or_default()
+    told.or_else(seen).unwrap_or_default()
+}
+
+/// Whether a folder is a run's.
+pub fn is_run(folder: &Path) -> bool {
+    is_marked(folder)
 }
 
 /// The folders of runs in a folder, the oldest first.
@@ -97,7 +109,7 @@ pub fn folders_in(parent: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(parent)? {
         let folder = entry?.path();
         if is_marked(&folder) {
-            found.push((started(&folder), folder));
+            found.push((started(&folder, begun(&folder).as_ref()), folder));
         }
     }
     found.sort();

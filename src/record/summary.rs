@@ -37,6 +37,8 @@ pub struct Summary {
     pub data_digest: String,
     /// Rounds done.
     pub rounds: u32,
+    /// Rounds planned; 0 in summaries of older programs.
+    pub planned: u32,
     /// Share of test samples predicted right, from 0 to 1.
     #[serde(with = "crate::number")]
     pub final_test_accuracy: f64,
@@ -221,8 +223,9 @@ impl SummaryFile {
 impl Recorder for SummaryFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::Started(Started { workers, worker_slowdown, .. }) => {
+            Event::Started(Started { rounds, workers, worker_slowdown, .. }) => {
                 self.workers = *workers;
+                self.summary.planned = *rounds;
                 let known = &mut self.summary.worker_slowdowns;
                 known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
                 // From now on the folder holds a run that is not finished.

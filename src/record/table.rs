@@ -33,7 +33,8 @@ pub struct Record {
 }
 
 const METRICS: &str = "metrics.csv";
-const MODEL: &str = "model.safetensors";
+/// The final model, in a run's folder.
+pub const MODEL: &str = "model.safetensors";
 const BEST: &str = "best.safetensors";
 
 /// All recorders of which a user chooses.

@@ -6,6 +6,7 @@ mod data;
 mod environment;
 mod folder;
 mod log;
+mod names;
 mod seats;
 mod settle;
 mod trainer;
@@ -27,6 +28,7 @@ use tch::Device;
 
 pub(crate) use self::log::{Speaker, level_of_flags, log_at, start_log};
 pub(crate) use folder::ServerPart;
+pub(crate) use names::resolve;
 pub(crate) use seats::mapping;
 pub(crate) use settle::Stop;
 pub(crate) use trainer::{make_trainer, sums};
@@ -100,7 +102,7 @@ fn agree(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Config, Stop> {
     together(mpi.size(), launched)
         .map_err(|error| Stop::Refused((launched.rank.unwrap_or(0) == 0).then_some(error)))?;
     same_build(mpi)?;
-    let config = settle(mpi, read_config(flags))?;
+    let config = settle(mpi, read_config(&names::agree(mpi, flags)?))?;
     log_at(log::level(&config));
     Ok(config)
 }
@@ -119,7 +121,7 @@ fn together(known: usize, launched: Launched) -> Result<()> {
 
 /// What the user wrote, as far as it can be checked without data.
 pub(crate) fn read_config(flags: &Flags) -> Result<Config> {
-    let config = Config::resolve(flags)?;
+    let config = resolve(flags)?;
     check_config(&config)?;
     Ok(config)
 }

@@ -43,6 +43,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tch::", &["torch", "models"]),
     ("mpi::traits", &["transport/mpi"]),
     ("cudarc::", &["transport/nccl"]),
+    // Terminals are drawn on by commands only.
+    ("ratatui::", &["commands"]),
     // Files are opened by one door, which is no way around plain files and into links.
     ("File::open", OPENERS),
     ("File::create", OPENERS),

@@ -25,3 +25,4 @@ mod terminal;
 mod traffic;
 mod training;
 mod verify;
+mod watch;

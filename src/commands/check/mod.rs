@@ -9,7 +9,7 @@ use super::{partition, places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
 use crate::hosts::seats_table;
-use crate::start::check_config;
+use crate::start::{self, check_config};
 use crate::torch;
 use anyhow::{Result, ensure};
 use words::{Job, Known};
@@ -17,7 +17,7 @@ use words::{Job, Known};
 /// Ranks are taken to run where the mapping wants them, or here without one.
 pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     let ranks = arguments.np;
-    let config = Config::resolve(&arguments.flags)?;
+    let config = start::resolve(&arguments.flags)?;
     if !config.translation.is_empty() {
         say(format_args!("{}\n\n", config.translation.table()))?;
     }

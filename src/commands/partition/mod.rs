@@ -8,8 +8,8 @@ mod report;
 
 use super::{places, say};
 use crate::cli::PartitionArgs;
-use crate::config::{Config, Residency};
-use crate::start::check_config;
+use crate::config::Residency;
+use crate::start::{self, check_config};
 use anyhow::{Result, ensure};
 use std::path::Path;
 
@@ -21,7 +21,7 @@ const FILE: &str = "partition.json";
 
 /// One process does it, and needs no MPI.
 pub(super) fn run(arguments: &PartitionArgs) -> Result<()> {
-    let config = Config::resolve(&arguments.flags)?;
+    let config = start::resolve(&arguments.flags)?;
     check_config(&config)?;
     let hint = "hint: --data_residency shared, on the machine that has the data";
     ensure!(config.data_residency == Residency::Shared, "no rank sees the data of all ({hint})");

@@ -1,0 +1,135 @@
+//! Curves over rounds.
+
+use super::seen::Seen;
+use super::tables::BRIGHT;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph, Widget};
+
+/// What is measured on the test set.
+const TEST: Style = Style::new().fg(Color::Cyan);
+/// What training says of itself.
+const TRAINING: Style = Style::new().fg(Color::Yellow);
+
+/// Accuracy beside loss; the loss alone where the task has no accuracy.
+pub(super) fn draw(seen: &Seen, area: Rect, buffer: &mut Buffer) {
+    let has_accuracy = !seen.accuracy.is_empty() || seen.loss.is_empty();
+    if has_accuracy {
+        let [left, right] = Layout::horizontal([1, 1].map(ratatui::layout::Constraint::Fill)).areas(area);
+        let percents: Vec<(f64, f64)> = seen.accuracy.iter().map(|(round, share)| (*round, 100.0 * share)).collect();
+        let curve = Curve { points: &percents, style: TEST, marker: Marker::Braille };
+        curves(accuracy_title(seen), &[curve], seen.done, left, buffer);
+        losses(seen, right, buffer);
+    } else {
+        losses(seen, area, buffer);
+    }
+}
+
+fn losses(seen: &Seen, area: Rect, buffer: &mut Buffer) {
+    let train = Curve { points: &seen.train_loss, style: TRAINING, marker: Marker::Dot };
+    let test = Curve { points: &seen.loss, style: TEST, marker: Marker::Braille };
+    curves(loss_title(seen), &[train, test], seen.done, area, buffer);
+}
+
+fn accuracy_title(seen: &Seen) -> Line<'static> {
+    let Some((now, last)) = seen.accuracy.last().copied() else { return " accuracy ".into() };
+    let best = seen.best().filter(|(round, _)| *round < now);
+    let best = best.map_or_else(String::new, |(round, best)| format!("(best {} at {round}) ", percent(best)));
+    Line::from(vec![" accuracy ".into(), Span::styled(percent(last), TEST), format!(" {best}").into()])
+}
+
+fn loss_title(seen: &Seen) -> Line<'static> {
+    let mut words = vec![Span::from(" loss")];
+    for (name, points, style) in [("test ", &seen.loss, TEST), ("training ", &seen.train_loss, TRAINING)] {
+        words.extend(points.last().map(|(_, last)| Span::styled(format!(" {name}{} ", figure(*last)), style)));
+    }
+    words.into()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn figure(value: f64) -> String {
+    if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.2e}") }
+}
+
+/// One line of a chart.
+struct Curve<'a> {
+    points: &'a [(f64, f64)],
+    style: Style,
+    marker: Marker,
+}
+
+fn curves(title: Line<'_>, curves: &[Curve<'_>], rounds: u32, area: Rect, buffer: &mut Buffer) {
+    let block = Block::bordered().title(title).border_style(Modifier::DIM).title_style(BRIGHT);
+    let values: Vec<f64> = curves.iter().flat_map(|curve| curve.points).map(|(_, value)| *value).collect();
+    let Some(range) = Range::of(&values) else {
+        return Paragraph::new("nothing is evaluated yet").style(Modifier::DIM).block(block).render(area, buffer);
+    };
+    let sets = curves.iter().map(|curve| {
+        let kind = if curve.points.len() > 1 { GraphType::Line } else { GraphType::Scatter };
+        Dataset::default().marker(curve.marker).graph_type(kind).style(curve.style).data(curve.points)
+    });
+    let last = rounds.max(2);
+    let along =
+        Axis::default().bounds([1.0, f64::from(last)]).labels([1.to_string(), last.to_string()]).style(Modifier::DIM);
+    let up = Axis::default().bounds([range.low, range.high]).labels(range.labels()).style(Modifier::DIM);
+    Chart::new(sets.collect()).block(block).x_axis(along).y_axis(up).legend_position(None).render(area, buffer);
+}
+
+/// What an axis spans, in round figures.
+#[derive(Debug, PartialEq)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+impl Range {
+    /// Around finite values; none without any.
+    fn of(values: &[f64]) -> Option<Range> {
+        let low = values.iter().copied().reduce(f64::min)?;
+        let high = values.iter().copied().reduce(f64::max)?;
+        // A curve that is flat stands in the middle.
+        let span = if high > low { high - low } else { high.abs().max(1e-3) / 2.0 };
+        let power = span.log10().floor();
+        let step = 10f64.powf(power) / 2.0;
+        let below = if high > low { low } else { low - span };
+        let above = if high > low { high } else { high + span };
+        Some(Range { low: (below / step).floor() * step, high: (above / step).ceil() * step })
+    }
+
+    fn labels(&self) -> [String; 3] {
+        let ticks = [self.low, f64::midpoint(self.low, self.high), self.high];
+        // As few decimals as say all of them.
+        let is_said = |decimals: i32| {
+            ticks.iter().all(|tick| {
+                let shifted = tick * 10f64.powi(decimals);
+                (shifted - shifted.round()).abs() < 1e-6
+            })
+        };
+        let decimals = (0..9).find(|decimals| is_said(*decimals)).unwrap_or(9);
+        ticks.map(|value| match value.abs() {
+            0.0..1e6 => format!("{value:.*}", decimals as usize),
+            _ => format!("{value:.1e}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_span_round_figures() {
+        let range = |values: &[f64]| Range::of(values).map(|range| range.labels().join(" "));
+        assert_eq!(range(&[0.113, 0.942]).as_deref(), Some("0.100 0.525 0.950"));
+        assert_eq!(range(&[2.3, 0.21, 14.0]).as_deref(), Some("0.0 7.5 15.0"));
+        assert_eq!(range(&[0.5]).as_deref(), Some("0.20 0.50 0.80"));
+        assert_eq!(range(&[]), None);
+        assert!(range(&[0.0, 1e30]).is_some_and(|labels| labels.ends_with("e30")));
+    }
+}
