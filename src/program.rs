@@ -19,6 +19,12 @@ pub fn main() -> ExitCode {
             }
             stop::exit::DONE.into()
         }
+        Asked::Version(whole) => {
+            if is_first() {
+                tell(commands::version(whole));
+            }
+            stop::exit::DONE.into()
+        }
         Asked::Refusal(text) => {
             refuse_once(text);
             stop::exit::REFUSED.into()

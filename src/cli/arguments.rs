@@ -3,7 +3,7 @@
 use crate::config::{Flags, RANGES};
 use crate::files;
 use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -283,4 +283,47 @@ pub struct PartitionArgs {
     pub folder: PathBuf,
     #[command(flatten)]
     pub flags: Flags,
+}
+
+/// Arguments of `fedmpi config`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case", group(ArgGroup::new("what").required(true)))]
+pub struct ConfigArgs {
+    /// Every setting that a training with these flags would have, and who says it
+    #[arg(long, group = "what")]
+    pub print: bool,
+    /// Only what differs from the defaults; of one file or run from the defaults; or of two from each other
+    #[arg(long, group = "what", value_name = "FILE|RUN", num_args = 0..=2, value_parser = place())]
+    pub diff: Option<Vec<PathBuf>>,
+    /// A file of FedML, FLUTE or async-FL in our words, as a --cf file
+    #[arg(long, group = "what", value_name = "FILE", value_parser = place())]
+    pub from: Option<PathBuf>,
+    /// What a --cf file may say, as JSON Schema, by which editors complete and check
+    #[arg(long, group = "what")]
+    pub schema: bool,
+    /// The keys of FedML, FLUTE or async-FL, and what becomes of each
+    #[arg(long, group = "what", value_name = "SYSTEM")]
+    pub keys: Option<String>,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+/// Arguments of `fedmpi new`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct NewArgs {
+    /// The folder: a new one, or one with nothing in it
+    #[arg(value_name = "FOLDER", value_parser = place())]
+    pub folder: PathBuf,
+    /// Folder with the files of MNIST, to train on those [default: generated data, which needs no files]
+    #[arg(long, value_name = "FOLDER", value_parser = place())]
+    pub mnist: Option<PathBuf>,
+}
+
+/// A shell that can complete.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }

@@ -1,5 +1,6 @@
 //! Help for people: the flags that everybody needs, under the stages of the walk, and how to see the rest.
 
+use crate::config::wrapped;
 use clap::{Arg, Command};
 
 /// What is shown of the flags of a training.
@@ -10,6 +11,9 @@ const SHOWN: [(&str, &[&str]); 5] = [
     ("Method", &["aggregator", "mode"]),
     ("Run", &["cf", "out_dir", "resume", "gpu_mapping_file"]),
 ];
+
+/// Commands that everybody needs; of the others only the names are shown.
+const COMMANDS: [&str; 8] = ["new", "check", "launch", "compare", "doctor", "slurm-script", "list", "config"];
 
 const HEAD: &str = "\
 Federated learning over MPI: rank 0 is the server, every other rank a worker.
@@ -41,10 +45,15 @@ pub fn short(command: &Command) -> String {
         }
     }
     text += "\nCommands (fedmpi COMMAND --help)\n";
+    let (mut shown, mut others) = (String::new(), Vec::new());
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        text += &line(command.get_name(), &clause(&about, WIDTH - COLUMN));
+        let (name, about) = (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default());
+        match COMMANDS.contains(&name) {
+            true => shown += &line(name, &clause(&about, WIDTH - COLUMN)),
+            false => others.push(name),
+        }
     }
+    text += &format!("{shown}{}\n", wrapped(&format!("others: {}", others.join(", ")), 2, 4));
     text + TAIL
 }
 
@@ -53,10 +62,13 @@ pub fn all(command: &mut Command) -> String {
     command.render_long_help().to_string()
 }
 
+/// What commands take beside the flags of a training.
+const OWN: [&str; 9] = ["np", "partition_report", "folder", "print", "diff", "from", "schema", "keys", "help"];
+
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {
-    command.mut_args(|argument| {
-        let own = ["np", "partition_report", "folder", "help"].contains(&argument.get_id().as_str());
+    command.after_help("Takes all flags of a training too: fedmpi --help all").mut_args(|argument| {
+        let own = OWN.contains(&argument.get_id().as_str());
         argument.hide(!own)
     })
 }

@@ -10,10 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{
-    Bench, BenchArgs, CheckArgs, DoctorArgs, Jobs, LaunchArgs, PartitionArgs, PredictArgs, Rounds, SlurmArgs,
-    SweepArgs, VerifyArgs,
-};
+pub use arguments::{Bench, BenchArgs, CheckArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs, PredictArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -40,6 +37,8 @@ pub struct Cli {
 /// Commands beside training.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a folder to begin with: a config, a host file, a mapping of GPUs, a batch script
+    New(NewArgs),
     /// Validate everything without training; print the plan, the ranks and the partition
     Check(Box<CheckArgs>),
     /// Divide the data without training: the partition as a file, a table and pictures
@@ -116,15 +115,8 @@ pub enum Command {
         /// A part, such as `adam`
         name: Option<String>,
     },
-    /// Print what a --cf file may say
-    Config {
-        /// As JSON Schema, by which editors complete and check
-        #[arg(long, required_unless_present = "keys")]
-        schema: bool,
-        /// The keys of FedML, FLUTE or async-FL, and what becomes of each
-        #[arg(long, value_name = "SYSTEM", conflicts_with = "schema")]
-        keys: Option<String>,
-    },
+    /// Print a config: resolved, what differs, translated; or what a --cf file may say
+    Config(Box<ConfigArgs>),
     /// Print a host file in the dialect of a launcher
     Hostfile {
         /// The launcher's dialect
@@ -133,6 +125,17 @@ pub enum Command {
         /// A host file in either dialect
         #[arg(value_parser = arguments::place())]
         file: PathBuf,
+    },
+    /// Print what makes a shell complete commands, flags and the names of parts
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a manual page for each command
+    Man {
+        /// Folder for them, such as `~/.local/share/man/man1`
+        #[arg(value_name = "FOLDER", value_parser = arguments::place())]
+        folder: PathBuf,
     },
 }
 
@@ -159,6 +162,8 @@ pub enum Asked {
     Work(Box<Cli>),
     /// To be told something.
     Help(String),
+    /// To be told which program this is, and whether with what it is built of.
+    Version(bool),
     /// What cannot be understood, and why.
     Refusal(String),
 }
@@ -170,6 +175,7 @@ pub fn asked(arguments: impl Iterator<Item = OsString>) -> Asked {
     match words[..] {
         ["--help" | "-h" | "help"] => return Asked::Help(help::short(&command())),
         ["--help" | "-h" | "help", "all"] => return Asked::Help(help::all(&mut command())),
+        ["--version" | "-V"] => return Asked::Version(words == ["--version"]),
         _ => {}
     }
     match parse(arguments.into_iter()) {
@@ -196,10 +202,17 @@ fn is_mpirun_option(argument: &OsString) -> bool {
     argument == "--mpirun_option" || argument == "--mpirun-option"
 }
 
+/// Commands that take all flags of a training beside their own.
+const OF_TRAINING: [&str; 3] = ["check", "partition", "config"];
+
+/// All that can be written, as help shows it.
+pub fn command() -> clap::Command {
+    OF_TRAINING.iter().fold(grammar(), |command, name| command.mut_subcommand(name, help::hide_training))
+}
+
 /// All that can be written. `--overwrite` alone means `--overwrite true`, and so for every switch.
-fn command() -> clap::Command {
-    let of_training = |command| help::hide_training(with_habits(command));
-    with_habits(Cli::command()).mut_subcommand("check", of_training).mut_subcommand("partition", of_training)
+pub fn grammar() -> clap::Command {
+    OF_TRAINING.iter().fold(with_habits(Cli::command()), |command, name| command.mut_subcommand(name, with_habits))
 }
 
 /// Flags that need no value.

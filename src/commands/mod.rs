@@ -3,12 +3,15 @@
 mod bench;
 mod check;
 mod compare;
+mod completions;
 mod config;
 mod doctor;
 mod events;
 mod hostfile;
 mod launch;
 mod list;
+mod man;
+mod new;
 mod partition;
 mod places;
 mod predict;
@@ -20,6 +23,7 @@ mod terminal;
 mod train;
 mod verdict;
 mod verify;
+mod version;
 mod watch;
 
 use crate::cli::{self, Command};
@@ -33,6 +37,7 @@ use std::iter;
 
 pub(crate) use say::{Unheard, is_first, refuse_once, remark, say, tell};
 pub(crate) use train::train;
+pub(crate) use version::version;
 
 /// Runs a command; gives its exit code.
 pub(crate) fn run(command: Command) -> Result<u8> {
@@ -54,7 +59,10 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Predict(arguments) => predict::run(&arguments)?,
         Command::Runs { folder, json } => runs::run(folder.as_deref(), json)?,
         Command::Watch { run, once } => watch::run(&run, once)?,
-        Command::Config { keys, .. } => config::run(keys.as_deref())?,
+        Command::New(arguments) => new::run(&arguments)?,
+        Command::Config(arguments) => config::run(&arguments)?,
+        Command::Completions { shell } => completions::run(shell)?,
+        Command::Man { folder } => man::run(&folder)?,
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::answer(data_dir.as_deref())?,
         Command::Bench(bench) => bench::run(&bench)?,

@@ -7,6 +7,7 @@ use crate::launch::{SlurmJob, last_wins, pasteable};
 use crate::plan::Plan;
 use anyhow::{Result, ensure};
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Prints the script. The training's flags are checked before the job waits in a queue.
@@ -18,9 +19,14 @@ pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
     let mapped = arguments.gpus_per_node > 0 && config.gpu_mapping_file.is_some();
     ensure!(!mapped, "with --gpus_per_node the script writes the mapping itself");
     warn_of_data(&config);
+    say(script(&arguments, training)?)
+}
+
+/// The script that starts a training with these flags.
+pub(super) fn script(arguments: &SlurmArgs, training: Vec<OsString>) -> Result<String> {
     let program = env::current_exe()?;
     let job = SlurmJob {
-        directives: directives(&arguments),
+        directives: directives(arguments),
         ranks: arguments.ranks_per_node,
         gpus: arguments.gpus_per_node,
         environment: environment(&program),
@@ -28,7 +34,7 @@ pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
         training,
         array: None,
     };
-    say(job.script()?)
+    Ok(job.script()?)
 }
 
 /// Data may be elsewhere than here, where the script is made.

@@ -71,28 +71,29 @@ impl FromArgMatches for PartFlags {
 }
 
 /// The three choices that a method is made of.
-const AXES: [&str; 3] = ["algorithm", "server_step", "combine"];
+pub(super) const AXES: [&str; 3] = ["algorithm", "server_step", "combine"];
 /// What they are unless said.
-const PLAIN: [&str; 3] = [algorithm::PLAIN, step::PLAIN, combine::PLAIN];
+pub(super) const PLAIN: [&str; 3] = [algorithm::PLAIN, step::PLAIN, combine::PLAIN];
 /// Settings that scripts give whatever the part: said, not refused, when no chosen part has them.
 const TOLERATED: [&str; 3] = ["partition_alpha", "momentum", "wd"];
 
 /// What was said, layer over layer: each setting with the layer that said it last.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Said {
-    layers: usize,
-    settings: BTreeMap<String, (usize, Value)>,
-    loose: BTreeMap<String, (usize, Value)>,
+    /// Who says each layer, for people.
+    pub(super) layers: Vec<String>,
+    pub(super) settings: BTreeMap<String, (usize, Value)>,
+    pub(super) loose: BTreeMap<String, (usize, Value)>,
 }
 
 impl Said {
-    /// Lays settings over those that were said before.
+    /// Lays what somebody says over what was said before.
     ///
     /// # Errors
     /// Names of nothing, and values of the wrong kind.
-    pub fn lay(&mut self, given: Mapping) -> Result<(), String> {
-        let layer = self.layers;
-        self.layers += 1;
+    pub fn lay(&mut self, who: impl ToString, given: Mapping) -> Result<(), String> {
+        let layer = self.layers.len();
+        self.layers.push(who.to_string());
         let mut own = Mapping::new();
         // A method named as a whole takes the place of one that was put together below.
         if given.contains_key("aggregator") {
@@ -163,7 +164,7 @@ fn is_usual(name: &str, value: &Value) -> bool {
 const OLD: [&str; 3] = ["rho", "fedprox_mu", "proximal_mu"];
 
 /// Under which key a choice is told a setting: its name, or its place.
-fn told_place(kind: &dyn AnyKind, choice: &Choice, name: &str) -> Option<Value> {
+pub(super) fn told_place(kind: &dyn AnyKind, choice: &Choice, name: &str) -> Option<Value> {
     let part = kind.described(&choice.name).ok()?;
     let place = part.params.iter().position(|param| param.name == name)?;
     [Value::from(name), Value::from(place)].into_iter().find(|key| choice.values.contains_key(key))

@@ -5,6 +5,7 @@ mod choose;
 mod document;
 mod foreign;
 mod kinds;
+mod origin;
 mod portable;
 mod resolve;
 mod seed_scripts;
@@ -17,11 +18,13 @@ use crate::aggregate::{arrivals, preset};
 use std::path::PathBuf;
 
 pub use choose::PartFlags;
-#[cfg(all(feature = "mpi", feature = "torch"))]
-pub(crate) use foreign::wrapped;
 pub use foreign::{Row, Translation, keys, systems};
+#[cfg(all(feature = "mpi", feature = "torch"))]
+pub(crate) use foreign::{commented, wrapped};
 pub use kinds::KINDS;
 pub(crate) use kinds::{is_setting, near};
+pub use origin::Traced;
+pub use portable::without_nulls;
 pub use settings::{Config, Flags, NAMES, RANGES};
 pub use ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Progress, Residency};
 pub use written::Setting;

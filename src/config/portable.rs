@@ -21,10 +21,20 @@ impl Config {
         let mut settings = serde_yaml::to_value(self)?;
         if let Value::Mapping(settings) = &mut settings {
             WHERE.iter().chain(&SHOWN).for_each(|name| _ = settings.remove(*name));
-            // What was not said need not be unsaid.
-            settings.retain(|_, value| !value.is_null());
         }
-        serde_yaml::to_string(&settings)
+        serde_yaml::to_string(&without_nulls(settings))
+    }
+}
+
+/// What was not said need not be unsaid: a value without settings that have none, those of parts too.
+pub fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Mapping(settings) => {
+            let said = settings.into_iter().filter(|(_, value)| !value.is_null());
+            Value::Mapping(said.map(|(name, value)| (name, without_nulls(value))).collect())
+        }
+        Value::Sequence(parts) => Value::Sequence(parts.into_iter().map(without_nulls).collect()),
+        value => value,
     }
 }
 

@@ -5,7 +5,7 @@ use super::document::{Entry, Node};
 use super::foreign::{self, Around, Translation};
 use super::kinds::{is_setting, near};
 use super::portable::{is_of_a_run, leave_places};
-use super::{Config, ConfigError, Flags, RUN_CONFIG};
+use super::{Config, ConfigError, Flags, RUN_CONFIG, Traced};
 use crate::files;
 use crate::part::{plain, yaml};
 use serde_yaml::{Mapping, Value};
@@ -19,7 +19,7 @@ impl Config {
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut said = Said::default();
-        said.lay(settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
+        said.lay("text", settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
         said.chosen()
     }
 
@@ -29,8 +29,18 @@ impl Config {
     /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind; settings of
     /// parts that were not chosen.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
+        Ok(Traced::of(flags)?.config)
+    }
+}
+
+impl Traced {
+    /// As [`Config::resolve`], and remembers who said what.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn of(flags: &Flags) -> Result<Traced, ConfigError> {
         let in_flags = |reason| blame(Path::new("flags"), reason);
-        let (file, resumed) = (at_home(flags.cf.as_deref())?, at_home(flags.resume.as_deref())?);
+        let (file, resumed) = (at_home(flags.cf.as_deref())?.map(in_run), at_home(flags.resume.as_deref())?);
         let stored = resumed.as_ref().map(|folder| folder.join(RUN_CONFIG));
         let mut said = Said::default();
         let (mut translation, mut left) = (Translation::default(), None);
@@ -38,19 +48,25 @@ impl Config {
         if let Some(path) = file.as_deref().or(stored.as_deref()) {
             let given;
             (given, translation, left) = read_file(path, flags, &set)?;
-            said.lay(given).map_err(|reason| blame(path, reason))?;
+            said.lay(path.display(), given).map_err(|reason| blame(path, reason))?;
         }
-        said.lay(set).map_err(|reason| blame(Path::new("--set"), reason))?;
-        said.lay(flags.given().map_err(in_flags)?).map_err(in_flags)?;
-        let mut config = Config { translation, ..said.chosen().map_err(in_flags)? };
+        said.lay("--set", set).map_err(|reason| blame(Path::new("--set"), reason))?;
+        said.lay("flag", flags.given().map_err(in_flags)?).map_err(in_flags)?;
+        let mut config = Config { translation, ..said.clone().chosen().map_err(in_flags)? };
         config.go_home().map_err(|error| in_flags(error.to_string()))?;
         config.idle.extend(left.into_iter().chain(flags.seed_scripts.notes()));
         check_resumed(&config, resumed.as_deref()).map_err(in_flags)?;
-        Ok(match resumed {
+        let config = match resumed {
             Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
             None => Config { resume: None, ..config },
-        })
+        };
+        Ok(Traced { config, said })
     }
+}
+
+/// The config of a run, where its folder is meant.
+fn in_run(path: PathBuf) -> PathBuf {
+    if path.is_dir() { path.join(RUN_CONFIG) } else { path }
 }
 
 /// Who said what cannot be understood.

@@ -49,7 +49,8 @@ macro_rules! settings {
         #[derive(Args, Clone, Debug, Default, Serialize)]
         #[command(rename_all = "snake_case")]
         pub struct Flags {
-            /// YAML file with the flags' names; or a file of FedML, FLUTE or async-FL [default: none]
+            /// YAML file with the flags' names; or the folder of a run, to repeat it; or a file of FedML, FLUTE or async-FL
+            /// [default: none]
             #[arg(long, value_name = "FILE")]
             #[serde(skip)]
             pub cf: Option<PathBuf>,

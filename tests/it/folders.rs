@@ -1,8 +1,9 @@
 //! What a run's folder says of the run to whoever finds it.
 
-use crate::support::Job;
+use crate::support::{Finished, Job};
 use fedmpi::record::environment;
 use std::fs;
+use std::process::Command;
 
 #[test]
 fn a_folder_says_what_made_it_each_time() {
@@ -29,4 +30,25 @@ fn a_folder_says_what_made_it_each_time() {
 
 fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
+}
+
+/// A colleague's run is theirs: who repeats it is told nothing of where it wrote, and writes nothing there.
+#[test]
+fn a_run_is_repeated_by_its_config_or_its_folder() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        Finished::of(command.args(arguments).current_dir(parent.path()).output().expect("starts")).succeeded()
+    };
+    let theirs = run(&["--comm_round", "2", "--lr", "0.1", "--out_dir", "theirs", "--overwrite", "--mode", "async"]);
+    let config = fs::read_to_string(parent.path().join("theirs/config.yaml")).expect("text");
+    assert!(!config.contains("theirs") && !config.contains("null"), "{config}");
+    let before = fs::read(parent.path().join("theirs/journal.jsonl")).expect("a journal");
+    for given in ["theirs/config.yaml", "theirs"] {
+        let again = run(&["--cf", given]);
+        assert_eq!(again.model_hash(), theirs.model_hash());
+        assert!(!again.stderr.contains("theirs") && !again.stderr.contains("WARN"), "{}", again.stderr);
+    }
+    assert_eq!(fs::read_dir(parent.path().join("runs")).expect("made").count(), 2);
+    assert_eq!(fs::read(parent.path().join("theirs/journal.jsonl")).expect("a journal"), before);
 }

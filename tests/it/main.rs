@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod asynchronous;
+mod begin;
 mod boot;
 mod diverged;
 mod engine;

@@ -18,7 +18,7 @@ use std::path::Path;
 
 pub use screen::Findings;
 #[cfg(all(feature = "mpi", feature = "torch"))]
-pub(crate) use screen::wrapped;
+pub(crate) use screen::{commented, wrapped};
 
 #[cfg(test)]
 mod tests;

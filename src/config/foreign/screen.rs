@@ -136,6 +136,11 @@ pub fn wrapped(text: &str, first: usize, rest: usize) -> String {
     lines.join("\n")
 }
 
+/// The same as comments of YAML, each line ended.
+pub fn commented(text: &str) -> String {
+    wrapped(text, 2, 4).lines().map(|line| format!("#{}\n", &line[1..])).collect()
+}
+
 /// A word that is longer than a line, in pieces.
 fn pieces(word: &str, most: usize) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();

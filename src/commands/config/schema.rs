@@ -1,28 +1,18 @@
-//! `fedmpi config`: what a `--cf` file may say, as JSON Schema for editors; and what becomes of other systems' keys.
+//! What a `--cf` file may say, as JSON Schema for editors.
 
-use super::list::kinds;
-use super::say;
-use crate::config::{Config, Flags, KINDS, RANGES, keys, systems};
+use crate::commands::list::kinds;
+use crate::config::{Config, Flags, KINDS, RANGES};
 use crate::part::{AnyKind, Described, Param, ParamKind, Range};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::builder::ValueParser;
 use clap::{Arg, Args};
 use serde_json::{Map, Value, json};
 use std::any::TypeId;
 use std::ops::Bound;
 
-/// Prints the schema, or the keys of another system.
-pub(super) fn run(system: Option<&str>) -> Result<()> {
-    let text = match system {
-        None => serde_json::to_string_pretty(&schema()?)?,
-        Some(name) => keys(name).with_context(|| format!("`{name}` is none of {}", systems().join(", ")))?,
-    };
-    say(text)
-}
-
 /// The schema of a `--cf` file (JSON Schema 2020-12): settings in any section or in none, parts by name or as
 /// mappings, and settings of parts by themselves.
-fn schema() -> Result<Value> {
+pub(super) fn schema() -> Result<Value> {
     let defaults = serde_json::to_value(Config::default())?;
     let mut settings = Map::new();
     for argument in Flags::augment_args(clap::Command::new("fedmpi")).get_arguments() {
