@@ -15,6 +15,7 @@ use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
 use crate::weights;
 use anyhow::{Error, Result};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Trains as one rank of an MPI job, or alone.
@@ -123,18 +124,21 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, conf
         mpi.abort(exit::ENDED);
     }
     let outcome = run?;
-    if config.json {
-        return Ok(());
+    if !config.json {
+        tell_result(outcome, folder.path(), config, mpi.size());
     }
-    let known = Summary::read(folder.path()).ok().flatten();
+    Ok(())
+}
+
+fn tell_result(outcome: Outcome, folder: &Path, config: &Config, ranks: usize) {
+    let known = Summary::read(folder).ok().flatten();
     let summary = known.unwrap_or_else(|| {
         verdict::summary_of(outcome.rounds, outcome.reason, outcome.test, weights::hash(&outcome.weights))
     });
-    verdict::lines(&summary, folder.path(), config.comm_round as u32).iter().for_each(tell);
+    verdict::lines(&summary, folder, config.comm_round as u32).iter().for_each(tell);
     if !config.quiet {
-        verdict::next(&summary, folder.path(), mpi.size()).iter().for_each(tell);
+        verdict::next(&summary, folder, ranks).iter().for_each(tell);
     }
-    Ok(())
 }
 
 /// How good a run is that had come to its end before.

@@ -39,10 +39,10 @@ fn why(summary: &Summary, planned: u32) -> String {
 /// How good the model is.
 fn result(summary: &Summary) -> String {
     let hash = &summary.model_hash;
-    if summary.final_test.is_empty() {
+    let (name, value) = summary.lead();
+    if summary.final_test.is_empty() && value == 0.0 {
         return format!("final model {hash}");
     }
-    let (name, value) = summary.lead();
     let best = summary.best_round.zip(summary.best_test.first_key_value()).map(|(round, (best, value))| {
         let named = if best == name { String::new() } else { format!("{best} ") };
         format!(" (best {named}{} in round {round})", screen::metric(best, *value))
@@ -115,14 +115,14 @@ mod tests {
     #[test]
     fn what_comes_next_can_be_pasted() {
         let program = OsString::from("bin/fedmpi");
-        let more = |summary: &Summary, ranks| super::more(&program, summary, Path::new("my runs/a"), ranks);
+        let next = |summary: &Summary, ranks| more(&program, summary, Path::new("my runs/a"), ranks);
         let flags = "--resume 'my runs/a' --comm_round 100";
-        assert_eq!(more(&summary(), 3), format!("bin/fedmpi launch -np 3 -- {flags}"));
+        assert_eq!(next(&summary(), 3), format!("bin/fedmpi launch -np 3 -- {flags}"));
         let mut summary = summary();
         summary.ranks[2].host = "b".to_owned();
-        assert_eq!(more(&summary, 3), format!("or go on: the same command with {flags}"));
+        assert_eq!(next(&summary, 3), format!("or go on: the same command with {flags}"));
         // Alone, a rank is server and worker.
         summary.ranks.truncate(2);
-        assert_eq!(more(&summary, 1), format!("bin/fedmpi {flags}"));
+        assert_eq!(next(&summary, 1), format!("bin/fedmpi {flags}"));
     }
 }

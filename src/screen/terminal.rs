@@ -33,20 +33,27 @@ struct Process {
 }
 
 impl Terminal {
-    /// Where the words of the starter's errors go, if that is a terminal in whose foreground it is: its errors may be
-    /// redirected, or it may run in the background. The starter is the launcher, or this process without one.
+    /// That of this process's errors, or of its launcher's: of the first of its ancestors whose errors go elsewhere. None
+    /// if they go to no terminal, as where they are redirected, or if the job runs in the background.
     pub fn of_starter(launched: bool) -> Option<Terminal> {
-        let starter = ancestors().skip(usize::from(launched)).find(Process::may_start)?;
-        Some(Terminal { starter: Some(starter.id), ..Terminal::of(&starter)? })
+        let own = fs::read_link(errors_of(process::id())).ok()?;
+        let forwards = |process: &Process| fs::read_link(errors_of(process.id)).is_ok_and(|to| to != own);
+        let starter = match Terminal::of(process::id()) {
+            Some(_) => ancestors().next()?,
+            None if launched => ancestors().find(|process| !process.is_proxy() && forwards(process))?,
+            None => return None,
+        };
+        let terminal = Terminal::of(starter.id).filter(|_| starter.is_in_foreground())?;
+        Some(Terminal { starter: Some(starter.id), ..terminal })
     }
 
     /// The nearest one.
     pub fn any() -> Option<Terminal> {
-        ancestors().find_map(|process| Terminal::of(&process))
+        ancestors().find_map(|process| Terminal::of(process.id))
     }
 
-    fn of(process: &Process) -> Option<Terminal> {
-        let path = errors_of(process.id);
+    fn of(process: u32) -> Option<Terminal> {
+        let path = errors_of(process);
         let is_device = fs::metadata(&path).is_ok_and(|facts| facts.file_type().is_char_device());
         if !is_device || env::var("TERM").map_or(true, |name| name.is_empty() || name == "dumb") {
             return None;
@@ -106,9 +113,9 @@ impl Process {
         self.group == self.foreground
     }
 
-    /// Hydra's proxies stand between its launcher and the ranks, and what they write goes through its pipes.
-    fn may_start(&self) -> bool {
-        self.is_in_foreground() && !self.name.starts_with("hydra")
+    /// Hydra's proxies stand between its launcher and the ranks; what they say goes through its pipes too.
+    fn is_proxy(&self) -> bool {
+        self.name.starts_with("hydra")
     }
 }
 
@@ -121,8 +128,8 @@ mod tests {
         let read = Process::parse(7, "7 (a) b (c) S 3 7 2 34816 9 4194304 1 2");
         let wanted = Process { id: 7, name: "a) b (c".to_owned(), parent: 3, group: 7, foreground: 9 };
         assert_eq!(read, Some(wanted.clone()));
-        assert!(!wanted.may_start() && Process { group: 9, ..wanted.clone() }.may_start());
-        assert!(!Process { group: 9, name: "hydra_pmi_proxy".to_owned(), ..wanted }.may_start());
+        assert!(!wanted.is_in_foreground() && Process { group: 9, ..wanted.clone() }.is_in_foreground());
+        assert!(!wanted.is_proxy() && Process { name: "hydra_pmi_proxy".to_owned(), ..wanted }.is_proxy());
         assert!(Process::parse(1, "1 (init) S 0 1 1 0 -1 0").is_none() && Process::parse(1, "1 (").is_none());
         assert!(ancestors().next().is_some_and(|own| own.id == process::id()));
     }

@@ -130,15 +130,15 @@ impl Lines {
     fn short(&self, level: Level, words: &str, look: Look) -> String {
         let (start, now) = (if look.over_bar { ERASE } else { "" }, Zoned::now());
         let colour = |colour: AnsiColor| if look.colours { colour.on_default().bold() } else { Style::new() };
+        let time = now.strftime("%H:%M:%S");
         let (kind, style) = match level {
-            Level::Info => return format!("{start}{} {words}\n", now.strftime("%H:%M:%S")),
-            Level::Error => ("error:", colour(AnsiColor::Red)),
-            Level::Warn => ("warning:", colour(AnsiColor::Yellow)),
-            Level::Debug => ("debug:", Style::new()),
-            Level::Trace => ("trace:", Style::new()),
+            Level::Info => return format!("{start}{time} {words}\n"),
+            Level::Error => ("error".to_owned(), colour(AnsiColor::Red)),
+            Level::Warn => ("warning".to_owned(), colour(AnsiColor::Yellow)),
+            Level::Debug | Level::Trace => (level.as_str().to_lowercase(), Style::new()),
         };
         let named = self.named(level != Level::Warn);
-        format!("{start}{} {style}{kind}{style:#}{named} {words}\n", now.strftime("%H:%M:%S"))
+        format!("{start}{time} {style}{kind}:{style:#}{named} {words}\n")
     }
 
     /// Whose words they are; the server's are not named unless it counts.

@@ -3,12 +3,21 @@
 use crate::config::Mode;
 use crate::ids::counted;
 use crate::plan::Plan;
+use crate::screen::ROOM;
 use crate::task::Task;
 use crate::transport::Host;
 
-/// A line of the data, and one of the model and the ranks.
-pub(super) fn of_run(plan: &Plan, parameters: usize, hosts: &[Host]) -> [String; 2] {
-    [data(plan), work(plan, parameters, hosts)]
+/// Lines of the data, of the model and of who trains.
+pub(super) fn of_run(plan: &Plan, parameters: usize, hosts: &[Host]) -> Vec<String> {
+    let (model, places) = (model(plan, parameters), places(hosts));
+    let [data, cohort] = [data(plan), cohort(plan)];
+    [side_by_side(data, cohort, ", "), side_by_side(model, places, "; ")].concat()
+}
+
+/// Two texts in one line if they fit.
+fn side_by_side(one: String, other: String, between: &str) -> Vec<String> {
+    let line = format!("{one}{between}{other}");
+    if line.chars().count() <= ROOM { vec![line] } else { vec![one, other] }
 }
 
 fn data(plan: &Plan) -> String {
@@ -19,29 +28,27 @@ fn data(plan: &Plan) -> String {
         None => &config.partition_method.name,
     };
     let (samples, clients) = (counted(samples as usize, "sample"), counted(plan.clients(), "client"));
-    let dataset = &config.dataset.name;
-    match plan.dataset.facts.task {
-        Task::Classes(classes) if classes > 0 => {
-            let chance = 100.0 / classes as f64;
-            let chance = if chance < 1.0 { format!("{chance:.2}") } else { format!("{chance:.0}") };
-            format!("{dataset}: {samples}, {clients} ({divided}), {classes} classes (chance {chance} %)")
-        }
-        _ => format!("{dataset}: {samples}, {clients} ({divided})"),
+    format!("{}: {samples} of {clients} ({divided})", config.dataset.name)
+}
+
+fn cohort(plan: &Plan) -> String {
+    match plan.mode() {
+        Mode::Sync => format!("{} a round", plan.cohort_size()),
+        Mode::Async => format!("{} at once", plan.config.concurrency),
     }
 }
 
-fn work(plan: &Plan, parameters: usize, hosts: &[Host]) -> String {
-    let config = &plan.config;
-    let (rounds, cohort) = (plan.rounds() as usize, plan.cohort_size());
-    let work = match plan.mode() {
-        Mode::Sync => format!("{} of {}", counted(rounds, "round"), counted(cohort, "client")),
-        Mode::Async => {
-            let training = counted(config.concurrency as usize, "client");
-            format!("{} by {training} at once", counted(rounds, "move"))
+/// What is learned; of classes also what guessing would reach.
+fn model(plan: &Plan, parameters: usize) -> String {
+    let (name, parameters) = (&plan.config.model.name, counted(parameters, "parameter"));
+    match plan.dataset.facts.task {
+        Task::Classes(classes) if classes > 0 => {
+            let chance = 100.0 / classes as f64;
+            let decimals = if chance < 2.0 { 2 } else { 0 };
+            format!("{name}: {parameters}, {classes} classes (chance {chance:.decimals$} %)")
         }
-    };
-    let parameters = counted(parameters, "parameter");
-    format!("{}: {parameters}; {work} on {}", config.model.name, places(hosts))
+        _ => format!("{name}: {parameters}"),
+    }
 }
 
 /// Workers and their hosts.
@@ -52,8 +59,8 @@ fn places(hosts: &[Host]) -> String {
     names.sort_unstable();
     names.dedup();
     match names[..] {
-        [one] => format!("{workers}, {one}"),
-        _ => format!("{workers}, {} hosts", names.len()),
+        [one] => format!("{workers} on {one}"),
+        _ => format!("{workers} on {} hosts", names.len()),
     }
 }
 
@@ -61,19 +68,19 @@ fn places(hosts: &[Host]) -> String {
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::screen::ROOM;
 
     #[test]
     fn a_newcomer_can_judge_the_result_by_it() {
         let host = |name: &str| Host { name: name.to_owned(), ..Host::default() };
         let plan = Plan::resolve(Config::default()).expect("sound");
-        let [data, work] = of_run(&plan, 610, &[host("a"), host("b"), host("a")]);
         let samples = plan.dataset.train.count();
         let partition = &plan.config.partition_method.name;
-        let wanted = format!("synthetic: {samples} samples, 100 clients ({partition}), 10 classes (chance 10 %)");
-        assert_eq!(data, wanted);
-        assert_eq!(work, "lr: 610 parameters; 10 rounds of 10 clients on 2 workers, 2 hosts");
-        assert_eq!(places(&[host("a")]), "1 worker, a");
-        assert!(data.len() <= ROOM && work.len() <= ROOM);
+        let data = format!("synthetic: {samples} samples of 100 clients ({partition}), 10 a round");
+        let model = "lr: 610 parameters, 10 classes (chance 10 %)";
+        let told = of_run(&plan, 610, &[host("a"), host("b"), host("a")]);
+        assert_eq!(told, [data.clone(), format!("{model}; 2 workers on 2 hosts")]);
+        let name = "n".repeat(40);
+        let told = of_run(&plan, 610, &[host(&name)]);
+        assert_eq!(told, [data, model.to_owned(), format!("1 worker on {name}")]);
     }
 }
