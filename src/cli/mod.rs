@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(flags.gpu_mapping_key, Some("x-y".into()));
         let line = "fedmpi launch --np 2 --mpirun-option --bind-to-x --mpirun_option=--y-z --dry-run -- --comm-round 3";
         let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else { panic!("another command") };
-        assert_eq!(launch.mpirun_option, ["--bind-to-x", "--y-z"]);
+        assert_eq!(launch.start.mpirun_option, ["--bind-to-x", "--y-z"]);
         assert!(launch.dry_run);
     }
 

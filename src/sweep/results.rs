@@ -95,7 +95,11 @@ impl Outcome {
 /// The last line that is an error, without what stands before it.
 fn last_error(said: &str) -> Option<String> {
     let after = |line: &str| line.rsplit_once("error: ").map(|(_, reason)| reason.trim().to_owned());
-    let of_a_rank = |line: &str| Some(line.split_once(" ERROR ")?.1.split_once(": ")?.1.trim().to_owned());
+    let of_a_rank = |line: &str| {
+        let said = line.split_once(" ERROR ")?.1.trim();
+        let named = said.strip_prefix("rank ").and_then(|said| said.split_once(": "));
+        Some(named.map_or(said, |(_, reason)| reason).to_owned())
+    };
     said.lines().rev().find_map(|line| after(line).or_else(|| of_a_rank(line)))
 }
 

@@ -125,7 +125,7 @@ impl Spec {
             samples: self.samples,
             sample_seed: self.samples.map(|_| self.sample_seed),
             metric: self.metric.clone(),
-            flags: self.flags.iter().map(|word| Value::from(word.as_str())).collect::<Vec<_>>().into(),
+            flags: line(&self.flags)?.into(),
         };
         serde_yaml::to_string(&written).map_err(|error| error.to_string())
     }
@@ -139,7 +139,7 @@ impl Spec {
         let sides = [
             ("its parameters are", shown(there).join(", "), shown(self).join(", ")),
             ("samples are", drawn(there).unwrap_or("all".to_owned()), drawn(self).unwrap_or("all".to_owned())),
-            ("its flags are", there.flags.join(" "), self.flags.join(" ")),
+            ("its flags are", line(&there.flags).unwrap_or_default(), line(&self.flags).unwrap_or_default()),
         ];
         let (what, theirs, ours) = sides.into_iter().find(|(_, theirs, ours)| theirs != ours)?;
         Some(format!("{what} `{theirs}`, not `{ours}`"))
@@ -243,6 +243,11 @@ fn flags(written: &Value) -> Result<Vec<String>, String> {
     }
 }
 
+/// The line of a shell that flags are read back from.
+fn line(flags: &[String]) -> Result<String, String> {
+    shlex::try_join(flags.iter().map(String::as_str)).map_err(|error| format!("flags: {error}"))
+}
+
 fn in_file(path: &Path, reason: impl ToString) -> SweepError {
     SweepError::File { path: path.display().to_string(), reason: reason.to_string() }
 }
@@ -297,8 +302,7 @@ mod tests {
         let read = Spec::parse(text).expect("sound");
         assert_eq!(read.parameters, spec("lr 0.01,0.1 seed 0,1").parameters);
         assert_eq!(read.flags, ["--model", "2nn", "--comm_round", "3"]);
-        let random =
-            "parameters: {lr: 'log:1e-4..1.0'}\nmethod: random\nsamples: 4\nflags: [--epochs, 2]\nmetric: loss\n";
+        let random = "parameters: {lr: 'log:1e-4..1.0'}\nmethod: random\nsamples: 4\nflags: [--epochs, 2, 'a b']\nmetric: loss\n";
         let random = Spec::parse(random).expect("sound");
         for spec in [read, random] {
             assert_eq!(Spec::parse(&spec.text().expect("plain")).expect("own output"), spec);

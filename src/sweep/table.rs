@@ -1,7 +1,7 @@
 //! All members together: repeats in one line each, the best of them marked, and every member as CSV.
 
 use super::{Member, Outcome, Sample, SweepError};
-use crate::metrics::Aim;
+use crate::metrics::{ACCURACY, Aim};
 use std::collections::BTreeSet;
 
 /// What is said of a mean's interval.
@@ -38,7 +38,7 @@ impl Results {
             members.iter().map(|(_, outcome)| outcome).filter(|outcome| outcome.is_finished()).collect();
         let known: BTreeSet<&str> =
             finished.iter().flat_map(|outcome| outcome.metrics.keys()).map(String::as_str).collect();
-        let lead = finished.first().map_or("accuracy", |outcome| outcome.lead);
+        let lead = finished.first().map_or(ACCURACY, |outcome| outcome.lead);
         let name = metric.unwrap_or(lead).to_owned();
         if !known.is_empty() && !known.contains(name.as_str()) {
             let known = known.into_iter().collect::<Vec<_>>().join(", ");

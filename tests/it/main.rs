@@ -23,6 +23,7 @@ mod residency;
 mod resume;
 mod support;
 mod terminal;
+mod sweep;
 mod traffic;
 mod training;
 mod verify;

@@ -113,8 +113,7 @@ impl<'a> Crew<'a> {
     /// How a member is trained, as it stands now: another process may have been at it.
     fn way(&self, place: usize) -> Option<Way> {
         let outcome = Outcome::of(&self.sweep.members[place].folder(&self.sweep.folder));
-        // A task of an array is for its member.
-        Way::of(&outcome, self.arguments.retry_failed || self.arguments.member.is_some())
+        Way::of(&outcome, self.arguments.retry_failed)
     }
 
     fn start(&self, group: &Group, place: usize, way: Way) -> Result<Child> {
