@@ -76,6 +76,8 @@ pub mod plan;
 #[doc(hidden)]
 pub mod record;
 #[doc(hidden)]
+pub mod report;
+#[doc(hidden)]
 pub mod schedule;
 #[doc(hidden)]
 pub mod screen;

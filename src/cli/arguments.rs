@@ -2,6 +2,7 @@
 
 use crate::config::{Flags, RANGES};
 use crate::files;
+use crate::report::By;
 use clap::builder::{PathBufValueParser, RangedU64ValueParser, TypedValueParser};
 use clap::{ArgAction, ArgGroup, Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -204,7 +205,7 @@ pub struct CheckArgs {
     /// World size to check for: one server and N-1 workers [default: 2]
     #[arg(long, value_name = "RANKS", value_parser = count(1), default_value_t = 2, hide_default_value = true)]
     pub np: usize,
-    /// Folder for partition.csv (clients by classes), and partition.svg and .png, a picture of it [default: none]
+    /// Folder for partition.csv (clients by classes), and partition.svg, .png and .pdf, a picture of it [default: none]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub partition_report: Option<PathBuf>,
     #[command(flatten)]
@@ -277,8 +278,8 @@ pub struct PredictArgs {
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct PartitionArgs {
-    /// Folder for partition.json, which --partition_load takes, partition.csv (clients by classes), and partition.svg
-    /// and .png, a picture of it
+    /// Folder for partition.json, which --partition_load takes, partition.csv (clients by classes), and partition.svg,
+    /// .png and .pdf, a picture of it
     #[arg(value_name = "FOLDER", value_parser = place())]
     pub folder: PathBuf,
     #[command(flatten)]
@@ -326,4 +327,46 @@ pub enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+/// Arguments of `fedmpi compare`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct CompareArgs {
+    /// Runs: folders, names below runs/, or `last`
+    #[arg(required = true, value_name = "RUN", value_parser = place())]
+    pub runs: Vec<PathBuf>,
+    /// What runs are compared along
+    #[arg(long, value_name = "AXIS", default_value = "virtual")]
+    pub by: By,
+    /// The same as `--by rounds`
+    #[arg(long, hide = true, conflicts_with = "by")]
+    pub by_rounds: bool,
+    /// Accuracy whose cost is asked for [default: the best that all reach]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub target_accuracy: Option<f64>,
+    /// Runs that differ only in this are one: their mean and standard deviation [default: each for itself]
+    #[arg(long, value_name = "SETTING", value_parser = ["seed"])]
+    pub group_by: Option<String>,
+    /// The table as CSV too [default: none]
+    #[arg(long, value_name = "FILE", value_parser = place())]
+    pub csv: Option<PathBuf>,
+    /// Where the picture goes: a name that ends in .svg, .png or .pdf
+    #[arg(long, value_name = "FILE", default_value = "compare.svg", value_parser = place())]
+    pub svg: PathBuf,
+}
+
+/// Arguments of `fedmpi report`.
+#[derive(Args, Debug)]
+#[command(rename_all = "snake_case")]
+pub struct ReportArgs {
+    /// Runs: folders, names below runs/, or `last`
+    #[arg(required = true, value_name = "RUN", value_parser = place())]
+    pub runs: Vec<PathBuf>,
+    /// Where the page goes [default: report.html in the folder of the first run]
+    #[arg(long, value_name = "FILE", value_parser = place())]
+    pub out: Option<PathBuf>,
+    /// Folder for every figure as SVG, PNG, PDF and CSV [default: none]
+    #[arg(long, value_name = "FOLDER", value_parser = place())]
+    pub figures: Option<PathBuf>,
 }

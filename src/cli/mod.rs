@@ -10,7 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs, PredictArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs};
+pub use arguments::{Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs, PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -43,22 +43,10 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Divide the data without training: the partition as a file, a table and pictures
     Partition(Box<PartitionArgs>),
-    /// Compare finished runs: a table, and a picture of accuracy against virtual time
-    #[command(rename_all = "snake_case")]
-    Compare {
-        /// Runs: folders, names below `runs`, or `last`
-        #[arg(required = true, value_name = "RUN", value_parser = arguments::place())]
-        runs: Vec<PathBuf>,
-        /// Accuracy whose time is asked for [default: the best that all reach]
-        #[arg(long, value_name = "SHARE", value_parser = arguments::share)]
-        target_accuracy: Option<f64>,
-        /// The picture over rounds instead of virtual seconds
-        #[arg(long)]
-        by_rounds: bool,
-        /// Where the picture goes
-        #[arg(long, value_name = "FILE.svg", default_value = "compare.svg", value_parser = arguments::place())]
-        svg: PathBuf,
-    },
+    /// Compare runs: a table of what they reached and at what cost, and a picture
+    Compare(CompareArgs),
+    /// Write a page of one run or several: curves, clients, workers, partition, environment
+    Report(ReportArgs),
     /// Train rounds of a run again, under mpirun or alone, and say whether their models are the recorded ones
     Verify(VerifyArgs),
     /// Predict how long a recorded run would take on other workers, and where more of them do not pay

@@ -1,21 +1,40 @@
 //! `fedmpi compare`: a table of runs, and a picture.
 
+use super::report::save;
 use super::say;
-use crate::record;
-use anyhow::{Error, Result, ensure};
+use crate::cli::CompareArgs;
+use crate::files;
+use crate::record::find;
+use crate::report::figure::Export;
+use crate::report::{By, compare, read};
+use anyhow::{Context, Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Prints the table and draws the picture.
-pub(super) fn run(runs: &[PathBuf], target_accuracy: Option<f64>, by_rounds: bool, svg: &Path) -> Result<()> {
-    let is_svg = svg.extension().is_some_and(|end| end.eq_ignore_ascii_case("svg"));
-    ensure!(is_svg, "--svg {}: pictures are in SVG (hint: a name that ends in .svg)", svg.display());
-    let folders = runs.iter().map(|name| record::find(name)).collect::<Result<Vec<_>, _>>()?;
-    let comparison = record::compare(&folders, target_accuracy).map_err(Error::msg)?;
+pub(super) fn run(arguments: &CompareArgs) -> Result<()> {
+    let kind = kind(&arguments.svg)?;
+    let folders = arguments.runs.iter().map(|name| find(name)).collect::<Result<Vec<PathBuf>, _>>()?;
+    let runs = read(&folders).map_err(Error::msg)?;
+    let by = if arguments.by_rounds { By::Rounds } else { arguments.by };
+    let comparison = compare(&runs, by, arguments.target_accuracy, arguments.group_by.is_some());
     say(comparison.table())?;
-    if comparison.draw(svg, by_rounds).map_err(Error::msg)? {
-        say(format_args!("picture in {}", svg.display()))?;
-    } else {
-        say("no picture: no run has two evaluations with an accuracy")?;
+    if let Some(path) = &arguments.csv {
+        files::write_named(path, comparison.csv().as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        say(format_args!("table in {}", path.display()))?;
     }
-    Ok(())
+    match comparison.figure() {
+        Some(figure) => {
+            save(&arguments.svg, &figure.drawing, kind)?;
+            say(format_args!("picture in {}", arguments.svg.display()))
+        }
+        None => say("no picture: no run has two evaluations"),
+    }
+}
+
+/// What a picture's name asks for.
+fn kind(path: &Path) -> Result<Export> {
+    let end = path.extension().unwrap_or_default().to_string_lossy();
+    let refused = || format!("--svg {}: pictures are in SVG, PNG or PDF (hint: a name that ends so)", path.display());
+    Export::named(&end).with_context(refused)
 }

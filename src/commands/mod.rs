@@ -16,6 +16,7 @@ mod partition;
 mod places;
 mod predict;
 mod runs;
+mod report;
 mod say;
 mod slurm;
 mod sweep;
@@ -53,9 +54,8 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
         Command::Check(arguments) => check::run(&arguments)?,
         Command::Partition(arguments) => partition::run(&arguments)?,
-        Command::Compare { runs, target_accuracy, by_rounds, svg } => {
-            compare::run(&runs, target_accuracy, by_rounds, &svg)?
-        }
+        Command::Compare(arguments) => compare::run(&arguments)?,
+        Command::Report(arguments) => report::run(&arguments)?,
         Command::Predict(arguments) => predict::run(&arguments)?,
         Command::Runs { folder, json } => runs::run(folder.as_deref(), json)?,
         Command::Watch { run, once } => watch::run(&run, once)?,

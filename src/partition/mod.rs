@@ -10,6 +10,7 @@ mod label_skew;
 mod laws;
 mod leaf_power_law;
 mod lognormal;
+mod mix;
 mod natural;
 mod power_law;
 mod quantity;
@@ -24,6 +25,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use error::PartitionError;
+pub use mix::Mix;
 
 /// What a partitioner sees of the data.
 pub struct Pool<'a> {

@@ -5,6 +5,7 @@ mod check;
 mod data;
 mod digest;
 mod homes;
+mod mix;
 mod notes;
 mod questions;
 

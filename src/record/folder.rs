@@ -1,7 +1,9 @@
 //! The folder of one run. It is ours only if it says so: a folder that holds a run is never written into by accident, and
 //! nothing of anybody else's is removed or replaced.
 
-use super::owner::{CHECKPOINTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner, recorded};
+use super::owner::{
+    CHECKPOINTS, CLIENTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner, recorded,
+};
 use crate::config::Config;
 use crate::event::{Event, RecordError, Recorder};
 use crate::files;
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// The folder of runs that name none.
 pub const RUNS: &str = "runs";
+/// Figures of the table of clients at most: some MiB.
+const MOST_FIGURES: usize = 1 << 20;
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -200,6 +204,18 @@ impl RunFolder {
         let path = self.path.join(DATA);
         let text = serde_json::to_string_pretty(&plan.dataset.description());
         let written = text.map_err(Into::into).and_then(|text| files::write_whole(&path, text.as_bytes()));
+        written.map_err(|error| super::fault(&path, error))?;
+        self.list_clients(plan)
+    }
+
+    /// Writes who owns how much of what, unless they are very many: `fedmpi partition` writes that too.
+    fn list_clients(&self, plan: &Plan) -> Result<(), RecordError> {
+        let path = self.path.join(CLIENTS);
+        let mix = plan.mix();
+        if mix.figures() > MOST_FIGURES {
+            return Ok(());
+        }
+        let written = mix.table().map_err(Into::into).and_then(|table| files::write_whole(&path, &table));
         written.map_err(|error| super::fault(&path, error))
     }
 

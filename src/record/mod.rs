@@ -4,7 +4,6 @@
 mod async_fl;
 mod best;
 pub mod checkpoint;
-mod compare;
 mod csv;
 pub mod environment;
 mod folder;
@@ -26,7 +25,6 @@ mod tensorboard;
 use crate::event::RecordError;
 use std::path::Path;
 
-pub use self::compare::{Comparison, compare};
 pub use self::csv::MetricsCsv;
 pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
@@ -37,7 +35,7 @@ pub use journal::Journal;
 pub use listed::Listed;
 pub use memory::Memory;
 pub use model::{ModelFile, Whole};
-pub use owner::job_of;
+pub use owner::{CLIENTS, job_of};
 pub use predict::{Predicted, Predictor};
 pub use runs::{NoRun, Run, find, folders_in, is_run, standing};
 pub use summary::{SUMMARY, Summary, SummaryFile};

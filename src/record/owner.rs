@@ -14,6 +14,8 @@ pub(super) use crate::config::RUN_CONFIG as CONFIG;
 
 /// What must be known of the data to use the model.
 pub(super) const DATA: &str = "data.json";
+/// Who owns how much of what.
+pub const CLIENTS: &str = "clients.csv";
 pub(super) const JOURNAL: &str = "journal.jsonl";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
 /// Held by the run while it goes on, and the sign that the folder is a run's.
@@ -39,7 +41,7 @@ pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
 
 /// What a run's folder may hold beside checkpoints.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    [CONFIG, DATA, ENVIRONMENT, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
+    [CONFIG, DATA, CLIENTS, ENVIRONMENT, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
 }
 
 /// Whose a folder is: what has one of our names, or will have it, must be of a run.

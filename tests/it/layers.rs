@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["hosts", "plan"],
     &["engine", "record"],
+    &["report"],
     &["launch", "screen"],
     &["sweep"],
     &["torch"],
@@ -35,7 +36,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Modules that may use less than their floor allows.
 const ONLY: &[(&str, &[&str])] =
-    &[("cli", &["config", "files", "hosts"]), ("hosts", &["config", "ids", "part", "transport"])];
+    &[("cli", &["config", "files", "hosts", "report"]), ("hosts", &["config", "ids", "part", "transport"])];
 
 /// Names, and the only places that may say them; a name within another comes after it.
 const HOMES: &[(&str, &[&str])] = &[

@@ -19,6 +19,7 @@ mod names;
 mod nccl;
 mod program;
 mod ready;
+mod report;
 mod residency;
 mod resume;
 mod support;

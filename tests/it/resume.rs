@@ -219,7 +219,7 @@ fn a_run_that_diverges_says_so_in_its_folder_and_can_be_compared() {
     let mut compared = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
     compared.arg("compare").args(["rounds", "loss"].map(path)).arg("--svg").arg(path("both.svg"));
     let table = String::from_utf8(compared.output().expect("runs").stdout).expect("text");
-    assert!(table.contains("failed in round 1") && table.contains("rounds failed: round"), "{table}");
+    assert!(table.contains("rounds failed in round 1: ") && table.contains("loss: "), "{table}");
 }
 
 /// A server step that remembers two values for each weight, of a model that is too large for a JSON header.

@@ -1,7 +1,7 @@
 //! Who owns how much, at a glance.
 
-use super::report::class_counts;
 use crate::metrics::median;
+use crate::partition::Mix;
 use crate::plan::Plan;
 
 /// Bands of sizes.
@@ -11,12 +11,13 @@ const LONGEST: usize = 50;
 
 /// Clients by number of samples and by number of classes.
 pub(in crate::commands) fn histogram(plan: &Plan) -> String {
-    let sizes: Vec<u64> = plan.partition.ids().map(|client| plan.samples(client)).collect();
-    let text = sizes_in_bands(&sizes);
-    let Some(labels) = plan.dataset.train.classes() else { return text };
-    let seen = |client| class_counts(plan, labels, client).iter().filter(|count| **count > 0).count();
-    let classes = plan.partition.ids().map(|client| seen(client) as f64);
-    let median = median(&classes.collect::<Vec<_>>());
+    let Mix { samples, classes } = plan.mix();
+    let text = sizes_in_bands(&samples);
+    if plan.dataset.train.classes().is_none() {
+        return text;
+    }
+    let seen = |counts: &Vec<u64>| counts.iter().filter(|count| **count > 0).count() as f64;
+    let median = median(&classes.iter().map(seen).collect::<Vec<f64>>());
     format!("{text}\nclasses per client: median {median} of {}", plan.dataset.facts.task.outputs())
 }
 

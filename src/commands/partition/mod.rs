@@ -1,9 +1,7 @@
 //! `fedmpi partition`: divides the data without training, into a file that `--partition_load` takes, a table and
 //! pictures.
 
-mod bitmap;
 mod histogram;
-mod picture;
 mod report;
 
 use super::{places, say};

@@ -1,31 +1,34 @@
 //! Who owns how much of what, as a table for programs and a picture for papers.
 
-use super::picture::{classes, png, svg};
 use crate::files;
-use crate::ids::ClientId;
 use crate::plan::Plan;
-use anyhow::{Context, Result, ensure};
+use crate::report::figure::{Export, export, shares};
+use anyhow::{Context, Error, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The first columns of the table; one for each class follows.
-const HEAD: &str = "client,samples";
-/// The table, and the picture twice.
-const FILES: [&str; 3] = ["partition.csv", "partition.svg", "partition.png"];
+/// The table.
+const TABLE: &str = "partition.csv";
+/// The picture, but for the end of its name.
+const PICTURE: &str = "partition";
 
 /// Writes table and pictures into a folder; gives where.
 pub(in crate::commands) fn write(plan: &Plan, folder: &Path) -> Result<Vec<PathBuf>> {
-    let paths: Vec<PathBuf> = FILES.map(|name| folder.join(name)).into();
-    paths.iter().try_for_each(|path| is_free(path))?;
+    let mix = plan.mix();
+    let mut contents = vec![(folder.join(TABLE), mix.table()?)];
+    let figure = shares(PICTURE, "", &mix);
+    for kind in Export::ALL {
+        let path = folder.join(format!("{PICTURE}.{}", kind.end()));
+        let drawn = export(&figure.drawing, kind).map_err(Error::msg);
+        let drawn = drawn.with_context(|| format!("cannot draw {}", path.display()))?;
+        contents.push((path, drawn));
+    }
+    contents.iter().try_for_each(|(path, _)| is_free(path))?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let [_, svg_path, png_path] = &paths[..] else { unreachable!("three files") };
-    let drawn = |path: &Path| format!("cannot draw {}", path.display());
-    let contents =
-        [table(plan)?, svg(plan).with_context(|| drawn(svg_path))?, png(plan).with_context(|| drawn(png_path))?];
-    for (path, content) in paths.iter().zip(&contents) {
+    for (path, content) in &contents {
         files::write_named(path, content).with_context(|| format!("cannot write {}", path.display()))?;
     }
-    Ok(paths)
+    Ok(contents.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Refuses to write over anything.
@@ -33,33 +36,6 @@ pub(super) fn is_free(path: &Path) -> Result<()> {
     let hint = "hint: another folder, or remove it";
     ensure!(!files::is_there(path), "{} is there already ({hint})", path.display());
     Ok(())
-}
-
-/// A line for each client: samples, and of each class.
-fn table(plan: &Plan) -> Result<Vec<u8>> {
-    let mut lines = csv::Writer::from_writer(Vec::new());
-    let classes = (0..classes(plan)).map(|class| format!("class_{class}"));
-    lines.write_record(HEAD.split(',').map(str::to_owned).chain(classes))?;
-    for client in plan.partition.ids() {
-        let counts = counts(plan, client);
-        let numbers = [client.0.into(), plan.samples(client)].into_iter().chain(counts);
-        lines.write_record(numbers.map(|number: u64| number.to_string()))?;
-    }
-    Ok(lines.into_inner()?)
-}
-
-/// How many samples of each class a client has; nothing where samples have none.
-pub(super) fn counts(plan: &Plan, client: ClientId) -> Vec<u64> {
-    plan.dataset.train.classes().map_or(Vec::new(), |labels| class_counts(plan, labels, client))
-}
-
-/// How many samples of each class a client has.
-pub(super) fn class_counts(plan: &Plan, labels: &[u32], client: ClientId) -> Vec<u64> {
-    let mut counts = vec![0; plan.dataset.facts.task.outputs()];
-    for &sample in plan.partition.of(client).iter() {
-        counts[labels[sample as usize] as usize] += 1;
-    }
-    counts
 }
 
 #[cfg(test)]

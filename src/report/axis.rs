@@ -1,0 +1,89 @@
+//! What a run is drawn along.
+
+use crate::event::RoundDone;
+
+/// What a run is drawn along, and what it takes to reach a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// Rounds, or moves of the model in async mode
+    Rounds,
+    /// Seconds on the wall, evaluation included
+    Seconds,
+    /// Seconds on the clients' virtual clock
+    #[default]
+    Virtual,
+    /// Updates that counted
+    Updates,
+    /// Bytes that clients sent, all together
+    Bytes,
+}
+
+impl By {
+    /// All of them, as pages show them.
+    pub const ALL: [By; 5] = [By::Rounds, By::Seconds, By::Virtual, By::Updates, By::Bytes];
+
+    /// The word that users write.
+    pub fn word(self) -> &'static str {
+        match self {
+            By::Rounds => "rounds",
+            By::Seconds => "seconds",
+            By::Virtual => "virtual",
+            By::Updates => "updates",
+            By::Bytes => "bytes",
+        }
+    }
+
+    /// With its unit, below an axis.
+    pub fn title(self) -> &'static str {
+        match self {
+            By::Rounds => "rounds",
+            By::Seconds => "time in seconds",
+            By::Virtual => "virtual time in seconds",
+            By::Updates => "updates of clients",
+            By::Bytes => "bytes sent by clients",
+        }
+    }
+}
+
+/// Where a run stands after a round, along each axis.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Place([f64; 5]);
+
+impl Place {
+    /// Along one axis.
+    pub fn along(&self, by: By) -> f64 {
+        self.0[by as usize]
+    }
+}
+
+/// Where a run stands after each round.
+pub fn places(rounds: &[RoundDone]) -> Vec<Place> {
+    let (mut seconds, mut bytes) = (0.0, 0);
+    let mut place = |done: &RoundDone| {
+        seconds += done.seconds + done.evaluation_seconds;
+        bytes += done.client_bytes;
+        Place([done.round.number() as f64, seconds, done.clock, done.updates as f64, bytes as f64])
+    };
+    rounds.iter().map(&mut place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Round;
+
+    #[test]
+    fn seconds_and_bytes_add_up() {
+        let round = |round| RoundDone {
+            round: Round(round),
+            seconds: 2.0,
+            evaluation_seconds: 0.5,
+            clock: 7.0,
+            updates: 3,
+            client_bytes: 10,
+            ..RoundDone::default()
+        };
+        let last = places(&[round(0), round(1)])[1];
+        assert_eq!(By::ALL.map(|by| last.along(by)), [2.0, 5.0, 7.0, 3.0, 20.0]);
+    }
+}

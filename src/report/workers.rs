@@ -1,0 +1,122 @@
+//! How workers were used: what each did in a few rounds, how well rounds were planned, and how stale updates were.
+
+use super::axis::By;
+use super::curve::{Measure, lines};
+use super::figure::{Axes, Bar, Figure, bars, lanes};
+use super::groups::alone;
+use super::reported::Reported;
+use super::words::{short, time};
+use crate::event::{RoundDone, Trained};
+
+/// The first round, a middling one, the slowest and the last, in this order; each once.
+fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
+    let mut sorted: Vec<&RoundDone> = rounds.iter().filter(|done| done.schedule.efficiency.is_some()).collect();
+    let (first, last) = (sorted.first().copied(), sorted.last().copied());
+    sorted.sort_by(|one, other| one.schedule.makespan_seconds.total_cmp(&other.schedule.makespan_seconds));
+    let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
+    let all =
+        [(first, "the first"), (median, "a middling one"), (sorted.last().copied(), "the slowest"), (last, "the last")];
+    let mut found: Vec<(&RoundDone, &str)> = Vec::new();
+    for (done, why) in all {
+        if let Some(done) = done.filter(|done| found.iter().all(|(known, _)| known.round != done.round)) {
+            found.push((done, why));
+        }
+    }
+    found
+}
+
+/// What each worker did in a few rounds; `most` of them. Nothing for runs that say nothing of it.
+pub fn timelines(run: &Reported, name: &str, most: usize) -> Vec<Figure> {
+    let chosen = chosen(&run.history.rounds);
+    let figure = |(done, why): &(&RoundDone, &str)| {
+        let first = run.history.trained.partition_point(|trained| trained.round < done.round);
+        let of = run.history.trained[first..].iter().take_while(|trained| trained.round == done.round);
+        let bars: Vec<Bar> = of.map(bar).collect();
+        let end = bars.iter().map(|bar| bar.start + bar.seconds).fold(done.schedule.makespan_seconds, f64::max);
+        let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {}", short(share)));
+        let title = format!("{}, round {} ({why}): {}{planned}", run.name, done.round, time(end));
+        (!bars.is_empty()).then(|| lanes(&format!("timeline_{name}_round_{}", done.round), &title, &bars, end))
+    };
+    chosen.iter().filter_map(figure).take(most).collect()
+}
+
+fn bar(trained: &Trained) -> Bar {
+    Bar { lane: trained.rank.0, label: trained.client.0, start: trained.start, seconds: trained.seconds }
+}
+
+/// How well rounds were planned, and how well seconds were foretold; only what was measured.
+pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
+    let figure = |measure: Measure, name: &str, y: &str, title: &str, holds| {
+        let lines = lines(runs, &alone(runs), &measure, By::Rounds);
+        let axes = Axes { x: By::Rounds.title(), y, holds };
+        lines.iter().any(|line| !line.points.is_empty()).then(|| Figure::of_lines(name, title, &axes, &lines))
+    };
+    let efficiency = "Efficiency of the schedule: the least possible time of a round over the real one";
+    let error = "Error of the predicted seconds of clients, relative to the measured ones";
+    [
+        figure(Measure::Efficiency, "efficiency", "efficiency", efficiency, Some(0.0..1.0)),
+        figure(Measure::PredictionError, "prediction_error", "relative error", error, None),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// How many updates had which staleness; none for runs in rounds.
+pub fn staleness(run: &Reported, name: &str) -> Option<Figure> {
+    let mut counts: Vec<f64> = Vec::new();
+    for arrived in &run.history.arrived {
+        let place = arrived.staleness as usize;
+        counts.resize(counts.len().max(place + 1), 0.0);
+        counts[place] += 1.0;
+    }
+    let dropped = run.history.arrived.iter().filter(|arrived| arrived.weight.is_none()).count();
+    let title = format!("{}: staleness of {} updates, {dropped} of them dropped", run.name, run.history.arrived.len());
+    let axes = Axes { x: "staleness in moves of the model", y: "updates", holds: None };
+    let of: Vec<(String, f64)> =
+        counts.into_iter().enumerate().map(|(place, count)| (place.to_string(), count)).collect();
+    (!of.is_empty()).then(|| bars(&format!("staleness_{name}"), &title, &axes, &of))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Arrived, Schedule};
+    use crate::ids::{Rank, Round};
+    use crate::report::tests::reported;
+
+    fn run(makespans: &[f64]) -> Reported {
+        let mut run = reported("a");
+        for (round, makespan_seconds) in (0..).map(Round).zip(makespans) {
+            let schedule =
+                Schedule { makespan_seconds: *makespan_seconds, efficiency: Some(0.5), ..Schedule::default() };
+            run.history.rounds.push(RoundDone { round, schedule, ..RoundDone::default() });
+            let trained = |rank: u32| Trained { round, rank: Rank(rank), seconds: 1.0, ..Trained::default() };
+            run.history.trained.extend([trained(1), trained(2)]);
+        }
+        run
+    }
+
+    #[test]
+    fn a_few_rounds_are_shown_each_once() {
+        let names = |makespans: &[f64]| -> Vec<String> {
+            timelines(&run(makespans), "a", 9).into_iter().map(|figure| figure.title).collect()
+        };
+        let shown = names(&[2.0, 9.0, 3.0, 4.0]);
+        assert_eq!(shown.len(), 4);
+        assert!(shown[1].contains("round 3 (a middling one): 3 s, efficiency 0.5"), "{shown:?}");
+        assert!(shown[2].contains("round 2 (the slowest)") && shown[3].contains("round 4 (the last)"), "{shown:?}");
+        assert_eq!((names(&[1.0]).len(), names(&[]).len()), (1, 0));
+        assert_eq!(schedule(&[run(&[1.0, 2.0])]).len(), 1);
+    }
+
+    #[test]
+    fn staleness_is_counted_with_what_was_dropped() {
+        let mut run = run(&[]);
+        let arrived = |staleness, weight| Arrived { staleness, weight, ..Arrived::default() };
+        run.history.arrived = vec![arrived(0, Some(1.0)), arrived(2, None), arrived(2, Some(0.5))];
+        let figure = staleness(&run, "a").expect("some");
+        assert!(figure.title.contains("3 updates, 1 of them dropped") && figure.table.ends_with("2,2\n"), "{figure:?}");
+        assert!(staleness(&super::tests::run(&[1.0]), "a").is_none());
+    }
+}
