@@ -4,7 +4,7 @@
 use super::axis::By;
 use super::curve::{Measure, lines};
 use super::figure::{Axes, Figure};
-use super::groups::{Group, alone, by_seed, differing, mean_and_deviation};
+use super::groups::{Group, alone, beside_method, by_seed, differing, mean_and_deviation};
 use super::reported::Reported;
 use super::words::{NONE, short, short_or_none, shortened};
 use crate::event::Standing;
@@ -116,8 +116,8 @@ impl Comparison<'_> {
         let heading = ["run", "state", "rounds", self.metric, "used", self.by.word(), &target].map(str::to_owned);
         let rows = self.rows();
         let cells: Vec<[String; 7]> = [heading].into_iter().chain(rows.iter().map(cells)).collect();
-        let (mut text, whole) = in_columns(&cells);
-        text += &self.apart(&whole);
+        let mut text = in_columns(&cells);
+        text += &self.apart();
         for run in self.runs.iter().filter(|run| run.standing() != Standing::Finished) {
             let reason = if run.reason().is_empty() { String::new() } else { format!(": {}", run.reason()) };
             let round = run.history.rounds.len() + 1;
@@ -127,15 +127,16 @@ impl Comparison<'_> {
     }
 
     /// How runs differ, each in a line or more.
-    fn apart(&self, whole: &[bool]) -> String {
-        let differ = differing(self.runs);
+    fn apart(&self) -> String {
+        let differ = beside_method(self.runs);
         let mut text = String::from("\n");
-        for (group, whole) in self.groups.iter().zip(whole) {
+        for group in &self.groups {
             let first = &self.runs[group.members[0]];
-            let name =
-                if *whole { group.name.clone() } else { format!("{} ({})", shortened(&group.name, 40), first.name) };
+            let name = &group.name;
             let own = differ.iter().filter(|name| group.members.len() == 1 || *name != "seed");
-            let own = own.filter_map(|name| Some(format!(", {name} {}", first.settings.get(name)?)));
+            let own = own.filter_map(|name| {
+                Some(format!(", {name} {}", first.settings.get(name).filter(|value| *value != "null")?))
+            });
             let slowed = first.run.summary.as_ref().is_some_and(|summary| !summary.worker_slowdowns.is_empty());
             let slowed = if slowed { ", slowed down" } else { "" };
             text += &wrapped(&format!("{name}: {}{}{slowed}", first.method(), own.collect::<String>()));
@@ -230,8 +231,8 @@ fn short_two(number: f64) -> String {
     }
 }
 
-/// Cells below each other, the first two to the left. Names give way, in their middle. Also whether each is whole.
-fn in_columns(rows: &[[String; 7]]) -> (String, Vec<bool>) {
+/// Cells below each other, the first two to the left. Names give way, in their middle.
+fn in_columns(rows: &[[String; 7]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..7).map(width).collect();
     let others: usize = widths[1..].iter().map(|wide| wide + 1).sum();
@@ -246,8 +247,7 @@ fn in_columns(rows: &[[String; 7]]) -> (String, Vec<bool>) {
             state = widths[1]
         )
     };
-    let whole = rows[1..].iter().map(|row| row[0].chars().count() <= name).collect();
-    (rows.iter().map(line).collect(), whole)
+    rows.iter().map(line).collect()
 }
 
 /// Words in lines of a terminal; all but the first begin further right.

@@ -3,8 +3,8 @@
 use super::reported::Reported;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What does not touch the result, or is said of every run anyway.
-const NOT_SHOWN: &[&str] = &[
+/// What does not touch the result.
+const IDLE: &[&str] = &[
     "checkpoint_every",
     "data_dir",
     "gpu_mapping_file",
@@ -16,7 +16,12 @@ const NOT_SHOWN: &[&str] = &[
     "round_timeout",
     "verbose",
 ];
+/// What the words for a run's method say already.
+const OF_METHOD: &[&str] =
+    &["aggregator", "algorithm", "client_num_per_round", "combine", "concurrency", "mode", "server_step"];
 const SEED: &str = "seed";
+/// More settings than this make no name.
+const IN_NAME: usize = 2;
 
 /// Runs that differ in nothing but their seed; one run alone is a group too.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,10 +32,15 @@ pub struct Group {
     pub members: Vec<usize>,
 }
 
+/// Settings in which runs differ, beside their method.
+pub fn beside_method(runs: &[Reported]) -> Vec<String> {
+    differing(runs).into_iter().filter(|name| !OF_METHOD.contains(&name.as_str())).collect()
+}
+
 /// Settings in which runs differ.
 pub fn differing(runs: &[Reported]) -> Vec<String> {
     let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.settings.keys()).collect();
-    let shown = names.into_iter().filter(|name| !NOT_SHOWN.contains(&name.as_str()));
+    let shown = names.into_iter().filter(|name| !IDLE.contains(&name.as_str()));
     let differs = |name: &&String| runs.iter().any(|run| run.settings.get(*name) != runs[0].settings.get(*name));
     shown.filter(differs).cloned().collect()
 }
@@ -66,13 +76,12 @@ pub fn by_seed(runs: &[Reported]) -> Vec<Group> {
     groups
 }
 
-/// What sets the runs of a group apart from the others, and how many they are.
+/// What sets the runs of a group apart from the others, if that is little, or the first of them; and how many they are.
 fn name(first: &Reported, differ: &[String], seeds: usize) -> String {
-    let own = differ.iter().filter_map(|name| Some(format!("{name} {}", first.settings.get(name)?)));
-    let own: Vec<String> = own.collect();
-    match own.is_empty() {
-        true => format!("{seeds} seeds"),
-        false => format!("{}, {seeds} seeds", own.join(", ")),
+    let own = differ.iter().filter_map(|name| Some(format!("{name} {}, ", first.settings.get(name)?)));
+    match differ.len() {
+        0..=IN_NAME => format!("{}{seeds} seeds", own.collect::<String>()),
+        _ => format!("{}, {seeds} seeds", first.name),
     }
 }
 

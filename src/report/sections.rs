@@ -4,7 +4,7 @@ use super::axis::By;
 use super::clients::{Client, Spread, by_class, by_size, clients, distribution, slowest, spread};
 use super::curve::{lines, measures};
 use super::figure::{Axes, Figure, shares};
-use super::groups::{Group, by_seed, differing};
+use super::groups::{Group, beside_method, by_seed};
 use super::reported::Reported;
 use super::workers::{schedule, staleness, timelines};
 use crate::partition::Mix;
@@ -53,7 +53,7 @@ pub fn report(runs: &[Reported]) -> Report<'_> {
         timelines: of_some(runs, |run, name| timelines(run, name, TIMELINES / runs.len().clamp(1, OWN))),
         staleness: of_some(runs, |run, name| staleness(run, name).into_iter().collect()),
         partitions: partitions(runs),
-        differ: differing(runs),
+        differ: beside_method(runs),
         groups,
         runs,
     }

@@ -5,7 +5,7 @@ use super::curve::{Measure, lines};
 use super::figure::{Axes, Bar, Figure, bars, lanes};
 use super::groups::alone;
 use super::reported::Reported;
-use super::words::{short, time};
+use super::words::time;
 use crate::event::{RoundDone, Trained};
 
 /// The first round, a middling one, the slowest and the last, in this order; each once.
@@ -14,8 +14,7 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
     let (first, last) = (sorted.first().copied(), sorted.last().copied());
     sorted.sort_by(|one, other| one.schedule.makespan_seconds.total_cmp(&other.schedule.makespan_seconds));
     let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
-    let all =
-        [(first, "the first"), (median, "a middling one"), (sorted.last().copied(), "the slowest"), (last, "the last")];
+    let all = [(first, "first"), (median, "middling"), (sorted.last().copied(), "slowest"), (last, "last")];
     let mut found: Vec<(&RoundDone, &str)> = Vec::new();
     for (done, why) in all {
         if let Some(done) = done.filter(|done| found.iter().all(|(known, _)| known.round != done.round)) {
@@ -33,7 +32,7 @@ pub fn timelines(run: &Reported, name: &str, most: usize) -> Vec<Figure> {
         let of = run.history.trained[first..].iter().take_while(|trained| trained.round == done.round);
         let bars: Vec<Bar> = of.map(bar).collect();
         let end = bars.iter().map(|bar| bar.start + bar.seconds).fold(done.schedule.makespan_seconds, f64::max);
-        let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {}", short(share)));
+        let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {share:.2}"));
         let title = format!("{}, round {} ({why}): {}{planned}", run.name, done.round, time(end));
         (!bars.is_empty()).then(|| lanes(&format!("timeline_{name}_round_{}", done.round), &title, &bars, end))
     };
@@ -51,8 +50,8 @@ pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
         let axes = Axes { x: By::Rounds.title(), y, holds };
         lines.iter().any(|line| !line.points.is_empty()).then(|| Figure::of_lines(name, title, &axes, &lines))
     };
-    let efficiency = "Efficiency of the schedule: the least possible time of a round over the real one";
-    let error = "Error of the predicted seconds of clients, relative to the measured ones";
+    let efficiency = "Efficiency: the least possible time over the real one";
+    let error = "Relative error of the predicted seconds of clients";
     [
         figure(Measure::Efficiency, "efficiency", "efficiency", efficiency, Some(0.0..1.0)),
         figure(Measure::PredictionError, "prediction_error", "relative error", error, None),
@@ -104,8 +103,8 @@ mod tests {
         };
         let shown = names(&[2.0, 9.0, 3.0, 4.0]);
         assert_eq!(shown.len(), 4);
-        assert!(shown[1].contains("round 3 (a middling one): 3 s, efficiency 0.5"), "{shown:?}");
-        assert!(shown[2].contains("round 2 (the slowest)") && shown[3].contains("round 4 (the last)"), "{shown:?}");
+        assert!(shown[1].contains("round 3 (middling): 3 s, efficiency 0.50"), "{shown:?}");
+        assert!(shown[2].contains("round 2 (slowest)") && shown[3].contains("round 4 (last)"), "{shown:?}");
         assert_eq!((names(&[1.0]).len(), names(&[]).len()), (1, 0));
         assert_eq!(schedule(&[run(&[1.0, 2.0])]).len(), 1);
     }

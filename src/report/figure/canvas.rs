@@ -13,8 +13,8 @@ pub const WIDTH: u32 = 2410;
 pub const MILLIMETRES: f64 = 85.0;
 /// Height of what has no reason to be higher.
 pub const HEIGHT: u32 = 1400;
-/// Letters of 7.5 points.
-pub const LETTERS: u32 = 75;
+/// Letters of 7.5 points, as plotters counts: it takes them for 1.24 times as high.
+pub const LETTERS: u32 = 93;
 /// How thick lines are.
 pub const STROKE: u32 = 12;
 
@@ -49,6 +49,11 @@ pub fn drawing(height: u32, draw: impl FnOnce(&Area<'_>) -> Drawn) -> String {
     text.replacen(&pixels, &format!("width=\"{MILLIMETRES}mm\" height=\"{tall:.1}mm\""), 1)
 }
 
+/// A number at an axis.
+pub fn number(number: &f64) -> String {
+    short(*number)
+}
+
 /// Letters of figures.
 pub fn letters() -> TextStyle<'static> {
     TextStyle::from(("sans-serif", LETTERS).into_font()).color(&TEXT)
@@ -57,10 +62,10 @@ pub fn letters() -> TextStyle<'static> {
 impl Axes<'_> {
     /// Draws axes that hold these ranges, with numbers.
     pub fn on<'a>(&self, area: &Area<'a>, x: Range<f64>, y: Range<f64>) -> Result<Chart<'a>, Fault> {
-        self.drawn(area, x, y, (6, 6), (&number, &number))
+        self.drawn(area, x, y, (6, 6), (&number, &number), GRID.to_rgba())
     }
 
-    /// As [`Axes::on`], with about so many numbers, and words of one's own on the left.
+    /// For areas, which hide what is behind them: about so many numbers, and words of one's own on the left.
     pub fn labelled<'a>(
         &self,
         area: &Area<'a>,
@@ -69,10 +74,10 @@ impl Axes<'_> {
         most: (usize, usize),
         words: &dyn Fn(&f64) -> String,
     ) -> Result<Chart<'a>, Fault> {
-        self.drawn(area, x, y, most, (&number, words))
+        self.drawn(area, x, y, most, (&number, words), TRANSPARENT)
     }
 
-    /// As [`Axes::on`], with about so many numbers, and words of one's own below.
+    /// For areas: about so many numbers, and words of one's own below.
     pub fn named<'a>(
         &self,
         area: &Area<'a>,
@@ -81,7 +86,7 @@ impl Axes<'_> {
         most: (usize, usize),
         words: &dyn Fn(&f64) -> String,
     ) -> Result<Chart<'a>, Fault> {
-        self.drawn(area, x, y, most, (words, &number))
+        self.drawn(area, x, y, most, (words, &number), TRANSPARENT)
     }
 
     fn drawn<'a>(
@@ -91,12 +96,13 @@ impl Axes<'_> {
         y: Range<f64>,
         most: (usize, usize),
         words: (&dyn Fn(&f64) -> String, &dyn Fn(&f64) -> String),
+        grid: RGBAColor,
     ) -> Result<Chart<'a>, Fault> {
         let mut chart = ChartBuilder::on(area)
             .margin(20)
             .margin_right(70)
-            .x_label_area_size(220)
-            .y_label_area_size(300)
+            .x_label_area_size(250)
+            .y_label_area_size(340)
             .build_cartesian_2d(whole(x), whole(y))?;
         chart
             .configure_mesh()
@@ -106,7 +112,7 @@ impl Axes<'_> {
             .y_desc(self.y)
             .x_label_formatter(words.0)
             .y_label_formatter(words.1)
-            .bold_line_style(GRID.stroke_width(5))
+            .bold_line_style(grid.stroke_width(5))
             .light_line_style(TRANSPARENT)
             .axis_style(TEXT.stroke_width(6))
             .label_style(letters())
@@ -115,10 +121,6 @@ impl Axes<'_> {
             .draw()?;
         Ok(chart)
     }
-}
-
-fn number(number: &f64) -> String {
-    short(*number)
 }
 
 /// What drawing may fail with.

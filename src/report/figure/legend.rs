@@ -1,14 +1,15 @@
 //! Which line is which: below a figure, where it hides nothing.
 
-use super::canvas::{Area, Drawn, LETTERS, STROKE, WIDTH, letters};
+use super::canvas::{Area, Drawn, STROKE, WIDTH, letters};
 use super::ink;
 use crate::report::words::shortened;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Height of one row.
-const ROW: u32 = 105;
+const ROW: u32 = 115;
 /// Letters that fit beside each other.
-const LETTERS_WIDE: usize = 52;
+const LETTERS_WIDE: usize = 44;
 /// Where rows begin.
 const LEFT: i32 = 120;
 /// How long the samples of lines are.
@@ -21,7 +22,7 @@ pub struct Legend<'a> {
 }
 
 impl<'a> Legend<'a> {
-    /// Of lines in their order. One line alone needs none, unless its label says more than nothing.
+    /// Of lines in their order.
     pub fn of(labels: Vec<&'a str>) -> Legend<'a> {
         let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
         let columns = if longest <= LETTERS_WIDE / 2 - 6 { 2 } else { 1 };
@@ -44,7 +45,7 @@ impl<'a> Legend<'a> {
             let y = (ROW * (place / self.columns) as u32 + ROW / 2) as i32;
             area.draw(&PathElement::new([(x, y), (x + SAMPLE, y)], ink::line(place).stroke_width(STROKE)))?;
             let text = shortened(label, LETTERS_WIDE / self.columns - 4);
-            area.draw(&Text::new(text, (x + SAMPLE + 40, y - LETTERS as i32 / 2), letters()))?;
+            area.draw(&Text::new(text, (x + SAMPLE + 40, y), letters().pos(Pos::new(HPos::Left, VPos::Center))))?;
         }
         Ok(())
     }

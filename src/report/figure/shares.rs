@@ -1,6 +1,6 @@
 //! Who owns how much of what: clients upwards, classes across, and how many samples each client has.
 
-use super::canvas::{Area, Axes, Drawn, WIDTH, drawing};
+use super::canvas::{Area, Axes, Drawn, WIDTH, drawing, number};
 use super::{Figure, ink};
 use crate::partition::Mix;
 use plotters::prelude::*;
@@ -59,7 +59,7 @@ fn row(mix: &Mix, clients: Range<usize>, wide: usize) -> Row {
 
 fn draw_classes(area: &Area<'_>, rows: &[Row], classes: usize) -> Drawn {
     let axes = Axes { x: "class (dark: all of the client's)", y: "client", holds: None };
-    let mut chart = axes.on(area, -0.5..classes as f64 - 0.5, clients(rows))?;
+    let mut chart = axes.labelled(area, -0.5..classes as f64 - 0.5, clients(rows), (5, 6), &number)?;
     let wide = shared(classes) as f64;
     for row in rows {
         let filled = row.classes.iter().enumerate().filter(|(_, count)| **count > 0);
@@ -79,8 +79,7 @@ fn draw_amounts(area: &Area<'_>, rows: &[Row]) -> Drawn {
     let mean = |row: &Row| row.samples as f64 / row.clients.len() as f64;
     let most = rows.iter().map(mean).fold(1.0, f64::max);
     let axes = Axes { x: "samples", y: "client", holds: None };
-    let few = |number: &f64| crate::report::words::short(*number);
-    let mut chart = axes.labelled(area, 0.0..most, clients(rows), (3, 6), &few)?;
+    let mut chart = axes.labelled(area, 0.0..most, clients(rows), (3, 6), &number)?;
     chart.draw_series(rows.iter().map(|row| rectangle(0.0..mean(row), &row.clients, 1.0))).map(|_| ())
 }
 
