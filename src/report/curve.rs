@@ -38,8 +38,8 @@ impl Measure {
         match self {
             Measure::Test(name) => format!("test {name}"),
             Measure::TrainLoss => "training loss".to_owned(),
-            Measure::Efficiency => "efficiency of the schedule".to_owned(),
-            Measure::PredictionError => "error of predicted seconds".to_owned(),
+            Measure::Efficiency => "efficiency".to_owned(),
+            Measure::PredictionError => "relative error".to_owned(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod axis;
 mod clients;
 mod compare;
 mod curve;
+mod environment;
 pub mod figure;
 mod groups;
 mod page;
@@ -22,8 +23,8 @@ pub use sections::{Report, report};
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{RoundDone, Standing};
-    use crate::ids::Round;
+    use crate::event::{RoundDone, Standing, Trained};
+    use crate::ids::{ClientId, Rank, Round};
     use crate::metrics::{ACCURACY, LOSS, Metrics};
     use crate::record::{History, Run};
 
@@ -63,5 +64,29 @@ mod tests {
         run.history.rounds = (0..).zip(accuracies).map(done).collect();
         run.places = axis::places(&run.history.rounds);
         run
+    }
+
+    #[test]
+    fn long_runs_of_many_workers_make_a_page_of_less_than_three_mebibytes() {
+        let run = |seed: u32| {
+            let accuracies: Vec<f64> = (0..2000).map(|round| f64::from((round * 7919 + seed) % 997) / 997.0).collect();
+            let mut run = with_rounds(reported(&format!("run{seed}")), &accuracies);
+            for done in &mut run.history.rounds {
+                (done.train_loss, done.schedule.efficiency) = (Some(1.0), Some(0.9));
+                let trained = |lane: u32| Trained {
+                    round: done.round,
+                    client: ClientId(lane % 100),
+                    rank: Rank(1 + lane % 64),
+                    start: f64::from(lane / 64),
+                    seconds: 0.9,
+                    loss: f64::from(lane),
+                    ..Trained::default()
+                };
+                run.history.trained.extend((0..128).map(trained));
+            }
+            run
+        };
+        let page = page(&report(&[0, 1, 2, 3, 4].map(run)));
+        assert!(page.len() < 3 << 20, "{}", page.len());
     }
 }

@@ -40,6 +40,7 @@ pub fn page(report: &Report<'_>) -> String {
             body {
                 main {
                     h1 { (title) }
+                    p class="soft" { (task(runs)) }
                     (headline(report))
                     (differences(report))
                     (curves(report))
@@ -47,13 +48,24 @@ pub fn page(report: &Report<'_>) -> String {
                     (workers(report))
                     (section("Staleness", "How often the model had moved between a client's getting it and its update.", &report.staleness))
                     (partition(report))
-                    (environment(runs))
+                    (environments(runs))
                     (configs(runs))
                 }
             }
         }
     };
     page.into_string()
+}
+
+/// What is trained on what, where all runs do the same.
+fn task(runs: &[Reported]) -> String {
+    let same = |name: &str| {
+        let value = runs[0].settings.get(name)?;
+        runs.iter().all(|run| run.settings.get(name) == Some(value)).then_some(value.as_str())
+    };
+    let said = [("model ", "model"), ("data ", "dataset"), ("divided by ", "partition_method")];
+    let said = said.into_iter().filter_map(|(words, name)| Some(format!("{words}{}", same(name)?)));
+    said.collect::<Vec<String>>().join(", ")
 }
 
 /// What each choice of an axis shows.
@@ -202,7 +214,9 @@ fn workers(report: &Report<'_>) -> Markup {
         (figures(&report.schedule))
         @if !report.timelines.is_empty() {
             p { "A lane for each worker, a bar for each training; what is white is waiting. Very short trainings share a bar." }
-            (figures(&report.timelines))
+            @for (place, (name, drawn)) in report.timelines.iter().enumerate() {
+                details open[place == 0] { summary { (name) } (figures(drawn)) }
+            }
         }
     } }
 }
@@ -227,34 +241,18 @@ fn shown(figure: &Figure) -> Markup {
     html! { figure id=(figure.name) { figcaption { (figure.title) } (PreEscaped(on_page(&figure.drawing))) } }
 }
 
-fn environment(runs: &[Reported]) -> Markup {
+fn environments(runs: &[Reported]) -> Markup {
     html! {
         h2 { "Environment" }
         @for run in runs {
             details open[runs.len() == 1] {
                 summary { (run.name) }
                 div class="wide" { table class="long" { tbody {
-                    @for (name, value) in hosts(run).iter().chain(&run.environment) { tr { td { (name) } td { (value) } } }
+                    @for (name, value) in super::environment::environment(run) { tr { td { (name) } td { (value) } } }
                 } } }
             }
         }
     }
-}
-
-/// What the journal says of when and where.
-fn hosts(run: &Reported) -> Vec<(String, String)> {
-    let mut found = vec![("folder".to_owned(), run.run.folder.display().to_string())];
-    for started in &run.history.starts {
-        let mut hosts: Vec<&str> = started.hosts.values().map(String::as_str).collect();
-        hosts.dedup();
-        let places = if hosts.is_empty() { String::new() } else { format!(" on {}", hosts.join(", ")) };
-        found.push(("started".to_owned(), format!("{}, {}{places}", started.at, counted(started.workers, "worker"))));
-    }
-    for rank in &run.history.ranks {
-        let name = format!("rank {}", rank.rank);
-        found.push((name, format!("{}, {}, {} MiB at most", rank.host, rank.device, short(rank.peak_rss_mib))));
-    }
-    found
 }
 
 fn configs(runs: &[Reported]) -> Markup {

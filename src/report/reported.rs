@@ -8,14 +8,10 @@ use crate::files;
 use crate::metrics::Metrics;
 use crate::partition::Mix;
 use crate::plan::settings_in;
-use crate::record::{CLIENTS, History, Run};
-use serde_json::Value;
+use crate::record::{CLIENTS, Environment, History, Run, environment};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
-
-/// What the folder says of the program and the machines.
-const ENVIRONMENT: &str = "environment.json";
 
 /// A run, read.
 #[derive(Clone, Debug)]
@@ -32,8 +28,8 @@ pub struct Reported {
     pub settings: BTreeMap<String, String>,
     /// The text of its config.
     pub config: String,
-    /// What made it, by name.
-    pub environment: Vec<(String, String)>,
+    /// What made it, at each start.
+    pub environment: Vec<Environment>,
     /// Who owns how much of what; none where nothing says so.
     pub mix: Option<Mix>,
 }
@@ -71,7 +67,8 @@ impl Reported {
             name: String::new(),
             places: places(&history.rounds),
             mix: Mix::read(&folder.join(CLIENTS)),
-            environment: environment(folder),
+            // A run can be read without it.
+            environment: environment::read(folder).unwrap_or_default(),
             run,
             history,
             settings,
@@ -120,7 +117,7 @@ impl Reported {
 
     /// Seconds of its rounds, evaluation included.
     pub fn seconds(&self) -> f64 {
-        self.history.rounds.iter().map(|done| done.seconds + done.evaluation_seconds).sum()
+        self.history.rounds.iter().map(|done| done.seconds + done.evaluation_seconds).fold(0.0, |sum, more| sum + more)
     }
 
     /// Share of these seconds that workers spent on training, from 0 to 1; none before there is any.
@@ -142,47 +139,5 @@ impl Reported {
             Some(config) => format!("{}, rounds of {}", config.method(), config.client_num_per_round),
             None => String::new(),
         }
-    }
-}
-
-/// What a folder says of program and machines; nothing where it says nothing.
-fn environment(folder: &Path) -> Vec<(String, String)> {
-    let text = files::text(&folder.join(ENVIRONMENT)).unwrap_or_default();
-    let mut found = Vec::new();
-    flatten(String::new(), &serde_json::from_str(&text).unwrap_or_default(), &mut found);
-    found
-}
-
-/// The leaves of a value, each under the names that lead to it.
-fn flatten(name: String, value: &Value, found: &mut Vec<(String, String)>) {
-    let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name} {key}") };
-    match value {
-        Value::Null => {}
-        Value::Object(inner) => inner.iter().for_each(|(key, value)| flatten(below(key), value, found)),
-        Value::Array(list) if list.iter().any(|value| value.is_object() || value.is_array()) => {
-            list.iter()
-                .zip(1..)
-                .for_each(|(value, number): (_, u32)| flatten(below(&number.to_string()), value, found));
-        }
-        Value::Array(list) => found.push((name, list.iter().map(word).collect::<Vec<String>>().join(", "))),
-        value => found.push((name, word(value))),
-    }
-}
-
-fn word(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whatever_an_environment_says_is_listed() {
-        let value = serde_json::json!({"a": null, "b": {"c": 1, "d": ["x", 2]}, "e": [{"f": true}]});
-        let mut found = Vec::new();
-        flatten(String::new(), &value, &mut found);
-        let shown: Vec<String> = found.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(shown, ["b c=1", "b d=x, 2", "e 1 f=true"]);
     }
 }

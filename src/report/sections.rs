@@ -9,8 +9,6 @@ use super::reported::Reported;
 use super::workers::{schedule, staleness, timelines};
 use crate::partition::Mix;
 
-/// Timelines of all runs together at most.
-const TIMELINES: usize = 20;
 /// Runs of which each has figures of its own.
 const OWN: usize = 6;
 /// Slowest clients that are told.
@@ -32,8 +30,8 @@ pub struct Report<'a> {
     pub distribution: Vec<Figure>,
     /// How well rounds were planned.
     pub schedule: Vec<Figure>,
-    /// What workers did in a few rounds.
-    pub timelines: Vec<Figure>,
+    /// What workers did in a few rounds, for each run that says so.
+    pub timelines: Vec<(&'a str, Vec<Figure>)>,
     /// Of asynchronous runs.
     pub staleness: Vec<Figure>,
     /// Who owns how much of what.
@@ -50,7 +48,7 @@ pub fn report(runs: &[Reported]) -> Report<'_> {
         clients: all.iter().map(|(_, clients)| (spread(clients), told(clients))).collect(),
         distribution: of_clients(runs, &all),
         schedule: schedule(runs),
-        timelines: of_some(runs, |run, name| timelines(run, name, TIMELINES / runs.len().clamp(1, OWN))),
+        timelines: of_workers(runs),
         staleness: of_some(runs, |run, name| staleness(run, name).into_iter().collect()),
         partitions: partitions(runs),
         differ: beside_method(runs),
@@ -63,8 +61,9 @@ impl Report<'_> {
     /// Every figure.
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let curves = self.curves.iter().flat_map(|(_, figures)| figures);
-        let rest = [&self.distribution, &self.schedule, &self.timelines, &self.staleness, &self.partitions];
-        curves.chain(rest.into_iter().flatten())
+        let timelines = self.timelines.iter().flat_map(|(_, figures)| figures);
+        let rest = [&self.distribution, &self.schedule, &self.staleness, &self.partitions];
+        curves.chain(timelines).chain(rest.into_iter().flatten())
     }
 }
 
@@ -96,6 +95,11 @@ fn of_clients(runs: &[Reported], all: &[(&str, Vec<Client>)]) -> Vec<Figure> {
     figures.extend(by_size(all));
     figures.extend(classes);
     figures
+}
+
+fn of_workers(runs: &[Reported]) -> Vec<(&str, Vec<Figure>)> {
+    let drawn = runs.iter().take(OWN).map(|run| (run.name.as_str(), timelines(run, &file_name(&run.name))));
+    drawn.filter(|(_, figures)| !figures.is_empty()).collect()
 }
 
 /// The slowest of some clients.

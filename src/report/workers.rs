@@ -2,8 +2,8 @@
 
 use super::axis::By;
 use super::curve::{Measure, lines};
-use super::figure::{Axes, Bar, Figure, bars, lanes};
-use super::groups::alone;
+use super::figure::{Axes, Bar, Figure, Point, bars, lanes};
+use super::groups::{alone, mean_and_deviation};
 use super::reported::Reported;
 use super::words::time;
 use crate::event::{RoundDone, Trained};
@@ -24,8 +24,8 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
     found
 }
 
-/// What each worker did in a few rounds; `most` of them. Nothing for runs that say nothing of it.
-pub fn timelines(run: &Reported, name: &str, most: usize) -> Vec<Figure> {
+/// What each worker did in a few rounds. Nothing for runs that say nothing of it.
+pub fn timelines(run: &Reported, name: &str) -> Vec<Figure> {
     let chosen = chosen(&run.history.rounds);
     let figure = |(done, why): &(&RoundDone, &str)| {
         let first = run.history.trained.partition_point(|trained| trained.round < done.round);
@@ -33,32 +33,53 @@ pub fn timelines(run: &Reported, name: &str, most: usize) -> Vec<Figure> {
         let bars: Vec<Bar> = of.map(bar).collect();
         let end = bars.iter().map(|bar| bar.start + bar.seconds).fold(done.schedule.makespan_seconds, f64::max);
         let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {share:.2}"));
-        let title = format!("{}, round {} ({why}): {}{planned}", run.name, done.round, time(end));
+        let title = format!("round {} ({why}): {}{planned}", done.round, time(end));
         (!bars.is_empty()).then(|| lanes(&format!("timeline_{name}_round_{}", done.round), &title, &bars, end))
     };
-    chosen.iter().filter_map(figure).take(most).collect()
+    chosen.iter().filter_map(figure).collect()
 }
 
 fn bar(trained: &Trained) -> Bar {
     Bar { lane: trained.rank.0, label: trained.client.0, start: trained.start, seconds: trained.seconds }
 }
 
+/// Points of a line of many rounds: each is the mean of its part.
+const PARTS: usize = 80;
+
 /// How well rounds were planned, and how well seconds were foretold; only what was measured.
 pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
-    let figure = |measure: Measure, name: &str, y: &str, title: &str, holds| {
-        let lines = lines(runs, &alone(runs), &measure, By::Rounds);
-        let axes = Axes { x: By::Rounds.title(), y, holds };
-        lines.iter().any(|line| !line.points.is_empty()).then(|| Figure::of_lines(name, title, &axes, &lines))
-    };
     let efficiency = "Efficiency: the least possible time over the real one";
     let error = "Relative error of the predicted seconds of clients";
-    [
-        figure(Measure::Efficiency, "efficiency", "efficiency", efficiency, Some(0.0..1.0)),
-        figure(Measure::PredictionError, "prediction_error", "relative error", error, None),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    let figures = [
+        over_rounds(runs, Measure::Efficiency, "efficiency", efficiency),
+        over_rounds(runs, Measure::PredictionError, "prediction_error", error),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> Option<Figure> {
+    let mut lines = lines(runs, &alone(runs), &measure, By::Rounds);
+    lines.retain(|line| !line.points.is_empty());
+    let longest = lines.iter().map(|line| line.points.len()).max()?;
+    let together = longest.div_ceil(PARTS);
+    lines.iter_mut().for_each(|line| line.points = means(&line.points, together));
+    let title = match together {
+        1 => title.to_owned(),
+        _ => format!("{title}, means of {together} rounds and their standard deviation"),
+    };
+    let y = measure.title();
+    let axes = Axes { x: By::Rounds.title(), y: &y, holds: None };
+    Some(Figure::of_lines(name, &title, &axes, &lines))
+}
+
+/// The means of so many points each, and their deviations.
+fn means(points: &[Point], together: usize) -> Vec<Point> {
+    let mean = |part: &[Point]| {
+        let of = |value: fn(&Point) -> f64| mean_and_deviation(&part.iter().map(value).collect::<Vec<f64>>());
+        let ((x, _), (y, spread)) = (of(|point| point.x)?, of(|point| point.y)?);
+        Some(Point { x, y, spread })
+    };
+    points.chunks(together).filter_map(mean).collect()
 }
 
 /// How many updates had which staleness; none for runs in rounds.
@@ -99,7 +120,7 @@ mod tests {
     #[test]
     fn a_few_rounds_are_shown_each_once() {
         let names = |makespans: &[f64]| -> Vec<String> {
-            timelines(&run(makespans), "a", 9).into_iter().map(|figure| figure.title).collect()
+            timelines(&run(makespans), "a").into_iter().map(|figure| figure.title).collect()
         };
         let shown = names(&[2.0, 9.0, 3.0, 4.0]);
         assert_eq!(shown.len(), 4);
@@ -107,6 +128,8 @@ mod tests {
         assert!(shown[2].contains("round 2 (slowest)") && shown[3].contains("round 4 (last)"), "{shown:?}");
         assert_eq!((names(&[1.0]).len(), names(&[]).len()), (1, 0));
         assert_eq!(schedule(&[run(&[1.0, 2.0])]).len(), 1);
+        let long = schedule(&[run(&[1.0; 200])]);
+        assert!(long[0].title.contains("means of 3 rounds") && long[0].table.lines().count() == 68, "{long:?}");
     }
 
     #[test]

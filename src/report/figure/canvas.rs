@@ -100,6 +100,7 @@ impl Axes<'_> {
     ) -> Result<Chart<'a>, Fault> {
         let mut chart = ChartBuilder::on(area)
             .margin(20)
+            .margin_top(50)
             .margin_right(70)
             .x_label_area_size(250)
             .y_label_area_size(340)
