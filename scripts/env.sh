@@ -26,3 +26,8 @@ oversubscribe() {
         *"Open MPI"* | *OpenRTE*) echo --oversubscribe ;;
     esac
 }
+# `fedmpi` is what was built.
+case ":$PATH:" in
+    *":$CARGO_TARGET_DIR/release:"*) ;;
+    *) export PATH="$CARGO_TARGET_DIR/release:$PATH" ;;
+esac

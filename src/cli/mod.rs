@@ -2,6 +2,7 @@
 
 mod arguments;
 mod help;
+mod tried;
 
 use crate::config::Flags;
 use crate::hosts::Dialect;
@@ -102,6 +103,9 @@ pub enum Command {
         kind: Option<String>,
         /// A part, such as `adam`
         name: Option<String>,
+        /// All settings, of runs and of parts, as a page in Markdown
+        #[arg(long, conflicts_with = "kind")]
+        markdown: bool,
     },
     /// Print a config: resolved, what differs, translated; or what a --cf file may say
     Config(Box<ConfigArgs>),
@@ -183,7 +187,8 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Err
         let kept = std::mem::replace(&mut verbatim, is_mpirun_option(&argument)) || foreign;
         if kept { argument } else { underscored(argument) }
     });
-    Cli::from_arg_matches(&command().try_get_matches_from(ours)?)
+    let matches = command().try_get_matches_from(ours).map_err(tried::explained)?;
+    Cli::from_arg_matches(&matches)
 }
 
 fn is_mpirun_option(argument: &OsString) -> bool {

@@ -15,8 +15,9 @@ mod new;
 mod partition;
 mod places;
 mod predict;
-mod runs;
+mod reference;
 mod report;
+mod runs;
 mod say;
 mod slurm;
 mod sweep;
@@ -66,7 +67,8 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::SlurmScript(arguments) => slurm::run(arguments)?,
         Command::Probe { data_dir } => doctor::answer(data_dir.as_deref())?,
         Command::Bench(bench) => bench::run(&bench)?,
-        Command::List { kind, name } => list::run(kind.as_deref(), name.as_deref())?,
+        Command::List { markdown: true, .. } => say(reference::page()?)?,
+        Command::List { kind, name, .. } => list::run(kind.as_deref(), name.as_deref())?,
         Command::Hostfile { to, file } => hostfile::run(to, &file)?,
     }
     Ok(exit::DONE)

@@ -239,7 +239,8 @@ impl Config {
     /// Algorithm, server step and combination: as said, else as the aggregator's name says, else plain.
     pub(super) fn axes(&self) -> Result<[Choice; 3], PartError> {
         let whole = self.aggregator.clone().unwrap_or_else(|| PLAIN[0].into());
-        let preset = crate::part::find(preset::KIND.about(), preset::PRESETS, &whole.name)?;
+        let found = crate::part::find(preset::KIND.about(), preset::PRESETS, &whole.name);
+        let preset = found.map_err(|fault| fault.of_another_mode(&arrivals::KIND, "--mode async"))?;
         let own = [&self.algorithm, &self.server_step, &self.combine];
         let kinds: [&dyn AnyKind; 3] = [&algorithm::KIND, &step::KIND, &combine::KIND];
         let mut axes: [Choice; 3] = preset.build.map(Choice::from);
@@ -345,7 +346,11 @@ impl Config {
         }
         self.delay = delay::spelled(self.delay);
         for (kind, choice) in self.choices() {
-            *choice = kind.complete(choice)?;
+            let whole = kind.complete(choice);
+            *choice = whole.map_err(|fault| match kind.setting() {
+                "aggregator" => fault.of_another_mode(&preset::KIND, "--mode sync"),
+                _ => fault,
+            })?;
         }
         Ok(self)
     }

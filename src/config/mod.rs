@@ -153,6 +153,8 @@ mod tests {
         let none = refused("beta1: 0.8\n");
         assert!(none.contains("--beta1 would do nothing: it belongs to adam, yogi"), "{none}");
         assert!(refused("aggregator: fedadam:lrr=1\n").contains("`lrr`"));
+        assert!(refused("aggregator: FedBuff\n").contains("`fedbuff` needs --mode async"));
+        assert!(refused("mode: async\naggregator: fedadam\n").contains("`fedadam` needs --mode sync"));
         // Two parts of one chain: whoever is meant must be named.
         assert!(refused("update: topk;topk\nshare: 0.5\n").contains("could be meant for 2 parts"));
     }

@@ -182,7 +182,7 @@ pub struct Source<'a> {
 pub enum DataError {
     /// The file is not there or cannot be read.
     #[error(
-        "cannot read {path}: {reason} (hint: --data_dir names the folder with the data files; scripts/get_data.sh fetches them)"
+        "cannot read {path}: {reason} (hint: --data_dir names the folder of the data; docs/data.md says which files each set has)"
     )]
     Read {
         /// The file.

@@ -17,6 +17,16 @@ pub enum PartError {
         /// What there is.
         hint: String,
     },
+    /// A name of another mode.
+    #[error("{kind} `{name}` needs {mode}")]
+    OtherMode {
+        /// Of what.
+        kind: &'static str,
+        /// What was asked for.
+        name: &'static str,
+        /// As a flag.
+        mode: &'static str,
+    },
     /// A setting that the part does not have.
     #[error("{kind} `{part}` has no setting `{key}` (hint: {hint})")]
     NoParam {
@@ -43,6 +53,17 @@ pub enum PartError {
         /// What it must be.
         wanted: String,
     },
+}
+
+impl PartError {
+    /// What is unknown in this mode may be known in another, whose parts these are.
+    pub fn of_another_mode(self, kind: &dyn AnyKind, mode: &'static str) -> PartError {
+        let PartError::Unknown { name, .. } = &self else { return self };
+        match kind.described(name) {
+            Ok(part) => PartError::OtherMode { kind: kind.about(), name: part.name, mode },
+            Err(_) => self,
+        }
+    }
 }
 
 /// All parts of a kind, and the setting that chooses among them.

@@ -55,7 +55,7 @@ pub(crate) fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
 
 /// The mapping that a file has under `key`.
 fn mapping_in(path: &Path, key: &str, device: DeviceChoice) -> Result<Option<GpuMapping>> {
-    let text = files::text(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::text(path).with_context(|| format!("--gpu_mapping_file: cannot read {}", path.display()))?;
     let mapping = GpuMapping::parse(&text, key).with_context(|| path.display().to_string())?;
     let unmapped = mapping.is_none() && device == DeviceChoice::Mapped;
     anyhow::ensure!(!unmapped, "--device mapped: `{key}` in {} maps no rank", path.display());

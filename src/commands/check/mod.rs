@@ -1,6 +1,7 @@
 //! `fedmpi check`: everything that is checked before a training, and what the training would be: in words, then what
-//! differs from the defaults, who computes where, who owns how much, and what it may take.
+//! differs from the defaults, who computes where, who owns how much, what it may take, and the command that trains it.
 
+mod command;
 mod estimate;
 mod words;
 
@@ -12,6 +13,7 @@ use crate::hosts::seats_table;
 use crate::start::{self, check_config};
 use crate::torch;
 use anyhow::{Result, ensure};
+use std::env;
 use words::{Job, Known};
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
         let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         say(format_args!("who owns how much: {}", names.join(", ")))?;
     }
-    say(format_args!("\n{}", estimate::estimate(&plan, &seats)))
+    say(format_args!("\n{}\n\nok: {}", estimate::estimate(&plan, &seats), command::of(ranks, env::args_os().skip(2))))
 }
 
 /// Settings that differ from the defaults, as a `--cf` file says them.
