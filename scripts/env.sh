@@ -26,8 +26,8 @@ oversubscribe() {
         *"Open MPI"* | *OpenRTE*) echo --oversubscribe ;;
     esac
 }
-# `fedmpi` is what was built.
+# `fedmpi` is this one.
 case ":$PATH:" in
-    *":$CARGO_TARGET_DIR/release:"*) ;;
-    *) export PATH="$CARGO_TARGET_DIR/release:$PATH" ;;
+    *":${fedmpi%/*}:"*) ;;
+    *) export PATH="${fedmpi%/*}:$PATH" ;;
 esac

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
 # Seconds that a page may take.
-LIMIT = 300
+LIMIT = 900
 # What a folder of a user has; the rest is made by the commands.
 LENT = ["README.md", "configs", "docs", "examples", "gpu_mapping.yaml", "mpi_host_file", "python", "scripts", "target", ".venv"]
 # More ranks than cores, for Open MPI 4 and 5.

@@ -23,6 +23,8 @@ if ! "$python" -c 'import numpy, pandas, pytest, yaml' 2>/dev/null; then
         { python=; echo "test: no Python with numpy, pandas and pytest can be had; the package's tests are skipped"; }
 fi
 [ -z "$python" ] || PYTHON=$python python/test.sh -rs
+# The commands of README and docs, as they are written.
+PYTHON=${python:-python3} ./scripts/run_docs.py
 # What is installed without this folder.
 ./scripts/package.sh check || [ $? = 77 ]
 # The Slurm template on a Slurm of one machine, where that is possible.
