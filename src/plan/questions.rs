@@ -127,6 +127,7 @@ impl Plan {
         match self.target() {
             Some(target) if self.reached(test) => format!("the target {target} is reached"),
             _ if rounds < planned => format!("the program wanted no more of its {planned} rounds"),
+            _ if planned == 1 => "its only round is done".to_owned(),
             _ => format!("all {planned} rounds are done"),
         }
     }
