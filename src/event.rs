@@ -250,7 +250,7 @@ pub struct Lane {
 }
 
 /// An update that arrived without a round.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Arrived {
     /// Which update of the run, from 1.
     pub update: u64,

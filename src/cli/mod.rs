@@ -11,7 +11,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-pub use arguments::{Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs, PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs};
+pub use arguments::{
+    Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs,
+    PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:

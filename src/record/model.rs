@@ -100,7 +100,7 @@ mod tests {
         let finished = Event::Finished { reason: String::new(), ranks: vec![], rounds: 1, total_seconds: 0.0 };
         let frozen = Frozen { name: "c".to_owned(), shape: vec![1], values: vec![7.0] };
         let whole = Whole { layout: layout.clone(), frozen: vec![frozen] };
-        ModelFile::new(path.clone(), whole).record(&finished, &weights).expect("writable");
+        ModelFile::new(path.clone(), whole.clone()).record(&finished, &weights).expect("writable");
         let bytes = std::fs::read(&path).expect("there");
         let file = SafeTensors::deserialize(&bytes).expect("whole");
         let read = |name: &str| {

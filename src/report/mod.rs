@@ -34,6 +34,7 @@ mod tests {
             folder: name.into(),
             standing: Standing::Finished,
             started: jiff::Timestamp::default(),
+            begun: None,
             summary: None,
             config: None,
         };

@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn staleness_is_counted_with_what_was_dropped() {
-        let mut run = run(&[]);
+        let mut delayed = run(&[]);
         let arrived = |staleness, weight| Arrived { staleness, weight, ..Arrived::default() };
-        run.history.arrived = vec![arrived(0, Some(1.0)), arrived(2, None), arrived(2, Some(0.5))];
-        let figure = staleness(&run, "a").expect("some");
+        delayed.history.arrived = vec![arrived(0, Some(1.0)), arrived(2, None), arrived(2, Some(0.5))];
+        let figure = staleness(&delayed, "a").expect("some");
         assert!(figure.title.contains("3 updates, 1 of them dropped") && figure.table.ends_with("2,2\n"), "{figure:?}");
-        assert!(staleness(&super::tests::run(&[1.0]), "a").is_none());
+        assert!(staleness(&run(&[1.0]), "a").is_none());
     }
 }
