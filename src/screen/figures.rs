@@ -14,7 +14,8 @@ pub const FIGURE: usize = 8;
 pub fn figure(value: f64) -> String {
     match value.abs() {
         0.0 => "0.0000".to_owned(),
-        size if size < 1e-4 || size >= 1e5 => format!("{value:.1e}"),
+        size if size < 1e-4 => format!("{value:.0e}"),
+        size if size >= 99_999.0 => format!("{value:.1e}"),
         size if size < 10.0 => format!("{value:.4}"),
         size if size < 100.0 => format!("{value:.3}"),
         size if size < 1000.0 => format!("{value:.2}"),
@@ -33,10 +34,11 @@ const SHARES: [&str; 2] = ["accuracy", "top5"];
 /// How long something took, in at most seven letters.
 pub fn seconds(time: Duration) -> String {
     match time.as_secs_f64() {
-        short if short < 0.1 => format!("{:.1} ms", short * 1e3),
-        short if short < 10.0 => format!("{short:.3} s"),
-        long if long < 100.0 => format!("{long:.2} s"),
-        long if long < 1000.0 => format!("{long:.1} s"),
+        // What would be rounded up to one more letter is written with one less.
+        short if short < 0.099_95 => format!("{:.1} ms", short * 1e3),
+        short if short < 9.999_5 => format!("{short:.3} s"),
+        long if long < 99.995 => format!("{long:.2} s"),
+        long if long < 999.95 => format!("{long:.1} s"),
         long if long < 99_999.0 => format!("{long:.0} s"),
         long => format!("{long:.0e} s"),
     }
@@ -62,7 +64,8 @@ mod tests {
 
     #[test]
     fn figures_are_short_whatever_they_are() {
-        let odd = [0.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 1e-300, -99999.96, 9.99996];
+        let odd =
+            [0.0, -1e-300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 1e-300, -99999.96, 9.99996];
         for value in odd {
             assert!(figure(value).len() <= FIGURE, "{}", figure(value));
             assert!(metric("accuracy", value.clamp(0.0, 1.0)).len() <= FIGURE);
@@ -77,7 +80,8 @@ mod tests {
         assert_eq!(told, ["20.3 ms", "0.500 s", "12.35 s", "100.0 s", "4000 s"]);
         let told = [9, 61, 3661, 360_000, 8_640_000_000].map(|time| clock(Duration::from_secs(time)));
         assert_eq!(told, ["0:09", "1:01", "1:01:01", "4 days", "years"]);
-        for time in [Duration::ZERO, Duration::MAX, Duration::from_secs_f64(0.09999), Duration::from_secs(99_999)] {
+        let odd = [0.0, 0.099_99, 9.999_9, 99.999, 999.99, 99_999.0, 1e18].map(Duration::from_secs_f64);
+        for time in odd.into_iter().chain([Duration::MAX]) {
             assert!(seconds(time).len() <= 7 && clock(time).len() <= 8, "{} {}", seconds(time), clock(time));
         }
     }
