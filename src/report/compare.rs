@@ -156,8 +156,8 @@ impl Comparison<'_> {
             "rounds".to_owned(),
             self.metric.to_owned(),
             format!("{}_deviation", self.metric),
-            by.to_owned(),
-            format!("{by}_deviation"),
+            format!("{by}_taken"),
+            format!("{by}_taken_deviation"),
             "target".to_owned(),
             format!("{by}_to_target"),
             format!("{by}_to_target_deviation"),
@@ -315,7 +315,7 @@ mod tests {
             "{table}"
         );
         let csv = comparison.csv();
-        assert!(csv.starts_with("run,runs,state,rounds,accuracy,accuracy_deviation,rounds,"), "{csv}");
+        assert!(csv.starts_with("run,runs,state,rounds,accuracy,accuracy_deviation,rounds_taken,"), "{csv}");
         assert_eq!(csv.lines().count(), 3);
         assert!(comparison.figure().is_some());
         assert!(compare(&runs[2..], By::Rounds, None, false).figure().is_none());

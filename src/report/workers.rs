@@ -59,8 +59,7 @@ pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
 
 fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> Option<Figure> {
     let mut lines = lines(runs, &alone(runs), &measure, By::Rounds);
-    lines.retain(|line| !line.points.is_empty());
-    let longest = lines.iter().map(|line| line.points.len()).max()?;
+    let longest = lines.iter().map(|line| line.points.len()).max().filter(|longest| *longest > 0)?;
     let together = longest.div_ceil(PARTS);
     lines.iter_mut().for_each(|line| line.points = means(&line.points, together));
     let title = match together {

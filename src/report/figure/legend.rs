@@ -17,14 +17,14 @@ const SAMPLE: i32 = 240;
 
 /// Labels, in one column or two.
 pub struct Legend<'a> {
-    labels: Vec<&'a str>,
+    labels: Vec<(usize, &'a str)>,
     columns: usize,
 }
 
 impl<'a> Legend<'a> {
-    /// Of lines in their order.
-    pub fn of(labels: Vec<&'a str>) -> Legend<'a> {
-        let longest = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    /// Of lines by their places.
+    pub fn of(labels: Vec<(usize, &'a str)>) -> Legend<'a> {
+        let longest = labels.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
         let columns = if longest <= LETTERS_WIDE / 2 - 6 { 2 } else { 1 };
         Legend { labels, columns }
     }
@@ -40,10 +40,10 @@ impl<'a> Legend<'a> {
     /// Draws it.
     pub fn draw(&self, area: &Area<'_>) -> Drawn {
         let wide = WIDTH as i32 / self.columns as i32;
-        for (place, label) in self.labels.iter().enumerate() {
+        for (place, (line, label)) in self.labels.iter().enumerate() {
             let x = LEFT + wide * (place % self.columns) as i32;
             let y = (ROW * (place / self.columns) as u32 + ROW / 2) as i32;
-            area.draw(&PathElement::new([(x, y), (x + SAMPLE, y)], ink::line(place).stroke_width(STROKE)))?;
+            area.draw(&PathElement::new([(x, y), (x + SAMPLE, y)], ink::line(*line).stroke_width(STROKE)))?;
             let text = shortened(label, LETTERS_WIDE / self.columns - 4);
             area.draw(&Text::new(text, (x + SAMPLE + 40, y), letters().pos(Pos::new(HPos::Left, VPos::Center))))?;
         }

@@ -37,7 +37,9 @@ const BAND: f64 = 0.2;
 pub fn lines(axes: &Axes<'_>, lines: &[Line]) -> String {
     let thin: Vec<Line> =
         lines.iter().map(|line| Line { label: line.label.clone(), points: thinned(&line.points) }).collect();
-    let legend = Legend::of(thin.iter().map(|line| line.label.as_str()).collect());
+    // A run has its colour in all figures, also where others have nothing to show.
+    let there = thin.iter().enumerate().filter(|(_, line)| !line.points.is_empty());
+    let legend = Legend::of(there.map(|(place, line)| (place, line.label.as_str())).collect());
     let (x, y) = (across(&thin), up(&thin, axes.holds.clone()));
     drawing(HEIGHT + legend.height(), |area| {
         let (plot, below) = area.split_vertically(HEIGHT);
