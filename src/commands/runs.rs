@@ -59,7 +59,7 @@ struct Page {
 impl Page {
     fn table(&self, runs: &[Listed]) -> String {
         let result = if runs.iter().any(|run| run.metric == LOSS) { "result" } else { "accuracy" };
-        let mut heads = vec!["run", "state", "round", result, "started", "length", "where"];
+        let mut heads = vec!["run", "state", "round", result, "began", "took", "where"];
         let mut lines: Vec<Vec<String>> = runs.iter().map(|run| self.cells(run)).collect();
         if self.columns >= WIDE {
             heads.push("of");
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(
             page(80, false).table(&runs[..1]),
             "\
-run                           state   round      accuracy  started  length
-20261125-092156-synthetic-lr  failed  1000/2000  97.59 %   Nov 25   2:03:04
+run                           state   round      accuracy  began   took
+20261125-092156-synthetic-lr  failed  1000/2000  97.59 %   Nov 25  2:03:04
     rank 2 failed to train client 5 in round 1: client 5 returned NaN (hint: tr…
 "
         );
