@@ -197,7 +197,7 @@ mod tests {
         let array = SlurmArray { folder: "/a b/sweep".into(), members: 6, at_once: Some(2) };
         let directives = vec![wish("nodes", "1"), wish("ntasks-per-node", "3")];
         let script = SlurmJob { directives, array: Some(array), ..SlurmJob::default() }.script().expect("plain");
-        assert!(script.contains("#SBATCH --array=0-5%2\n"), "{script}");
+        assert!(script.contains("#SBATCH --array='0-5%2'\n"), "{script}");
         assert!(script.contains("#SBATCH --output='/a b/sweep/slurm-%A_%a.log'\n"), "{script}");
         let last = "exec \"$program\" sweep --out_dir '/a b/sweep' -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
                     \"$SLURM_ARRAY_TASK_ID\"\n";

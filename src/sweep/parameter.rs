@@ -86,8 +86,8 @@ impl Parameter {
         let is_plain = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_));
         let values = match values {
             Value::String(text) => Values::parse(text),
-            Value::Sequence(list) if list.iter().all(is_plain) => Values::List(list.iter().map(plain).collect()),
-            one if is_plain(one) => Values::List(vec![plain(one)]),
+            Value::Sequence(list) if list.iter().all(is_plain) => Values::List(list.iter().map(word).collect()),
+            one if is_plain(one) => Values::List(vec![word(one)]),
             _ => return Err(no_values(name)),
         };
         Parameter::new(name, values)
@@ -100,6 +100,12 @@ impl Parameter {
             range => Value::from(range.to_string()),
         }
     }
+}
+
+/// A value of a file as it stands on a command line.
+pub(super) fn word(value: &Value) -> String {
+    // A text that reads like a number is in quotation marks in YAML only.
+    value.as_str().map_or_else(|| plain(value), str::to_owned)
 }
 
 fn no_values(name: &str) -> SweepError {

@@ -96,7 +96,10 @@ mod tests {
             let settings = vec![("lr".to_owned(), lr.to_owned())];
             let metrics = accuracy.map(|accuracy| ("accuracy".to_owned(), accuracy)).into_iter().collect();
             let standing = Some(Standing::Finished);
-            (Member::all(vec![settings]).remove(0), Outcome { standing, metrics, ..Outcome::default() })
+            (
+                Member::all(vec![settings]).remove(0),
+                Outcome { standing, metrics, lead: "accuracy", ..Outcome::default() },
+            )
         };
         let picture = |members| Results::of(members, None).expect("compared").picture().expect("drawn");
         let drawn = picture(vec![member("0.1", Some(0.5)), member("1", Some(0.7)), member("9", Some(f64::NAN))]);

@@ -1,7 +1,7 @@
 //! What a sweep is: parameters, how members are chosen among their values, and the flags that all of them have. It is
 //! written into the sweep's folder, and read from files that people write.
 
-use super::parameter::{Parameter, Values};
+use super::parameter::{Parameter, Values, word};
 use super::{Member, SEED, SweepError};
 use crate::files;
 use crate::launch::last_wins;
@@ -238,7 +238,7 @@ fn flags(written: &Value) -> Result<Vec<String>, String> {
     match written {
         Value::Null => Ok(Vec::new()),
         Value::String(line) => shlex::split(line).ok_or(format!("flags: a quotation mark is open {hint}")),
-        Value::Sequence(words) => Ok(words.iter().map(plain).collect()),
+        Value::Sequence(words) => Ok(words.iter().map(word).collect()),
         _ => Err(format!("flags are no words {hint}")),
     }
 }
@@ -302,7 +302,7 @@ mod tests {
         let read = Spec::parse(text).expect("sound");
         assert_eq!(read.parameters, spec("lr 0.01,0.1 seed 0,1").parameters);
         assert_eq!(read.flags, ["--model", "2nn", "--comm_round", "3"]);
-        let random = "parameters: {lr: 'log:1e-4..1.0'}\nmethod: random\nsamples: 4\nflags: [--epochs, 2, 'a b']\nmetric: loss\n";
+        let random = "parameters: {lr: 'log:1e-4..1.0'}\nmethod: random\nsamples: 4\nflags: [--epochs, 2, 'a b', '3']\nmetric: loss\n";
         let random = Spec::parse(random).expect("sound");
         for spec in [read, random] {
             assert_eq!(Spec::parse(&spec.text().expect("plain")).expect("own output"), spec);

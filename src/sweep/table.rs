@@ -4,8 +4,8 @@ use super::{Member, Outcome, Sample, SweepError};
 use crate::metrics::{ACCURACY, Aim};
 use std::collections::BTreeSet;
 
-/// What is said of a mean's interval.
-const HEAD: &str = "95 % interval";
+/// The column of a mean's interval.
+const INTERVAL: &str = "95 % interval";
 
 /// A sweep's members and what became of them.
 pub struct Results {
@@ -58,8 +58,11 @@ impl Results {
         &self.settings
     }
 
-    /// The place of the setting with the best mean; none when no mean is a number.
+    /// The place of the setting with the best mean; none when no mean is a number, or there is only one setting.
     pub fn best(&self) -> Option<usize> {
+        if self.settings.len() < 2 {
+            return None;
+        }
         let mean = |place: usize| self.settings[place].sample.map(|sample| sample.mean).filter(|mean| mean.is_finite());
         let mut best: Option<(usize, f64)> = None;
         for (place, mean) in (0..self.settings.len()).filter_map(|place| Some((place, mean(place)?))) {
@@ -76,11 +79,11 @@ impl Results {
         let parameters = self.settings.first().map_or(&[][..], |setting| &setting.values);
         let mut head: Vec<String> = vec![String::new()];
         head.extend(parameters.iter().map(|(name, _)| name.clone()));
-        head.extend(["n", "mean", "deviation", HEAD, ""].map(str::to_owned));
+        head.extend(["n", self.metric(), "deviation", INTERVAL, ""].map(str::to_owned));
         let row = |(place, setting): (usize, &Setting)| setting.row(best == Some(place));
         let rows: Vec<Vec<String>> = [head].into_iter().chain(self.settings.iter().enumerate().map(row)).collect();
-        let mut text = format!("test {} after the last round, over seeds\n{}", self.metric(), aligned(&rows));
-        if let Some(best) = best.filter(|_| self.settings.len() > 1) {
+        let mut text = format!("test {} after the last round, mean over seeds\n{}", self.metric(), aligned(&rows));
+        if let Some(best) = best {
             text += &format!("best: {}\n", self.settings[best].name());
         }
         for (member, outcome) in self.members.iter().filter(|(_, outcome)| !outcome.is_finished()) {
@@ -217,11 +220,11 @@ mod tests {
     fn repeats_are_one_line_and_the_best_is_marked() {
         let results = Results::of(sweep(), None).expect("compared");
         let wanted = "\
-test accuracy after the last round, over seeds
-   lr    n  mean    deviation  95 % interval
-   0.01  3  0.9200  0.0200     0.8703 to 0.9697
-*  0.1   1  0.9500  -          -                 1 not done
-   9     0  -       -          -                 1 failed
+test accuracy after the last round, mean over seeds
+   lr    n  accuracy  deviation  95 % interval
+   0.01  3  0.9200    0.0200     0.8703 to 0.9697
+*  0.1   1  0.9500    -          -                 1 not done
+   9     0  -         -          -                 1 failed
 best: lr=0.1
 lr=0.1,seed=1: not begun
 lr=9,seed=0: failed: client 7 returned NaN

@@ -122,12 +122,11 @@ fn a_file_says_a_sweep_and_slurm_gets_a_task_for_each_member() {
     let text =
         format!("parameters:\n  lr: 'log:0.01..0.1'\n  seed: 0..1\nmethod: random\nsamples: 2\nflags: {SMALL}\n");
     fs::write(&file, text).expect("writable");
-    let mut command = sweep("-np 2 --jobs slurm --groups 3 --sbatch account=physics --file", &folder, "");
-    command.arg(&file);
-    let said = ended(command).succeeded().stdout;
+    let arguments = format!("-np 2 --jobs slurm --groups 3 --sbatch account=physics --file {}", file.display());
+    let said = ended(sweep(&arguments, &folder, "")).succeeded().stdout;
     assert!(said.contains("an array job of 4 tasks: sbatch"), "{said}");
     let script = fs::read_to_string(folder.join("job.sbatch")).expect("written");
-    for line in ["#SBATCH --array=0-3%3", "#SBATCH --account=physics", "#SBATCH --ntasks-per-node=2"] {
+    for line in ["#SBATCH --array='0-3%3'", "#SBATCH --account=physics", "#SBATCH --ntasks-per-node=2"] {
         assert!(script.lines().any(|written| written == line), "{line}\n{script}");
     }
     // A task of the array, as Slurm would start it.
