@@ -153,7 +153,7 @@ impl Trainer for Asleep {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        thread::sleep(Duration::from_millis(15 + 15 * u64::from(task.client.0 % 3)));
+        thread::sleep(Duration::from_millis(20 + 20 * u64::from(task.client.0 % 3)));
         self.0.train(task)
     }
 
@@ -174,25 +174,38 @@ fn recorded(config: &Config, workers: usize, folder: &Path) -> f64 {
     history.rounds.iter().map(|done| done.seconds).sum::<f64>() / history.rounds.len() as f64
 }
 
-/// Of the real seconds of a round on one and three workers, as predicted from a run on two.
+/// Others may use this machine meanwhile, which only lengthens a run: of some runs the fastest counts. Gives the error
+/// of the seconds of a round on one, two and three workers, as predicted from a run on two.
 fn errors(dispatch: DispatchMode) -> Vec<f64> {
     let parent = tempfile::tempdir().expect("a folder");
-    let config = Config { client_num_per_round: 12, comm_round: 4, dispatch, ..small() };
-    let real = [1, 2, 3].map(|workers| recorded(&config, workers, &parent.path().join(workers.to_string())));
-    let predictor = Predictor::read(&parent.path().join("2")).expect("rounds");
-    let predicted = |workers: usize| predictor.on(workers, &Slowdown::default()).round;
-    (1..=3).map(|workers| (predicted(workers) / real[workers - 1] - 1.0).abs()).collect()
+    let config = Config { client_num_per_round: 12, comm_round: 3, dispatch, ..small() };
+    let mut fastest =
+        [(f64::INFINITY, PathBuf::new()), (f64::INFINITY, PathBuf::new()), (f64::INFINITY, PathBuf::new())];
+    let mut errors = Vec::new();
+    for again in 0..6 {
+        for (workers, best) in (1..).zip(&mut fastest) {
+            let folder = parent.path().join(format!("{again}-{workers}"));
+            let seconds = recorded(&config, workers, &folder);
+            if seconds < best.0 {
+                *best = (seconds, folder);
+            }
+        }
+        let predictor = Predictor::read(&fastest[1].1).expect("rounds");
+        let error = |(workers, (real, _)): (usize, &(f64, PathBuf))| {
+            (predictor.on(workers, &Slowdown::default()).round / real - 1.0).abs()
+        };
+        errors = (1..).zip(&fastest).map(error).collect();
+        if errors.iter().all(|error| *error < 0.1) {
+            break;
+        }
+    }
+    errors
 }
 
 #[test]
 fn a_run_on_two_workers_tells_what_it_would_take_on_one_and_three() {
     for dispatch in [DispatchMode::Pull, DispatchMode::Planned] {
-        let mut tries = Vec::new();
-        // Others may use this machine meanwhile.
-        let fits = (0..3).any(|_| {
-            tries.push(errors(dispatch));
-            tries.last().is_some_and(|errors| errors.iter().all(|error| *error < 0.1))
-        });
-        assert!(fits, "{dispatch:?}: {tries:?}");
+        let errors = errors(dispatch);
+        assert!(errors.iter().all(|error| *error < 0.1), "{dispatch:?}: {errors:?}");
     }
 }

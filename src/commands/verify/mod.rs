@@ -17,14 +17,12 @@ use crate::plan::Plan;
 use crate::record::{self, Environment, Whole};
 use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
 use crate::stop::exit;
-use crate::train::Trainer;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
 use anyhow::{Context, Result, ensure};
 use evidence::{Evidence, Stretch};
 use receipt::{Again, Receipt};
 use std::path::Path;
-use tch::Device;
 use witness::{Finding, Witness};
 
 /// Trains again as one rank of an MPI job, or alone; gives the exit code, the same on all ranks.
@@ -58,21 +56,20 @@ fn flags(run: &Path, arguments: &VerifyArgs) -> Result<Flags> {
 }
 
 /// All stretches, one after another, and the receipt; gives the exit code.
-fn verify(mpi: &Mpi, ready: Ready, found: Option<(Evidence, Environment)>, json: Option<&Path>) -> Result<u8> {
-    let Ready { plan, device, sharers, mut trainer, .. } = ready;
+fn verify(mpi: &Mpi, mut ready: Ready, found: Option<(Evidence, Environment)>, json: Option<&Path>) -> Result<u8> {
     let (evidence, now) = found.unzip();
     let stretches = evidence.as_ref().map(|evidence| evidence.stretches.clone()).unwrap_or_default();
     let stretches = mpi.share(&stretches).swap_remove(0);
     let mut rounds = Vec::new();
     for stretch in stretches {
-        let part = Part { mpi, plan: plan.clone().up_to(stretch.to), device, sharers };
-        rounds.extend(part.train(trainer.as_mut(), evidence.as_ref(), stretch)?);
+        ready.plan = ready.plan.up_to(stretch.to);
+        rounds.extend(train(mpi, &mut ready, evidence.as_ref(), stretch)?);
     }
     let mut failed = false;
     if let Some((evidence, now)) = evidence.zip(now) {
-        let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
+        let whole = Whole { layout: ready.trainer.layout().clone(), frozen: ready.trainer.frozen() };
         let again = Again { rounds, workers: mpi.size().max(2) - 1, now };
-        let receipt = Receipt::of(evidence, &plan, again, &whole);
+        let receipt = Receipt::of(evidence, &ready.plan, again, &whole);
         failed = !receipt.verified;
         tell(receipt.text());
         if let Some(path) = json {
@@ -84,51 +81,36 @@ fn verify(mpi: &Mpi, ready: Ready, found: Option<(Evidence, Environment)>, json:
     Ok(if mpi.first_failure(failed).is_some() { exit::FAILED } else { exit::DONE })
 }
 
-/// A rank's part in a stretch.
-struct Part<'a> {
-    mpi: &'a Mpi,
-    plan: Plan,
-    device: Device,
-    sharers: usize,
+/// A rank's part in a stretch: the server has the evidence, and finds something.
+fn train(mpi: &Mpi, ready: &mut Ready, evidence: Option<&Evidence>, stretch: Stretch) -> Result<Vec<Finding>> {
+    let sums = sums(mpi, &ready.plan, ready.device);
+    let together = matches!(sums, Sums::Devices(_));
+    if let Some(evidence) = evidence {
+        let found = lead(mpi, ready, evidence, stretch, sums)?;
+        stay(mpi, together);
+        return Ok(found);
+    }
+    let served = engine::serve(&ready.plan, &mut wire(mpi, sums), ready.trainer.as_mut());
+    served.map(|()| stay(mpi, together)).or_else(|fault| without_server(mpi, fault))?;
+    Ok(Vec::new())
 }
 
-impl Part<'_> {
-    /// As the server, which has the evidence, or as a worker; gives what the server found.
-    fn train(&self, trainer: &mut dyn Trainer, evidence: Option<&Evidence>, stretch: Stretch) -> Result<Vec<Finding>> {
-        let sums = sums(self.mpi, &self.plan, self.device);
-        let together = matches!(sums, Sums::Devices(_));
-        match evidence {
-            Some(evidence) => {
-                let found = self.lead(trainer, evidence, stretch, sums)?;
-                stay(self.mpi, together);
-                Ok(found)
-            }
-            None => {
-                let served = engine::serve(&self.plan, &mut wire(self.mpi, sums), trainer);
-                let served = served.map(|()| stay(self.mpi, together));
-                served.or_else(|fault| without_server(self.mpi, fault))?;
-                Ok(Vec::new())
-            }
-        }
+/// The server's part.
+fn lead(
+    mpi: &Mpi,
+    ready: &mut Ready,
+    evidence: &Evidence,
+    stretch: Stretch,
+    sums: Sums,
+) -> Result<Vec<Finding>, EngineError> {
+    let Ready { plan, device, sharers, trainer, .. } = ready;
+    let saved = evidence.saved(plan, stretch)?;
+    let mut witness = Witness::new(evidence, stretch)?;
+    if mpi.size() == 1 {
+        let make = |rank: Rank| make_trainer(plan, *device, *sharers + 1, rank);
+        engine::run_local(plan, 1, &make, &mut witness, saved)?;
+    } else {
+        engine::run(plan, &mut wire(mpi, sums), trainer.as_mut(), &mut witness, saved)?;
     }
-
-    /// The server's part.
-    fn lead(
-        &self,
-        trainer: &mut dyn Trainer,
-        evidence: &Evidence,
-        stretch: Stretch,
-        sums: Sums,
-    ) -> Result<Vec<Finding>, EngineError> {
-        let (plan, saved) = (&self.plan, evidence.saved(&self.plan, stretch)?);
-        let mut witness = Witness::new(evidence, stretch)?;
-        if self.mpi.size() == 1 {
-            let (device, sharers) = (self.device, self.sharers + 1);
-            let make = |rank: Rank| make_trainer(plan, device, sharers, rank);
-            engine::run_local(plan, 1, &make, &mut witness, saved)?;
-        } else {
-            engine::run(plan, &mut wire(self.mpi, sums), trainer, &mut witness, saved)?;
-        }
-        Ok(witness.findings)
-    }
+    Ok(witness.findings)
 }
