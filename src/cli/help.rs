@@ -13,7 +13,7 @@ const SHOWN: [(&str, &[&str]); 5] = [
 ];
 
 /// Commands that everybody needs; of the others only the names are shown.
-const COMMANDS: [&str; 8] = ["new", "check", "launch", "compare", "doctor", "slurm-script", "list", "config"];
+const COMMANDS: &str = "new check launch watch report sweep doctor list";
 
 const HEAD: &str = "\
 Federated learning over MPI: rank 0 is the server, every other rank a worker.
@@ -48,7 +48,7 @@ pub fn short(command: &Command) -> String {
     let (mut shown, mut others) = (String::new(), Vec::new());
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         let (name, about) = (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default());
-        match COMMANDS.contains(&name) {
+        match COMMANDS.split(' ').any(|known| known == name) {
             true => shown += &line(name, &clause(&about, WIDTH - COLUMN)),
             false => others.push(name),
         }

@@ -19,7 +19,7 @@ impl Config {
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut said = Said::default();
-        said.lay("text", settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
+        said.lay("--cf", settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
         said.chosen()
     }
 
