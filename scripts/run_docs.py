@@ -4,6 +4,7 @@
 Blocks of `sh`, `bash` and `console` (there the lines after `$ `) of a page run one after another in one shell, in a scratch folder
 that has the project's files, `./data` with MNIST and what else the pages name. A block is left out if a line before it says
 `<!-- not run: REASON -->`, or `<!-- needs: MODULE, ... -->` where Python lacks a module; such blocks are listed.
+`<!-- before: COMMANDS -->` makes what a page takes to be there, such as a run.
 
     scripts/run_docs.py [PAGE ...]
 """
@@ -30,10 +31,16 @@ OVERSUBSCRIBE = {"OMPI_MCA_rmaps_base_oversubscribe": "1", "PRTE_MCA_rmaps_defau
 class Block:
     """Commands of a page."""
 
-    def __init__(self, line, kind, text, mark):
-        self.line, self.kind, self.text, self.mark = line, kind, text, mark
+    def __init__(self, line, kind, text, marks):
+        self.line, self.kind, self.text = line, kind, text
+        # What the comments right before it say, by their first word.
+        self.marks = dict(mark.split(": ", 1) for mark in marks if ": " in mark)
 
     def commands(self):
+        """What is run, one line after another."""
+        return self.marks.get("before", ":") + "\n" + self.typed()
+
+    def typed(self):
         if self.kind != "console":
             return self.text
         typed = [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
@@ -41,15 +48,15 @@ class Block:
 
     def left_out(self):
         """Why it is not run; nothing if it is."""
-        if self.mark.startswith("not run:"):
-            return self.mark.removeprefix("not run:").strip()
-        missing = [name for name in needed(self.mark) if not has_module(name)]
+        if "not run" in self.marks:
+            return self.marks["not run"]
+        missing = [name for name in self.marks.get("needs", "").split(", ") if name and not has_module(name)]
         return f"Python here lacks {', '.join(missing)}" if missing else ""
 
 
 def blocks(text):
-    """The blocks of a page, with the comment right before each."""
-    found, mark, lines = [], "", iter(enumerate(text.splitlines(), 1))
+    """The blocks of a page, with the comments right before each."""
+    found, marks, lines = [], [], iter(enumerate(text.splitlines(), 1))
     for number, line in lines:
         comment = re.fullmatch(r"\s*<!-- (.*) -->", line)
         fence = re.fullmatch(r"(\s*)```(\w*)", line)
@@ -61,14 +68,10 @@ def blocks(text):
                     break
                 body.append(inner.removeprefix(indent))
             if kind in ("sh", "bash", "console"):
-                found.append(Block(number, kind, "".join(line + "\n" for line in body), mark))
+                found.append(Block(number, kind, "".join(line + "\n" for line in body), marks))
         if line.strip():
-            mark = comment.group(1) if comment else ""
+            marks = marks + [comment.group(1)] if comment else []
     return found
-
-
-def needed(mark):
-    return [name.strip() for name in mark.removeprefix("needs:").split(",")] if mark.startswith("needs:") else []
 
 
 def has_module(name):
