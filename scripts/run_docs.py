@@ -149,7 +149,8 @@ def surroundings(folder, page):
     set_up = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=True)
     env = dict(pair.split("=", 1) for pair in set_up.stdout.split("\0") if "=" in pair)
     if page.name == "README.md" and page.parent == ROOT:
-        env["PATH"] = kept["PATH"]
+        own = {str(ROOT / "target/release")}
+        env["PATH"] = ":".join(place for place in kept["PATH"].split(":") if place not in own)
     env.update(OVERSUBSCRIBE, PATH=f"{folder}/bin:{env['PATH']}", PYTHONPATH=str(ROOT / "python/src"), PWD=str(folder))
     return env
 
