@@ -259,7 +259,7 @@ fn the_positional_script_trains_and_explains_itself() {
     let folder = mnist();
     let trained = |rest: &str| {
         let trained = run(&format!("20 2 lr homo 3 1 10 0.1 mnist {} sgd {rest}", folder.display())).succeeded();
-        assert!(trained.stdout.contains("after 3 rounds"), "{}", trained.stdout);
+        assert!(trained.stdout.contains("all 3 rounds are done"), "{}", trained.stdout);
         trained
     };
     let (older, later) = (trained("1"), trained("MPI 1"));
