@@ -232,8 +232,8 @@ mod tests {
         course.note(&Event::Started(Started::default()), start);
         let line = |course: &Course, now| course.line(Duration::from_millis(2000), now, ROOM);
         let at = |seconds| start + Duration::from_secs(seconds);
-        after(&mut course, 7, Some(2.3025), accuracy(0.0985), at(16));
-        assert_eq!(line(&course, at(16)), "round  8/10  loss  2.3025  accuracy   9.85 %  2.000 s  left 0:32");
+        after(&mut course, 7, Some(2.3125), accuracy(0.0985), at(16));
+        assert_eq!(line(&course, at(16)), "round  8/10  loss  2.3125  accuracy   9.85 %  2.000 s  left 0:32");
         after(&mut course, 8, Some(1.5), None, at(32));
         assert_eq!(line(&course, at(32)), "round  9/10  loss  1.5000  accuracy   9.85 %  2.000 s  left 0:16");
         after(&mut course, 9, None, accuracy(1.0), at(33));
