@@ -301,7 +301,7 @@ mod tests {
         }
         let first = table.lines().find(|line| line.starts_with("x/run")).expect("a row");
         assert_eq!(first.split_whitespace().collect::<Vec<_>>(), ["x/run", "finished", "2", "0.4", "-", "4", "4"]);
-        let costs = |by| compare(&runs, by, Some(0.2), false).rows()[0].to_target;
+        let costs = |by| compare(&runs, by, Some(0.19), false).rows()[0].to_target;
         assert_eq!([By::Rounds, By::Updates, By::Bytes].map(costs), [1.0, 10.0, 100.0].map(|cost| Some((cost, 0.0))));
     }
 
