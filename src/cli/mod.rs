@@ -75,7 +75,7 @@ pub enum Command {
     },
     /// Start a training job with the installed mpirun, and start it again when it fails
     Launch(LaunchArgs),
-    /// Train many members that differ in some settings; a table and a picture over seeds
+    /// Train many runs that differ in settings; a table and a picture over seeds
     Sweep(Box<SweepArgs>),
     /// Examine all hosts before a job: ssh, program, libraries, data, GPUs, clocks, memory, network
     Doctor(DoctorArgs),
