@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::event::{Arrived, Schedule};
     use crate::ids::{Rank, Round};
+    use crate::report::axis::places;
     use crate::report::tests::reported;
 
     fn run(makespans: &[f64]) -> Reported {
@@ -113,6 +114,7 @@ mod tests {
             let trained = |rank: u32| Trained { round, rank: Rank(rank), seconds: 1.0, ..Trained::default() };
             run.history.trained.extend([trained(1), trained(2)]);
         }
+        run.places = places(&run.history.rounds);
         run
     }
 
