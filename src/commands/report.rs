@@ -33,11 +33,10 @@ pub(super) fn run(arguments: &ReportArgs) -> Result<()> {
 /// Writes a figure in each kind, and what it is drawn from; gives how many files.
 fn write(figure: &Figure, folder: &Path) -> Result<usize> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let place = |end: &str| folder.join(format!("{}.{end}", figure.name));
     for kind in Export::ALL {
-        save(&place(kind.end()), &figure.drawing, kind)?;
+        save(&folder.join(format!("{}.{}", figure.name, kind.end())), &figure.drawing, kind)?;
     }
-    let table = place("csv");
+    let table = folder.join(format!("{}.csv", figure.name));
     files::write_named(&table, figure.table.as_bytes()).with_context(|| format!("cannot write {}", table.display()))?;
     Ok(Export::ALL.len() + 1)
 }

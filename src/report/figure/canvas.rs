@@ -22,6 +22,8 @@ pub const STROKE: u32 = 12;
 pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Where lines are drawn.
 pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+/// How a number at an axis is written.
+type Words<'a> = &'a dyn Fn(&f64) -> String;
 /// What comes of drawing.
 pub type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
@@ -95,7 +97,7 @@ impl Axes<'_> {
         x: Range<f64>,
         y: Range<f64>,
         most: (usize, usize),
-        words: (&dyn Fn(&f64) -> String, &dyn Fn(&f64) -> String),
+        words: (Words<'_>, Words<'_>),
         grid: RGBAColor,
     ) -> Result<Chart<'a>, Fault> {
         let mut chart = ChartBuilder::on(area)
