@@ -1,6 +1,6 @@
 //! Figures: drawn once, as wide as a column of a paper, for pages (in the colours of the page) and for files (SVG, PNG, PDF).
 //!
-//! What is drawn has inks instead of colours; [`ink`] says which colours they are on paper and on a page.
+//! What is drawn has inks instead of colours; `ink` says which colours they are on paper and on a page.
 
 mod bars;
 mod canvas;
