@@ -42,9 +42,9 @@ fn accuracy_title(seen: &Seen) -> Line<'static> {
 }
 
 fn loss_title(seen: &Seen) -> Line<'static> {
-    let mut words = vec![Span::from(" loss")];
+    let mut words = vec![Span::from(" loss ")];
     for (name, points, style) in [("test ", &seen.loss, TEST), ("training ", &seen.train_loss, TRAINING)] {
-        words.extend(points.last().map(|(_, last)| Span::styled(format!(" {name}{} ", figure(*last)), style)));
+        words.extend(points.last().map(|(_, last)| Span::styled(format!("{name}{}  ", figure(*last)), style)));
     }
     words.into()
 }
@@ -128,7 +128,7 @@ mod tests {
         let range = |values: &[f64]| Range::of(values).map(|range| range.labels().join(" "));
         assert_eq!(range(&[0.113, 0.942]).as_deref(), Some("0.100 0.525 0.950"));
         assert_eq!(range(&[2.3, 0.21, 14.0]).as_deref(), Some("0.0 7.5 15.0"));
-        assert_eq!(range(&[0.5]).as_deref(), Some("0.20 0.50 0.80"));
+        assert_eq!(range(&[0.5]).as_deref(), Some("0.25 0.50 0.75"));
         assert_eq!(range(&[]), None);
         assert!(range(&[0.0, 1e30]).is_some_and(|labels| labels.ends_with("e30")));
     }

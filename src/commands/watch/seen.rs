@@ -148,7 +148,9 @@ fn what(run: &Run, started: &Started) -> String {
             config.model.name, config.dataset.name, config.client_num_in_total, config.partition_method.name
         )
     });
-    format!("{trained}{} ranks{place}", started.workers + 1)
+    // Nobody knows how many there are of a run that never started.
+    let ranks = if started.workers > 0 { format!("{} ranks{place}", started.workers + 1) } else { String::new() };
+    format!("{trained}{ranks}").trim_end_matches(", ").to_owned()
 }
 
 /// Seconds that so many rounds will take, if they go on as the last ones did.

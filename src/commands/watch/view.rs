@@ -114,7 +114,7 @@ impl View<'_> {
     fn foot(&self, area: Rect, buffer: &mut Buffer) {
         let red = Style::new().fg(Color::Red);
         let (text, style) = match (self.trouble, self.seen.standing) {
-            (Some(trouble), _) => (trouble.to_owned(), red),
+            (Some(trouble), Standing::Running) => (trouble.to_owned(), red),
             (None, Standing::Running) if self.seen.quiet > QUIET => {
                 (format!("nothing new for {}", length(self.seen.quiet)), Style::new().fg(Color::Yellow))
             }
@@ -122,8 +122,8 @@ impl View<'_> {
                 ("q leaves, ? helps, arrows show further workers".to_owned(), Modifier::DIM.into())
             }
             (None, Standing::Running) => return,
-            (None, Standing::Finished) => (self.seen.reason.clone(), Style::new()),
-            (None, standing) => (format!("{standing}: {}", self.seen.reason), Style::new().fg(colour(standing))),
+            (_, Standing::Finished) => (self.seen.reason.clone(), Style::new()),
+            (_, standing) => (format!("{standing}: {}", self.seen.reason), Style::new().fg(colour(standing))),
         };
         Line::styled(format!(" {}", tables::cut(&text, usize::from(area.width) - 2)), style).render(area, buffer);
     }
