@@ -67,7 +67,8 @@ impl Listed {
             state,
             reason: summary.reason,
             round,
-            rounds: if summary.planned > 0 { summary.planned } else { begun.rounds },
+            // A run that went on by an older program may have done more than it began with.
+            rounds: if summary.planned > 0 { summary.planned } else { begun.rounds.max(round) },
             metric,
             value,
             started,
