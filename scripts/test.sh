@@ -16,10 +16,10 @@ mkdir -p -m 700 "${TMPDIR:-/tmp}/ompi.$(uname -n | cut -d. -f1).$(id -u)/keep"
 cargo test --release --locked --workspace "$@"
 # The Python package, by a Python that has what it needs, or by a small one of its own without torch, whose tests it skips.
 python=${PYTHON:-python3}
-if ! "$python" -c 'import numpy, pandas, pytest, yaml' 2>/dev/null; then
+if ! "$python" -c 'import numpy, pandas, pytest, tensorboard, yaml' 2>/dev/null; then
     python=$PWD/target/python/bin/python
     { [ -x "$python" ] || python3 -m venv target/python; } &&
-        "$python" -m pip install -q numpy pandas pytest pyyaml safetensors ||
+        "$python" -m pip install -q numpy pandas pytest pyyaml safetensors tensorboard ||
         { python=; echo "test: no Python with numpy, pandas and pytest can be had; the package's tests are skipped"; }
 fi
 [ -z "$python" ] || PYTHON=$python python/test.sh -rs
