@@ -9,7 +9,7 @@ use crate::record::checkpoint::{self, CheckpointError, Saved};
 use crate::record::{History, Summary, checkpoints};
 use crate::schedule::Clock;
 use crate::weights;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ impl Evidence {
         check_plan(folder, &summary, plan)?;
         let recorded: BTreeMap<u32, RoundDone> =
             history.rounds.into_iter().map(|done| (done.round.0 + 1, done)).collect();
-        let asked = asked(rounds, &recorded)?;
+        let asked = asked(rounds, &recorded).with_context(|| folder.display().to_string())?;
         let mut evidence = Evidence {
             folder: folder.to_owned(),
             summary,
