@@ -236,7 +236,7 @@ fn deadlocks_and_bad_delays_are_refused_before_training() {
     assert!(refused(deadlock).contains("only 4 clients train at once"));
     assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("--delay_seconds is -1"));
     assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("--delay_from is NaN"));
-    assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("unknown aggregator `median`"));
+    assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("`median` needs --mode sync"));
     assert!(refused(Config { aggregator: Some("fedasync:alpha=1.5".into()), ..base() }).contains("--alpha is 1.5"));
     let lines = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(lines.path(), "0 1\n").expect("writable");

@@ -96,7 +96,7 @@ fn a_new_folder_does_what_its_readme_says() {
     let readme = folder.join("README.md");
     assert!(fs::read_to_string(&readme).expect("text").lines().count() <= 14);
     let said = shell(&commands(&readme), &folder).succeeded();
-    assert_eq!(said.stdout.matches("after 20 rounds").count(), 2, "{}", said.stdout);
+    assert_eq!(said.stdout.matches("all 20 rounds are done").count(), 2, "{}", said.stdout);
     assert!(folder.join("runs/second/summary.json").exists());
     shell("bash -n job.sbatch && fedmpi check --cf config.yaml --gpu_mapping_file gpu_mapping.yaml", &folder)
         .succeeded();
@@ -114,7 +114,7 @@ fn a_new_folder_takes_mnist_where_it_is() {
     let [folder, other] = ["a", "b"].map(|name| parent.path().join(name).display().to_string());
     fedmpi(&["new", &folder, "--mnist", &mnist().display().to_string()]).succeeded();
     let said = shell("fedmpi --cf config.yaml --comm_round 1 --client_num_per_round 2", Path::new(&folder)).succeeded();
-    assert!(said.stdout.contains("after 1 round"), "{}", said.stdout);
+    assert!(said.stdout.contains("its only round is done"), "{}", said.stdout);
     let wrong = fedmpi(&["new", &other, "--mnist", &folder]);
     assert_eq!((wrong.code, Path::new(&other).exists()), (Some(2), false), "{}", wrong.stderr);
 }
@@ -158,7 +158,7 @@ fn the_page_about_configs_runs_as_it_stands() {
     let folder = tempfile::tempdir().expect("a folder");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/config.md");
     let said = shell(&commands(&page), folder.path()).succeeded().stdout;
-    for words in ["# flag", "as FedML has it", "\"$schema\"", "after 3 rounds"] {
+    for words in ["# flag", "as FedML has it", "\"$schema\"", "all 3 rounds are done"] {
         assert!(said.contains(words), "{words}: {said}");
     }
 }

@@ -82,7 +82,7 @@ fn a_job_over_three_hosts() {
     let wanted = Finished::of(alone).succeeded().model_hash().to_owned();
     let mapped = format!("{} --gpu_mapping_file {}", job(folder, "mapped", &data), mapping.display());
     for (hosts, training) in [(&slots, &job(folder, "slots_run", &data)), (&colons, &mapped)] {
-        let finished = bed.finished(hosts, training).succeeded();
+        let finished = bed.finished(hosts, &format!("{training} --verbose 1")).succeeded();
         assert_eq!(finished.model_hash(), wanted);
         let names = ["0     server  h1", "1     worker  h1", "2     worker  h2", "3     worker  h3"];
         assert!(names.iter().all(|name| finished.stderr.contains(name)), "{}", finished.stderr);

@@ -89,7 +89,7 @@ pub(super) fn bar(share: f64, cells: usize) -> String {
 /// Clients by mean seconds.
 pub(super) fn clients(seen: &Seen, area: Rect, buffer: &mut Buffer) {
     let block = panel(" slowest clients ".to_owned());
-    let head = format!("{:>7} {:>5} {:>7} {:>6} loss", "client", "times", "samples", "s each");
+    let head = " client times samples s each loss";
     let mut lines = vec![Line::styled(head, Modifier::DIM)];
     lines.extend(seen.slowest.iter().map(client));
     Paragraph::new(lines).block(block).render(area, buffer);

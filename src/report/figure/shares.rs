@@ -78,7 +78,7 @@ fn draw_classes(area: &Area<'_>, rows: &[Row], classes: usize) -> Drawn {
 fn draw_amounts(area: &Area<'_>, rows: &[Row]) -> Drawn {
     let mean = |row: &Row| row.samples as f64 / row.clients.len() as f64;
     let most = rows.iter().map(mean).fold(1.0, f64::max);
-    let axes = Axes { x: "samples", y: "client", holds: None };
+    let axes = Axes { x: "number of samples", y: "client", holds: None };
     let mut chart = axes.labelled(area, 0.0..most, clients(rows), (3, 6), &number)?;
     chart.draw_series(rows.iter().map(|row| rectangle(0.0..mean(row), &row.clients, 1.0))).map(|_| ())
 }
