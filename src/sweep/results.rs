@@ -6,13 +6,9 @@ use crate::files;
 use crate::record::{Summary, checkpoint, checkpoints, standing};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// What a member's launcher and ranks say, in its folder.
 pub const OUTPUT: &str = "output.log";
-/// How long ranks outlive the launcher of a job that was ended, at most.
-const OUTLIVED: Duration = Duration::from_secs(5);
 
 /// How a member stands.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -45,7 +41,9 @@ impl Outcome {
         if !files::is_there(&folder.join(RUN_CONFIG)) {
             return Outcome::before_its_run(folder);
         }
-        let (summary, standing) = settled(folder);
+        // A summary that cannot be read tells nothing.
+        let summary = Summary::read(folder).ok().flatten();
+        let standing = standing(folder, summary.as_ref());
         let summary = summary.unwrap_or_default();
         let (lead, value) = summary.lead();
         let mut metrics = summary.final_test;
@@ -103,21 +101,6 @@ fn last_error(said: &str) -> Option<String> {
         Some(named.map_or(said, |(_, reason)| reason).to_owned())
     };
     said.lines().rev().find_map(|line| after(line).or_else(|| of_a_rank(line)))
-}
-
-/// What a member's summary says, and how it stands. Ranks of a job that was ended may outlive their launcher by seconds, so one
-/// that seems to run is looked at again for a while.
-fn settled(folder: &Path) -> (Option<Summary>, Standing) {
-    let began = Instant::now();
-    loop {
-        // A summary that cannot be read tells nothing.
-        let summary = Summary::read(folder).ok().flatten();
-        let standing = standing(folder, summary.as_ref());
-        if standing != Standing::Running || began.elapsed() > OUTLIVED {
-            return (summary, standing);
-        }
-        thread::sleep(OUTLIVED / 50);
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::super::{places, tell};
 use super::Sweep;
 use crate::cli::SweepArgs;
+use crate::event::Standing;
 use crate::files;
 use crate::hosts::Dialect;
 use crate::ids::counted;
@@ -18,11 +19,13 @@ use std::io::{Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How often members are looked after.
 const GLANCE: Duration = Duration::from_millis(100);
+/// How long ranks may outlive the launcher of a job that was ended. Until they are gone the member's folder is theirs.
+const OUTLIVED: Duration = Duration::from_secs(20);
 
 /// Who trains a sweep's members.
 pub(super) struct Crew<'a> {
@@ -37,7 +40,15 @@ pub(super) struct Crew<'a> {
 /// Some ranks, and the member that they train.
 struct Group {
     hosts: Option<PathBuf>,
-    member: Option<(usize, Child)>,
+    member: Option<Training>,
+}
+
+/// A member at work.
+struct Training {
+    place: usize,
+    child: Child,
+    // When its launcher was gone.
+    ended: Option<Instant>,
 }
 
 impl<'a> Crew<'a> {
@@ -85,14 +96,19 @@ impl<'a> Crew<'a> {
     /// Says how members ended.
     fn look(&mut self, wanted: usize) -> Result<()> {
         for group in &mut self.groups {
-            let Some((place, child)) = &mut group.member else { continue };
-            if child.try_wait()?.is_some() {
-                self.done += 1;
-                let member = &self.sweep.members[*place];
-                let outcome = Outcome::of(&member.folder(&self.sweep.folder));
-                tell(format_args!("{}/{wanted} {}: {}", self.done, member.name, words(&outcome)));
-                group.member = None;
+            let Some(Training { place, child, ended }) = &mut group.member else { continue };
+            if child.try_wait()?.is_none() {
+                continue;
             }
+            let ended = ended.get_or_insert_with(Instant::now);
+            let member = &self.sweep.members[*place];
+            let outcome = Outcome::of(&member.folder(&self.sweep.folder));
+            if outcome.standing == Some(Standing::Running) && ended.elapsed() < OUTLIVED {
+                continue;
+            }
+            self.done += 1;
+            tell(format_args!("{}/{wanted} {}: {}", self.done, member.name, words(&outcome)));
+            group.member = None;
         }
         Ok(())
     }
@@ -104,7 +120,7 @@ impl<'a> Crew<'a> {
                 && let Some((place, way)) = waiting.find_map(|place| Some((place, self.way(place)?)))
             {
                 let child = self.start(&self.groups[number], place, way)?;
-                self.groups[number].member = Some((place, child));
+                self.groups[number].member = Some(Training { place, child, ended: None });
             }
         }
         Ok(())
@@ -157,8 +173,9 @@ impl<'a> Crew<'a> {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let children = self.groups.iter().filter_map(|group| group.member.as_ref());
-        Ok(children.map(|(_, child)| child).try_for_each(|child| launch::send(child, signal))?)
+        let alive =
+            self.groups.iter().filter_map(|group| group.member.as_ref()).filter(|member| member.ended.is_none());
+        Ok(alive.map(|member| &member.child).try_for_each(|child| launch::send(child, signal))?)
     }
 }
 

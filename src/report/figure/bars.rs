@@ -1,6 +1,6 @@
 //! Bars: amounts of things that have names or numbers.
 
-use super::canvas::{Axes, HEIGHT, drawing};
+use super::canvas::{Axes, HEIGHT, drawing, number};
 use super::{Figure, ink, text};
 use plotters::prelude::*;
 
@@ -16,7 +16,7 @@ pub fn bars(name: &str, title: &str, axes: &Axes<'_>, of: &[(String, f64)]) -> F
     };
     let drawing = drawing(HEIGHT, |area| {
         let mut chart =
-            axes.named(area, -0.5..of.len() as f64 - 0.5, 0.0..most * 1.05, (of.len().min(10), 6), &named)?;
+            axes.plain(area, -0.5..of.len() as f64 - 0.5, 0.0..most * 1.05, (of.len().min(10), 6), (&named, &number))?;
         let bar = |(place, (_, amount)): (usize, &(String, f64))| {
             let middle = place as f64;
             let corners = [(middle - WIDE / 2.0, 0.0), (middle + WIDE / 2.0, *amount)];

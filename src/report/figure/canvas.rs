@@ -23,7 +23,7 @@ pub type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// Where lines are drawn.
 pub type Chart<'a> = ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 /// How a number at an axis is written.
-type Words<'a> = &'a dyn Fn(&f64) -> String;
+pub type Words<'a> = &'a dyn Fn(&f64) -> String;
 /// What comes of drawing.
 pub type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
@@ -67,28 +67,16 @@ impl Axes<'_> {
         self.drawn(area, x, y, (6, 6), (&number, &number), GRID.to_rgba())
     }
 
-    /// For areas, which hide what is behind them: about so many numbers, and words of one's own on the left.
-    pub fn labelled<'a>(
+    /// For areas, which hide what is behind them: about so many numbers, written as is said for below and the left.
+    pub fn plain<'a>(
         &self,
         area: &Area<'a>,
         x: Range<f64>,
         y: Range<f64>,
         most: (usize, usize),
-        words: &dyn Fn(&f64) -> String,
+        words: (Words<'_>, Words<'_>),
     ) -> Result<Chart<'a>, Fault> {
-        self.drawn(area, x, y, most, (&number, words), TRANSPARENT)
-    }
-
-    /// For areas: about so many numbers, and words of one's own below.
-    pub fn named<'a>(
-        &self,
-        area: &Area<'a>,
-        x: Range<f64>,
-        y: Range<f64>,
-        most: (usize, usize),
-        words: &dyn Fn(&f64) -> String,
-    ) -> Result<Chart<'a>, Fault> {
-        self.drawn(area, x, y, most, (words, &number), TRANSPARENT)
+        self.drawn(area, x, y, most, words, TRANSPARENT)
     }
 
     fn drawn<'a>(

@@ -1,6 +1,6 @@
 //! What workers did when: a lane for each, a bar for each training.
 
-use super::canvas::{Axes, drawing};
+use super::canvas::{Axes, drawing, number};
 use super::{Figure, ink, text};
 use plotters::prelude::*;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub fn lanes(name: &str, title: &str, bars: &[Bar], end: f64) -> Figure {
     };
     let tall = 300 + (count * (1100 / count.max(1)).clamp(LANE.start, LANE.end)) as u32;
     let drawing = drawing(tall, |area| {
-        let mut chart = axes.labelled(area, 0.0..end, -0.5..count as f64 - 0.5, (6, count.min(12)), &named)?;
+        let mut chart = axes.plain(area, 0.0..end, -0.5..count as f64 - 0.5, (6, count.min(12)), (&number, &named))?;
         let least = end * count as f64 / MOST as f64;
         for (place, lane) in lanes.values().enumerate() {
             let middle = (count - 1 - place) as f64;

@@ -59,7 +59,7 @@ fn row(mix: &Mix, clients: Range<usize>, wide: usize) -> Row {
 
 fn draw_classes(area: &Area<'_>, rows: &[Row], classes: usize) -> Drawn {
     let axes = Axes { x: "class (dark: all of the client's)", y: "client", holds: None };
-    let mut chart = axes.labelled(area, -0.5..classes as f64 - 0.5, clients(rows), (5, 6), &number)?;
+    let mut chart = axes.plain(area, -0.5..classes as f64 - 0.5, clients(rows), (5, 6), (&number, &number))?;
     let wide = shared(classes) as f64;
     for row in rows {
         let filled = row.classes.iter().enumerate().filter(|(_, count)| **count > 0);
@@ -79,7 +79,7 @@ fn draw_amounts(area: &Area<'_>, rows: &[Row]) -> Drawn {
     let mean = |row: &Row| row.samples as f64 / row.clients.len() as f64;
     let most = rows.iter().map(mean).fold(1.0, f64::max);
     let axes = Axes { x: "number of samples", y: "client", holds: None };
-    let mut chart = axes.labelled(area, 0.0..most, clients(rows), (3, 6), &number)?;
+    let mut chart = axes.plain(area, 0.0..most, clients(rows), (3, 6), (&number, &number))?;
     chart.draw_series(rows.iter().map(|row| rectangle(0.0..mean(row), &row.clients, 1.0))).map(|_| ())
 }
 
