@@ -173,6 +173,7 @@ impl<T: Transport> Server<'_, T> {
             clock: self.flight.now,
             updates: self.updates,
             test: self.test.clone(),
+            open: None,
             flight: Some(flight),
             ..State::default()
         };

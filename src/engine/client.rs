@@ -17,7 +17,7 @@ use crate::schedule::Slowdown;
 use crate::stop;
 use crate::train::{Task, TrainError, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
-use crate::weights::{ExactSum, Total, Turnout};
+use crate::weights::{ExactSum, Total, Turnout, Weights};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::thread;
@@ -51,6 +51,7 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
     let mut worker = Worker {
         sums,
         keeper: Keeper::new(plan, kept, wire.rank())?,
+        examined: None,
         told: Vec::new(),
         rate: 1.0,
         global,
@@ -75,6 +76,8 @@ struct Worker<'a, T> {
     pulse: Pulse<'a, T>,
     trainer: &'a mut dyn Trainer,
     global: Global,
+    // The model that is evaluated after a round, where it came with the order.
+    examined: Option<(Round, Weights)>,
     // What clients are told in the pass in hand.
     told: Vec<f32>,
     // What the learning rate is multiplied with in it.
@@ -140,6 +143,9 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
+        if !matches!(order, Order::Evaluate { .. } | Order::Ping) {
+            self.examined = None;
+        }
         match order {
             Order::Train { round, pass, total, rate, errands, last } => {
                 self.rate = rate;
@@ -158,7 +164,12 @@ impl<T: Transport> Worker<'_, T> {
                 self.reduce(phase, turnout)
             }
             Order::Evaluate { round, on } => {
-                let weights = Arc::clone(content.floats(Label::Model).unwrap_or(&self.global.weights));
+                if let Some(weights) = content.floats(Label::Model) {
+                    self.examined = Some((round, Arc::clone(weights)));
+                }
+                // The first share of a round brings its model, unless it is here.
+                let brought = self.examined.as_ref().filter(|(at, _)| *at == round).map(|(_, weights)| weights);
+                let weights = Arc::clone(brought.unwrap_or(&self.global.weights));
                 let metrics = self.evaluate(&weights, on)?;
                 self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }

@@ -103,7 +103,25 @@ impl<'a, T: Transport> Link<'a, T> {
     pub fn hear(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<Option<News>, EngineError> {
         self.ping()?;
         self.look_for_silence(&outstanding)?;
-        match self.wire.recv()? {
+        let delivery = self.wire.recv()?;
+        self.understand(delivery)
+    }
+
+    /// What has come already of any worker, for a server that works meanwhile.
+    pub fn glance(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<Option<News>, EngineError> {
+        self.ping()?;
+        self.look_for_silence(&outstanding)?;
+        match self.wire.glance()? {
+            Some(delivery) => self.understand(delivery),
+            None => Ok(None),
+        }
+    }
+
+    fn understand(&mut self, delivery: Delivery) -> Result<Option<News>, EngineError> {
+        match delivery {
             Delivery::Frame(rank, frame) => {
                 let peer = self.peers.get_mut(&rank);
                 let report = frame.decode()?;

@@ -69,13 +69,13 @@ pub(super) fn run_to_end<T: Transport>(
         server.go_on(state, weights)?;
     }
     while !plan.is_over(server.rounds(), server.test()) {
-        match server.round() {
+        match server.advance() {
             // The round in hand has changed nothing yet.
             Err(EngineError::EndWanted) => {
                 server.save()?;
                 return Err(EngineError::EndWanted);
             }
-            other => _ = other?,
+            other => other?,
         }
     }
     server.finish()

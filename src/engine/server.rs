@@ -1,5 +1,6 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
+mod evaluation;
 mod passes;
 
 use super::exchange::{Done, Failed, Returned};
@@ -11,7 +12,6 @@ use super::post::Post;
 use super::states::States;
 use super::stopwatch::Stopwatch;
 use super::{EngineError, Outcome, forgotten, kept_values};
-use crate::config::Evaluator;
 use crate::event::{Event, Recorder, RoundDone, State, Trained};
 use crate::ids::Round;
 use crate::message::{Content, Label, Order, Reduce, Update};
@@ -23,6 +23,7 @@ use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Turnout};
+use evaluation::Open;
 use passes::Passed;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct Server<'a, T> {
     clock: f64,
     updates: u64,
     test: Option<Metrics>,
+    // The last round, while it is evaluated.
+    open: Option<Open>,
     told_shortage: bool,
     stopwatch: Stopwatch,
     // The best model, where the run falls back on it.
@@ -80,6 +83,7 @@ impl<'a, T: Transport> Server<'a, T> {
             clock: 0.0,
             updates: 0,
             test: None,
+            open: None,
             told_shortage: false,
             stopwatch: Stopwatch::start(),
             fallback: plan.config.fall_back.then(|| Fallback::new(plan.target().as_ref())),
@@ -109,6 +113,7 @@ impl<'a, T: Transport> Server<'a, T> {
         self.clock = state.clock;
         self.updates = state.updates;
         self.test = state.test;
+        self.open = state.open.map(|done| Open::new(*done, &self.global.weights, self.trainer.pieces()));
         self.selector.restore(&state.selector).map_err(forgotten("selector"))?;
         self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
         self.tell_model()
@@ -138,6 +143,7 @@ impl<'a, T: Transport> Server<'a, T> {
             clock: self.clock,
             updates: self.updates,
             test: self.test.clone(),
+            open: self.open.as_ref().map(|open| Box::new(open.done.clone())),
             selector: self.selector.state(),
             cost: serde_json::to_value(&self.cost).unwrap_or_default(),
             memory,
@@ -154,6 +160,10 @@ impl<'a, T: Transport> Server<'a, T> {
     pub(super) fn save(&mut self) -> Result<(), EngineError> {
         let saved = Event::Saved(self.state()?);
         Ok(self.recorder.record(&saved, &self.global.weights)?)
+    }
+
+    fn save_if_wanted(&mut self) -> Result<(), EngineError> {
+        if self.recorder.wants_state() { self.save() } else { Ok(()) }
     }
 
     /// Rounds done.
@@ -176,7 +186,24 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Any rank's fault, and records that cannot be written.
     pub fn round(&mut self) -> Result<RoundDone, EngineError> {
-        self.link.look_for_end()?;
+        let open = self.train()?;
+        let done = self.close(open, false)?;
+        self.save_if_wanted()?;
+        Ok(done)
+    }
+
+    /// One round, whose evaluation may go on during the next one.
+    pub(super) fn advance(&mut self) -> Result<(), EngineError> {
+        let open = self.train()?;
+        match self.link.plan.evaluates_meanwhile(open.done.round) {
+            true => self.open = Some(open),
+            false => _ = self.close(open, false)?,
+        }
+        self.save_if_wanted()
+    }
+
+    /// Stages 3 to 8: the model moves.
+    fn train(&mut self) -> Result<Open, EngineError> {
         let round = Round(self.rounds);
         self.link.round = round;
         self.stopwatch = Stopwatch::start();
@@ -186,24 +213,26 @@ impl<'a, T: Transport> Server<'a, T> {
         let workers = self.link.workers.len();
         let carried = self.carried();
         // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
-        let passed = self.passes(round, &attended.cohort);
+        let passed = self.link.look_for_end().and_then(|()| self.passes(round, &attended.cohort));
         if passed.is_err() {
             self.selector.undo();
             self.post.states.forget();
+            self.cut_short()?;
         }
         let Passed { returned, left_out, turnout, surveyed } = passed?;
         let makespan = began.elapsed().as_secs_f64() - planning;
+        let cluster_bytes = self.carried() - carried;
+        self.settle()?;
+        let aggregating = Instant::now();
         self.aggregate(round, turnout)?;
         self.post.states.settle();
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = planning + makespan + aggregating.elapsed().as_secs_f64();
         let schedule = returned.schedule(&self.cost, workers, makespan, planning);
         self.tell_left_out(round, &left_out)?;
         self.learn(round, &returned)?;
         self.clock += attended.virtual_seconds;
         self.updates += u64::from(turnout.counted.clients);
-        let evaluating = Instant::now();
-        let test = self.evaluate(round)?;
-        let training = self.appraise(round)?;
+        self.rounds += 1;
         let done = RoundDone {
             round,
             clients: turnout.counted.clients as usize,
@@ -213,36 +242,16 @@ impl<'a, T: Transport> Server<'a, T> {
             virtual_seconds: attended.virtual_seconds,
             clock: self.clock,
             updates: self.updates,
-            staleness: 0.0,
             samples: turnout.counted.samples,
             train_loss: returned.mean_loss(),
             seconds,
-            evaluation_seconds: evaluating.elapsed().as_secs_f64(),
             client_bytes: (returned.bits() + surveyed) / 8,
-            cluster_bytes: self.carried() - carried,
+            cluster_bytes,
             schedule,
             model_hash: weights::hash(&self.global.weights),
-            test: test.clone(),
-            training,
+            ..RoundDone::default()
         };
-        self.recorder.record(&Event::RoundDone(done.clone()), &self.global.weights)?;
-        self.rounds += 1;
-        self.test = test.or(self.test.take());
-        self.fall_back(done.test.as_ref())?;
-        if self.recorder.wants_state() {
-            self.save()?;
-        }
-        Ok(done)
-    }
-
-    /// After an evaluation that is no better than the best the run goes on from that, if it shall.
-    fn fall_back(&mut self, test: Option<&Metrics>) -> Result<(), EngineError> {
-        let (Some(fallback), Some(test)) = (&mut self.fallback, test) else { return Ok(()) };
-        let Some((test, weights)) = fallback.judge(test, &self.global.weights) else { return Ok(()) };
-        let (metric, value) = test.lead();
-        log::info!("the model is no better than the best so far ({metric} {value:.4}), from which the run goes on");
-        (self.test, self.global.weights) = (Some(test), weights);
-        self.tell_model()
+        Ok(Open::new(done, &self.global.weights, self.trainer.pieces()))
     }
 
     /// Ends the run on all ranks.
@@ -250,6 +259,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// # Errors
     /// Workers that are gone, and records that cannot be written.
     pub fn finish(mut self) -> Result<Outcome, EngineError> {
+        self.settle()?;
         if self.recorder.wants_last_state() {
             self.save()?;
         }
@@ -309,24 +319,6 @@ impl<'a, T: Transport> Server<'a, T> {
             self.recorder.record(&Event::ClientTrained(trained), &self.global.weights)?;
         }
         Ok(())
-    }
-
-    /// How good the model is on what clients train on, where that is asked for.
-    fn appraise(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
-        match self.link.plan.config.evaluate_training && self.link.plan.evaluates_after(round) {
-            true => Ok(Some(self.link.appraise(round, &self.global.weights, self.recorder)?)),
-            false => Ok(None),
-        }
-    }
-
-    fn evaluate(&mut self, round: Round) -> Result<Option<Metrics>, EngineError> {
-        match (self.link.plan.evaluates_after(round), self.link.plan.evaluator()) {
-            (true, Evaluator::Server) => {
-                Ok(Some(self.link.examine(round, &self.global.weights, self.trainer, self.recorder)?))
-            }
-            (true, Evaluator::Clients) => Ok(Some(self.link.survey(round, &self.global.weights, self.recorder)?)),
-            (false, _) => Ok(None),
-        }
     }
 }
 

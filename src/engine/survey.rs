@@ -8,7 +8,7 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Label, Order, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Homes;
-use crate::train::Trainer;
+use crate::train::{TrainError, Trainer};
 use crate::transport::Transport;
 use crate::weights::Weights;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,53 +16,112 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// An evaluation on the shared test data: whoever is free takes some of its pieces. Metrics add up exactly, whoever took
+/// which.
+pub struct Examination {
+    left: Range<usize>,
+    sum: Metrics,
+}
+
+impl Examination {
+    /// Of so many pieces, none of which is done.
+    pub fn new(pieces: usize) -> Examination {
+        Examination { left: 0..pieces, sum: Metrics::default() }
+    }
+
+    /// Whether nobody need take any more.
+    pub fn is_over(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// The server does one piece.
+    pub fn step(&mut self, weights: &[f32], trainer: &mut dyn Trainer) -> Result<(), TrainError> {
+        let piece = self.take(1);
+        self.sum.add(&trainer.evaluate_pieces(weights, piece)?);
+        Ok(())
+    }
+
+    /// What came of it.
+    pub fn sum(&self) -> &Metrics {
+        &self.sum
+    }
+
+    /// What one of so many ranks shall do next: half of its share of what is left, so that slow ranks end with the fast.
+    /// The last piece is the server's.
+    fn share(&mut self, ranks: usize) -> Range<usize> {
+        self.take(self.left.len().saturating_sub(1).div_ceil(2 * ranks))
+    }
+
+    fn take(&mut self, pieces: usize) -> Range<usize> {
+        let start = self.left.start;
+        self.left.start = self.left.end.min(start + pieces);
+        start..self.left.start
+    }
+}
+
 impl<T: Transport> Link<'_, T> {
-    /// All ranks evaluate the model on pieces of the test data, the server too. What a lost worker was asked for the
-    /// server does itself.
+    /// All ranks end an examination of the model, the server too. What a lost worker was asked for the server does
+    /// itself. Workers that keep the model have this one unless it `travels`.
     pub fn examine(
         &mut self,
         round: Round,
         weights: &Weights,
+        examination: &mut Examination,
+        travels: bool,
         trainer: &mut dyn Trainer,
         recorder: &mut dyn Recorder,
-    ) -> Result<Metrics, EngineError> {
+    ) -> Result<(), EngineError> {
         // Where data stays at home only the server has what it evaluates on.
         let ranks = if self.plan.homes().is_some() { Vec::new() } else { self.workers.clone() };
-        let mut shares = divided(trainer.pieces(), ranks.len() + 1).into_iter();
-        let own = shares.next().expect("the server's");
-        let content = self.model_along(weights);
+        let all = ranks.len() + 1;
+        let mut content = if travels { model(weights) } else { self.model_along(weights) };
         let mut open: BTreeMap<Rank, Range<usize>> = BTreeMap::new();
-        for (rank, share) in ranks.into_iter().zip(shares).filter(|(_, share)| !share.is_empty()) {
-            let on = Scope::Pieces(share.start as u32, share.end as u32);
-            self.send(rank, &Order::Evaluate { round, on }, content.clone())?;
-            open.insert(rank, share);
-        }
-        let mut sum = trainer.evaluate_pieces(weights, own)?;
-        while !open.is_empty() {
-            // The round has changed the model already: it is completed whatever signals say.
-            match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
-                News::Report(rank, Report::Evaluated { round: at, metrics }, _)
-                    if at == round && open.remove(&rank).is_some() =>
-                {
-                    sum.add(&metrics);
-                }
-                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
-                News::Lost(rank) => {
-                    recorder.record(&self.loss(round, rank, 0), weights)?;
-                    if let Some(share) = open.remove(&rank) {
-                        sum.add(&trainer.evaluate_pieces(weights, share)?);
-                    }
+        let mut free = ranks;
+        loop {
+            for rank in free.drain(..) {
+                let share = examination.share(all);
+                if !share.is_empty() {
+                    let on = Scope::Pieces(share.start as u32, share.end as u32);
+                    self.send(rank, &Order::Evaluate { round, on }, content.clone())?;
+                    open.insert(rank, share);
                 }
             }
+            // Whoever goes on has the model.
+            content = Content::nothing();
+            let owed = || open.keys().map(|rank| (*rank, Vec::new())).collect();
+            let news = match (examination.is_over(), open.is_empty()) {
+                (true, true) => return Ok(()),
+                // The round has changed the model already: it is completed whatever signals say.
+                (true, false) => self.hear_at_last(owed)?,
+                (false, _) => {
+                    examination.step(weights, trainer)?;
+                    self.glance(owed)?
+                }
+            };
+            match news {
+                Some(News::Report(rank, Report::Evaluated { round: at, metrics }, _))
+                    if at == round && open.remove(&rank).is_some() =>
+                {
+                    examination.sum.add(&metrics);
+                    free.push(rank);
+                }
+                Some(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
+                Some(News::Lost(rank)) => {
+                    recorder.record(&self.loss(round, rank, 0), weights)?;
+                    if let Some(share) = open.remove(&rank) {
+                        examination.sum.add(&trainer.evaluate_pieces(weights, share)?);
+                    }
+                }
+                None => {}
+            }
         }
-        Ok(sum)
     }
 
     /// The model, where not every rank keeps it itself.
     fn model_along(&self, weights: &Weights) -> Content {
         match self.plan.reduce() {
             Reduce::Allreduce => Content::nothing(),
-            Reduce::Server | Reduce::Worker => Content::nothing().with(Label::Model, Arc::clone(weights)),
+            Reduce::Server | Reduce::Worker => model(weights),
         }
     }
 
@@ -137,11 +196,7 @@ impl<T: Transport> Link<'_, T> {
             for home in ask.drain(..) {
                 let rank = self.living(&homes[home])[0];
                 open.insert(rank, home);
-                self.send(
-                    rank,
-                    &Order::Evaluate { round, on: Scope::Own },
-                    Content::nothing().with(Label::Model, Arc::clone(weights)),
-                )?;
+                self.send(rank, &Order::Evaluate { round, on: Scope::Own }, model(weights))?;
             }
             // The round has changed the model already: it is completed whatever signals say.
             match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
@@ -166,6 +221,11 @@ impl<T: Transport> Link<'_, T> {
     }
 }
 
+/// A message with a model.
+fn model(weights: &Weights) -> Content {
+    Content::nothing().with(Label::Model, Arc::clone(weights))
+}
+
 /// The first order that a rank has open is done; false when it has none.
 fn answered(open: &mut BTreeMap<Rank, VecDeque<Range<usize>>>, rank: Rank) -> bool {
     let done = open.get_mut(&rank).and_then(VecDeque::pop_front).is_some();
@@ -187,5 +247,10 @@ mod tests {
     fn every_piece_is_somebodys() {
         assert_eq!(divided(5, 3), [0..2, 2..4, 4..5]);
         assert_eq!(divided(1, 3), [0..1, 1..1, 1..1]);
+        let mut examination = Examination::new(100);
+        let shares: Vec<_> =
+            (0..).map_while(|_| Some(examination.share(3)).filter(|share| !share.is_empty())).collect();
+        assert!(examination.left == (99..100) && shares[..2] == [0..17, 17..31]);
+        assert_eq!(shares.into_iter().flatten().count(), 99);
     }
 }

@@ -245,7 +245,7 @@ pub struct RoundDone {
     /// Seconds of selection, training and aggregation; evaluation excluded.
     #[serde(with = "crate::number")]
     pub seconds: f64,
-    /// Seconds of evaluation.
+    /// Seconds of evaluation in which nothing was trained.
     #[serde(with = "crate::number")]
     pub evaluation_seconds: f64,
     /// Bytes that real clients would send to the server.

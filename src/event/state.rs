@@ -1,5 +1,6 @@
 //! What a run needs to go on.
 
+use super::RoundDone;
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
 use crate::weights::Weights;
@@ -18,6 +19,9 @@ pub struct State {
     pub updates: u64,
     /// The last evaluation.
     pub test: Option<Metrics>,
+    /// The last round, if it is not on record: its evaluation is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Box<RoundDone>>,
     /// What the selector has learned.
     pub selector: serde_json::Value,
     /// What the scheduler has learned.

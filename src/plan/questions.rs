@@ -94,6 +94,14 @@ impl Plan {
         (past >= 0 && past % every == 0) || done == comm_round
     }
 
+    /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits for what it says, and
+    /// the server can do it alone.
+    pub fn evaluates_meanwhile(&self, round: Round) -> bool {
+        let waits = self.target().is_some() || self.config.fall_back || self.config.evaluate_training;
+        let is_last = self.is_over(round.0 + 1, None);
+        self.evaluates_after(round) && self.evaluator() == Evaluator::Server && !waits && !is_last
+    }
+
     /// Test samples to evaluate on.
     pub fn test_samples(&self) -> usize {
         let all = self.dataset.test.len();

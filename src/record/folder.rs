@@ -5,7 +5,7 @@ use super::owner::{
     CHECKPOINTS, CLIENTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner, recorded,
 };
 use crate::config::Config;
-use crate::event::{Event, RecordError, Recorder};
+use crate::event::{Event, RecordError, Recorder, State};
 use crate::files;
 use crate::part::PartError;
 use crate::plan::Plan;
@@ -171,13 +171,13 @@ impl RunFolder {
         &self,
         plan: &Plan,
         whole: &Whole,
-        rounds: Option<u32>,
+        saved: Option<&State>,
     ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
         self.describe(plan)?;
-        let (journal, kept) = match rounds {
-            Some(rounds) => {
+        let (journal, kept) = match saved {
+            Some(state) => {
                 let derived: Vec<PathBuf> = recorded().map(|name| self.path.join(name)).collect();
-                Journal::resume(self.path.join(JOURNAL), rounds, &derived)?
+                Journal::resume(self.path.join(JOURNAL), state, &derived)?
             }
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };

@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::{fault, unread};
-use crate::event::{Event, RecordError, Recorder};
+use crate::event::{Event, RecordError, Recorder, State};
 use crate::files;
 use crate::ids::Round;
 use std::io::{self, ErrorKind, Write};
@@ -32,17 +32,17 @@ impl Journal {
         Ok(Journal { lines })
     }
 
-    /// Goes on with a journal after so many rounds; what came later, or is torn, is cut off. Gives what is kept. A
-    /// damaged journal is kept beside, and so is everything in `derived`, which is made anew from what is left of it.
+    /// Goes on with a journal where a run was saved; what came later, or is torn, is cut off, and so is the line of a round
+    /// that is open there: it comes again. Gives what is kept. A damaged journal is kept beside, and so is everything in `derived`, which is made anew from what is left of it.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn resume(path: PathBuf, rounds: u32, derived: &[PathBuf]) -> Result<(Journal, Vec<Event>), RecordError> {
+    pub fn resume(path: PathBuf, state: &State, derived: &[PathBuf]) -> Result<(Journal, Vec<Event>), RecordError> {
         let bytes = match files::bytes(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             bytes => bytes.map_err(|error| unread(&path, error))?,
         };
-        let past = read(&bytes, rounds);
+        let past = read(&bytes, state.rounds, state.open.is_some());
         if let Some(damage) = past.damage() {
             let kept = set_aside(&path, derived).map_err(|error| fault(&path, error))?;
             log::warn!("{}: {damage}; the run goes on from its checkpoint{kept}", path.display());
@@ -65,6 +65,10 @@ impl Journal {
     }
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
+        // A checkpoint counts on what was told of a round that has no line yet.
+        if matches!(event, Event::Saved(State { open: Some(_), .. })) {
+            return self.lines.sync();
+        }
         let Some(line) = Journal::line(event)? else { return Ok(()) };
         self.lines.write_all(&line)?;
         match event {
@@ -95,8 +99,9 @@ impl Past {
     }
 }
 
-/// The events up to the last of so many rounds. What comes after the last whole line is torn, and no damage.
-fn read(bytes: &[u8], rounds: u32) -> Past {
+/// The events up to the last of so many rounds; to before its end, if that is `open`. What comes after the last whole
+/// line is torn, and no damage.
+fn read(bytes: &[u8], rounds: u32, open: bool) -> Past {
     let mut past = Past::default();
     let mut known = vec![false; rounds as usize];
     // Events up to the end of a round.
@@ -109,7 +114,8 @@ fn read(bytes: &[u8], rounds: u32) -> Past {
         };
         let told: Vec<Round> = match &event {
             // Later than the checkpoint.
-            Event::RoundDone(done) if done.round.0 >= rounds => break,
+            Event::RoundDone(done) if done.round.0 >= rounds - u32::from(open) => break,
+            Event::ClientTrained(trained) if open && trained.round.0 + 1 == rounds => vec![trained.round],
             Event::RoundDone(done) => vec![done.round],
             Event::Missing { rounds: lost } => lost.iter().copied().filter(|round| round.0 < rounds).collect(),
             Event::Underway(_) => continue,
@@ -154,11 +160,15 @@ impl Recorder for Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::RoundDone;
+    use crate::event::{RoundDone, Trained};
     use std::fs;
 
     fn round(round: u32) -> Event {
         Event::RoundDone(RoundDone { round: Round(round), train_loss: Some(f64::NAN), ..RoundDone::default() })
+    }
+
+    fn after(rounds: u32) -> State {
+        State { rounds, ..State::default() }
     }
 
     fn journal(path: &Path, rounds: u32) -> Vec<u8> {
@@ -174,11 +184,28 @@ mod tests {
         let mut bytes = journal(&path, 4);
         bytes.extend(b"{\"event\":\"rou\xff\xfe");
         fs::write(&path, &bytes).expect("writable");
-        let (mut resumed, events) = Journal::resume(path.clone(), 2, &[]).expect("readable");
+        let (mut resumed, events) = Journal::resume(path.clone(), &after(2), &[]).expect("readable");
         assert_eq!(format!("{events:?}"), format!("{:?}", [round(0), round(1)]));
         resumed.record(&round(2), &[]).expect("written");
         assert_eq!(fs::read(&path).expect("there"), journal(&folder.path().join("other"), 3));
         assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 2);
+    }
+
+    #[test]
+    fn a_round_that_is_open_comes_again_but_not_its_clients() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal.jsonl");
+        let open = State { open: Some(Box::default()), ..after(2) };
+        let trained = |round| Event::ClientTrained(Trained { round: Round(round), ..Trained::default() });
+        let events = [trained(0), round(0), trained(1), round(1), trained(2), round(2)];
+        // Once its line is there already, once it is not.
+        for told in [events.len(), 3] {
+            let mut journal = Journal::create(path.clone()).expect("made");
+            let saved = Event::Saved(open.clone());
+            events[..told].iter().chain([&saved]).for_each(|event| journal.record(event, &[]).expect("written"));
+            let (_, kept) = Journal::resume(path.clone(), &open, &[]).expect("readable");
+            assert_eq!(format!("{kept:?}"), format!("{:?}", &events[..3]), "{told}");
+        }
     }
 
     #[test]
@@ -194,17 +221,20 @@ mod tests {
             .collect();
         fs::write(&path, damaged.join("\n") + "\n").expect("writable");
         fs::write(&table, "all four").expect("writable");
-        let (_, events) = Journal::resume(path.clone(), 4, &[table]).expect("readable");
+        let (_, events) = Journal::resume(path.clone(), &after(4), &[table]).expect("readable");
         assert_eq!(events.len(), 3);
         let kept = |name: &str| fs::read_to_string(folder.path().join(name)).expect("kept");
         assert!(kept("journal.jsonl.kept-1").contains(';') && kept("metrics.csv.kept-1") == "all four");
         // A journal that ends too soon, and one that is gone.
         fs::write(&path, &whole[..whole.len() / 2 - 1]).expect("writable");
-        assert_eq!(read(&fs::read(&path).expect("there"), 4).damage().as_deref(), Some("rounds are missing: 2, 3, 4"));
+        assert_eq!(
+            read(&fs::read(&path).expect("there"), 4, false).damage().as_deref(),
+            Some("rounds are missing: 2, 3, 4")
+        );
         fs::remove_file(&path).expect("there");
-        assert!(Journal::resume(path.clone(), 4, &[]).expect("goes on").1.is_empty());
+        assert!(Journal::resume(path.clone(), &after(4), &[]).expect("goes on").1.is_empty());
         // It is said once.
-        let known = read(&fs::read(&path).expect("there"), 4);
+        let known = read(&fs::read(&path).expect("there"), 4, false);
         assert_eq!((known.events.len(), known.damage()), (1, None));
     }
 }

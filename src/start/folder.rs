@@ -1,6 +1,6 @@
 //! The run's folder, which only the server has.
 
-use crate::event::{Event, Recorder, Standing};
+use crate::event::{Event, Recorder, Standing, State};
 use crate::metrics::Target;
 use crate::plan::Plan;
 use crate::record::checkpoint::{self, CheckpointError, Saved};
@@ -68,10 +68,11 @@ pub(super) fn server_part(
 ) -> Result<ServerPart> {
     folder.prepare(&plan.config, job)?;
     folder.note(environment)?;
-    let done = saved.as_ref().map(|saved| saved.state.rounds);
-    let mut recorders = begin(plan, trainer, &folder, done).inspect_err(|error| refused(plan, &folder, error))?;
+    let state = saved.as_ref().map(|saved| &saved.state);
+    let mut recorders = begin(plan, trainer, &folder, state).inspect_err(|error| refused(plan, &folder, error))?;
     let target = plan.target();
-    recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done.unwrap_or(0)));
+    let done = state.map_or(0, |state| state.rounds);
+    recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done));
     Ok(ServerPart { folder, recorders, saved })
 }
 
@@ -85,15 +86,20 @@ fn refused(plan: &Plan, folder: &RunFolder, error: &Error) {
 }
 
 /// All that is written before the first round, and what writes it down; the run goes on after so many rounds, if any.
-fn begin(plan: &Plan, trainer: &dyn Trainer, folder: &RunFolder, done: Option<u32>) -> Result<Vec<Box<dyn Recorder>>> {
+fn begin(
+    plan: &Plan,
+    trainer: &dyn Trainer,
+    folder: &RunFolder,
+    saved: Option<&State>,
+) -> Result<Vec<Box<dyn Recorder>>> {
     if let Some(path) = plan.save_partition()? {
         log::info!("the partition is in {}", path.display());
     }
     log::info!("results go to {}", folder.path().display());
     let rounds = plan.rounds();
-    if let Some(done) = done {
+    if let Some(State { rounds: done, .. }) = saved {
         log::info!("going on after round {done} of {rounds}");
     }
     let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
-    Ok(folder.recorders(plan, &whole, done)?)
+    Ok(folder.recorders(plan, &whole, saved)?)
 }

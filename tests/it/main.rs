@@ -7,6 +7,7 @@ mod boot;
 mod diverged;
 mod engine;
 mod equality;
+mod evaluation;
 mod folders;
 mod hosts;
 mod kills;

@@ -103,7 +103,8 @@ impl Evidence {
             reason: described(&fault),
         };
         let saved = checkpoint::read(&path, plan).map_err(unread)?;
-        Ok(Some((saved.state, saved.weights)))
+        // What is on record already is not looked at again.
+        Ok(Some((State { open: None, ..saved.state }, saved.weights)))
     }
 }
 

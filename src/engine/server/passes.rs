@@ -67,7 +67,13 @@ impl<T: Transport> Server<'_, T> {
     /// Until all clients are trained and every worker has handed over its part.
     fn collect(&mut self, phase: Phase, exchange: &mut Exchange) -> Result<(), EngineError> {
         while !exchange.is_complete() {
-            let news = self.link.hear(|| exchange.outstanding())?;
+            let news = match self.evaluate_meanwhile()? {
+                true => {
+                    self.link.look_for_end()?;
+                    self.link.glance(|| exchange.outstanding())?
+                }
+                false => self.link.hear(|| exchange.outstanding())?,
+            };
             self.tell_underway(phase, exchange)?;
             let Some(news) = news else { continue };
             match news {
