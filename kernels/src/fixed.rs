@@ -75,20 +75,24 @@ pub fn number(units: i64) -> f64 {
     units as f64 / SCALE
 }
 
-/// The sum of vectors as numbers; zeros without any.
-pub fn numbers(values: &mut [f64], summands: &[&[i64]]) {
-    match *summands {
-        [] => values.fill(0.0),
-        [a] => values.iter_mut().zip(a).for_each(|(value, &a)| *value = number(a)),
-        [a, b] => {
-            let both = values.iter_mut().zip(a).zip(b);
-            both.for_each(|((value, &a), &b)| *value = number(a.wrapping_add(b)));
+/// The sum of vectors as numbers, in the memory of the first, which counts if `own` says so.
+pub fn numbers_in_place<'a>(units: &'a mut [i64], own: bool, others: &[&[i64]]) -> &'a mut [f64] {
+    let number = |units: i64| number(units).to_bits() as i64;
+    match *others {
+        [] if own => units.iter_mut().for_each(|unit| *unit = number(*unit)),
+        [] => units.fill(number(0)),
+        [a] if own => units.iter_mut().zip(a).for_each(|(unit, &a)| *unit = number(unit.wrapping_add(a))),
+        [a] => units.iter_mut().zip(a).for_each(|(unit, &a)| *unit = number(a)),
+        [a, b] if !own => {
+            let both = units.iter_mut().zip(a).zip(b);
+            both.for_each(|((unit, &a), &b)| *unit = number(a.wrapping_add(b)));
         }
-        ref summands => {
-            let sum = |place: usize| summands.iter().fold(0i64, |sum, units| sum.wrapping_add(units[place]));
-            values.iter_mut().enumerate().for_each(|(place, value)| *value = number(sum(place)));
-        }
+        ref others => units.iter_mut().enumerate().for_each(|(place, unit)| {
+            let own = if own { *unit } else { 0 };
+            *unit = number(others.iter().fold(own, |sum, other| sum.wrapping_add(other[place])));
+        }),
     }
+    bytemuck::cast_slice_mut(units)
 }
 
 /// `old + rate change`, rounded once. A negative zero becomes zero, as in all other sums.

@@ -13,7 +13,7 @@ use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Doing, Errand, Frame, Label, Order, Part, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
-use crate::schedule::Slowdown;
+use crate::schedule::{DispatchMode, Slowdown};
 use crate::stop;
 use crate::train::{Task, TrainError, Trainer};
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
@@ -283,6 +283,10 @@ impl<T: Transport> Worker<'_, T> {
                 let report = Report::Trained { round, pass, part: std::mem::take(&mut part) };
                 self.tell(Frame::with(&report, own))?;
             }
+        }
+        if last && self.reduce != Reduce::Allreduce && self.plan.dispatch() == DispatchMode::Planned {
+            // Parts follow one another, and each brings its model.
+            self.global.weights = Weights::default();
         }
         let told = self.reduce == Reduce::Server && !errands.is_empty();
         if !last || told {

@@ -105,8 +105,8 @@ impl Gathering {
     }
 
     /// The sum of the training pass, and each change by client.
-    pub fn result(&mut self) -> (&ExactSum, &[Each]) {
+    pub fn result(&mut self) -> (&mut ExactSum, &[Each]) {
         self.each.sort_unstable_by_key(|update| update.client);
-        (self.sums.last().expect("there is a pass"), &self.each)
+        (self.sums.last_mut().expect("there is a pass"), &self.each)
     }
 }

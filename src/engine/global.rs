@@ -41,7 +41,6 @@ pub struct Global {
     clients: usize,
     // The means of the pass before.
     heard: Vec<f32>,
-    mean: Vec<f64>,
 }
 
 impl Global {
@@ -62,7 +61,6 @@ impl Global {
             trained,
             clients: plan.clients(),
             heard: Vec::new(),
-            mean: Vec::new(),
         }
     }
 
@@ -103,23 +101,20 @@ impl Global {
     }
 
     /// Takes in the means of the pass before training.
-    pub fn hear(&mut self, turnout: Turnout, sum: &ExactSum) {
-        self.mean.resize(self.first.length(), 0.0);
-        sum.values(&mut self.mean);
-        self.first.split(&mut self.mean, turnout);
-        self.heard = self.mean.iter().map(|value| *value as f32).collect();
+    pub fn hear(&mut self, turnout: Turnout, sum: &mut ExactSum) {
+        let mean = sum.values();
+        self.first.split(mean, turnout);
+        self.heard = mean.iter().map(|value| *value as f32).collect();
     }
 
     /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every client's update, where
     /// the combination must see them.
-    pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &ExactSum, each: &[Each]) {
+    pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &mut ExactSum, each: &[Each]) {
         let cohort = turnout.counted.clients as usize;
         if cohort == 0 {
             return;
         }
-        self.mean.resize(self.sections.length(), 0.0);
-        sum.values(&mut self.mean);
-        let mut parts = self.sections.split(&mut self.mean, turnout);
+        let mut parts = self.sections.split(sum.values(), turnout);
         let (change, said) = parts.split_first_mut().expect("changes are always summed");
         if let Some(combine) = self.method.combine.as_ref().filter(|_| !each.is_empty()) {
             combine.combine(each, change);

@@ -25,6 +25,7 @@ use crate::transport::{Metered, Transport};
 use crate::weights::{self, Turnout};
 use evaluation::Open;
 use passes::Passed;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -264,7 +265,7 @@ impl<'a, T: Transport> Server<'a, T> {
             self.save()?;
         }
         let reason = self.link.plan.why_at_end(self.rounds, self.test.as_ref());
-        let weights = self.global.weights.to_vec();
+        let weights = Arc::unwrap_or_clone(mem::take(&mut self.global.weights));
         let outcome = Outcome { weights, rounds: self.rounds, test: self.test.clone(), reason };
         self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
     }

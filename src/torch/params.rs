@@ -2,6 +2,8 @@
 
 use super::device::overwrite;
 use crate::weights::{Layout, Slot};
+use std::borrow::Cow;
+use std::slice;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// Flat parameters and their views.
@@ -53,6 +55,17 @@ impl Params {
     /// Writes the flat weights to `weights`.
     pub fn save(&self, weights: &mut [f32]) {
         self.flat.copy_data(weights, weights.len());
+    }
+
+    /// The flat weights, where they are or copied from a GPU.
+    pub fn values(&self) -> Cow<'_, [f32]> {
+        if self.flat.device().is_cuda() {
+            let mut values = vec![0.0; self.flat.numel()];
+            self.save(&mut values);
+            return Cow::Owned(values);
+        }
+        // SAFETY: so many floats in host memory, one after another, which live and stay as they are while they are lent.
+        Cow::Borrowed(unsafe { slice::from_raw_parts(self.flat.data_ptr().cast(), self.flat.numel()) })
     }
 
     /// The parameters, in the order of the layout.

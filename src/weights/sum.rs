@@ -43,8 +43,9 @@ enum Holds {
     Changes,
 }
 
-/// Parts that may wait.
+/// Parts that may wait, of so many values at most: memory for large ones is worth more than the time.
 const PARTS: usize = 2;
+const WAITING: usize = 1 << 20;
 
 /// Adds a run of changes to units, or takes it away; false when one of them does not fit.
 type Put = fn(&mut [i64], &[f32], &[f32], f64) -> bool;
@@ -135,7 +136,7 @@ impl ExactSum {
 
     /// Adds another part of the same cohort.
     pub fn merge(&mut self, part: &Units) {
-        match self.parts.len() < PARTS {
+        match self.parts.len() < PARTS && part.len() <= WAITING {
             true => self.parts.push(Arc::clone(part)),
             false => self.fold(part),
         }
@@ -178,30 +179,26 @@ impl ExactSum {
         self.parts.push(units);
     }
 
-    /// What is to be added up: each vector once.
-    fn summands(&self) -> Vec<&[i64]> {
-        let mut sums: Vec<&[i64]> = self.parts.iter().map(|part| part.as_slice()).collect();
-        if self.holds == Holds::Changes {
-            sums.push(&self.own);
-        }
-        sums
-    }
-
-    /// The sum as numbers: the mean over the cohort, where the shares add up to one.
-    pub fn values(&self, values: &mut [f64]) {
-        fixed::numbers(values, &self.summands());
+    /// The sum as numbers: the mean over the cohort, where the shares add up to one. They take the place of the sum, which
+    /// is empty then.
+    pub fn values(&mut self) -> &mut [f64] {
+        let parts = std::mem::take(&mut self.parts);
+        let counts = self.holds == Holds::Changes;
+        self.writable();
+        self.holds = Holds::Rest;
+        let own = self.writable();
+        let parts: Vec<&[i64]> = parts.iter().map(|part| part.as_slice()).collect();
+        fixed::numbers_in_place(own, counts, &parts)
     }
 
     /// `global` moved by the summed changes. `global` itself when no client changed anything.
-    pub fn mean(&self, global: &[f32]) -> Vec<f32> {
+    pub fn mean(&mut self, global: &[f32]) -> Vec<f32> {
         self.moved(global, 1.0)
     }
 
     /// `global` moved by `rate` times the summed changes.
-    pub fn moved(&self, global: &[f32], rate: f64) -> Vec<f32> {
-        let mut changes = vec![0.0; global.len()];
-        self.values(&mut changes);
-        fixed::moved(global, &changes, rate)
+    pub fn moved(&mut self, global: &[f32], rate: f64) -> Vec<f32> {
+        fixed::moved(global, self.values(), rate)
     }
 }
 
@@ -222,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_sum_of_nothing_is_a_sum_of_zeros() {
-        let (mut zeros, nothing) = (ExactSum::new(1, 1), ExactSum::new(1, 1));
+        let (mut zeros, mut nothing) = (ExactSum::new(1, 1), ExactSum::new(1, 1));
         zeros.merge(&Arc::new(vec![0]));
         assert_eq!(zeros.mean(&[-0.0])[0].to_bits(), nothing.mean(&[-0.0])[0].to_bits());
     }
@@ -244,8 +241,9 @@ mod tests {
             (1..=parts).for_each(|part| sum.merge(&Arc::new(vec![part << FRACTION_BITS])));
             sum.add(ClientId(0), 8, &[0.0], &[0.5]).expect("finite");
             let wanted = (parts * (parts + 1) / 2) as f32 + 0.5;
+            assert_eq!(sum.clone().units()[0] as f64 / SCALE, f64::from(wanted), "{parts} parts");
             assert_eq!(sum.mean(&[0.0]), [wanted], "{parts} parts");
-            assert_eq!(sum.units()[0] as f64 / SCALE, f64::from(wanted), "{parts} parts");
+            assert_eq!(sum.mean(&[0.0]), [0.0], "it is empty then");
         }
     }
 

@@ -183,6 +183,11 @@ impl TorchTrainer {
         Ok(visit.end())
     }
 
+    /// Whether a client's steps are written out by hand.
+    fn descends(&self, task: &Task<'_>) -> bool {
+        self.descent.is_some() && self.plan.batch(self.plan.partition.of(task.client).len()) <= SMALL_BATCH
+    }
+
     /// Where a drift pulls, on the device.
     fn pull(&self, task: &Task<'_>) -> Result<Option<(f64, Tensor)>, TrainError> {
         let Some((pull, anchor)) = task.drift.pull() else { return Ok(None) };
@@ -289,8 +294,8 @@ impl Trainer for TorchTrainer {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        let small = self.plan.batch(self.plan.partition.of(task.client).len()) <= SMALL_BATCH;
-        Ok(match self.descent.take_if(|_| small) {
+        let descends = self.descends(task);
+        Ok(match self.descent.take_if(|_| descends) {
             Some(mut descent) => {
                 let trained = self.descend(descent.as_mut(), task);
                 self.descent = Some(descent);
@@ -325,11 +330,15 @@ impl Trainer for TorchTrainer {
     }
 
     fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        if self.held.is_none() {
+        if self.held.is_none() && self.descends(task) {
             return self.train(task)?.add_to(sum, task.client, share, task.start);
         }
         let loss = self.optimize(task)?.loss;
-        self.held.iter_mut().try_for_each(|held| held.add(task.client, &self.params, share)).map(|()| loss)
+        match &mut self.held {
+            Some(held) => held.add(task.client, &self.params, share)?,
+            None => sum.add_share(task.client, share, task.start, &self.params.values())?,
+        }
+        Ok(loss)
     }
 
     fn hand_over(&mut self, sum: &mut ExactSum) {
