@@ -23,7 +23,7 @@ use crate::select::{Attended, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Turnout};
-use evaluation::Open;
+use evaluation::{Open, Paces};
 use passes::Passed;
 use std::mem;
 use std::path::PathBuf;
@@ -49,6 +49,7 @@ pub struct Server<'a, T> {
     test: Option<Metrics>,
     // The last round, while it is evaluated.
     open: Option<Open>,
+    paces: Paces,
     told_shortage: bool,
     stopwatch: Stopwatch,
     // The best model, where the run falls back on it.
@@ -85,6 +86,7 @@ impl<'a, T: Transport> Server<'a, T> {
             updates: 0,
             test: None,
             open: None,
+            paces: Paces::default(),
             told_shortage: false,
             stopwatch: Stopwatch::start(),
             fallback: plan.config.fall_back.then(|| Fallback::new(plan.target().as_ref())),
@@ -196,7 +198,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// One round, whose evaluation may go on during the next one.
     pub(super) fn advance(&mut self) -> Result<(), EngineError> {
         let open = self.train()?;
-        match self.link.plan.evaluates_meanwhile(open.done.round) {
+        match self.evaluates_meanwhile(open.done.round) {
             true => self.open = Some(open),
             false => _ = self.close(open, false)?,
         }
@@ -312,6 +314,7 @@ impl<'a, T: Transport> Server<'a, T> {
     /// What the round teaches: times for the scheduler, losses for the selector.
     fn learn(&mut self, round: Round, returned: &Returned) -> Result<(), EngineError> {
         self.cost.forget();
+        self.paces.client = returned.updates().iter().map(|done| done.update.seconds).reduce(f64::min);
         for &Done { rank, samples, update: Update { client, loss, start, seconds, bits, .. }, .. } in returned.updates()
         {
             self.cost.learn(rank, samples, seconds);

@@ -15,18 +15,21 @@ use std::collections::{BTreeMap, VecDeque};
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// An evaluation on the shared test data: whoever is free takes some of its pieces. Metrics add up exactly, whoever took
 /// which.
 pub struct Examination {
     left: Range<usize>,
     sum: Metrics,
+    // Pieces that the server did, and how long they took.
+    own: (u32, Duration),
 }
 
 impl Examination {
     /// Of so many pieces, none of which is done.
     pub fn new(pieces: usize) -> Examination {
-        Examination { left: 0..pieces, sum: Metrics::default() }
+        Examination { left: 0..pieces, sum: Metrics::default(), own: (0, Duration::ZERO) }
     }
 
     /// Whether nobody need take any more.
@@ -36,9 +39,16 @@ impl Examination {
 
     /// The server does one piece.
     pub fn step(&mut self, weights: &[f32], trainer: &mut dyn Trainer) -> Result<(), TrainError> {
-        let piece = self.take(1);
+        let (piece, began) = (self.take(1), Instant::now());
         self.sum.add(&trainer.evaluate_pieces(weights, piece)?);
+        self.own = (self.own.0 + 1, self.own.1 + began.elapsed());
         Ok(())
+    }
+
+    /// Seconds that the server takes for a piece; none when it did none.
+    pub fn pace(&self) -> Option<f64> {
+        let (pieces, spent) = self.own;
+        (pieces > 0).then(|| spent.as_secs_f64() / f64::from(pieces))
     }
 
     /// What came of it.

@@ -119,7 +119,7 @@ fn metrics_are_the_same_whether_the_next_round_waits_for_them_or_not() {
     for reduce in [Reduce::Server, Reduce::Worker, Reduce::Allreduce] {
         for config in [waits(reduce), config(reduce)] {
             // Evaluation that ends long before training does, and long after.
-            for (workers, paces) in [(1, [0, 0]), (3, [8, 0]), (2, [0, 1])] {
+            for (workers, paces) in [(1, [0, 0]), (3, [20, 0]), (2, [20, 1])] {
                 let (outcome, saves) = run(&plan(config.clone()), workers, paces, None, None);
                 assert!(outcome.expect("sound").weights == weights, "{reduce:?} {workers} {paces:?}");
                 assert_eq!(lines(&saves.memory), wanted, "{reduce:?} {workers} {paces:?}");
@@ -132,10 +132,13 @@ fn metrics_are_the_same_whether_the_next_round_waits_for_them_or_not() {
 fn a_run_goes_on_after_any_round_and_every_round_has_its_metrics_once() {
     for reduce in [Reduce::Server, Reduce::Worker, Reduce::Allreduce] {
         let plan = plan(config(reduce));
-        let (outcome, whole) = run(&plan, 2, [1, 1], None, None);
+        let (outcome, whole) = run(&plan, 2, [60, 1], None, None);
         let (wanted, all) = (outcome.expect("sound"), lines(&whole.memory));
         let open = whole.states.iter().filter(|(state, _)| state.open.is_some()).count();
-        assert_eq!(open, 3, "every round but the last is saved while it is evaluated");
+        assert_eq!(
+            open, 2,
+            "rounds are saved while they are evaluated, but for the first, which tells the pace, and the last"
+        );
         for (state, weights) in whole.states {
             let on_record = state.rounds as usize - usize::from(state.open.is_some());
             let (outcome, rest) = run(&plan, 3, [0, 1], None, Some((state, weights)));
@@ -148,7 +151,7 @@ fn a_run_goes_on_after_any_round_and_every_round_has_its_metrics_once() {
 #[test]
 fn a_round_is_on_record_when_the_next_one_fails() {
     let plan = plan(Config { client_num_per_round: 12, ..config(Reduce::Worker) });
-    let (outcome, saves) = run(&plan, 2, [0, 2], Some((2, 4)), None);
+    let (outcome, saves) = run(&plan, 2, [30, 1], Some((2, 4)), None);
     assert!(matches!(outcome, Err(EngineError::Training { .. })));
     let rounds: Vec<u32> = saves.memory.rounds().map(|done| done.round.0).collect();
     assert_eq!(rounds, [0, 1]);

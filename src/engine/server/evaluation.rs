@@ -6,11 +6,24 @@ use crate::config::Evaluator;
 use crate::engine::EngineError;
 use crate::engine::survey::Examination;
 use crate::event::{Event, RoundDone};
+use crate::ids::Round;
 use crate::metrics::Metrics;
 use crate::transport::Transport;
 use crate::weights::Weights;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// A worker that asks while the server evaluates a piece waits for a tenth of a client's training at most.
+const ATTENTIVE: f64 = 0.1;
+
+/// How long things take, as far as the last round told.
+#[derive(Default)]
+pub(super) struct Paces {
+    /// The shortest training of a client.
+    pub(super) client: Option<f64>,
+    /// What the server takes for a piece of an evaluation.
+    piece: Option<f64>,
+}
 
 /// A round that is done but for its evaluation.
 pub(super) struct Open {
@@ -28,6 +41,12 @@ impl Open {
 }
 
 impl<T: Transport> Server<'_, T> {
+    /// Whether a round's evaluation may go on during the next one, without keeping workers waiting.
+    pub(super) fn evaluates_meanwhile(&self, round: Round) -> bool {
+        let Paces { client: Some(client), piece: Some(piece) } = self.paces else { return false };
+        piece <= ATTENTIVE * client && self.link.plan.evaluates_meanwhile(round)
+    }
+
     /// The server does a piece of the evaluation that is open; false when there is none.
     pub(super) fn evaluate_meanwhile(&mut self) -> Result<bool, EngineError> {
         let Some(open) = &mut self.open else { return Ok(false) };
@@ -81,6 +100,7 @@ impl<T: Transport> Server<'_, T> {
         let test = match plan.evaluator() {
             Evaluator::Server => {
                 self.link.examine(round, weights, examination, travels, self.trainer, self.recorder)?;
+                self.paces.piece = examination.pace();
                 examination.sum().clone()
             }
             Evaluator::Clients => self.link.survey(round, weights, self.recorder)?,
