@@ -2,6 +2,7 @@
 //! starting it again from the newest checkpoint when it fails.
 
 mod allocation;
+mod banner;
 mod doctor;
 mod flags;
 mod job;
@@ -14,16 +15,17 @@ mod trace;
 
 use crate::record;
 use crate::stop::{self, exit};
+use banner::Passing;
 use flags::{goes_on, renewed, resuming};
 use pace::Pace;
 use rustix::process::{Pid, geteuid, getppid, kill_process, set_parent_process_death_signal};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{self, Child, Command, ExitStatus};
+use std::process::{self, Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use trace::Trace;
@@ -55,7 +57,7 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let (mut pace, mut came_up) = (Pace::default(), false);
     for left in (0..=restarts).rev() {
         let before = Trace::of(folder);
-        let code = watch(start(&job, place.path())?, || before.is_finished_since(folder))?;
+        let code = started(&job, place.path(), || before.is_finished_since(folder))?;
         let after = Trace::of(folder);
         let up = after.came_up_since(&before);
         came_up |= up;
@@ -83,6 +85,20 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
         }
     }
     Ok(exit::FAILED)
+}
+
+/// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end: then the launcher's own
+/// words on exit codes are left out.
+fn started(job: &Job, host_file: &Path, finished: impl Fn() -> bool) -> io::Result<u8> {
+    let mut child = command(job, host_file)?.stderr(Stdio::piped()).spawn()?;
+    let mut passing = Passing::new(child.stderr.take());
+    let code = watch(child, &mut passing, finished)?;
+    let kept = passing.end();
+    if ![exit::REFUSED, exit::ENDED].contains(&code) {
+        // What nobody reads ends nothing.
+        let _ = io::stderr().write_all(&kept);
+    }
+    Ok(code)
 }
 
 /// The code to end with after a start that ended with `code`, unless it failed and may be tried again.
@@ -152,12 +168,12 @@ fn pause(time: Duration) -> bool {
 /// The command that ties a launcher to this process, for [`tied`].
 pub const TIED: &str = "tied";
 
-/// Starts a job once; `host_file` is where the hosts are written for the launcher. It ends with this process, however
+/// What starts a job once; `host_file` is where the hosts are written for the launcher. It ends with this process, however
 /// that ends.
 ///
 /// # Errors
-/// When the launcher or the host file cannot be used.
-pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
+/// When this program or the host file cannot be used.
+pub fn command(job: &Job, host_file: &Path) -> io::Result<Command> {
     if let Some(hosts) = &job.hosts {
         fs::write(host_file, hosts.write(job.launcher.dialect()))?;
     }
@@ -168,7 +184,7 @@ pub fn start(job: &Job, host_file: &Path) -> io::Result<Child> {
             process.env(name, "1").env(format!("{name}_CONFIRM"), "1");
         }
     }
-    process.spawn()
+    Ok(process)
 }
 
 /// A command that gets SIGTERM when this process is gone, however it ends. Start it on a thread that stays.
@@ -199,9 +215,10 @@ pub fn tied(parent: u32, command: &[OsString]) -> io::Error {
     Command::new(program).args(arguments).exec()
 }
 
-/// Waits for a job and passes signals on. A job whose run has `finished` may still have a rank that
+/// Waits for a job and passes its words and signals on. All on one thread: what is tied to this process is ended twice where
+/// there are two, and then Open MPI does not wait for its ranks. A job whose run has `finished` may still have a rank that
 /// hangs at its exit: it is not waited for.
-fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
+fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -> io::Result<u8> {
     let (mut told, mut end): (bool, Option<Instant>) = (false, None);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -222,7 +239,7 @@ fn watch(mut child: Child, finished: impl Fn() -> bool) -> io::Result<u8> {
             child.wait()?;
             return Ok(exit::DONE);
         }
-        thread::sleep(GLANCE);
+        passing.wait(GLANCE);
     }
 }
 

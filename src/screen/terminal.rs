@@ -40,7 +40,11 @@ impl Terminal {
         let forwards = |process: &Process| fs::read_link(errors_of(process.id)).is_ok_and(|to| to != own);
         let starter = match Terminal::of(process::id()) {
             Some(_) => ancestors().next()?,
-            None if launched => ancestors().find(|process| !process.is_proxy() && forwards(process))?,
+            None if launched => {
+                let own_name = ancestors().next()?.name;
+                let is_between = |process: &Process| process.is_proxy() || process.is_read_by(&own_name);
+                ancestors().find(|process| !is_between(process) && forwards(process))?
+            }
             None => return None,
         };
         let terminal = Terminal::of(starter.id).filter(|_| starter.is_in_foreground())?;
@@ -116,6 +120,12 @@ impl Process {
     /// Hydra's proxies stand between its launcher and the ranks; what they say goes through its pipes too.
     fn is_proxy(&self) -> bool {
         self.name.starts_with("hydra")
+    }
+
+    /// `fedmpi launch` reads what its launcher says, and passes it on.
+    fn is_read_by(&self, program: &str) -> bool {
+        let is_piped = fs::read_link(errors_of(self.id)).is_ok_and(|to| to.to_string_lossy().starts_with("pipe:"));
+        is_piped && Process::read(self.parent).is_some_and(|parent| parent.name == program)
     }
 }
 

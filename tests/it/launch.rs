@@ -192,6 +192,42 @@ fn what_another_start_cannot_change_is_not_tried_again() {
 }
 
 #[test]
+fn a_refusal_of_the_ranks_is_told_once_and_a_killed_rank_by_mpi_too() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let data = parent.path().join("data");
+    fs::create_dir(&data).expect("writable");
+    for file in fs::read_dir(generated_mnist()).expect("there") {
+        let file = file.expect("there");
+        fs::copy(file.path(), data.join(file.file_name())).expect("writable");
+    }
+    fs::write(data.join("train-labels-idx1-ubyte"), "x").expect("writable");
+    let mut command = launch(&["-np", "3", "--max_restarts", "1", "--", "--dataset", "mnist", "--data_dir"]);
+    command.arg(&data).arg("--out_dir").arg(parent.path().join("run"));
+    let refused = Finished::of(command.output().expect("runs"));
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("train-labels-idx1-ubyte is damaged"), "{}", refused.stderr);
+    if !crate::support::is_open_mpi() {
+        return;
+    }
+    let folder = parent.path().join("killed");
+    let killed = signalled_rank(endless(&folder, true), &folder);
+    assert!(killed.stderr.contains("exited on signal 9"), "{}", killed.stderr);
+}
+
+/// A launched job whose newest rank is killed once it trains.
+fn signalled_rank(mut command: Command, folder: &Path) -> Finished {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let began = Instant::now();
+    while !folder.join("journal.jsonl").exists() {
+        assert!(began.elapsed() < Duration::from_secs(60), "it does not come up");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let rank = ranks_of(folder).into_iter().max().expect("ranks").to_string();
+    Command::new("kill").args(["-KILL", &rank]).status().expect("kill runs");
+    Finished::of(child.wait_with_output().expect("ends"))
+}
+
+#[test]
 fn doctor_examines_this_machine_when_no_other_is_named() {
     let doctor = |hosts: Option<&Path>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));

@@ -67,7 +67,12 @@ fn on_terminal(term: &str, folder: &Path, ending: &str) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_fedmpi");
     let flags = "--oversubscribe -np 2";
     let flags = if crate::support::is_open_mpi() { flags } else { "-np 2" };
-    let line = format!("mpirun {flags} {program} --overwrite --comm_round 3 --out_dir {} {ending}", folder.display());
+    shown_by(&format!("mpirun {flags} {program}"), term, folder, ending)
+}
+
+/// What a training writes to a terminal that is started by `start`.
+fn shown_by(start: &str, term: &str, folder: &Path, ending: &str) -> Option<String> {
+    let line = format!("{start} --overwrite --comm_round 3 --out_dir {} {ending}", folder.display());
     let mut command = Command::new("script");
     command.args(["-q", "-e", "-c", &line, "/dev/null"]).envs(AS_ROOT).env("TERM", term).env_remove("NO_COLOR");
     let done = Finished::of(command.output().ok()?);
@@ -86,5 +91,17 @@ fn a_bar_is_drawn_on_the_terminal_of_mpirun_and_nowhere_else() {
     for (term, ending) in [("dumb", ""), ("xterm", "2>/dev/null"), ("xterm", "--progress lines --quiet")] {
         let shown = on_terminal(term, folder.path(), ending).expect("as before");
         assert!(!shown.contains('\u{1b}') && shown.contains("final test accuracy"), "{term} {ending}: {shown:?}");
+    }
+}
+
+#[test]
+fn a_bar_is_drawn_on_the_terminal_of_launch_unless_its_errors_go_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = format!("{} launch -np 2 --", env!("CARGO_BIN_EXE_fedmpi"));
+    let Some(shown) = shown_by(&start, "xterm", folder.path(), "") else { return };
+    assert!(shown.contains("\u{1b}[1mround 1/3\u{1b}[0m \u{1b}[32m["), "{shown:?}");
+    for ending in ["2>/dev/null", "2>&1 | cat"] {
+        let shown = shown_by(&start, "xterm", folder.path(), ending).expect("as before");
+        assert!(!shown.contains('\u{1b}') && shown.contains("final test accuracy"), "{ending}: {shown:?}");
     }
 }

@@ -75,7 +75,7 @@ fn connect(arguments: &DoctorArgs, hosts: &HostFile, program: &Path) -> Result<(
         program: [program.as_os_str(), "bench".as_ref(), "net".as_ref()].map(Into::into).into(),
     };
     let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
-    let mut child = launch::start(&job, place.path())?;
+    let mut child = launch::command(&job, place.path())?.spawn()?;
     let began = Instant::now();
     loop {
         match child.try_wait()? {
