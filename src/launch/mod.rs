@@ -94,7 +94,7 @@ fn started(job: &Job, host_file: &Path, finished: impl Fn() -> bool) -> io::Resu
     let mut passing = Passing::new(child.stderr.take());
     let code = watch(child, &mut passing, finished)?;
     let kept = passing.end();
-    if ![exit::REFUSED, exit::ENDED].contains(&code) {
+    if code != exit::REFUSED && !stop::end_wanted() {
         // What nobody reads ends nothing.
         let _ = io::stderr().write_all(&kept);
     }
