@@ -11,7 +11,7 @@ use crate::metrics::Target;
 use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::PartitionError;
 use crate::schedule::DispatchMode;
-use crate::select::{self, SelectError};
+use crate::select::{self, List, SelectError};
 use crate::train::optimizer::{self, Optimizer};
 use crate::train::schedule::{self as rates, RateError};
 use crate::update::Updates;
@@ -154,7 +154,8 @@ fn check_reduce(config: &Config, sees_each: bool) -> Result<(), PlanError> {
 
 /// The selector's file must be sound.
 fn check_selector(config: &Config) -> Result<(), PlanError> {
-    let selector = select::make(&config.client_selection, selection(config))?;
+    let list = List::of(&config.client_selection)?;
+    let selector = select::make(&config.client_selection, selection(config), list.as_ref())?;
     let suits = config.mode == Mode::Sync || !selector.needs_rounds();
     let name = &config.client_selection.name;
     require("client_selection", name, suits, "it is for rounds, and --mode async has none")

@@ -6,6 +6,7 @@ use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
 use crate::update::Chain;
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,9 +90,19 @@ impl Plan {
     }
 }
 
+/// Numbers or words as JSON has them, in a line for a fingerprint: the same whoever compiled it.
+pub(super) fn written<T: Serialize>(items: &[T]) -> String {
+    let words: Vec<String> =
+        items.iter().map(|item| serde_json::to_string(item).expect("plain data always encodes")).collect();
+    format!("[{}]", words.join(", "))
+}
+
 fn hashed(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
 }
+
+/// What differs between plans when it is nothing that the config says.
+pub const OTHER_DATA: &str = "the data differs, how it is divided, or what a file of delays, cohorts or rates says";
 
 /// What differs between two plans, by what their fingerprints are made of: settings by name, else the version or the
 /// data. `before` may be empty where nobody knows.
@@ -112,7 +123,7 @@ pub fn differences(now: &str, before: &str) -> String {
         differ.push(format!("this is version {version}, it was {old_version}"));
     }
     if differ.is_empty() && data != old_data {
-        differ.push("the data differs, or how it is divided".to_owned());
+        differ.push(OTHER_DATA.to_owned());
     }
     differ.join("; ")
 }
@@ -145,4 +156,18 @@ fn without_files(mut choice: Choice) -> Choice {
         choice.values.remove(file);
     }
     choice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checkpoints hold fingerprints of these words, so they stay.
+    #[test]
+    fn what_is_hashed_is_written_as_ever() {
+        assert_eq!(written(&[0.0, 2.5, 300.0]), "[0.0, 2.5, 300.0]");
+        assert_eq!(written(b"1\n"), "[49, 10]");
+        assert_eq!(written(&["a\"b"]), r#"["a\"b"]"#);
+        assert_eq!(written::<f64>(&[]), "[]");
+    }
 }

@@ -1,6 +1,7 @@
 //! Data that never leaves its machine: which ranks hold which clients. Ranks that read the same folder
 //! of the same host are one home.
 
+use super::digest::written;
 use crate::config::Config;
 use crate::data::About;
 use crate::ids::{ClientId, Rank};
@@ -227,7 +228,7 @@ impl Homes {
 
     /// Fingerprint of who holds what.
     pub fn digest(&self) -> String {
-        let text = format!("{:?} {:?}", self.counts, self.digests);
+        let text = [written(&self.counts), written(&self.digests)].join(" ");
         blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
     }
 

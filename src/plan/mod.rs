@@ -20,17 +20,18 @@ use crate::ids::Rank;
 use crate::metrics::Target;
 use crate::part::Choice;
 use crate::partition::{Partition, PartitionError};
+use crate::select::List;
 use crate::task::Input;
 use crate::train::schedule::{self as rates, Rate};
 use crate::update::Updates;
 use check::require;
 use data::{divide, meant};
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 pub use check::{PlanError, flag_name};
-pub use digest::{differences, settings_in};
+use digest::written;
+pub use digest::{OTHER_DATA, differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 pub use questions::{arrivals, passed, scheduler, selection};
 
@@ -48,6 +49,8 @@ pub struct Plan {
     /// How rounds move the model.
     pub method: Method,
     delay: Delay,
+    // What the selector reads.
+    list: Option<List>,
     // Where who trains some of the rounds only leaves it.
     last: Option<u32>,
     // Of the data and its partition, which never change: hashing them takes long.
@@ -176,18 +179,19 @@ impl Plan {
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
         let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?.passing(passed(&config));
+        let list = List::of(&config.client_selection)?;
         // What files say that the config only names.
-        let list = config.client_selection.values.get("selection_file").and_then(|path| path.as_str());
-        let listed = list.and_then(|path| files::bytes(Path::new(path)).ok()).unwrap_or_default();
+        let listed = list.as_ref().map_or(&[][..], |list| list.text.as_bytes());
         let rates = [method.rate.contents(), rates::make(&config.server_lr_schedule)?.contents()].concat();
-        let files = blake3::hash(format!("{:?} {listed:?} {rates:?}", delay.contents()).as_bytes()).to_hex();
+        let said = [written(delay.contents()), written(listed), written(&rates)].join(" ");
+        let files = blake3::hash(said.as_bytes()).to_hex();
         let mut fingerprint = format!("{fingerprint} {files}");
         for path in config.model_files() {
             // One that cannot be read is told when the model is made.
             fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default()).to_hex().as_str();
         }
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
-        Ok(Plan { config, dataset, partition, homes, method, delay, last: None, fingerprint })
+        Ok(Plan { config, dataset, partition, homes, method, delay, list, last: None, fingerprint })
     }
 
     /// The same plan with a server step of the caller's own; every rank must have it.
@@ -218,7 +222,9 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::Round;
+    use crate::ids::{ClientId, Round};
+    use crate::seed::Purpose;
+    use crate::select::{Members, Pool};
 
     #[test]
     fn defaults_make_a_plan_and_ranks_agree_on_it() {
@@ -253,5 +259,32 @@ mod tests {
         let plan = Plan::resolve(config).expect("sound");
         let evaluated: Vec<u32> = (0..10).filter(|&round| plan.evaluates_after(Round(round))).collect();
         assert_eq!(evaluated, [0, 4, 8, 9]);
+    }
+
+    #[test]
+    fn files_decide_by_what_they_said_when_the_plan_was_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [cohorts, stale] = ["cohorts.txt", "stale.txt"].map(|name| folder.path().join(name));
+        let write = |cohort: &str, seconds: &str| {
+            std::fs::write(&cohorts, cohort).expect("writable");
+            std::fs::write(&stale, seconds).expect("writable");
+        };
+        let config = || Config {
+            client_num_in_total: 3,
+            client_num_per_round: 1,
+            client_selection: format!("fixed:selection_file={}", cohorts.display()).as_str().into(),
+            delay: format!("file:{}", stale.display()).as_str().into(),
+            ..Config::default()
+        };
+        write("2\n", "1\n2\n3\n");
+        let plan = Plan::resolve(config()).expect("sound");
+        write("0\n", "7\n7\n7\n");
+        let mut selector = plan.selector().expect("read already");
+        let pool = Pool { members: Members::All(3), samples: &|_| 1 };
+        let mut stream = plan.seed().stream(Purpose::Select);
+        assert_eq!(selector.select(Round(0), &pool, 1, &mut stream), [ClientId(2)]);
+        assert_eq!(plan.delay().seconds(plan.seed(), ClientId(2), Round(0), 1), 3.0);
+        let differs = differences(&Plan::resolve(config()).expect("sound").lasting_text(), &plan.lasting_text());
+        assert!(differs.contains("what a file of delays, cohorts or rates says"), "{differs}");
     }
 }

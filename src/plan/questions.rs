@@ -145,7 +145,7 @@ impl Plan {
     /// # Errors
     /// When its file has changed since the plan was made.
     pub fn selector(&self) -> Result<Box<dyn Selector>, SelectError> {
-        select::make(&self.config.client_selection, selection(&self.config))
+        select::make(&self.config.client_selection, selection(&self.config), self.list.as_ref())
     }
 
     /// Who of a cohort turns up.

@@ -144,7 +144,7 @@ mod tests {
     use crate::select::{self, Facts};
 
     fn chooser(selection: &str, refill: Refill, number: usize) -> Chooser {
-        let selector = select::make(&selection.into(), Facts { clients: 10, wanted: 10 }).expect("no file");
+        let selector = select::make(&selection.into(), Facts { clients: 10, wanted: 10 }, None).expect("no file");
         Chooser::new(Seed(1), 10, selector, refill, Checkin { number, interval: 5 })
     }
 

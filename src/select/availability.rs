@@ -1,6 +1,6 @@
 //! `availability`: clients come and go, by a trace (as FedScale's device traces, in rounds).
 
-use super::{Facts, Listed, Pool, SelectError, Selector, in_order, known, read};
+use super::{Facts, List, Pool, SelectError, Selector, in_order, known};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::seq::index;
@@ -17,21 +17,20 @@ impl Availability {
     /// several. A heading and `#` comments are skipped.
     ///
     /// # Errors
-    /// No file, an empty one, unknown clients, or spans that end before they begin.
-    pub fn read(listed: &Listed, facts: Facts) -> Result<Availability, SelectError> {
-        let (path, text) = read("availability", listed)?;
+    /// An empty one, unknown clients, or spans that end before they begin.
+    pub fn read(List { path, text }: &List, facts: Facts) -> Result<Availability, SelectError> {
         let mut reader = csv::ReaderBuilder::new()
-            .has_headers(heading(&text))
+            .has_headers(heading(text))
             .comment(Some(b'#'))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
         let mut spans = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(|error| SelectError::file(&path, error))?;
+            let record = record.map_err(|error| SelectError::file(path, error))?;
             let line = record.position().map_or(0, |position| position.line() as usize);
-            let fault = |reason: &str| SelectError::file(&path, format!("line {line}: {reason}"));
+            let fault = |reason: &str| SelectError::file(path, format!("line {line}: {reason}"));
             let [client, first, last] = [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
-            let client = known(client, facts.clients, &path, line)?;
+            let client = known(client, facts.clients, path, line)?;
             let round = |text: &str| {
                 let number = text.parse().map_err(|_| fault(&format!("`{text}` is no round")))?;
                 Round::counted(number).ok_or_else(|| fault("there is no round 0 (hint: rounds count from 1)"))
@@ -43,7 +42,7 @@ impl Availability {
             spans.push((client, first, last));
         }
         match spans.is_empty() {
-            true => Err(SelectError::file(&path, "no client is ever there (hint: client,first_round,last_round)")),
+            true => Err(SelectError::file(path, "no client is ever there (hint: client,first_round,last_round)")),
             false => Ok(Availability { spans }),
         }
     }
@@ -78,15 +77,11 @@ mod tests {
     use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
-    use std::fs;
 
     #[test]
     fn only_those_that_are_there_are_chosen() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("trace.csv");
         let make = |text: &str| {
-            fs::write(&path, text).expect("writable");
-            Availability::read(&Listed { selection_file: Some(path.clone()) }, Facts { clients: 10, wanted: 5 })
+            Availability::read(&List { path: "list".into(), text: text.to_owned() }, Facts { clients: 10, wanted: 5 })
         };
         let mut trace = make("# who is there\nclient,first_round,last_round\n1,1,5\n2,4,10\n1,4,4\n").expect("sound");
         let pool = Pool { members: Members::All(10), samples: &|_| 1 };

@@ -1,6 +1,6 @@
 //! `fixed`: cohorts from a file, to repeat an experiment of another system exactly.
 
-use super::{Facts, Listed, Pool, SelectError, Selector, in_order, known, read};
+use super::{Facts, List, Pool, SelectError, Selector, in_order, known};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use std::collections::BTreeSet;
@@ -14,30 +14,29 @@ impl Fixed {
     /// Reads client ids separated by spaces or commas, a line for each round from round 1 on; `#` begins a comment.
     ///
     /// # Errors
-    /// No file, an empty one, ids that do not exist or come twice in a line, and lines with more of them
+    /// An empty one, ids that do not exist or come twice in a line, and lines with more of them
     /// than a round takes.
-    pub fn read(listed: &Listed, facts: Facts) -> Result<Fixed, SelectError> {
-        let (path, text) = read("fixed", listed)?;
+    pub fn read(List { path, text }: &List, facts: Facts) -> Result<Fixed, SelectError> {
         let mut cohorts = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.split('#').next().unwrap_or_default();
             let words: Vec<&str> = line.split([' ', ',', '\t']).filter(|word| !word.is_empty()).collect();
-            let ids = words.iter().map(|word| known(word, facts.clients, &path, number + 1));
+            let ids = words.iter().map(|word| known(word, facts.clients, path, number + 1));
             let cohort = ids.collect::<Result<BTreeSet<ClientId>, _>>()?;
             if cohort.len() < words.len() {
-                return Err(SelectError::file(&path, format!("line {}: a client comes twice", number + 1)));
+                return Err(SelectError::file(path, format!("line {}: a client comes twice", number + 1)));
             }
             if cohort.len() > facts.wanted {
                 let hint = format!("(hint: --client_num_per_round {})", cohort.len());
                 let reason = format!("{} clients where a round takes {} {hint}", cohort.len(), facts.wanted);
-                return Err(SelectError::file(&path, format!("line {}: {reason}", number + 1)));
+                return Err(SelectError::file(path, format!("line {}: {reason}", number + 1)));
             }
             if !cohort.is_empty() {
                 cohorts.push(in_order(cohort));
             }
         }
         match cohorts.is_empty() {
-            true => Err(SelectError::file(&path, "no clients are listed (hint: a line of ids for each round)")),
+            true => Err(SelectError::file(path, "no clients are listed (hint: a line of ids for each round)")),
             false => Ok(Fixed { cohorts }),
         }
     }
@@ -58,15 +57,11 @@ impl Selector for Fixed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     #[test]
     fn lines_are_rounds_and_faults_are_named() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("cohorts.txt");
         let make = |text: &str| {
-            fs::write(&path, text).expect("writable");
-            Fixed::read(&Listed { selection_file: Some(path.clone()) }, Facts { clients: 5, wanted: 2 })
+            Fixed::read(&List { path: "list".into(), text: text.to_owned() }, Facts { clients: 5, wanted: 2 })
         };
         let fixed = make("3 1 # first\n\n0,4\n").expect("sound");
         assert_eq!(fixed.cohorts, [vec![ClientId(1), ClientId(3)], vec![ClientId(0), ClientId(4)]]);

@@ -154,51 +154,81 @@ impl SelectError {
     }
 }
 
-/// Makes a selector.
-pub type Build = fn(&Values, Facts) -> Result<Box<dyn Selector>, SelectError>;
+/// What a selector's file says. It is read once: what is checked is what decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct List {
+    /// Where it was.
+    pub path: PathBuf,
+    /// All of it.
+    pub text: String,
+}
+
+impl List {
+    /// Reads the file that a choice names, if it names one.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn of(choice: &Choice) -> Result<Option<List>, SelectError> {
+        let (_, values) = KIND.look_up(choice)?;
+        Listed::read(&values).selection_file.map(List::read).transpose()
+    }
+
+    fn read(path: PathBuf) -> Result<List, SelectError> {
+        match files::text(&path) {
+            Ok(text) => Ok(List { path, text }),
+            Err(error) => {
+                let reason = format!("cannot be read: {error} (hint: --selection_file, on every host)");
+                Err(SelectError::File { path, reason })
+            }
+        }
+    }
+}
+
+/// Makes a selector, with what its file says.
+pub type Build = fn(&Values, Facts, Option<&List>) -> Result<Box<dyn Selector>, SelectError>;
 
 /// All selectors.
 pub const KIND: Kind<Build> = Kind { setting: "client_selection", about: "client selection", table: SELECTORS };
 
-/// Makes a selector by choice.
+/// Makes a selector by choice, with [`List::of`] it.
 ///
 /// # Errors
-/// A choice that makes no sense, and files that do not.
-pub fn make(choice: &Choice, facts: Facts) -> Result<Box<dyn Selector>, SelectError> {
+/// A choice that makes no sense, and lists that do not.
+pub fn make(choice: &Choice, facts: Facts, list: Option<&List>) -> Result<Box<dyn Selector>, SelectError> {
     let (entry, values) = KIND.look_up(choice)?;
-    (entry.build)(&values, facts)
+    (entry.build)(&values, facts, list)
 }
 
 /// Every selector, by the name users write.
 pub const SELECTORS: &[Entry<Build>] = &[
-    Entry::<Build>::new("uniform", "every client equally likely, without replacement", |_, _| {
+    Entry::<Build>::new("uniform", "every client equally likely, without replacement", |_, _, _| {
         Ok(Box::new(uniform::Uniform))
     })
     .also(&["random"]),
-    Entry::<Build>::new("weighted", "clients likely in proportion to their samples, without replacement", |_, _| {
+    Entry::<Build>::new("weighted", "clients likely in proportion to their samples, without replacement", |_, _, _| {
         Ok(Box::new(weighted::Weighted))
     }),
-    Entry::<Build>::new("round_robin", "clients in turn: the first ones, then the next ones, and so on", |_, _| {
+    Entry::<Build>::new("round_robin", "clients in turn: the first ones, then the next ones, and so on", |_, _, _| {
         Ok(Box::new(round_robin::RoundRobin::default()))
     }),
-    Entry::<Build>::new("fedml", "FedML's: by numpy's generator, seeded by the round whatever --seed", |_, _| {
+    Entry::<Build>::new("fedml", "FedML's: by numpy's generator, seeded by the round whatever --seed", |_, _, _| {
         Ok(Box::new(fedml::FedMl))
     }),
     Entry::<Build>::new(
         "fixed",
         "the clients that --selection_file lists, a line for each round from the first on, over and over",
-        |values, facts| Ok(Box::new(fixed::Fixed::read(&Listed::read(values), facts)?)),
+        |_, facts, list| Ok(Box::new(fixed::Fixed::read(needed("fixed", list)?, facts)?)),
     )
     .with(Listed::PARAMS),
     Entry::<Build>::new(
         "power_of_choice",
         "twice as many candidates by samples, of these the ones with the largest last loss (Cho et al. 2022)",
-        |_, _| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
+        |_, _, _| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
     ),
     Entry::<Build>::new(
         "availability",
         "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round; rounds from 1)",
-        |values, facts| Ok(Box::new(availability::Availability::read(&Listed::read(values), facts)?)),
+        |_, facts, list| Ok(Box::new(availability::Availability::read(needed("availability", list)?, facts)?)),
     )
     .with(Listed::PARAMS),
 ];
@@ -210,14 +240,8 @@ fn in_order(clients: impl IntoIterator<Item = ClientId>) -> Vec<ClientId> {
     cohort
 }
 
-fn read(name: &'static str, listed: &Listed) -> Result<(PathBuf, String), SelectError> {
-    let path = listed.selection_file.as_deref().ok_or(SelectError::NoFile(name))?;
-    match files::text(path) {
-        Ok(text) => Ok((path.to_owned(), text)),
-        Err(error) => {
-            Err(SelectError::file(path, format!("cannot be read: {error} (hint: --selection_file, on every host)")))
-        }
-    }
+fn needed<'a>(name: &'static str, list: Option<&'a List>) -> Result<&'a List, SelectError> {
+    list.ok_or(SelectError::NoFile(name))
 }
 
 /// A client id in a file.
@@ -268,7 +292,8 @@ mod tests {
                 }
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
-                    let mut selector = make(&choice, Facts { clients, wanted }).expect("a sound file");
+                    let list = List::of(&choice).expect("readable");
+                    let mut selector = make(&choice, Facts { clients, wanted }, list.as_ref()).expect("a sound list");
                     selector.learn(ClientId(0), 0.5);
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };

@@ -4,7 +4,7 @@ use crate::cli::Rounds;
 use crate::config::Mode;
 use crate::engine::EngineError;
 use crate::event::{RecordError, RoundDone, State};
-use crate::plan::Plan;
+use crate::plan::{OTHER_DATA, Plan};
 use crate::record::checkpoint::{self, CheckpointError, Saved};
 use crate::record::{History, Summary, checkpoints};
 use crate::schedule::Clock;
@@ -128,7 +128,7 @@ fn check_plan(folder: &Path, summary: &Summary, plan: &Plan) -> Result<()> {
         // Only what does not touch the result differs.
         Some(Ok(_)) => return Ok(()),
         Some(Err(CheckpointError::OtherPlan { differs, .. })) => differs,
-        _ if is_other_data => "the data differs, or how it is divided".to_owned(),
+        _ if is_other_data => OTHER_DATA.to_owned(),
         _ => "other settings, or another version of the program".to_owned(),
     };
     let digests = if is_other_data { format!(" (data {data}, recorded is {then})") } else { String::new() };
