@@ -2,7 +2,7 @@
 
 use super::{Config, NAMES, RANGES};
 use crate::aggregate::{arrivals, combine, preset, step};
-use crate::part::{AnyKind, Choice, Param, Range};
+use crate::part::{AnyKind, Choice, Param, Range, figure};
 use crate::train::{optimizer, schedule as rates};
 use crate::{algorithm, data, delay, partition, schedule, select, staleness, update};
 use serde_yaml::{Mapping, Value};
@@ -63,7 +63,9 @@ pub fn fault(name: &str, value: &Value) -> Option<String> {
     };
     let range = RANGES.iter().find(|(known, range)| *known == name && *range != Range::ANY).map(|(_, range)| *range);
     match (range, value.as_f64()) {
-        (Some(range), Some(number)) if !range.contains(number) => Some(format!("{number} is not a number {range}")),
+        (Some(range), Some(number)) if !range.contains(number) => {
+            Some(format!("{} is not a number {range}", figure(number)))
+        }
         _ => unknown_choice(name, &config),
     }
 }

@@ -18,6 +18,7 @@ pub use choice::Choice;
 pub(crate) use choice::plain;
 pub use kind::{AnyKind, Described, Kind, PartError, find, suggest};
 pub use range::Range;
+pub(crate) use range::figure;
 pub use text::yaml;
 
 /// One replaceable part: how it is called, what it is, what it may be told, how it is made.

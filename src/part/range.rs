@@ -56,6 +56,12 @@ impl Range {
     }
 }
 
+/// A number as people write it, without a long row of zeros.
+pub(crate) fn figure(number: f64) -> String {
+    let size = number.abs();
+    if size == 0.0 || (1e-5..1e15).contains(&size) { number.to_string() } else { format!("{number:e}") }
+}
+
 impl fmt::Display for Range {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.from, self.to) {
@@ -69,5 +75,16 @@ impl fmt::Display for Range {
             (Bound::Unbounded, Bound::Included(to)) => write!(out, "at most {to}"),
             (Bound::Unbounded, Bound::Excluded(to)) => write!(out, "below {to}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        let all = [0.0, -0.1, 97.0, 1e9, 1e-300, -1e300, f64::NAN, f64::INFINITY].map(figure);
+        assert_eq!(all, ["0", "-0.1", "97", "1000000000", "1e-300", "-1e300", "NaN", "inf"]);
     }
 }

@@ -8,7 +8,7 @@ use crate::data::{self, DataError};
 use crate::delay::{Delay, DelayError};
 use crate::message::Reduce;
 use crate::metrics::Target;
-use crate::part::{AnyKind, Choice, PartError};
+use crate::part::{AnyKind, Choice, PartError, figure};
 use crate::partition::PartitionError;
 use crate::schedule::DispatchMode;
 use crate::select::{self, List, SelectError};
@@ -169,7 +169,7 @@ fn check_ranges(config: &Config) -> Result<(), PlanError> {
         let Some(number) = value.as_f64() else { continue };
         let kind = if value.is_i64() || value.is_u64() { "whole number" } else { "number" };
         let free = range == crate::part::Range::ANY;
-        require(name, number, free || range.contains(number), &format!("it must be a {kind} {range}"))?;
+        require(name, figure(number), free || range.contains(number), &format!("it must be a {kind} {range}"))?;
     }
     Ok(())
 }
@@ -282,6 +282,7 @@ mod tests {
         assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
         assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));
         assert!(refused(Config { client_optimizer: "sdg".into(), ..base() }).contains("did you mean `sgd`"));
-        assert!(refused(Config { target_accuracy: Some(97.0), ..base() }).starts_with("--target_accuracy is 97"));
+        assert!(refused(Config { target_accuracy: Some(97.0), ..base() }).starts_with("--target_accuracy is 97: "));
+        assert!(refused(Config { round_timeout: Some(1e-300), ..base() }).starts_with("--round_timeout is 1e-300: "));
     }
 }
