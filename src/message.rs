@@ -169,7 +169,7 @@ pub struct Update {
     pub client: ClientId,
     /// Mean loss over what it was trained on.
     pub loss: f64,
-    /// Seconds from the worker's first order of the round to the beginning of the training.
+    /// Seconds from the worker's first order of the round, in async mode of the run, to the beginning of the training.
     pub start: f64,
     /// Seconds of training.
     pub seconds: f64,

@@ -41,6 +41,7 @@ pub fn run<T: Transport>(
     link.announce(recorder, trainer.layout(), &global)?;
     let mut server = Server {
         held: link.workers.iter().map(|&rank| (rank, BTreeSet::new())).collect(),
+        engaged: BTreeMap::new(),
         link,
         trainer,
         recorder,
@@ -50,6 +51,7 @@ pub fn run<T: Transport>(
         rule: plan.arrivals(),
         began: Instant::now(),
         clock_before: 0.0,
+        taken_before: 0.0,
         pending: Pending::default(),
         version: 0,
         moved_at: 0.0,
@@ -83,9 +85,13 @@ struct Server<'a, T> {
     rule: Box<dyn Arrivals>,
     // Trainings that each worker holds, by number.
     held: BTreeMap<Rank, BTreeSet<u32>>,
+    // When each worker got its first order, in seconds of the run.
+    engaged: BTreeMap<Rank, f64>,
     began: Instant,
     // Seconds on the run's clock when this process began.
     clock_before: f64,
+    // Seconds that the run had taken when this process began.
+    taken_before: f64,
     // What has arrived since the model moved.
     pending: Pending,
     // How often the model has moved.
@@ -159,6 +165,7 @@ impl<T: Transport> Server<'_, T> {
         self.link.round = Round(self.version);
         self.moved_at = saved.moved_at;
         self.clock_before = state.clock;
+        self.taken_before = state.taken;
         self.updates = state.updates;
         self.test = state.test;
         Ok(())
@@ -171,6 +178,7 @@ impl<T: Transport> Server<'_, T> {
         let state = State {
             rounds: self.version,
             clock: self.flight.now,
+            taken: self.taken(),
             updates: self.updates,
             test: self.test.clone(),
             open: None,
@@ -223,6 +231,8 @@ impl<T: Transport> Server<'_, T> {
     fn send_out(&mut self) -> Result<(), EngineError> {
         while let Some((key, rank)) = self.next_to_send() {
             self.held.entry(rank).or_default().insert(key.1);
+            let now = self.taken();
+            self.engaged.entry(rank).or_insert(now);
             self.flight.unsent.remove(&key);
             let task = &self.flight.tasks[&key];
             let errands = vec![Errand { client: task.client, kept: Keeps::Nothing }];
@@ -323,6 +333,11 @@ impl<T: Transport> Server<'_, T> {
         let event = self.link.loss(Round(self.version), rank, numbers.len());
         self.recorder.record(&event, &self.global)?;
         self.send_out()
+    }
+
+    /// Seconds that the run has taken.
+    fn taken(&self) -> f64 {
+        self.taken_before + self.began.elapsed().as_secs_f64()
     }
 
     /// Bytes that the cluster has carried so far.

@@ -56,7 +56,7 @@ pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn
         rate: 1.0,
         global,
         phase: None,
-        course: Course::new(None),
+        course: Course::new(None, Instant::now()),
         slowdown: plan.slowdown(),
         pulse: Pulse::new(wire, plan.round_timeout()),
         plan,
@@ -96,7 +96,7 @@ struct Worker<'a, T> {
 /// How far a worker is in a round.
 struct Course {
     round: Option<Round>,
-    // When its first order came.
+    // When its first order came, in async mode that of the run.
     began: Instant,
     pass: u8,
     // Clients that are trained in this pass.
@@ -104,8 +104,8 @@ struct Course {
 }
 
 impl Course {
-    fn new(round: Option<Round>) -> Course {
-        Course { round, began: Instant::now(), pass: 0, trained: 0 }
+    fn new(round: Option<Round>, began: Instant) -> Course {
+        Course { round, began, pass: 0, trained: 0 }
     }
 }
 
@@ -232,7 +232,9 @@ impl<T: Transport> Worker<'_, T> {
     /// An order of a pass has come; it may be the first.
     fn open(&mut self, Phase { round, pass, .. }: Phase) {
         if self.course.round != Some(round) {
-            self.course = Course::new(Some(round));
+            let goes_on = self.plan.mode() == Mode::Async && self.course.round.is_some();
+            let began = if goes_on { self.course.began } else { Instant::now() };
+            self.course = Course::new(Some(round), began);
         } else if self.course.pass != pass {
             (self.course.pass, self.course.trained) = (pass, 0);
         }

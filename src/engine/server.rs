@@ -153,6 +153,7 @@ impl<'a, T: Transport> Server<'a, T> {
             kept,
             kept_in,
             flight: None,
+            taken: 0.0,
         })
     }
 

@@ -204,6 +204,10 @@ pub struct Arrived {
     /// Mean training loss over the client's samples, of all epochs.
     #[serde(with = "crate::number")]
     pub loss: f64,
+    /// When its training began, in seconds since the run began; time between a stop and going on does not count.
+    /// None in journals of older programs.
+    #[serde(default, with = "crate::number", skip_serializing_if = "Option::is_none")]
+    pub start: Option<f64>,
     /// Seconds of training on the worker.
     #[serde(with = "crate::number")]
     pub seconds: f64,

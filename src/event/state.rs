@@ -15,6 +15,9 @@ pub struct State {
     /// Seconds on the run's clock.
     #[serde(with = "crate::number")]
     pub clock: f64,
+    /// Async: seconds that the run has taken.
+    #[serde(default, with = "crate::number")]
+    pub taken: f64,
     /// Updates that have counted.
     pub updates: u64,
     /// The last evaluation.

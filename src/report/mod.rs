@@ -11,6 +11,7 @@ mod groups;
 mod page;
 mod reported;
 mod sections;
+mod stretches;
 mod words;
 mod workers;
 

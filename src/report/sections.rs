@@ -6,6 +6,7 @@ use super::curve::{lines, measures};
 use super::figure::{Axes, Figure, shares};
 use super::groups::{Group, beside_method, by_seed};
 use super::reported::Reported;
+use super::stretches::stretches;
 use super::workers::{schedule, staleness, timelines};
 use crate::partition::Mix;
 
@@ -30,7 +31,7 @@ pub struct Report<'a> {
     pub distribution: Vec<Figure>,
     /// How well rounds were planned.
     pub schedule: Vec<Figure>,
-    /// What workers did in a few rounds, for each run that says so.
+    /// What workers did in a few rounds, or in a few stretches of a run without rounds, for each run that says so.
     pub timelines: Vec<(&'a str, Vec<Figure>)>,
     /// Of asynchronous runs.
     pub staleness: Vec<Figure>,
@@ -98,7 +99,8 @@ fn of_clients(runs: &[Reported], all: &[(&str, Vec<Client>)]) -> Vec<Figure> {
 }
 
 fn of_workers(runs: &[Reported]) -> Vec<(&str, Vec<Figure>)> {
-    let drawn = runs.iter().take(OWN).map(|run| (run.name.as_str(), timelines(run, &file_name(&run.name))));
+    let of = |run: &Reported, name: &str| [timelines(run, name), stretches(run, name)].concat();
+    let drawn = runs.iter().take(OWN).map(|run| (run.name.as_str(), of(run, &file_name(&run.name))));
     drawn.filter(|(_, figures)| !figures.is_empty()).collect()
 }
 

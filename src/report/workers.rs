@@ -2,11 +2,12 @@
 
 use super::axis::By;
 use super::curve::{Measure, lines};
-use super::figure::{Axes, Bar, Figure, Point, bars, lanes};
+use super::figure::{Axes, Bar, Figure, Lanes, Point, bars, lanes};
 use super::groups::{alone, mean_and_deviation};
 use super::reported::Reported;
 use super::words::time;
 use crate::event::{RoundDone, Trained};
+use std::collections::BTreeSet;
 
 /// The first round, a middling one, the slowest and the last, in this order; each once.
 fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
@@ -27,6 +28,7 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
 /// What each worker did in a few rounds. Nothing for runs that say nothing of it.
 pub fn timelines(run: &Reported, name: &str) -> Vec<Figure> {
     let chosen = chosen(&run.history.rounds);
+    let workers: BTreeSet<u32> = run.history.trained.iter().map(|trained| trained.rank.0).collect();
     let figure = |(done, why): &(&RoundDone, &str)| {
         let first = run.history.trained.partition_point(|trained| trained.round < done.round);
         let of = run.history.trained[first..].iter().take_while(|trained| trained.round == done.round);
@@ -34,7 +36,9 @@ pub fn timelines(run: &Reported, name: &str) -> Vec<Figure> {
         let end = bars.iter().map(|bar| bar.start + bar.seconds).fold(done.schedule.makespan_seconds, f64::max);
         let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {share:.2}"));
         let title = format!("round {} ({why}): {}{planned}", done.round, time(end));
-        (!bars.is_empty()).then(|| lanes(&format!("timeline_{name}_round_{}", done.round), &title, &bars, end))
+        let name = format!("timeline_{name}_round_{}", done.round);
+        let shown = Lanes { x: "seconds of the round", span: 0.0..end, bars, lanes: workers.clone() };
+        (!shown.bars.is_empty()).then(|| lanes(&name, &title, &shown))
     };
     chosen.iter().filter_map(figure).collect()
 }

@@ -5,12 +5,13 @@ use fedmpi::aggregate::arrivals::ARRIVALS;
 use fedmpi::config::{Config, Mode};
 use fedmpi::engine::run_local;
 use fedmpi::event::{Arrived, Event, RecordError, Recorder, State};
-use fedmpi::ids::{ClientId, Round};
+use fedmpi::ids::{ClientId, Rank, Round};
 use fedmpi::part::Choice;
 use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Quadratic, Task, Trainer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tch::Device;
 
@@ -105,6 +106,32 @@ fn every_rule_goes_on_from_any_move_with_the_same_bits() {
             }
         }
     }
+}
+
+/// When trainings were, by worker, in seconds of the run.
+fn spans(memory: &Memory) -> BTreeMap<Rank, Vec<(f64, f64)>> {
+    let mut spans: BTreeMap<Rank, Vec<(f64, f64)>> = BTreeMap::new();
+    for arrived in arrivals(memory) {
+        let start = arrived.start.expect("a start");
+        spans.entry(arrived.rank).or_default().push((start, start + arrived.seconds));
+    }
+    spans.values_mut().for_each(|spans| spans.sort_by(|one, other| one.0.total_cmp(&other.0)));
+    spans
+}
+
+#[test]
+fn a_worker_trains_one_client_at_a_time_and_later_when_the_run_goes_on() {
+    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
+    let plan = plan(asynchronous(small()));
+    let (mut whole, mut rest) = (Saves::default(), Saves::default());
+    run_local(&plan, 2, &make, &mut whole, None).expect("sound");
+    let (state, weights) = whole.states.swap_remove(5);
+    let before = state.taken;
+    run_local(&plan, 2, &make, &mut rest, Some((state, weights))).expect("goes on");
+    for spans in [&whole.memory, &rest.memory].map(spans) {
+        assert!(spans.values().flat_map(|spans| spans.windows(2)).all(|pair| pair[0].1 <= pair[1].0), "{spans:?}");
+    }
+    assert!(before > 0.0 && spans(&rest.memory).values().flatten().all(|(start, _)| *start >= before));
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl<T: Transport> Server<'_, T> {
     /// Takes note of an update, and moves the model if it does.
     fn count(&mut self, rank: Rank, mixed: Mixed) -> Result<(), EngineError> {
         let Mixed { update, staleness, weight, moved } = mixed;
-        let Update { client, loss, seconds, bits, .. } = update;
+        let Update { client, loss, start, seconds, bits, .. } = update;
         self.updates += u64::from(weight.is_some());
         self.pending.in_vain = 0;
         self.pending.bits += bits;
@@ -64,6 +64,7 @@ impl<T: Transport> Server<'_, T> {
             weight,
             clock: self.flight.now,
             loss,
+            start: self.engaged.get(&rank).map(|engaged| engaged + start),
             seconds,
             in_flight: self.flight.tasks.len(),
         });

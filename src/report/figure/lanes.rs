@@ -3,7 +3,8 @@
 use super::canvas::{Axes, drawing, number};
 use super::{Figure, ink, text};
 use plotters::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// A training on a lane.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,15 +22,28 @@ pub struct Bar {
 /// Bars of a figure at most: neighbours share one when there are more.
 const MOST: usize = 600;
 /// Height of a lane, in tenths of a point: as much as can be, within a column's figure.
-const LANE: std::ops::Range<usize> = 28..170;
+const LANE: Range<usize> = 28..170;
 
-/// Draws lanes; `end` is when all was done.
-pub fn lanes(name: &str, title: &str, bars: &[Bar], end: f64) -> Figure {
-    let mut lanes: BTreeMap<u32, Vec<&Bar>> = BTreeMap::new();
+/// What workers did in a stretch of time.
+pub struct Lanes<'a> {
+    /// What the axis of time is called.
+    pub x: &'a str,
+    /// From when to when.
+    pub span: Range<f64>,
+    /// What was trained in it.
+    pub bars: Vec<Bar>,
+    /// Whose lanes are drawn, of those too that did nothing.
+    pub lanes: BTreeSet<u32>,
+}
+
+/// Draws lanes.
+pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
+    let (bars, span) = (&shown.bars, &shown.span);
+    let mut lanes: BTreeMap<u32, Vec<&Bar>> = shown.lanes.iter().map(|lane| (*lane, Vec::new())).collect();
     bars.iter().for_each(|bar| lanes.entry(bar.lane).or_default().push(bar));
     let count = lanes.len();
     let names: Vec<u32> = lanes.keys().copied().collect();
-    let axes = Axes { x: "seconds of the round", y: "worker", holds: None };
+    let axes = Axes { x: shown.x, y: "worker", holds: None };
     let named = |number: &f64| {
         let place = (count as f64 - 1.0 - number).round();
         let is_lane = (number - number.round()).abs() < 1e-6 && place >= 0.0;
@@ -37,8 +51,9 @@ pub fn lanes(name: &str, title: &str, bars: &[Bar], end: f64) -> Figure {
     };
     let tall = 300 + (count * (1100 / count.max(1)).clamp(LANE.start, LANE.end)) as u32;
     let drawing = drawing(tall, |area| {
-        let mut chart = axes.plain(area, 0.0..end, -0.5..count as f64 - 0.5, (6, count.min(12)), (&number, &named))?;
-        let least = end * count as f64 / MOST as f64;
+        let mut chart =
+            axes.plain(area, span.clone(), -0.5..count as f64 - 0.5, (6, count.min(12)), (&number, &named))?;
+        let least = (span.end - span.start) * count as f64 / MOST as f64;
         for (place, lane) in lanes.values().enumerate() {
             let middle = (count - 1 - place) as f64;
             let shapes = joined(lane, least).into_iter().enumerate().map(|(number, (from, to))| {
@@ -85,11 +100,12 @@ mod tests {
     #[test]
     fn every_worker_has_a_lane_and_many_bars_become_few() {
         let bar = |lane: u32, place: u32| Bar { lane, label: place, start: place.into(), seconds: 0.9 };
-        let few = lanes("a", "A", &[bar(1, 0), bar(1, 1), bar(2, 0)], 2.0);
+        let shown = |bars, end| Lanes { x: "s", span: 0.0..end, bars, lanes: [3].into() };
+        let few = lanes("a", "A", &shown(vec![bar(1, 0), bar(1, 1), bar(2, 0)], 2.0));
         assert_eq!(few.drawing.matches("fill=\"#010000\"").count(), 3);
-        assert!(few.drawing.contains("\n1\n") && few.drawing.contains("\n2\n"), "{}", few.drawing);
+        assert!(few.drawing.contains("\n1\n") && few.drawing.contains("\n3\n"), "{}", few.drawing);
         let many: Vec<Bar> = (0..64).flat_map(|lane| (0..100).map(move |place| bar(lane, place))).collect();
-        let drawn = lanes("a", "A", &many, 100.0).drawing.matches("fill=\"#010000\"").count();
+        let drawn = lanes("a", "A", &shown(many, 100.0)).drawing.matches("fill=\"#010000\"").count();
         assert!((64..=2 * MOST).contains(&drawn), "{drawn}");
         assert_eq!(joined(&[&bar(1, 5), &bar(1, 0)], 0.5), [(0.0, 0.9), (5.0, 5.9)]);
     }

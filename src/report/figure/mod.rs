@@ -16,7 +16,7 @@ pub use bars::bars;
 pub use canvas::Axes;
 pub use export::{Export, export};
 pub use ink::{STYLE, on_page, on_paper};
-pub use lanes::{Bar, lanes};
+pub use lanes::{Bar, Lanes, lanes};
 pub use lines::{Line, Point, lines};
 pub use shares::shares;
 pub use thin::thinned;
