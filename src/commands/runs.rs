@@ -71,7 +71,7 @@ impl Page {
         let mut text = self.line(&head, &widths, None);
         for (run, line) in runs.iter().zip(&lines) {
             text += &self.line(line, &widths, Some(run.state));
-            if run.state == Standing::Failed {
+            if matches!(run.state, Standing::Failed | Standing::Killed | Standing::Stopped) {
                 text += &self.cut(&format!("{INDENT}{}", run.reason.lines().next().unwrap_or_default()));
             }
         }

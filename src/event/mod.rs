@@ -133,7 +133,7 @@ pub struct Trained {
 pub enum Standing {
     /// It has begun.
     Running,
-    /// It has begun, and no process holds its folder any more. No record says so of itself.
+    /// It has begun, and no process holds its folder any more. Only its launcher may have written that.
     Killed,
     /// It has come to its end.
     #[default]

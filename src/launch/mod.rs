@@ -4,6 +4,7 @@
 mod allocation;
 mod banner;
 mod doctor;
+mod ending;
 mod flags;
 mod job;
 mod launcher;
@@ -57,10 +58,14 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let (mut pace, mut came_up) = (Pace::default(), false);
     for left in (0..=restarts).rev() {
         let before = Trace::of(folder);
-        let code = started(&job, place.path(), || before.is_finished_since(folder))?;
+        let status = started(&job, place.path(), || before.is_finished_since(folder))?;
+        let code = status.map_or(exit::DONE, code);
         let after = Trace::of(folder);
         let up = after.came_up_since(&before);
         came_up |= up;
+        if let Some(status) = status.filter(|_| up) {
+            ending::note(folder, status);
+        }
         // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
         let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
         if let Some(code) = last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder) {
@@ -89,16 +94,16 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
 
 /// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end: then the launcher's own
 /// words on exit codes are left out.
-fn started(job: &Job, host_file: &Path, finished: impl Fn() -> bool) -> io::Result<u8> {
+fn started(job: &Job, host_file: &Path, finished: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let mut child = command(job, host_file)?.stderr(Stdio::piped()).spawn()?;
     let mut passing = Passing::new(child.stderr.take());
-    let code = watch(child, &mut passing, finished)?;
+    let status = watch(child, &mut passing, finished)?;
     let kept = passing.end();
-    if code != exit::REFUSED && !stop::end_wanted() {
+    if status.map(code) != Some(exit::REFUSED) && !stop::end_wanted() {
         // What nobody reads ends nothing.
         let _ = io::stderr().write_all(&kept);
     }
-    Ok(code)
+    Ok(status)
 }
 
 /// The code to end with after a start that ended with `code`, unless it failed and may be tried again.
@@ -217,12 +222,12 @@ pub fn tied(parent: u32, command: &[OsString]) -> io::Error {
 
 /// Waits for a job and passes its words and signals on. All on one thread: what is tied to this process is ended twice where
 /// there are two, and then Open MPI does not wait for its ranks. A job whose run has `finished` may still have a rank that
-/// hangs at its exit: it is not waited for.
-fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -> io::Result<u8> {
+/// hangs at its exit: it is not waited for, and there is no status.
+fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
     let (mut told, mut end): (bool, Option<Instant>) = (false, None);
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(code(status));
+            return Ok(Some(status));
         }
         if stop::end_wanted() && !told {
             told = true;
@@ -237,7 +242,7 @@ fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -
             thread::sleep(LAST_WORDS / 4);
             child.kill()?;
             child.wait()?;
-            return Ok(exit::DONE);
+            return Ok(None);
         }
         passing.wait(GLANCE);
     }

@@ -1,6 +1,6 @@
 //! A run as one line among others.
 
-use super::owner::JOURNAL;
+use super::ending::{last_sign, reason};
 use super::runs::{begun, standing, started};
 use super::summary::Summary;
 use super::tail::Tail;
@@ -9,7 +9,6 @@ use crate::metrics::{ACCURACY, LOSS};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is said of a run where several are listed.
@@ -21,7 +20,7 @@ pub struct Listed {
     pub folder: PathBuf,
     /// How it stands.
     pub state: Standing,
-    /// Why it ended, in words; empty while it goes on, and when nothing could be said any more.
+    /// Why it ended, in words; empty while it goes on. Of a run that could say nothing any more, since when it is silent.
     pub reason: String,
     /// Rounds done.
     pub round: u32,
@@ -56,6 +55,7 @@ impl Listed {
         let state = standing(folder, summary.as_ref());
         let begun = begun(folder);
         let started = started(folder, begun.as_ref());
+        let reason = reason(folder, state, summary.as_ref());
         let (summary, begun) = (summary.unwrap_or_default(), begun.unwrap_or_default());
         let has_ended = !matches!(state, Standing::Running | Standing::Killed);
         let told = (summary.rounds, last_of(&summary));
@@ -65,7 +65,7 @@ impl Listed {
             run: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
             folder: folder.to_owned(),
             state,
-            reason: summary.reason,
+            reason,
             round,
             // A run that went on by an older program may have done more than it began with.
             rounds: if summary.planned > 0 { summary.planned } else { begun.rounds.max(round) },
@@ -102,8 +102,7 @@ fn newest(folder: &Path, told: (u32, Figure)) -> (u32, Figure) {
 
 /// Seconds from a run's start to its last sign of life.
 fn lasted(folder: &Path, state: Standing, started: Timestamp) -> f64 {
-    let written = || fs::metadata(folder.join(JOURNAL)).ok()?.modified().ok()?.try_into().ok();
-    let last = if state == Standing::Running { Some(Timestamp::now()) } else { written() };
+    let last = if state == Standing::Running { Some(Timestamp::now()) } else { last_sign(folder) };
     last.map_or(0.0, |last| last.duration_since(started).as_secs_f64().max(0.0))
 }
 

@@ -1,6 +1,7 @@
 //! Runs as things that have names and a state: what lies in a folder of runs, and which run is meant.
 
 use super::Summary;
+use super::ending::reason;
 use super::folder::RUNS;
 use super::owner::{CONFIG, JOURNAL, MARKER, is_marked};
 use crate::config::Config;
@@ -61,6 +62,13 @@ impl Run {
             config: files::text(&folder.join(CONFIG)).ok().and_then(|text| Config::parse(&text).ok()),
             summary,
         }
+    }
+}
+
+impl Run {
+    /// Why it is over, as far as its summary says; of one that was killed without a word, when it was last at work.
+    pub fn reason(&self) -> String {
+        reason(&self.folder, self.standing, self.summary.as_ref())
     }
 }
 

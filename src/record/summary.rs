@@ -100,7 +100,7 @@ pub struct Summary {
 
 /// Collects the figures and writes them at the end.
 pub struct SummaryFile {
-    path: PathBuf,
+    folder: PathBuf,
     target: Option<Target>,
     metrics: &'static [&'static str],
     mode: Mode,
@@ -128,6 +128,13 @@ impl Summary {
         serde_json::from_slice(&bytes).map(Some).map_err(|error| unread(&path, error))
     }
 
+    /// Writes it into a run's folder.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), RecordError> {
+        let path = folder.join(SUMMARY);
+        let text = serde_json::to_string_pretty(self).map_err(|error| fault(&path, error))?;
+        files::write_whole(&path, text.as_bytes()).map_err(|error| fault(&path, error))
+    }
+
     /// The metric that says most of the last evaluation.
     pub fn lead(&self) -> (&'static str, f64) {
         match self.final_test.is_empty() || self.final_test.contains_key(ACCURACY) {
@@ -149,7 +156,7 @@ impl SummaryFile {
             ..Summary::default()
         };
         SummaryFile {
-            path: folder.join(SUMMARY),
+            folder: folder.to_owned(),
             target: plan.target(),
             metrics: plan.dataset.facts.task.metrics(),
             mode: plan.mode(),
@@ -215,8 +222,7 @@ impl SummaryFile {
             worker_utilisation: if self.offered > 0.0 { self.trained / self.offered } else { 0.0 },
             ..self.summary.clone()
         };
-        let text = serde_json::to_string_pretty(&summary).map_err(|error| fault(&self.path, error))?;
-        files::write_whole(&self.path, text.as_bytes()).map_err(|error| fault(&self.path, error))
+        summary.write(&self.folder)
     }
 }
 

@@ -87,12 +87,10 @@ impl Reported {
     }
 
     /// Why it ended; empty when nothing says so.
-    pub fn reason(&self) -> &str {
-        match (&self.history.end, &self.run.summary) {
-            (Some((_, reason)), _) => reason,
-            (None, Some(summary)) => &summary.reason,
-            (None, None) => "",
-        }
+    pub fn reason(&self) -> String {
+        // The launcher may know better than the run did.
+        let told = Some(self.run.reason()).filter(|reason| !reason.is_empty());
+        told.or_else(|| self.history.end.as_ref().map(|(_, reason)| reason.clone())).unwrap_or_default()
     }
 
     /// The last round.

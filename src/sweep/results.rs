@@ -3,7 +3,7 @@
 use crate::config::RUN_CONFIG;
 use crate::event::Standing;
 use crate::files;
-use crate::record::{Summary, checkpoint, checkpoints, standing};
+use crate::record::{Summary, checkpoint, checkpoints, reason, standing};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -44,6 +44,7 @@ impl Outcome {
         // A summary that cannot be read tells nothing.
         let summary = Summary::read(folder).ok().flatten();
         let standing = standing(folder, summary.as_ref());
+        let reason = reason(folder, standing, summary.as_ref());
         let summary = summary.unwrap_or_default();
         let (lead, value) = summary.lead();
         let mut metrics = summary.final_test;
@@ -52,7 +53,7 @@ impl Outcome {
         }
         Outcome {
             standing: Some(standing),
-            reason: if standing == Standing::Killed { String::new() } else { summary.reason },
+            reason,
             settled: summary.settled,
             begun: true,
             saved: checkpoint::newest_file(&checkpoints(folder)).is_some(),

@@ -3,7 +3,7 @@
 //!
 //! `FEDMPI_KILLS=200 cargo test --release --test it kills -- --nocapture` does more of it.
 
-use crate::support::{Finished, generated_mnist, has_checkpoint, ranks_of};
+use crate::support::{Finished, generated_mnist, has_checkpoint, is_open_mpi, ranks_of};
 use fedmpi::seed::{Purpose, Seed};
 use rand::Rng;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ fn launch(mpi: Mpi, mode: &str, folder: &Path) -> Command {
             command.args(["--survive", "--mpirun_option=--oversubscribe"]);
         }
         // MPICH knows no slots.
-        _ if crate::support::is_open_mpi() => _ = command.arg("--mpirun_option=--oversubscribe"),
+        _ if is_open_mpi() => _ = command.arg("--mpirun_option=--oversubscribe"),
         _ => {}
     }
     command.arg("--").args(JOB.split_whitespace()).args(mode.split_whitespace());
@@ -91,6 +91,29 @@ fn struck(mpi: Mpi, mode: &str, folder: &Path, signal: &str, victim: usize, afte
             .is_ok_and(|s| s.success())
     });
     (hit, Finished::of(child.wait_with_output().expect("ends")))
+}
+
+#[test]
+fn a_run_whose_worker_was_killed_is_listed_with_the_reason() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &LIMIT.as_secs().to_string(), env!("CARGO_BIN_EXE_fedmpi")]);
+    command.args(["launch", "-np", "3", "--", "--comm_round", "1000000", "--checkpoint_every", "1", "--out_dir"]);
+    command.arg(&folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("timeout");
+    let began = Instant::now();
+    while !has_checkpoint(&folder) {
+        assert!(began.elapsed() < LIMIT, "no checkpoint came");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let worker = ranks_of(&folder).into_iter().max().expect("ranks");
+    assert!(Command::new("kill").args(["-KILL", &worker.to_string()]).status().is_ok_and(|status| status.success()));
+    assert_eq!(Finished::of(child.wait_with_output().expect("ends")).code, Some(1));
+    let listed = Command::new(env!("CARGO_BIN_EXE_fedmpi")).arg("runs").arg(&folder).output().expect("starts");
+    let listed = Finished::of(listed).succeeded().stdout;
+    let reason = if is_open_mpi() { "a rank was killed by signal 9" } else { "mpirun" };
+    assert!(listed.contains(reason), "{listed}");
 }
 
 #[test]

@@ -125,11 +125,9 @@ fn whole(done: &RoundDone) -> f64 {
 fn standing(run: &Run, history: &History) -> (Standing, String) {
     match (&history.end, run.standing) {
         (Some((standing, reason)), _) => (*standing, reason.clone()),
-        (None, Standing::Killed) => (Standing::Killed, "no process holds its folder any more".to_owned()),
+        (None, Standing::Killed) => (Standing::Killed, run.reason()),
         // A run that was refused has only this.
-        (None, standing) if history.starts.is_empty() => {
-            (standing, run.summary.as_ref().map_or_else(String::new, |summary| summary.reason.clone()))
-        }
+        (None, standing) if history.starts.is_empty() => (standing, run.reason()),
         // The summary is of an end before the run went on.
         (None, _) => (Standing::Running, String::new()),
     }
