@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Whole numbers from `least` up to what no cluster has.
-fn count(least: u64) -> RangedU64ValueParser<usize> {
+pub(super) fn count(least: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..=1 << 20)
 }
 

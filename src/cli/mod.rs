@@ -1,6 +1,7 @@
 //! The command line: what is asked for. Nothing is done here.
 
 mod arguments;
+mod asking;
 mod help;
 mod tried;
 
@@ -15,6 +16,8 @@ pub use arguments::{
     Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs,
     PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs,
 };
+
+pub use asking::{ClientsArgs, Column, EvaluateArgs};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -53,6 +56,10 @@ pub enum Command {
     Report(ReportArgs),
     /// Train rounds of a run again, under mpirun or alone, and say whether their models are the recorded ones
     Verify(VerifyArgs),
+    /// Evaluate a run's model on test data, under mpirun or alone
+    Evaluate(EvaluateArgs),
+    /// List a run's clients: what each has, how often it was trained, its loss, how long it takes and where
+    Clients(ClientsArgs),
     /// Predict how long a recorded run would take on other workers, and where more of them do not pay
     Predict(PredictArgs),
     /// List runs, the newest last: how each stands, how far it is, how good, where it runs, and why it failed
@@ -137,7 +144,8 @@ pub enum Command {
 impl Command {
     /// Whether each rank has its part in it, or says something of its own host.
     pub fn is_of_every_rank(&self) -> bool {
-        matches!(self, Command::Bench(_) | Command::Verify(_) | Command::Probe { .. } | Command::Tied { .. })
+        let asked = matches!(self, Command::Verify(_) | Command::Evaluate(_));
+        asked || matches!(self, Command::Bench(_) | Command::Probe { .. } | Command::Tied { .. })
     }
 
     /// Whether it starts a job or is one, which goes on whoever reads.
@@ -145,7 +153,7 @@ impl Command {
         match self {
             Command::Launch(arguments) => !arguments.dry_run,
             Command::Sweep(arguments) => !arguments.dry_run && arguments.table.is_none() && arguments.jobs.is_none(),
-            Command::Bench(_) | Command::Verify(_) | Command::Tied { .. } => true,
+            Command::Bench(_) | Command::Verify(_) | Command::Evaluate(_) | Command::Tied { .. } => true,
             _ => false,
         }
     }

@@ -2,10 +2,12 @@
 
 mod bench;
 mod check;
+mod clients;
 mod compare;
 mod completions;
 mod config;
 mod doctor;
+mod evaluate;
 mod events;
 mod hostfile;
 mod launch;
@@ -29,13 +31,14 @@ mod version;
 mod watch;
 
 use crate::cli::{self, Command};
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, RUN_CONFIG};
 use crate::launch::tied;
 use crate::start;
 use crate::stop::{self, exit};
 use anyhow::{Error, Result, ensure};
 use std::ffi::OsString;
 use std::iter;
+use std::path::Path;
 
 pub(crate) use say::{Unheard, is_first, refuse_once, remark, say, tell};
 pub(crate) use train::train;
@@ -50,6 +53,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
     match command {
         Command::Launch(arguments) => return launch::run(arguments),
         Command::Verify(arguments) => return verify::run(&arguments),
+        Command::Evaluate(arguments) => return evaluate::run(&arguments),
         Command::Sweep(arguments) => return sweep::run(&arguments),
         Command::Doctor(arguments) => return doctor::run(&arguments),
         Command::Tied { parent, command } => return Err(tied(parent, &command).into()),
@@ -57,6 +61,7 @@ pub(crate) fn run(command: Command) -> Result<u8> {
         Command::Partition(arguments) => partition::run(&arguments)?,
         Command::Compare(arguments) => compare::run(&arguments)?,
         Command::Report(arguments) => report::run(&arguments)?,
+        Command::Clients(arguments) => clients::run(&arguments)?,
         Command::Predict(arguments) => predict::run(&arguments)?,
         Command::Runs { folder, json } => runs::run(folder.as_deref(), json)?,
         Command::Watch { run, once } => watch::run(&run, once)?,
@@ -80,6 +85,14 @@ fn flags_of(training: &[OsString]) -> Result<Flags> {
     let asked = cli::parse(words).map_err(refused)?;
     ensure!(asked.command.is_none(), "what follows -- are flags of a training, not another command");
     Ok(asked.flags)
+}
+
+/// A run's own settings under flags that come along.
+fn flags_of_run(run: &Path, training: &[OsString]) -> Result<Flags> {
+    let flags = flags_of(training)?;
+    let own = flags.cf.is_none() && flags.resume.is_none() && flags.out_dir.is_none();
+    ensure!(own, "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written");
+    Ok(Flags { cf: Some(run.join(RUN_CONFIG)), ..flags })
 }
 
 /// Training flags as a command line of their own, checked for so many ranks before anything is started.

@@ -311,7 +311,7 @@ impl<'a, T: Transport> Link<'a, T> {
     /// Tells all workers to end, and collects what every rank reports of itself, by rank. A training
     /// that is still under way ends first, and its update is left out. A worker that gives no report is
     /// a fault, but all is done then.
-    fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
+    pub fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
         let mut open = self.workers.clone();
         for &rank in &open {
             self.send(rank, &Order::Stop, Content::nothing())?;

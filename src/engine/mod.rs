@@ -4,6 +4,7 @@
 mod asynchronous;
 mod client;
 mod contribution;
+mod evaluation;
 mod exchange;
 mod fallback;
 mod flight;
@@ -38,6 +39,7 @@ use keeper::Keeper;
 use run::{on_record, run_to_end};
 
 pub use client::serve;
+pub use evaluation::evaluate;
 pub use run::{Outcome, run};
 pub use server::Server;
 

@@ -41,7 +41,7 @@ pub use owner::{CLIENTS, job_of};
 pub use predict::{Predicted, Predictor};
 pub use runs::{NoRun, Run, find, folders_in, is_run, standing};
 pub use summary::{SUMMARY, Summary, SummaryFile};
-pub use table::{KIND, MODEL, RECORDERS, Record, Scene};
+pub use table::{BEST, KIND, MODEL, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
     RecordError::Unwritten { path: path.display().to_string(), reason: reason.to_string() }

@@ -35,7 +35,8 @@ pub struct Record {
 const METRICS: &str = "metrics.csv";
 /// The final model, in a run's folder.
 pub const MODEL: &str = "model.safetensors";
-const BEST: &str = "best.safetensors";
+/// The best model, in a run's folder.
+pub const BEST: &str = "best.safetensors";
 
 /// All recorders of which a user chooses.
 pub const KIND: Kind<Record> = Kind { setting: "record", about: "recorder", table: RECORDERS };

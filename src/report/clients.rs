@@ -3,6 +3,7 @@
 use super::figure::{Axes, Figure, Line, Point, bars};
 use super::reported::Reported;
 use crate::event::Trained;
+use crate::ids::Rank;
 use crate::metrics::median;
 use std::collections::BTreeMap;
 
@@ -22,6 +23,10 @@ pub struct Client {
     pub samples: u64,
     /// Mean seconds of its trainings.
     pub seconds: f64,
+    /// How often it was left out because its training diverged.
+    pub diverged: usize,
+    /// Who trained it last.
+    pub rank: Rank,
 }
 
 /// What a run says of all its clients.
@@ -39,22 +44,27 @@ pub struct Spread {
     pub times: [usize; 3],
 }
 
-/// Every client that was trained, by number.
+/// Every client that was trained, or was to be, by number.
 pub fn clients(run: &Reported) -> Vec<Client> {
     let mut found: BTreeMap<u32, Client> = BTreeMap::new();
-    let mut note = |id: u32, samples: u64, loss: f64, seconds: f64| {
+    let mut note = |id: u32, samples: u64, loss: f64, seconds: f64, rank: Rank| {
         let client = found.entry(id).or_insert_with(|| Client { id, ..Client::default() });
         client.times += 1;
         client.samples = samples;
+        client.rank = rank;
         client.loss = Some(loss).filter(|loss| loss.is_finite());
         client.seconds += (seconds - client.seconds) / client.times as f64;
     };
-    for Trained { client, samples, loss, seconds, .. } in &run.history.trained {
-        note(client.0, *samples, *loss, *seconds);
+    for Trained { client, samples, loss, seconds, rank, .. } in &run.history.trained {
+        note(client.0, *samples, *loss, *seconds, *rank);
     }
     let owned = |id: u32| run.mix.as_ref().and_then(|mix| mix.samples.get(id as usize)).copied().unwrap_or(0);
     for arrived in &run.history.arrived {
-        note(arrived.client.0, owned(arrived.client.0), arrived.loss, arrived.seconds);
+        note(arrived.client.0, owned(arrived.client.0), arrived.loss, arrived.seconds, arrived.rank);
+    }
+    for (_, client) in &run.history.left_out {
+        let anew = || Client { id: client.0, samples: owned(client.0), ..Client::default() };
+        found.entry(client.0).or_insert_with(anew).diverged += 1;
     }
     found.into_values().collect()
 }
@@ -67,10 +77,10 @@ pub fn spread(clients: &[Client]) -> Spread {
     let worst = mean(&known[..tenth]);
     known.sort_by_key(|client| client.samples);
     let sized = known.last().is_some_and(|client| client.samples > known[0].samples);
-    let times = || clients.iter().map(|client| client.times);
+    let times = || clients.iter().map(|client| client.times).filter(|times| *times > 0);
     let middle = median(&times().map(|times| times as f64).collect::<Vec<f64>>());
     Spread {
-        clients: clients.len(),
+        clients: times().count(),
         loss: mean(&known),
         worst,
         smallest: mean(&known[..tenth]).filter(|_| sized),

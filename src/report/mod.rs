@@ -16,10 +16,12 @@ mod words;
 mod workers;
 
 pub use axis::By;
+pub use clients::{Client, clients};
 pub use compare::{Comparison, compare};
 pub use page::page;
 pub use reported::{Reported, read};
 pub use sections::{Report, report};
+pub use words::short_or_none;
 
 #[cfg(test)]
 mod tests {

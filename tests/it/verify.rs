@@ -14,6 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -50,6 +51,48 @@ fn recorded_rounds_come_out_again_on_any_ranks_and_nothing_is_written() {
     assert_eq!((places("round"), places("from")), (vec![1, 2, 5], vec![0, 0, 4]));
     assert!(told["verified"] == true && told["models"][0]["round"] == 5, "{told}");
     assert_eq!(contents(&folder), before);
+}
+
+#[test]
+fn a_model_is_evaluated_as_in_its_run_on_any_ranks_and_each_class_by_itself() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let (folder, json) = (parent.path().join("run"), parent.path().join("found.json"));
+    let flags = "--comm_round 3 --reduce allreduce --record csv;model;best";
+    Job::ranks(3).path("--out_dir", &folder).with(flags).run().succeeded();
+    let before = contents(&folder);
+    let read = |path: &Path| -> Value { serde_json::from_slice(&fs::read(path).expect("written")).expect("JSON") };
+    let wanted = read(&folder.join("summary.json"))["final_test"].clone();
+    for ranks in [1, 3] {
+        let job = Job::ranks(ranks).path("evaluate", &folder).path("--json", &json).with("--classes");
+        let shown = job.run().succeeded().stdout;
+        let found = read(&json);
+        assert!(found["metrics"] == wanted && shown.contains("model.safetensors"), "{shown}");
+        let classes = found["classes"].as_array().expect("classes");
+        let samples: u64 = classes.iter().filter_map(|class| class["samples"].as_u64()).sum();
+        assert_eq!(Some(samples), found["samples"].as_u64());
+    }
+    Job::ranks(2).path("evaluate", &folder).with("--best").run().succeeded();
+    let other = Job::ranks(2).path("evaluate", &folder).with("-- --model cnn").run();
+    assert!(other.code == Some(2) && other.stderr.matches(" error: ").count() == 1, "{}", other.stderr);
+    assert_eq!(contents(&folder), before);
+}
+
+#[test]
+fn clients_are_listed_by_what_is_asked() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    Job::ranks(3).path("--out_dir", &folder).with("--comm_round 4").run().succeeded();
+    let clients = |flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        Finished::of(command.arg("clients").arg(&folder).args(flags).output().expect("starts")).succeeded().stdout
+    };
+    let table = clients(&["--csv", "--sort", "samples"]);
+    let samples: Vec<u64> = table.lines().skip(1).filter_map(|line| line.split(',').nth(1)?.parse().ok()).collect();
+    assert!(samples.len() > 10 && samples.is_sorted_by(|one, next| one >= next), "{table}");
+    let trained: u64 = table.lines().skip(1).filter_map(|line| line.split(',').nth(2)?.parse::<u64>().ok()).sum();
+    assert_eq!(trained, 40);
+    let shown = clients(&["--most", "3"]);
+    assert!(shown.lines().count() == 4 && shown.lines().all(|line| line.len() <= 80), "{shown}");
 }
 
 #[test]

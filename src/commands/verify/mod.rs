@@ -6,9 +6,8 @@ mod receipt;
 mod witness;
 
 use super::train::{stay, wire, without_server};
-use super::{flags_of, tell};
+use super::{flags_of_run, tell};
 use crate::cli::VerifyArgs;
-use crate::config::{Flags, RUN_CONFIG};
 use crate::engine::{self, EngineError};
 use crate::files;
 use crate::ids::Rank;
@@ -19,7 +18,7 @@ use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
 use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use evidence::{Evidence, Stretch};
 use receipt::{Again, Receipt};
 use std::path::Path;
@@ -28,7 +27,7 @@ use witness::{Finding, Witness};
 /// Trains again as one rank of an MPI job, or alone; gives the exit code, the same on all ranks.
 pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
     let run = record::find(&arguments.run)?;
-    let flags = flags(&run, arguments)?;
+    let flags = flags_of_run(&run, &arguments.training)?;
     let launched = Launched::here();
     let mpi = Mpi::start().context("MPI is initialised already")?;
     let mut code = exit::DONE;
@@ -45,14 +44,6 @@ pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
         anyhow::Ok(())
     });
     Ok(code)
-}
-
-/// The run's own settings under the flags that come along.
-fn flags(run: &Path, arguments: &VerifyArgs) -> Result<Flags> {
-    let flags = flags_of(&arguments.training)?;
-    let own = flags.cf.is_none() && flags.resume.is_none() && flags.out_dir.is_none();
-    ensure!(own, "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written");
-    Ok(Flags { cf: Some(run.join(RUN_CONFIG)), ..flags })
 }
 
 /// All stretches, one after another, and the receipt; gives the exit code.
