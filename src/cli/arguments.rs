@@ -208,6 +208,9 @@ pub struct CheckArgs {
     /// Folder for partition.csv (clients by classes), and partition.svg, .png and .pdf, a picture of it [default: none]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub partition_report: Option<PathBuf>,
+    /// Train a client for each worker for one step too, from the smallest to the largest, and evaluate once
+    #[arg(long)]
+    pub full: bool,
     #[command(flatten)]
     pub flags: Flags,
 }

@@ -63,7 +63,7 @@ pub fn all(command: &mut Command) -> String {
 }
 
 /// What commands take beside the flags of a training.
-const OWN: [&str; 9] = ["np", "partition_report", "folder", "print", "diff", "from", "schema", "keys", "help"];
+const OWN: [&str; 10] = ["np", "full", "partition_report", "folder", "print", "diff", "from", "schema", "keys", "help"];
 
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {

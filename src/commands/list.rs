@@ -1,10 +1,13 @@
 //! `fedmpi list`: the parts that can be chosen, and their settings.
 
 use super::say;
-use crate::config::KINDS;
+use crate::config::{KINDS, wrapped};
 use crate::part::{AnyKind, Described, Param, suggest};
 use crate::record;
 use anyhow::{Error, Result, bail};
+
+/// Where texts begin.
+const COLUMN: usize = 19;
 
 /// Prints all parts, those of a kind, or a part with its settings.
 pub(super) fn run(kind: Option<&str>, name: Option<&str>) -> Result<()> {
@@ -58,7 +61,7 @@ fn part(kinds: &[&dyn AnyKind], name: &str) -> Result<String> {
 fn section(kind: &dyn AnyKind, parts: &[Described], with_settings: bool) -> String {
     let mut text = format!("{} (--{})\n", kind.about(), kind.setting());
     for part in parts {
-        text += &format!("  {:<16} {}\n", part.name, part.about);
+        text += &row(2, &format!("{:<16}", part.name), part.about);
         if with_settings {
             text += &settings(part);
         }
@@ -66,15 +69,25 @@ fn section(kind: &dyn AnyKind, parts: &[Described], with_settings: bool) -> Stri
     text
 }
 
+/// A name and what is said of it, in lines of a screen; below the name if that is long.
+fn row(indent: usize, name: &str, about: &str) -> String {
+    let head = format!("{:indent$}{name} ", "");
+    let about = wrapped(about, COLUMN, COLUMN);
+    match head.chars().count() <= COLUMN {
+        true => format!("{head:<COLUMN$}{}\n", about.trim_start()),
+        false => format!("{}\n{about}\n", head.trim_end()),
+    }
+}
+
 /// A part's other names, and a line for each setting.
 fn settings(part: &Described) -> String {
     let mut text = String::new();
     if !part.aliases.is_empty() {
-        text += &format!("  {:<16} also called {}\n", "", part.aliases.join(", "));
+        text += &format!("{}\n", wrapped(&format!("also called {}", part.aliases.join(", ")), COLUMN, COLUMN));
     }
     for Param { name, unit, default, about, .. } in part.params {
         let default = if default.is_empty() { "none" } else { default };
-        text += &format!("    {name:<18} {unit:<12} {about} [default: {default}]\n");
+        text += &row(4, &format!("{name} {unit}"), &format!("{about} [default: {default}]"));
     }
     text
 }
@@ -87,6 +100,7 @@ mod tests {
     fn parts_are_found_by_either_spelling_and_shown_with_their_settings() {
         assert!(list(None, None).expect("all").contains("(--delay)"));
         let text = list(Some("--server-step"), Some("adam")).expect("known");
+        assert!(list(None, None).expect("all").lines().chain(text.lines()).all(|line| line.chars().count() <= 80));
         assert!(text.lines().count() > 2 && text.contains("[default: "), "{text}");
         let refusal = list(Some("server_stap"), None).expect_err("unknown").to_string();
         assert!(refusal.contains("hint: ") && refusal.contains("server_step"), "{refusal}");

@@ -1,6 +1,7 @@
 //! `fedmpi runs`: the runs of a folder as a table, or as JSON.
 
 use super::{say, terminal};
+use crate::config::wrapped;
 use crate::event::Standing;
 use crate::metrics::LOSS;
 use crate::record::{self, Listed, RUNS};
@@ -27,10 +28,8 @@ pub(super) fn run(folder: Option<&Path>, json: bool) -> Result<()> {
         return say(serde_json::to_string_pretty(&runs)?);
     }
     if runs.is_empty() {
-        return say(format_args!(
-            "no runs are in {} (hint: `mpirun -np 3 fedmpi` makes one; `fedmpi runs FOLDER` looks elsewhere)",
-            parent.display()
-        ));
+        let hint = "hint: `mpirun -np 3 fedmpi` makes one; `fedmpi runs FOLDER` looks elsewhere";
+        return say(wrapped(&format!("no runs are in {} ({hint})", parent.display()), 0, 4));
     }
     let page = Page { columns: terminal::columns().into(), coloured: terminal::is_there(), now: Zoned::now() };
     say(page.table(&runs))

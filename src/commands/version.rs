@@ -1,8 +1,12 @@
 //! `fedmpi --version`: which program this is, and what it is built of.
 
+use crate::config::wrapped;
 use crate::host::{COMMIT, VERSION};
 use crate::torch::About;
 use crate::transport::mpi;
+
+/// Where values begin.
+const COLUMN: usize = 10;
 
 /// What can be left out when the program is built, by name.
 const FEATURES: [(&str, bool); 3] =
@@ -24,5 +28,7 @@ pub(crate) fn version(whole: bool) -> String {
         ("CUDA", cuda),
         ("features", features.join(", ")),
     ];
-    lines.iter().fold(program, |text, (name, value)| format!("{text}\n{name:<10}{value}"))
+    lines.iter().fold(program, |text, (name, value)| {
+        format!("{text}\n{name:<COLUMN$}{}", wrapped(value, COLUMN, COLUMN).trim_start())
+    })
 }

@@ -6,7 +6,7 @@ use serde_yaml::{Mapping, Value};
 use std::path::Path;
 
 /// Where a run writes and what it may replace there. Only who starts a run says so, never the config of another one.
-const WHERE: [&str; 4] = ["out_dir", "overwrite", "resume", "partition_save"];
+const WHERE: [&str; 5] = ["out_dir", "overwrite", "resume", "partition_save", "log_dir"];
 
 /// What is of the terminal of whoever starts a run.
 const SHOWN: [&str; 3] = ["progress", "quiet", "json"];
@@ -63,6 +63,7 @@ mod tests {
             out_dir: Some("a".into()),
             overwrite: true,
             partition_save: Some("thesis.tex".into()),
+            log_dir: Some("logs".into()),
             comm_round: 7,
             ..Config::default()
         };
@@ -78,8 +79,13 @@ mod tests {
         let older = again(&serde_yaml::to_string(&written).expect("plain data"));
         for config in [&portable, &older] {
             assert_eq!((&config.out_dir, &config.partition_save, config.overwrite), (&None, &None, false));
+            assert_eq!(config.log_dir, None);
         }
-        assert!(older.idle[0].starts_with("--out_dir, --overwrite, --partition_save of "), "{:?}", older.idle);
+        assert!(
+            older.idle[0].starts_with("--out_dir, --overwrite, --partition_save, --log_dir of "),
+            "{:?}",
+            older.idle
+        );
         // A user's own file may say it.
         assert_eq!(again("out_dir: a\n").out_dir, Some("a".into()));
     }

@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 
 /// What `check` alone understands.
 const OWN: [&str; 2] = ["np", "partition_report"];
+/// The same, without a value.
+const SWITCH: &str = "full";
 
 /// The training's command as a shell takes it, of the words that came after `check`.
 pub(super) fn of(ranks: usize, checked: impl Iterator<Item = OsString>) -> String {
@@ -26,6 +28,9 @@ pub(super) fn of(ranks: usize, checked: impl Iterator<Item = OsString>) -> Strin
 fn own(word: &OsStr) -> Option<bool> {
     let word = word.to_str()?;
     let name = word.split('=').next()?.strip_prefix('-')?.trim_start_matches('-').replace('-', "_");
+    if name == SWITCH {
+        return Some(true);
+    }
     OWN.contains(&name.as_str()).then(|| word.contains('='))
 }
 
@@ -37,6 +42,7 @@ mod tests {
     fn the_training_has_all_flags_but_those_of_the_check() {
         let command = |line: &str| of(5, line.split(' ').map(OsString::from));
         assert_eq!(command("--np 5 --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
+        assert_eq!(command("--full --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
         let quoted = "mpirun -np 5 fedmpi --update 'clip;topk' --dataset mnist";
         assert_eq!(command("-np 5 --update clip;topk --partition-report=x --dataset mnist"), quoted);
     }

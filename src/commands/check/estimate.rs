@@ -127,7 +127,7 @@ fn trainings_take(plan: &Plan, a_sample: f64, workers: usize) -> String {
 }
 
 /// Seconds as people say them.
-fn human(seconds: f64) -> String {
+pub(super) fn human(seconds: f64) -> String {
     match seconds {
         short if short < 0.1 => format!("{:.2} ms", short * 1e3),
         short if short < 100.0 => format!("{short:.1} s"),

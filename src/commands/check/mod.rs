@@ -3,6 +3,7 @@
 
 mod command;
 mod estimate;
+mod full;
 mod words;
 
 use super::places::workers_of;
@@ -30,6 +31,7 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
     if config.data_residency == Residency::Local {
         let hint = "hint: no rank here sees the data of all, leave it out";
         ensure!(arguments.partition_report.is_none(), "--partition_report with --data_residency local ({hint})");
+        ensure!(!arguments.full, "--full with --data_residency local ({hint})");
         let job = Job { config: &config, known: None, hosts: &hosts, seats: &seats };
         let note = noted("every rank looks at its own data when the job starts, so nothing is measured here");
         return say(format_args!("{}\n{note}\n\n{settings}\n\n{places}", job.in_words()));
@@ -48,6 +50,9 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
         let written = partition::write(&plan, folder)?;
         let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         say(format_args!("who owns how much: {}", names.join(", ")))?;
+    }
+    if arguments.full {
+        say(format_args!("\n{}", wrapped(&full::rehearsed(&plan, workers)?, 0, 2)))?;
     }
     say(format_args!("\n{}\n\nok: {}", estimate::estimate(&plan, &seats), command::of(ranks, env::args_os().skip(2))))
 }

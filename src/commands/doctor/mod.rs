@@ -5,6 +5,7 @@ mod ask;
 
 use super::{places, say, tell};
 use crate::cli::DoctorArgs;
+use crate::config::wrapped;
 use crate::host::{self, facts};
 use crate::hosts::{HostFile, HostName};
 use crate::launch::{self, Job, Launcher, diagnose};
@@ -37,7 +38,8 @@ pub(super) fn answer(data_dir: Option<&Path>) -> Result<()> {
 fn examine(arguments: &DoctorArgs, hosts: &HostFile) -> Result<bool> {
     let data_dir = arguments.data_dir.as_deref();
     let here = facts(data_dir)?;
-    tell(format_args!("here: fedmpi {}, libtorch {}, {}, {} cores", here.binary, here.libtorch, here.mpi, here.cores));
+    let text = format!("here: fedmpi {}, libtorch {}, {}, {} cores", here.binary, here.libtorch, here.mpi, here.cores);
+    tell(wrapped(&text, 0, 6));
     let program = env::current_exe()?;
     let probes = ask::all(hosts, &program, data_dir);
     let diagnosis = diagnose(&here, &probes);

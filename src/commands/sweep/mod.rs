@@ -8,6 +8,7 @@ use crate::cli::{Jobs, SweepArgs};
 use crate::files;
 use crate::ids::counted;
 use crate::launch::{SlurmArray, SlurmJob, last_wins, pasteable};
+use crate::report::figure::{Export, export};
 use crate::start;
 use crate::stop::{self, exit};
 use crate::sweep::{Member, Outcome, Parameter, Results, Spec, SweepError, Way};
@@ -139,8 +140,8 @@ impl Sweep {
         };
         write(MEMBERS, &results.csv()?)?;
         let mut written = vec![MEMBERS];
-        if let Some(picture) = results.picture().map_err(anyhow::Error::msg)? {
-            write(PICTURE, picture.as_bytes())?;
+        if let Some(picture) = results.picture() {
+            write(PICTURE, &export(&picture.drawing, Export::Svg).map_err(anyhow::Error::msg)?)?;
             written.push(PICTURE);
         }
         Ok(format!("{}{} in {}\n", results.text(), written.join(" and "), self.folder.display()))

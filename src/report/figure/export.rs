@@ -45,10 +45,17 @@ impl Export {
 pub fn export(drawing: &str, kind: Export) -> Result<Vec<u8>, String> {
     let paper = on_paper(drawing);
     match kind {
-        Export::Svg => Ok(paper.into_bytes()),
+        Export::Svg => Ok(on_white(&paper).into_bytes()),
         Export::Png => png(&tree(&paper)?),
         Export::Pdf => pdf(&tree(&paper)?),
     }
+}
+
+/// A picture that stands on white wherever it is shown, as on a dark page.
+fn on_white(paper: &str) -> String {
+    let begin = paper.find('>').map_or(0, |end| end + 1);
+    let (head, rest) = paper.split_at(begin);
+    format!("{head}\n<rect width=\"100%\" height=\"100%\" fill=\"#FFFFFF\"/>{rest}")
 }
 
 /// Letters that every machine has: they come with the program.
@@ -91,6 +98,7 @@ mod tests {
             lines(&Axes { x: "x", y: "y", holds: None }, &[Line { label: "line".into(), points: points.into() }]);
         let content = |kind| export(&drawing, kind).expect("drawn");
         assert!(String::from_utf8_lossy(&content(Export::Svg)).contains("width=\"85mm\""));
+        assert!(String::from_utf8_lossy(&content(Export::Svg)).contains(">\n<rect width=\"100%\""));
         let pdf = content(Export::Pdf);
         // The letters are in the file, and the page is a column wide: 85 mm are 241 points.
         assert!(pdf.starts_with(b"%PDF") && String::from_utf8_lossy(&pdf).contains("FontFile"));
