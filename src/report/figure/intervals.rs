@@ -67,7 +67,7 @@ fn extent(rows: &[Interval]) -> Option<(f64, f64)> {
 fn table(rows: &[Interval]) -> String {
     let mut table = csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail.
-    let _ = table.write_record(["row", "times", "mean", "margin"]);
+    let _ = table.write_record(["row", "times", "middle", "margin"]);
     for row in rows {
         let told = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         let (mean, margin) = row.mean.unzip();
