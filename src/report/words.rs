@@ -34,7 +34,7 @@ fn digits(number: f64) -> String {
     }
 }
 
-/// As [`short`]; a dash for nothing.
+/// A number in four digits, as `0.9812` or `340k`; a dash for nothing.
 pub fn short_or_none(number: Option<f64>) -> String {
     number.map_or(NONE.to_owned(), short)
 }
