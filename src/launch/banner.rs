@@ -51,15 +51,15 @@ impl Passing {
         let _ = io::stderr().write_all(&self.take(&bytes[..length]));
     }
 
-    /// When the launcher is gone: passes on the rest, and gives its words on how the job ended, that were kept back.
-    pub(super) fn end(mut self) -> Vec<u8> {
+    /// When the launcher is gone: passes on the rest, and gives what is known of how the job ended.
+    pub(super) fn end(mut self) -> LastWords {
         let began = Instant::now();
         while let (Some(_), Some(left)) = (&self.errors, LAST_WORDS.checked_sub(began.elapsed())) {
             self.wait(left);
         }
         let rest = [self.sieve.block, self.line].concat();
         let _ = io::stderr().write_all(&rest);
-        self.sieve.kept
+        LastWords { kept: self.sieve.kept, killed: self.sieve.killed }
     }
 
     /// The next bytes; gives what can be said now.
@@ -75,6 +75,14 @@ impl Passing {
     }
 }
 
+/// What a launcher said of how its job ended.
+pub(super) struct LastWords {
+    /// Of exit codes; kept back.
+    pub(super) kept: Vec<u8>,
+    /// Which rank a signal ended, and where.
+    pub(super) killed: Option<String>,
+}
+
 /// Lines in, all but those words out.
 #[derive(Debug, Default)]
 struct Sieve {
@@ -82,11 +90,13 @@ struct Sieve {
     block: Vec<u8>,
     is_banner: bool,
     kept: Vec<u8>,
+    killed: Option<String>,
 }
 
 impl Sieve {
     /// The next line, with its end; gives what can be said now.
     fn take(&mut self, line: &[u8]) -> Vec<u8> {
+        self.killed = self.killed.take().or_else(|| killed(line));
         let was_open = !self.block.is_empty();
         if self.is_banner {
             self.block.extend(line);
@@ -106,6 +116,13 @@ impl Sieve {
         next.extend(line);
         said
     }
+}
+
+/// As in `mpirun noticed that process rank 1 with PID 0 on node host exited on signal 9 (Killed).`
+fn killed(line: &[u8]) -> Option<String> {
+    let line = String::from_utf8_lossy(line);
+    let (_, words) = line.split_once(" noticed that process ")?;
+    words.contains(" exited on signal ").then(|| words.trim_end().trim_end_matches('.').to_owned())
 }
 
 fn is_rule(line: &[u8]) -> bool {

@@ -16,9 +16,9 @@ const SURVIVORS: Duration = Duration::from_secs(5);
 const SIGNALLED: i32 = 128;
 
 /// Writes into a run's folder why its ranks are gone, if they could not say so themselves.
-pub(super) fn note(folder: &Path, status: ExitStatus) {
+pub(super) fn note(folder: &Path, status: ExitStatus, killed: Option<&str>) {
     let wanted = stop::end_wanted();
-    let (reason, began) = (words(status, wanted), Instant::now());
+    let (reason, began) = (words(status, killed, wanted), Instant::now());
     while is_at_work(folder) && began.elapsed() < SURVIVORS {
         thread::sleep(GLANCE);
     }
@@ -39,13 +39,13 @@ fn has_crashed(status: ExitStatus) -> bool {
     status.code().is_some_and(|code| code > SIGNALLED && !asking.contains(&(code - SIGNALLED)))
 }
 
-fn words(status: ExitStatus, end_wanted: bool) -> String {
+fn words(status: ExitStatus, killed: Option<&str>, end_wanted: bool) -> String {
     let asked = if end_wanted { "asked to end, but ended by force: " } else { "" };
     let how = match (status.signal(), status.code()) {
         (Some(signal), _) => format!("mpirun was killed by signal {signal}"),
         (None, Some(code)) if code > SIGNALLED => {
-            let hint = "mpirun's words name it; is there enough memory?";
-            format!("a rank was killed by signal {} (hint: {hint})", code - SIGNALLED)
+            let unnamed = format!("a rank exited on signal {}", code - SIGNALLED);
+            format!("{} (hint: is there enough memory?)", killed.unwrap_or(&unnamed))
         }
         (None, code) => format!("mpirun ended with code {}, and no rank said why", code.unwrap_or_default()),
     };
@@ -60,9 +60,11 @@ mod tests {
     fn a_signal_is_told_from_a_code() {
         assert!([137, 139].iter().all(|code| has_crashed(ExitStatus::from_raw(code << 8))));
         assert!([3, 143].iter().all(|code| !has_crashed(ExitStatus::from_raw(code << 8))));
-        let said = |raw: i32, end_wanted| words(ExitStatus::from_raw(raw), end_wanted);
+        let said = |raw: i32, end_wanted| words(ExitStatus::from_raw(raw), None, end_wanted);
         assert_eq!(said(9, false), "mpirun was killed by signal 9");
-        assert!(said(137 << 8, false).starts_with("a rank was killed by signal 9 (hint: "));
+        assert!(said(137 << 8, false).starts_with("a rank exited on signal 9 (hint: "));
+        let named = words(ExitStatus::from_raw(137 << 8), Some("rank 1 on node a exited on signal 9 (Killed)"), false);
+        assert!(named.starts_with("rank 1 on node a exited on signal 9 (Killed) (hint: "));
         assert_eq!(
             said(7 << 8, true),
             "asked to end, but ended by force: mpirun ended with code 7, and no rank said why"

@@ -16,7 +16,7 @@ mod trace;
 
 use crate::record;
 use crate::stop::{self, exit};
-use banner::Passing;
+use banner::{LastWords, Passing};
 use flags::{goes_on, renewed, resuming};
 use pace::Pace;
 use rustix::process::{Pid, geteuid, getppid, kill_process, set_parent_process_death_signal};
@@ -58,13 +58,13 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     let (mut pace, mut came_up) = (Pace::default(), false);
     for left in (0..=restarts).rev() {
         let before = Trace::of(folder);
-        let status = started(&job, place.path(), || before.is_finished_since(folder))?;
+        let (status, killed) = started(&job, place.path(), || before.is_finished_since(folder))?;
         let code = status.map_or(exit::DONE, code);
         let after = Trace::of(folder);
         let up = after.came_up_since(&before);
         came_up |= up;
         if let Some(status) = status.filter(|_| up) {
-            ending::note(folder, status);
+            ending::note(folder, status, killed.as_deref());
         }
         // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
         let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
@@ -93,17 +93,21 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
 }
 
 /// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end: then the launcher's own
-/// words on exit codes are left out.
-fn started(job: &Job, host_file: &Path, finished: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
+/// words on exit codes are left out. Gives which rank it said was killed.
+fn started(
+    job: &Job,
+    host_file: &Path,
+    finished: impl Fn() -> bool,
+) -> io::Result<(Option<ExitStatus>, Option<String>)> {
     let mut child = command(job, host_file)?.stderr(Stdio::piped()).spawn()?;
     let mut passing = Passing::new(child.stderr.take());
     let status = watch(child, &mut passing, finished)?;
-    let kept = passing.end();
+    let LastWords { kept, killed } = passing.end();
     if status.map(code) != Some(exit::REFUSED) && !stop::end_wanted() {
         // What nobody reads ends nothing.
         let _ = io::stderr().write_all(&kept);
     }
-    Ok(status)
+    Ok((status, killed))
 }
 
 /// The code to end with after a start that ended with `code`, unless it failed and may be tried again.

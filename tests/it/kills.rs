@@ -112,7 +112,7 @@ fn a_run_whose_worker_was_killed_is_listed_with_the_reason() {
     assert_eq!(Finished::of(child.wait_with_output().expect("ends")).code, Some(1));
     let listed = Command::new(env!("CARGO_BIN_EXE_fedmpi")).arg("runs").arg(&folder).output().expect("starts");
     let listed = Finished::of(listed).succeeded().stdout;
-    let reason = if is_open_mpi() { "a rank was killed by signal 9" } else { "mpirun" };
+    let reason = if is_open_mpi() { "exited on signal 9 (Killed)" } else { "mpirun" };
     assert!(listed.contains(reason), "{listed}");
 }
 

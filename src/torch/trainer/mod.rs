@@ -1,8 +1,8 @@
 //! Trains clients and evaluates models with libtorch.
 
+mod network;
 mod written_out;
 
-use crate::config::Precision;
 use crate::data::{Samples, Train};
 use crate::ids::ClientId;
 use crate::metrics::Metrics;
@@ -15,7 +15,6 @@ use crate::torch::batches::{Rows, Stock};
 use crate::torch::device::{exact, first_line, gpus, name, upload};
 use crate::torch::optimizer::stepper;
 use crate::torch::params::Params;
-use crate::torch::precision::Reduced;
 use crate::torch::sight::Sight;
 use crate::torch::sum::DeviceSum;
 use crate::torch::task::{self, Counted, answers, gradients};
@@ -23,9 +22,12 @@ use crate::torch::visit::{Gathered, Visit};
 use crate::train::optimizer::{Optimizer, make};
 use crate::train::{Course, Drift, Frozen, Gradient, Limit, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout, Weights};
+use network::network;
 use rand::seq::SliceRandom;
 use std::ops::Range;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
+
+pub use network::parameters;
 
 /// Samples per forward pass over data that is not trained on, on a GPU.
 const EVALUATION_BATCH: usize = 500;
@@ -240,26 +242,6 @@ struct Slope {
     sum: Tensor,
     loss: f64,
     count: f64,
-}
-
-/// How many values of the plan's model are trained or kept.
-///
-/// # Errors
-/// As [`models::make`].
-pub fn parameters(plan: &Plan) -> Result<usize, ModelError> {
-    Ok(models::layout(network(plan, Device::Cpu)?.0.as_ref()).parameters())
-}
-
-/// The plan's model, ready to be trained; and what did not match of what it starts from.
-fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
-    let config = &plan.config;
-    let trained = models::Trained { only: config.train_only.as_ref(), lora: config.lora.as_ref() };
-    let start = models::Start { from: config.init_from.as_deref(), trained, device, seed: plan.seed() };
-    let (network, note) = models::make(&config.model, &plan.dataset.facts, start)?;
-    Ok(match config.precision {
-        Precision::Full => (network, note),
-        Precision::Bf16 => (Box::new(Reduced::new(network, device)), note),
-    })
 }
 
 /// Metrics of a model on rows.
