@@ -74,14 +74,18 @@ pub(crate) fn now() -> f64 {
 
 /// Cores that this process may use, each counted once however many threads it runs at a time; launchers count so.
 pub(crate) fn cores() -> usize {
+    let threads = || thread::available_parallelism().map_or(1, usize::from);
+    names_of_cores().map(|cores| cores.len()).filter(|&cores| cores > 0).unwrap_or_else(threads)
+}
+
+/// Their names on this host, if it tells them.
+pub(crate) fn names_of_cores() -> Option<BTreeSet<String>> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map_or(Vec::new(), numbers);
     let siblings = |cpu: &usize| {
         fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
     };
-    let cores: Option<BTreeSet<String>> = allowed.iter().map(siblings).collect();
-    let threads = || thread::available_parallelism().map_or(1, usize::from);
-    cores.map(|cores| cores.len()).filter(|&cores| cores > 0).unwrap_or_else(threads)
+    allowed.iter().map(siblings).collect()
 }
 
 /// What the processor is called, as `AMD EPYC 7763 64-Core Processor`; else its kind, as `x86_64`.

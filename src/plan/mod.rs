@@ -53,6 +53,8 @@ pub struct Plan {
     list: Option<List>,
     // Where who trains some of the rounds only leaves it.
     last: Option<u32>,
+    // Whether the server has no core of its own.
+    crowded: bool,
     // Of the data and its partition, which never change: hashing them takes long.
     pub(super) fingerprint: String,
 }
@@ -191,7 +193,7 @@ impl Plan {
             fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default()).to_hex().as_str();
         }
         let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
-        Ok(Plan { config, dataset, partition, homes, method, delay, list, last: None, fingerprint })
+        Ok(Plan { config, dataset, partition, homes, method, delay, list, last: None, crowded: false, fingerprint })
     }
 
     /// The same plan with a server step of the caller's own; every rank must have it.

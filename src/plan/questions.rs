@@ -95,11 +95,13 @@ impl Plan {
     }
 
     /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits for what it says, and
-    /// the server can do it alone.
+    /// the server can do it alone, on a
+    /// core of its own.
     pub fn evaluates_meanwhile(&self, round: Round) -> bool {
         let waits = self.target().is_some() || self.config.fall_back || self.config.evaluate_training;
         let is_last = self.is_over(round.0 + 1, None);
-        self.evaluates_after(round) && self.evaluator() == Evaluator::Server && !waits && !is_last
+        let is_able = self.evaluator() == Evaluator::Server && !self.crowded;
+        self.evaluates_after(round) && is_able && !waits && !is_last
     }
 
     /// Test samples to evaluate on.
@@ -122,6 +124,11 @@ impl Plan {
     /// The same plan for who trains it again in part: it is left after so many rounds, each of which is as in the whole.
     pub fn up_to(self, rounds: u32) -> Plan {
         Plan { last: Some(rounds), ..self }
+    }
+
+    /// The same plan for a server that shares its core with workers: what it does while they train would hold them up.
+    pub fn crowded(self) -> Plan {
+        Plan { crowded: true, ..self }
     }
 
     /// Whether nothing is left to do after so many rounds.

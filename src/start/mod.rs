@@ -51,8 +51,7 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     log::look(mpi.share(&screen.look())[Rank::SERVER.index()]);
     settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
-    let plan = data::plan(mpi, &hosts, config)?;
-    trainer::check_fit(mpi, &plan)?;
+    let plan = trainer::fitted(mpi, data::plan(mpi, &hosts, config)?)?;
     let is_server = mpi.rank() == Rank::SERVER;
     let folder = settle(mpi, is_server.then(|| folder::claim(&plan)).transpose())?;
     // Before anything is written: a run that cannot go on stays as it is.
@@ -86,8 +85,7 @@ pub(crate) fn rehearse<T>(
 ) -> Result<(Ready, Option<(T, Environment)>), Stop> {
     let config = agree(mpi, launched, flags)?;
     let (hosts, seats) = seats::take(mpi, &config)?;
-    let plan = data::plan(mpi, &hosts, config)?;
-    trainer::check_fit(mpi, &plan)?;
+    let plan = trainer::fitted(mpi, data::plan(mpi, &hosts, config)?)?;
     let is_server = mpi.rank() == Rank::SERVER;
     let found = settle(mpi, is_server.then(|| look(&plan)).transpose())?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);

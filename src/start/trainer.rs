@@ -3,6 +3,7 @@
 use super::settle::{Stop, settle};
 use crate::config::Collective;
 use crate::engine;
+use crate::host;
 use crate::ids::Rank;
 use crate::message::Reduce;
 use crate::models;
@@ -11,14 +12,16 @@ use crate::stop;
 use crate::torch::TorchTrainer;
 use crate::train::{Dry, Faulty, TrainError, Trainer};
 use crate::transport::mpi::Mpi;
-use crate::transport::{Host, Sums, World, nccl};
+use crate::transport::{Host, Sums, World, host_name, nccl};
 use anyhow::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 use tch::Device;
 
-/// The plan suits the number of ranks, and the model suits the data.
-pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
+/// The plan as it suits the ranks and their hosts; the model suits the data.
+pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
     // Alone, a rank is server and worker.
     let workers = mpi.size().max(2) - 1;
     settle(mpi, Plan::check_workers(&plan.config, workers).map_err(Error::from))?;
@@ -28,23 +31,38 @@ pub(super) fn check_fit(mpi: &Mpi, plan: &Plan) -> Result<(), Stop> {
         let notes = plan.config.translation.notes().into_iter().chain(plan.notes(workers));
         notes.for_each(|note| log::warn!("{note}"));
     }
-    note_threads(mpi, plan.config.threads as usize);
-    Ok(())
-}
-
-/// Says once where ranks may use fewer cores than they are to have threads.
-fn note_threads(mpi: &Mpi, threads: usize) {
-    let cores = mpi.share(&thread::available_parallelism().map_or(threads, usize::from));
+    let threads = plan.config.threads as usize;
+    let here = thread::available_parallelism().map_or(threads, usize::from);
+    let cores = Cores { host: host_name(), usable: here, names: host::names_of_cores().unwrap_or_default() };
+    let all = mpi.share(&cores);
     if mpi.rank() == Rank::SERVER
-        && let Some(note) = short_of_cores(&cores, threads)
+        && let Some(note) = short_of_cores(&all, threads)
     {
         log::warn!("{note}");
     }
+    Ok(if is_crowded(&all, threads) { plan.crowded() } else { plan })
 }
 
-fn short_of_cores(cores: &[usize], threads: usize) -> Option<String> {
-    let (rank, cores) = cores.iter().enumerate().find(|(_, cores)| **cores < threads)?;
-    let many = if *cores == 1 { "" } else { "s" };
+/// Where a rank may compute.
+#[derive(Default, Serialize, Deserialize)]
+struct Cores {
+    host: String,
+    usable: usize,
+    names: BTreeSet<String>,
+}
+
+/// Whether the ranks on the server's host have fewer cores than threads. Alone, a rank is server and worker.
+fn is_crowded(all: &[Cores], threads: usize) -> bool {
+    let Some(server) = all.first() else { return true };
+    let there = || all.iter().filter(|cores| cores.host == server.host);
+    let names: BTreeSet<&String> = there().flat_map(|cores| &cores.names).collect();
+    names.len() < there().count().max(2) * threads
+}
+
+/// A note where ranks may use fewer cores than they are to have threads.
+fn short_of_cores(all: &[Cores], threads: usize) -> Option<String> {
+    let (rank, cores) = all.iter().map(|cores| cores.usable).enumerate().find(|(_, usable)| *usable < threads)?;
+    let many = if cores == 1 { "" } else { "s" };
     let hint = "hint: fewer threads, or --bind-to none for mpirun";
     Some(format!("--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"))
 }
@@ -106,8 +124,25 @@ mod tests {
 
     #[test]
     fn the_lowest_rank_with_too_few_cores_is_named() {
-        assert_eq!(short_of_cores(&[2, 2], 2), None);
-        let note = short_of_cores(&[4, 1, 2], 4).expect("too few");
+        let all =
+            |usable: &[usize]| usable.iter().map(|&usable| Cores { usable, ..Cores::default() }).collect::<Vec<_>>();
+        assert_eq!(short_of_cores(&all(&[2, 2]), 2), None);
+        let note = short_of_cores(&all(&[4, 1, 2]), 4).expect("too few");
         assert!(note.starts_with("--threads 4, but rank 1 may use 1 core:"), "{note}");
+    }
+
+    #[test]
+    fn a_server_has_a_core_where_its_host_has_one_for_every_rank() {
+        let on = |host: &str, names: &[&str]| Cores {
+            host: host.to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Cores::default()
+        };
+        // Bound to a core each, and not bound.
+        assert!(!is_crowded(&[on("a", &["0"]), on("a", &["1"])], 1));
+        assert!(!is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"]), on("b", &["0"]), on("b", &["0"])], 1));
+        assert!(is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"]), on("a", &["0", "1"])], 1));
+        assert!(is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"])], 2));
+        assert!(is_crowded(&[on("a", &["0"])], 1) && !is_crowded(&[on("a", &["0", "1"])], 1));
     }
 }
