@@ -13,8 +13,8 @@ use crate::weights::Weights;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A worker that asks while the server evaluates a piece waits for a tenth of a client's training at most.
-const ATTENTIVE: f64 = 0.1;
+/// A worker that asks while the server evaluates a piece waits for a quarter of a client's training at most.
+const ATTENTIVE: f64 = 0.25;
 
 /// How long things take, as far as the last round told.
 #[derive(Default)]
