@@ -235,7 +235,11 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
         ParamKind::Switch => refused("true or false".to_owned()),
         ParamKind::Word(words) => match value.as_str() {
             Some(word) if words.contains(&word) => Ok(value),
-            _ => refused(format!("one of {}", words.join(", "))),
+            word => {
+                let near = word.and_then(|word| near(word, words));
+                let meant = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                refused(format!("one of {}{meant}", words.join(", ")))
+            }
         },
         ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => Ok(value),
         ParamKind::Text | ParamKind::File => Ok(Value::from(plain(&value))),
@@ -269,11 +273,16 @@ pub fn find<'a, B>(kind: &'static str, table: &'a [Entry<B>], name: &str) -> Res
 /// `did you mean x?` for a near miss, else all the names.
 pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let near = names.iter().map(|known| (strsim::levenshtein(name, known), known)).min();
-    match near {
-        Some((edits, known)) if edits <= 2 => format!("did you mean `{known}`?"),
-        _ => format!("known: {}", names.join(", ")),
+    match near(name, &names) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("known: {}", names.join(", ")),
     }
+}
+
+/// The name that a slip of two letters at most makes of this.
+fn near<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    let nearest = names.iter().map(|known| (strsim::levenshtein(name, known), *known)).min();
+    nearest.filter(|(edits, _)| *edits <= 2).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -371,8 +380,9 @@ mod tests {
             Kind { setting: "delay", about: "delay", table: &[Entry::new("turn", "", ()).with(Turn::PARAMS)] };
         let read = |text: &str| KIND.look_up(&text.into()).map(|(_, values)| Turn::read(&values).side);
         assert_eq!((read("turn"), read("turn:side=right")), (Ok(Side::Left), Ok(Side::Right)));
-        let refused = read("turn:side=up").expect_err("no such side").to_string();
-        assert_eq!(refused, "--side is up: it must be one of left, right (delay `turn`)");
+        let refused = |text| read(text).expect_err("no such side").to_string();
+        assert_eq!(refused("turn:side=up"), "--side is up: it must be one of left, right (delay `turn`)");
+        assert!(refused("turn:side=lefft").contains("one of left, right; did you mean `left`? (delay"));
     }
 
     #[test]

@@ -141,6 +141,15 @@ def flute_text():
     path.joinpath("test_data.txt").write_text(json.dumps({"users": list(masked), "num_samples": [2, 2], "user_data": masked}))
 
 
+def flute_text_hdf5():
+    """The same in HDF5, as FLUTE's nlg_gru has it."""
+    for part in ["train", "test"]:
+        with h5py.File(folder("flute_text_hdf5") / f"{part}_data.hdf5", "w") as file:
+            file.create_dataset("users", data=["u1", "u2"], dtype=h5py.string_dtype())
+            for user, lines in [("u1", ["how are you", "fine"]), ("u2", ["why not?"])]:
+                file.create_group(f"user_data/{user}").create_dataset("x", data=lines, dtype=h5py.string_dtype())
+
+
 def picture(path, height, width):
     path.parent.mkdir(parents=True, exist_ok=True)
     colours = random.integers(0, 256, (height // 8 + 1, width // 8 + 1, 3), np.uint8)

@@ -4,6 +4,8 @@ mod algorithms;
 mod asynchronous;
 mod begin;
 mod boot;
+mod damage;
+mod data;
 mod diverged;
 mod engine;
 mod equality;

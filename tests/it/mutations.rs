@@ -29,10 +29,11 @@ fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name)
 }
 
-/// One to four small damages: bits, bytes, runs cut out, doubled or overwritten by what is likely to hurt.
-fn mutated(seed: &[u8], other: &[u8], stream: &mut Stream) -> Vec<u8> {
-    const EVIL: [&[u8]; 8] = [
+/// One to four damages: bits, bytes, stretches cut out, doubled, swapped or overwritten by what is likely to hurt.
+pub fn mutated(seed: &[u8], other: &[u8], stream: &mut Stream) -> Vec<u8> {
+    const EVIL: [&[u8]; 9] = [
         &[0; 8],
+        &[0; 64],
         &[255; 8],
         &[127, 255, 255, 255],
         &[128, 0, 0, 0],
@@ -44,14 +45,17 @@ fn mutated(seed: &[u8], other: &[u8], stream: &mut Stream) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..stream.random_range(1..5) {
         let place = stream.random_range(0..=bytes.len());
-        let end = (place + stream.random_range(0..9)).min(bytes.len());
-        match stream.random_range(0..7) {
+        let longest = if stream.random_bool(0.1) { bytes.len() } else { 8 };
+        let end = (place + stream.random_range(0..=longest)).min(bytes.len());
+        match stream.random_range(0..9) {
             0 if place < bytes.len() => bytes[place] ^= 1 << stream.random_range(0..8),
             1 if place < bytes.len() => bytes[place] = stream.random(),
             2 => _ = bytes.drain(place..end),
             3 => bytes.truncate(place),
             4 => _ = bytes.splice(place..end, EVIL[stream.random_range(0..EVIL.len())].iter().copied()).count(),
             5 => bytes.extend_from_within(place..end),
+            6 => bytes[place..end].rotate_left((end - place) / 2),
+            7 => renumber(&mut bytes, place, stream),
             _ => {
                 let tail = stream.random_range(0..=other.len());
                 bytes.truncate(place);
@@ -60,6 +64,14 @@ fn mutated(seed: &[u8], other: &[u8], stream: &mut Stream) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// Another number in the place of the next that is written in digits.
+fn renumber(bytes: &mut Vec<u8>, place: usize, stream: &mut Stream) {
+    const NUMBERS: [&str; 8] = ["0", "-1", "1e39", "nan", "4294967295", "4294967296", "18446744073709551615", "1e999"];
+    let Some(start) = (place..bytes.len()).find(|&at| bytes[at].is_ascii_digit()) else { return };
+    let end = (start..bytes.len()).find(|&at| !bytes[at].is_ascii_digit()).unwrap_or(bytes.len());
+    bytes.splice(start..end, NUMBERS[stream.random_range(0..NUMBERS.len())].bytes());
 }
 
 #[test]

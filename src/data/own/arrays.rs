@@ -7,9 +7,10 @@
 //! | `users` | whose it is, as numbers or words; may be left out |
 
 use super::array::Array;
-use super::learn::{self, Meaning, Said};
+use super::learn::{self, Meaning};
 use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
+use super::said::{Said, Sought, Taken};
 use super::standard::Wanted;
 use super::{fault, npz, tensors};
 use crate::data::{About, Column, DataError, Dataset, Samples, Source};
@@ -23,8 +24,8 @@ const ARRAYS: &[&str] = &["x", "y", "users"];
 part! {
     /// Its settings.
     pub Arrays {
-        task: String = "detect", "TASK", Range::ANY, "what is learned: detect (by y), classes, values, sets, next, masked";
-        inputs: String = "detect", "KIND", Range::ANY, "what x is: detect (by its kind), numbers, tokens";
+        task: Sought = "detect", "TASK", Range::ANY, "what is learned; detect: by y";
+        inputs: Taken = "detect", "KIND", Range::ANY, "what x is; detect: by its kind";
         classes: usize = "0", "COUNT", Range::COUNT_OR_NONE, "classes or tokens that there are; 0: one more than the largest in the files";
         standardise: String = "set", "FIGURES", Range::ANY, "numbers become (value - mean) / deviation: none, set (of the training data), or MEAN/DEVIATION";
         test_share: f64 = "0.2", "SHARE", Range::FRACTION, "share of each user's rows that is set aside where there is no test file";

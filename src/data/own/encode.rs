@@ -22,10 +22,24 @@ pub struct Roles {
     pub leave_out: Vec<String>,
     /// Numeric columns that are categories.
     pub categorical: Vec<String>,
-    /// `classes`, `values`, or whatever the target looks like.
-    pub task: String,
+    /// What is learned.
+    pub task: Target,
     /// What becomes of missing cells.
     pub missing: Missing,
+}
+
+words! {
+    /// What a column of targets holds.
+    #[derive(Default)]
+    pub Target {
+        /// Classes where it has words or few whole numbers, else values.
+        #[default]
+        Detect = "detect";
+        /// Classes.
+        Classes = "classes";
+        /// Numbers.
+        Values = "values";
+    }
 }
 
 words! {
@@ -90,7 +104,7 @@ impl Encoder {
         let tables = [Some(train), test];
         let targets: Result<Vec<&Field>, String> =
             tables.into_iter().flatten().map(|table| table.field(&roles.label)).collect();
-        let label = label(&targets?, &roles.task)?;
+        let label = label(&targets?, roles.task)?;
         Ok(Encoder { roles, features, label })
     }
 
@@ -176,10 +190,7 @@ impl Encoder {
     fn numbers(&self, feature: &Feature, table: &Table) -> Result<Vec<Vec<f32>>, String> {
         match feature {
             Feature::Number(name) => match &table.field(name)?.cells {
-                Cells::Numbers(numbers) => {
-                    let known = |&number: &f64| if number.is_nan() { self.unknown() } else { number as f32 };
-                    Ok(vec![numbers.iter().map(known).collect()])
-                }
+                Cells::Numbers(numbers) => Ok(vec![floats(name, numbers, self.unknown())?]),
                 Cells::Words(words) => {
                     let is_word = |word: &&str| !word.is_empty() && word.parse::<f64>().is_err();
                     let word = words.rows().find(is_word).unwrap_or_default();
@@ -212,11 +223,23 @@ impl Encoder {
                 ))
             }
             Label::Value => match &field.cells {
-                Cells::Numbers(numbers) => Ok(Column::floats(numbers.iter().map(|&number| number as f32).collect(), 1)),
+                Cells::Numbers(numbers) => Ok(Column::floats(floats(&field.name, numbers, f32::NAN)?, 1)),
                 Cells::Words(_) => Err(format!("column `{}` holds words (hint: task=classes)", field.name)),
             },
         }
     }
+}
+
+/// A column's numbers, with what stands for those that are missing.
+fn floats(name: &str, numbers: &[f64], unknown: f32) -> Result<Vec<f32>, String> {
+    let float = |&number: &f64| match number as f32 {
+        float if float.is_nan() => Ok(unknown),
+        float if float.is_finite() => Ok(float),
+        _ => Err(format!(
+            "column `{name}` holds {number:e}, beyond 32-bit floats (hint: a larger unit, or leave it out)"
+        )),
+    };
+    numbers.iter().map(float).collect()
 }
 
 /// Rows count from 1, below the names of columns.
@@ -261,7 +284,7 @@ pub fn distinct(columns: &[&Cells]) -> Vec<String> {
 }
 
 /// What targets are: words and few whole numbers are classes, other numbers values.
-fn label(fields: &[&Field], task: &str) -> Result<Label, String> {
+fn label(fields: &[&Field], task: Target) -> Result<Label, String> {
     let columns: Vec<&Cells> = fields.iter().map(|field| &field.cells).collect();
     let are_numbers = columns.iter().all(|cells| matches!(cells, Cells::Numbers(_)));
     let whole = columns.iter().all(|cells| match cells {
@@ -270,18 +293,17 @@ fn label(fields: &[&Field], task: &str) -> Result<Label, String> {
     });
     let name = fields.first().map_or("", |field| field.name.as_str());
     match task {
-        "classes" => Ok(Label::Classes(distinct(&columns))),
-        "values" if are_numbers => Ok(Label::Value),
-        "values" => Err(format!("column `{name}` holds words (hint: task=classes)")),
-        "detect" if !whole => Ok(Label::Value),
-        "detect" => match distinct(&columns) {
+        Target::Classes => Ok(Label::Classes(distinct(&columns))),
+        Target::Values if are_numbers => Ok(Label::Value),
+        Target::Values => Err(format!("column `{name}` holds words (hint: task=classes)")),
+        Target::Detect if !whole => Ok(Label::Value),
+        Target::Detect => match distinct(&columns) {
             names if are_numbers && names.len() > MOST_CLASSES => Err(format!(
                 "column `{name}` holds {} whole numbers, which may be classes or values (hint: task=classes or task=values)",
                 names.len()
             )),
             names => Ok(Label::Classes(names)),
         },
-        other => Err(format!("task is `{other}` (hint: detect, classes, values)")),
     }
 }
 
@@ -303,8 +325,8 @@ mod tests {
     }
 
     fn roles(missing: Missing) -> Roles {
-        let [label, user, task] = ["ill", "site", "detect"].map(str::to_owned);
-        Roles { label, user, task, missing, ..Roles::default() }
+        let [label, user] = ["ill", "site"].map(str::to_owned);
+        Roles { label, user, missing, ..Roles::default() }
     }
 
     fn inputs(missing: Missing) -> Vec<f32> {
@@ -347,13 +369,13 @@ mod tests {
 
     #[test]
     fn targets_are_classes_or_values() {
-        let told = |cells: &str, task: &str| label(&[&field("y", cells)], task);
-        assert_eq!(told("b a b", "detect"), Ok(Label::Classes(vec!["a".to_owned(), "b".to_owned()])));
-        assert_eq!(told("10 9", "detect"), Ok(Label::Classes(vec!["9".to_owned(), "10".to_owned()])));
-        assert_eq!((told("0.5 1", "detect"), told("1 2", "values")), (Ok(Label::Value), Ok(Label::Value)));
-        assert!(told("a b", "values").expect_err("words").contains("holds words"));
+        let told = |cells: &str, task: Target| label(&[&field("y", cells)], task);
+        assert_eq!(told("b a b", Target::Detect), Ok(Label::Classes(vec!["a".to_owned(), "b".to_owned()])));
+        assert_eq!(told("10 9", Target::Detect), Ok(Label::Classes(vec!["9".to_owned(), "10".to_owned()])));
+        assert_eq!((told("0.5 1", Target::Detect), told("1 2", Target::Values)), (Ok(Label::Value), Ok(Label::Value)));
+        assert!(told("a b", Target::Values).expect_err("words").contains("holds words"));
         let many: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-        assert!(told(&many.join(" "), "detect").expect_err("either").contains("200 whole numbers"));
+        assert!(told(&many.join(" "), Target::Detect).expect_err("either").contains("200 whole numbers"));
     }
 
     #[test]
@@ -367,6 +389,8 @@ mod tests {
         let mut other = table();
         other.fields[0] = field("age", "50 old 70");
         assert!(encoder.rows(&other).expect_err("a word").contains("`age` holds `old`, in training numbers"));
+        other.fields[0] = field("age", "50 1e39 70");
+        assert!(encoder.rows(&other).expect_err("too large").contains("`age` holds 1e39, beyond 32-bit floats"));
         let grouped = Roles { categorical: vec!["age".to_owned()], ..roles(Missing::Zero) };
         assert_eq!(Encoder::new(grouped, &table(), None).expect("fits").names()[..2], ["age=50", "age=70"]);
     }

@@ -14,6 +14,7 @@
 //! | integers, several a row, where inputs are tokens | `next` |
 
 use super::array::{Array, Cells};
+use super::said::{Said, Sought, Taken};
 use crate::data::{Column, Numbers, Standard};
 use crate::task::{Facts, Input, Task};
 use std::collections::BTreeSet;
@@ -24,17 +25,6 @@ const NOTHING: i64 = -100;
 /// Sides that are channels of an image and no heights.
 const CHANNELS: [usize; 3] = [1, 3, 4];
 
-/// What a user says of arrays; each may be left to them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Said {
-    /// Name of a task, or `detect`.
-    pub task: String,
-    /// `tokens`, `numbers` or `detect`.
-    pub inputs: String,
-    /// Classes or tokens that there are; 0 when the files tell.
-    pub classes: usize,
-}
-
 /// What is learned, before it is known of how many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Learned {
@@ -44,15 +34,6 @@ enum Learned {
     Next,
     Masked,
 }
-
-/// By the names users write.
-const TASKS: [(&str, Learned); 5] = [
-    ("classes", Learned::Classes),
-    ("values", Learned::Values),
-    ("sets", Learned::Sets),
-    ("next", Learned::Next),
-    ("masked", Learned::Masked),
-];
 
 /// What all files have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,7 +58,7 @@ pub fn inputs(x: Array, said: &Said) -> Result<(Vec<usize>, Column), String> {
             x.row_shape()
         ));
     }
-    let column = match are_tokens(&x, &said.inputs)? {
+    let column = match are_tokens(&x, said.inputs)? {
         true => Column::integers(tokens(&x, width)?, width),
         false => numbers(x.cells, width)?,
     };
@@ -99,13 +80,12 @@ fn image_shape(row: &[usize]) -> Result<Vec<usize>, String> {
     }
 }
 
-fn are_tokens(x: &Array, said: &str) -> Result<bool, String> {
-    match (said, &x.cells) {
+fn are_tokens(x: &Array, taken: Taken) -> Result<bool, String> {
+    match (taken, &x.cells) {
         (_, Cells::Texts(_)) => Err("`x` holds words (hint: write numbers or tokens)".to_owned()),
-        ("tokens", _) => Ok(true),
-        ("numbers", _) => Ok(false),
-        ("detect", cells) => Ok(matches!(cells, Cells::Integers(_))),
-        (other, _) => Err(format!("inputs is `{other}` (hint: detect, numbers or tokens)")),
+        (Taken::Tokens, _) => Ok(true),
+        (Taken::Numbers, _) => Ok(false),
+        (Taken::Detect, cells) => Ok(matches!(cells, Cells::Integers(_))),
     }
 }
 
@@ -184,11 +164,17 @@ pub fn meaning(said: &Said, shape: &[usize], largest: Option<u32>, targets: &[&A
 }
 
 fn learned(said: &Said, y: &Array, is_text: bool) -> Result<Learned, String> {
-    if said.task != "detect" {
-        let known = TASKS.iter().find(|(name, _)| *name == said.task);
-        let names = TASKS.map(|(name, _)| name).join(", ");
-        return known.map(|known| known.1).ok_or(format!("task is `{}` (hint: detect, {names})", said.task));
+    match said.task {
+        Sought::Detect => detected(y, is_text),
+        Sought::Classes => Ok(Learned::Classes),
+        Sought::Values => Ok(Learned::Values),
+        Sought::Sets => Ok(Learned::Sets),
+        Sought::Next => Ok(Learned::Next),
+        Sought::Masked => Ok(Learned::Masked),
     }
+}
+
+fn detected(y: &Array, is_text: bool) -> Result<Learned, String> {
     let several = width(y) > 1;
     let bits = y.integers().is_some_and(|values| values.iter().all(|value| [0, 1].contains(value)));
     match (&y.cells, several) {
@@ -301,8 +287,8 @@ fn classes(y: &Array, count: usize, ignore: Option<u32>) -> Result<Column, Strin
 mod tests {
     use super::*;
 
-    fn said(task: &str) -> Said {
-        Said { task: task.to_owned(), inputs: "detect".to_owned(), classes: 0 }
+    fn said(task: Sought) -> Said {
+        Said { task, inputs: Taken::Detect, classes: 0 }
     }
 
     fn integers(shape: &[usize], values: &[i64]) -> Array {
@@ -319,7 +305,7 @@ mod tests {
 
     #[test]
     fn kind_and_shape_of_targets_decide_what_is_learned() {
-        let auto = said("detect");
+        let auto = said(Sought::Detect);
         let pairs = integers(&[2, 2], &[0, 1, 1, 1]);
         assert_eq!(task(&auto, None, &integers(&[3], &[0, 4, 1])), Ok(Task::Classes(5)));
         assert_eq!(task(&auto, None, &floats(&[1, 2], &[0.5, 1.0])), Ok(Task::Values(2)));
@@ -328,7 +314,7 @@ mod tests {
         let holes = integers(&[1, 2], &[-100, 3]);
         assert_eq!(task(&auto, Some(2), &holes), Ok(Task::Next { vocabulary: 4, ignore: Some(4) }));
         assert_eq!(
-            task(&said("masked"), Some(2), &holes),
+            task(&said(Sought::Masked), Some(2), &holes),
             Ok(Task::Masked { vocabulary: 4, ignore: 4, hiding: None, padding: None })
         );
         let meaning = meaning(&auto, &[2], Some(2), &[&holes]).expect("tokens");
@@ -337,22 +323,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_told_asks_for_the_task() {
-        let auto = said("detect");
+        let auto = said(Sought::Detect);
         assert!(
             task(&auto, Some(1), &integers(&[1], &[0])).expect_err("two ways").contains("task=classes or task=next")
         );
         assert!(task(&auto, None, &integers(&[1, 2], &[0, 2])).expect_err("two ways").contains("task=sets"));
-        assert!(
-            task(&said("sums"), None, &integers(&[1], &[0])).expect_err("unknown").contains("hint: detect, classes")
-        );
-        let wrong = task(&said("next"), Some(1), &integers(&[1, 3], &[0; 3])).expect_err("three of two");
+        let wrong = task(&said(Sought::Next), Some(1), &integers(&[1, 3], &[0; 3])).expect_err("three of two");
         assert!(wrong.contains("3 tokens a row and `x` 2"), "{wrong}");
     }
 
     #[test]
     fn words_are_classes_by_name() {
         let y = Array { shape: vec![3], cells: Cells::Texts(["dog", "cat", "dog"].map(str::to_owned).to_vec()) };
-        let meaning = meaning(&said("detect"), &[2], None, &[&y]).expect("words");
+        let meaning = meaning(&said(Sought::Detect), &[2], None, &[&y]).expect("words");
         assert_eq!((&meaning.facts.task, meaning.names.join(" ")), (&Task::Classes(2), "cat dog".to_owned()));
         assert_eq!(targets(&y, &meaning).expect("known"), Column::integers(vec![1, 0, 1], 1));
     }
@@ -361,7 +344,7 @@ mod tests {
     fn images_have_their_channels_first() {
         let bytes = |shape: &[usize]| {
             let count = shape.iter().product::<usize>() as u8;
-            inputs(Array { shape: shape.to_vec(), cells: Cells::Bytes((0..count).collect()) }, &said("detect"))
+            inputs(Array { shape: shape.to_vec(), cells: Cells::Bytes((0..count).collect()) }, &said(Sought::Detect))
         };
         assert_eq!(bytes(&[1, 2, 3]).expect("grey").0, [1, 2, 3]);
         let (shape, column) = bytes(&[1, 2, 2, 3]).expect("last");
@@ -374,11 +357,11 @@ mod tests {
 
     #[test]
     fn faults_name_array_row_and_remedy() {
-        let auto = said("detect");
+        let auto = said(Sought::Detect);
         let fault = inputs(floats(&[2, 2], &[0.0, 1.0, f32::NAN, 0.0]), &auto).expect_err("not a number");
         assert!(fault.starts_with("`x` holds NaN in row 1, place 0 (hint:"), "{fault}");
         assert!(inputs(integers(&[1, 2], &[0, -1]), &auto).expect_err("below 0").contains("-1 in row 0"));
-        let few = Said { classes: 2, ..said("detect") };
+        let few = Said { classes: 2, ..said(Sought::Detect) };
         let y = integers(&[2], &[1, 2]);
         let meaning = meaning(&few, &[2], None, &[&y]).expect("two classes");
         let fault = targets(&y, &meaning).expect_err("a third");

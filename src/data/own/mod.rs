@@ -13,6 +13,7 @@ mod npz;
 mod parquet;
 mod passages;
 mod rows;
+mod said;
 mod standard;
 mod table;
 pub mod tables;

@@ -2,10 +2,11 @@
 
 use super::named::Named;
 use super::table::{Cells, Field, Table, checked, trimmed};
-use crate::files;
+use crate::{files, stop};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field as Cell, Row};
+use std::fs::File;
 use std::path::Path;
 
 /// Reads a Parquet file.
@@ -14,12 +15,18 @@ use std::path::Path;
 /// What is wrong with the file, or a column that holds neither numbers nor words.
 pub fn read(path: &Path) -> Result<Table, String> {
     let file = files::open(path).map_err(|error| error.to_string())?;
+    // Damaged pages make the crate panic.
+    let read = stop::catch(|| rows(file));
+    checked(read.map_err(|fault| format!("it is damaged: {fault} (hint: write the file again)"))??)
+}
+
+fn rows(file: File) -> Result<Table, String> {
     let reader = SerializedFileReader::new(file).map_err(torn)?;
     let mut table = Table::default();
     for row in reader.get_row_iter(None).map_err(torn)? {
         add(&mut table, &row.map_err(torn)?)?;
     }
-    checked(table)
+    Ok(table)
 }
 
 fn torn(error: ParquetError) -> String {

@@ -1,35 +1,23 @@
 //! Whose text is whose: by files, by lines, or by the roles of a play.
 
+use crate::part::words;
 use std::path::Path;
 
-/// Who owns a piece of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owners {
-    /// Nobody.
-    Nobody,
-    /// The file.
-    Files,
-    /// The line.
-    Lines,
-    /// The role that speaks it.
-    Roles,
+words! {
+    /// Who owns a piece of text.
+    pub Owners {
+        /// The file.
+        Files = "file";
+        /// The line.
+        Lines = "line";
+        /// The role that speaks it.
+        Roles = "role";
+        /// Nobody.
+        Nobody = "nobody";
+    }
 }
 
-/// By the words users write.
-const WORDS: [(&str, Owners); 4] =
-    [("nobody", Owners::Nobody), ("file", Owners::Files), ("line", Owners::Lines), ("role", Owners::Roles)];
-
 impl Owners {
-    /// The owners of a word.
-    ///
-    /// # Errors
-    /// Another word.
-    pub fn read(word: &str) -> Result<Owners, String> {
-        let known = WORDS.iter().find(|(name, _)| *name == word);
-        let names = WORDS.map(|(name, _)| name).join(", ");
-        known.map(|known| known.1).ok_or(format!("users is `{word}` (hint: {names})"))
-    }
-
     /// The text of each owner of a file, who is named after it.
     pub fn passages(self, path: &Path, text: &str) -> Vec<(String, String)> {
         let file = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -110,6 +98,5 @@ mod tests {
         assert_eq!(passages(Owners::Files, "a\nb"), [("hamlet".to_owned(), "a\nb".to_owned())]);
         let lines = passages(Owners::Lines, "a\n\nb\n");
         assert_eq!(lines, [("hamlet:1".to_owned(), "a".to_owned()), ("hamlet:3".to_owned(), "b".to_owned())]);
-        assert!(Owners::read("roles").expect_err("unknown").contains("hint: nobody, file, line, role"));
     }
 }

@@ -1,6 +1,6 @@
 //! `csv` and `parquet`: one table for training, and one for testing or a share of the first.
 
-use super::encode::{Encoder, Missing, Roles};
+use super::encode::{Encoder, Missing, Roles, Target};
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
 use super::table::{self, Table};
@@ -17,7 +17,7 @@ part! {
         user: String = "''", "COLUMN", Range::ANY, "column that says whose a row is";
         leave_out: String = "''", "COLUMN+COLUMN", Range::ANY, "columns that are not looked at";
         categorical: String = "''", "COLUMN+COLUMN", Range::ANY, "columns of numbers that are categories; those of words always are";
-        task: String = "detect", "TASK", Range::ANY, "what is learned: classes, values, or detect (words and few whole numbers are classes)";
+        task: Target = "detect", "TASK", Range::ANY, "what is learned; detect: words and few whole numbers are classes";
         missing: Missing = "refuse", "RULE", Range::ANY, "what becomes of rows with empty cells: refuse, drop, zero, or mean (of the training data; a category is none)";
         standardise: String = "set", "FIGURES", Range::ANY, "numbers become (value - mean) / deviation: none, set (of the training data), or MEAN/DEVIATION";
         test_share: f64 = "0.2", "SHARE", Range::FRACTION, "share of each user's rows that is set aside where there is no test file";

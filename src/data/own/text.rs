@@ -20,8 +20,8 @@ const ENDS: &[&str] = &[".txt", ".md"];
 part! {
     /// Its settings.
     pub Text {
-        unit: String = "characters", "UNIT", Range::ANY, "what a token is: characters or words";
-        users: String = "file", "OWNER", Range::ANY, "whose text it is: file, line, role (`**NAME**` or `NAME:` on a line of its own), nobody";
+        unit: Unit = "characters", "UNIT", Range::ANY, "what a token is";
+        users: Owners = "file", "OWNER", Range::ANY, "whose text it is; role: `**NAME**` or `NAME:` on a line of its own";
         length: usize = "80", "TOKENS", Range::between(1.0, 65536.0), "tokens of a row; each learns the next";
         vocabulary: Option<PathBuf> = "", "FILE", Range::ANY, "a token a line, or the data.json of a run; else what the training text has";
         most: usize = "10000", "WORDS", Range::COUNT, "words of the vocabulary, the most frequent ones";
@@ -35,9 +35,7 @@ type Passages = Vec<(String, String)>;
 /// Reads the files of a folder.
 pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
     let text = Text::read(values);
-    let wanted = |reason| fault(source.folder, reason);
-    let unit = Unit::read(&text.unit).map_err(wanted)?;
-    let owners = Owners::read(&text.users).map_err(wanted)?;
+    let (unit, owners) = (text.unit, text.users);
     let (train, test) = folders(source.folder);
     let train = if source.test_only { None } else { Some(passages(&train, owners)?) };
     let test = test.map(|folder| passages(&folder, owners)).transpose()?;
@@ -162,7 +160,6 @@ mod tests {
         assert!(refused(&[("a.txt", "x"), ("a.md", "x")], "text").contains("would be the same user"));
         assert!(refused(&[("a.txt", " \n")], "text").contains("a.txt: it has no text of any user"));
         assert!(refused(&[("a.csv", "x")], "text").contains("there is no .txt or .md file"));
-        assert!(refused(&[("a.txt", "x")], "text:unit=letters").contains("unit is `letters`"));
         assert!(refused(&[("a.txt", "x")], "text:vocabulary=/nowhere").contains("/nowhere: "));
     }
 }

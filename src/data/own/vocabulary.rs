@@ -1,6 +1,7 @@
 //! Text to tokens: characters or words by their place in a vocabulary.
 
 use crate::files;
+use crate::part::words;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -8,28 +9,17 @@ use std::path::Path;
 /// The name of token 0: whatever the vocabulary does not have.
 pub const UNKNOWN: &str = "<unknown>";
 
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Each character.
-    Characters,
-    /// Each run of letters, digits and apostrophes, and each other sign that is no space.
-    Words,
+words! {
+    /// What a token is.
+    pub Unit {
+        /// Each character.
+        Characters = "characters";
+        /// Each run of letters, digits and apostrophes, and each other sign that is no space.
+        Words = "words";
+    }
 }
 
 impl Unit {
-    /// The unit of a word.
-    ///
-    /// # Errors
-    /// Another word.
-    pub fn read(word: &str) -> Result<Unit, String> {
-        match word {
-            "characters" => Ok(Unit::Characters),
-            "words" => Ok(Unit::Words),
-            other => Err(format!("unit is `{other}` (hint: characters or words)")),
-        }
-    }
-
     /// A text in its units: of `Nay, answer me` the words are `Nay`, `,`, `answer` and `me`.
     pub fn split(self, text: &str) -> Vec<&str> {
         let letters = text.char_indices().map(|(at, letter)| &text[at..at + letter.len_utf8()]);
