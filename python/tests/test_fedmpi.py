@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -111,6 +112,38 @@ def test_what_the_program_would_refuse_is_not_saved(tmp_path, x, y, users, fault
     with pytest.raises(ValueError, match=fault):
         fedmpi.save_dataset(tmp_path / "train.npz", x, y, users)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_both_forms_hold_the_same(tmp_path):
+    load_file = pytest.importorskip("safetensors.numpy").load_file
+    x, y = samples()
+    for end in ["npz", "safetensors"]:
+        fedmpi.save_dataset(tmp_path / f"train.{end}", x, y, np.arange(60) % 3)
+    written, packed = load_file(tmp_path / "train.safetensors"), np.load(tmp_path / "train.npz")
+    assert set(written) == set(packed.files) == {"x", "y", "users"}
+    assert all(np.array_equal(written[name], packed[name]) for name in written)
+    with pytest.raises(ValueError, match="users are words"):
+        fedmpi.save_dataset(tmp_path / "test.safetensors", x, y, ["u"] * 60)
+    with pytest.raises(ValueError, match="must end in .npz or .safetensors"):
+        fedmpi.save_dataset(tmp_path / "test.pt", x, y)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["train.npz", "train.safetensors"]
+
+
+def test_a_form_whose_package_is_missing_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    with pytest.raises(ImportError, match="pip install safetensors"):
+        fedmpi.save_dataset(tmp_path / "train.safetensors", *samples())
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_program
+def test_the_program_trains_on_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    for part, seed in [("train", 0), ("test", 1)]:
+        fedmpi.save_dataset(tmp_path / f"{part}.safetensors", *samples(seed=seed))
+    flags = ["--client_num_in_total", 3, "--client_num_per_round", 2, "--comm_round", 2]
+    code, said = train(tmp_path, "--dataset", "arrays", "--partition_method", "iid", "--model", "lr", *flags)
+    assert code == 0, said
 
 
 def test_a_folder_that_is_no_runs_is_refused(tmp_path):

@@ -25,10 +25,25 @@ const USERS: &[Param] = &[
     CUTOUT,
     NORMALISE,
 ];
+// Sets that have no figures unless they are asked for, and those that are standardised otherwise.
+const UNCHANGED: &[Param] = &[CROP, FLIP, CUTOUT, AS_IT_IS];
+const WRITERS: &[Param] = &[tff::Users::PARAMS[0], CROP, FLIP, CUTOUT, AS_IT_IS];
+const MOVES: &[Param] = &[CROP, FLIP, CUTOUT];
+const ARRAYS: &[Param] = &joined::<8>(own::arrays::Arrays::PARAMS, MOVES);
+const IMAGES: &[Param] = &joined::<7>(own::images::Images::PARAMS, MOVES);
+const AS_IT_IS: Param = Param { default: "false", ..NORMALISE };
 const CROP: Param = Augment::PARAMS[0];
 const FLIP: Param = Augment::PARAMS[1];
 const CUTOUT: Param = Augment::PARAMS[2];
 const NORMALISE: Param = Augment::PARAMS[3];
+
+/// Settings of a set, and further ones.
+const fn joined<const COUNT: usize>(own: &[Param], more: &[Param]) -> [Param; COUNT] {
+    let mut all = [CROP; COUNT];
+    all.split_at_mut(own.len()).0.copy_from_slice(own);
+    all.split_at_mut(own.len()).1.copy_from_slice(more);
+    all
+}
 
 /// Every data set, by the name users write.
 pub const DATASETS: &[Entry<Build>] = &[
@@ -47,8 +62,9 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "mnist-leaf",
         "MNIST as FedML has it: by 1000 users, standardised; LEAF's JSON in MNIST/train and MNIST/test of --data_dir",
-        |_, source| leaf::mnist(source),
-    ),
+        |values, source| leaf::mnist(source, Augment::without_figures(values)),
+    )
+    .with(MOVES),
     Entry::<Build>::new(
         "fashion-mnist",
         "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
@@ -89,8 +105,9 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "femnist",
         "handwritten characters by writers, 28x28, 62 classes; LEAF's JSON in train/ and test/ of --data_dir",
-        |_, source| leaf::femnist(source),
-    ),
+        |values, source| leaf::femnist(source, Augment::read(values)),
+    )
+    .with(UNCHANGED),
     Entry::<Build>::new(
         "shakespeare",
         "the next character after 80, by roles; LEAF's JSON in train/ and test/ of --data_dir",
@@ -123,9 +140,9 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "fed_emnist",
         "handwritten characters by 3,400 writers, 28x28, 62 classes; TFF's HDF5",
-        |values, source| tff::emnist(source, &tff::Users::read(values)),
+        |values, source| tff::emnist(source, &tff::Users::read(values), Augment::read(values)),
     )
-    .with(tff::Users::PARAMS),
+    .with(WRITERS),
     Entry::<Build>::new("fed_cifar100", "CIFAR-100 by 500 users; TFF's HDF5", |values, source| {
         tff::cifar100(source, Augment::read(values))
     })
@@ -175,7 +192,7 @@ pub const DATASETS: &[Entry<Build>] = &[
         "your own: train and test in --data_dir, as .npz or .safetensors with x, y and, if you like, users",
         own::arrays::read,
     )
-    .with(own::arrays::Arrays::PARAMS),
+    .with(ARRAYS),
     Entry::<Build>::new(
         "csv",
         "your own: a table in --data_dir, and test.csv or a share of it; label=COLUMN",
@@ -193,7 +210,7 @@ pub const DATASETS: &[Entry<Build>] = &[
         "your own: PNG and JPEG in --data_dir, a folder for each class or listed in a CSV of file, label and user",
         own::images::read,
     )
-    .with(own::images::Images::PARAMS),
+    .with(IMAGES),
     Entry::<Build>::new(
         "text",
         "your own: .txt and .md files in --data_dir; each token learns the next",

@@ -1,7 +1,8 @@
 //! Every data set of the table, on small files in the layouts of those who publish them.
 
-use fedmpi::data::{DATASETS, Dataset, KIND, Samples, Source, write_idx};
+use fedmpi::data::{Augment, DATASETS, Dataset, KIND, Samples, Source, write_idx};
 use fedmpi::seed::Seed;
+use fedmpi::task::Input;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -141,4 +142,28 @@ fn words_of_own_data_are_listed_where_one_is_wrong() {
         let refused = read(wrong, Path::new("nowhere"), false).expect_err("refused");
         assert!(refused.contains(remedy), "{refused}");
     }
+}
+
+#[test]
+fn every_set_of_pictures_takes_every_change_in_training() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let is_picture = |set: &Dataset| set.facts.shape.len() == 3 && set.facts.input == Input::Numbers;
+    let mut seen = 0;
+    for entry in DATASETS {
+        let (files, chosen) = (small_files(folder.path(), entry.name), choice(entry.name));
+        if !is_picture(&read(chosen, &files, false).expect(entry.name)) {
+            continue;
+        }
+        let ends = if chosen.contains(':') { "," } else { ":" };
+        let changed = format!("{chosen}{ends}crop=2,flip=true,cutout=3");
+        let Augment { crop, flip, cutout, .. } = read(&changed, &files, false).expect(entry.name).augment;
+        assert_eq!((crop, flip, cutout), (2, true, 3), "{}", entry.name);
+        let has_figures = |name: &str| entry.params.iter().any(|param| param.name == name);
+        // FedML has standardised its digits in the files.
+        assert!(has_figures("normalise") || has_figures("standardise") || entry.name == "mnist-leaf", "{}", entry.name);
+        seen += 1;
+    }
+    assert!(seen >= 13, "{seen} sets of pictures");
+    let flat = small_files(folder.path(), "arrays");
+    assert!(read("arrays:flip=true", &flat, false).expect_err("rows").contains("rows of `x` are none"));
 }

@@ -8,7 +8,8 @@ import numpy as np
 
 
 def save_dataset(path, x, y, users=None):
-    """Writes one file of a data set: ``train.npz`` or ``test.npz`` in the folder that ``--data_dir`` names.
+    """Writes one file of a data set: ``train`` or ``test`` in the folder that ``--data_dir`` names, as ``.npz`` or
+    ``.safetensors``. The latter needs the package safetensors and holds no words.
 
     x      a row for each sample: uint8 for images (rows, height, width[, channels]), floats for numbers, other
            integers for tokens
@@ -16,11 +17,11 @@ def save_dataset(path, x, y, users=None):
            tokens for what comes next
     users  whose each row is, as numbers or words; None when nobody's
 
-    Raises ValueError for what the program would refuse.
+    Raises ValueError for what the program would refuse, and ImportError where safetensors is not installed.
     """
     path = Path(path)
-    if path.suffix != ".npz":
-        raise ValueError(f"{path} must end in .npz, such as data/train.npz")
+    if path.suffix not in WRITERS:
+        raise ValueError(f"{path} must end in .npz or .safetensors, such as data/train.npz")
     arrays = {"x": _array("x", x), "y": _array("y", y)}
     if users is not None:
         arrays["users"] = _users(users)
@@ -30,7 +31,25 @@ def save_dataset(path, x, y, users=None):
     for name, array in arrays.items():
         if len(array) != rows:
             raise ValueError(f"{name} has {len(array)} rows where x has {rows}: give one for each row of x")
-    _write(path, arrays)
+    _write(path, arrays, WRITERS[path.suffix])
+
+
+def _npz(file, arrays):
+    np.savez(file, **arrays)
+
+
+def _safetensors(file, arrays):
+    try:
+        from safetensors.numpy import save
+    except ImportError as error:
+        raise ImportError("a .safetensors file needs a package: pip install safetensors, or name an .npz") from error
+    for name, array in arrays.items():
+        if array.dtype.kind in "US":
+            raise ValueError(f"{name} are words, which safetensors cannot hold: give integers, or name an .npz")
+    file.write(save(arrays))
+
+
+WRITERS = {".npz": _npz, ".safetensors": _safetensors}
 
 
 def _array(name, values):
@@ -63,13 +82,13 @@ def _users(users):
     return array
 
 
-def _write(path, arrays):
+def _write(path, arrays, write):
     """Beside its place, then in place: nobody sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
+            write(file, arrays)
         os.chmod(part, 0o644)
         os.replace(part, path)
     except BaseException:

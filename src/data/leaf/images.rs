@@ -2,7 +2,7 @@
 
 use super::{Part, class, read};
 use crate::data::decode::{Form, picture};
-use crate::data::pictures::Pictures;
+use crate::data::pictures::{INK, Pictures};
 use crate::data::places::found;
 use crate::data::{Augment, Column, DataError, Dataset, Samples, Source, Standard, Train};
 use crate::task::Facts;
@@ -18,16 +18,23 @@ const CHARACTERS: usize = 62;
 const FACE: usize = 84;
 
 /// FEMNIST: images of 28x28 from 0 (ink) to 1 (paper), as LEAF has them, and 62 classes.
-pub fn femnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    characters(source, source.folder, CHARACTERS)
+pub fn femnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+    let standard = augment.normalise.then(|| augment.standard(INK.0, INK.1));
+    characters(source, source.folder, CHARACTERS, standard.as_ref()).map(|set| set.changed(augment))
 }
 
 /// FedML's MNIST: standardised already, pixel by pixel, in the folder `MNIST` or the one that is named.
-pub fn mnist(source: &Source<'_>) -> Result<Dataset, DataError> {
-    characters(source, &found(source.folder, &["MNIST", ""]), DIGITS)
+pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
+    let folder = found(source.folder, &["MNIST", ""]);
+    characters(source, &folder, DIGITS, None).map(|set| set.changed(augment))
 }
 
-fn characters(source: &Source<'_>, folder: &Path, classes: usize) -> Result<Dataset, DataError> {
+fn characters(
+    source: &Source<'_>,
+    folder: &Path,
+    classes: usize,
+    standard: Option<&Standard>,
+) -> Result<Dataset, DataError> {
     let image = |x: Vec<f32>, y: f64| {
         let class = class(y, classes)?;
         match (x.len(), x.iter().all(|value| value.is_finite())) {
@@ -40,7 +47,12 @@ fn characters(source: &Source<'_>, folder: &Path, classes: usize) -> Result<Data
     let owners = parts.owners();
     let made = |part: Part<(Vec<f32>, u32)>| {
         let (inputs, targets): (Vec<_>, Vec<_>) = part.samples.into_iter().unzip();
-        Samples { inputs: Column::floats(inputs.concat(), PIXELS), targets: Column::integers(targets, 1) }
+        let inputs = Column::floats(inputs.concat(), PIXELS);
+        let inputs = match standard {
+            Some(standard) => inputs.standardised(standard),
+            None => inputs,
+        };
+        Samples { inputs, targets: Column::integers(targets, 1) }
     };
     let (facts, train) = (Facts::classes(&[1, 28, 28], classes), Train::Stored(made(parts.train)));
     Ok(Dataset { facts, train, test: made(parts.test), owners, ..Dataset::default() })

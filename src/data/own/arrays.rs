@@ -13,7 +13,7 @@ use super::rows::{Finish, Raw, Rows};
 use super::said::{Said, Sought, Taken};
 use super::standard::Wanted;
 use super::{fault, npz, tensors};
-use crate::data::{About, Column, DataError, Dataset, Samples, Source};
+use crate::data::{About, Augment, Column, DataError, Dataset, Samples, Source};
 use crate::part::{Part, Range, Values};
 use crate::{files, part};
 use std::collections::BTreeMap;
@@ -52,7 +52,14 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     };
     let test = open(source.folder, "test", &said)?;
     let raw = together(source.folder, train, test, &said)?;
-    raw.finish(&Finish { test_share, standardise: &standardise, seed: source.seed })
+    let augment = Augment::without_figures(values);
+    if !augment.is_none() && raw.facts.shape.len() != 3 {
+        let reason =
+            "crop, flip and cutout change pictures, and rows of `x` are none (hint: a height and a width each)";
+        return Err(fault(source.folder, reason));
+    }
+    let set = raw.finish(&Finish { test_share, standardise: &standardise, seed: source.seed })?;
+    Ok(set.changed(augment))
 }
 
 fn missing(folder: &Path) -> DataError {

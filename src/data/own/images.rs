@@ -9,7 +9,7 @@ use super::standard::Wanted;
 use super::table::{self, Cells};
 use super::{cached, fault, files_of, has_end};
 use crate::data::decode::Form;
-use crate::data::{About, Column, DataError, Dataset, Numbers, Samples, Source, Standard};
+use crate::data::{About, Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard};
 use crate::part;
 use crate::part::{Part, Range, Values};
 use crate::task::Facts;
@@ -54,7 +54,8 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let facts = Facts::classes(&[channels, images.side, images.side], classes.len());
     let about = About { classes, ..About::default() };
     let raw = Raw { place: source.folder.to_owned(), facts, about, measured: vec![], train, test };
-    raw.finish(&Finish { test_share: images.test_share, standardise: &standardise, seed: source.seed })
+    let set = raw.finish(&Finish { test_share: images.test_share, standardise: &standardise, seed: source.seed })?;
+    Ok(set.changed(Augment::without_figures(values)))
 }
 
 /// What there is to train and to test on.

@@ -6,7 +6,7 @@
 
 use crate::data::{Column, Numbers, Standard};
 use crate::part;
-use crate::part::Range;
+use crate::part::{Range, Values};
 use crate::seed::Stream;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,12 @@ impl Augment {
     /// How bytes become values: by these means and deviations of each channel, or from 0 to 1.
     pub fn standard<const CHANNELS: usize>(&self, means: [f32; CHANNELS], deviations: [f32; CHANNELS]) -> Standard {
         if self.normalise { Standard::each(means, deviations) } else { Standard::units() }
+    }
+
+    /// Of a set that is standardised by another setting, or in its files.
+    pub fn without_figures(values: &Values) -> Augment {
+        let [crop, cutout] = ["crop", "cutout"].map(|name| values.get(name));
+        Augment { crop, flip: values.get("flip"), cutout, normalise: false }
     }
 
     /// Whether training sees pictures as they are.

@@ -3,15 +3,15 @@
 
 use super::{Set, Users};
 use crate::data::h5::Node;
-use crate::data::pictures::{Pictures, planes};
-use crate::data::{Augment, DataError, Dataset, Source, Standard, Train};
+use crate::data::pictures::{INK, Pictures, planes};
+use crate::data::{Augment, DataError, Dataset, Source, Train};
 use crate::task::Facts;
 
 const CHARACTER: usize = 28 * 28;
 const PHOTOGRAPH: usize = 32 * 32 * 3;
 
 /// Characters, 62 classes.
-pub fn emnist(source: &Source<'_>, users: &Users) -> Result<Dataset, DataError> {
+pub fn emnist(source: &Source<'_>, users: &Users, augment: Augment) -> Result<Dataset, DataError> {
     let set = Set { source, stem: "fed_emnist_", folder: "FederatedEMNIST/", most_users: users.most_users };
     let (train, owners, test) = set.parts(|client, pictures: &mut Pictures| {
         let pixels = client.array("pixels")?.floats()?;
@@ -21,9 +21,10 @@ pub fn emnist(source: &Source<'_>, users: &Users) -> Result<Dataset, DataError> 
         let shades: Vec<u8> = pixels.iter().map(|shade| (shade * 255.0).round() as u8).collect();
         add(client, &shades, CHARACTER, 62, pictures, <[u8]>::to_vec)
     })?;
-    let samples = |pictures: Pictures| pictures.samples(CHARACTER, Standard::units());
-    let facts = Facts::classes(&[1, 28, 28], 62);
-    Ok(Dataset { facts, train: Train::Stored(samples(train)), test: samples(test), owners, ..Dataset::default() })
+    let standard = augment.standard(INK.0, INK.1);
+    let samples = |pictures: Pictures| pictures.samples(CHARACTER, standard.clone());
+    let (train, facts) = (Train::Stored(samples(train)), Facts::classes(&[1, 28, 28], 62));
+    Ok(Dataset { facts, train, test: samples(test), owners, ..Dataset::default() }.changed(augment))
 }
 
 /// Photographs, 100 classes.
