@@ -9,7 +9,7 @@ use fedmpi::delay::Delay;
 use fedmpi::models::{self, Start, Trained};
 use fedmpi::partition::{self, Partition, Pool};
 use fedmpi::seed::{Purpose, Seed};
-use fedmpi::select;
+use fedmpi::select::{self, List};
 use fedmpi::task::Facts;
 use fedmpi::train::schedule;
 use flate2::write::GzEncoder;
@@ -251,7 +251,8 @@ fn others() -> Vec<Case> {
     let selector = |kind: &'static str| {
         move |path: &Path| {
             let facts = select::Facts { clients: 6, wanted: 3 };
-            said(select::make(&format!("{kind}:{}", path.display()).as_str().into(), facts))
+            let choice = format!("{kind}:{}", path.display()).as_str().into();
+            said(List::of(&choice).and_then(|list| select::make(&choice, facts, list.as_ref())))
         }
     };
     let model = |model: String, from: Option<&Path>, facts: &Facts| {
