@@ -103,10 +103,7 @@ impl<T: Transport> Link<'_, T> {
                 (true, true) => return Ok(()),
                 // The round has changed the model already: it is completed whatever signals say.
                 (true, false) => self.hear_at_last(owed)?,
-                (false, _) => {
-                    examination.step(weights, trainer)?;
-                    self.glance(owed)?
-                }
+                (false, _) => self.glance(owed)?,
             };
             match news {
                 Some(News::Report(rank, Report::Evaluated { round: at, metrics }, _))
@@ -122,7 +119,8 @@ impl<T: Transport> Link<'_, T> {
                         examination.sum.add(&trainer.evaluate_pieces(weights, share)?);
                     }
                 }
-                None => {}
+                None if examination.is_over() => {}
+                None => examination.step(weights, trainer)?,
             }
         }
     }

@@ -47,14 +47,17 @@ impl<T: Transport> Server<'_, T> {
         piece <= ATTENTIVE * client && self.link.plan.evaluates_meanwhile(round)
     }
 
-    /// The server does a piece of the evaluation that is open; false when there is none.
-    pub(super) fn evaluate_meanwhile(&mut self) -> Result<bool, EngineError> {
-        let Some(open) = &mut self.open else { return Ok(false) };
+    /// Whether there is something to do while nobody has news.
+    pub(super) fn is_evaluating(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The server does a piece of the evaluation that is open, if there is one and the run shall go on.
+    pub(super) fn evaluate_meanwhile(&mut self) -> Result<(), EngineError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        self.link.look_for_end()?;
         open.examination.step(&open.weights, self.trainer)?;
-        if open.examination.is_over() {
-            self.settle()?;
-        }
-        Ok(true)
+        if open.examination.is_over() { self.settle() } else { Ok(()) }
     }
 
     /// Ends the evaluation that is open, if there is one.

@@ -67,15 +67,15 @@ impl<T: Transport> Server<'_, T> {
     /// Until all clients are trained and every worker has handed over its part.
     fn collect(&mut self, phase: Phase, exchange: &mut Exchange) -> Result<(), EngineError> {
         while !exchange.is_complete() {
-            let news = match self.evaluate_meanwhile()? {
-                true => {
-                    self.link.look_for_end()?;
-                    self.link.glance(|| exchange.outstanding())?
-                }
+            let news = match self.is_evaluating() {
+                true => self.link.glance(|| exchange.outstanding())?,
                 false => self.link.hear(|| exchange.outstanding())?,
             };
             self.tell_underway(phase, exchange)?;
-            let Some(news) = news else { continue };
+            let Some(news) = news else {
+                self.evaluate_meanwhile()?;
+                continue;
+            };
             match news {
                 News::Report(rank, Report::Trained { round, pass, part }, content)
                     if (round, pass) == (phase.round, phase.pass) =>
