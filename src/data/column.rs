@@ -65,12 +65,12 @@ impl Standard {
         figures.flat_map(f32::to_le_bytes).collect()
     }
 
-    /// Rows of floats: `(value - mean) / deviation`.
-    fn of_floats(&self, values: &[f32], width: usize) -> Values<f32> {
+    /// Rows of floats become `(value - mean) / deviation`.
+    fn of_floats(&self, values: &mut [f32], width: usize) {
         let plane = width.div_ceil(self.0.len().max(1)).max(1);
-        let planes = values.chunks(width.max(1)).flat_map(|row| row.chunks(plane).zip(&self.0));
-        let apply = |channel: &Channel, value: &f32| (value - channel.mean) / channel.deviation;
-        planes.flat_map(|(plane, channel)| plane.iter().map(|value| apply(channel, value))).collect::<Vec<f32>>().into()
+        for (plane, channel) in values.chunks_mut(width.max(1)).flat_map(|row| row.chunks_mut(plane).zip(&self.0)) {
+            plane.iter_mut().for_each(|value| *value = (*value - channel.mean) / channel.deviation);
+        }
     }
 
     /// A row, standardised, behind what is there.
@@ -224,7 +224,11 @@ impl Column {
     /// The same rows, standardised: bytes when they are gathered, floats at once.
     pub fn standardised(self, standard: &Standard) -> Column {
         let numbers = match self.numbers {
-            Numbers::Floats(values) => Numbers::Floats(standard.of_floats(&values, self.width)),
+            Numbers::Floats(values) => {
+                let mut values = values.into_vec();
+                standard.of_floats(&mut values, self.width);
+                Numbers::Floats(values.into())
+            }
             Numbers::Bytes(values, _) => Numbers::Bytes(values, standard.clone()),
             integers => integers,
         };

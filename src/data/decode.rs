@@ -5,7 +5,9 @@ use crate::files;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader, Limits};
 use std::io::Cursor;
-use std::path::Path;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 /// The most bytes that a decoder may ask for: nobody trains on larger pictures.
 const MOST_BYTES: u64 = 1 << 30;
@@ -35,6 +37,21 @@ pub struct Planes {
 pub fn picture(path: &Path, form: Form) -> Result<Planes, DataError> {
     let bytes = files::bytes(path).map_err(DataError::unread(path))?;
     decoded(&bytes, form).map_err(|reason| DataError::Format { path: path.to_owned(), reason })
+}
+
+/// Reads pictures, on all cores that this process may use; their order stays.
+///
+/// # Errors
+/// The first of them that is no picture, as [`picture`].
+pub fn pictures(paths: &[PathBuf], form: Form) -> Result<Vec<Planes>, DataError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let read = |paths: &[PathBuf]| paths.iter().map(|path| picture(path, form)).collect::<Result<Vec<_>, _>>();
+    let parts: Result<Vec<_>, _> = thread::scope(|scope| {
+        let shares = paths.chunks(paths.len().div_ceil(cores).max(1));
+        let readers: Vec<_> = shares.map(|share| scope.spawn(move || read(share))).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    Ok(parts?.into_iter().flatten().collect())
 }
 
 fn decoded(bytes: &[u8], form: Form) -> Result<Planes, String> {
@@ -85,6 +102,20 @@ mod tests {
         let jpeg = written(9, 5, ImageFormat::Jpeg);
         let grey = decoded(&jpeg, Form { coloured: false, size: Some([4, 4]) }).expect("sound");
         assert_eq!((grey.size, grey.bytes.len()), ([4, 4], 16));
+    }
+
+    #[test]
+    fn many_pictures_keep_their_order_and_the_first_fault_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let paths: Vec<PathBuf> = (1..20).map(|width| folder.path().join(format!("{width}.png"))).collect();
+        for (width, path) in (1..).zip(&paths) {
+            std::fs::write(path, written(width, 2, ImageFormat::Png)).expect("writable");
+        }
+        let form = Form { coloured: false, size: None };
+        let widths = pictures(&paths, form).expect("sound").into_iter().map(|planes| planes.size[1]);
+        assert!(widths.eq(1..20) && pictures(&[], form).expect("none").is_empty());
+        [7, 12].iter().for_each(|&place| std::fs::write(&paths[place], "torn").expect("writable"));
+        assert!(pictures(&paths, form).expect_err("torn").to_string().contains("8.png"));
     }
 
     #[test]

@@ -1,19 +1,21 @@
 //! LIBSVM's text (Chang and Lin 2011): on each line a label, then `place:value` with places from 1, in order; what is left out
-//! is 0. FedLab's Adult (`a9a`), Covertype and RCV1 come so.
+//! is 0. FedLab's Adult (`a9a`), Covertype and RCV1 come so; large ones are packed, as `.bz2`, and read as they are.
 
+use super::places::found;
 use super::{Column, DataError, Dataset, Samples, Source, Train};
 use crate::files;
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
-use std::io::{BufRead, BufReader};
+use bzip2::read::MultiBzDecoder;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 part! {
     /// Settings of LIBSVM's text.
     pub LibSvm {
-        train_file: String = "a9a", "FILE", Range::ANY, "training file in --data_dir";
-        test_file: String = "a9a.t", "FILE", Range::ANY, "test file in --data_dir";
+        train_file: String = "a9a", "FILE", Range::ANY, "training file in --data_dir, plain or .bz2";
+        test_file: String = "a9a.t", "FILE", Range::ANY, "test file in --data_dir, plain or .bz2";
         features: usize = "0", "PLACES", Range::COUNT_OR_NONE, "places of a line; 0: the largest of both files";
     }
 }
@@ -28,7 +30,8 @@ struct Lines {
 impl LibSvm {
     /// Reads both files. The labels of both, in order, are the classes from 0.
     pub fn dataset(&self, source: &Source<'_>) -> Result<Dataset, DataError> {
-        let [train_path, test_path] = [&self.train_file, &self.test_file].map(|name| source.folder.join(name));
+        let [train_path, test_path] =
+            [&self.train_file, &self.test_file].map(|name| found(source.folder, &[name, &format!("{name}.bz2")]));
         let (train, test) = (Lines::read(&train_path)?, Lines::read(&test_path)?);
         let mut labels = [&train.labels[..], &test.labels[..]].concat();
         labels.sort_unstable();
@@ -50,10 +53,15 @@ impl Lines {
     fn read(path: &Path) -> Result<Lines, DataError> {
         let fault = |reason: String| DataError::Format { path: path.to_owned(), reason };
         let file = files::open(path).map_err(DataError::unread(path))?;
+        let reader: Box<dyn Read> = match path.extension().is_some_and(|end| end == "bz2") {
+            true => Box::new(MultiBzDecoder::new(file)),
+            false => Box::new(file),
+        };
         let mut lines = Lines::default();
-        for (number, line) in BufReader::new(file).lines().enumerate() {
-            let line =
-                line.map_err(|error| fault(format!("line {}: {error}; packed files are unpacked first", number + 1)))?;
+        for (number, line) in BufReader::new(reader).lines().enumerate() {
+            let line = line.map_err(|error| {
+                fault(format!("line {}: {error}; files that are packed otherwise are unpacked first", number + 1))
+            })?;
             if line.trim().is_empty() {
                 continue;
             }
@@ -111,6 +119,9 @@ fn parsed(line: &str) -> Result<(i64, Vec<(usize, f32)>), String> {
 mod tests {
     use super::*;
     use crate::seed::Seed;
+    use bzip2::Compression;
+    use bzip2::write::BzEncoder;
+    use std::io::Write;
 
     fn read(train: &str, test: &str, features: usize) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -128,6 +139,21 @@ mod tests {
         let inputs = vec![0.0, 0.0, 1.0, 0.5, 2.0, 0.0, 0.0, 0.0];
         assert_eq!((&train.inputs, train.targets.classes()), (&Column::floats(inputs, 4), Some(&[0, 1][..])));
         assert_eq!((set.test.targets.classes(), set.facts.shape), (Some(&[1][..]), vec![4]));
+    }
+
+    #[test]
+    fn packed_files_are_read_under_either_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("a9a.bz2", "-1 3:1\n+1 1:2\n"), ("a9a.t.bz2", "+1 2:1\n")] {
+            let mut packer = BzEncoder::new(Vec::new(), Compression::best());
+            packer.write_all(text.as_bytes()).expect("in memory");
+            std::fs::write(folder.path().join(name), packer.finish().expect("in memory")).expect("writable");
+        }
+        let source = Source { folder: folder.path(), clients: 2, seed: Seed(0), test_only: false };
+        for [train, test] in [["a9a", "a9a.t"], ["a9a.bz2", "a9a.t.bz2"]].map(|names| names.map(str::to_owned)) {
+            let set = LibSvm { train_file: train, test_file: test, features: 0 }.dataset(&source).expect("sound");
+            assert_eq!((set.train.count(), set.test.inputs), (2, Column::floats(vec![0.0, 1.0, 0.0], 3)));
+        }
     }
 
     #[test]

@@ -23,6 +23,14 @@ impl<T: bytemuck::Pod> Values<T> {
         bytemuck::try_cast_slice::<u8, T>(map.get(bytes.clone())?).ok()?;
         Some(Values(Place::Mapped { map: Arc::clone(map), bytes, kind: PhantomData }))
     }
+
+    /// The numbers to be changed: those in memory are not copied.
+    pub fn into_vec(self) -> Vec<T> {
+        match self.0 {
+            Place::Own(values) => values,
+            Place::Mapped { .. } => self.to_vec(),
+        }
+    }
 }
 
 impl<T> From<Vec<T>> for Values<T> {

@@ -4,6 +4,7 @@
 
 use super::data::{choice, flaw, read, small_files};
 use super::mutations::mutated;
+use bzip2::write::BzEncoder;
 use fedmpi::data::DATASETS;
 use fedmpi::delay::Delay;
 use fedmpi::models::{self, Start, Trained};
@@ -192,6 +193,12 @@ fn gz(bytes: Vec<u8>) -> Vec<u8> {
     packer.finish().expect("in memory")
 }
 
+fn bz2(bytes: Vec<u8>) -> Vec<u8> {
+    let mut packer = BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packer.write_all(&bytes).expect("in memory");
+    packer.finish().expect("in memory")
+}
+
 fn safetensors(tensors: &[(&str, Dtype, &[usize])]) -> Vec<u8> {
     let bytes = vec![1; 256];
     let views = tensors.iter().map(|&(name, kind, shape)| {
@@ -212,6 +219,10 @@ fn sets() -> Vec<Case> {
         fs::rename(&path, path.with_extension("gz")).expect("writable");
     }
     cases.push(packed.packed(gz));
+    let [train, test] =
+        ["a9a", "a9a.t"].map(|name| fs::read(small_files(made.path(), "libsvm").join(name)).expect("readable"));
+    cases.push(Case::of_set("libsvm").with("a9a.bz2", &train).with("a9a.t.bz2", &test).packed(bz2));
+    cases.push(Case::of_set("libsvm").with("a9a.bz2", &bz2(train)).with("a9a.t.bz2", &bz2(test)));
     let arrays = [("x", Dtype::F32, &[8, 3][..]), ("y", Dtype::U8, &[8]), ("users", Dtype::I32, &[8])];
     cases.push(Case::of_set("arrays").with("train.safetensors", &safetensors(&arrays)));
     cases.push(Case::of_set("arrays").with("train.npz", &npy()).packed(npz));

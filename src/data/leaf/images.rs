@@ -1,7 +1,7 @@
 //! Images: characters as the files have them, faces from files beside.
 
 use super::{Part, class, read};
-use crate::data::decode::{Form, picture};
+use crate::data::decode::{self, Form};
 use crate::data::pictures::{INK, Pictures};
 use crate::data::places::found;
 use crate::data::{Augment, Column, DataError, Dataset, Samples, Source, Standard, Train};
@@ -66,10 +66,9 @@ pub fn celeba(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataErro
     let standard = if augment.normalise { Standard::one(0.5, 0.5) } else { Standard::units() };
     let made = |part: Part<(String, u32)>| {
         let mut faces = Pictures::default();
-        for (name, class) in part.samples {
-            let face = picture(&raw.join(name), Form { coloured: true, size: Some([FACE; 2]) })?;
-            faces.push(&face.bytes, class);
-        }
+        let paths: Vec<_> = part.samples.iter().map(|(name, _)| raw.join(name)).collect();
+        let decoded = decode::pictures(&paths, Form { coloured: true, size: Some([FACE; 2]) })?;
+        decoded.iter().zip(&part.samples).for_each(|(face, (_, class))| faces.push(&face.bytes, *class));
         Ok::<_, DataError>(faces.samples(3 * FACE * FACE, standard.clone()))
     };
     let (facts, train) = (Facts::classes(&[3, FACE, FACE], 2), Train::Stored(made(parts.train)?));

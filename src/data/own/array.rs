@@ -1,6 +1,7 @@
 //! Arrays as other programs write them: a shape, and numbers or words of one kind.
 
 use bytemuck::AnyBitPattern;
+use std::borrow::Cow;
 
 /// What is in an array.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,10 +75,10 @@ impl Kind {
     ///
     /// # Errors
     /// A number that does not fit, or bytes that are no word, with its place.
-    pub fn decode(self, bytes: Vec<u8>) -> Result<Cells, String> {
+    pub fn decode(self, bytes: Cow<'_, [u8]>) -> Result<Cells, String> {
         Ok(match self {
             Kind::Flag => Cells::Flags(cast(&bytes, |value: u8| u8::from(value != 0))),
-            Kind::U8 => Cells::Bytes(bytes),
+            Kind::U8 => Cells::Bytes(bytes.into_owned()),
             Kind::I8 => Cells::Integers(cast(&bytes, |value: i8| value.into())),
             Kind::I16 => Cells::Integers(cast(&bytes, |value: i16| value.into())),
             Kind::U16 => Cells::Integers(cast(&bytes, |value: u16| value.into())),
@@ -187,21 +188,21 @@ mod tests {
     #[test]
     fn cells_are_what_their_bytes_say() {
         let shorts = [3i16, -1].map(i16::to_le_bytes).concat();
-        assert_eq!(Kind::I16.decode(shorts), Ok(Cells::Integers(vec![3, -1])));
+        assert_eq!(Kind::I16.decode(shorts.into()), Ok(Cells::Integers(vec![3, -1])));
         let halves = [0.5f64, 2.0].map(f64::to_le_bytes).concat();
-        assert_eq!(Kind::F64.decode(halves), Ok(Cells::Floats(vec![0.5, 2.0])));
+        assert_eq!(Kind::F64.decode(halves.into()), Ok(Cells::Floats(vec![0.5, 2.0])));
         let large = [7, u64::MAX].map(u64::to_le_bytes).concat();
-        assert_eq!(Kind::U64.decode(large), Err("number 1 does not fit int64".to_owned()));
+        assert_eq!(Kind::U64.decode(large.into()), Err("number 1 does not fit int64".to_owned()));
     }
 
     #[test]
     fn words_end_before_their_zeros() {
         let texts = |words: &[&str]| Ok(Cells::Texts(words.iter().map(|&word| word.to_owned()).collect()));
-        assert_eq!(Kind::Letters(3).decode(b"ab\0c\0\0".to_vec()), texts(&["ab", "c"]));
+        assert_eq!(Kind::Letters(3).decode(b"ab\0c\0\0"[..].into()), texts(&["ab", "c"]));
         let codes = ['é', '\0'].map(|letter| u32::from(letter).to_le_bytes()).concat();
-        assert_eq!(Kind::Characters(2).decode(codes), texts(&["é"]));
-        assert_eq!(Kind::Letters(1).decode(vec![b'a', 0xff]), Err("row 1 is no text".to_owned()));
-        assert!(Kind::Characters(1).decode(vec![0xff; 4]).is_err());
+        assert_eq!(Kind::Characters(2).decode(codes.into()), texts(&["é"]));
+        assert_eq!(Kind::Letters(1).decode(vec![b'a', 0xff].into()), Err("row 1 is no text".to_owned()));
+        assert!(Kind::Characters(1).decode(vec![0xff; 4].into()).is_err());
     }
 
     #[test]

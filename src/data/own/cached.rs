@@ -2,7 +2,7 @@
 //! times of change. Where it cannot be written pictures are decoded each time.
 
 use crate::data::DataError;
-use crate::data::decode::{Form, picture};
+use crate::data::decode::{self, Form};
 use crate::files;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::HashMap;
@@ -23,10 +23,8 @@ pub fn pixels(folder: &Path, part: &str, pictures: &[PathBuf], form: Form) -> Re
     if let Some(pixels) = read(&kept, &key) {
         return Ok(pixels);
     }
-    let mut pixels = Vec::new();
-    for path in pictures {
-        pixels.extend(picture(path, form)?.bytes);
-    }
+    let decoded = decode::pictures(pictures, form)?;
+    let pixels = decoded.into_iter().map(|planes| planes.bytes).collect::<Vec<_>>().concat();
     if let Some(written) = written(&pixels, &key) {
         let _ = files::write_whole(&kept, &written).inspect_err(|error| log::debug!("{}: {error}", kept.display()));
     }

@@ -49,7 +49,7 @@ fn npy(mut reader: impl Read) -> Result<Array, String> {
     }
     let size = shape.iter().copied().try_fold(kind.size().unwrap_or(usize::MAX), usize::checked_mul);
     let size = size.ok_or(format!("it has an impossible shape {shape:?} {AGAIN}"))?;
-    let cells = kind.decode(exactly(reader, size)?)?;
+    let cells = kind.decode(exactly(reader, size)?.into())?;
     Ok(Array { shape, cells })
 }
 

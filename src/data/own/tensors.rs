@@ -2,6 +2,7 @@
 
 use super::array::{Array, Kind};
 use crate::files;
+use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,9 @@ use std::path::Path;
 /// # Errors
 /// What is wrong with the file, in words.
 pub fn read(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, String> {
-    let bytes = files::bytes(path).map_err(|error| error.to_string())?;
+    let file = files::open(path).map_err(|error| error.to_string())?;
+    // SAFETY: it is only read, by one rank of the host, before training.
+    let bytes = unsafe { Mmap::map(&file) }.map_err(|error| error.to_string())?;
     let torn = |error| format!("no whole safetensors: {error:?} (hint: write the file again)");
     let tensors = SafeTensors::deserialize(&bytes).map_err(torn)?;
     let wanted = tensors.tensors().into_iter().filter(|(name, _)| names.contains(&name.as_str()));
@@ -22,7 +25,7 @@ fn array(name: &str, tensor: &TensorView<'_>) -> Result<Array, String> {
     let found = tensor.dtype();
     let unknown = || format!("`{name}` is of kind {found:?} (hint: write it as float32, int64 or uint8)");
     let kind = kind(found).ok_or_else(unknown)?;
-    let cells = kind.decode(tensor.data().to_vec()).map_err(|reason| format!("`{name}`: {reason}"))?;
+    let cells = kind.decode(tensor.data().into()).map_err(|reason| format!("`{name}`: {reason}"))?;
     Ok(Array { shape: tensor.shape().to_vec(), cells })
 }
 

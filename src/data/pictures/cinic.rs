@@ -2,7 +2,7 @@
 //! `valid` is left alone, as FedML does.
 
 use super::{Augment, Pictures};
-use crate::data::decode::{Form, picture};
+use crate::data::decode::{self, Form};
 use crate::data::places::found;
 use crate::data::{About, DataError, Dataset, Source, Train};
 use crate::task::Facts;
@@ -34,8 +34,9 @@ pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError
 fn read(folder: &Path, classes: &[String]) -> Result<Pictures, DataError> {
     let mut pictures = Pictures::default();
     for (class, name) in (0..).zip(classes) {
-        for path in inside(&folder.join(name))? {
-            let found = picture(&path, Form { coloured: true, size: None })?;
+        let paths = inside(&folder.join(name))?;
+        let decoded = decode::pictures(&paths, Form { coloured: true, size: None })?;
+        for (path, found) in paths.into_iter().zip(decoded) {
             if found.size != [SIDE, SIDE] {
                 let reason = format!("it is {}x{}, not {SIDE}x{SIDE}", found.size[0], found.size[1]);
                 return Err(DataError::Format { path, reason });

@@ -3,7 +3,7 @@
 //! the pictures are JPEG files in `images`.
 
 use super::{Augment, Pictures};
-use crate::data::decode::{Form, picture};
+use crate::data::decode::{self, Form};
 use crate::data::places::found;
 use crate::data::{DataError, Dataset, Source, Train};
 use crate::files;
@@ -67,11 +67,9 @@ impl Landmarks {
     }
 
     fn add(&self, lines: &[&Line], images: &Path, pictures: &mut Pictures) -> Result<(), DataError> {
-        for line in lines {
-            let path: PathBuf = images.join(format!("{}.jpg", line.image_id));
-            let found = picture(&path, Form { coloured: true, size: Some([self.side; 2]) })?;
-            pictures.push(&found.bytes, u32::from(line.class));
-        }
+        let paths: Vec<PathBuf> = lines.iter().map(|line| images.join(format!("{}.jpg", line.image_id))).collect();
+        let decoded = decode::pictures(&paths, Form { coloured: true, size: Some([self.side; 2]) })?;
+        decoded.iter().zip(lines).for_each(|(found, line)| pictures.push(&found.bytes, u32::from(line.class)));
         Ok(())
     }
 }
