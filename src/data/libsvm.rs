@@ -11,6 +11,9 @@ use bzip2::read::MultiBzDecoder;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+/// Rows hold what is left out too, so none can have more places.
+const MOST_PLACES: usize = 1 << 24;
+
 part! {
     /// Settings of LIBSVM's text.
     pub LibSvm {
@@ -110,6 +113,9 @@ fn parsed(line: &str) -> Result<(i64, Vec<(usize, f32)>), String> {
         if place <= before || !value.is_finite() {
             return Err(format!("`{word}` is not finite, or not behind place {before}"));
         }
+        if place > MOST_PLACES {
+            return Err(format!("place {place} is beyond {MOST_PLACES}, the most that a row can have"));
+        }
         places.push((place, value));
     }
     Ok((whole as i64, places))
@@ -163,6 +169,7 @@ mod tests {
         assert!(refused("1 1:nan").contains("`1:nan`") && refused("1 2:1 1:1").contains("`1:1`"));
         assert!(refused("1 one").contains("`one` is no PLACE:VALUE"));
         assert!(refused("1 4:1").contains("sample 0: place 4 is beyond the 3 features"));
+        assert!(refused("1 4294967296:1").contains("line 1: place 4294967296 is beyond 16777216"));
         assert!(refused("").contains("no lines"));
     }
 }
