@@ -1,10 +1,10 @@
 //! Runs without rounds: exact gates, and the same bits for any number of ranks.
 
-use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
+use crate::support::{Job, Saves, generated_mnist, mnist, plan, quadratic, run_with, small, train};
 use fedmpi::aggregate::arrivals::ARRIVALS;
 use fedmpi::config::{Config, Mode};
 use fedmpi::engine::run_local;
-use fedmpi::event::{Arrived, Event, RecordError, Recorder, State};
+use fedmpi::event::{Arrived, Event};
 use fedmpi::ids::{ClientId, Rank, Round};
 use fedmpi::part::Choice;
 use fedmpi::plan::Plan;
@@ -60,26 +60,6 @@ fn every_rule_and_delay_gives_the_same_bits_on_any_number_of_workers() {
                 assert_eq!(lines(&other), lines(&memory), "{} {delay} on {workers}", entry.name);
             }
         }
-    }
-}
-
-/// Keeps what a checkpoint of every move would hold.
-#[derive(Default)]
-struct Saves {
-    memory: Memory,
-    states: Vec<(State, Vec<f32>)>,
-}
-
-impl Recorder for Saves {
-    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
-        if let Event::Saved(state) = event {
-            self.states.push((state.clone(), weights.to_vec()));
-        }
-        self.memory.record(event, weights)
-    }
-
-    fn wants_state(&mut self) -> bool {
-        true
     }
 }
 

@@ -1,8 +1,8 @@
 //! Evaluation is work like any other: whoever does which piece of it, and whether the next round waits for it or not, the
 //! metrics have the same bits, and every round has one line.
 
-use crate::support::{plan, small};
-use fedmpi::event::{Event, RecordError, Recorder, State};
+use crate::support::{Saves, plan, small};
+use fedmpi::event::State;
 use fedmpi::ids::{ClientId, Rank};
 use fedmpi::metrics::Metrics;
 use fedmpi::train::{Quadratic, Task, TrainError, Trained, Trainer};
@@ -58,26 +58,6 @@ impl Trainer for Paced {
 
     fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
         self.inner.evaluate_client(weights, client)
-    }
-}
-
-/// Keeps all events, and what a checkpoint after every round would hold.
-#[derive(Default)]
-struct Saves {
-    memory: Memory,
-    states: Vec<(State, Vec<f32>)>,
-}
-
-impl Recorder for Saves {
-    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
-        if let Event::Saved(state) = event {
-            self.states.push((state.clone(), weights.to_vec()));
-        }
-        self.memory.record(event, weights)
-    }
-
-    fn wants_state(&mut self) -> bool {
-        true
     }
 }
 

@@ -3,7 +3,7 @@
 use fedmpi::config::Config;
 use fedmpi::data::write_idx;
 use fedmpi::engine::{EngineError, Outcome, run_local};
-use fedmpi::event::Recorder;
+use fedmpi::event::{Event, RecordError, Recorder, State};
 use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
@@ -79,6 +79,26 @@ pub fn small() -> Config {
 
 pub fn plan(config: Config) -> Plan {
     Plan::resolve(config).expect("a sound config")
+}
+
+/// Keeps all events, and what a checkpoint after every round or move would hold.
+#[derive(Default)]
+pub struct Saves {
+    pub memory: Memory,
+    pub states: Vec<(State, Vec<f32>)>,
+}
+
+impl Recorder for Saves {
+    fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
+        if let Event::Saved(state) = event {
+            self.states.push((state.clone(), weights.to_vec()));
+        }
+        self.memory.record(event, weights)
+    }
+
+    fn wants_state(&mut self) -> bool {
+        true
+    }
 }
 
 /// Trains in one process with libtorch.
