@@ -1,7 +1,7 @@
 //! The whole program: what is asked for, and who answers it.
 
 use crate::cli::{self, Asked};
-use crate::commands::{self, Unheard, is_first, refuse_once, remark, tell};
+use crate::commands::{self, Unheard, is_first, refuse_once, tell};
 use crate::{shelf, start, stop};
 use std::process::ExitCode;
 
@@ -48,6 +48,6 @@ fn answer(command: cli::Command) -> ExitCode {
         Ok(Err(error)) => (format!("{error:#}"), stop::exit::REFUSED),
         Err(panic) => (panic, stop::exit::FAILED),
     };
-    remark(format_args!("error: {fault}"));
+    refuse_once(format_args!("error: {fault}"));
     ExitCode::from(code)
 }

@@ -1,5 +1,6 @@
 //! `fedmpi evaluate`: a run's model on test data, on whatever ranks are there. Nothing in the run's folder is written.
 
+use super::rehearsal::rehearsing;
 use super::train::{stay, wire, without_server};
 use super::{flags_of_run, tell};
 use crate::cli::EvaluateArgs;
@@ -9,12 +10,11 @@ use crate::engine::{self, EngineError};
 use crate::event::Recorder;
 use crate::files;
 use crate::ids::{ClientId, Rank, counted};
-use crate::launch::Launched;
 use crate::metrics::Metrics;
 use crate::partition::Partition;
 use crate::plan::Plan;
 use crate::record::{self, BEST, MODEL, Whole, checkpoint, checkpoints};
-use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
+use crate::start::{Ready, make_trainer, sums};
 use crate::stop::exit;
 use crate::train::{TrainError, Trainer};
 use crate::transport::mpi::Mpi;
@@ -33,22 +33,8 @@ use std::time::Instant;
 pub(super) fn run(arguments: &EvaluateArgs) -> Result<u8> {
     let run = record::find(&arguments.run)?;
     let flags = flags(&run, arguments)?;
-    let launched = Launched::here();
-    let mpi = Mpi::start().context("MPI is initialised already")?;
-    let mut code = exit::DONE;
-    mpi.run(|mpi| {
-        let look = |plan: &Plan| Model::read(&run, arguments.best, plan);
-        code = match rehearse(mpi, launched, &flags, look) {
-            Ok((ready, found)) => evaluate(mpi, ready, found.map(|(model, _)| model), arguments)?,
-            Err(Stop::Refused(error)) => {
-                error.iter().for_each(|error| log::error!("{error:#}"));
-                exit::REFUSED
-            }
-            Err(Stop::Finished(_)) => exit::REFUSED,
-        };
-        anyhow::Ok(())
-    });
-    Ok(code)
+    let look = |plan: &Plan| Model::read(&run, arguments.best, plan);
+    rehearsing(&flags, look, |mpi, ready, found| evaluate(mpi, ready, &run, found.map(|(model, _)| model), arguments))
 }
 
 /// The run's own settings, with other data if that is wanted. The model that it started from decides nothing any more.
@@ -144,7 +130,7 @@ struct Class {
     metrics: BTreeMap<String, f64>,
 }
 
-fn evaluate(mpi: &Mpi, mut ready: Ready, model: Option<Model>, arguments: &EvaluateArgs) -> Result<u8> {
+fn evaluate(mpi: &Mpi, mut ready: Ready, run: &Path, model: Option<Model>, arguments: &EvaluateArgs) -> Result<u8> {
     let name = model.as_ref().map(|model| model.name.clone());
     let weights = model.map(|model| model.weights(ready.trainer.as_ref())).transpose();
     if mpi.first_failure(weights.is_err()).is_some() {
@@ -157,7 +143,7 @@ fn evaluate(mpi: &Mpi, mut ready: Ready, model: Option<Model>, arguments: &Evalu
     let (plan, weights) = (&ready.plan, weights.unwrap_or_default());
     let seconds = began.elapsed().as_secs_f64();
     let found = Found {
-        run: record::find(&arguments.run)?.display().to_string(),
+        run: run.display().to_string(),
         model: name.unwrap_or_default(),
         hash: weights::hash(&weights),
         dataset: plan.config.dataset.name.clone(),

@@ -18,6 +18,7 @@ mod partition;
 mod places;
 mod predict;
 mod reference;
+mod rehearsal;
 mod report;
 mod runs;
 mod say;

@@ -95,8 +95,7 @@ impl Plan {
     }
 
     /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits for what it says, and
-    /// the server can do it alone, on a
-    /// core of its own.
+    /// the server can do it alone, on a core of its own.
     pub fn evaluates_meanwhile(&self, round: Round) -> bool {
         let waits = self.target().is_some() || self.config.fall_back || self.config.evaluate_training;
         let is_last = self.is_over(round.0 + 1, None);

@@ -252,3 +252,18 @@ fn a_run_on_two_workers_tells_what_it_would_take_on_one_and_three() {
         assert!(errors.iter().all(|error| *error < 0.1), "{dispatch:?}: {errors:?}");
     }
 }
+
+#[test]
+fn a_run_that_is_not_there_is_missed_once() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let nowhere = parent.path().join("nowhere");
+    for command in ["verify", "evaluate"] {
+        let missed = Job::ranks(4).path(command, &nowhere).run();
+        assert_eq!(
+            (missed.code, missed.stderr.matches("error: there is no run ").count()),
+            (Some(2), 1),
+            "{}",
+            missed.stderr
+        );
+    }
+}

@@ -5,16 +5,16 @@ mod evidence;
 mod receipt;
 mod witness;
 
+use super::rehearsal::rehearsing;
 use super::train::{stay, wire, without_server};
 use super::{flags_of_run, tell};
 use crate::cli::VerifyArgs;
 use crate::engine::{self, EngineError};
 use crate::files;
 use crate::ids::Rank;
-use crate::launch::Launched;
 use crate::plan::Plan;
 use crate::record::{self, Environment, Whole};
-use crate::start::{Ready, Stop, make_trainer, rehearse, sums};
+use crate::start::{Ready, make_trainer, sums};
 use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
@@ -28,22 +28,8 @@ use witness::{Finding, Witness};
 pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
     let run = record::find(&arguments.run)?;
     let flags = flags_of_run(&run, &arguments.training)?;
-    let launched = Launched::here();
-    let mpi = Mpi::start().context("MPI is initialised already")?;
-    let mut code = exit::DONE;
-    mpi.run(|mpi| {
-        let look = |plan: &Plan| Evidence::read(&run, &arguments.rounds, plan);
-        code = match rehearse(mpi, launched, &flags, look) {
-            Ok((ready, found)) => verify(mpi, ready, found, arguments.json.as_deref())?,
-            Err(Stop::Refused(error)) => {
-                error.iter().for_each(|error| log::error!("{error:#}"));
-                exit::REFUSED
-            }
-            Err(Stop::Finished(_)) => exit::REFUSED,
-        };
-        anyhow::Ok(())
-    });
-    Ok(code)
+    let look = |plan: &Plan| Evidence::read(&run, &arguments.rounds, plan);
+    rehearsing(&flags, look, |mpi, ready, found| verify(mpi, ready, found, arguments.json.as_deref()))
 }
 
 /// All stretches, one after another, and the receipt; gives the exit code.
