@@ -1,6 +1,6 @@
-//! Bakes the folders of libtorch and MPI into the binaries, so that `mpirun` needs no environment on
-//! any host; and tells them to crates that use this one, whose own build script bakes them into theirs. Bakes in the
-//! commit too.
+//! Bakes the folders of libtorch and MPI into the binaries, so that `mpirun` needs no environment
+//! on any host; and tells them to crates that use this one, whose own build script bakes them into
+//! theirs. Bakes in the commit too.
 
 use std::env;
 use std::path::Path;
@@ -29,9 +29,16 @@ fn main() {
 /// The `-L` folders of the compiler wrapper, whose `-show` both Open MPI and MPICH understand.
 fn mpi_folders() -> Vec<String> {
     let wrapper = env::var("MPICC").unwrap_or_else(|_| "mpicc".to_owned());
-    let shown = Command::new(wrapper).arg("-show").output().map(|output| output.stdout).unwrap_or_default();
+    let shown = Command::new(wrapper)
+        .arg("-show")
+        .output()
+        .map(|output| output.stdout)
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(&shown);
-    line.split_whitespace().filter_map(|word| word.strip_prefix("-L")).map(str::to_owned).collect()
+    line.split_whitespace()
+        .filter_map(|word| word.strip_prefix("-L"))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The commit that is built: what packagers say, else that of the checkout.
@@ -44,13 +51,22 @@ fn commit() -> String {
     if !Path::new(".git").exists() {
         return "unknown".to_owned();
     }
-    // They change with every commit and every checkout. A file that is not there would be taken for one that changes.
-    let watched = ["HEAD", "logs/HEAD"].iter().filter_map(|name| git(&["rev-parse", "--git-path", name]));
-    watched.filter(|file| Path::new(file).exists()).for_each(|file| println!("cargo:rerun-if-changed={file}"));
+    // They change with every commit and every checkout. A file that is not there would be taken for
+    // one that changes.
+    let watched = ["HEAD", "logs/HEAD"]
+        .iter()
+        .filter_map(|name| git(&["rev-parse", "--git-path", name]));
+    watched
+        .filter(|file| Path::new(file).exists())
+        .for_each(|file| println!("cargo:rerun-if-changed={file}"));
     git(&["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+    let output = Command::new("git")
+        .args(arguments)
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

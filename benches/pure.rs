@@ -23,7 +23,9 @@ fn trained(workers: u32) -> (Vec<Rank>, CostModel) {
     let ranks: Vec<Rank> = (1..=workers).map(Rank).collect();
     let mut cost = CostModel::default();
     for &rank in &ranks {
-        [100, 1000].into_iter().for_each(|samples| cost.learn(rank, samples, seconds(rank, samples)));
+        [100, 1000]
+            .into_iter()
+            .for_each(|samples| cost.learn(rank, samples, seconds(rank, samples)));
     }
     (ranks, cost)
 }
@@ -39,8 +41,15 @@ fn pull(cohort: &[Job], ranks: &[Rank], cost: &CostModel) -> usize {
     let mut batches = dispatch.open();
     let mut sent = 0;
     loop {
-        sent += batches.iter().map(|batch| batch.clients.len()).sum::<usize>();
-        reports.extend(batches.iter().flat_map(|batch| batch.clients.iter().map(|client| (batch.rank, *client))));
+        sent += batches
+            .iter()
+            .map(|batch| batch.clients.len())
+            .sum::<usize>();
+        reports.extend(
+            batches
+                .iter()
+                .flat_map(|batch| batch.clients.iter().map(|client| (batch.rank, *client))),
+        );
         let Some((rank, client)) = reports.pop_front() else { return sent };
         batches = dispatch.next(rank, client, seconds(rank, cohort[client.index()].samples));
     }
@@ -49,8 +58,12 @@ fn pull(cohort: &[Job], ranks: &[Rank], cost: &CostModel) -> usize {
 fn main() {
     // Power-law sizes without a random generator: the golden ratio spreads the points evenly.
     let spread = |i: u32| (f64::from(i) * 0.618_033_988_749_895).fract().max(1e-3);
-    let cohort: Vec<Job> =
-        (0..100_000).map(|i| Job { client: ClientId(i), samples: (20.0 * spread(i).powf(-0.7)) as u64 }).collect();
+    let cohort: Vec<Job> = (0..100_000)
+        .map(|i| Job {
+            client: ClientId(i),
+            samples: (20.0 * spread(i).powf(-0.7)) as u64,
+        })
+        .collect();
     println!("{:<12}{:>10}{:>14}", "scheduler", "workers", "planning ms");
     for entry in SCHEDULERS {
         for workers in [64, 256, 1024] {

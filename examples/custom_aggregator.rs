@@ -1,10 +1,11 @@
-//! A server step of your own: FedAvg with momentum on the server (FedAvgM, Hsu et al. 2019). The engine keeps the
-//! velocity, so that it is saved, resumed and held on every rank like the model.
+//! A server step of your own: FedAvg with momentum on the server (FedAvgM, Hsu et al. 2019). The
+//! engine keeps the velocity, so that it is saved, resumed and held on every rank like the model.
 //!
 //! mpirun -np 3 target/release/examples/custom_aggregator
 
 use fedmpi::{
-    Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Round, ServerStep, TorchTrainer, World, run, serve,
+    Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Round, ServerStep, TorchTrainer, World,
+    run, serve,
 };
 use std::sync::Arc;
 use tch::Device;
@@ -27,8 +28,13 @@ impl ServerStep for Momentum {
 
 /// One rank's work.
 fn work(mpi: &Mpi) -> Result<(), EngineError> {
-    let config = Config { comm_round: 20, frequency_of_the_test: 20, ..Config::default() };
-    let plan = Plan::resolve(config).and_then(|plan| plan.with_server_step("own_momentum", Arc::new(Momentum)));
+    let config = Config {
+        comm_round: 20,
+        frequency_of_the_test: 20,
+        ..Config::default()
+    };
+    let plan = Plan::resolve(config)
+        .and_then(|plan| plan.with_server_step("own_momentum", Arc::new(Momentum)));
     let plan = plan.expect("a sound config");
     let mut trainer = TorchTrainer::new(&plan, Device::Cpu).expect("a model that fits the data");
     let mut wire = Metered::new(mpi.transport());

@@ -2,7 +2,10 @@
 //!
 //! mpirun -np 3 target/release/examples/custom_main
 
-use fedmpi::{Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Reduce, Server, TorchTrainer, World, serve};
+use fedmpi::{
+    Config, EngineError, Memory, Metered, Mpi, Plan, Rank, Reduce, Server, TorchTrainer, World,
+    serve,
+};
 use tch::Device;
 
 /// Rounds without a better loss before the end.
@@ -10,7 +13,11 @@ const PATIENCE: u32 = 3;
 
 /// One rank's work.
 fn work(mpi: &Mpi) -> Result<(), EngineError> {
-    let config = Config { comm_round: 200, reduce: Reduce::Allreduce, ..Config::default() };
+    let config = Config {
+        comm_round: 200,
+        reduce: Reduce::Allreduce,
+        ..Config::default()
+    };
     let plan = Plan::resolve(config).expect("a sound config");
     let mut trainer = TorchTrainer::new(&plan, Device::Cpu).expect("a model that fits the data");
     let mut wire = Metered::new(mpi.transport());

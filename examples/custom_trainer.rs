@@ -3,12 +3,13 @@
 //! mpirun -np 3 target/release/examples/custom_trainer
 
 use fedmpi::{
-    ClientId, Config, EngineError, Layout, Memory, Metered, Metrics, Mpi, Plan, Rank, Task, TrainError, Trained,
-    Trainer, World, run, serve,
+    ClientId, Config, EngineError, Layout, Memory, Metered, Metrics, Mpi, Plan, Rank, Task,
+    TrainError, Trained, Trainer, World, run, serve,
 };
 use std::sync::Arc;
 
-/// `y = w[0] x + w[1]`; client `c` has points around `y = 3 x + 1` at `x = c, c + 1, ... c + 9` tenths.
+/// `y = w[0] x + w[1]`; client `c` has points around `y = 3 x + 1` at `x = c, c + 1, ... c + 9`
+/// tenths.
 struct Line(Layout);
 
 impl Line {
@@ -19,7 +20,9 @@ impl Line {
     }
 
     fn points(client: ClientId) -> impl Iterator<Item = (f32, f32)> {
-        (0..10).map(move |i| (client.0 + i) as f32 / 10.0).map(|x| (x, 3.0 * x + 1.0))
+        (0..10)
+            .map(move |i| (client.0 + i) as f32 / 10.0)
+            .map(|x| (x, 3.0 * x + 1.0))
     }
 }
 
@@ -40,11 +43,18 @@ impl Trainer for Line {
             weights[1] -= 0.2 * error;
             loss += f64::from(error * error) / 10.0;
         }
-        Ok(Trained { weights: Arc::new(weights), loss, steps: 10, reach: 10.0 * 0.2, rate: 0.2 })
+        Ok(Trained {
+            weights: Arc::new(weights),
+            loss,
+            steps: 10,
+            reach: 10.0 * 0.2,
+            rate: 0.2,
+        })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
-        let errors = Line::points(ClientId(3)).map(|(x, y)| f64::from(weights[0] * x + weights[1] - y));
+        let errors =
+            Line::points(ClientId(3)).map(|(x, y)| f64::from(weights[0] * x + weights[1] - y));
         Ok(Metrics::default().with("loss", errors.map(|error| error * error).sum(), 10))
     }
 }
@@ -52,7 +62,12 @@ impl Trainer for Line {
 /// One rank's work.
 fn work(mpi: &Mpi) -> Result<(), EngineError> {
     // The data set only says who there is: this trainer brings its own points.
-    let config = Config { client_num_in_total: 8, client_num_per_round: 4, comm_round: 60, ..Config::default() };
+    let config = Config {
+        client_num_in_total: 8,
+        client_num_per_round: 4,
+        comm_round: 60,
+        ..Config::default()
+    };
     let plan = Plan::resolve(config).expect("a sound config");
     let mut wire = Metered::new(mpi.transport());
     if mpi.rank() != Rank::SERVER {

@@ -1,5 +1,5 @@
-//! Everything that reads bytes from elsewhere, as functions of bytes: for cargo-fuzz and for the smoke
-//! test without it (`tests/it/mutations.rs`). None may panic, hang or take much memory.
+//! Everything that reads bytes from elsewhere, as functions of bytes: for cargo-fuzz and for the
+//! smoke test without it (`tests/it/mutations.rs`). None may panic, hang or take much memory.
 
 use fedmpi::config::Config;
 use fedmpi::data::read_idx;
@@ -25,7 +25,10 @@ pub const TARGETS: &[(&str, Target)] = &[
 
 /// Heads of frames, either way.
 pub fn message(bytes: &[u8]) {
-    let frame = Frame { head: bytes.to_vec(), content: Content::nothing() };
+    let frame = Frame {
+        head: bytes.to_vec(),
+        content: Content::nothing(),
+    };
     let _ = frame.decode::<Order>();
     let _ = frame.decode::<Report>();
 }

@@ -1,5 +1,6 @@
-//! The one door to files. Only plain files are read: a FIFO or device in their place is an error and never a wait. What
-//! lies in a run's folder is replaced, never written through a link; and a file is whole or not there.
+//! The one door to files. Only plain files are read: a FIFO or device in their place is an error
+//! and never a wait. What lies in a run's folder is replaced, never written through a link; and a
+//! file is whole or not there.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -19,7 +20,8 @@ const PART: &str = ".part";
 pub fn at_home(path: &Path) -> io::Result<PathBuf> {
     let Ok(below) = path.strip_prefix("~") else { return Ok(path.to_owned()) };
     let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-    let missing = || io::Error::new(ErrorKind::NotFound, format!("{}: HOME is not set", path.display()));
+    let missing =
+        || io::Error::new(ErrorKind::NotFound, format!("{}: HOME is not set", path.display()));
     home.map(|home| home.join(below)).ok_or_else(missing)
 }
 
@@ -34,7 +36,12 @@ pub fn are_one(one: &Path, other: &Path) -> bool {
 /// # Errors
 /// What the system says; anything but a plain file.
 pub fn open(path: &Path) -> io::Result<File> {
-    plain(OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?)
+    plain(
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)?,
+    )
 }
 
 /// The bytes of a plain file.
@@ -47,7 +54,8 @@ pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What people have written to a plain file, without the byte order mark that some editors begin it with.
+/// What people have written to a plain file, without the byte order mark that some editors begin it
+/// with.
 ///
 /// # Errors
 /// As [`open`]; a file that is longer than people write, or not in UTF-8.
@@ -57,8 +65,12 @@ pub fn text(path: &Path) -> io::Result<String> {
     if bytes.len() as u64 > LONGEST_TEXT {
         return Err(io::Error::other(format!("it is longer than {} MiB", LONGEST_TEXT >> 20)));
     }
-    let text = String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+    let text =
+        String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    Ok(text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text))
 }
 
 /// An empty file of ours, to be written and read; what was there is replaced.
@@ -67,7 +79,11 @@ pub fn text(path: &Path) -> io::Result<String> {
 /// What the system says.
 pub fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
-    OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
 }
 
 /// A file of ours that is there, to be written and read. Links are not followed.
@@ -96,11 +112,15 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 
 fn own() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+    options
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
     options
 }
 
-/// Writes a whole file of ours: beside its place, to disk, then in place, so that no reader sees half of it.
+/// Writes a whole file of ours: beside its place, to disk, then in place, so that no reader sees
+/// half of it.
 ///
 /// # Errors
 /// What the system says; nothing is left beside then.
@@ -121,13 +141,25 @@ pub fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
 pub fn write_named(path: &Path, content: &[u8]) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         // Who reads a FIFO must be there already.
-        OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        return OpenOptions::new().write(true).open(path)?.write_all(content);
+        OpenOptions::new()
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)?;
+        return OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(content);
     }
     let path = aim(path);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    let mut file = builder.prefix(".fedmpi-").permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    let mut file = builder
+        .prefix(".fedmpi-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&path).map(drop).map_err(|error| error.error)
@@ -136,7 +168,8 @@ pub fn write_named(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Where a link leads; the path itself otherwise.
 fn aim(path: &Path) -> PathBuf {
     let folder = path.parent().unwrap_or(Path::new(""));
-    let linked = fs::canonicalize(path).or_else(|_| fs::read_link(path).map(|target| folder.join(target)));
+    let linked =
+        fs::canonicalize(path).or_else(|_| fs::read_link(path).map(|target| folder.join(target)));
     linked.unwrap_or_else(|_| path.to_owned())
 }
 
@@ -157,8 +190,8 @@ pub fn remove_part(path: &Path) {
     let _ = remove(&part_of(path));
 }
 
-/// Keeps a file of ours from being replaced, under the first free name of `NAME.kept-1`, `NAME.kept-2` and so on.
-/// None when it is not there.
+/// Keeps a file of ours from being replaced, under the first free name of `NAME.kept-1`,
+/// `NAME.kept-2` and so on. None when it is not there.
 ///
 /// # Errors
 /// What the system says.
@@ -166,7 +199,9 @@ pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
     if !is_there(path) {
         return Ok(None);
     }
-    let kept = (1..).map(|number: u32| with_end(path, &format!(".kept-{number}"))).find(|kept| !is_there(kept));
+    let kept = (1..)
+        .map(|number: u32| with_end(path, &format!(".kept-{number}")))
+        .find(|kept| !is_there(kept));
     let kept = kept.expect("numbers do not end");
     fs::rename(path, &kept)?;
     Ok(Some(kept))
@@ -208,13 +243,17 @@ mod tests {
     #[test]
     fn files_of_ours_replace_links_and_leave_what_they_lead_to() {
         let folder = folder();
-        let [thesis, link, own] = ["thesis.tex", "a.json", "b.json"].map(|name| folder.path().join(name));
+        let [thesis, link, own] =
+            ["thesis.tex", "a.json", "b.json"].map(|name| folder.path().join(name));
         fs::write(&thesis, "mine").expect("writable");
         symlink(&thesis, &link).expect("links");
         symlink(&thesis, part_of(&own)).expect("links");
         write_whole(&link, b"two").expect("writable");
         write_whole(&own, b"three").expect("writable");
-        assert_eq!((bytes(&link).expect("there"), bytes(&own).expect("there")), (b"two".to_vec(), b"three".to_vec()));
+        assert_eq!(
+            (bytes(&link).expect("there"), bytes(&own).expect("there")),
+            (b"two".to_vec(), b"three".to_vec())
+        );
         symlink(&thesis, folder.path().join("c")).expect("links");
         assert!(append(&folder.path().join("c")).is_err());
         create(&folder.path().join("c")).expect("replaced");
@@ -224,7 +263,8 @@ mod tests {
     #[test]
     fn users_links_are_followed_and_nothing_beside_is_touched() {
         let folder = folder();
-        let [file, link, beside] = ["a.json", "b.json", "a.json.part"].map(|name| folder.path().join(name));
+        let [file, link, beside] =
+            ["a.json", "b.json", "a.json.part"].map(|name| folder.path().join(name));
         fs::write(&beside, "mine").expect("writable");
         symlink("a.json", &link).expect("links");
         write_named(&link, b"one").expect("writable");
@@ -247,11 +287,18 @@ mod tests {
     fn fifos_devices_and_folders_are_refused_at_once() {
         let folder = folder();
         let fifo = folder.path().join("fifo");
-        Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
+        Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .expect("mkfifo runs");
         for path in [fifo.as_path(), Path::new("/dev/zero"), folder.path()] {
             assert!(bytes(path).is_err() && text(path).is_err(), "{}", path.display());
         }
-        assert!(open_own(&fifo).is_err() && open_or_create(&fifo).is_err() && write_named(&fifo, b"unread").is_err());
+        assert!(
+            open_own(&fifo).is_err()
+                && open_or_create(&fifo).is_err()
+                && write_named(&fifo, b"unread").is_err()
+        );
         create(&fifo).expect("replaced");
     }
 

@@ -18,7 +18,11 @@ pub(crate) fn facts(data_dir: Option<&Path>) -> Result<Facts> {
     let data_dir = data_dir.map(|folder| expand(folder, Rank::SERVER, &host));
     let driver = fs::read_to_string("/proc/driver/nvidia/version").ok();
     let driver = driver.and_then(|text| driver_version(&text));
-    let gpus = if driver.is_some() { torch::gpus() } else { Ok(0) };
+    let gpus = if driver.is_some() {
+        torch::gpus()
+    } else {
+        Ok(0)
+    };
     Ok(Facts {
         host,
         binary: build()?,
@@ -69,21 +73,33 @@ fn first_file(folder: &Path) -> io::Result<Option<PathBuf>> {
 
 /// The clock: seconds since 1970.
 pub(crate) fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Cores that this process may use, each counted once however many threads it runs at a time; launchers count so.
+/// Cores that this process may use, each counted once however many threads it runs at a time;
+/// launchers count so.
 pub(crate) fn cores() -> usize {
     let threads = || thread::available_parallelism().map_or(1, usize::from);
-    names_of_cores().map(|cores| cores.len()).filter(|&cores| cores > 0).unwrap_or_else(threads)
+    names_of_cores()
+        .map(|cores| cores.len())
+        .filter(|&cores| cores > 0)
+        .unwrap_or_else(threads)
 }
 
 /// Their names on this host, if it tells them.
 pub(crate) fn names_of_cores() -> Option<BTreeSet<String>> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).map_or(Vec::new(), numbers);
+    let allowed = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
+        .map_or(Vec::new(), numbers);
     let siblings = |cpu: &usize| {
-        fs::read_to_string(format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")).ok()
+        fs::read_to_string(format!(
+            "/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
+        ))
+        .ok()
     };
     allowed.iter().map(siblings).collect()
 }
@@ -97,7 +113,10 @@ pub(crate) fn processor() -> String {
 /// The name in `/proc/cpuinfo`, which only some kinds of processors have there.
 fn model_of(text: &str) -> Option<String> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
-    let name = lines.into_iter().find(|(key, _)| key.trim() == "model name")?.1;
+    let name = lines
+        .into_iter()
+        .find(|(key, _)| key.trim() == "model name")?
+        .1;
     Some(name.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
@@ -113,7 +132,9 @@ fn numbers(list: &str) -> Vec<usize> {
 /// Memory that is free, in MiB.
 fn free_mib() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let available = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let available = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib: Option<u64> = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0) / 1024
 }

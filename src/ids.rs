@@ -7,7 +7,10 @@ use std::fmt;
 ///
 /// ```
 /// use fedmpi::ids::counted;
-/// assert_eq!((counted(1, "rank"), counted(3, "rank")), ("1 rank".to_owned(), "3 ranks".to_owned()));
+/// assert_eq!(
+///     (counted(1, "rank"), counted(3, "rank")),
+///     ("1 rank".to_owned(), "3 ranks".to_owned())
+/// );
 /// ```
 pub fn counted(number: usize, of: &str) -> String {
     format!("{number} {of}{}", if number == 1 { "" } else { "s" })
@@ -52,8 +55,8 @@ id! {
     Rank, shown as u64::from
 }
 id! {
-    /// One step of the global model. The number counts from 0; whatever people or their programs meet (messages, files,
-    /// events) counts from 1.
+    /// One step of the global model. The number counts from 0; whatever people or their programs
+    /// meet (messages, files, events) counts from 1.
     Round, shown as |round| Round(round).number()
 }
 
@@ -93,7 +96,8 @@ pub mod counted {
     /// # Errors
     /// As the deserializer's, and 0.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Round, D::Error> {
-        Round::counted(u32::deserialize(from)?).ok_or_else(|| D::Error::custom("rounds count from 1"))
+        Round::counted(u32::deserialize(from)?)
+            .ok_or_else(|| D::Error::custom("rounds count from 1"))
     }
 
     /// Several of them.
@@ -131,7 +135,10 @@ pub mod by_rank {
     ///
     /// # Errors
     /// As the serializer's.
-    pub fn serialize<S: Serializer>(texts: &BTreeMap<Rank, String>, out: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer>(
+        texts: &BTreeMap<Rank, String>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         out.collect_map(texts)
     }
 
@@ -139,9 +146,13 @@ pub mod by_rank {
     ///
     /// # Errors
     /// As the deserializer's, and keys that are no ranks.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Rank, String>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Rank, String>, D::Error> {
         let texts = BTreeMap::<String, String>::deserialize(from)?.into_iter();
-        texts.map(|(rank, text)| Ok((Rank(rank.parse().map_err(D::Error::custom)?), text))).collect()
+        texts
+            .map(|(rank, text)| Ok((Rank(rank.parse().map_err(D::Error::custom)?), text)))
+            .collect()
     }
 }
 

@@ -2,12 +2,15 @@
 //! trains clients one after another on its GPU or CPU core. The final model is bit-identical for
 //! any number of ranks.
 //!
-//! A program of one's own reads a [`Config`], resolves a [`Plan`], and on each rank calls [`run()`] or [`serve`] with a
-//! [`Trainer`]; see `examples/`. The names below are what such programs need, in the order of the walk of the data:
-//! config, data, plan, select, schedule, message, train, reduce, aggregate, evaluate, record. Everything else is the
-//! crate's own and may change at any time: modules can be reached so that its own tests and benchmarks can look inside.
+//! A program of one's own reads a [`Config`], resolves a [`Plan`], and on each rank calls [`run()`]
+//! or [`serve`] with a [`Trainer`]; see `examples/`. The names below are what such programs need,
+//! in the order of the walk of the data: config, data, plan, select, schedule, message, train,
+//! reduce, aggregate, evaluate, record. Everything else is the crate's own and may change at any
+//! time: modules can be reached so that its own tests and benchmarks can look inside.
 
-pub use config::{Collective, Config, ConfigError, DeviceChoice, Evaluator, Mode, OnNan, Residency};
+pub use config::{
+    Collective, Config, ConfigError, DeviceChoice, Evaluator, Mode, OnNan, Residency,
+};
 pub use part::Choice;
 
 pub use data::{Column, Dataset, Samples};

@@ -1,5 +1,6 @@
-//! What travels between server and workers: one enum per direction, with a version, followed by flat vectors of
-//! numbers, each with a label that says what it is. Decoding arbitrary bytes never panics.
+//! What travels between server and workers: one enum per direction, with a version, followed by
+//! flat vectors of numbers, each with a label that says what it is. Decoding arbitrary bytes never
+//! panics.
 
 use crate::event::RankReport;
 use crate::ids::{ClientId, Round};
@@ -13,9 +14,10 @@ pub const VERSION: u16 = 13;
 /// From the server to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Order {
-    /// Train these clients, one after another, each from the round's weights. The weights follow the
-    /// first order of a round, and what the algorithm tells, unless every rank keeps the model itself
-    /// (`--reduce allreduce`). What a client keeps follows when the worker does not have it.
+    /// Train these clients, one after another, each from the round's weights. The weights follow
+    /// the first order of a round, and what the algorithm tells, unless every rank keeps the
+    /// model itself (`--reduce allreduce`). What a client keeps follows when the worker does
+    /// not have it.
     Train {
         /// Which round.
         round: Round,
@@ -77,9 +79,9 @@ pub enum Report {
         /// The name of its host.
         host: String,
     },
-    /// Clients are trained, or could not be. With `--reduce server` the update of the only one follows; with
-    /// `--reduce worker` the last of a pass is followed by the worker's partial sum. What a client keeps
-    /// follows its own report.
+    /// Clients are trained, or could not be. With `--reduce server` the update of the only one
+    /// follows; with `--reduce worker` the last of a pass is followed by the worker's partial
+    /// sum. What a client keeps follows its own report.
     Trained {
         /// In which round.
         round: Round,
@@ -169,7 +171,8 @@ pub struct Update {
     pub client: ClientId,
     /// Mean loss over what it was trained on.
     pub loss: f64,
-    /// Seconds from the worker's first order of the round, in async mode of the run, to the beginning of the training.
+    /// Seconds from the worker's first order of the round, in async mode of the run, to the
+    /// beginning of the training.
     pub start: f64,
     /// Seconds of training.
     pub seconds: f64,
@@ -227,7 +230,8 @@ pub enum Label {
     Kept(ClientId),
     /// A partial sum.
     Units,
-    /// A client's change, where most of it is zero: its length, then of every other value the place and the bits.
+    /// A client's change, where most of it is zero: its length, then of every other value the place
+    /// and the bits.
     Few,
     /// What is remembered on the server: by the algorithm (0), by the server step (1).
     Memory(u8),
@@ -300,7 +304,9 @@ impl Content {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum DecodeError {
     /// Another build of the program.
-    #[error("message of version {found}, this program speaks {VERSION} (hint: run the same binary on every host)")]
+    #[error(
+        "message of version {found}, this program speaks {VERSION} (hint: run the same binary on every host)"
+    )]
     Version {
         /// What arrived.
         found: u16,
@@ -337,14 +343,22 @@ impl Frame {
     /// # Errors
     /// Another version, or bytes that are no such message.
     pub fn decode<M: DeserializeOwned>(&self) -> Result<M, DecodeError> {
-        let malformed = |reason: String| DecodeError::Malformed { bytes: self.head.len(), reason };
-        let (found, rest) =
-            postcard::take_from_bytes::<u16>(&self.head).map_err(|error| malformed(error.to_string()))?;
+        let malformed = |reason: String| DecodeError::Malformed {
+            bytes: self.head.len(),
+            reason,
+        };
+        let (found, rest) = postcard::take_from_bytes::<u16>(&self.head)
+            .map_err(|error| malformed(error.to_string()))?;
         if found != VERSION {
             return Err(DecodeError::Version { found });
         }
-        let (message, rest) = postcard::take_from_bytes(rest).map_err(|error| malformed(error.to_string()))?;
-        if rest.is_empty() { Ok(message) } else { Err(malformed(format!("{} bytes too many", rest.len()))) }
+        let (message, rest) =
+            postcard::take_from_bytes(rest).map_err(|error| malformed(error.to_string()))?;
+        if rest.is_empty() {
+            Ok(message)
+        } else {
+            Err(malformed(format!("{} bytes too many", rest.len())))
+        }
     }
 }
 
@@ -356,34 +370,67 @@ mod tests {
 
     #[test]
     fn messages_survive_the_wire() {
-        let errands =
-            [7, 1 << 20].map(|client| Errand { client: ClientId(client), kept: Keeps::Held(Round(2)) }).into();
+        let errands = [7, 1 << 20]
+            .map(|client| Errand {
+                client: ClientId(client),
+                kept: Keeps::Held(Round(2)),
+            })
+            .into();
         let order = Order::Train {
             round: Round(3),
             pass: 0,
-            total: Total { samples: 9, clients: 2 },
+            total: Total {
+                samples: 9,
+                clients: 2,
+            },
             rate: 0.5,
             errands,
             last: true,
         };
         assert_eq!(Frame::bare(&order).decode::<Order>(), Ok(order));
-        let update = Update { client: ClientId(2), loss: 0.5, start: 0.25, seconds: 0.1, weight: 1.0, bits: 64 };
-        let failed = Failure { client: ClientId(3), reason: "NaN".into(), diverged: true, seconds: 0.1 };
-        let part = Part { updates: vec![update], failed: vec![failed], last: false };
-        let report = Report::Trained { round: Round(1), pass: 0, part };
+        let update = Update {
+            client: ClientId(2),
+            loss: 0.5,
+            start: 0.25,
+            seconds: 0.1,
+            weight: 1.0,
+            bits: 64,
+        };
+        let failed = Failure {
+            client: ClientId(3),
+            reason: "NaN".into(),
+            diverged: true,
+            seconds: 0.1,
+        };
+        let part = Part {
+            updates: vec![update],
+            failed: vec![failed],
+            last: false,
+        };
+        let report = Report::Trained {
+            round: Round(1),
+            pass: 0,
+            part,
+        };
         let content = Content::nothing()
             .with(Label::Model, Arc::new(vec![1.0; 4]))
             .with_units(Label::Units, Arc::new(vec![1; 2]));
         let frame = Frame::with(&report, content);
         assert_eq!(frame.decode::<Report>(), Ok(report));
         assert_eq!(frame.bytes(), frame.head.len() as u64 + 32);
-        assert!(frame.content.floats(Label::Change).is_none() && frame.content.units(Label::Units).is_some());
+        assert!(
+            frame.content.floats(Label::Change).is_none()
+                && frame.content.units(Label::Units).is_some()
+        );
     }
 
     #[test]
     fn another_version_is_named() {
         let head = postcard::to_allocvec(&(VERSION + 1, Order::Stop)).expect("encodes");
-        let frame = Frame { head, content: Content::nothing() };
+        let frame = Frame {
+            head,
+            content: Content::nothing(),
+        };
         assert_eq!(frame.decode::<Order>(), Err(DecodeError::Version { found: VERSION + 1 }));
     }
 

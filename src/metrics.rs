@@ -1,5 +1,5 @@
-//! Named ratios: metrics of parts are added before they are divided. Sums are multiples of 2^-24, so that adding them is
-//! exact and nobody can tell in which order it was done.
+//! Named ratios: metrics of parts are added before they are divided. Sums are multiples of 2^-24,
+//! so that adding them is exact and nobody can tell in which order it was done.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +21,10 @@ const GRAIN: f64 = (1u64 << 24) as f64;
 impl Ratio {
     /// Of one part; its sum is rounded once.
     pub fn of(sum: f64, weight: u64) -> Ratio {
-        Ratio { sum: (sum * GRAIN).round_ties_even() / GRAIN, weight }
+        Ratio {
+            sum: (sum * GRAIN).round_ties_even() / GRAIN,
+            weight,
+        }
     }
 
     /// The quotient; 0 of nothing.
@@ -30,8 +33,8 @@ impl Ratio {
     }
 }
 
-/// Metrics of a model on some samples, by name: `loss` (mean cross-entropy in nats, or what the task has for it) and what
-/// else the task has.
+/// Metrics of a model on some samples, by name: `loss` (mean cross-entropy in nats, or what the
+/// task has for it) and what else the task has.
 ///
 /// ```
 /// use fedmpi::metrics::Metrics;
@@ -62,7 +65,11 @@ impl Metrics {
 
     /// Every metric with its value, the loss first.
     pub fn shown(&self) -> Vec<(&str, f64)> {
-        let mut shown: Vec<(&str, f64)> = self.0.iter().map(|(name, ratio)| (name.as_str(), ratio.value())).collect();
+        let mut shown: Vec<(&str, f64)> = self
+            .0
+            .iter()
+            .map(|(name, ratio)| (name.as_str(), ratio.value()))
+            .collect();
         shown.sort_by_key(|(name, _)| (*name != LOSS, *name));
         shown
     }
@@ -93,7 +100,10 @@ impl Metrics {
     /// Metrics that are no finite numbers: the model has diverged.
     pub fn diverged(&self) -> Vec<&str> {
         let shown = self.shown().into_iter();
-        shown.filter(|(_, value)| !value.is_finite()).map(|(name, _)| name).collect()
+        shown
+            .filter(|(_, value)| !value.is_finite())
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// Adds another part's sums.
@@ -122,7 +132,10 @@ pub struct Aim {
 impl Aim {
     /// Where a metric shall go by its name.
     pub fn of(name: &str) -> Aim {
-        Aim { name: name.to_owned(), above: !DOWN.contains(&name) }
+        Aim {
+            name: name.to_owned(),
+            above: !DOWN.contains(&name),
+        }
     }
 
     /// The metric's name.
@@ -132,7 +145,11 @@ impl Aim {
 
     /// Whether a value is better than another.
     pub fn prefers(&self, value: f64, other: f64) -> bool {
-        if self.above { value > other } else { value < other }
+        if self.above {
+            value > other
+        } else {
+            value < other
+        }
     }
 }
 
@@ -147,7 +164,11 @@ pub struct Target {
 impl Target {
     /// An accuracy from 0 to 1.
     pub fn accuracy(value: f64) -> Target {
-        Target { name: "accuracy".to_owned(), above: true, value }
+        Target {
+            name: "accuracy".to_owned(),
+            above: true,
+            value,
+        }
     }
 
     /// Reads `NAME>=VALUE` or `NAME<=VALUE`.
@@ -158,9 +179,14 @@ impl Target {
         let parts = text.split_once(">=").map(|parts| (true, parts));
         let parts = parts.or_else(|| text.split_once("<=").map(|parts| (false, parts)));
         let hint = "(hint: accuracy>=0.97, or perplexity<=60)";
-        let (above, (name, value)) = parts.ok_or(format!("`{text}` is neither NAME>=VALUE nor NAME<=VALUE {hint}"))?;
+        let (above, (name, value)) =
+            parts.ok_or(format!("`{text}` is neither NAME>=VALUE nor NAME<=VALUE {hint}"))?;
         match value.trim().parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Target { name: name.trim().to_owned(), above, value }),
+            Ok(value) if value.is_finite() => Ok(Target {
+                name: name.trim().to_owned(),
+                above,
+                value,
+            }),
             _ => Err(format!("`{}` in `{text}` is no number {hint}", value.trim())),
         }
     }
@@ -172,12 +198,21 @@ impl Target {
 
     /// Where its metric shall go.
     pub fn aim(&self) -> Aim {
-        Aim { name: self.name.clone(), above: self.above }
+        Aim {
+            name: self.name.clone(),
+            above: self.above,
+        }
     }
 
     /// Whether metrics reach it.
     pub fn is_reached(&self, metrics: &Metrics) -> bool {
-        let reached = |value: f64| if self.above { value >= self.value } else { value <= self.value };
+        let reached = |value: f64| {
+            if self.above {
+                value >= self.value
+            } else {
+                value <= self.value
+            }
+        };
         metrics.value(&self.name).is_some_and(reached)
     }
 }
@@ -205,8 +240,11 @@ mod tests {
 
     #[test]
     fn parts_add_up_in_any_order() {
-        let part =
-            |i: u32| Metrics::default().with("loss", f64::from(i).sqrt() * 31.7, 2).with("f1", 1.0, u64::from(i));
+        let part = |i: u32| {
+            Metrics::default()
+                .with("loss", f64::from(i).sqrt() * 31.7, 2)
+                .with("f1", 1.0, u64::from(i))
+        };
         let parts: Vec<Metrics> = (1..200).map(part).collect();
         let sum = |parts: &mut dyn Iterator<Item = &Metrics>| {
             let mut sum = Metrics::default();
@@ -220,9 +258,13 @@ mod tests {
 
     #[test]
     fn targets_are_reached_from_either_side() {
-        let metrics = Metrics::default().with("loss", 2.0, 1).with("accuracy", 0.5, 1);
+        let metrics = Metrics::default()
+            .with("loss", 2.0, 1)
+            .with("accuracy", 0.5, 1);
         let reached = |text: &str| Target::parse(text).expect("sound").is_reached(&metrics);
-        assert!(reached("accuracy>=0.5") && !reached("accuracy >= 0.6") && reached("perplexity<=8"));
+        assert!(
+            reached("accuracy>=0.5") && !reached("accuracy >= 0.6") && reached("perplexity<=8")
+        );
         assert!(!reached("perplexity<=7") && !reached("f1>=0"));
         assert!(Target::parse("accuracy=1").is_err() && Target::parse("accuracy>=high").is_err());
     }

@@ -1,6 +1,6 @@
-//! Numbers of records: none of them is lost. JSON has no word for NaN and infinity, so they are told as `"NaN"`, `"inf"`
-//! and `"-inf"`; `null`, which older files have in their place, reads as NaN. For fields, in any container:
-//! `#[serde(with = "crate::number")]`.
+//! Numbers of records: none of them is lost. JSON has no word for NaN and infinity, so they are
+//! told as `"NaN"`, `"inf"` and `"-inf"`; `null`, which older files have in their place, reads as
+//! NaN. For fields, in any container: `#[serde(with = "crate::number")]`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -114,11 +114,15 @@ impl Numbers for BTreeMap<String, f64> {
     type Told = BTreeMap<String, Number>;
 
     fn told(&self) -> BTreeMap<String, Number> {
-        self.iter().map(|(name, number)| (name.clone(), Number(*number))).collect()
+        self.iter()
+            .map(|(name, number)| (name.clone(), Number(*number)))
+            .collect()
     }
 
     fn heard(told: BTreeMap<String, Number>) -> BTreeMap<String, f64> {
-        told.into_iter().map(|(name, number)| (name, number.0)).collect()
+        told.into_iter()
+            .map(|(name, number)| (name, number.0))
+            .collect()
     }
 }
 
@@ -149,7 +153,15 @@ mod tests {
 
     #[test]
     fn every_number_survives_json_and_plain_bytes() {
-        for number in [0.0, -0.0, 0.1 + 0.2, 7.0, f64::MAX, f64::INFINITY, f64::NEG_INFINITY] {
+        for number in [
+            0.0,
+            -0.0,
+            0.1 + 0.2,
+            7.0,
+            f64::MAX,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+        ] {
             assert_eq!(again(number).to_bits(), number.to_bits(), "{number}");
             let bytes = postcard::to_allocvec(&Number(number)).expect("encodes");
             assert_eq!(postcard::from_bytes::<Number>(&bytes), Ok(Number(number)));

@@ -5,10 +5,11 @@ use crate::commands::{self, Unheard, is_first, refuse_once, tell};
 use crate::{shelf, start, stop};
 use std::process::ExitCode;
 
-/// Runs the program as the arguments of this process say; gives its exit code. Call once, first of all.
+/// Runs the program as the arguments of this process say; gives its exit code. Call once, first of
+/// all.
 pub fn main() -> ExitCode {
-    // cuBLAS chooses its kernels by the size of its workspace, which a user's shell may set on one host only.
-    // SAFETY: no other thread runs yet.
+    // cuBLAS chooses its kernels by the size of its workspace, which a user's shell may set on one
+    // host only. SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CUBLAS_WORKSPACE_CONFIG", ":4096:8") };
     shelf::keep_freed_memory();
     stop::remember_panics();
@@ -36,7 +37,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command other than training: once, whatever the number of ranks, unless it is one for all ranks.
+/// Runs a command other than training: once, whatever the number of ranks, unless it is one for all
+/// ranks.
 fn answer(command: cli::Command) -> ExitCode {
     if !is_first() && !command.is_of_every_rank() {
         return stop::exit::DONE.into();

@@ -72,7 +72,10 @@ impl Seed {
     /// The four counters fill ChaCha's 256-bit key exactly, so no two streams share one.
     fn keyed(self, purpose: Purpose, round: u64, client: u64) -> Stream {
         let mut key = [0u8; 32];
-        for (slot, word) in key.chunks_exact_mut(8).zip([self.0, purpose as u64, round, client]) {
+        for (slot, word) in key
+            .chunks_exact_mut(8)
+            .zip([self.0, purpose as u64, round, client])
+        {
             slot.copy_from_slice(&word.to_le_bytes());
         }
         ChaCha8Rng::from_seed(key)
@@ -87,7 +90,9 @@ mod tests {
     #[test]
     fn every_counter_changes_the_stream() {
         let first = |seed: u64, purpose, round, client| {
-            Seed(seed).for_client(purpose, Round(round), ClientId(client)).next_u64()
+            Seed(seed)
+                .for_client(purpose, Round(round), ClientId(client))
+                .next_u64()
         };
         let base = first(1, Purpose::Shuffle, 2, 3);
         assert_eq!(base, first(1, Purpose::Shuffle, 2, 3));

@@ -1,8 +1,8 @@
 //! Large vectors that are used again: what a run needs every round is allocated once.
 
-/// Lets the allocator keep what is freed, for this whole process. By default every tensor above 128 KiB is mapped and
-/// given back each time, and its pages cost more than the arithmetic on them. What is larger than 32 MiB, such as a
-/// data set in the making, is still given back at once.
+/// Lets the allocator keep what is freed, for this whole process. By default every tensor above 128
+/// KiB is mapped and given back each time, and its pages cost more than the arithmetic on them.
+/// What is larger than 32 MiB, such as a data set in the making, is still given back at once.
 pub fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: sets two numbers of the allocator.
@@ -12,7 +12,8 @@ pub fn keep_freed_memory() {
     }
 }
 
-/// Gives back what was freed and is kept by [`keep_freed_memory`]: after the start, which needed more than what follows.
+/// Gives back what was freed and is kept by [`keep_freed_memory`]: after the start, which needed
+/// more than what follows.
 pub fn give_back_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: moves nothing that is in use.
@@ -44,7 +45,10 @@ pub struct Shelf<T> {
 impl<T: Clone + Default> Shelf<T> {
     /// A vector of `length` values, filled by `fill`, which sees old values or defaults.
     pub fn filled(&mut self, length: usize, fill: impl FnOnce(&mut [T])) -> Arc<Vec<T>> {
-        let free = self.known.iter_mut().position(|vector| vector.len() == length && Arc::get_mut(vector).is_some());
+        let free = self
+            .known
+            .iter_mut()
+            .position(|vector| vector.len() == length && Arc::get_mut(vector).is_some());
         let mut vector = match free {
             Some(place) => self.known.swap_remove(place),
             None => Arc::new(vec![T::default(); length]),
@@ -53,7 +57,8 @@ impl<T: Clone + Default> Shelf<T> {
         self.known.push(Arc::clone(&vector));
         // Of other lengths only a few wait.
         if self.known.len() > SPARE {
-            let idle = |vector: &mut Arc<Vec<T>>| vector.len() != length && Arc::get_mut(vector).is_some();
+            let idle =
+                |vector: &mut Arc<Vec<T>>| vector.len() != length && Arc::get_mut(vector).is_some();
             let idle = self.known.iter_mut().position(idle);
             idle.map(|place| self.known.remove(place));
         }

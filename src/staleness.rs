@@ -41,19 +41,32 @@ part! {
 pub type Build = fn(&Values) -> Staleness;
 
 /// All functions of the staleness.
-pub const KIND: Kind<Build> = Kind { setting: "staleness", about: "staleness", table: STALENESS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "staleness",
+    about: "staleness",
+    table: STALENESS,
+};
 
 /// Every function, by the name users write.
 pub const STALENESS: &[Entry<Build>] = &[
     Entry::<Build>::new("constant", "all updates count the same", |_| Staleness::Constant),
-    Entry::<Build>::new("polynomial", "a power of the staleness: (t + 1)^-a", |values| Staleness::Polynomial {
-        a: Power::read(values).staleness_a,
+    Entry::<Build>::new("polynomial", "a power of the staleness: (t + 1)^-a", |values| {
+        Staleness::Polynomial {
+            a: Power::read(values).staleness_a,
+        }
     })
     .with(Power::PARAMS),
-    Entry::<Build>::new("hinge", "fresh ones count fully: 1 up to b, then 1 / (a (t - b) + 1)", |values| {
-        let Hinge { staleness_a: a, staleness_b: b } = Hinge::read(values);
-        Staleness::Hinge { a, b }
-    })
+    Entry::<Build>::new(
+        "hinge",
+        "fresh ones count fully: 1 up to b, then 1 / (a (t - b) + 1)",
+        |values| {
+            let Hinge {
+                staleness_a: a,
+                staleness_b: b,
+            } = Hinge::read(values);
+            Staleness::Hinge { a, b }
+        },
+    )
     .with(Hinge::PARAMS),
 ];
 

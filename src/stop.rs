@@ -1,7 +1,9 @@
-//! How things end early. Panics as values: a fault inside one client's training becomes a message that
-//! names it. Signals as wishes: batch systems send them before they kill.
+//! How things end early. Panics as values: a fault inside one client's training becomes a message
+//! that names it. Signals as wishes: batch systems send them before they kill.
 
-use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ,
+};
 use signal_hook::flag;
 use std::cell::RefCell;
 use std::fs;
@@ -29,7 +31,9 @@ thread_local! {
 /// Call once, at the start of the process.
 pub fn remember_panics() {
     panic::set_hook(Box::new(|info| {
-        let place = info.location().map_or_else(String::new, |location| format!(" at {location}"));
+        let place = info
+            .location()
+            .map_or_else(String::new, |location| format!(" at {location}"));
         let text = format!("panicked{place}: {}", info.payload_as_str().unwrap_or("no message"));
         log::debug!("{text}");
         LAST.with_borrow_mut(|last| *last = Some(text));
@@ -49,7 +53,9 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().cloned();
         let text = text.or_else(|| payload.downcast_ref::<&str>().map(|&text| text.to_owned()));
-        LAST.take().or(text).unwrap_or_else(|| "panicked".to_owned())
+        LAST.take()
+            .or(text)
+            .unwrap_or_else(|| "panicked".to_owned())
     })
 }
 
@@ -60,19 +66,23 @@ fn wishes() -> &'static [Arc<AtomicBool>; 3] {
     WISHES.get_or_init(Default::default)
 }
 
-/// Signals that ask for the end: those of people and launchers, and those that batch systems send before they kill,
-/// at a limit or when their connection is gone.
+/// Signals that ask for the end: those of people and launchers, and those that batch systems send
+/// before they kill, at a limit or when their connection is gone.
 const ENDS: [i32; 6] = [SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGXCPU, SIGALRM];
 
-/// From now on signals for the end ask for it, and SIGUSR1 for a checkpoint, instead of killing; a file that grows too
-/// large is an error of its writer. Call once, on every rank: launchers send signals to all.
+/// From now on signals for the end ask for it, and SIGUSR1 for a checkpoint, instead of killing; a
+/// file that grows too large is an error of its writer. Call once, on every rank: launchers send
+/// signals to all.
 ///
 /// # Errors
 /// What the system says.
 pub fn listen() -> std::io::Result<()> {
     let [end, save, unsaved] = wishes();
     let ignored = fs::read_to_string("/proc/self/status").map_or(0, |status| ignored(&status));
-    for signal in ENDS.into_iter().filter(|signal| *signal != SIGHUP || !is_in(ignored, SIGHUP)) {
+    for signal in ENDS
+        .into_iter()
+        .filter(|signal| *signal != SIGHUP || !is_in(ignored, SIGHUP))
+    {
         flag::register_conditional_shutdown(signal, exit::ENDED.into(), Arc::clone(unsaved))?;
         flag::register(signal, Arc::clone(end))?;
     }
@@ -88,14 +98,16 @@ pub fn end_at_once(unsaved: bool) {
 /// The signals that this process was started to ignore, as `nohup` does with SIGHUP.
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 fn is_in(mask: u64, signal: i32) -> bool {
     mask >> (signal - 1) & 1 == 1
 }
 
-/// From now on this process ends quietly when nobody reads what it prints, as `fedmpi check | head`.
+/// From now on this process ends quietly when nobody reads what it prints, as `fedmpi check |
+/// head`.
 ///
 /// # Errors
 /// What the system says.
@@ -119,7 +131,11 @@ mod tests {
 
     #[test]
     fn panics_come_back_as_text() {
-        assert!(catch(|| -> u8 { panic!("client data is odd") }).expect_err("panicked").contains("client data is odd"));
+        assert!(
+            catch(|| -> u8 { panic!("client data is odd") })
+                .expect_err("panicked")
+                .contains("client data is odd")
+        );
         assert_eq!(catch(|| 3), Ok(3));
         assert_eq!(catch(|| -> u8 { leave() }), Err("nobody waits for it any more".to_owned()));
     }

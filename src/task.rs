@@ -14,8 +14,8 @@ pub enum Task {
         /// A token that is not learned, such as padding.
         ignore: Option<u32>,
     },
-    /// Tokens that are hidden. Targets: what they are, with `ignore` for all others; where they are yet to be hidden, the row
-    /// itself, with `ignore` where nothing may be.
+    /// Tokens that are hidden. Targets: what they are, with `ignore` for all others; where they are
+    /// yet to be hidden, the row itself, with `ignore` where nothing may be.
     Masked {
         /// Tokens that there are.
         vocabulary: usize,
@@ -110,8 +110,8 @@ pub enum Input {
 /// All that a model must know of its data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Shape of one sample's input, such as `[1, 28, 28]` (channels, height, width), `[60]`, or `[80]` tokens. Empty when
-    /// there is no data here.
+    /// Shape of one sample's input, such as `[1, 28, 28]` (channels, height, width), `[60]`, or
+    /// `[80]` tokens. Empty when there is no data here.
     pub shape: Vec<usize>,
     /// What is learned.
     pub task: Task,
@@ -124,7 +124,12 @@ pub struct Facts {
 impl Facts {
     /// Numbers of this shape, each of one of so many classes.
     pub fn classes(shape: &[usize], classes: usize) -> Facts {
-        Facts { shape: shape.to_vec(), task: Task::Classes(classes), input: Input::Numbers, targets: 1 }
+        Facts {
+            shape: shape.to_vec(),
+            task: Task::Classes(classes),
+            input: Input::Numbers,
+            targets: 1,
+        }
     }
 
     /// Values in a sample's input.

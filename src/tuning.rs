@@ -1,4 +1,5 @@
-//! Which of a model's tensors are trained: all of them, those of some names, or small adapters beside them.
+//! Which of a model's tensors are trained: all of them, those of some names, or small adapters
+//! beside them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -6,12 +7,17 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use wildmatch::WildMatch;
 
-/// Names of tensors, with `*` for any letters and `|` between several. The name of a layer stands for all of its tensors.
+/// Names of tensors, with `*` for any letters and `|` between several. The name of a layer stands
+/// for all of its tensors.
 ///
 /// ```
 /// use fedmpi::tuning::Pattern;
 /// let heads: Pattern = "fc*|encoder.norm".parse()?;
-/// assert!(heads.takes("fc1.weight") && heads.takes("encoder.norm.bias") && !heads.takes("encoder.fc1.weight"));
+/// assert!(
+///     heads.takes("fc1.weight")
+///         && heads.takes("encoder.norm.bias")
+///         && !heads.takes("encoder.fc1.weight")
+/// );
 /// # Ok::<(), fedmpi::tuning::TuningError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +28,11 @@ impl Pattern {
     /// Whether a tensor is meant.
     pub fn takes(&self, name: &str) -> bool {
         let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
-        self.0.split('|').map(str::trim).map(WildMatch::new).any(|word| word.matches(name) || word.matches(layer))
+        self.0
+            .split('|')
+            .map(str::trim)
+            .map(WildMatch::new)
+            .any(|word| word.matches(name) || word.matches(layer))
     }
 }
 
@@ -30,10 +40,14 @@ impl Pattern {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TuningError {
     /// Names of nothing.
-    #[error("`{0}` has an empty name (hint: names of tensors, `*` for any letters, `|` between several: `fc*|head`)")]
+    #[error(
+        "`{0}` has an empty name (hint: names of tensors, `*` for any letters, `|` between several: `fc*|head`)"
+    )]
     Pattern(String),
     /// Adapters without rank or place.
-    #[error("`{0}` is not rank=R,on=PATTERN, nor rank=R,alpha=A,on=PATTERN (hint: --lora rank=8,alpha=16,on=fc*)")]
+    #[error(
+        "`{0}` is not rank=R,on=PATTERN, nor rank=R,alpha=A,on=PATTERN (hint: --lora rank=8,alpha=16,on=fc*)"
+    )]
     Lora(String),
 }
 
@@ -54,8 +68,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Low-rank adapters (Hu et al. 2021): a layer computes with `W + (alpha / rank) B A`, of which only `A` and `B` are
-/// trained.
+/// Low-rank adapters (Hu et al. 2021): a layer computes with `W + (alpha / rank) B A`, of which
+/// only `A` and `B` are trained.
 ///
 /// ```
 /// use fedmpi::tuning::Lora;
@@ -90,8 +104,15 @@ impl FromStr for Lora {
         for word in text.split(',') {
             let (key, value) = word.split_once('=').ok_or_else(unread)?;
             match (key.trim(), value.trim()) {
-                ("rank", value) => rank = Some(value.parse::<NonZeroUsize>().map_err(|_| unread())?),
-                ("alpha", value) => alpha = value.parse().ok().filter(|alpha: &f64| alpha.is_finite() && *alpha > 0.0),
+                ("rank", value) => {
+                    rank = Some(value.parse::<NonZeroUsize>().map_err(|_| unread())?)
+                }
+                ("alpha", value) => {
+                    alpha = value
+                        .parse()
+                        .ok()
+                        .filter(|alpha: &f64| alpha.is_finite() && *alpha > 0.0)
+                }
                 ("on", value) => on = Some(value.parse::<Pattern>()?),
                 _ => return Err(unread()),
             }
@@ -100,7 +121,11 @@ impl FromStr for Lora {
             }
         }
         let (rank, on) = (rank.ok_or_else(unread)?, on.ok_or_else(unread)?);
-        Ok(Lora { rank, alpha: alpha.unwrap_or(rank.get() as f64), on })
+        Ok(Lora {
+            rank,
+            alpha: alpha.unwrap_or(rank.get() as f64),
+            on,
+        })
     }
 }
 
@@ -137,8 +162,15 @@ mod tests {
     fn what_is_said_is_read_back_and_nonsense_is_refused() {
         let lora: Lora = "rank=4,alpha=16,on=a.*|b".parse().expect("well-formed");
         assert_eq!((lora.to_string().parse(), lora.scale()), (Ok(lora), 4.0));
-        for text in ["", "rank=8", "on=fc", "rank=0,on=fc", "rank=2,alpha=-1,on=fc", "rank=2,alpha=x,on=fc", "8,on=fc"]
-        {
+        for text in [
+            "",
+            "rank=8",
+            "on=fc",
+            "rank=0,on=fc",
+            "rank=2,alpha=-1,on=fc",
+            "rank=2,alpha=x,on=fc",
+            "8,on=fc",
+        ] {
             let fault = text.parse::<Lora>().expect_err(text).to_string();
             assert!(fault.contains("--lora rank=8"), "{fault}");
         }

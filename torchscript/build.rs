@@ -6,7 +6,8 @@ use std::path::Path;
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
     println!("cargo:rerun-if-changed=src/module.cpp");
-    let root = env::var("LIBTORCH").expect("LIBTORCH names the folder of libtorch (hint: scripts/setup.sh)");
+    let root = env::var("LIBTORCH")
+        .expect("LIBTORCH names the folder of libtorch (hint: scripts/setup.sh)");
     println!("cargo:rustc-link-arg=-Wl,-rpath,{root}/lib");
     let include = Path::new(&root).join("include");
     cc::Build::new()

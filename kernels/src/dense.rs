@@ -13,7 +13,12 @@ const DEPTH: usize = 16;
 ///
 /// ```
 /// let mut out = [0.0; 2];
-/// fedmpi_kernels::dense::affine(&[1.0, 2.0, 3.0], &[1.0, 0.0, 1.0, 0.5, 0.5, 0.5], &[0.0, 1.0], &mut out);
+/// fedmpi_kernels::dense::affine(
+///     &[1.0, 2.0, 3.0],
+///     &[1.0, 0.0, 1.0, 0.5, 0.5, 0.5],
+///     &[0.0, 1.0],
+///     &mut out,
+/// );
 /// assert_eq!(out, [4.0, 4.0]);
 /// ```
 pub fn affine(x: &[f32], w: &[f32], bias: &[f32], out: &mut [f32]) {
@@ -29,9 +34,10 @@ pub enum Before<'a> {
     Blend(f32, &'a [f32]),
 }
 
-/// `c[m][n] += sum_k a(m, k) b[k][n]` with `a(m, k) = a[m * strides[0] + k * strides[1]]` and rows of
-/// `width`: the gradient of a layer by its inputs (`a` the gradient of the outputs, `b` the weights)
-/// and by its weights (`a` the same, transposed, `b` the inputs). `c` may be blended on the way.
+/// `c[m][n] += sum_k a(m, k) b[k][n]` with `a(m, k) = a[m * strides[0] + k * strides[1]]` and rows
+/// of `width`: the gradient of a layer by its inputs (`a` the gradient of the outputs, `b` the
+/// weights) and by its weights (`a` the same, transposed, `b` the inputs). `c` may be blended on
+/// the way.
 ///
 /// ```
 /// use fedmpi_kernels::dense::{Before, add_product};
@@ -41,24 +47,39 @@ pub enum Before<'a> {
 /// add_product(&mut c, Before::Blend(0.5, &[1.0, 2.0]), &[2.0], [1, 1], &[1.0, 2.0], 2);
 /// assert_eq!(c, [19.5, 38.5]);
 /// ```
-pub fn add_product(c: &mut [f32], before: Before<'_>, a: &[f32], strides: [usize; 2], b: &[f32], width: usize) {
+pub fn add_product(
+    c: &mut [f32],
+    before: Before<'_>,
+    a: &[f32],
+    strides: [usize; 2],
+    b: &[f32],
+    width: usize,
+) {
     let mut before = before;
     for (block, b) in b.chunks(DEPTH * width).enumerate() {
         let a = &a[block * DEPTH * strides[1]..];
-        Arch::new().dispatch(AddProduct { c, before, a, strides, b, width });
+        Arch::new().dispatch(AddProduct {
+            c,
+            before,
+            a,
+            strides,
+            b,
+            width,
+        });
         before = Before::Same;
     }
 }
 
-/// Softmax cross-entropy of logits: puts the gradient of the mean loss in their place, and gives the
-/// mean loss. `d = (softmax(z) - onehot(y)) / samples`.
+/// Softmax cross-entropy of logits: puts the gradient of the mean loss in their place, and gives
+/// the mean loss. `d = (softmax(z) - onehot(y)) / samples`.
 pub fn cross_entropy(logits: &mut [f32], labels: &[u32]) -> f32 {
     let (classes, share) = (logits.len() / labels.len(), 1.0 / labels.len() as f32);
     let mut loss = 0.0;
     for (row, &label) in logits.chunks_exact_mut(classes).zip(labels) {
         let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let right = row[label as usize] - largest;
-        row.iter_mut().for_each(|value| *value = (*value - largest).exp());
+        row.iter_mut()
+            .for_each(|value| *value = (*value - largest).exp());
         let sum: f32 = row.iter().sum();
         loss += sum.ln() - right;
         row.iter_mut().for_each(|value| *value *= share / sum);
@@ -81,13 +102,19 @@ impl WithSimd for Affine<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let outputs = self.bias.len();
         let inputs = self.w.len() / outputs;
-        let samples = self.x.chunks(ROWS * inputs).zip(self.out.chunks_mut(ROWS * outputs));
+        let samples = self
+            .x
+            .chunks(ROWS * inputs)
+            .zip(self.out.chunks_mut(ROWS * outputs));
         for (x, out) in samples {
             match x.len() / inputs {
                 ROWS => dots::<S, ROWS>(simd, x, self.w, self.bias, out),
-                _ => x.chunks(inputs).zip(out.chunks_mut(outputs)).for_each(|(x, out)| {
-                    dots::<S, 1>(simd, x, self.w, self.bias, out);
-                }),
+                _ => x
+                    .chunks(inputs)
+                    .zip(out.chunks_mut(outputs))
+                    .for_each(|(x, out)| {
+                        dots::<S, 1>(simd, x, self.w, self.bias, out);
+                    }),
             }
         }
     }
@@ -103,13 +130,15 @@ fn dots<S: Simd, const M: usize>(simd: S, x: &[f32], w: &[f32], bias: &[f32], ou
         let pair = if o + 1 < outputs { [o, o + 1] } else { [o, o] };
         let sums = dot_tile(simd, x, pair.map(|o| &w[o * inputs..(o + 1) * inputs]));
         for (m, sums) in sums.into_iter().enumerate() {
-            pair.into_iter().zip(sums).for_each(|(o, sum)| out[m * outputs + o] = sum + bias[o]);
+            pair.into_iter()
+                .zip(sums)
+                .for_each(|(o, sum)| out[m * outputs + o] = sum + bias[o]);
         }
     }
 }
 
-// Arrays are filled by plain loops: closures over them, as `map` takes, are not always inlined, and then the sums
-// would live in memory.
+// Arrays are filled by plain loops: closures over them, as `map` takes, are not always inlined, and
+// then the sums would live in memory.
 #[inline(always)]
 fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) -> [[f32; 2]; M] {
     let w_parts = [S::as_simd_f32s(w[0]), S::as_simd_f32s(w[1])];
@@ -128,7 +157,10 @@ fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) ->
         }
     }
     if !w_parts[0].1.is_empty() {
-        let w = [simd.partial_load_f32s(w_parts[0].1), simd.partial_load_f32s(w_parts[1].1)];
+        let w = [
+            simd.partial_load_f32s(w_parts[0].1),
+            simd.partial_load_f32s(w_parts[1].1),
+        ];
         for m in 0..M {
             let x = simd.partial_load_f32s(x_parts[m].1);
             sums[m][0] = simd.mul_add_f32s(x, w[0], sums[m][0]);
@@ -147,7 +179,9 @@ fn dot_tile<S: Simd, const M: usize>(simd: S, x: [&[f32]; M], w: [&[f32]; 2]) ->
 fn lane_sum<S: Simd>(vector: S::f32s) -> f32 {
     let mut sums = [0.0f32; 4];
     for part in bytemuck::cast_slice::<S::f32s, f32>(&[vector]).chunks(4) {
-        sums.iter_mut().zip(part).for_each(|(sum, lane)| *sum += lane);
+        sums.iter_mut()
+            .zip(part)
+            .for_each(|(sum, lane)| *sum += lane);
     }
     (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
@@ -166,14 +200,29 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let AddProduct { c, before, a, strides, b, width } = self;
+        let AddProduct {
+            c,
+            before,
+            a,
+            strides,
+            b,
+            width,
+        } = self;
         for (tile, rows) in c.chunks_mut(ROWS * width).enumerate() {
             let a = &a[tile * ROWS * strides[0]..];
             let before = before.from(tile * ROWS * width);
             match rows.len() / width {
                 ROWS => add_rows::<S, ROWS>(simd, rows, before, a, strides, b, width),
                 _ => rows.chunks_mut(width).enumerate().for_each(|(m, row)| {
-                    add_rows::<S, 1>(simd, row, before.from(m * width), &a[m * strides[0]..], strides, b, width);
+                    add_rows::<S, 1>(
+                        simd,
+                        row,
+                        before.from(m * width),
+                        &a[m * strides[0]..],
+                        strides,
+                        b,
+                        width,
+                    );
                 }),
             }
         }
@@ -186,7 +235,9 @@ impl Before<'_> {
     fn from(self, start: usize) -> Self {
         match self {
             Before::Same => Before::Same,
-            Before::Blend(keep, offset) => Before::Blend(keep, offset.get(start..).unwrap_or_default()),
+            Before::Blend(keep, offset) => {
+                Before::Blend(keep, offset.get(start..).unwrap_or_default())
+            }
         }
     }
 }
@@ -216,7 +267,8 @@ fn add_rows<S: Simd, const M: usize>(
     }
     let (b_rows, factors) = (&b_rows[..depth], &factors[..depth]);
     let mut rows = c.chunks_exact_mut(width);
-    let c: [&mut [f32]; M] = std::array::from_fn(|_| rows.next().expect("as many rows as asked for"));
+    let c: [&mut [f32]; M] =
+        std::array::from_fn(|_| rows.next().expect("as many rows as asked for"));
     for strip in (0..heads / 2 * 2).step_by(2) {
         let mut sums = [[simd.splat_f32s(0.0); 2]; M];
         for m in 0..M {
@@ -258,7 +310,10 @@ fn add_rows<S: Simd, const M: usize>(
 pub fn blend(c: &mut [f32], keep: f32, offset: &[f32]) {
     match offset.is_empty() {
         true => c.iter_mut().for_each(|value| *value *= keep),
-        false => c.iter_mut().zip(offset).for_each(|(value, offset)| *value = *value * keep + offset),
+        false => c
+            .iter_mut()
+            .zip(offset)
+            .for_each(|(value, offset)| *value = *value * keep + offset),
     }
 }
 
@@ -282,7 +337,10 @@ mod tests {
     }
 
     fn close(found: &[f32], wanted: impl Fn(usize) -> f64) -> bool {
-        found.iter().enumerate().all(|(i, &value)| (f64::from(value) - wanted(i)).abs() < 1e-4)
+        found
+            .iter()
+            .enumerate()
+            .all(|(i, &value)| (f64::from(value) - wanted(i)).abs() < 1e-4)
     }
 
     proptest! {

@@ -1,7 +1,8 @@
-//! Sums in fixed point: integers commute, so any order and grouping of additions gives the same bits.
+//! Sums in fixed point: integers commute, so any order and grouping of additions gives the same
+//! bits.
 
-/// Binary digits after the point; 19 remain before it, so a weight may change by up to half a million in one round
-/// and is resolved to 6e-14.
+/// Binary digits after the point; 19 remain before it, so a weight may change by up to half a
+/// million in one round and is resolved to 6e-14.
 pub const FRACTION_BITS: i32 = 44;
 
 /// Units of one.
@@ -15,8 +16,8 @@ const ROUNDER: f64 = 1.5 * (1u64 << 52) as f64;
 /// Below this, [`ROUNDER`] is exact.
 const SMALL: f64 = (1u64 << 50) as f64;
 
-/// `units += round(share (new - old))`, with the share in units; false when a change does not fit, which voids the
-/// sum. Rounded once, ties to even.
+/// `units += round(share (new - old))`, with the share in units; false when a change does not fit,
+/// which voids the sum. Rounded once, ties to even.
 ///
 /// ```
 /// use fedmpi_kernels::fixed::{SCALE, add_changes, number};
@@ -35,11 +36,19 @@ pub fn take_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64) -> 
 }
 
 #[inline(always)]
-fn put_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64, put: impl Fn(i64, i64) -> i64) -> bool {
+fn put_changes(
+    units: &mut [i64],
+    new: &[f32],
+    old: &[f32],
+    share: f64,
+    put: impl Fn(i64, i64) -> i64,
+) -> bool {
     let changes = || changes(new, old);
     if changes().fold(true, |small, change| small & ((change * share).abs() < SMALL)) {
         for (unit, change) in units.iter_mut().zip(changes()) {
-            let rounded = (change * share + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits());
+            let rounded = (change * share + ROUNDER)
+                .to_bits()
+                .wrapping_sub(ROUNDER.to_bits());
             *unit = put(*unit, rounded as i64);
         }
         return changes().fold(true, |sound, change| sound & within(change));
@@ -52,7 +61,9 @@ fn put_changes(units: &mut [i64], new: &[f32], old: &[f32], share: f64, put: imp
 
 /// How far each value has moved.
 pub fn changes(new: &[f32], old: &[f32]) -> impl Iterator<Item = f64> {
-    new.iter().zip(old).map(|(&new, &old)| f64::from(new) - f64::from(old))
+    new.iter()
+        .zip(old)
+        .map(|(&new, &old)| f64::from(new) - f64::from(old))
 }
 
 /// Whether all changes fit.
@@ -67,7 +78,10 @@ pub fn within(change: f64) -> bool {
 
 /// `units += part`.
 pub fn add_units(units: &mut [i64], part: &[i64]) {
-    units.iter_mut().zip(part).for_each(|(unit, more)| *unit = unit.wrapping_add(*more));
+    units
+        .iter_mut()
+        .zip(part)
+        .for_each(|(unit, more)| *unit = unit.wrapping_add(*more));
 }
 
 /// A number of units.
@@ -81,15 +95,25 @@ pub fn numbers_in_place<'a>(units: &'a mut [i64], own: bool, others: &[&[i64]]) 
     match *others {
         [] if own => units.iter_mut().for_each(|unit| *unit = number(*unit)),
         [] => units.fill(number(0)),
-        [a] if own => units.iter_mut().zip(a).for_each(|(unit, &a)| *unit = number(unit.wrapping_add(a))),
-        [a] => units.iter_mut().zip(a).for_each(|(unit, &a)| *unit = number(a)),
+        [a] if own => units
+            .iter_mut()
+            .zip(a)
+            .for_each(|(unit, &a)| *unit = number(unit.wrapping_add(a))),
+        [a] => units
+            .iter_mut()
+            .zip(a)
+            .for_each(|(unit, &a)| *unit = number(a)),
         [a, b] if !own => {
             let both = units.iter_mut().zip(a).zip(b);
             both.for_each(|((unit, &a), &b)| *unit = number(a.wrapping_add(b)));
         }
         ref others => units.iter_mut().enumerate().for_each(|(place, unit)| {
             let own = if own { *unit } else { 0 };
-            *unit = number(others.iter().fold(own, |sum, other| sum.wrapping_add(other[place])));
+            *unit = number(
+                others
+                    .iter()
+                    .fold(own, |sum, other| sum.wrapping_add(other[place])),
+            );
         }),
     }
     bytemuck::cast_slice_mut(units)
@@ -97,7 +121,10 @@ pub fn numbers_in_place<'a>(units: &'a mut [i64], own: bool, others: &[&[i64]]) 
 
 /// `old + rate change`, rounded once. A negative zero becomes zero, as in all other sums.
 pub fn moved(old: &[f32], changes: &[f64], rate: f64) -> Vec<f32> {
-    old.iter().zip(changes).map(|(&old, change)| (f64::from(old) + rate * change) as f32).collect()
+    old.iter()
+        .zip(changes)
+        .map(|(&old, change)| (f64::from(old) + rate * change) as f32)
+        .collect()
 }
 
 #[cfg(test)]

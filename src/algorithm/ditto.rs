@@ -1,6 +1,6 @@
-//! `ditto`: the global model moves as in `fedavg`; beside it each client keeps a model of its own, trained by steps
-//! along `g(v) + lambda (v - w)` with the global model `w` that it got (Li et al. 2021, algorithm 1). It begins as
-//! the initial model. With `lambda = 0` clients train alone.
+//! `ditto`: the global model moves as in `fedavg`; beside it each client keeps a model of its own,
+//! trained by steps along `g(v) + lambda (v - w)` with the global model `w` that it got (Li et al.
+//! 2021, algorithm 1). It begins as the initial model. With `lambda = 0` clients train alone.
 
 use super::{Algorithm, Outcome, Shape, Visit};
 use crate::part;
@@ -17,7 +17,10 @@ part! {
 
 impl Algorithm for Ditto {
     fn shape(&self, trained: usize) -> Shape {
-        Shape { kept: trained, ..Shape::default() }
+        Shape {
+            kept: trained,
+            ..Shape::default()
+        }
     }
 
     fn end(&self, visit: &mut Visit<'_>, _: &mut Outcome) -> Result<(), TrainError> {

@@ -1,6 +1,7 @@
-//! `feddyn`: a client minimises `F_k(y) - <h_k, y> + (a / 2) |y - w|^2`, so its steps follow `g - h_k + a (y - w)`; then
-//! `h_k <- h_k - a (y - w)`. The server keeps the mean over all clients, `h <- h - a (m / N) mean(y - w)`, and moves
-//! by `mean(y - w) - h / a` (Acar et al. 2021, algorithm 1). All clients weigh the same.
+//! `feddyn`: a client minimises `F_k(y) - <h_k, y> + (a / 2) |y - w|^2`, so its steps follow `g -
+//! h_k + a (y - w)`; then `h_k <- h_k - a (y - w)`. The server keeps the mean over all clients, `h
+//! <- h - a (m / N) mean(y - w)`, and moves by `mean(y - w) - h / a` (Acar et al. 2021, algorithm
+//! 1). All clients weigh the same.
 
 use super::{Algorithm, Mean, Moving, Outcome, Shape, Visit};
 use crate::part;
@@ -17,12 +18,19 @@ part! {
 
 impl Algorithm for FedDyn {
     fn shape(&self, trained: usize) -> Shape {
-        Shape { weigh: Weigh::Clients, kept: trained, memory: trained, ..Shape::default() }
+        Shape {
+            weigh: Weigh::Clients,
+            kept: trained,
+            memory: trained,
+            ..Shape::default()
+        }
     }
 
     fn begin(&self, visit: &mut Visit<'_>) -> Result<Drift, TrainError> {
         let shift = visit.kept.iter().map(|own| -own).collect();
-        Ok(Drift::default().pulled(self.feddyn_alpha, visit.start).shifted(shift))
+        Ok(Drift::default()
+            .pulled(self.feddyn_alpha, visit.start)
+            .shifted(shift))
     }
 
     fn end(&self, visit: &mut Visit<'_>, outcome: &mut Outcome) -> Result<(), TrainError> {

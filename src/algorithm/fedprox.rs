@@ -1,5 +1,5 @@
-//! `fedprox`: a client minimises `F_k(y) + (mu / 2) |y - w|^2`, so its steps follow `g + mu (y - w)` (Li et al.
-//! 2020, algorithm 2). With `mu = 0` it is `fedavg`, to the bit.
+//! `fedprox`: a client minimises `F_k(y) + (mu / 2) |y - w|^2`, so its steps follow `g + mu (y -
+//! w)` (Li et al. 2020, algorithm 2). With `mu = 0` it is `fedavg`, to the bit.
 
 use super::{Algorithm, Visit};
 use crate::part;

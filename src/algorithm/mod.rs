@@ -1,8 +1,10 @@
-//! What a method does beyond plain rounds, both sides of it in one file: what a client's steps follow beside its
-//! gradients, what it says and keeps beside its change, and how the model moves by what all said.
+//! What a method does beyond plain rounds, both sides of it in one file: what a client's steps
+//! follow beside its gradients, what it says and keeps beside its change, and how the model moves
+//! by what all said.
 //!
-//! The engine owns every vector; an algorithm says how long they are. So what travels, what is summed where, what is
-//! saved and what becomes of it when a worker is lost is the engine's alone, the same for all algorithms.
+//! The engine owns every vector; an algorithm says how long they are. So what travels, what is
+//! summed where, what is saved and what becomes of it when a worker is lost is the engine's alone,
+//! the same for all algorithms.
 
 mod ditto;
 mod fedavg;
@@ -20,11 +22,12 @@ use crate::train::{Drift, Gradient, Task, TrainError, Trained, Trainer};
 use crate::weights::{Section, Weigh, Weights};
 use std::sync::Arc;
 
-/// A method of federated learning. Vectors are as long as the part of the model that is trained, unless its shape
-/// says otherwise; running means of batch normalisation are averaged and never seen here.
+/// A method of federated learning. Vectors are as long as the part of the model that is trained,
+/// unless its shape says otherwise; running means of batch normalisation are averaged and never
+/// seen here.
 ///
-/// Law: clients that change nothing leave a fresh model as it is; the order of clients does not matter; what a client
-/// says and keeps depends on the arguments alone.
+/// Law: clients that change nothing leave a fresh model as it is; the order of clients does not
+/// matter; what a client says and keeps depends on the arguments alone.
 pub trait Algorithm: Send + Sync {
     /// The vectors that it needs, for a model of which `trained` values are trained.
     fn shape(&self, _trained: usize) -> Shape {
@@ -89,7 +92,8 @@ impl Shape {
 pub struct Visit<'a> {
     /// The weights that it got, buffers included.
     pub start: &'a Weights,
-    /// What it was told: the server's memory as far as it is told, then the means of the first pass.
+    /// What it was told: the server's memory as far as it is told, then the means of the first
+    /// pass.
     pub told: &'a [f32],
     /// What it keeps: as it left it, or zeros.
     pub kept: &'a mut [f32],
@@ -109,7 +113,14 @@ impl<'a> Visit<'a> {
         fresh: bool,
         trainer: &'a mut dyn Trainer,
     ) -> Visit<'a> {
-        Visit { start: task.start, told, kept, fresh, trainer, task }
+        Visit {
+            start: task.start,
+            told,
+            kept,
+            fresh,
+            trainer,
+            task,
+        }
     }
 
     /// Values of the model that are trained.
@@ -122,7 +133,8 @@ impl<'a> Visit<'a> {
     /// # Errors
     /// As [`Trainer::train`].
     pub fn descend(&mut self, start: &Weights, drift: &Drift) -> Result<Trained, TrainError> {
-        self.trainer.train(&self.task.starting_at(start).drifting(drift))
+        self.trainer
+            .train(&self.task.starting_at(start).drifting(drift))
     }
 
     /// Trains the client as a task says.
@@ -159,14 +171,28 @@ pub struct Outcome {
 impl Outcome {
     /// Nothing is said yet.
     pub fn new(trained: Trained, said: &[Section]) -> Outcome {
-        let said = said.iter().map(|section| vec![0.0; section.length]).collect();
-        Outcome { trained, said, weight: 1.0, change: None }
+        let said = said
+            .iter()
+            .map(|section| vec![0.0; section.length])
+            .collect();
+        Outcome {
+            trained,
+            said,
+            weight: 1.0,
+            change: None,
+        }
     }
 
     /// The change of all weights, to be altered.
     pub fn change(&mut self, start: &[f32]) -> &mut Vec<f32> {
         let weights = &self.trained.weights;
-        self.change.get_or_insert_with(|| weights.iter().zip(start).map(|(new, old)| new - old).collect())
+        self.change.get_or_insert_with(|| {
+            weights
+                .iter()
+                .zip(start)
+                .map(|(new, old)| new - old)
+                .collect()
+        })
     }
 }
 
@@ -199,7 +225,8 @@ pub struct Moving<'a> {
 impl Moving<'_> {
     /// Moves the model along a change, as the server's step says.
     pub fn step(&mut self, change: &[f64]) {
-        self.rule.step(self.model, self.rule_memory, change, self.round);
+        self.rule
+            .step(self.model, self.rule_memory, change, self.round);
     }
 }
 
@@ -207,7 +234,11 @@ impl Moving<'_> {
 pub type Build = fn(&Values) -> Arc<dyn Algorithm>;
 
 /// All algorithms.
-pub const KIND: Kind<Build> = Kind { setting: "algorithm", about: "algorithm", table: ALGORITHMS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "algorithm",
+    about: "algorithm",
+    table: ALGORITHMS,
+};
 
 /// What is meant when nobody says.
 pub const PLAIN: &str = "fedavg";
@@ -219,41 +250,56 @@ pub const PROXIMAL: &str = "fedprox";
 /// # Errors
 /// A choice that makes no sense.
 pub fn make(choice: &Choice) -> Result<Arc<dyn Algorithm>, PartError> {
-    KIND.look_up(choice).map(|(entry, values)| (entry.build)(&values))
+    KIND.look_up(choice)
+        .map(|(entry, values)| (entry.build)(&values))
 }
 
 /// Every algorithm, by the name users write.
 pub const ALGORITHMS: &[Entry<Build>] = &[
-    Entry::<Build>::new("fedavg", "plain steps, the sample-weighted mean of the changes (McMahan et al. 2017)", |_| {
-        Arc::new(fedavg::FedAvg)
-    }),
-    Entry::<Build>::new("fedprox", "steps are pulled back to the weights that came (Li et al. 2020)", |values| {
-        Arc::new(fedprox::FedProx::read(values))
-    })
+    Entry::<Build>::new(
+        "fedavg",
+        "plain steps, the sample-weighted mean of the changes (McMahan et al. 2017)",
+        |_| Arc::new(fedavg::FedAvg),
+    ),
+    Entry::<Build>::new(
+        "fedprox",
+        "steps are pulled back to the weights that came (Li et al. 2020)",
+        |values| Arc::new(fedprox::FedProx::read(values)),
+    )
     .with(fedprox::FedProx::PARAMS),
-    Entry::<Build>::new("scaffold", "control variates against client drift (Karimireddy et al. 2020)", |values| {
-        Arc::new(scaffold::Scaffold::read(values))
-    })
+    Entry::<Build>::new(
+        "scaffold",
+        "control variates against client drift (Karimireddy et al. 2020)",
+        |values| Arc::new(scaffold::Scaffold::read(values)),
+    )
     .with(scaffold::Scaffold::PARAMS),
-    Entry::<Build>::new("fednova", "changes normalised by the steps behind them (Wang et al. 2020)", |_| {
-        Arc::new(fednova::FedNova)
-    }),
-    Entry::<Build>::new("feddyn", "a dynamic regulariser for each client (Acar et al. 2021)", |values| {
-        Arc::new(feddyn::FedDyn::read(values))
-    })
+    Entry::<Build>::new(
+        "fednova",
+        "changes normalised by the steps behind them (Wang et al. 2020)",
+        |_| Arc::new(fednova::FedNova),
+    ),
+    Entry::<Build>::new(
+        "feddyn",
+        "a dynamic regulariser for each client (Acar et al. 2021)",
+        |values| Arc::new(feddyn::FedDyn::read(values)),
+    )
     .with(feddyn::FedDyn::PARAMS),
     Entry::<Build>::new(
         "fedlin",
         "steps along the mean gradient, which is asked for first (Mitra et al. 2021)",
         |_| Arc::new(fedlin::FedLin),
     ),
-    Entry::<Build>::new("qfedavg", "clients with a larger loss count more (Li et al. 2020, q-FFL)", |values| {
-        Arc::new(qfedavg::QFedAvg::read(values))
-    })
+    Entry::<Build>::new(
+        "qfedavg",
+        "clients with a larger loss count more (Li et al. 2020, q-FFL)",
+        |values| Arc::new(qfedavg::QFedAvg::read(values)),
+    )
     .also(&["q-fedavg", "qffl"])
     .with(qfedavg::QFedAvg::PARAMS),
-    Entry::<Build>::new("ditto", "fedavg, and a personal model for each client (Li et al. 2021)", |values| {
-        Arc::new(ditto::Ditto::read(values))
-    })
+    Entry::<Build>::new(
+        "ditto",
+        "fedavg, and a personal model for each client (Li et al. 2021)",
+        |values| Arc::new(ditto::Ditto::read(values)),
+    )
     .with(ditto::Ditto::PARAMS),
 ];

@@ -1,10 +1,10 @@
-//! `scaffold`: steps follow `g - c_k + c`, with a control variate for each client and their mean on the server
-//! (Karimireddy et al. 2020, algorithm 1).
+//! `scaffold`: steps follow `g - c_k + c`, with a control variate for each client and their mean on
+//! the server (Karimireddy et al. 2020, algorithm 1).
 //!
-//! After steps whose rates add up to `r`, option II sets `c_k <- c_k - c + (w - y) / r`; option I takes the gradient
-//! over all samples at `w`, which costs a pass. The server moves by the mean change over the cohort and
-//! `c <- c + (m / N) mean(c_k - old c_k)`: `c` is always the mean over all clients. The first round is that of
-//! `fedavg` with equal weights.
+//! After steps whose rates add up to `r`, option II sets `c_k <- c_k - c + (w - y) / r`; option I
+//! takes the gradient over all samples at `w`, which costs a pass. The server moves by the mean
+//! change over the cohort and `c <- c + (m / N) mean(c_k - old c_k)`: `c` is always the mean over
+//! all clients. The first round is that of `fedavg` with equal weights.
 
 use super::{Algorithm, Mean, Moving, Outcome, Shape, Visit};
 use crate::part;
@@ -21,12 +21,27 @@ part! {
 
 impl Algorithm for Scaffold {
     fn shape(&self, trained: usize) -> Shape {
-        let said = vec![Section { length: trained, weigh: Weigh::Clients }];
-        Shape { weigh: Weigh::Clients, said, kept: trained, memory: trained, told: trained, ..Shape::default() }
+        let said = vec![Section {
+            length: trained,
+            weigh: Weigh::Clients,
+        }];
+        Shape {
+            weigh: Weigh::Clients,
+            said,
+            kept: trained,
+            memory: trained,
+            told: trained,
+            ..Shape::default()
+        }
     }
 
     fn begin(&self, visit: &mut Visit<'_>) -> Result<Drift, TrainError> {
-        let shift = visit.told.iter().zip(visit.kept.iter()).map(|(all, own)| all - own).collect();
+        let shift = visit
+            .told
+            .iter()
+            .zip(visit.kept.iter())
+            .map(|(all, own)| all - own)
+            .collect();
         Ok(Drift::default().shifted(shift))
     }
 
@@ -37,11 +52,22 @@ impl Algorithm for Scaffold {
                 let reach = outcome.trained.reach.max(f64::MIN_POSITIVE);
                 let moved = visit.start.iter().zip(outcome.trained.weights.iter());
                 let slope = moved.map(|(w, y)| (f64::from(*w) - f64::from(*y)) / reach);
-                let variates = visit.kept.iter().zip(visit.told).map(|(own, all)| f64::from(*own) - f64::from(*all));
-                variates.zip(slope).map(|(variate, slope)| (variate + slope) as f32).collect()
+                let variates = visit
+                    .kept
+                    .iter()
+                    .zip(visit.told)
+                    .map(|(own, all)| f64::from(*own) - f64::from(*all));
+                variates
+                    .zip(slope)
+                    .map(|(variate, slope)| (variate + slope) as f32)
+                    .collect()
             }
         };
-        for ((said, kept), new) in outcome.said[0].iter_mut().zip(visit.kept.iter_mut()).zip(new) {
+        for ((said, kept), new) in outcome.said[0]
+            .iter_mut()
+            .zip(visit.kept.iter_mut())
+            .zip(new)
+        {
             *said = new - *kept;
             *kept = new;
         }

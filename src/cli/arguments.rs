@@ -17,7 +17,10 @@ pub(super) fn count(least: u64) -> RangedU64ValueParser<usize> {
 /// A share as `--target_accuracy` of a run may be.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
-    let range = RANGES.iter().find(|(name, _)| *name == "target_accuracy").map(|(_, range)| range);
+    let range = RANGES
+        .iter()
+        .find(|(name, _)| *name == "target_accuracy")
+        .map(|(_, range)| range);
     match range.filter(|range| !range.contains(share)) {
         None => Ok(share),
         Some(range) => Err(format!("it must be {range}")),
@@ -50,16 +53,23 @@ pub struct LaunchArgs {
 #[derive(Args, Clone, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct StartArgs {
-    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's
+    /// allocation]
     #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Times to start again from the newest checkpoint after a failure [default: 0]
-    #[arg(long, value_name = "TIMES", default_value_t = 0, hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TIMES",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
     pub max_restarts: u32,
     /// Each line of output says its rank
     #[arg(long)]
     pub tag_output: bool,
-    /// Go on without workers that are lost; the others train their clients (Open MPI 5) [default: off]
+    /// Go on without workers that are lost; the others train their clients (Open MPI 5) [default:
+    /// off]
     #[arg(long)]
     pub survive: bool,
     /// Network interface for everything that the MPI sends, as `eth0` [default: the MPI's choice]
@@ -74,7 +84,8 @@ pub struct StartArgs {
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct SweepArgs {
-    /// A setting and its values, `-L lr 0.01,0.1` or `-L lr=0.01,0.1`; `0..4` is 0, 1, 2, 3 and 4; may come several times
+    /// A setting and its values, `-L lr 0.01,0.1` or `-L lr=0.01,0.1`; `0..4` is 0, 1, 2, 3 and 4;
+    /// may come several times
     #[arg(short = 'L', long = "parameter", value_names = ["NAME", "VALUES"], num_args = 1..=2, action = ArgAction::Append)]
     pub parameters: Vec<String>,
     /// Short for `-L seed 0..N-1`: so many seeds of each setting
@@ -83,7 +94,8 @@ pub struct SweepArgs {
     /// A sweep as a file: `parameters`, `method` (grid or random), `samples`, `metric`, `flags`
     #[arg(long, value_name = "FILE.yaml", value_parser = place())]
     pub file: Option<PathBuf>,
-    /// Try so many settings at random, each with every seed, instead of all; ranges as `log:1e-4..1e-1` are drawn from
+    /// Try so many settings at random, each with every seed, instead of all; ranges as
+    /// `log:1e-4..1e-1` are drawn from
     #[arg(long, value_name = "N", value_parser = count(1))]
     pub random: Option<usize>,
     /// What the random settings follow from [default: 0]
@@ -92,11 +104,12 @@ pub struct SweepArgs {
     /// Ranks of each member, the server included (also `-np N`)
     #[arg(long, value_name = "RANKS", value_parser = count(1), required_unless_present = "table")]
     pub np: Option<usize>,
-    /// Members that are trained at once, each on its own part of the hosts' slots [default: 1; with --jobs as many as Slurm
-    /// lets]
+    /// Members that are trained at once, each on its own part of the hosts' slots [default: 1;
+    /// with --jobs as many as Slurm lets]
     #[arg(long, value_name = "GROUPS", value_parser = count(1))]
     pub groups: Option<usize>,
-    /// The sweep's folder, with a run for each member below it; a sweep that is there goes on [default: sweeps/TIME]
+    /// The sweep's folder, with a run for each member below it; a sweep that is there goes on
+    /// [default: sweeps/TIME]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub out_dir: Option<PathBuf>,
     /// Metric by which settings are compared [default: the one that says most of the task]
@@ -174,7 +187,8 @@ pub enum Bench {
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct DoctorArgs {
-    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's allocation]
+    /// Host file in either dialect (also `-hostfile FILE`) [default: the batch system's
+    /// allocation]
     #[arg(long, value_name = "FILE", value_parser = place())]
     pub hostfile: Option<PathBuf>,
     /// Folder that must be readable on every host [default: none]
@@ -205,10 +219,12 @@ pub struct CheckArgs {
     /// World size to check for: one server and N-1 workers [default: 2]
     #[arg(long, value_name = "RANKS", value_parser = count(1), default_value_t = 2, hide_default_value = true)]
     pub np: usize,
-    /// Folder for partition.csv (clients by classes), and partition.svg, .png and .pdf, a picture of it [default: none]
+    /// Folder for partition.csv (clients by classes), and partition.svg, .png and .pdf, a picture
+    /// of it [default: none]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub partition_report: Option<PathBuf>,
-    /// Train a client for each worker for one step too, from the smallest to the largest, and evaluate once
+    /// Train a client for each worker for one step too, from the smallest to the largest, and
+    /// evaluate once
     #[arg(long)]
     pub full: bool,
     #[command(flatten)]
@@ -223,7 +239,12 @@ pub struct VerifyArgs {
     #[arg(value_name = "RUN", value_parser = place())]
     pub run: PathBuf,
     /// Rounds to train again, from 1: `3,17`, `all`, or `last` [default: last]
-    #[arg(long, value_name = "ROUNDS", default_value = "last", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "ROUNDS",
+        default_value = "last",
+        hide_default_value = true
+    )]
     pub rounds: Rounds,
     /// Where the receipt goes as JSON [default: none]
     #[arg(long, value_name = "FILE", value_parser = place())]
@@ -252,11 +273,15 @@ impl FromStr for Rounds {
         match text {
             "last" => Ok(Rounds::Last),
             "all" => Ok(Rounds::All),
-            list => {
-                list.split(',').map(round).collect::<Option<_>>().map(Rounds::These).ok_or_else(|| {
-                    "it is neither `all` nor `last` nor numbers from 1 up, separated by commas".to_owned()
-                })
-            }
+            list => list
+                .split(',')
+                .map(round)
+                .collect::<Option<_>>()
+                .map(Rounds::These)
+                .ok_or_else(|| {
+                    "it is neither `all` nor `last` nor numbers from 1 up, separated by commas"
+                        .to_owned()
+                }),
         }
     }
 }
@@ -272,7 +297,8 @@ pub struct PredictArgs {
     #[arg(long, value_name = "WORKERS", value_delimiter = ',', value_parser = count(1),
           default_value = "1,2,4,8,16,32,64", hide_default_value = true)]
     pub workers: Vec<usize>,
-    /// Workers that take longer, as `2:3,4:1.5` or `cos:0.5`, as --worker_slowdown has it [default: none]
+    /// Workers that take longer, as `2:3,4:1.5` or `cos:0.5`, as --worker_slowdown has it
+    /// [default: none]
     #[arg(long, value_name = "RANK:FACTOR,...")]
     pub slowdown: Option<String>,
 }
@@ -281,8 +307,8 @@ pub struct PredictArgs {
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct PartitionArgs {
-    /// Folder for partition.json, which --partition_load takes, partition.csv (clients by classes), and partition.svg,
-    /// .png and .pdf, a picture of it
+    /// Folder for partition.json, which --partition_load takes, partition.csv (clients by
+    /// classes), and partition.svg, .png and .pdf, a picture of it
     #[arg(value_name = "FOLDER", value_parser = place())]
     pub folder: PathBuf,
     #[command(flatten)]
@@ -296,7 +322,8 @@ pub struct ConfigArgs {
     /// Every setting that a training with these flags would have, and who says it
     #[arg(long, group = "what")]
     pub print: bool,
-    /// Only what differs from the defaults; of one file or run from the defaults; or of two from each other
+    /// Only what differs from the defaults; of one file or run from the defaults; or of two from
+    /// each other
     #[arg(long, group = "what", value_name = "FILE|RUN", num_args = 0..=2, value_parser = place())]
     pub diff: Option<Vec<PathBuf>>,
     /// A file of FedML, FLUTE or async-FL in our words, as a --cf file
@@ -319,7 +346,8 @@ pub struct NewArgs {
     /// The folder: a new one, or one with nothing in it
     #[arg(value_name = "FOLDER", value_parser = place())]
     pub folder: PathBuf,
-    /// Folder with the files of MNIST, to train on those [default: generated data, which needs no files]
+    /// Folder with the files of MNIST, to train on those [default: generated data, which needs no
+    /// files]
     #[arg(long, value_name = "FOLDER", value_parser = place())]
     pub mnist: Option<PathBuf>,
 }
@@ -348,7 +376,8 @@ pub struct CompareArgs {
     /// Accuracy whose cost is asked for [default: the best that all reach]
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub target_accuracy: Option<f64>,
-    /// Runs that differ only in this are one: their mean and standard deviation [default: each for itself]
+    /// Runs that differ only in this are one: their mean and standard deviation [default: each for
+    /// itself]
     #[arg(long, value_name = "SETTING", value_parser = ["seed"])]
     pub group_by: Option<String>,
     /// The table as CSV too [default: none]

@@ -13,7 +13,12 @@ pub struct ClientsArgs {
     #[arg(value_name = "RUN", default_value = "last", value_parser = place())]
     pub run: PathBuf,
     /// The column to sort by, the highest first; clients by their numbers [default: client]
-    #[arg(long, value_name = "COLUMN", default_value = "client", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        default_value = "client",
+        hide_default_value = true
+    )]
     pub sort: Column,
     /// So many clients at most [default: all]
     #[arg(long, value_name = "CLIENTS", value_parser = count(1))]

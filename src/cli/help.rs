@@ -1,11 +1,20 @@
-//! Help for people: the flags that everybody needs, under the stages of the walk, and how to see the rest.
+//! Help for people: the flags that everybody needs, under the stages of the walk, and how to see
+//! the rest.
 
 use crate::config::wrapped;
 use clap::{Arg, Command};
 
 /// What is shown of the flags of a training.
 const SHOWN: [(&str, &[&str]); 5] = [
-    ("Data and partition", &["dataset", "data_dir", "client_num_in_total", "partition_method"]),
+    (
+        "Data and partition",
+        &[
+            "dataset",
+            "data_dir",
+            "client_num_in_total",
+            "partition_method",
+        ],
+    ),
     ("Rounds", &["client_num_per_round", "comm_round", "seed"]),
     ("Training", &["model", "client_optimizer", "lr", "epochs", "batch_size"]),
     ("Method", &["aggregator", "mode"]),
@@ -39,15 +48,26 @@ pub fn short(command: &Command) -> String {
     for (title, names) in SHOWN {
         text += &format!("\n{title}\n");
         for name in names {
-            let argument = command.get_arguments().find(|argument| argument.get_id() == name);
+            let argument = command
+                .get_arguments()
+                .find(|argument| argument.get_id() == name);
             let argument = argument.expect("help shows flags that there are");
             text += &line(&format!("--{name} {}", unit(argument)), &about(argument));
         }
     }
     text += "\nCommands (fedmpi COMMAND --help)\n";
     let (mut shown, mut others) = (String::new(), Vec::new());
-    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-        let (name, about) = (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default());
+    for command in command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+    {
+        let (name, about) = (
+            command.get_name(),
+            command
+                .get_about()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        );
         match COMMANDS.split(' ').any(|known| known == name) {
             true => shown += &line(name, &clause(&about, WIDTH - COLUMN)),
             false => others.push(name),
@@ -63,27 +83,50 @@ pub fn all(command: &mut Command) -> String {
 }
 
 /// What commands take beside the flags of a training.
-const OWN: [&str; 10] = ["np", "full", "partition_report", "folder", "print", "diff", "from", "schema", "keys", "help"];
+const OWN: [&str; 10] = [
+    "np",
+    "full",
+    "partition_report",
+    "folder",
+    "print",
+    "diff",
+    "from",
+    "schema",
+    "keys",
+    "help",
+];
 
 /// A command's own help says little of the training's flags, of which it takes all.
 pub fn hide_training(command: Command) -> Command {
-    command.after_help("Takes all flags of a training too: fedmpi --help all").mut_args(|argument| {
-        let own = OWN.contains(&argument.get_id().as_str());
-        argument.hide(!own)
-    })
+    command
+        .after_help("Takes all flags of a training too: fedmpi --help all")
+        .mut_args(|argument| {
+            let own = OWN.contains(&argument.get_id().as_str());
+            argument.hide(!own)
+        })
 }
 
 fn unit(argument: &Arg) -> String {
     let names = argument.get_value_names().unwrap_or_default();
-    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    names
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// What a flag is about, and its default.
 fn about(argument: &Arg) -> String {
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = argument
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let (words, default) = help.split_once(" [default: ").unwrap_or((&help, "none]"));
     // Settings of parts begin with whose they are.
-    let words = words.split_once(": ").filter(|(whose, _)| whose.starts_with("Of ")).map_or(words, |(_, rest)| rest);
+    let words = words
+        .split_once(": ")
+        .filter(|(whose, _)| whose.starts_with("Of "))
+        .map_or(words, |(_, rest)| rest);
     let default = default.trim_end_matches(']');
     let short = default.split([':', ',', ' ']).next().unwrap_or(default);
     format!("{} [{short}]", clause(words, WIDTH - COLUMN - " []".len() - short.chars().count()))
@@ -91,10 +134,20 @@ fn about(argument: &Arg) -> String {
 
 /// The first clause, or the first part of it where there is no room for all.
 fn clause(text: &str, room: usize) -> String {
-    let words = text.split([';', '.', ':', '(']).next().unwrap_or_default().trim();
-    let words = if words.chars().count() > room { words.split(',').next().unwrap_or(words) } else { words };
+    let words = text
+        .split([';', '.', ':', '('])
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let words = if words.chars().count() > room {
+        words.split(',').next().unwrap_or(words)
+    } else {
+        words
+    };
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn line(left: &str, right: &str) -> String {
@@ -112,7 +165,11 @@ mod tests {
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH, "{line}");
         }
-        assert!(text.contains("--lr RATE") && text.contains("Learning rate") && text.contains("fedmpi --help all"));
+        assert!(
+            text.contains("--lr RATE")
+                && text.contains("Learning rate")
+                && text.contains("fedmpi --help all")
+        );
         let all = all(&mut super::super::command());
         assert!(all.contains("--keep_checkpoints") && all.contains("--server_momentum"));
     }

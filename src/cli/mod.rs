@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub use arguments::{
-    Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs, PartitionArgs,
-    PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs,
+    Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs,
+    PartitionArgs, PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs,
 };
 
 pub use asking::{ClientsArgs, Column, EvaluateArgs};
@@ -54,15 +54,19 @@ pub enum Command {
     Compare(CompareArgs),
     /// Write a page of one run or several: curves, clients, workers, partition, environment
     Report(ReportArgs),
-    /// Train rounds of a run again, under mpirun or alone, and say whether their models are the recorded ones
+    /// Train rounds of a run again, under mpirun or alone, and say whether their models are the
+    /// recorded ones
     Verify(VerifyArgs),
     /// Evaluate a run's model on test data, under mpirun or alone
     Evaluate(EvaluateArgs),
-    /// List a run's clients: what each has, how often it was trained, its loss, how long it takes and where
+    /// List a run's clients: what each has, how often it was trained, its loss, how long it takes
+    /// and where
     Clients(ClientsArgs),
-    /// Predict how long a recorded run would take on other workers, and where more of them do not pay
+    /// Predict how long a recorded run would take on other workers, and where more of them do not
+    /// pay
     Predict(PredictArgs),
-    /// List runs, the newest last: how each stands, how far it is, how good, where it runs, and why it failed
+    /// List runs, the newest last: how each stands, how far it is, how good, where it runs, and why
+    /// it failed
     Runs {
         /// The folder that holds them [default: runs]
         #[arg(value_name = "FOLDER", value_parser = arguments::place())]
@@ -71,7 +75,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Watch a run: curves, what each worker does, time left; also from another host that sees its folder
+    /// Watch a run: curves, what each worker does, time left; also from another host that sees its
+    /// folder
     Watch {
         /// The run: its folder, its name below `runs`, or `last`
         #[arg(value_name = "RUN", default_value = "last", value_parser = arguments::place())]
@@ -152,8 +157,13 @@ impl Command {
     pub fn is_of_a_job(&self) -> bool {
         match self {
             Command::Launch(arguments) => !arguments.dry_run,
-            Command::Sweep(arguments) => !arguments.dry_run && arguments.table.is_none() && arguments.jobs.is_none(),
-            Command::Bench(_) | Command::Verify(_) | Command::Evaluate(_) | Command::Tied { .. } => true,
+            Command::Sweep(arguments) => {
+                !arguments.dry_run && arguments.table.is_none() && arguments.jobs.is_none()
+            }
+            Command::Bench(_)
+            | Command::Verify(_)
+            | Command::Evaluate(_)
+            | Command::Tied { .. } => true,
             _ => false,
         }
     }
@@ -174,7 +184,11 @@ pub enum Asked {
 /// What the arguments of the process ask for. Neither help nor a refusal needs MPI.
 pub fn asked(arguments: impl Iterator<Item = OsString>) -> Asked {
     let arguments: Vec<OsString> = arguments.collect();
-    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).collect();
+    let words: Vec<&str> = arguments
+        .iter()
+        .skip(1)
+        .filter_map(|argument| argument.to_str())
+        .collect();
     match words[..] {
         ["--help" | "-h" | "help"] => return Asked::Help(help::short(&command())),
         ["--help" | "-h" | "help", "all"] => return Asked::Help(help::all(&mut command())),
@@ -196,9 +210,15 @@ pub fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Err
         // What follows is another program's.
         foreign |= argument == "--";
         let kept = std::mem::replace(&mut verbatim, is_mpirun_option(&argument)) || foreign;
-        if kept { argument } else { underscored(argument) }
+        if kept {
+            argument
+        } else {
+            underscored(argument)
+        }
     });
-    let matches = command().try_get_matches_from(ours).map_err(tried::explained)?;
+    let matches = command()
+        .try_get_matches_from(ours)
+        .map_err(tried::explained)?;
     Cli::from_arg_matches(&matches)
 }
 
@@ -211,12 +231,18 @@ const OF_TRAINING: [&str; 3] = ["check", "partition", "config"];
 
 /// All that can be written, as help shows it.
 pub fn command() -> clap::Command {
-    OF_TRAINING.iter().fold(grammar(), |command, name| command.mut_subcommand(name, help::hide_training))
+    OF_TRAINING
+        .iter()
+        .fold(grammar(), |command, name| command.mut_subcommand(name, help::hide_training))
 }
 
 /// All that can be written. `--overwrite` alone means `--overwrite true`, and so for every switch.
 pub fn grammar() -> clap::Command {
-    OF_TRAINING.iter().fold(with_habits(Cli::command()), |command, name| command.mut_subcommand(name, with_habits))
+    OF_TRAINING
+        .iter()
+        .fold(with_habits(Cli::command()), |command, name| {
+            command.mut_subcommand(name, with_habits)
+        })
 }
 
 /// Flags that need no value.
@@ -228,7 +254,8 @@ fn with_habits(command: clap::Command) -> clap::Command {
         .mut_arg("aggregator", |argument| argument.alias("federated_optimizer"))
         .mut_arg("server_step", |argument| argument.alias("server_optimizer"));
     for name in SWITCHES {
-        command = command.mut_arg(name, |argument| argument.num_args(0..=1).default_missing_value("true"));
+        command = command
+            .mut_arg(name, |argument| argument.num_args(0..=1).default_missing_value("true"));
     }
     command
 }
@@ -241,8 +268,14 @@ fn underscored(argument: OsString) -> OsString {
     }
     let mut bytes = argument.into_vec();
     if bytes.starts_with(b"--") {
-        let name = 2..bytes.iter().position(|&byte| byte == b'=').unwrap_or(bytes.len());
-        bytes[name].iter_mut().filter(|byte| **byte == b'-').for_each(|byte| *byte = b'_');
+        let name = 2..bytes
+            .iter()
+            .position(|&byte| byte == b'=')
+            .unwrap_or(bytes.len());
+        bytes[name]
+            .iter_mut()
+            .filter(|byte| **byte == b'-')
+            .for_each(|byte| *byte = b'_');
     }
     OsString::from_vec(bytes)
 }
@@ -268,13 +301,23 @@ mod tests {
 
     #[test]
     fn hyphens_are_underscores_in_names_only() {
-        assert_eq!(parsed("fedmpi --overwrite --ci 1").expect("accepted").flags.overwrite, Some(true));
-        let flags = parsed("fedmpi --comm-round=7 --out-dir a-b --gpu-mapping-key=x-y").expect("accepted").flags;
+        assert_eq!(
+            parsed("fedmpi --overwrite --ci 1")
+                .expect("accepted")
+                .flags
+                .overwrite,
+            Some(true)
+        );
+        let flags = parsed("fedmpi --comm-round=7 --out-dir a-b --gpu-mapping-key=x-y")
+            .expect("accepted")
+            .flags;
         assert_eq!(flags.comm_round, Some(7));
         assert_eq!(flags.out_dir, Some("a-b".into()));
         assert_eq!(flags.gpu_mapping_key, Some("x-y".into()));
         let line = "fedmpi launch --np 2 --mpirun-option --bind-to-x --mpirun_option=--y-z --dry-run -- --comm-round 3";
-        let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else { panic!("another command") };
+        let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else {
+            panic!("another command")
+        };
         assert_eq!(launch.start.mpirun_option, ["--bind-to-x", "--y-z"]);
         assert!(launch.dry_run);
     }
@@ -288,22 +331,40 @@ mod tests {
         assert_eq!(rounds(""), Some(Rounds::Last));
         assert_eq!(rounds(" --rounds all"), Some(Rounds::All));
         assert_eq!(rounds(" --rounds 3,17"), Some(Rounds::These(vec![3, 17])));
-        assert!([" --rounds 0", " --rounds 3-17", " --rounds x"].iter().all(|text| rounds(text).is_none()));
+        assert!(
+            [" --rounds 0", " --rounds 3-17", " --rounds x"]
+                .iter()
+                .all(|text| rounds(text).is_none())
+        );
     }
 
     #[test]
     fn paths_are_bytes() {
         let arguments = [&b"fedmpi"[..], b"--data-dir", b"d\xff", b"--out-dir=o-\xff"];
-        let flags =
-            parse(arguments.map(|bytes| OsString::from_vec(bytes.to_vec())).into_iter()).expect("accepted").flags;
+        let flags = parse(
+            arguments
+                .map(|bytes| OsString::from_vec(bytes.to_vec()))
+                .into_iter(),
+        )
+        .expect("accepted")
+        .flags;
         let bytes = |path: Option<PathBuf>| path.map(|path| path.into_os_string().into_vec());
-        assert_eq!((bytes(flags.data_dir), bytes(flags.out_dir)), (Some(b"d\xff".to_vec()), Some(b"o-\xff".to_vec())));
+        assert_eq!(
+            (bytes(flags.data_dir), bytes(flags.out_dir)),
+            (Some(b"d\xff".to_vec()), Some(b"o-\xff".to_vec()))
+        );
     }
 
     #[test]
     fn every_flag_shows_its_default_and_unit() {
-        for argument in command().get_arguments().filter(|argument| argument.get_long().is_some()) {
-            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        for argument in command()
+            .get_arguments()
+            .filter(|argument| argument.get_long().is_some())
+        {
+            let help = argument
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             assert!(help.contains("[default: "), "{}", argument.get_id());
             assert!(argument.get_value_names().is_some(), "{}", argument.get_id());
         }

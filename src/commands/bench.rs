@@ -1,6 +1,6 @@
-//! `fedmpi bench comm`: what the exchange of a round costs beside the bare MPI operations on as many
-//! bytes, in one run. Clients do not train, so that only the exchange is left. `fedmpi bench net`: the
-//! bare network.
+//! `fedmpi bench comm`: what the exchange of a round costs beside the bare MPI operations on as
+//! many bytes, in one run. Clients do not train, so that only the exchange is left. `fedmpi bench
+//! net`: the bare network.
 
 use super::tell;
 use crate::cli::{Bench, BenchArgs};
@@ -20,7 +20,10 @@ use std::time::Instant;
 /// Runs a measurement on all ranks and prints what it says. A rank that fails ends the job.
 pub(super) fn run(bench: &Bench) -> Result<()> {
     let mpi = Mpi::start().context("MPI is initialised already")?;
-    ensure!(mpi.size() > 1, "there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)");
+    ensure!(
+        mpi.size() > 1,
+        "there is nobody to exchange with (hint: mpirun -np 3 fedmpi bench comm)"
+    );
     mpi.run(|mpi| {
         let lines = match bench {
             Bench::Comm(arguments) => comm(mpi, arguments)?,
@@ -46,7 +49,12 @@ fn comm(mpi: &Mpi, arguments: &BenchArgs) -> Result<Vec<String>> {
         let bare = bare(mpi, reduce, arguments);
         let ours = ours(mpi, &mut wire, reduce, arguments)?;
         let name = flag_name(&reduce);
-        lines.push(format!("{name:<10}{:>14.2}{:>14.2}{:>8.2}", bare * 1e3, ours * 1e3, ours / bare));
+        lines.push(format!(
+            "{name:<10}{:>14.2}{:>14.2}{:>8.2}",
+            bare * 1e3,
+            ours * 1e3,
+            ours / bare
+        ));
     }
     Ok(lines)
 }
@@ -62,7 +70,9 @@ fn net(mpi: &Mpi) -> Vec<String> {
     let ranks = mpi.size();
     let (mine, mut theirs) = (vec![1u8; SMALL * ranks], vec![0u8; SMALL * ranks]);
     let milliseconds = timed(20, || mpi.bare_all_to_all(&mine, &mut theirs)) * 1e3;
-    let mut lines = vec![format!("all-to-all of {SMALL} bytes over {ranks} ranks: {milliseconds:.3} ms")];
+    let mut lines = vec![format!(
+        "all-to-all of {SMALL} bytes over {ranks} ranks: {milliseconds:.3} ms"
+    )];
     let mut bytes = vec![0u8; LARGE];
     for rank in 1..ranks {
         let latency = timed(20, || mpi.bare_echo(Rank::from(rank), &mut bytes[..1])) / 2.0;
@@ -102,7 +112,12 @@ fn bare(mpi: &Mpi, reduce: Reduce, arguments: &BenchArgs) -> f64 {
 }
 
 /// Seconds from the first order of a round to the complete sum.
-fn ours(mpi: &Mpi, wire: &mut Metered<Wire<'_>>, reduce: Reduce, arguments: &BenchArgs) -> Result<f64> {
+fn ours(
+    mpi: &Mpi,
+    wire: &mut Metered<Wire<'_>>,
+    reduce: Reduce,
+    arguments: &BenchArgs,
+) -> Result<f64> {
     let clients = mpi.size() as i64 - 1;
     let plan = Plan::resolve(Config {
         client_num_in_total: clients,
@@ -119,6 +134,9 @@ fn ours(mpi: &Mpi, wire: &mut Metered<Wire<'_>>, reduce: Reduce, arguments: &Ben
         Rank::SERVER => engine::run(&plan, wire, &mut trainer, &mut memory, None).map(drop)?,
         _ => engine::serve(&plan, wire, &mut trainer)?,
     }
-    let times: Vec<f64> = memory.rounds().map(|done| done.schedule.makespan_seconds).collect();
+    let times: Vec<f64> = memory
+        .rounds()
+        .map(|done| done.schedule.makespan_seconds)
+        .collect();
     Ok(median(&times))
 }

@@ -14,20 +14,34 @@ const GAP: &str = "  ";
 /// Prints the table.
 pub(super) fn run(arguments: &ClientsArgs) -> Result<()> {
     let folder = find(&arguments.run)?;
-    let run = read(std::slice::from_ref(&folder)).map_err(Error::msg)?.swap_remove(0);
+    let run = read(std::slice::from_ref(&folder))
+        .map_err(Error::msg)?
+        .swap_remove(0);
     let mut clients = clients(&run);
     if clients.is_empty() {
-        bail!("{} has trained no client yet (hint: `fedmpi runs` says how it stands)", folder.display());
+        bail!(
+            "{} has trained no client yet (hint: `fedmpi runs` says how it stands)",
+            folder.display()
+        );
     }
     clients.sort_by(|one, other| order(one, other, arguments.sort));
     clients.truncate(arguments.most.unwrap_or(usize::MAX));
-    let lines: Vec<Vec<String>> = clients.iter().map(|client| cells(client, &run, arguments.csv)).collect();
-    if arguments.csv { say(csv(&lines)?) } else { say(table(&lines)) }
+    let lines: Vec<Vec<String>> = clients
+        .iter()
+        .map(|client| cells(client, &run, arguments.csv))
+        .collect();
+    if arguments.csv {
+        say(csv(&lines)?)
+    } else {
+        say(table(&lines))
+    }
 }
 
 impl Column {
     fn title(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -43,7 +57,9 @@ fn order(one: &Client, other: &Client, by: Column) -> Ordering {
         Column::PerSample => per_sample(client).unwrap_or(f64::NEG_INFINITY),
         Column::Worker => -f64::from(client.rank.0),
     };
-    figure(other).total_cmp(&figure(one)).then(one.id.cmp(&other.id))
+    figure(other)
+        .total_cmp(&figure(one))
+        .then(one.id.cmp(&other.id))
 }
 
 /// Mean seconds of a training for each sample.
@@ -74,25 +90,44 @@ fn cells(client: &Client, run: &Reported, exact: bool) -> Vec<String> {
 }
 
 fn worker(client: &Client, run: &Reported) -> String {
-    let host = run.history.starts.last().and_then(|started| started.hosts.get(&client.rank));
-    let host = host.and_then(|name| name.split('.').next()).map(|name| format!(" on {name}"));
+    let host = run
+        .history
+        .starts
+        .last()
+        .and_then(|started| started.hosts.get(&client.rank));
+    let host = host
+        .and_then(|name| name.split('.').next())
+        .map(|name| format!(" on {name}"));
     format!("{}{}", client.rank, host.unwrap_or_default())
 }
 
 fn titles() -> Vec<String> {
-    Column::value_variants().iter().map(|column| column.title()).collect()
+    Column::value_variants()
+        .iter()
+        .map(|column| column.title())
+        .collect()
 }
 
 /// Columns of numbers end together; the last begins together.
 fn table(lines: &[Vec<String>]) -> String {
     let titles = titles();
     let all = || std::iter::once(&titles).chain(lines);
-    let widest = |column: usize| all().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widest = |column: usize| {
+        all()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..titles.len() - 1).map(widest).collect();
     let line = |line: &Vec<String>| {
         let (last, numbers) = line.split_last().expect("there are columns");
-        let padded = numbers.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}{GAP}"));
-        padded.chain([last.clone(), "\n".to_owned()]).collect::<String>()
+        let padded = numbers
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:>width$}{GAP}"));
+        padded
+            .chain([last.clone(), "\n".to_owned()])
+            .collect::<String>()
     };
     all().map(line).collect()
 }

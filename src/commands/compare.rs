@@ -13,9 +13,17 @@ use std::path::{Path, PathBuf};
 /// Prints the table and draws the picture.
 pub(super) fn run(arguments: &CompareArgs) -> Result<()> {
     let kind = kind(&arguments.svg)?;
-    let folders = arguments.runs.iter().map(|name| find(name)).collect::<Result<Vec<PathBuf>, _>>()?;
+    let folders = arguments
+        .runs
+        .iter()
+        .map(|name| find(name))
+        .collect::<Result<Vec<PathBuf>, _>>()?;
     let runs = read(&folders).map_err(Error::msg)?;
-    let by = if arguments.by_rounds { By::Rounds } else { arguments.by };
+    let by = if arguments.by_rounds {
+        By::Rounds
+    } else {
+        arguments.by
+    };
     let comparison = compare(&runs, by, arguments.target_accuracy, arguments.group_by.is_some());
     say(comparison.table())?;
     if let Some(path) = &arguments.csv {
@@ -35,6 +43,11 @@ pub(super) fn run(arguments: &CompareArgs) -> Result<()> {
 /// What a picture's name asks for.
 fn kind(path: &Path) -> Result<Export> {
     let end = path.extension().unwrap_or_default().to_string_lossy();
-    let refused = || format!("--svg {}: pictures are in SVG, PNG or PDF (hint: a name that ends so)", path.display());
+    let refused = || {
+        format!(
+            "--svg {}: pictures are in SVG, PNG or PDF (hint: a name that ends so)",
+            path.display()
+        )
+    };
     Export::named(&end).with_context(refused)
 }

@@ -28,6 +28,13 @@ fn with_parts(command: Command) -> Command {
 fn named(argument: Arg) -> Arg {
     let setting = argument.get_id().to_string();
     let kinds = KINDS.iter().filter(|kind| kind.setting() == setting);
-    let names: Vec<&str> = kinds.flat_map(|kind| kind.parts()).map(|part| part.name).collect();
-    if names.is_empty() { argument } else { argument.value_parser(PossibleValuesParser::new(names)) }
+    let names: Vec<&str> = kinds
+        .flat_map(|kind| kind.parts())
+        .map(|part| part.name)
+        .collect();
+    if names.is_empty() {
+        argument
+    } else {
+        argument.value_parser(PossibleValuesParser::new(names))
+    }
 }

@@ -1,4 +1,5 @@
-//! `fedmpi evaluate`: a run's model on test data, on whatever ranks are there. Nothing in the run's folder is written.
+//! `fedmpi evaluate`: a run's model on test data, on whatever ranks are there. Nothing in the run's
+//! folder is written.
 
 use super::rehearsal::rehearsing;
 use super::train::{stay, wire, without_server};
@@ -34,10 +35,13 @@ pub(super) fn run(arguments: &EvaluateArgs) -> Result<u8> {
     let run = record::find(&arguments.run)?;
     let flags = flags(&run, arguments)?;
     let look = |plan: &Plan| Model::read(&run, arguments.best, plan);
-    rehearsing(&flags, look, |mpi, ready, found| evaluate(mpi, ready, &run, found.map(|(model, _)| model), arguments))
+    rehearsing(&flags, look, |mpi, ready, found| {
+        evaluate(mpi, ready, &run, found.map(|(model, _)| model), arguments)
+    })
 }
 
-/// The run's own settings, with other data if that is wanted. The model that it started from decides nothing any more.
+/// The run's own settings, with other data if that is wanted. The model that it started from
+/// decides nothing any more.
 fn flags(run: &Path, arguments: &EvaluateArgs) -> Result<Flags> {
     let mut words = arguments.training.clone();
     if let Some(name) = &arguments.dataset {
@@ -69,20 +73,31 @@ impl Model {
         let name = if best { BEST } else { MODEL };
         let path = run.join(name);
         match files::bytes(&path) {
-            Ok(bytes) => Ok(Model { name: name.to_owned(), content: Content::Tensors(bytes) }),
+            Ok(bytes) => Ok(Model {
+                name: name.to_owned(),
+                content: Content::Tensors(bytes),
+            }),
             Err(error) if error.kind() == ErrorKind::NotFound && !best => Model::saved(run, plan),
             Err(error) => {
-                let hint = if best { " (hint: runs keep it with --record 'csv;model;best')" } else { "" };
+                let hint = if best {
+                    " (hint: runs keep it with --record 'csv;model;best')"
+                } else {
+                    ""
+                };
                 Err(Error::msg(format!("cannot read {}: {error}{hint}", path.display())))
             }
         }
     }
 
     fn saved(run: &Path, plan: &Plan) -> Result<Model> {
-        let saved = checkpoint::newest(&checkpoints(run), plan)
-            .with_context(|| format!("{} has no {MODEL}, and no checkpoint of use", run.display()))?;
+        let saved = checkpoint::newest(&checkpoints(run), plan).with_context(|| {
+            format!("{} has no {MODEL}, and no checkpoint of use", run.display())
+        })?;
         let name = format!("checkpoint after {}", counted(saved.state.rounds as usize, "round"));
-        Ok(Model { name, content: Content::Flat(saved.weights) })
+        Ok(Model {
+            name,
+            content: Content::Flat(saved.weights),
+        })
     }
 
     /// Its flat weights, for the network of a trainer.
@@ -91,7 +106,10 @@ impl Model {
         let weights = match self.content {
             Content::Flat(weights) => weights,
             Content::Tensors(bytes) => {
-                let whole = Whole { layout: layout.clone(), frozen: trainer.frozen() };
+                let whole = Whole {
+                    layout: layout.clone(),
+                    frozen: trainer.frozen(),
+                };
                 whole.weights(&bytes).map_err(Error::msg).with_context(|| {
                     format!(
                         "{} does not fit (hint: is the data of as many inputs and classes as the run's?)",
@@ -130,16 +148,29 @@ struct Class {
     metrics: BTreeMap<String, f64>,
 }
 
-fn evaluate(mpi: &Mpi, mut ready: Ready, run: &Path, model: Option<Model>, arguments: &EvaluateArgs) -> Result<u8> {
+fn evaluate(
+    mpi: &Mpi,
+    mut ready: Ready,
+    run: &Path,
+    model: Option<Model>,
+    arguments: &EvaluateArgs,
+) -> Result<u8> {
     let name = model.as_ref().map(|model| model.name.clone());
-    let weights = model.map(|model| model.weights(ready.trainer.as_ref())).transpose();
+    let weights = model
+        .map(|model| model.weights(ready.trainer.as_ref()))
+        .transpose();
     if mpi.first_failure(weights.is_err()).is_some() {
-        weights.err().iter().for_each(|error| log::error!("{error:#}"));
+        weights
+            .err()
+            .iter()
+            .for_each(|error| log::error!("{error:#}"));
         return Ok(exit::REFUSED);
     }
     let began = Instant::now();
     let weights = weights?;
-    let Some(metrics) = together(mpi, &mut ready, weights.as_ref())? else { return Ok(exit::DONE) };
+    let Some(metrics) = together(mpi, &mut ready, weights.as_ref())? else {
+        return Ok(exit::DONE);
+    };
     let (plan, weights) = (&ready.plan, weights.unwrap_or_default());
     let seconds = began.elapsed().as_secs_f64();
     let found = Found {
@@ -151,7 +182,11 @@ fn evaluate(mpi: &Mpi, mut ready: Ready, run: &Path, model: Option<Model>, argum
         ranks: mpi.size(),
         seconds,
         metrics: named(&metrics),
-        classes: if arguments.classes { classes(&ready, &weights)? } else { Vec::new() },
+        classes: if arguments.classes {
+            classes(&ready, &weights)?
+        } else {
+            Vec::new()
+        },
     };
     found.lines().iter().for_each(tell);
     if let Some(path) = &arguments.json {
@@ -164,16 +199,27 @@ fn evaluate(mpi: &Mpi, mut ready: Ready, run: &Path, model: Option<Model>, argum
 
 /// The server asks all ranks and gives what came of it; the others answer.
 fn together(mpi: &Mpi, ready: &mut Ready, weights: Option<&Weights>) -> Result<Option<Metrics>> {
-    let Ready { plan, device, trainer, .. } = ready;
+    let Ready {
+        plan,
+        device,
+        trainer,
+        ..
+    } = ready;
     let sums = sums(mpi, plan, *device);
     let shared = matches!(sums, Sums::Devices(_));
     let Some(weights) = weights else {
         let served = engine::serve(plan, &mut wire(mpi, sums), trainer.as_mut());
-        served.map(|()| stay(mpi, shared)).or_else(|fault| without_server(mpi, fault))?;
+        served
+            .map(|()| stay(mpi, shared))
+            .or_else(|fault| without_server(mpi, fault))?;
         return Ok(None);
     };
     if mpi.size() == 1 {
-        return Ok(Some(trainer.evaluate(weights).map_err(|error| Error::msg(error.to_string()))?));
+        return Ok(Some(
+            trainer
+                .evaluate(weights)
+                .map_err(|error| Error::msg(error.to_string()))?,
+        ));
     }
     // Nobody records what happens.
     let mut nobody: Vec<Box<dyn Recorder>> = Vec::new();
@@ -185,10 +231,15 @@ fn together(mpi: &Mpi, ready: &mut Ready, weights: Option<&Weights>) -> Result<O
 }
 
 fn named(metrics: &Metrics) -> BTreeMap<String, f64> {
-    metrics.shown().into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    metrics
+        .shown()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
-/// Each class by itself, on this rank: the test data is divided among classes as training data is among clients.
+/// Each class by itself, on this rank: the test data is divided among classes as training data is
+/// among clients.
 fn classes(ready: &Ready, weights: &Weights) -> Result<Vec<Class>> {
     let mut plan = ready.plan.clone();
     let mut dataset = plan.dataset.as_ref().clone();
@@ -197,7 +248,9 @@ fn classes(ready: &Ready, weights: &Weights) -> Result<Vec<Class>> {
     };
     let mut lists = vec![Vec::new(); dataset.facts.task.outputs()];
     let test = labels.iter().take(plan.test_samples());
-    (0..).zip(test).for_each(|(sample, label)| lists[*label as usize].push(sample));
+    (0..)
+        .zip(test)
+        .for_each(|(sample, label)| lists[*label as usize].push(sample));
     dataset.train = Train::Stored(std::mem::take(&mut dataset.test));
     let names = dataset.about.classes.clone();
     plan.config.feature_noise = 0.0;
@@ -205,8 +258,15 @@ fn classes(ready: &Ready, weights: &Weights) -> Result<Vec<Class>> {
     let mut trainer = make_trainer(&plan, ready.device, ready.sharers, Rank::SERVER)?;
     let mut class = |number: usize| -> Result<Class, TrainError> {
         let metrics = trainer.evaluate_client(weights, ClientId::from(number))?;
-        let name = names.get(number).cloned().unwrap_or_else(|| number.to_string());
-        Ok(Class { name, samples: lists[number].len(), metrics: named(&metrics) })
+        let name = names
+            .get(number)
+            .cloned()
+            .unwrap_or_else(|| number.to_string());
+        Ok(Class {
+            name,
+            samples: lists[number].len(),
+            metrics: named(&metrics),
+        })
     };
     let known = (0..lists.len()).filter(|number| !lists[*number].is_empty());
     Ok(known.map(&mut class).collect::<Result<_, _>>()?)
@@ -214,15 +274,37 @@ fn classes(ready: &Ready, weights: &Weights) -> Result<Vec<Class>> {
 
 impl Found {
     fn lines(&self) -> Vec<String> {
-        let Found { run, model, hash, dataset, samples, ranks, seconds, .. } = self;
+        let Found {
+            run,
+            model,
+            hash,
+            dataset,
+            samples,
+            ranks,
+            seconds,
+            ..
+        } = self;
         let on = counted(*ranks, "rank");
         let mut lines = vec![
             format!("run     {run}"),
             format!("model   {hash} ({model})"),
-            format!("data    {dataset}, {} on {on} in {seconds:.3} s", counted(*samples, "test sample")),
+            format!(
+                "data    {dataset}, {} on {on} in {seconds:.3} s",
+                counted(*samples, "test sample")
+            ),
         ];
-        lines.extend(self.metrics.iter().map(|(name, value)| format!("{name:<12} {value:.6}")));
-        let longest = self.classes.iter().map(|class| class.name.chars().count()).max().unwrap_or(0).max(5);
+        lines.extend(
+            self.metrics
+                .iter()
+                .map(|(name, value)| format!("{name:<12} {value:.6}")),
+        );
+        let longest = self
+            .classes
+            .iter()
+            .map(|class| class.name.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(5);
         if let Some(first) = self.classes.first() {
             let heads = first.metrics.keys().map(|name| format!("{name:>12}"));
             lines.push(format!("{:>longest$}   samples{}", "class", heads.collect::<String>()));

@@ -12,14 +12,20 @@ pub(super) struct Events {
 impl Events {
     /// Those that are still to come.
     pub(super) fn new() -> Events {
-        Events { out: BufWriter::new(io::stdout()) }
+        Events {
+            out: BufWriter::new(io::stdout()),
+        }
     }
 
     fn print(&mut self, event: &Event) -> io::Result<()> {
         let Some(line) = Journal::line(event)? else { return Ok(()) };
         self.out.write_all(&line)?;
         // Clients come in crowds, and their round after them.
-        if matches!(event, Event::ClientTrained(_) | Event::Arrived(_)) { Ok(()) } else { self.out.flush() }
+        if matches!(event, Event::ClientTrained(_) | Event::Arrived(_)) {
+            Ok(())
+        } else {
+            self.out.flush()
+        }
     }
 }
 

@@ -61,13 +61,21 @@ fn shown<'a>(job: &Job, file: Option<&'a Path>) -> HostsBy<'a> {
 }
 
 /// What each rank runs, and the run's folder, which it is told if the user has not.
-fn program(training: Vec<OsString>, config: &Config, dry_run: bool) -> Result<(Vec<OsString>, PathBuf)> {
+fn program(
+    training: Vec<OsString>,
+    config: &Config,
+    dry_run: bool,
+) -> Result<(Vec<OsString>, PathBuf)> {
     let mut program = vec![env::current_exe()?.into_os_string()];
     program.extend(training);
     if let Some(folder) = &config.out_dir {
         return Ok((program, folder.clone()));
     }
-    let folder = if dry_run { record::default_folder(config) } else { record::free_folder(config)? };
+    let folder = if dry_run {
+        record::default_folder(config)
+    } else {
+        record::free_folder(config)?
+    };
     program.extend(["--out_dir".into(), folder.clone().into_os_string()]);
     Ok((program, folder))
 }
@@ -81,7 +89,10 @@ fn ranks(job: &Job, config: &Config) -> Result<String> {
     let Some(places) = job.places() else {
         return Ok(format!("{}, where the launcher puts them", counted(job.ranks, "rank")));
     };
-    let named = |name| Host { name, ..Host::default() };
+    let named = |name| Host {
+        name,
+        ..Host::default()
+    };
     let hosts: Vec<Host> = places.into_iter().map(named).collect();
     Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
 }

@@ -23,19 +23,27 @@ pub(super) fn kinds() -> Vec<&'static dyn AnyKind> {
 
 fn list(kind: Option<&str>, name: Option<&str>) -> Result<String> {
     let Some(wanted) = kind else {
-        return Ok(kinds().iter().map(|kind| section(*kind, &kind.parts(), false)).collect());
+        return Ok(kinds()
+            .iter()
+            .map(|kind| section(*kind, &kind.parts(), false))
+            .collect());
     };
     let found = called(wanted)?;
     match name {
         Some(name) => part(&found, name),
-        None => Ok(found.iter().map(|kind| section(*kind, &kind.parts(), true)).collect()),
+        None => Ok(found
+            .iter()
+            .map(|kind| section(*kind, &kind.parts(), true))
+            .collect()),
     }
 }
 
 /// The kinds that a setting chooses among.
 fn called(setting: &str) -> Result<Vec<&'static dyn AnyKind>> {
     let wanted = setting.trim_start_matches('-').replace('-', "_");
-    let (found, others): (Vec<_>, Vec<_>) = kinds().into_iter().partition(|kind| kind.setting() == wanted);
+    let (found, others): (Vec<_>, Vec<_>) = kinds()
+        .into_iter()
+        .partition(|kind| kind.setting() == wanted);
     if found.is_empty() {
         let hint = suggest(&wanted, others.iter().map(|kind| kind.setting()));
         bail!("there is no kind of parts `{wanted}` (hint: {hint})");
@@ -83,9 +91,19 @@ fn row(indent: usize, name: &str, about: &str) -> String {
 fn settings(part: &Described) -> String {
     let mut text = String::new();
     if !part.aliases.is_empty() {
-        text += &format!("{}\n", wrapped(&format!("also called {}", part.aliases.join(", ")), COLUMN, COLUMN));
+        text += &format!(
+            "{}\n",
+            wrapped(&format!("also called {}", part.aliases.join(", ")), COLUMN, COLUMN)
+        );
     }
-    for Param { name, unit, default, about, .. } in part.params {
+    for Param {
+        name,
+        unit,
+        default,
+        about,
+        ..
+    } in part.params
+    {
         let default = if default.is_empty() { "none" } else { default };
         text += &row(4, &format!("{name} {unit}"), &format!("{about} [default: {default}]"));
     }
@@ -100,9 +118,17 @@ mod tests {
     fn parts_are_found_by_either_spelling_and_shown_with_their_settings() {
         assert!(list(None, None).expect("all").contains("(--delay)"));
         let text = list(Some("--server-step"), Some("adam")).expect("known");
-        assert!(list(None, None).expect("all").lines().chain(text.lines()).all(|line| line.chars().count() <= 80));
+        assert!(
+            list(None, None)
+                .expect("all")
+                .lines()
+                .chain(text.lines())
+                .all(|line| line.chars().count() <= 80)
+        );
         assert!(text.lines().count() > 2 && text.contains("[default: "), "{text}");
-        let refusal = list(Some("server_stap"), None).expect_err("unknown").to_string();
+        let refusal = list(Some("server_stap"), None)
+            .expect_err("unknown")
+            .to_string();
         assert!(refusal.contains("hint: ") && refusal.contains("server_step"), "{refusal}");
     }
 }

@@ -20,18 +20,27 @@ pub(super) fn run(folder: &Path) -> Result<()> {
     collect(&command, &mut pages)?;
     for (name, page) in &pages {
         let file = folder.join(format!("{name}.1"));
-        files::write_named(&file, page).with_context(|| format!("cannot write {}", file.display()))?;
+        files::write_named(&file, page)
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     let (count, first) = (counted(pages.len(), "page"), folder.join("fedmpi.1"));
-    say(format_args!("{count} in {} (man -l {} shows the first)", folder.display(), first.display()))
+    say(format_args!(
+        "{count} in {} (man -l {} shows the first)",
+        folder.display(),
+        first.display()
+    ))
 }
 
 /// The page of a command and of those below it, by name.
 fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let mut page = Vec::new();
     Man::new(command.clone()).render(&mut page)?;
-    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let name = command
+        .get_display_name()
+        .unwrap_or_else(|| command.get_name());
     pages.push((name.to_owned(), page));
-    let mut below = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let mut below = command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
     below.try_for_each(|command| collect(command, pages))
 }

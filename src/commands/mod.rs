@@ -84,7 +84,10 @@ pub(crate) fn run(command: Command) -> Result<u8> {
 fn flags_of(training: &[OsString]) -> Result<Flags> {
     let words = iter::once(OsString::from("fedmpi")).chain(training.iter().cloned());
     let asked = cli::parse(words).map_err(refused)?;
-    ensure!(asked.command.is_none(), "what follows -- are flags of a training, not another command");
+    ensure!(
+        asked.command.is_none(),
+        "what follows -- are flags of a training, not another command"
+    );
     Ok(asked.flags)
 }
 
@@ -92,11 +95,18 @@ fn flags_of(training: &[OsString]) -> Result<Flags> {
 fn flags_of_run(run: &Path, training: &[OsString]) -> Result<Flags> {
     let flags = flags_of(training)?;
     let own = flags.cf.is_none() && flags.resume.is_none() && flags.out_dir.is_none();
-    ensure!(own, "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written");
-    Ok(Flags { cf: Some(run.join(RUN_CONFIG)), ..flags })
+    ensure!(
+        own,
+        "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written"
+    );
+    Ok(Flags {
+        cf: Some(run.join(RUN_CONFIG)),
+        ..flags
+    })
 }
 
-/// Training flags as a command line of their own, checked for so many ranks before anything is started.
+/// Training flags as a command line of their own, checked for so many ranks before anything is
+/// started.
 fn checked(training: &[OsString], ranks: usize) -> Result<Config> {
     let config = start::read_config(&flags_of(training)?)?;
     places::planned_seats(&config, ranks)?;
@@ -105,7 +115,13 @@ fn checked(training: &[OsString], ranks: usize) -> Result<Config> {
 
 /// Another command's refusal, within ours.
 fn refused(error: clap::Error) -> Error {
-    Error::msg(error.render().to_string().trim_start_matches("error: ").to_owned())
+    Error::msg(
+        error
+            .render()
+            .to_string()
+            .trim_start_matches("error: ")
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -127,7 +143,11 @@ mod tests {
         for (line, ranks, said) in [
             ("--model 3nn", 3, "did you mean `2nn`"),
             ("--dispatch one_per_worker", 3, "there are 2 workers"),
-            ("--device cpu --gpu_util_parse localhost:1,1 --dataset mnsit", 3, "did you mean `mnist`"),
+            (
+                "--device cpu --gpu_util_parse localhost:1,1 --dataset mnsit",
+                3,
+                "did you mean `mnist`",
+            ),
             ("--partition_method shards:shards=3", 2, "no setting `shards`"),
         ] {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();

@@ -29,8 +29,8 @@ pub(super) fn workers_of(ranks: usize) -> usize {
     ranks.max(2) - 1
 }
 
-/// Ranks' hosts and seats as they will be: where the mapping wants them, or here without one. Refuses what does not suit
-/// so many ranks.
+/// Ranks' hosts and seats as they will be: where the mapping wants them, or here without one.
+/// Refuses what does not suit so many ranks.
 pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>, Vec<Seat>)> {
     Plan::check_workers(config, workers_of(ranks))?;
     let Some(mapping) = start::mapping(config)? else {
@@ -45,6 +45,9 @@ pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>,
 /// The plan over the data as the server would see it here.
 pub(super) fn plan_here(config: Config) -> Result<Plan> {
     let data_dir = expand(&config.data_dir, Rank::SERVER, &Host::here().name);
-    let dataset = Plan::read(&Config { data_dir, ..config.clone() })?;
+    let dataset = Plan::read(&Config {
+        data_dir,
+        ..config.clone()
+    })?;
     Ok(Plan::new(config, dataset)?)
 }

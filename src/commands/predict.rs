@@ -9,7 +9,10 @@ use anyhow::{Context, Error, Result};
 pub(super) fn run(arguments: &PredictArgs) -> Result<()> {
     let run = record::find(&arguments.run)?;
     let predictor = Predictor::read(&run).map_err(Error::msg)?;
-    let slowdown = arguments.slowdown.as_deref().map_or(Ok(Default::default()), str::parse);
+    let slowdown = arguments
+        .slowdown
+        .as_deref()
+        .map_or(Ok(Default::default()), str::parse);
     let slowdown = slowdown.context("--slowdown")?;
     predictor.check(&arguments.workers).map_err(Error::msg)?;
     say(predictor.table(&arguments.workers, &slowdown))

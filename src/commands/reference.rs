@@ -1,5 +1,5 @@
-//! `fedmpi list --markdown`: every setting of a run and of every part as one page, made of the tables that the program
-//! itself goes by. `docs/settings.md` is that page.
+//! `fedmpi list --markdown`: every setting of a run and of every part as one page, made of the
+//! tables that the program itself goes by. `docs/settings.md` is that page.
 
 use super::list::kinds;
 use crate::config::{Config, Flags};
@@ -35,19 +35,34 @@ fn settings() -> Result<String> {
 fn setting(argument: &Arg) -> String {
     let units = argument.get_value_names().unwrap_or_default();
     let units: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
-    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = argument
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let (about, default) = help.rsplit_once(" [default: ").unwrap_or((&help, ""));
     // The parts are on the page.
     let about = about.split("; `fedmpi list").next().unwrap_or(about);
-    row(&[&code(argument.get_id().as_str()), &units.join(" "), default.trim_end_matches(']'), about])
+    row(&[
+        &code(argument.get_id().as_str()),
+        &units.join(" "),
+        default.trim_end_matches(']'),
+        about,
+    ])
 }
 
 /// A kind's parts, and a table of those settings that they have.
 fn section(kind: &dyn AnyKind) -> String {
     let parts = kind.parts();
     let names: String = parts.iter().map(part).collect();
-    let settings: String = parts.iter().flat_map(|part| part.params.iter().map(|param| of_part(part, param))).collect();
-    let head = format!("\n### {}: `{}`\n\n| part | what |\n|---|---|\n{names}", kind.about(), kind.setting());
+    let settings: String = parts
+        .iter()
+        .flat_map(|part| part.params.iter().map(|param| of_part(part, param)))
+        .collect();
+    let head = format!(
+        "\n### {}: `{}`\n\n| part | what |\n|---|---|\n{names}",
+        kind.about(),
+        kind.setting()
+    );
     if settings.is_empty() {
         return head;
     }
@@ -57,14 +72,31 @@ fn section(kind: &dyn AnyKind) -> String {
 fn part(part: &Described) -> String {
     let others = match part.aliases {
         [] => String::new(),
-        names => format!(" (also {})", names.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ")),
+        names => format!(
+            " (also {})",
+            names
+                .iter()
+                .map(|name| code(name))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
     row(&[&(code(part.name) + &others), part.about])
 }
 
 fn of_part(part: &Described, param: &Param) -> String {
-    let default = if param.default.is_empty() { "none" } else { param.default };
-    row(&[&code(part.name), &code(param.name), param.unit, default, param.about])
+    let default = if param.default.is_empty() {
+        "none"
+    } else {
+        param.default
+    };
+    row(&[
+        &code(part.name),
+        &code(param.name),
+        param.unit,
+        default,
+        param.about,
+    ])
 }
 
 fn code(name: &str) -> String {
@@ -73,7 +105,10 @@ fn code(name: &str) -> String {
 
 /// A line of a table; what would end a cell is told as text.
 fn row(cells: &[&str]) -> String {
-    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|").replace('<', "\\<")).collect();
+    let cells: Vec<String> = cells
+        .iter()
+        .map(|cell| cell.replace('|', "\\|").replace('<', "\\<"))
+        .collect();
     format!("| {} |\n", cells.join(" | "))
 }
 

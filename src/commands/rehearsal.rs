@@ -9,8 +9,8 @@ use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use anyhow::{Context, Result};
 
-/// Makes ranks ready by a run's settings and lets them act; the server has what its `look` at the run found. Gives the
-/// exit code, the same on all ranks.
+/// Makes ranks ready by a run's settings and lets them act; the server has what its `look` at the
+/// run found. Gives the exit code, the same on all ranks.
 pub(super) fn rehearsing<T>(
     flags: &Flags,
     look: impl FnOnce(&Plan) -> Result<T>,

@@ -23,7 +23,10 @@ const INDENT: &str = "    ";
 /// Lists the runs of a folder, the newest last.
 pub(super) fn run(folder: Option<&Path>, json: bool) -> Result<()> {
     let parent = folder.unwrap_or(Path::new(RUNS));
-    let runs: Vec<Listed> = folders(parent, folder.is_some())?.iter().map(|run| Listed::look(run)).collect();
+    let runs: Vec<Listed> = folders(parent, folder.is_some())?
+        .iter()
+        .map(|run| Listed::look(run))
+        .collect();
     if json {
         return say(serde_json::to_string_pretty(&runs)?);
     }
@@ -31,7 +34,11 @@ pub(super) fn run(folder: Option<&Path>, json: bool) -> Result<()> {
         let hint = "hint: `mpirun -np 3 fedmpi` makes one; `fedmpi runs FOLDER` looks elsewhere";
         return say(wrapped(&format!("no runs are in {} ({hint})", parent.display()), 0, 4));
     }
-    let page = Page { columns: terminal::columns().into(), coloured: terminal::is_there(), now: Zoned::now() };
+    let page = Page {
+        columns: terminal::columns().into(),
+        coloured: terminal::is_there(),
+        now: Zoned::now(),
+    };
     say(page.table(&runs))
 }
 
@@ -40,8 +47,9 @@ fn folders(parent: &Path, named: bool) -> Result<Vec<PathBuf>> {
     match record::folders_in(parent) {
         Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Vec::new()),
         found => {
-            let found =
-                found.with_context(|| format!("cannot read {} (hint: name a folder of runs)", parent.display()))?;
+            let found = found.with_context(|| {
+                format!("cannot read {} (hint: name a folder of runs)", parent.display())
+            })?;
             let own = found.is_empty() && record::is_run(parent);
             Ok(if own { vec![parent.to_owned()] } else { found })
         }
@@ -57,21 +65,39 @@ struct Page {
 
 impl Page {
     fn table(&self, runs: &[Listed]) -> String {
-        let result = if runs.iter().any(|run| run.metric == LOSS) { "result" } else { "accuracy" };
+        let result = if runs.iter().any(|run| run.metric == LOSS) {
+            "result"
+        } else {
+            "accuracy"
+        };
         let mut heads = vec!["run", "state", "round", result, "began", "took", "where"];
         let mut lines: Vec<Vec<String>> = runs.iter().map(|run| self.cells(run)).collect();
         if self.columns >= WIDE {
             heads.push("of");
-            lines.iter_mut().zip(runs).for_each(|(line, run)| line.push(format!("{}, {}", run.model, run.dataset)));
+            lines
+                .iter_mut()
+                .zip(runs)
+                .for_each(|(line, run)| line.push(format!("{}, {}", run.model, run.dataset)));
         }
         let head: Vec<String> = heads.into_iter().map(str::to_owned).collect();
-        let widest = |column: usize| lines.iter().chain([&head]).map(|line| line[column].chars().count()).max();
-        let widths = self.fitting((0..head.len()).map(|column| widest(column).unwrap_or(0)).collect());
+        let widest = |column: usize| {
+            lines
+                .iter()
+                .chain([&head])
+                .map(|line| line[column].chars().count())
+                .max()
+        };
+        let widths = self.fitting(
+            (0..head.len())
+                .map(|column| widest(column).unwrap_or(0))
+                .collect(),
+        );
         let mut text = self.line(&head, &widths, None);
         for (run, line) in runs.iter().zip(&lines) {
             text += &self.line(line, &widths, Some(run.state));
             if matches!(run.state, Standing::Failed | Standing::Killed | Standing::Stopped) {
-                text += &self.cut(&format!("{INDENT}{}", run.reason.lines().next().unwrap_or_default()));
+                text += &self
+                    .cut(&format!("{INDENT}{}", run.reason.lines().next().unwrap_or_default()));
             }
         }
         text
@@ -79,7 +105,9 @@ impl Page {
 
     /// The widths of the columns for which there is room; the last ones are left out first.
     fn fitting(&self, mut widths: Vec<usize>) -> Vec<usize> {
-        while widths.len() > FEWEST && widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > self.columns {
+        while widths.len() > FEWEST
+            && widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > self.columns
+        {
             widths.pop();
         }
         widths
@@ -119,7 +147,11 @@ impl Page {
 
     /// A line of the table, cut where the page ends; the state is coloured.
     fn line(&self, cells: &[String], widths: &[usize], state: Option<Standing>) -> String {
-        let padded: Vec<String> = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = cells
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         let line = self.cut(padded.join(&" ".repeat(GAP)).trim_end());
         let Some(state) = state.filter(|_| self.coloured) else { return line };
         let word = state.to_string();
@@ -130,7 +162,10 @@ impl Page {
             Standing::Failed | Standing::Killed => word.as_str().red(),
         };
         // The name before it may hold the same word.
-        let at = line.char_indices().nth(widths[0] + GAP).map_or(line.len(), |(at, _)| at);
+        let at = line
+            .char_indices()
+            .nth(widths[0] + GAP)
+            .map_or(line.len(), |(at, _)| at);
         let (before, after) = line.split_at(at);
         before.to_owned() + &after.replacen(&word, &coloured.to_string(), 1)
     }
@@ -139,13 +174,20 @@ impl Page {
         if line.chars().count() <= self.columns {
             return format!("{line}\n");
         }
-        line.chars().take(self.columns - 1).chain("…\n".chars()).collect()
+        line.chars()
+            .take(self.columns - 1)
+            .chain("…\n".chars())
+            .collect()
     }
 }
 
 /// Seconds as people read them: `7 s`, `3:20`, `2:03:20`.
 pub(super) fn length(seconds: f64) -> String {
-    let whole = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { 0 };
+    let whole = if seconds.is_finite() {
+        seconds.max(0.0).round() as u64
+    } else {
+        0
+    };
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, 0, _) if seconds < 9.95 => format!("{seconds:.1} s"),
         (0, 0, seconds) => format!("{seconds} s"),
@@ -181,14 +223,22 @@ mod tests {
 
     fn page(columns: usize, coloured: bool) -> Page {
         let now: Timestamp = "2026-11-26T18:00:00Z".parse().expect("a time");
-        Page { columns, coloured, now: now.to_zoned(TimeZone::UTC) }
+        Page {
+            columns,
+            coloured,
+            now: now.to_zoned(TimeZone::UTC),
+        }
     }
 
     #[test]
     fn a_table_fits_eighty_columns_and_says_more_on_wider_ones() {
         let runs = [
             listed("20261125-092156-synthetic-lr", Standing::Failed, "2026-11-25T09:21:56Z"),
-            listed("a-run-of-this-name-which-is-longer-than-usual", Standing::Finished, "2026-11-26T09:21:56Z"),
+            listed(
+                "a-run-of-this-name-which-is-longer-than-usual",
+                Standing::Finished,
+                "2026-11-26T09:21:56Z",
+            ),
         ];
         let narrow = page(80, false).table(&runs);
         assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
@@ -208,14 +258,24 @@ run                           state   round      accuracy  began   took
 
     #[test]
     fn only_the_state_is_coloured() {
-        let runs = [listed("finished-run", Standing::Finished, "2024-11-25T09:21:56Z")];
+        let runs = [listed(
+            "finished-run",
+            Standing::Finished,
+            "2024-11-25T09:21:56Z",
+        )];
         let table = page(80, true).table(&runs);
-        assert!(table.contains("\nfinished-run  ") && !page(80, false).table(&runs).contains('\u{1b}'), "{table}");
+        assert!(
+            table.contains("\nfinished-run  ") && !page(80, false).table(&runs).contains('\u{1b}'),
+            "{table}"
+        );
         assert!(table.contains("2024-11-25"));
     }
 
     #[test]
     fn lengths_are_short() {
-        assert_eq!([7.04, 59.4, 200.0, 7384.0, f64::NAN].map(length), ["7.0 s", "59 s", "3:20", "2:03:04", "0 s"]);
+        assert_eq!(
+            [7.04, 59.4, 200.0, 7384.0, f64::NAN].map(length),
+            ["7.0 s", "59 s", "3:20", "2:03:04", "0 s"]
+        );
     }
 }

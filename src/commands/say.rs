@@ -1,4 +1,5 @@
-//! What is printed. A command whose words cannot be written says so; a job goes on whether anybody reads it or not.
+//! What is printed. A command whose words cannot be written says so; a job goes on whether anybody
+//! reads it or not.
 
 use crate::launch::launched_rank;
 use anyhow::Result;
@@ -37,11 +38,12 @@ pub(crate) fn is_first() -> bool {
     launched_rank().unwrap_or(0) == 0
 }
 
-/// How long other ranks wait for the first one to be heard: launchers end a job with the first rank that fails.
+/// How long other ranks wait for the first one to be heard: launchers end a job with the first rank
+/// that fails.
 const HEARD: Duration = Duration::from_secs(3);
 
-/// Refuses something once, whatever the number of ranks. A rank that is still there after a while found what the first
-/// one did not, and speaks too.
+/// Refuses something once, whatever the number of ranks. A rank that is still there after a while
+/// found what the first one did not, and speaks too.
 pub(crate) fn refuse_once(words: impl Display) {
     if !is_first() {
         thread::sleep(HEARD);
@@ -62,7 +64,9 @@ mod tests {
     #[test]
     fn lines_are_ended_once() {
         let mut out = Vec::new();
-        ["a", "b\n"].iter().for_each(|text| write(&mut out, text).expect("room"));
+        ["a", "b\n"]
+            .iter()
+            .for_each(|text| write(&mut out, text).expect("room"));
         assert_eq!(out, b"a\nb\n");
     }
 }

@@ -15,7 +15,10 @@ pub(super) fn run(arguments: SlurmArgs) -> Result<()> {
     let training = last_wins(&arguments.training);
     let config = checked(&training, arguments.nodes * arguments.ranks_per_node)?;
     let folder = config.out_dir.is_some() || config.resume.is_some();
-    ensure!(!folder, "the script names the run's folder itself (hint: FEDMPI_RUN=FOLDER sbatch ...)");
+    ensure!(
+        !folder,
+        "the script names the run's folder itself (hint: FEDMPI_RUN=FOLDER sbatch ...)"
+    );
     let mapped = arguments.gpus_per_node > 0 && config.gpu_mapping_file.is_some();
     ensure!(!mapped, "with --gpus_per_node the script writes the mapping itself");
     warn_of_data(&config);
@@ -46,14 +49,21 @@ fn warn_of_data(config: &Config) {
     }
 }
 
-/// What the program needs: the project's own settings, or where this process has found its launcher and libraries.
+/// What the program needs: the project's own settings, or where this process has found its launcher
+/// and libraries.
 pub(super) fn environment(program: &Path) -> String {
-    let script = program.ancestors().nth(3).map(|home| home.join("scripts/env.sh"));
+    let script = program
+        .ancestors()
+        .nth(3)
+        .map(|home| home.join("scripts/env.sh"));
     if let Some(script) = script.filter(|script| script.is_file()) {
         return format!(". {}", pasteable([script]));
     }
-    let exported = ["PATH", "LD_LIBRARY_PATH"].into_iter().filter_map(|name| Some((name, env::var_os(name)?)));
-    let words = exported.map(|(name, value)| format!("{name}={}", pasteable([PathBuf::from(value)])));
+    let exported = ["PATH", "LD_LIBRARY_PATH"]
+        .into_iter()
+        .filter_map(|name| Some((name, env::var_os(name)?)));
+    let words =
+        exported.map(|(name, value)| format!("{name}={}", pasteable([PathBuf::from(value)])));
     format!("export {}", words.collect::<Vec<_>>().join(" "))
 }
 

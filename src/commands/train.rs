@@ -8,7 +8,8 @@ use crate::ids::Rank;
 use crate::launch::{Launched, pasteable};
 use crate::record::{self, RunFolder, Summary};
 use crate::start::{
-    Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare, start_log, sums,
+    Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare,
+    start_log, sums,
 };
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
@@ -68,12 +69,25 @@ fn refusal_of_all(flags: &Flags) -> Option<Error> {
 
 /// Training: as server, as worker, or as both when there is one process.
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
-    let Ready { plan, device, sharers, mut trainer, server } = ready;
+    let Ready {
+        plan,
+        device,
+        sharers,
+        mut trainer,
+        server,
+    } = ready;
     let sums = sums(mpi, &plan, device);
     let together = matches!(sums, Sums::Devices(_));
-    let Some(ServerPart { folder, mut recorders, saved }) = server else {
+    let Some(ServerPart {
+        folder,
+        mut recorders,
+        saved,
+    }) = server
+    else {
         let served = engine::serve(&plan, &mut wire(mpi, sums), trainer.as_mut());
-        return served.map(|()| stay(mpi, together)).or_else(|error| without_server(mpi, error));
+        return served
+            .map(|()| stay(mpi, together))
+            .or_else(|error| without_server(mpi, error));
     };
     if plan.config.json {
         recorders.push(Box::new(Events::new()));
@@ -117,9 +131,18 @@ pub(super) fn without_server(mpi: &Mpi, error: EngineError) -> Result<()> {
 }
 
 /// Prints the result: where it is and how good.
-fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, config: &Config) -> Result<()> {
+fn finish(
+    mpi: &Mpi,
+    run: Result<Outcome, EngineError>,
+    folder: &RunFolder,
+    config: &Config,
+) -> Result<()> {
     if let Err(EngineError::EndWanted) = &run {
-        log::warn!("{} (hint: {} goes on)", EngineError::EndWanted, pasteable(["--resume".as_ref(), folder.path()]));
+        log::warn!(
+            "{} (hint: {} goes on)",
+            EngineError::EndWanted,
+            pasteable(["--resume".as_ref(), folder.path()])
+        );
         log::logger().flush();
         mpi.abort(exit::ENDED);
     }
@@ -133,9 +156,16 @@ fn finish(mpi: &Mpi, run: Result<Outcome, EngineError>, folder: &RunFolder, conf
 fn tell_result(outcome: Outcome, folder: &Path, config: &Config, ranks: usize) {
     let known = Summary::read(folder).ok().flatten();
     let summary = known.unwrap_or_else(|| {
-        verdict::summary_of(outcome.rounds, outcome.reason, outcome.test, weights::hash(&outcome.weights))
+        verdict::summary_of(
+            outcome.rounds,
+            outcome.reason,
+            outcome.test,
+            weights::hash(&outcome.weights),
+        )
     });
-    verdict::lines(&summary, folder, config.comm_round as u32).iter().for_each(tell);
+    verdict::lines(&summary, folder, config.comm_round as u32)
+        .iter()
+        .for_each(tell);
     if !config.quiet {
         verdict::next(&summary, folder, ranks).iter().for_each(tell);
     }
@@ -147,7 +177,13 @@ fn again(summary: &Summary, flags: &Flags) {
         return;
     }
     tell("the run was finished already, and nothing is changed");
-    if let Some(folder) = flags.resume.as_deref().and_then(|name| record::find(name).ok()) {
-        verdict::lines(summary, &folder, summary.rounds).iter().for_each(tell);
+    if let Some(folder) = flags
+        .resume
+        .as_deref()
+        .and_then(|name| record::find(name).ok())
+    {
+        verdict::lines(summary, &folder, summary.rounds)
+            .iter()
+            .for_each(tell);
     }
 }

@@ -1,5 +1,5 @@
-//! What a training has come to: why it ended, how good the model is, where it is, and what may be done next, as lines
-//! that can be pasted.
+//! What a training has come to: why it ended, how good the model is, where it is, and what may be
+//! done next, as lines that can be pasted.
 
 use crate::ids::counted;
 use crate::launch::pasteable;
@@ -13,21 +13,35 @@ use std::time::Duration;
 
 /// All of it, a line each.
 pub(super) fn lines(summary: &Summary, folder: &Path, planned: u32) -> Vec<String> {
-    vec![why(summary, planned), result(summary), format!("results in {}", folder.display())]
+    vec![
+        why(summary, planned),
+        result(summary),
+        format!("results in {}", folder.display()),
+    ]
 }
 
 /// What may be done next.
 pub(super) fn next(summary: &Summary, folder: &Path, ranks: usize) -> Vec<String> {
     let program = env::args_os().next().unwrap_or_else(|| "fedmpi".into());
     let report = pasteable([program.as_os_str(), "report".as_ref(), folder.as_os_str()]);
-    vec![format!("next: {report}"), format!("      {}", more(&program, summary, folder, ranks))]
+    vec![
+        format!("next: {report}"),
+        format!("      {}", more(&program, summary, folder, ranks)),
+    ]
 }
 
 /// Why a run ended, and when.
 fn why(summary: &Summary, planned: u32) -> String {
     let time = Duration::try_from_secs_f64(summary.total_seconds).map_or(String::new(), |time| {
         let long = time >= Duration::from_secs(100);
-        format!(", in {}", if long { screen::clock(time) } else { screen::seconds(time) })
+        format!(
+            ", in {}",
+            if long {
+                screen::clock(time)
+            } else {
+                screen::seconds(time)
+            }
+        )
     });
     let Summary { reason, rounds, .. } = summary;
     match *rounds {
@@ -43,19 +57,39 @@ fn result(summary: &Summary) -> String {
     if summary.final_test.is_empty() && value == 0.0 {
         return format!("final model {hash}");
     }
-    let best = summary.best_round.zip(summary.best_test.first_key_value()).map(|(round, (best, value))| {
-        let named = if best == name { String::new() } else { format!("{best} ") };
-        format!(" (best {named}{} in round {round})", screen::metric(best, *value))
-    });
-    format!("final test {name} {}{}, model {hash}", screen::metric(name, value), best.unwrap_or_default())
+    let best = summary
+        .best_round
+        .zip(summary.best_test.first_key_value())
+        .map(|(round, (best, value))| {
+            let named = if best == name {
+                String::new()
+            } else {
+                format!("{best} ")
+            };
+            format!(" (best {named}{} in round {round})", screen::metric(best, *value))
+        });
+    format!(
+        "final test {name} {}{}, model {hash}",
+        screen::metric(name, value),
+        best.unwrap_or_default()
+    )
 }
 
 /// How to go on for as long again.
 fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> String {
     let rounds = (2 * u64::from(summary.rounds)).to_string();
     let host = summary.ranks.first().map(|report| &report.host);
-    let flags = ["--resume".as_ref(), folder.as_os_str(), "--comm_round".as_ref(), rounds.as_ref()];
-    if summary.ranks.iter().any(|report| Some(&report.host) != host) {
+    let flags = [
+        "--resume".as_ref(),
+        folder.as_os_str(),
+        "--comm_round".as_ref(),
+        rounds.as_ref(),
+    ];
+    if summary
+        .ranks
+        .iter()
+        .any(|report| Some(&report.host) != host)
+    {
         // How the hosts were said is not known.
         return format!("or go on: the same command with {}", pasteable(flags));
     }
@@ -66,7 +100,12 @@ fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> S
 }
 
 /// A summary where none can be read: what this process knows itself.
-pub(super) fn summary_of(rounds: u32, reason: String, test: Option<Metrics>, model_hash: String) -> Summary {
+pub(super) fn summary_of(
+    rounds: u32,
+    reason: String,
+    test: Option<Metrics>,
+    model_hash: String,
+) -> Summary {
     let test = test.unwrap_or_default();
     Summary {
         rounds,
@@ -74,7 +113,11 @@ pub(super) fn summary_of(rounds: u32, reason: String, test: Option<Metrics>, mod
         model_hash,
         final_test_accuracy: test.accuracy(),
         final_test_loss: test.loss(),
-        final_test: test.shown().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        final_test: test
+            .shown()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
         total_seconds: f64::NAN,
         ..Summary::default()
     }
@@ -87,35 +130,65 @@ mod tests {
     use crate::screen::WIDTH;
 
     fn summary() -> Summary {
-        let test = Metrics::default().with("loss", 0.5, 1).with("accuracy", 0.9759, 1);
-        let ranks = ["a", "a", "a"].map(|host| RankReport { host: host.to_owned(), ..RankReport::default() });
+        let test = Metrics::default()
+            .with("loss", 0.5, 1)
+            .with("accuracy", 0.9759, 1);
+        let ranks = ["a", "a", "a"].map(|host| RankReport {
+            host: host.to_owned(),
+            ..RankReport::default()
+        });
         Summary {
             best_round: Some(49),
             best_test: [("accuracy".to_owned(), 0.9764)].into(),
             total_seconds: 6.9,
             ranks: ranks.into(),
-            ..summary_of(50, "all 50 rounds are done".to_owned(), Some(test), "c66de5c21b9dc2ac".to_owned())
+            ..summary_of(
+                50,
+                "all 50 rounds are done".to_owned(),
+                Some(test),
+                "c66de5c21b9dc2ac".to_owned(),
+            )
         }
     }
 
     #[test]
     fn a_run_says_why_it_ended_what_was_reached_and_where() {
         let told = lines(&summary(), Path::new("runs/a"), 50);
-        let result = "final test accuracy 97.59 % (best 97.64 % in round 49), model c66de5c21b9dc2ac";
-        assert_eq!(told, ["all 50 rounds are done, in 6.900 s", result, "results in runs/a"]);
+        let result =
+            "final test accuracy 97.59 % (best 97.64 % in round 49), model c66de5c21b9dc2ac";
+        assert_eq!(
+            told,
+            [
+                "all 50 rounds are done, in 6.900 s",
+                result,
+                "results in runs/a"
+            ]
+        );
         let reason = "the target accuracy>=0.97 is reached".to_owned();
-        let early = Summary { rounds: 27, reason, total_seconds: 4000.0, ..summary() };
+        let early = Summary {
+            rounds: 27,
+            reason,
+            total_seconds: 4000.0,
+            ..summary()
+        };
         let told = lines(&early, Path::new("runs/a"), 87);
-        assert_eq!(told[0], "the target accuracy>=0.97 is reached after 27 of 87 rounds, in 1:06:40");
+        assert_eq!(
+            told[0],
+            "the target accuracy>=0.97 is reached after 27 of 87 rounds, in 1:06:40"
+        );
         assert!(told.iter().all(|line| line.chars().count() <= WIDTH));
         let unread = summary_of(3, "all 3 rounds are done".to_owned(), None, "f".to_owned());
-        assert_eq!(lines(&unread, Path::new("r"), 3)[..2], ["all 3 rounds are done", "final model f"]);
+        assert_eq!(
+            lines(&unread, Path::new("r"), 3)[..2],
+            ["all 3 rounds are done", "final model f"]
+        );
     }
 
     #[test]
     fn what_comes_next_can_be_pasted() {
         let program = OsString::from("bin/fedmpi");
-        let next = |summary: &Summary, ranks| more(&program, summary, Path::new("my runs/a"), ranks);
+        let next =
+            |summary: &Summary, ranks| more(&program, summary, Path::new("my runs/a"), ranks);
         let flags = "--resume 'my runs/a' --comm_round 100";
         assert_eq!(next(&summary(), 3), format!("bin/fedmpi launch -np 3 -- {flags}"));
         let mut summary = summary();

@@ -9,8 +9,11 @@ use crate::transport::mpi;
 const COLUMN: usize = 10;
 
 /// What can be left out when the program is built, by name.
-const FEATURES: [(&str, bool); 3] =
-    [("mpi", cfg!(feature = "mpi")), ("torch", cfg!(feature = "torch")), ("nccl", cfg!(feature = "nccl"))];
+const FEATURES: [(&str, bool); 3] = [
+    ("mpi", cfg!(feature = "mpi")),
+    ("torch", cfg!(feature = "torch")),
+    ("nccl", cfg!(feature = "nccl")),
+];
 
 /// Version and commit; on further lines its libraries, as they are found here. No MPI is started.
 pub(crate) fn version(whole: bool) -> String {
@@ -20,8 +23,14 @@ pub(crate) fn version(whole: bool) -> String {
         return program;
     }
     let libtorch = About::libtorch();
-    let cuda = libtorch.cuda.unwrap_or_else(|| "none: this libtorch is for CPUs".to_owned());
-    let features: Vec<&str> = FEATURES.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+    let cuda = libtorch
+        .cuda
+        .unwrap_or_else(|| "none: this libtorch is for CPUs".to_owned());
+    let features: Vec<&str> = FEATURES
+        .iter()
+        .filter(|(_, is_in)| *is_in)
+        .map(|(name, _)| *name)
+        .collect();
     let lines = [
         ("MPI", mpi::library_version()),
         ("libtorch", libtorch.version),

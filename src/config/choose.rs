@@ -1,5 +1,6 @@
-//! From what was said, in layers, to a config of completed choices: settings of parts go to the parts that were
-//! chosen. A setting that no chosen part has is refused, or noted where scripts of the seed systems always give it.
+//! From what was said, in layers, to a config of completed choices: settings of parts go to the
+//! parts that were chosen. A setting that no chosen part has is refused, or noted where scripts of
+//! the seed systems always give it.
 
 use super::kinds::{near, params};
 use super::resolve::{check_kinds, parse};
@@ -28,24 +29,41 @@ impl PartFlags {
     /// Those that were given.
     pub fn given(&self) -> Mapping {
         let value = |text: &String| yaml(text).unwrap_or_else(|_| Value::from(text.as_str()));
-        self.0.iter().map(|(name, text)| (Value::from(name.as_str()), value(text))).collect()
+        self.0
+            .iter()
+            .map(|(name, text)| (Value::from(name.as_str()), value(text)))
+            .collect()
     }
 }
 
 impl Args for PartFlags {
     fn augment_args(command: Command) -> Command {
-        params().into_iter().fold(command, |command, (name, parts)| {
-            let first = parts[0].1;
-            let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
-            let default = if first.default.is_empty() { "none" } else { first.default };
-            let help = format!("Of {}: {} [default: {default}]", names.join(", "), first.about);
-            let flag = Arg::new(name).long(name).value_name(first.unit).help(help).allow_negative_numbers(true);
-            let flag = if name == "mu" { flag.aliases(OLD) } else { flag };
-            command.arg(match first.kind {
-                ParamKind::Switch => flag.num_args(0..=1).default_missing_value("true"),
-                _ => flag,
+        params()
+            .into_iter()
+            .fold(command, |command, (name, parts)| {
+                let first = parts[0].1;
+                let names: Vec<&str> = parts.iter().map(|(part, _)| *part).collect();
+                let default = if first.default.is_empty() {
+                    "none"
+                } else {
+                    first.default
+                };
+                let help = format!("Of {}: {} [default: {default}]", names.join(", "), first.about);
+                let flag = Arg::new(name)
+                    .long(name)
+                    .value_name(first.unit)
+                    .help(help)
+                    .allow_negative_numbers(true);
+                let flag = if name == "mu" {
+                    flag.aliases(OLD)
+                } else {
+                    flag
+                };
+                command.arg(match first.kind {
+                    ParamKind::Switch => flag.num_args(0..=1).default_missing_value("true"),
+                    _ => flag,
+                })
             })
-        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -125,15 +143,21 @@ impl Said {
     /// # Errors
     /// Parts that do not exist, and settings that no chosen part takes, or that more than one does.
     pub fn chosen(self) -> Result<Config, String> {
-        let settings = self.settings.iter().map(|(name, (_, value))| (Value::from(name.as_str()), value.clone()));
+        let settings = self
+            .settings
+            .iter()
+            .map(|(name, (_, value))| (Value::from(name.as_str()), value.clone()));
         let mut config = parse(settings.collect())?;
         if let Some((_, value)) = self.loose.get("mu") {
             config.choose_prox(value);
         }
         let said = |setting: &str| self.settings.get(setting).map_or(0, |(layer, _)| *layer);
         config.overrule_whole(|axis| said(axis) > said("aggregator"));
-        let axes =
-            if config.mode == Mode::Sync { Some(config.axes().map_err(|fault| fault.to_string())?) } else { None };
+        let axes = if config.mode == Mode::Sync {
+            Some(config.axes().map_err(|fault| fault.to_string())?)
+        } else {
+            None
+        };
         if let Some([algorithm, server_step, combine]) = axes {
             (config.aggregator, config.algorithm) = (None, Some(algorithm));
             (config.server_step, config.combine) = (Some(server_step), Some(combine));
@@ -155,9 +179,15 @@ pub(super) fn alike(one: &Value, other: &Value) -> bool {
 
 /// Whether a setting is what some part has anyway; no proximal term is as usual as any.
 fn is_usual(name: &str, value: &Value) -> bool {
-    let same = |default: &str| serde_yaml::from_str(default).is_ok_and(|usual: Value| alike(&usual, value));
+    let same = |default: &str| {
+        serde_yaml::from_str(default).is_ok_and(|usual: Value| alike(&usual, value))
+    };
     let none = name == "mu" && value.as_f64() == Some(0.0);
-    none || params().get(name).into_iter().flatten().any(|(_, param)| same(param.default))
+    none || params()
+        .get(name)
+        .into_iter()
+        .flatten()
+        .any(|(_, param)| same(param.default))
 }
 
 /// Other names for the strength of the proximal term.
@@ -167,7 +197,9 @@ const OLD: [&str; 3] = ["rho", "fedprox_mu", "proximal_mu"];
 pub(super) fn told_place(kind: &dyn AnyKind, choice: &Choice, name: &str) -> Option<Value> {
     let part = kind.described(&choice.name).ok()?;
     let place = part.params.iter().position(|param| param.name == name)?;
-    [Value::from(name), Value::from(place)].into_iter().find(|key| choice.values.contains_key(key))
+    [Value::from(name), Value::from(place)]
+        .into_iter()
+        .find(|key| choice.values.contains_key(key))
 }
 
 impl Config {
@@ -185,16 +217,26 @@ impl Config {
             #[cfg(feature = "torch")]
             (&crate::models::KIND, &mut self.model),
         ];
-        choices.extend(self.update.0.iter_mut().map(|choice| (&update::KIND as &dyn AnyKind, choice)));
+        choices.extend(
+            self.update
+                .0
+                .iter_mut()
+                .map(|choice| (&update::KIND as &dyn AnyKind, choice)),
+        );
         let axes: [(&'static dyn AnyKind, _); 3] = [
             (&algorithm::KIND, &mut self.algorithm),
             (&step::KIND, &mut self.server_step),
             (&combine::KIND, &mut self.combine),
         ];
-        choices.extend(axes.into_iter().filter_map(|(kind, choice)| Some((kind, choice.as_mut()?))));
+        choices.extend(
+            axes.into_iter()
+                .filter_map(|(kind, choice)| Some((kind, choice.as_mut()?))),
+        );
         if self.mode == Mode::Async {
             choices.push((&staleness::KIND, &mut self.staleness));
-            let rule = self.aggregator.get_or_insert_with(|| arrivals::PLAIN.into());
+            let rule = self
+                .aggregator
+                .get_or_insert_with(|| arrivals::PLAIN.into());
             choices.push((&arrivals::KIND, rule));
         }
         choices
@@ -203,7 +245,10 @@ impl Config {
     /// What a later layer tells one of the three itself wins over what came with the whole's name.
     fn overrule_whole(&mut self, later: impl Fn(&str) -> bool) {
         let Some(whole) = &mut self.aggregator else { return };
-        for (axis, own) in AXES.into_iter().zip([&self.algorithm, &self.server_step, &self.combine]) {
+        for (axis, own) in AXES
+            .into_iter()
+            .zip([&self.algorithm, &self.server_step, &self.combine])
+        {
             if let Some(own) = own.as_ref().filter(|_| later(axis)) {
                 whole.values.retain(|key, _| !own.values.contains_key(key));
             }
@@ -212,7 +257,12 @@ impl Config {
 
     /// The files that the model is made of.
     pub(crate) fn model_files(&self) -> Vec<PathBuf> {
-        let own = self.model.values.get("file").and_then(Value::as_str).map(PathBuf::from);
+        let own = self
+            .model
+            .values
+            .get("file")
+            .and_then(Value::as_str)
+            .map(PathBuf::from);
         own.into_iter().chain(self.init_from.clone()).collect()
     }
 
@@ -221,26 +271,38 @@ impl Config {
     pub(crate) fn names_files(&self) -> bool {
         let mut config = self.clone();
         let reads = |(kind, choice): (&dyn AnyKind, &mut Choice)| {
-            let params = kind.described(&choice.name).map_or(&[][..], |part| part.params);
+            let params = kind
+                .described(&choice.name)
+                .map_or(&[][..], |part| part.params);
             let files = params.iter().filter(|param| param.kind == ParamKind::File);
-            files.into_iter().any(|param| choice.values.get(param.name).is_some_and(|file| !file.is_null()))
+            files.into_iter().any(|param| {
+                choice
+                    .values
+                    .get(param.name)
+                    .is_some_and(|file| !file.is_null())
+            })
         };
         config.choices().into_iter().any(reads)
     }
 
     /// A proximal term that was asked for without an algorithm is FedProx.
     fn choose_prox(&mut self, mu: &Value) {
-        let plain = self.aggregator.as_ref().is_none_or(|name| self.mode == Mode::Async || name.name == PLAIN[0]);
+        let plain = self
+            .aggregator
+            .as_ref()
+            .is_none_or(|name| self.mode == Mode::Async || name.name == PLAIN[0]);
         if self.algorithm.is_none() && plain && mu.as_f64() != Some(0.0) {
             self.algorithm = Some(algorithm::PROXIMAL.into());
         }
     }
 
-    /// Algorithm, server step and combination: as said, else as the aggregator's name says, else plain.
+    /// Algorithm, server step and combination: as said, else as the aggregator's name says, else
+    /// plain.
     pub(super) fn axes(&self) -> Result<[Choice; 3], PartError> {
         let whole = self.aggregator.clone().unwrap_or_else(|| PLAIN[0].into());
         let found = crate::part::find(preset::KIND.about(), preset::PRESETS, &whole.name);
-        let preset = found.map_err(|fault| fault.of_another_mode(&arrivals::KIND, "--mode async"))?;
+        let preset =
+            found.map_err(|fault| fault.of_another_mode(&arrivals::KIND, "--mode async"))?;
         let own = [&self.algorithm, &self.server_step, &self.combine];
         let kinds: [&dyn AnyKind; 3] = [&algorithm::KIND, &step::KIND, &combine::KIND];
         let mut axes: [Choice; 3] = preset.build.map(Choice::from);
@@ -250,7 +312,13 @@ impl Config {
             if named != PLAIN[place] && named != meant {
                 let wanted = format!("{named}, as --aggregator {} has it", preset.name);
                 let (kind, part, name) = (kinds[place].about(), preset.name, AXES[place]);
-                return Err(PartError::Value { kind, part, name, value: own.name.clone(), wanted });
+                return Err(PartError::Value {
+                    kind,
+                    part,
+                    name,
+                    value: own.name.clone(),
+                    wanted,
+                });
             }
             axes[place] = own.clone();
         }
@@ -259,28 +327,52 @@ impl Config {
             let has = |place: &usize| {
                 kinds[*place]
                     .described(&axes[*place].name)
-                    .is_ok_and(|part| part.params.iter().any(|param| Some(param.name) == key.as_str()))
+                    .is_ok_and(|part| {
+                        part.params
+                            .iter()
+                            .any(|param| Some(param.name) == key.as_str())
+                    })
             };
             let Some(place) = (0..3).find(has) else {
                 let key = key.as_str().unwrap_or("a value without a name").to_owned();
                 let hint = format!("it is {}", preset.build.join(", "));
-                return Err(PartError::NoParam { kind: preset::KIND.about(), part: preset.name, key, hint });
+                return Err(PartError::NoParam {
+                    kind: preset::KIND.about(),
+                    part: preset.name,
+                    key,
+                    hint,
+                });
             };
             let told = axes[place].values.insert(key.clone(), value.clone());
             if let Some(told) = told.filter(|told| !alike(told, value)) {
                 let wanted = format!("{}, as --aggregator {} has it", plain(value), preset.name);
                 let part = kinds[place].described(&axes[place].name)?;
-                let name = part.params.iter().find(|param| Some(param.name) == key.as_str()).map_or("", |p| p.name);
+                let name = part
+                    .params
+                    .iter()
+                    .find(|param| Some(param.name) == key.as_str())
+                    .map_or("", |p| p.name);
                 let (kind, part, value) = (kinds[place].about(), part.name, plain(&told));
-                return Err(PartError::Value { kind, part, name, value, wanted });
+                return Err(PartError::Value {
+                    kind,
+                    part,
+                    name,
+                    value,
+                    wanted,
+                });
             }
         }
         Ok(axes)
     }
 
-    /// Gives a setting to the chosen part that has it, unless a later layer has told the part itself. `told` is when
-    /// the part was chosen, as against the setting.
-    fn claim(&mut self, name: &str, value: &Value, told: impl Fn(&str) -> Ordering) -> Result<(), String> {
+    /// Gives a setting to the chosen part that has it, unless a later layer has told the part
+    /// itself. `told` is when the part was chosen, as against the setting.
+    fn claim(
+        &mut self,
+        name: &str,
+        value: &Value,
+        told: impl Fn(&str) -> Ordering,
+    ) -> Result<(), String> {
         let mut choices = self.choices();
         let has = |(kind, choice): &(&'static dyn AnyKind, &mut Choice)| {
             let part = kind.described(&choice.name);
@@ -301,14 +393,21 @@ impl Config {
                     }
                     _ => {}
                 }
-                place.into_iter().for_each(|place| _ = choice.values.remove(place));
+                place
+                    .into_iter()
+                    .for_each(|place| _ = choice.values.remove(place));
                 choice.values.insert(name.into(), value.clone());
                 Ok(())
             }
             // Files that say everything say the usual too.
             [] if is_usual(name, value) => Ok(()),
             [] => {
-                let parts: Vec<&str> = params().get(name).into_iter().flatten().map(|(part, _)| *part).collect();
+                let parts: Vec<&str> = params()
+                    .get(name)
+                    .into_iter()
+                    .flatten()
+                    .map(|(part, _)| *part)
+                    .collect();
                 let belongs = format!(
                     "it belongs to {}, which {} not chosen",
                     parts.join(", "),
@@ -323,15 +422,21 @@ impl Config {
             many => {
                 let ways: Vec<String> = many
                     .iter()
-                    .map(|(kind, choice)| format!("--{} {}:{name}=...", kind.setting(), choice.name))
+                    .map(|(kind, choice)| {
+                        format!("--{} {}:{name}=...", kind.setting(), choice.name)
+                    })
                     .collect();
-                Err(format!("--{name} could be meant for {} parts (hint: {})", many.len(), ways.join(", or ")))
+                Err(format!(
+                    "--{name} could be meant for {} parts (hint: {})",
+                    many.len(),
+                    ways.join(", or ")
+                ))
             }
         }
     }
 
-    /// The same wishes with every choice completed: parts by their own names, with all their settings. What was
-    /// completed stays as it is.
+    /// The same wishes with every choice completed: parts by their own names, with all their
+    /// settings. What was completed stays as it is.
     ///
     /// # Errors
     /// Parts that do not exist, and settings that they do not have or that are out of range.

@@ -1,5 +1,5 @@
-//! What a `--cf` file says, with the line of every key: YAML, of which JSON is a part. A key that comes twice is kept twice,
-//! so that whoever reads the file can refuse it.
+//! What a `--cf` file says, with the line of every key: YAML, of which JSON is a part. A key that
+//! comes twice is kept twice, so that whoever reads the file can refuse it.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_yaml::value::{Tag, TaggedValue};
@@ -39,8 +39,14 @@ impl Node {
     /// # Errors
     /// What is not YAML, with its line; what is too much; what has no keys.
     pub fn parse(text: &str) -> Result<Vec<Entry>, String> {
-        let mut reader = Reader { events: Parser::new_from_str(text), anchors: BTreeMap::new(), left: MOST };
-        let root = reader.root().map_err(|fault| format!("{fault} (hint: the file must be YAML or JSON)"))?;
+        let mut reader = Reader {
+            events: Parser::new_from_str(text),
+            anchors: BTreeMap::new(),
+            left: MOST,
+        };
+        let root = reader
+            .root()
+            .map_err(|fault| format!("{fault} (hint: the file must be YAML or JSON)"))?;
         match root {
             Node::Map(entries) => Ok(entries),
             Node::Value(Value::Null) => Ok(Vec::new()),
@@ -68,7 +74,9 @@ impl Node {
 }
 
 fn mapping(entries: &[Entry]) -> Mapping {
-    let pairs = entries.iter().map(|entry| (Value::from(entry.key.as_str()), entry.node.value()));
+    let pairs = entries
+        .iter()
+        .map(|entry| (Value::from(entry.key.as_str()), entry.node.value()));
     pairs.collect()
 }
 
@@ -107,7 +115,9 @@ impl<'a> Reader<'a> {
         loop {
             match self.next()? {
                 (Event::StreamEnd, _) => return Ok(()),
-                (Event::DocumentStart(_), line) => return Err(format!("line {line}: a second document begins")),
+                (Event::DocumentStart(_), line) => {
+                    return Err(format!("line {line}: a second document begins"));
+                }
                 _ => {}
             }
         }
@@ -155,19 +165,28 @@ impl<'a> Reader<'a> {
                 (_, line) => return Err(format!("line {line}: a key is not a word")),
             };
             let (event, below) = self.next()?;
-            entries.push(Entry { key, line, node: self.node(event, below, depth + 1)? });
+            entries.push(Entry {
+                key,
+                line,
+                node: self.node(event, below, depth + 1)?,
+            });
         }
     }
 
     fn repeated(&mut self, anchor: usize, line: usize) -> Result<Node, String> {
-        let node = self.anchors.get(&anchor).cloned().ok_or(format!("line {line}: an anchor within itself"))?;
+        let node = self
+            .anchors
+            .get(&anchor)
+            .cloned()
+            .ok_or(format!("line {line}: an anchor within itself"))?;
         self.count(size(&node), line)?;
         Ok(node)
     }
 
     fn count(&mut self, nodes: usize, line: usize) -> Result<(), String> {
         let left = self.left.checked_sub(nodes);
-        self.left = left.ok_or(format!("line {line}: the file comes to more than {MOST} values"))?;
+        self.left =
+            left.ok_or(format!("line {line}: the file comes to more than {MOST} values"))?;
         Ok(())
     }
 }
@@ -189,14 +208,21 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     };
     match read {
         Value::Bool(_) | Value::Number(_) => read,
-        Value::Null if ["", "~", "null", "Null", "NULL"].contains(&text) && style == ScalarStyle::Plain => read,
+        Value::Null
+            if ["", "~", "null", "Null", "NULL"].contains(&text) && style == ScalarStyle::Plain =>
+        {
+            read
+        }
         _ => Value::from(text),
     }
 }
 
 /// A text with a tag of ours, such as a path that is no text.
 fn tagged(text: &str, tag: &str) -> Value {
-    Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value: Value::from(text) }))
+    Value::Tagged(Box::new(TaggedValue {
+        tag: Tag::new(tag),
+        value: Value::from(text),
+    }))
 }
 
 #[cfg(test)]
@@ -219,7 +245,11 @@ mod tests {
         ];
         for text in texts {
             let wanted: Value = serde_yaml::from_str(text).expect(text);
-            let wanted = if wanted.is_null() { Value::Mapping(Mapping::new()) } else { wanted };
+            let wanted = if wanted.is_null() {
+                Value::Mapping(Mapping::new())
+            } else {
+                wanted
+            };
             assert_eq!(read(text), wanted, "{text}");
         }
     }
@@ -230,7 +260,10 @@ mod tests {
         let Node::Map(inner) = &entries[0].node else { panic!("a section") };
         assert_eq!(entries[0].line, 2);
         assert_eq!(
-            inner.iter().map(|entry| (entry.key.as_str(), entry.line)).collect::<Vec<_>>(),
+            inner
+                .iter()
+                .map(|entry| (entry.key.as_str(), entry.line))
+                .collect::<Vec<_>>(),
             [("b", 3), ("b", 5)]
         );
     }
@@ -247,8 +280,9 @@ mod tests {
             let fault = Node::parse(text).expect_err(text);
             assert!(fault.contains(reason), "{text}: {fault}");
         }
-        let bomb: String =
-            (1..9).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", "))).collect();
+        let bomb: String = (1..9)
+            .map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(", ")))
+            .collect();
         let fault = Node::parse(&format!("a0: &a0 [1]\n{bomb}")).expect_err("too much");
         assert!(fault.contains("more than 100000 values"), "{fault}");
     }

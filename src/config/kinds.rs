@@ -1,4 +1,5 @@
-//! All kinds of parts that a config chooses among: what help, lists, claims of settings and tests walk.
+//! All kinds of parts that a config chooses among: what help, lists, claims of settings and tests
+//! walk.
 
 use super::{Config, NAMES, RANGES};
 use crate::aggregate::{arrivals, combine, preset, step};
@@ -33,7 +34,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
 pub fn params() -> BTreeMap<&'static str, Vec<(&'static str, &'static Param)>> {
     let mut params: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for part in KINDS.iter().flat_map(|kind| kind.parts()) {
-        part.params.iter().for_each(|param| params.entry(param.name).or_default().push((part.name, param)));
+        part.params.iter().for_each(|param| {
+            params
+                .entry(param.name)
+                .or_default()
+                .push((part.name, param))
+        });
     }
     params
 }
@@ -42,7 +48,9 @@ pub fn params() -> BTreeMap<&'static str, Vec<(&'static str, &'static Param)>> {
 pub fn near(name: &str) -> String {
     let names = NAMES.iter().copied().chain(params().into_keys());
     let close: Vec<String> = names
-        .filter(|known| strsim::levenshtein(name, known) <= 2 || (name.len() > 3 && known.starts_with(name)))
+        .filter(|known| {
+            strsim::levenshtein(name, known) <= 2 || (name.len() > 3 && known.starts_with(name))
+        })
         .map(|known| format!("`{known}`"))
         .collect();
     match close.is_empty() {
@@ -51,7 +59,8 @@ pub fn near(name: &str) -> String {
     }
 }
 
-/// What is wrong with a setting's value as far as it can be told alone: its kind, its range, the name of a part.
+/// What is wrong with a setting's value as far as it can be told alone: its kind, its range, the
+/// name of a part.
 pub fn fault(name: &str, value: &Value) -> Option<String> {
     if !NAMES.contains(&name) {
         return fault_of_part(name, value);
@@ -61,7 +70,10 @@ pub fn fault(name: &str, value: &Value) -> Option<String> {
         Ok(config) => config,
         Err(error) => return Some(kind_fault(&error.to_string())),
     };
-    let range = RANGES.iter().find(|(known, range)| *known == name && *range != Range::ANY).map(|(_, range)| *range);
+    let range = RANGES
+        .iter()
+        .find(|(known, range)| *known == name && *range != Range::ANY)
+        .map(|(_, range)| *range);
     match (range, value.as_f64()) {
         (Some(range), Some(number)) if !range.contains(number) => {
             Some(format!("{} is not a number {range}", figure(number)))
@@ -87,21 +99,36 @@ fn kind_fault(error: &str) -> String {
 /// The same of a setting of parts: some part must take the value.
 fn fault_of_part(name: &str, value: &Value) -> Option<String> {
     let params = params();
-    let faults = params.get(name)?.iter().map(|(_, param)| param.fault(value));
+    let faults = params
+        .get(name)?
+        .iter()
+        .map(|(_, param)| param.fault(value));
     faults.reduce(|one, other| one.and(other)).flatten()
 }
 
 /// What is wrong with the name of a part, if the setting chooses among parts.
 fn unknown_choice(name: &str, config: &Config) -> Option<String> {
-    let chosen = serde_yaml::to_value(config).ok()?.get(name).filter(|_| is_choice(name))?.clone();
+    let chosen = serde_yaml::to_value(config)
+        .ok()?
+        .get(name)
+        .filter(|_| is_choice(name))?
+        .clone();
     let part = serde_yaml::from_value::<Choice>(chosen).ok()?.name;
-    let faults = KINDS.iter().filter(|kind| kind.setting() == name).map(|kind| kind.described(&part).err());
-    faults.reduce(|one, other| one.and(other)).flatten().map(|fault| fault.to_string())
+    let faults = KINDS
+        .iter()
+        .filter(|kind| kind.setting() == name)
+        .map(|kind| kind.described(&part).err());
+    faults
+        .reduce(|one, other| one.and(other))
+        .flatten()
+        .map(|fault| fault.to_string())
 }
 
 /// Whether a setting chooses among parts by their names.
 pub fn is_choice(name: &str) -> bool {
-    KINDS.iter().any(|kind| kind.setting() == name && kind.setting() != "update")
+    KINDS
+        .iter()
+        .any(|kind| kind.setting() == name && kind.setting() != "update")
 }
 
 /// Whether there is such a setting, of a part or of its own.
@@ -123,9 +150,16 @@ mod tests {
                 for param in part.params {
                     for number in param.range.outside() {
                         let values = [(param.name.into(), number.into())].into_iter().collect();
-                        let fault =
-                            kind.complete(&Choice { name: part.name.to_owned(), values }).expect_err(param.name);
-                        assert!(matches!(fault, PartError::Value { name, .. } if name == param.name), "{fault}");
+                        let fault = kind
+                            .complete(&Choice {
+                                name: part.name.to_owned(),
+                                values,
+                            })
+                            .expect_err(param.name);
+                        assert!(
+                            matches!(fault, PartError::Value { name, .. } if name == param.name),
+                            "{fault}"
+                        );
                         tried += 1;
                     }
                 }
@@ -148,10 +182,17 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), count, "{}", kind.setting());
             for part in kind.parts() {
-                kind.complete(&part.name.into()).unwrap_or_else(|fault| panic!("{}: {fault}", part.name));
-                assert!(!part.about.is_empty() && part.params.iter().all(|param| !param.about.is_empty()));
+                kind.complete(&part.name.into())
+                    .unwrap_or_else(|fault| panic!("{}: {fault}", part.name));
+                assert!(
+                    !part.about.is_empty()
+                        && part.params.iter().all(|param| !param.about.is_empty())
+                );
             }
         }
-        assert!(params().keys().all(|name| !NAMES.contains(name)), "a setting of a part has a name of its own");
+        assert!(
+            params().keys().all(|name| !NAMES.contains(name)),
+            "a setting of a part has a name of its own"
+        );
     }
 }

@@ -19,15 +19,26 @@ impl Config {
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut said = Said::default();
-        said.lay("--cf", settings(&Node::parse(text)?, Around { file: Path::new(""), data_dir: None })?.0)?;
+        said.lay(
+            "--cf",
+            settings(
+                &Node::parse(text)?,
+                Around {
+                    file: Path::new(""),
+                    data_dir: None,
+                },
+            )?
+            .0,
+        )?;
         said.chosen()
     }
 
-    /// Lays flags over the `--cf` file over defaults, and gives settings of parts to the parts that were chosen.
+    /// Lays flags over the `--cf` file over defaults, and gives settings of parts to the parts that
+    /// were chosen.
     ///
     /// # Errors
-    /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind; settings of
-    /// parts that were not chosen.
+    /// A file that cannot be read, is not YAML, has unknown keys, or values of the wrong kind;
+    /// settings of parts that were not chosen.
     pub fn resolve(flags: &Flags) -> Result<Config, ConfigError> {
         Ok(Traced::of(flags)?.config)
     }
@@ -40,7 +51,8 @@ impl Traced {
     /// The same.
     pub fn of(flags: &Flags) -> Result<Traced, ConfigError> {
         let in_flags = |reason| blame(Path::new("flags"), reason);
-        let (file, resumed) = (at_home(flags.cf.as_deref())?.map(in_run), at_home(flags.resume.as_deref())?);
+        let (file, resumed) =
+            (at_home(flags.cf.as_deref())?.map(in_run), at_home(flags.resume.as_deref())?);
         let stored = resumed.as_ref().map(|folder| folder.join(RUN_CONFIG));
         let mut said = Said::default();
         let (mut translation, mut left) = (Translation::default(), None);
@@ -48,17 +60,34 @@ impl Traced {
         if let Some(path) = file.as_deref().or(stored.as_deref()) {
             let given;
             (given, translation, left) = read_file(path, flags, &set)?;
-            said.lay(path.display(), given).map_err(|reason| blame(path, reason))?;
+            said.lay(path.display(), given)
+                .map_err(|reason| blame(path, reason))?;
         }
-        said.lay("--set", set).map_err(|reason| blame(Path::new("--set"), reason))?;
-        said.lay("flag", flags.given().map_err(in_flags)?).map_err(in_flags)?;
-        let mut config = Config { translation, ..said.clone().chosen().map_err(in_flags)? };
-        config.go_home().map_err(|error| in_flags(error.to_string()))?;
-        config.idle.extend(left.into_iter().chain(flags.seed_scripts.notes()));
+        said.lay("--set", set)
+            .map_err(|reason| blame(Path::new("--set"), reason))?;
+        said.lay("flag", flags.given().map_err(in_flags)?)
+            .map_err(in_flags)?;
+        let mut config = Config {
+            translation,
+            ..said.clone().chosen().map_err(in_flags)?
+        };
+        config
+            .go_home()
+            .map_err(|error| in_flags(error.to_string()))?;
+        config
+            .idle
+            .extend(left.into_iter().chain(flags.seed_scripts.notes()));
         check_resumed(&config, resumed.as_deref()).map_err(in_flags)?;
         let config = match resumed {
-            Some(folder) => Config { resume: Some(folder.clone()), out_dir: Some(folder), ..config },
-            None => Config { resume: None, ..config },
+            Some(folder) => Config {
+                resume: Some(folder.clone()),
+                out_dir: Some(folder),
+                ..config
+            },
+            None => Config {
+                resume: None,
+                ..config
+            },
         };
         Ok(Traced { config, said })
     }
@@ -66,40 +95,66 @@ impl Traced {
 
 /// The config of a run, where its folder is meant.
 fn in_run(path: PathBuf) -> PathBuf {
-    if path.is_dir() { path.join(RUN_CONFIG) } else { path }
+    if path.is_dir() {
+        path.join(RUN_CONFIG)
+    } else {
+        path
+    }
 }
 
 /// Who said what cannot be understood.
 fn blame(path: &Path, reason: String) -> ConfigError {
-    ConfigError::Content { path: path.to_owned(), reason }
+    ConfigError::Content {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 /// A path with `~` at its start as the home folder.
 fn at_home(path: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
     let Some(path) = path else { return Ok(None) };
-    let unread = |error: io::Error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() };
+    let unread = |error: io::Error| ConfigError::Read {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
     files::at_home(path).map(Some).map_err(unread)
 }
 
-/// What a `--cf` file, or the config of a run that goes on, says in our words; what was done to get there; and a note
-/// if that run's own places were left out.
-fn read_file(path: &Path, flags: &Flags, set: &Mapping) -> Result<(Mapping, Translation, Option<String>), ConfigError> {
-    let unread = |error: io::Error| ConfigError::Read { path: path.to_owned(), reason: error.to_string() };
+/// What a `--cf` file, or the config of a run that goes on, says in our words; what was done to get
+/// there; and a note if that run's own places were left out.
+fn read_file(
+    path: &Path,
+    flags: &Flags,
+    set: &Mapping,
+) -> Result<(Mapping, Translation, Option<String>), ConfigError> {
+    let unread = |error: io::Error| ConfigError::Read {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
     let text = files::text(path).map_err(unread)?;
     let set = set.get("data_dir").and_then(Value::as_str).map(Path::new);
-    let around = Around { file: path, data_dir: flags.data_dir.as_deref().or(set) };
+    let around = Around {
+        file: path,
+        data_dir: flags.data_dir.as_deref().or(set),
+    };
     let entries = Node::parse(&text).map_err(|reason| blame(path, reason))?;
-    let (mut given, translation) = settings(&entries, around).map_err(|reason| blame(path, reason))?;
+    let (mut given, translation) =
+        settings(&entries, around).map_err(|reason| blame(path, reason))?;
     let is_of_a_run = flags.cf.is_none() || is_of_a_run(&entries);
-    let left = if is_of_a_run { leave_places(&mut given, path) } else { None };
+    let left = if is_of_a_run {
+        leave_places(&mut given, path)
+    } else {
+        None
+    };
     Ok((given, translation, left))
 }
 
 impl Flags {
     /// Those that were given, settings of parts among them.
     fn given(&self) -> Result<Mapping, String> {
-        let settings: Mapping =
-            serde_yaml::to_value(self).and_then(serde_yaml::from_value).map_err(|error| error.to_string())?;
+        let settings: Mapping = serde_yaml::to_value(self)
+            .and_then(serde_yaml::from_value)
+            .map_err(|error| error.to_string())?;
         let mut given = self.parts.given();
         given.extend(settings);
         Ok(given)
@@ -108,12 +163,16 @@ impl Flags {
 
 /// A run goes on where it is.
 fn check_resumed(config: &Config, resumed: Option<&Path>) -> Result<(), String> {
-    let (Some(run), Some(folder)) = (resumed, &config.out_dir) else { return Ok(()) };
+    let (Some(run), Some(folder)) = (resumed, &config.out_dir) else {
+        return Ok(());
+    };
     if files::are_one(run, folder) {
         return Ok(());
     }
     let (run, folder) = (run.display(), folder.display());
-    Err(format!("--resume goes on in {run}, so --out_dir {folder} would do nothing (hint: leave it out)"))
+    Err(format!(
+        "--resume goes on in {run}, so --out_dir {folder} would do nothing (hint: leave it out)"
+    ))
 }
 
 /// What a file says, in our words, and what was done to get there.
@@ -124,7 +183,13 @@ fn settings(entries: &[Entry], around: Around<'_>) -> Result<(Mapping, Translati
 /// All `--set` together: none comes before another.
 fn all_set(texts: &[String]) -> Result<Mapping, String> {
     let mut all = Mapping::new();
-    for (name, value) in texts.iter().map(|text| set(text)).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+    for (name, value) in texts
+        .iter()
+        .map(|text| set(text))
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+    {
         match all.get(&name) {
             Some(said) if !alike(said, &value) => {
                 let (name, said, value) = (plain(&name), plain(said), plain(&value));
@@ -138,7 +203,9 @@ fn all_set(texts: &[String]) -> Result<Mapping, String> {
 
 /// `section.name=value`: the name without its section, and the value as YAML.
 fn set(text: &str) -> Result<Mapping, String> {
-    let (name, value) = text.split_once('=').ok_or(format!("`{text}` is not NAME=VALUE"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or(format!("`{text}` is not NAME=VALUE"))?;
     let name = name.rsplit('.').next().unwrap_or(name).trim();
     if !is_setting(name) {
         return Err(format!("unknown setting `{name}` (hint: {})", near(name)));

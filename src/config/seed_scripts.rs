@@ -30,6 +30,8 @@ impl SeedScripts {
             ("gpu_num_per_server", &self.gpu_num_per_server, "the mapping tells"),
         ];
         let given = flags.into_iter().filter(|(_, value, _)| value.is_some());
-        given.map(|(name, _, why)| format!("--{name} decides nothing here: {why}")).collect()
+        given
+            .map(|(name, _, why)| format!("--{name} decides nothing here: {why}"))
+            .collect()
     }
 }

@@ -3,7 +3,9 @@
 use super::choose::PartFlags;
 use super::foreign::Translation;
 use super::seed_scripts::SeedScripts;
-use super::ways::{Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Progress, Residency};
+use super::ways::{
+    Collective, DeviceChoice, Evaluator, Mode, OnNan, Precision, Progress, Residency,
+};
 use super::written::{self, Setting};
 use crate::message::Reduce;
 use crate::part::{Choice, Range};

@@ -5,15 +5,22 @@ use crate::part::{Choice, PartError};
 use serde_yaml::{Mapping, Value};
 
 impl Config {
-    /// Settings that differ from their defaults, and of chosen parts those settings that differ from the part's, as a
-    /// `--cf` file says them.
+    /// Settings that differ from their defaults, and of chosen parts those settings that differ
+    /// from the part's, as a `--cf` file says them.
     ///
     /// # Errors
     /// As [`Config::completed`].
     pub fn unusual(&self) -> Result<Mapping, PartError> {
         // What a mode brings along is not said again.
-        let usual = Config { mode: self.mode, ..Config::default() }.completed()?;
-        let usual = settings(&Config { mode: Config::default().mode, ..usual });
+        let usual = Config {
+            mode: self.mode,
+            ..Config::default()
+        }
+        .completed()?;
+        let usual = settings(&Config {
+            mode: Config::default().mode,
+            ..usual
+        });
         let mut given = settings(&self.clone().completed()?);
         given.retain(|name, value| usual.get(name) != Some(value));
         for (name, value) in &mut given {
@@ -33,11 +40,17 @@ fn bare(setting: &str, value: Value) -> Value {
     if let Value::Sequence(parts) = value {
         return parts.into_iter().map(|part| bare(setting, part)).collect();
     }
-    let Ok(mut choice) = serde_yaml::from_value::<Choice>(value.clone()) else { return value };
+    let Ok(mut choice) = serde_yaml::from_value::<Choice>(value.clone()) else {
+        return value;
+    };
     let named = Choice::from(choice.name.as_str());
     let mut kinds = KINDS.iter().filter(|kind| kind.setting() == setting);
-    let Some(usual) = kinds.find_map(|kind| kind.complete(&named).ok()) else { return value };
-    choice.values.retain(|name, own| usual.values.get(name) != Some(own));
+    let Some(usual) = kinds.find_map(|kind| kind.complete(&named).ok()) else {
+        return value;
+    };
+    choice
+        .values
+        .retain(|name, own| usual.values.get(name) != Some(own));
     serde_yaml::to_value(choice).unwrap_or(value)
 }
 
@@ -69,7 +82,9 @@ mod tests {
     #[test]
     fn what_is_said_is_the_same_run() {
         let text = "mode: async\nconcurrency: 4\naggregator: fedbuff\nupdate: clip:norm=1\n";
-        let config = |text: &str| Config::parse(text).and_then(|config| config.completed().map_err(|e| e.to_string()));
+        let config = |text: &str| {
+            Config::parse(text).and_then(|config| config.completed().map_err(|e| e.to_string()))
+        };
         assert_eq!(config(&unusual(text)), config(text));
     }
 }

@@ -1,5 +1,6 @@
-//! Settings as they are written down. Paths are bytes: one that is text is written as text, any other by the
-//! tag `!bytes` and its bytes as hexadecimal digits, so that no path is lost or changed on its way.
+//! Settings as they are written down. Paths are bytes: one that is text is written as text, any
+//! other by the tag `!bytes` and its bytes as hexadecimal digits, so that no path is lost or
+//! changed on its way.
 
 use crate::files;
 use crate::part::Choice;
@@ -161,7 +162,11 @@ fn kind(value: &Value) -> &'static str {
 }
 
 fn digits(path: &Path) -> String {
-    path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    path.as_os_str()
+        .as_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn bytes(digits: &str) -> Option<PathBuf> {
@@ -207,8 +212,14 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for text in ["[3, a]", "[null, 3]", "[null, null]", "[null, !bytes 6]", "[null, !bytes zz]", "[null, !else 64]"]
-        {
+        for text in [
+            "[3, a]",
+            "[null, 3]",
+            "[null, null]",
+            "[null, !bytes 6]",
+            "[null, !bytes zz]",
+            "[null, !else 64]",
+        ] {
             assert!(serde_yaml::from_str::<One>(text).is_err(), "{text}");
         }
         let one = serde_yaml::from_str::<One>("[null, !bytes 64ff]").expect("bytes");

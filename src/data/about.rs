@@ -1,5 +1,5 @@
-//! What is known of a data set beside its numbers, so that a model can be used after the run: how inputs were standardised,
-//! what columns, classes and tokens are called, and who the owners are.
+//! What is known of a data set beside its numbers, so that a model can be used after the run: how
+//! inputs were standardised, what columns, classes and tokens are called, and who the owners are.
 
 use super::{Dataset, Numbers, Samples, Standard};
 use crate::task::{Facts, Input};
@@ -25,7 +25,11 @@ pub struct About {
 impl About {
     /// What all who train one model must agree on: everything but owners and what was left out.
     pub fn in_common(&self) -> About {
-        About { owners: Vec::new(), notes: Vec::new(), ..self.clone() }
+        About {
+            owners: Vec::new(),
+            notes: Vec::new(),
+            ..self.clone()
+        }
     }
 }
 
@@ -48,8 +52,8 @@ pub struct Description<'a> {
     names: Names<'a>,
 }
 
-/// What a model takes is `(value - mean) / deviation`. One pair is for all of an input; several are for its channels, or
-/// for its numbers where it is a row.
+/// What a model takes is `(value - mean) / deviation`. One pair is for all of an input; several are
+/// for its channels, or for its numbers where it is a row.
 #[derive(Debug, Serialize)]
 struct Standardised {
     /// What a value is divided by first: 255 for bytes.
@@ -70,10 +74,24 @@ struct Names<'a> {
 impl Dataset {
     /// What a user of the model must know of its data.
     pub fn description(&self) -> Description<'_> {
-        let Facts { shape, task, input, targets } = &self.facts;
-        let About { standard, features, classes, vocabulary, owners, notes } = &self.about;
+        let Facts {
+            shape,
+            task,
+            input,
+            targets,
+        } = &self.facts;
+        let About {
+            standard,
+            features,
+            classes,
+            vocabulary,
+            owners,
+            notes,
+        } = &self.about;
         let of_bytes = standard_of(&self.test).map(|standard| Standardised::new(255, standard));
-        let of_floats = standard.as_ref().map(|standard| Standardised::new(1, standard));
+        let of_floats = standard
+            .as_ref()
+            .map(|standard| Standardised::new(1, standard));
         Description {
             shape,
             input: *input,
@@ -84,7 +102,13 @@ impl Dataset {
             train: self.train.count(),
             test: self.test.len(),
             standardised: of_bytes.or(of_floats),
-            names: Names { features, classes, vocabulary, owners, notes },
+            names: Names {
+                features,
+                classes,
+                vocabulary,
+                owners,
+                notes,
+            },
         }
     }
 }
@@ -119,12 +143,24 @@ mod tests {
         let classes = ["cat", "dog"].map(str::to_owned).to_vec();
         let dataset = Dataset {
             facts: Facts::classes(&[1], 2),
-            test: Samples { inputs: bytes, targets: Column::integers(vec![0, 1], 1) },
-            about: About { classes, ..About::default() },
+            test: Samples {
+                inputs: bytes,
+                targets: Column::integers(vec![0, 1], 1),
+            },
+            about: About {
+                classes,
+                ..About::default()
+            },
             ..Dataset::default()
         };
         let said = serde_json::to_value(dataset.description()).expect("plain data");
-        assert_eq!(said["standardised"], serde_json::json!({"unit": 255, "mean": [0.5], "deviation": [0.25]}));
-        assert_eq!((&said["classes"][1], &said["test"], &said["task"]), (&"dog".into(), &2.into(), &"classes".into()));
+        assert_eq!(
+            said["standardised"],
+            serde_json::json!({"unit": 255, "mean": [0.5], "deviation": [0.25]})
+        );
+        assert_eq!(
+            (&said["classes"][1], &said["test"], &said["task"]),
+            (&"dog".into(), &2.into(), &"classes".into())
+        );
     }
 }

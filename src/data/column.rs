@@ -1,12 +1,12 @@
-//! Columns of a data set: a row of numbers for each sample, as they lie in the file. Bytes become floats, and tokens
-//! integers, only when a batch is gathered.
+//! Columns of a data set: a row of numbers for each sample, as they lie in the file. Bytes become
+//! floats, and tokens integers, only when a batch is gathered.
 
 use super::Values;
 use serde::{Deserialize, Serialize};
 
-/// How bytes are standardised: `(byte / 255 - mean) / deviation`, by one product and one sum, which a compiler makes
-/// vectors of. It may not fuse them, so the bits are the same on all machines. A row is cut into as many planes of equal
-/// width as there are channels, one after another.
+/// How bytes are standardised: `(byte / 255 - mean) / deviation`, by one product and one sum, which
+/// a compiler makes vectors of. It may not fuse them, so the bits are the same on all machines. A
+/// row is cut into as many planes of equal width as there are channels, one after another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Standard(Vec<Channel>);
 
@@ -39,9 +39,16 @@ impl Standard {
     }
 
     /// Figures for each of a row's channels: means, then deviations.
-    pub fn each<const CHANNELS: usize>(means: [f32; CHANNELS], deviations: [f32; CHANNELS]) -> Standard {
+    pub fn each<const CHANNELS: usize>(
+        means: [f32; CHANNELS],
+        deviations: [f32; CHANNELS],
+    ) -> Standard {
         let pairs = means.into_iter().zip(deviations);
-        Standard(pairs.map(|(mean, deviation)| Channel { mean, deviation }).collect())
+        Standard(
+            pairs
+                .map(|(mean, deviation)| Channel { mean, deviation })
+                .collect(),
+        )
     }
 
     /// These figures, in the order of planes.
@@ -61,15 +68,23 @@ impl Standard {
 
     /// The figures as bytes, for fingerprints.
     pub fn bytes(&self) -> Vec<u8> {
-        let figures = self.0.iter().flat_map(|channel| [channel.mean, channel.deviation]);
+        let figures = self
+            .0
+            .iter()
+            .flat_map(|channel| [channel.mean, channel.deviation]);
         figures.flat_map(f32::to_le_bytes).collect()
     }
 
     /// Rows of floats become `(value - mean) / deviation`.
     fn of_floats(&self, values: &mut [f32], width: usize) {
         let plane = width.div_ceil(self.0.len().max(1)).max(1);
-        for (plane, channel) in values.chunks_mut(width.max(1)).flat_map(|row| row.chunks_mut(plane).zip(&self.0)) {
-            plane.iter_mut().for_each(|value| *value = (*value - channel.mean) / channel.deviation);
+        for (plane, channel) in values
+            .chunks_mut(width.max(1))
+            .flat_map(|row| row.chunks_mut(plane).zip(&self.0))
+        {
+            plane
+                .iter_mut()
+                .for_each(|value| *value = (*value - channel.mean) / channel.deviation);
         }
     }
 
@@ -164,7 +179,9 @@ impl Column {
     pub fn gather_floats(&self, rows: &[u32], floats: &mut Vec<f32>) {
         floats.clear();
         match &self.numbers {
-            Numbers::Floats(values) => picked(values, self.width, rows).for_each(|row| floats.extend_from_slice(row)),
+            Numbers::Floats(values) => {
+                picked(values, self.width, rows).for_each(|row| floats.extend_from_slice(row))
+            }
             Numbers::Bytes(values, standard) => {
                 picked(values, self.width, rows).for_each(|row| standard.extend(row, floats));
             }
@@ -195,30 +212,51 @@ impl Column {
     /// Only these rows.
     pub fn pick(&self, rows: &[u32]) -> Column {
         fn only<T: bytemuck::Pod>(values: &[T], width: usize, rows: &[u32]) -> Values<T> {
-            picked(values, width, rows).flatten().copied().collect::<Vec<T>>().into()
+            picked(values, width, rows)
+                .flatten()
+                .copied()
+                .collect::<Vec<T>>()
+                .into()
         }
         let numbers = match &self.numbers {
             Numbers::Floats(values) => Numbers::Floats(only(values, self.width, rows)),
-            Numbers::Bytes(values, standard) => Numbers::Bytes(only(values, self.width, rows), standard.clone()),
+            Numbers::Bytes(values, standard) => {
+                Numbers::Bytes(only(values, self.width, rows), standard.clone())
+            }
             Numbers::Integers(values) => Numbers::Integers(only(values, self.width, rows)),
         };
-        Column { numbers, width: self.width }
+        Column {
+            numbers,
+            width: self.width,
+        }
     }
 
     /// Rows of pixels, each with all its channels, as planes of one channel after another.
     pub fn channels_first(self, channels: usize) -> Column {
         fn planes<T: bytemuck::Pod>(values: &[T], width: usize, channels: usize) -> Values<T> {
             let rows = values.chunks_exact(width.max(1));
-            let plane =
-                |row: &[T], channel: usize| row.iter().skip(channel).step_by(channels).copied().collect::<Vec<T>>();
-            rows.flat_map(|row| (0..channels).flat_map(move |channel| plane(row, channel))).collect::<Vec<T>>().into()
+            let plane = |row: &[T], channel: usize| {
+                row.iter()
+                    .skip(channel)
+                    .step_by(channels)
+                    .copied()
+                    .collect::<Vec<T>>()
+            };
+            rows.flat_map(|row| (0..channels).flat_map(move |channel| plane(row, channel)))
+                .collect::<Vec<T>>()
+                .into()
         }
         let numbers = match self.numbers {
             Numbers::Floats(values) => Numbers::Floats(planes(&values, self.width, channels)),
-            Numbers::Bytes(values, standard) => Numbers::Bytes(planes(&values, self.width, channels), standard),
+            Numbers::Bytes(values, standard) => {
+                Numbers::Bytes(planes(&values, self.width, channels), standard)
+            }
             Numbers::Integers(values) => Numbers::Integers(planes(&values, self.width, channels)),
         };
-        Column { numbers, width: self.width }
+        Column {
+            numbers,
+            width: self.width,
+        }
     }
 
     /// The same rows, standardised: bytes when they are gathered, floats at once.
@@ -232,7 +270,10 @@ impl Column {
             Numbers::Bytes(values, _) => Numbers::Bytes(values, standard.clone()),
             integers => integers,
         };
-        Column { numbers, width: self.width }
+        Column {
+            numbers,
+            width: self.width,
+        }
     }
 
     /// The largest token; none where there are no integers.
@@ -255,7 +296,8 @@ impl Column {
 
 /// The named rows.
 fn picked<'a, T>(values: &'a [T], width: usize, rows: &'a [u32]) -> impl Iterator<Item = &'a [T]> {
-    rows.iter().map(move |&row| &values[row as usize * width..(row as usize + 1) * width])
+    rows.iter()
+        .map(move |&row| &values[row as usize * width..(row as usize + 1) * width])
 }
 
 #[cfg(test)]
@@ -270,17 +312,30 @@ mod tests {
         column.gather_floats(&[2, 0], &mut floats);
         assert_eq!((column.len(), floats.len()), (3, 4));
         let wanted = [(0.2 - 0.5) / 0.25, 2.0, -2.0, 2.0];
-        assert!(floats.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{floats:?}");
+        assert!(
+            floats
+                .iter()
+                .zip(wanted)
+                .all(|(found, wanted)| (found - wanted).abs() < 1e-6),
+            "{floats:?}"
+        );
     }
 
     #[test]
     fn each_channel_has_figures_of_its_own() {
         let standard = Standard::each([0.0, 0.5, 1.0], [1.0, 0.5, 2.0]);
-        let column = Column::new(Numbers::Bytes(vec![255, 0, 0, 255, 255, 0].into(), standard.clone()), 6);
+        let column =
+            Column::new(Numbers::Bytes(vec![255, 0, 0, 255, 255, 0].into(), standard.clone()), 6);
         let mut floats = Vec::new();
         column.gather_floats(&[0], &mut floats);
         let wanted = [1.0, 0.0, -1.0, 1.0, 0.0, -0.5];
-        assert!(floats.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-6), "{floats:?}");
+        assert!(
+            floats
+                .iter()
+                .zip(wanted)
+                .all(|(found, wanted)| (found - wanted).abs() < 1e-6),
+            "{floats:?}"
+        );
         assert_eq!((standard.black(), standard.bytes().len()), (vec![0.0, -1.0, -0.5], 24));
     }
 
@@ -290,7 +345,10 @@ mod tests {
         let standard = Standard::each([2.0, 20.0], [1.0, 10.0]);
         assert_eq!(column.standardised(&standard), Column::floats(vec![-1.0, 1.0, -1.0, 1.0], 4));
         let rows = Column::integers(vec![1, 2, 3, 4, 5, 6], 2);
-        assert_eq!((rows.pick(&[2, 0]), rows.largest()), (Column::integers(vec![5, 6, 1, 2], 2), Some(6)));
+        assert_eq!(
+            (rows.pick(&[2, 0]), rows.largest()),
+            (Column::integers(vec![5, 6, 1, 2], 2), Some(6))
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! Feature skew by noise (Li et al. 2022, section IV; FedLab's feature noise): client `i` of `n`, the first being 1, sees its
-//! inputs with normal noise of deviation `sigma i / n`. A sample's noise is its own, the same whenever it is trained on.
+//! Feature skew by noise (Li et al. 2022, section IV; FedLab's feature noise): client `i` of `n`,
+//! the first being 1, sees its inputs with normal noise of deviation `sigma i / n`. A sample's
+//! noise is its own, the same whenever it is trained on.
 
 use crate::ids::ClientId;
 use crate::seed::{Purpose, Seed};
@@ -18,15 +19,23 @@ impl FeatureNoise {
     /// That of one of so many clients; none when nobody has any.
     pub fn of(seed: Seed, client: ClientId, clients: usize, sigma: f64) -> Option<FeatureNoise> {
         let deviation = sigma * (client.index() + 1) as f64 / clients.max(1) as f64;
-        (sigma > 0.0).then_some(FeatureNoise { seed, client, deviation: deviation as f32 })
+        (sigma > 0.0).then_some(FeatureNoise {
+            seed,
+            client,
+            deviation: deviation as f32,
+        })
     }
 
     /// Adds it to the inputs of these samples, row after row.
     pub fn add(&self, samples: &[u32], inputs: &mut [f32]) {
         let width = (inputs.len() / samples.len().max(1)).max(1);
         for (&sample, row) in samples.iter().zip(inputs.chunks_mut(width)) {
-            let mut stream = self.seed.for_sample(Purpose::FeatureNoise, sample, self.client);
-            row.iter_mut().for_each(|value| *value += self.deviation * stream.sample::<f32, _>(StandardNormal));
+            let mut stream = self
+                .seed
+                .for_sample(Purpose::FeatureNoise, sample, self.client);
+            row.iter_mut().for_each(|value| {
+                *value += self.deviation * stream.sample::<f32, _>(StandardNormal)
+            });
         }
     }
 }
@@ -37,7 +46,9 @@ mod tests {
 
     fn noise(client: u32, samples: &[u32]) -> Vec<f32> {
         let mut inputs = vec![1.0; samples.len() * 1000];
-        FeatureNoise::of(Seed(1), ClientId(client), 10, 0.5).expect("some").add(samples, &mut inputs);
+        FeatureNoise::of(Seed(1), ClientId(client), 10, 0.5)
+            .expect("some")
+            .add(samples, &mut inputs);
         inputs
     }
 
@@ -46,8 +57,16 @@ mod tests {
         for (client, wanted) in [(0, 0.05), (9, 0.5)] {
             let inputs = noise(client, &[7, 8]);
             let mean = inputs.iter().sum::<f32>() / 2000.0;
-            let deviation = (inputs.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 2000.0).sqrt();
-            assert!((mean - 1.0).abs() < 0.1 * wanted && (deviation / wanted - 1.0).abs() < 0.1, "{mean} {deviation}");
+            let deviation = (inputs
+                .iter()
+                .map(|value| (value - mean).powi(2))
+                .sum::<f32>()
+                / 2000.0)
+                .sqrt();
+            assert!(
+                (mean - 1.0).abs() < 0.1 * wanted && (deviation / wanted - 1.0).abs() < 0.1,
+                "{mean} {deviation}"
+            );
         }
         assert_eq!(FeatureNoise::of(Seed(1), ClientId(3), 10, 0.0), None);
     }

@@ -1,5 +1,5 @@
-//! HDF5 files as TensorFlow Federated and FLUTE write them: groups of users, and arrays of numbers of any width or of texts.
-//! Files are mapped, so that only what is asked for is read.
+//! HDF5 files as TensorFlow Federated and FLUTE write them: groups of users, and arrays of numbers
+//! of any width or of texts. Files are mapped, so that only what is asked for is read.
 
 use super::DataError;
 use crate::files;
@@ -43,9 +43,15 @@ impl Node {
         // SAFETY: it is only read, by one rank of the host, before training.
         let map = unsafe { Mmap::map(&file) }.map_err(DataError::unread(path))?;
         let most = MOST_VALUES.min(map.len() as u64 * UNFOLDED);
-        let root = Hdf5File::from_storage(Arc::new(MmapStorage::new(map))).and_then(|file| file.root_group());
+        let root = Hdf5File::from_storage(Arc::new(MmapStorage::new(map)))
+            .and_then(|file| file.root_group());
         let group = root.map_err(|error| fault(path, "", &error))?;
-        Ok(Node { path: path.to_owned(), place: String::new(), group, most })
+        Ok(Node {
+            path: path.to_owned(),
+            place: String::new(),
+            group,
+            most,
+        })
     }
 
     /// Names of its groups and arrays, sorted.
@@ -53,7 +59,10 @@ impl Node {
     /// # Errors
     /// A damaged file.
     pub fn names(&self) -> Result<Vec<String>, DataError> {
-        let (groups, arrays) = self.group.member_names().map_err(|error| fault(&self.path, &self.place, &error))?;
+        let (groups, arrays) = self
+            .group
+            .member_names()
+            .map_err(|error| fault(&self.path, &self.place, &error))?;
         let mut names = [groups, arrays].concat();
         names.sort();
         Ok(names)
@@ -65,8 +74,16 @@ impl Node {
     /// There is none of this name.
     pub fn group(&self, name: &str) -> Result<Node, DataError> {
         let place = format!("{}/{name}", self.place);
-        let group = self.group.group(name).map_err(|error| fault(&self.path, &place, &error))?;
-        Ok(Node { path: self.path.clone(), place, group, most: self.most })
+        let group = self
+            .group
+            .group(name)
+            .map_err(|error| fault(&self.path, &place, &error))?;
+        Ok(Node {
+            path: self.path.clone(),
+            place,
+            group,
+            most: self.most,
+        })
     }
 
     /// An array in it.
@@ -75,20 +92,35 @@ impl Node {
     /// There is none of this name.
     pub fn array(&self, name: &str) -> Result<Array, DataError> {
         let place = format!("{}/{name}", self.place);
-        let dataset = self.group.dataset(name).map_err(|error| fault(&self.path, &place, &error))?;
-        Ok(Array { path: self.path.clone(), place, dataset, most: self.most })
+        let dataset = self
+            .group
+            .dataset(name)
+            .map_err(|error| fault(&self.path, &place, &error))?;
+        Ok(Array {
+            path: self.path.clone(),
+            place,
+            dataset,
+            most: self.most,
+        })
     }
 
     /// A fault of what is in it.
     pub fn wrong(&self, reason: impl std::fmt::Display) -> DataError {
-        DataError::Format { path: self.path.clone(), reason: format!("{}: {reason}", self.place) }
+        DataError::Format {
+            path: self.path.clone(),
+            reason: format!("{}: {reason}", self.place),
+        }
     }
 }
 
 impl Array {
     /// How long each of its axes is.
     pub fn shape(&self) -> Vec<usize> {
-        self.dataset.shape().iter().map(|&length| length as usize).collect()
+        self.dataset
+            .shape()
+            .iter()
+            .map(|&length| length as usize)
+            .collect()
     }
 
     /// Its whole numbers, of whatever width.
@@ -122,10 +154,17 @@ impl Array {
                 let doubles: Vec<f64> = self.values()?;
                 Ok(doubles.into_iter().map(|value| value as f32).collect())
             }
-            Datatype::FixedPoint { .. } => Ok(self.whole()?.into_iter().map(|value| value as f32).collect()),
+            Datatype::FixedPoint { .. } => Ok(self
+                .whole()?
+                .into_iter()
+                .map(|value| value as f32)
+                .collect()),
             _ => {
-                let number =
-                    |text: String| text.trim().parse().map_err(|_| self.wrong(format!("`{text}` is no number")));
+                let number = |text: String| {
+                    text.trim()
+                        .parse()
+                        .map_err(|_| self.wrong(format!("`{text}` is no number")))
+                };
                 self.texts()?.into_iter().map(number).collect()
             }
         }
@@ -137,7 +176,9 @@ impl Array {
     /// Other values; texts that are not UTF-8; a damaged file.
     pub fn texts(&self) -> Result<Vec<String>, DataError> {
         self.measured()?;
-        self.dataset.read_strings().map_err(|error| fault(&self.path, &self.place, &error))
+        self.dataset
+            .read_strings()
+            .map_err(|error| fault(&self.path, &self.place, &error))
     }
 
     fn wide<T: H5Type + Default + Into<i64>>(&self) -> Result<Vec<i64>, DataError> {
@@ -148,15 +189,25 @@ impl Array {
     fn values<T: H5Type + Default>(&self) -> Result<Vec<T>, DataError> {
         let count = self.measured()?;
         let mut values: Vec<T> = Vec::new();
-        values.try_reserve_exact(count).map_err(|_| DataError::NoMemory { path: self.path.clone(), values: count })?;
+        values
+            .try_reserve_exact(count)
+            .map_err(|_| DataError::NoMemory {
+                path: self.path.clone(),
+                values: count,
+            })?;
         values.resize(count, T::default());
-        self.dataset.read_into(&mut values).map_err(|error| fault(&self.path, &self.place, &error))?;
+        self.dataset
+            .read_into(&mut values)
+            .map_err(|error| fault(&self.path, &self.place, &error))?;
         Ok(values)
     }
 
     /// How many values it has.
     fn measured(&self) -> Result<usize, DataError> {
-        let count = self.dataset.num_elements().map_err(|error| fault(&self.path, &self.place, &error))?;
+        let count = self
+            .dataset
+            .num_elements()
+            .map_err(|error| fault(&self.path, &self.place, &error))?;
         match count <= self.most {
             true => Ok(count as usize),
             false => Err(self.wrong(format!("it is said to hold {count} values"))),
@@ -165,10 +216,18 @@ impl Array {
 
     /// A fault of what is in it.
     pub fn wrong(&self, reason: impl std::fmt::Display) -> DataError {
-        DataError::Format { path: self.path.clone(), reason: format!("{}: {reason}", self.place) }
+        DataError::Format {
+            path: self.path.clone(),
+            reason: format!("{}: {reason}", self.place),
+        }
     }
 }
 
 fn fault(path: &Path, place: &str, error: &Error) -> DataError {
-    DataError::Format { path: path.to_owned(), reason: format!("{place}: {error}").trim_start_matches(": ").to_owned() }
+    DataError::Format {
+        path: path.to_owned(),
+        reason: format!("{place}: {error}")
+            .trim_start_matches(": ")
+            .to_owned(),
+    }
 }

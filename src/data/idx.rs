@@ -1,6 +1,6 @@
 //! IDX files (MNIST, Fashion-MNIST, EMNIST), plain or gzip.
-//! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each dimension
-//! as a big-endian u32, then the values.
+//! Format: two zero bytes, a type byte (8 = unsigned byte), the number of dimensions, each
+//! dimension as a big-endian u32, then the values.
 
 use super::places::found;
 use super::{Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
@@ -13,23 +13,39 @@ use std::fmt;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// No image set of this format is larger; a header that says more is damaged. A small packed file may unfold to it.
+/// No image set of this format is larger; a header that says more is damaged. A small packed file
+/// may unfold to it.
 const MOST_BYTES: usize = 1 << 31;
 /// How much memory is asked for ahead of the first values.
 const STEP: usize = 1 << 20;
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    Files { folder: "MNIST", ..DIGITS }.read(source, [0.1307, 0.3081], augment)
+    Files {
+        folder: "MNIST",
+        ..DIGITS
+    }
+    .read(source, [0.1307, 0.3081], augment)
 }
 
 /// Fashion-MNIST, standardised likewise.
 pub fn fashion_mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    Files { folder: "FashionMNIST", ..DIGITS }.read(source, [0.2860, 0.3530], augment)
+    Files {
+        folder: "FashionMNIST",
+        ..DIGITS
+    }
+    .read(source, [0.2860, 0.3530], augment)
 }
 
 /// Sets whose files are called as MNIST's.
-const DIGITS: Files<'static> = Files { folder: "", train: "train", test: "t10k", classes: 10, first: 0, upright: true };
+const DIGITS: Files<'static> = Files {
+    folder: "",
+    train: "train",
+    test: "t10k",
+    classes: 10,
+    first: 0,
+    upright: true,
+};
 
 part! {
     /// Settings of EMNIST.
@@ -38,17 +54,32 @@ part! {
     }
 }
 
-/// EMNIST (Cohen et al. 2017), upright as MNIST is: its files have rows and columns the other way round. Standardised by the
-/// mean and deviation of its balanced split.
-pub fn emnist(source: &Source<'_>, settings: &Emnist, augment: Augment) -> Result<Dataset, DataError> {
+/// EMNIST (Cohen et al. 2017), upright as MNIST is: its files have rows and columns the other way
+/// round. Standardised by the mean and deviation of its balanced split.
+pub fn emnist(
+    source: &Source<'_>,
+    settings: &Emnist,
+    augment: Augment,
+) -> Result<Dataset, DataError> {
     let stem = format!("emnist-{}", settings.split);
     let Some(&(_, classes, first)) = SPLITS.iter().find(|(name, ..)| *name == stem) else {
         let names: Vec<&str> = SPLITS.iter().map(|(name, ..)| *name).collect();
-        let reason = format!("there is no split `{}`; there are {}", settings.split, names.join(", "));
-        return Err(DataError::Read { path: source.folder.to_owned(), reason });
+        let reason =
+            format!("there is no split `{}`; there are {}", settings.split, names.join(", "));
+        return Err(DataError::Read {
+            path: source.folder.to_owned(),
+            reason,
+        });
     };
     let [train, test] = ["train", "test"].map(|part| format!("{stem}-{part}"));
-    let files = Files { folder: "EMNIST", train: &train, test: &test, classes, first, upright: false };
+    let files = Files {
+        folder: "EMNIST",
+        train: &train,
+        test: &test,
+        classes,
+        first,
+        upright: false,
+    };
     files.read(source, [0.1751, 0.3332], augment)
 }
 
@@ -76,9 +107,14 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// Reads them in the folder that is named, or where torchvision puts them below it; with the mean and deviation of
-    /// pixels from 0 to 1.
-    fn read(&self, source: &Source<'_>, pixels: [f32; 2], augment: Augment) -> Result<Dataset, DataError> {
+    /// Reads them in the folder that is named, or where torchvision puts them below it; with the
+    /// mean and deviation of pixels from 0 to 1.
+    fn read(
+        &self,
+        source: &Source<'_>,
+        pixels: [f32; 2],
+        augment: Augment,
+    ) -> Result<Dataset, DataError> {
         let pixels = &augment.standard([pixels[0]], [pixels[1]]);
         let folder = found(source.folder, &[&format!("{}/raw", self.folder), "raw", ""]);
         let train = match source.test_only {
@@ -89,19 +125,37 @@ impl Files<'_> {
         let (train, shape) = train.unwrap_or_else(|| (Samples::default(), test_shape.clone()));
         if shape != test_shape {
             let reason = format!("test images are {test_shape:?}, training images {shape:?}");
-            return Err(DataError::Format { path: folder.join(format!("{}-images-idx3-ubyte", self.test)), reason });
+            return Err(DataError::Format {
+                path: folder.join(format!("{}-images-idx3-ubyte", self.test)),
+                reason,
+            });
         }
         let facts = Facts::classes(&shape, self.classes);
-        Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
+        Ok(Dataset {
+            facts,
+            train: Train::Stored(train),
+            test,
+            ..Dataset::default()
+        }
+        .changed(augment))
     }
 
     /// Reads images and their labels.
-    fn pair(&self, folder: &Path, part: &str, pixels: &Standard) -> Result<(Samples, Vec<usize>), DataError> {
+    fn pair(
+        &self,
+        folder: &Path,
+        part: &str,
+        pixels: &Standard,
+    ) -> Result<(Samples, Vec<usize>), DataError> {
         let (image_path, mut images) = read_file(folder, &format!("{part}-images-idx3-ubyte"), 3)?;
         let (label_path, labels) = read_file(folder, &format!("{part}-labels-idx1-ubyte"), 1)?;
-        let fault = |path: &PathBuf, reason: String| DataError::Format { path: path.clone(), reason };
+        let fault = |path: &PathBuf, reason: String| DataError::Format {
+            path: path.clone(),
+            reason,
+        };
         if images.dimensions[0] != labels.dimensions[0] {
-            let reason = format!("{} labels for {} images", labels.dimensions[0], images.dimensions[0]);
+            let reason =
+                format!("{} labels for {} images", labels.dimensions[0], images.dimensions[0]);
             return Err(fault(&label_path, reason));
         }
         if images.values.is_empty() {
@@ -110,10 +164,19 @@ impl Files<'_> {
         if !self.upright {
             images.turn();
         }
-        let classes = self.classes_of(&labels.values).map_err(|reason| fault(&label_path, reason))?;
+        let classes = self
+            .classes_of(&labels.values)
+            .map_err(|reason| fault(&label_path, reason))?;
         let shape = vec![1, images.dimensions[1], images.dimensions[2]];
-        let inputs = Column::new(Numbers::Bytes(images.values.into(), pixels.clone()), shape[1] * shape[2]);
-        Ok((Samples { inputs, targets: Column::integers(classes, 1) }, shape))
+        let inputs =
+            Column::new(Numbers::Bytes(images.values.into(), pixels.clone()), shape[1] * shape[2]);
+        Ok((
+            Samples {
+                inputs,
+                targets: Column::integers(classes, 1),
+            },
+            shape,
+        ))
     }
 
     /// Labels as classes from 0.
@@ -124,7 +187,10 @@ impl Files<'_> {
                 let (from, to) = (classes.start, classes.end - 1);
                 Err(format!("label {} of image {row} is none of {from} to {to}", labels[row]))
             }
-            None => Ok(labels.iter().map(|&label| u32::from(label - self.first)).collect()),
+            None => Ok(labels
+                .iter()
+                .map(|&label| u32::from(label - self.first))
+                .collect()),
         }
     }
 }
@@ -154,8 +220,15 @@ impl Idx {
 fn read_file(folder: &Path, name: &str, rank: usize) -> Result<(PathBuf, Idx), DataError> {
     let plain = folder.join(name);
     let packed = folder.join(format!("{name}.gz"));
-    let path = if !plain.exists() && packed.exists() { packed } else { plain };
-    let file = files::open(&path).map_err(|error| DataError::Read { path: path.clone(), reason: error.to_string() })?;
+    let path = if !plain.exists() && packed.exists() {
+        packed
+    } else {
+        plain
+    };
+    let file = files::open(&path).map_err(|error| DataError::Read {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
     let reader = BufReader::new(file);
     let parsed = match path.extension().is_some_and(|extension| extension == "gz") {
         true => parse(GzDecoder::new(reader), rank),
@@ -192,23 +265,40 @@ impl fmt::Display for Unread {
     }
 }
 
-/// Reads one array of `rank` dimensions. Memory grows only as values arrive, whatever the header says.
+/// Reads one array of `rank` dimensions. Memory grows only as values arrive, whatever the header
+/// says.
 fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, Unread> {
     let mut magic = [0u8; 4];
-    reader.read_exact(&mut magic).map_err(|error| format!("no header: {error}"))?;
+    reader
+        .read_exact(&mut magic)
+        .map_err(|error| format!("no header: {error}"))?;
     let wanted = [0, 0, 8, rank as u8];
     if magic != wanted {
         return Err(format!("magic number {magic:02x?}, expected {wanted:02x?}").into());
     }
-    let dimensions = (0..rank).map(|_| read_dimension(&mut reader)).collect::<Result<Vec<_>, _>>()?;
-    let count = dimensions.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    let count = count.filter(|&count| count <= MOST_BYTES).ok_or(format!("impossible dimensions {dimensions:?}"))?;
+    let dimensions = (0..rank)
+        .map(|_| read_dimension(&mut reader))
+        .collect::<Result<Vec<_>, _>>()?;
+    let count = dimensions
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n));
+    let count = count
+        .filter(|&count| count <= MOST_BYTES)
+        .ok_or(format!("impossible dimensions {dimensions:?}"))?;
     let damaged = |error: io::Error| format!("damaged content: {error}");
     let mut values = Vec::new();
     while values.len() < count {
         let more = (count - values.len()).min(values.len().max(STEP));
-        values.try_reserve_exact(more).map_err(|_| Unread::NoMemory(count))?;
-        if reader.by_ref().take(more as u64).read_to_end(&mut values).map_err(damaged)? == 0 {
+        values
+            .try_reserve_exact(more)
+            .map_err(|_| Unread::NoMemory(count))?;
+        if reader
+            .by_ref()
+            .take(more as u64)
+            .read_to_end(&mut values)
+            .map_err(damaged)?
+            == 0
+        {
             break;
         }
     }
@@ -224,7 +314,9 @@ fn parse(mut reader: impl Read, rank: usize) -> Result<Idx, Unread> {
 
 fn read_dimension(reader: &mut impl Read) -> Result<usize, String> {
     let mut bytes = [0u8; 4];
-    reader.read_exact(&mut bytes).map_err(|error| format!("truncated header: {error}"))?;
+    reader
+        .read_exact(&mut bytes)
+        .map_err(|error| format!("truncated header: {error}"))?;
     Ok(u32::from_be_bytes(bytes) as usize)
 }
 
@@ -258,7 +350,11 @@ mod tests {
 
     fn bytes(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
-        bytes.extend(dimensions.iter().flat_map(|dimension| dimension.to_be_bytes()));
+        bytes.extend(
+            dimensions
+                .iter()
+                .flat_map(|dimension| dimension.to_be_bytes()),
+        );
         bytes.extend(values);
         bytes
     }
@@ -266,24 +362,51 @@ mod tests {
     #[test]
     fn reads_what_the_header_says() {
         let idx = parse(&bytes(&[2, 1, 2], &[1, 2, 3, 4])[..], 3).expect("well-formed");
-        assert_eq!(idx, Idx { dimensions: vec![2, 1, 2], values: vec![1, 2, 3, 4] });
+        assert_eq!(
+            idx,
+            Idx {
+                dimensions: vec![2, 1, 2],
+                values: vec![1, 2, 3, 4]
+            }
+        );
     }
 
     #[test]
     fn images_are_turned_upright() {
-        let mut images = Idx { dimensions: vec![2, 2, 3], values: vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] };
+        let mut images = Idx {
+            dimensions: vec![2, 2, 3],
+            values: vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        };
         images.turn();
-        assert_eq!(images, Idx { dimensions: vec![2, 3, 2], values: vec![1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12] });
+        assert_eq!(
+            images,
+            Idx {
+                dimensions: vec![2, 3, 2],
+                values: vec![1, 4, 2, 5, 3, 6, 7, 10, 8, 11, 9, 12]
+            }
+        );
     }
 
     #[test]
     fn letters_count_from_one_and_others_from_zero() {
-        let files = |classes, first| Files { classes, first, ..DIGITS };
+        let files = |classes, first| Files {
+            classes,
+            first,
+            ..DIGITS
+        };
         assert_eq!(files(26, 1).classes_of(&[1, 26]), Ok(vec![0, 25]));
         assert!(
-            files(26, 1).classes_of(&[1, 0]).expect_err("refused").contains("label 0 of image 1 is none of 1 to 26")
+            files(26, 1)
+                .classes_of(&[1, 0])
+                .expect_err("refused")
+                .contains("label 0 of image 1 is none of 1 to 26")
         );
-        assert!(files(10, 0).classes_of(&[10]).expect_err("refused").contains("label 10 of image 0"));
+        assert!(
+            files(10, 0)
+                .classes_of(&[10])
+                .expect_err("refused")
+                .contains("label 10 of image 0")
+        );
     }
 
     #[test]
@@ -293,14 +416,18 @@ mod tests {
         assert!(refused(&bytes(&[3], &[0])).contains("truncated: 1 of 3"));
         assert!(refused(&bytes(&[1], &[0, 0])).contains("more than"));
         assert!(refused(&[0, 0, 8, 1, 0]).contains("truncated header"));
-        let absurd = parse(&bytes(&[u32::MAX; 3], &[])[..], 3).expect_err("refused").to_string();
+        let absurd = parse(&bytes(&[u32::MAX; 3], &[])[..], 3)
+            .expect_err("refused")
+            .to_string();
         assert!(absurd.contains("impossible"));
     }
 
     #[test]
     fn damaged_gzip_is_noticed() {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(&bytes(&[1000], &[7; 1000])).expect("in memory");
+        encoder
+            .write_all(&bytes(&[1000], &[7; 1000]))
+            .expect("in memory");
         let mut packed = encoder.finish().expect("in memory");
         assert!(parse(GzDecoder::new(&packed[..]), 1).is_ok());
         let checksum = packed.len() - 6;

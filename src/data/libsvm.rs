@@ -1,5 +1,6 @@
-//! LIBSVM's text (Chang and Lin 2011): on each line a label, then `place:value` with places from 1, in order; what is left out
-//! is 0. FedLab's Adult (`a9a`), Covertype and RCV1 come so; large ones are packed, as `.bz2`, and read as they are.
+//! LIBSVM's text (Chang and Lin 2011): on each line a label, then `place:value` with places from 1,
+//! in order; what is left out is 0. FedLab's Adult (`a9a`), Covertype and RCV1 come so; large ones
+//! are packed, as `.bz2`, and read as they are.
 
 use super::places::found;
 use super::{Column, DataError, Dataset, Samples, Source, Train};
@@ -33,16 +34,24 @@ struct Lines {
 impl LibSvm {
     /// Reads both files. The labels of both, in order, are the classes from 0.
     pub fn dataset(&self, source: &Source<'_>) -> Result<Dataset, DataError> {
-        let [train_path, test_path] =
-            [&self.train_file, &self.test_file].map(|name| found(source.folder, &[name, &format!("{name}.bz2")]));
+        let [train_path, test_path] = [&self.train_file, &self.test_file]
+            .map(|name| found(source.folder, &[name, &format!("{name}.bz2")]));
         let (train, test) = (Lines::read(&train_path)?, Lines::read(&test_path)?);
         let mut labels = [&train.labels[..], &test.labels[..]].concat();
         labels.sort_unstable();
         labels.dedup();
-        let width = if self.features > 0 { self.features } else { train.width().max(test.width()) };
+        let width = if self.features > 0 {
+            self.features
+        } else {
+            train.width().max(test.width())
+        };
         let samples = |lines: &Lines, path: &Path| lines.samples(width, &labels, path);
         let test = samples(&test, &test_path)?;
-        let train = if source.test_only { Samples::default() } else { samples(&train, &train_path)? };
+        let train = if source.test_only {
+            Samples::default()
+        } else {
+            samples(&train, &train_path)?
+        };
         Ok(Dataset {
             facts: Facts::classes(&[width], labels.len()),
             train: Train::Stored(train),
@@ -54,7 +63,10 @@ impl LibSvm {
 
 impl Lines {
     fn read(path: &Path) -> Result<Lines, DataError> {
-        let fault = |reason: String| DataError::Format { path: path.to_owned(), reason };
+        let fault = |reason: String| DataError::Format {
+            path: path.to_owned(),
+            reason,
+        };
         let file = files::open(path).map_err(DataError::unread(path))?;
         let reader: Box<dyn Read> = match path.extension().is_some_and(|end| end == "bz2") {
             true => Box::new(MultiBzDecoder::new(file)),
@@ -63,38 +75,67 @@ impl Lines {
         let mut lines = Lines::default();
         for (number, line) in BufReader::new(reader).lines().enumerate() {
             let line = line.map_err(|error| {
-                fault(format!("line {}: {error}; files that are packed otherwise are unpacked first", number + 1))
+                fault(format!(
+                    "line {}: {error}; files that are packed otherwise are unpacked first",
+                    number + 1
+                ))
             })?;
             if line.trim().is_empty() {
                 continue;
             }
-            let (label, places) = parsed(&line).map_err(|reason| fault(format!("line {}: {reason}", number + 1)))?;
+            let (label, places) =
+                parsed(&line).map_err(|reason| fault(format!("line {}: {reason}", number + 1)))?;
             lines.labels.push(label);
             lines.places.push(places);
         }
-        if lines.labels.is_empty() { Err(fault("it has no lines".to_owned())) } else { Ok(lines) }
+        if lines.labels.is_empty() {
+            Err(fault("it has no lines".to_owned()))
+        } else {
+            Ok(lines)
+        }
     }
 
     /// The largest place.
     fn width(&self) -> usize {
-        self.places.iter().filter_map(|places| places.last()).map(|&(place, _)| place).max().unwrap_or_default()
+        self.places
+            .iter()
+            .filter_map(|places| places.last())
+            .map(|&(place, _)| place)
+            .max()
+            .unwrap_or_default()
     }
 
     fn samples(&self, width: usize, labels: &[i64], path: &Path) -> Result<Samples, DataError> {
         let values = self.labels.len().saturating_mul(width);
         let mut inputs: Vec<f32> = Vec::new();
         let room = inputs.try_reserve_exact(values);
-        room.map_err(|_| DataError::NoMemory { path: path.to_owned(), values })?;
+        room.map_err(|_| DataError::NoMemory {
+            path: path.to_owned(),
+            values,
+        })?;
         inputs.resize(values, 0.0);
-        for (line, (row, places)) in inputs.chunks_exact_mut(width.max(1)).zip(&self.places).enumerate() {
+        for (line, (row, places)) in inputs
+            .chunks_exact_mut(width.max(1))
+            .zip(&self.places)
+            .enumerate()
+        {
             for &(place, value) in places {
                 let reason = format!("sample {line}: place {place} is beyond the {width} features");
                 let slot = row.get_mut(place - 1);
-                *slot.ok_or(DataError::Format { path: path.to_owned(), reason })? = value;
+                *slot.ok_or(DataError::Format {
+                    path: path.to_owned(),
+                    reason,
+                })? = value;
             }
         }
-        let classes = self.labels.iter().map(|label| labels.partition_point(|known| known < label) as u32);
-        Ok(Samples { inputs: Column::floats(inputs, width), targets: Column::integers(classes.collect(), 1) })
+        let classes = self
+            .labels
+            .iter()
+            .map(|label| labels.partition_point(|known| known < label) as u32);
+        Ok(Samples {
+            inputs: Column::floats(inputs, width),
+            targets: Column::integers(classes.collect(), 1),
+        })
     }
 }
 
@@ -103,18 +144,26 @@ fn parsed(line: &str) -> Result<(i64, Vec<(usize, f32)>), String> {
     let line = line.split('#').next().unwrap_or_default();
     let mut words = line.split_whitespace();
     let label = words.next().unwrap_or_default();
-    let whole = label.parse().ok().filter(|label: &f64| label.fract() == 0.0);
+    let whole = label
+        .parse()
+        .ok()
+        .filter(|label: &f64| label.fract() == 0.0);
     let whole = whole.ok_or_else(|| format!("label `{label}` is no whole number"))?;
     let mut places: Vec<(usize, f32)> = Vec::new();
     for word in words {
-        let pair = word.split_once(':').and_then(|(place, value)| Some((place.parse().ok()?, value.parse().ok()?)));
-        let (place, value): (usize, f32) = pair.ok_or_else(|| format!("`{word}` is no PLACE:VALUE"))?;
+        let pair = word
+            .split_once(':')
+            .and_then(|(place, value)| Some((place.parse().ok()?, value.parse().ok()?)));
+        let (place, value): (usize, f32) =
+            pair.ok_or_else(|| format!("`{word}` is no PLACE:VALUE"))?;
         let before = places.last().map_or(0, |&(place, _)| place);
         if place <= before || !value.is_finite() {
             return Err(format!("`{word}` is not finite, or not behind place {before}"));
         }
         if place > MOST_PLACES {
-            return Err(format!("place {place} is beyond {MOST_PLACES}, the most that a row can have"));
+            return Err(format!(
+                "place {place} is beyond {MOST_PLACES}, the most that a row can have"
+            ));
         }
         places.push((place, value));
     }
@@ -133,8 +182,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("a9a"), train).expect("writable");
         std::fs::write(folder.path().join("a9a.t"), test).expect("writable");
-        let source = Source { folder: folder.path(), clients: 2, seed: Seed(0), test_only: false };
-        let set = LibSvm { train_file: "a9a".to_owned(), test_file: "a9a.t".to_owned(), features };
+        let source = Source {
+            folder: folder.path(),
+            clients: 2,
+            seed: Seed(0),
+            test_only: false,
+        };
+        let set = LibSvm {
+            train_file: "a9a".to_owned(),
+            test_file: "a9a.t".to_owned(),
+            features,
+        };
         set.dataset(&source).map_err(|error| error.to_string())
     }
 
@@ -143,7 +201,10 @@ mod tests {
         let set = read("-1 3:1 4:0.5\n+1 1:2\n", "+1 2:1 # a remark\n\n", 0).expect("sound");
         let Train::Stored(train) = &set.train else { panic!("stored") };
         let inputs = vec![0.0, 0.0, 1.0, 0.5, 2.0, 0.0, 0.0, 0.0];
-        assert_eq!((&train.inputs, train.targets.classes()), (&Column::floats(inputs, 4), Some(&[0, 1][..])));
+        assert_eq!(
+            (&train.inputs, train.targets.classes()),
+            (&Column::floats(inputs, 4), Some(&[0, 1][..]))
+        );
         assert_eq!((set.test.targets.classes(), set.facts.shape), (Some(&[1][..]), vec![4]));
     }
 
@@ -153,19 +214,39 @@ mod tests {
         for (name, text) in [("a9a.bz2", "-1 3:1\n+1 1:2\n"), ("a9a.t.bz2", "+1 2:1\n")] {
             let mut packer = BzEncoder::new(Vec::new(), Compression::best());
             packer.write_all(text.as_bytes()).expect("in memory");
-            std::fs::write(folder.path().join(name), packer.finish().expect("in memory")).expect("writable");
+            std::fs::write(folder.path().join(name), packer.finish().expect("in memory"))
+                .expect("writable");
         }
-        let source = Source { folder: folder.path(), clients: 2, seed: Seed(0), test_only: false };
-        for [train, test] in [["a9a", "a9a.t"], ["a9a.bz2", "a9a.t.bz2"]].map(|names| names.map(str::to_owned)) {
-            let set = LibSvm { train_file: train, test_file: test, features: 0 }.dataset(&source).expect("sound");
-            assert_eq!((set.train.count(), set.test.inputs), (2, Column::floats(vec![0.0, 1.0, 0.0], 3)));
+        let source = Source {
+            folder: folder.path(),
+            clients: 2,
+            seed: Seed(0),
+            test_only: false,
+        };
+        for [train, test] in
+            [["a9a", "a9a.t"], ["a9a.bz2", "a9a.t.bz2"]].map(|names| names.map(str::to_owned))
+        {
+            let set = LibSvm {
+                train_file: train,
+                test_file: test,
+                features: 0,
+            }
+            .dataset(&source)
+            .expect("sound");
+            assert_eq!(
+                (set.train.count(), set.test.inputs),
+                (2, Column::floats(vec![0.0, 1.0, 0.0], 3))
+            );
         }
     }
 
     #[test]
     fn faults_name_file_line_and_word() {
         let refused = |train: &str| read(train, "1 1:1", 3).expect_err("refused");
-        assert!(refused("1 1:1\nx 1:1").contains("a9a is damaged or of another format: line 2: label `x`"));
+        assert!(
+            refused("1 1:1\nx 1:1")
+                .contains("a9a is damaged or of another format: line 2: label `x`")
+        );
         assert!(refused("1 1:nan").contains("`1:nan`") && refused("1 2:1 1:1").contains("`1:1`"));
         assert!(refused("1 one").contains("`one` is no PLACE:VALUE"));
         assert!(refused("1 4:1").contains("sample 0: place 4 is beyond the 3 features"));

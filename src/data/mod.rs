@@ -153,14 +153,17 @@ impl Dataset {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// What keeps anything from being learned of the training data, in words: values that are all alike, a single class.
+    /// What keeps anything from being learned of the training data, in words: values that are all
+    /// alike, a single class.
     pub fn sameness(&self) -> Vec<&'static str> {
         let Train::Stored(train) = &self.train else { return Vec::new() };
-        let constant = "every input of the training data is the same (hint: are the files damaged?)";
+        let constant =
+            "every input of the training data is the same (hint: are the files damaged?)";
         let single = "all training data is of one class, so there is nothing to tell apart";
         let inputs = (train.inputs.is_constant() && !train.is_empty()).then_some(constant);
         let targets =
-            (train.targets.classes().is_some() && train.targets.is_constant() && !train.is_empty()).then_some(single);
+            (train.targets.classes().is_some() && train.targets.is_constant() && !train.is_empty())
+                .then_some(single);
         inputs.into_iter().chain(targets).collect()
     }
 }
@@ -203,7 +206,9 @@ pub enum DataError {
         first: usize,
     },
     /// What the file unfolds to does not fit the host.
-    #[error("there is no memory for the {values} values of {path} (hint: a smaller file, or a host with more)")]
+    #[error(
+        "there is no memory for the {values} values of {path} (hint: a smaller file, or a host with more)"
+    )]
     NoMemory {
         /// The file.
         path: PathBuf,
@@ -231,7 +236,10 @@ pub enum DataError {
 impl DataError {
     /// What the system said of a file that cannot be read.
     fn unread(path: &Path) -> impl FnOnce(io::Error) -> DataError {
-        move |error| DataError::Read { path: path.to_owned(), reason: error.to_string() }
+        move |error| DataError::Read {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -242,11 +250,20 @@ mod tests {
     #[test]
     fn data_of_which_nothing_can_be_learned_is_told() {
         let set = |inputs: Vec<f32>, targets: Vec<u32>| {
-            let samples = Samples { inputs: Column::floats(inputs, 1), targets: Column::integers(targets, 1) };
-            Dataset { train: Train::Stored(samples), ..Dataset::default() }
+            let samples = Samples {
+                inputs: Column::floats(inputs, 1),
+                targets: Column::integers(targets, 1),
+            };
+            Dataset {
+                train: Train::Stored(samples),
+                ..Dataset::default()
+            }
         };
         assert!(
-            set(vec![0.5, 0.5, 0.0], vec![1, 1, 0]).sameness().is_empty() && Dataset::default().sameness().is_empty()
+            set(vec![0.5, 0.5, 0.0], vec![1, 1, 0])
+                .sameness()
+                .is_empty()
+                && Dataset::default().sameness().is_empty()
         );
         assert!(set(vec![0.5, 0.5, 0.5], vec![1, 1, 0]).sameness()[0].contains("every input"));
         assert!(set(vec![0.5, 0.5, 0.0], vec![1, 1, 1]).sameness()[0].contains("one class"));

@@ -1,14 +1,28 @@
-//! Where files lie: people keep data sets where the programs that they come from have unpacked them.
+//! Where files lie: people keep data sets where the programs that they come from have unpacked
+//! them.
 
 use std::path::{Path, PathBuf};
 
-/// The first of these paths below a folder that is there. An empty one is the folder itself: it is named if none is there,
-/// else the first.
+/// The first of these paths below a folder that is there. An empty one is the folder itself: it is
+/// named if none is there, else the first.
 pub fn found(folder: &Path, below: &[&str]) -> PathBuf {
-    let path = |below: &&str| if below.is_empty() { folder.to_owned() } else { folder.join(below) };
-    let named = below.iter().find(|below| below.is_empty()).or(below.first());
+    let path = |below: &&str| {
+        if below.is_empty() {
+            folder.to_owned()
+        } else {
+            folder.join(below)
+        }
+    };
+    let named = below
+        .iter()
+        .find(|below| below.is_empty())
+        .or(below.first());
     let named = named.map_or_else(|| folder.to_owned(), path);
-    below.iter().map(path).find(|path| path.exists()).unwrap_or(named)
+    below
+        .iter()
+        .map(path)
+        .find(|path| path.exists())
+        .unwrap_or(named)
 }
 
 #[cfg(test)]

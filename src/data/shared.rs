@@ -1,5 +1,5 @@
-//! One copy of a data set for all ranks of a host: the first rank writes it to a file in memory, the
-//! others map it, then the name is removed and the memory goes with the last rank.
+//! One copy of a data set for all ranks of a host: the first rank writes it to a file in memory,
+//! the others map it, then the name is removed and the memory goes with the last rank.
 
 use super::{Column, Dataset, Numbers, Samples, Standard, Train, Values};
 use crate::files;
@@ -16,8 +16,8 @@ fn places() -> [PathBuf; 2] {
     ["/dev/shm".into(), std::env::temp_dir()]
 }
 
-/// Writes a data set for other ranks to [`open`]; the file goes when the value is dropped. None when
-/// there is no room, or when the data set is generated anyway.
+/// Writes a data set for other ranks to [`open`]; the file goes when the value is dropped. None
+/// when there is no room, or when the data set is generated anyway.
 pub fn offer(dataset: &Dataset) -> Option<NamedTempFile> {
     offer_in(&places(), dataset)
 }
@@ -47,7 +47,12 @@ pub fn note(alone: usize) -> Option<String> {
 type Said = (usize, Option<Standard>);
 
 fn write(dataset: &Dataset, train: &Samples, path: &Path) -> Option<()> {
-    let owners: Vec<u64> = dataset.owners.iter().flatten().map(|&start| start as u64).collect();
+    let owners: Vec<u64> = dataset
+        .owners
+        .iter()
+        .flatten()
+        .map(|&start| start as u64)
+        .collect();
     let mut tensors = vec![("owners".to_owned(), view(Dtype::U64, bytemuck::cast_slice(&owners))?)];
     let mut facts = HashMap::from([
         ("facts".to_owned(), serde_json::to_string(&dataset.facts).ok()?),
@@ -82,7 +87,8 @@ pub fn open(path: &Path) -> io::Result<Dataset> {
     let file = files::open(path)?;
     // SAFETY: the file is private to this job and nobody writes to it once its name is known.
     let map = Arc::new(unsafe { Mmap::map(&file)? });
-    decode(&map).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a data set of this program"))
+    decode(&map)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a data set of this program"))
 }
 
 fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
@@ -102,9 +108,13 @@ fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
         Some(Column::new(numbers, width))
     };
     let samples = |part: &str| {
-        Some(Samples { inputs: column(format!("{part}.inputs"))?, targets: column(format!("{part}.targets"))? })
+        Some(Samples {
+            inputs: column(format!("{part}.inputs"))?,
+            targets: column(format!("{part}.targets"))?,
+        })
     };
-    let owners: Values<u64> = Values::mapped(map, place(map, tensors.tensor("owners").ok()?.data()))?;
+    let owners: Values<u64> =
+        Values::mapped(map, place(map, tensors.tensor("owners").ok()?.data()))?;
     let owned = facts.get("owned")? == "true";
     Some(Dataset {
         facts: serde_json::from_str(facts.get("facts")?).ok()?,
@@ -136,11 +146,24 @@ mod tests {
         let bytes = Numbers::Bytes(vec![1, 2, 3, 4].into(), Standard::one(0.5, 2.0));
         let dataset = Dataset {
             facts: Facts::classes(&[2], 2),
-            train: Train::Stored(Samples { inputs: Column::new(bytes, 2), targets: targets() }),
-            test: Samples { inputs: Column::floats(vec![9.0, 2.0, 3.0, 4.0], 2), targets: targets() },
+            train: Train::Stored(Samples {
+                inputs: Column::new(bytes, 2),
+                targets: targets(),
+            }),
+            test: Samples {
+                inputs: Column::floats(vec![9.0, 2.0, 3.0, 4.0], 2),
+                targets: targets(),
+            },
             owners: Some(vec![0, 1, 2]),
-            augment: Augment { crop: 4, flip: true, ..Augment::default() },
-            about: About { classes: vec!["cat".to_owned()], ..About::default() },
+            augment: Augment {
+                crop: 4,
+                flip: true,
+                ..Augment::default()
+            },
+            about: About {
+                classes: vec!["cat".to_owned()],
+                ..About::default()
+            },
         };
         let file = offer(&dataset).expect("room");
         let opened = open(file.path()).expect("a data set");
@@ -155,7 +178,11 @@ mod tests {
         assert!(offer_in(std::slice::from_ref(&nowhere), &Dataset::default()).is_none());
         assert!(offer_in(&[nowhere, std::env::temp_dir()], &Dataset::default()).is_some());
         assert_eq!(note(0), None);
-        assert!(note(3).expect("said").starts_with("3 ranks read the data for themselves"));
+        assert!(
+            note(3)
+                .expect("said")
+                .starts_with("3 ranks read the data for themselves")
+        );
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! FedProx's Synthetic(alpha, beta) (Li et al. 2020, section 5.1): each client labels its own points
-//! with its own linear model. `u ~ N(0, alpha)`, `W, b ~ N(u, 1)`; `B ~ N(0, beta)`, `v ~ N(B, 1)`,
-//! `x ~ N(v, S)` with `S_jj = j^-1.2`; `y = argmax(W x + b)`. One tenth of each client's points are
-//! kept for the test set. The larger beta is, the more clients' points differ; the paper has both at 0, 0.5 and 1. Alpha
-//! is one number for all weights of a client, so it moves the scores of all classes alike: it is told apart, and decides
-//! no label.
+//! FedProx's Synthetic(alpha, beta) (Li et al. 2020, section 5.1): each client labels its own
+//! points with its own linear model. `u ~ N(0, alpha)`, `W, b ~ N(u, 1)`; `B ~ N(0, beta)`, `v ~
+//! N(B, 1)`, `x ~ N(v, S)` with `S_jj = j^-1.2`; `y = argmax(W x + b)`. One tenth of each client's
+//! points are kept for the test set. The larger beta is, the more clients' points differ; the paper
+//! has both at 0, 0.5 and 1. Alpha is one number for all weights of a client, so it moves the
+//! scores of all classes alike: it is told apart, and decides no label.
 
 use super::{Column, DataError, Dataset, Samples, Source, Train};
 use crate::ids::{ClientId, Round};
@@ -23,8 +23,8 @@ const LEAST: usize = 50;
 const MOST: usize = 2_000;
 /// Most points of all clients: they are numbered by 32 bits.
 const COUNTED: usize = u32::MAX as usize;
-/// With more clients than this, points are made when they are needed, and the test set holds those of
-/// so many clients only.
+/// With more clients than this, points are made when they are needed, and the test set holds those
+/// of so many clients only.
 const STORED: usize = 2_000;
 
 part! {
@@ -53,12 +53,19 @@ pub fn generate(values: &Values, source: &Source<'_>) -> Result<Dataset, DataErr
     let train = match source.clients {
         0..=STORED => {
             let mut train = Points::default();
-            clients(STORED).for_each(|client| generator.make(client, &mut train, &mut Points::default()));
+            clients(STORED)
+                .for_each(|client| generator.make(client, &mut train, &mut Points::default()));
             Train::Stored(train.into())
         }
         _ => Train::Generated(generator),
     };
-    Ok(Dataset { facts: Facts::classes(&[FEATURES], CLASSES), train, test: test.into(), owners, ..Dataset::default() })
+    Ok(Dataset {
+        facts: Facts::classes(&[FEATURES], CLASSES),
+        train,
+        test: test.into(),
+        owners,
+        ..Dataset::default()
+    })
 }
 
 /// Points in the making.
@@ -70,7 +77,10 @@ struct Points {
 
 impl From<Points> for Samples {
     fn from(points: Points) -> Samples {
-        Samples { inputs: Column::floats(points.features, FEATURES), targets: Column::integers(points.labels, 1) }
+        Samples {
+            inputs: Column::floats(points.features, FEATURES),
+            targets: Column::integers(points.labels, 1),
+        }
     }
 }
 
@@ -81,11 +91,19 @@ impl Synthetic {
             let count = size(&mut stream(seed, ClientId::from(client)));
             end += count - count / 10;
             if end > COUNTED {
-                return Err(DataError::TooMany { clients, counted: COUNTED, first: client });
+                return Err(DataError::TooMany {
+                    clients,
+                    counted: COUNTED,
+                    first: client,
+                });
             }
             starts.push(end);
         }
-        Ok(Synthetic { spread, seed, starts: Arc::new(starts) })
+        Ok(Synthetic {
+            spread,
+            seed,
+            starts: Arc::new(starts),
+        })
     }
 
     /// Number of training points of all clients.
@@ -95,13 +113,19 @@ impl Synthetic {
 
     /// Says everything that the points follow from.
     pub fn name(&self) -> String {
-        let Spread { synthetic_alpha: alpha, synthetic_beta: beta } = self.spread;
+        let Spread {
+            synthetic_alpha: alpha,
+            synthetic_beta: beta,
+        } = self.spread;
         format!("synthetic {alpha} {beta} {LEAST} {MOST} {} {}", self.seed.0, self.starts.len())
     }
 
     /// The training points of the client to whom a point belongs.
     pub fn owner_of(&self, sample: u32) -> Samples {
-        let client = self.starts.partition_point(|&start| start <= sample as usize) - 1;
+        let client = self
+            .starts
+            .partition_point(|&start| start <= sample as usize)
+            - 1;
         let mut train = Points::default();
         self.make(ClientId::from(client), &mut train, &mut Points::default());
         train.into()
@@ -113,15 +137,26 @@ impl Synthetic {
         let count = size(stream);
         let model_mean = normal(stream) * self.spread.synthetic_alpha.sqrt();
         let data_mean = normal(stream) * self.spread.synthetic_beta.sqrt();
-        let weights: Vec<f64> = (0..CLASSES * FEATURES).map(|_| model_mean + normal(stream)).collect();
+        let weights: Vec<f64> = (0..CLASSES * FEATURES)
+            .map(|_| model_mean + normal(stream))
+            .collect();
         let bias: Vec<f64> = (0..CLASSES).map(|_| model_mean + normal(stream)).collect();
         let centre: Vec<f64> = (0..FEATURES).map(|_| data_mean + normal(stream)).collect();
-        let spread: Vec<f64> = (0..FEATURES).map(|feature| ((feature + 1) as f64).powf(-0.6)).collect();
+        let spread: Vec<f64> = (0..FEATURES)
+            .map(|feature| ((feature + 1) as f64).powf(-0.6))
+            .collect();
         for row in 0..count {
-            let point: Vec<f64> = (0..FEATURES).map(|j| centre[j] + spread[j] * normal(stream)).collect();
-            let part = if row % 10 == 9 { &mut *test } else { &mut *train };
+            let point: Vec<f64> = (0..FEATURES)
+                .map(|j| centre[j] + spread[j] * normal(stream))
+                .collect();
+            let part = if row % 10 == 9 {
+                &mut *test
+            } else {
+                &mut *train
+            };
             part.labels.push(label(&weights, &bias, &point));
-            part.features.extend(point.iter().map(|&value| value as f32));
+            part.features
+                .extend(point.iter().map(|&value| value as f32));
         }
     }
 }
@@ -133,7 +168,9 @@ fn stream(seed: Seed, client: ClientId) -> Stream {
 /// Points of a client: the first thing that its stream says.
 fn size(stream: &mut Stream) -> usize {
     let sizes = LogNormal::new(4.0, 2.0).expect("a positive deviation");
-    (stream.sample::<f64, _>(sizes) as usize).saturating_add(LEAST).min(MOST)
+    (stream.sample::<f64, _>(sizes) as usize)
+        .saturating_add(LEAST)
+        .min(MOST)
 }
 
 fn label(weights: &[f64], bias: &[f64], point: &[f64]) -> u32 {
@@ -141,7 +178,9 @@ fn label(weights: &[f64], bias: &[f64], point: &[f64]) -> u32 {
         let row = &weights[class * FEATURES..(class + 1) * FEATURES];
         bias[class] + row.iter().zip(point).map(|(w, x)| w * x).sum::<f64>()
     };
-    (0..CLASSES).max_by(|&a, &b| score(a).total_cmp(&score(b))).expect("there are classes") as u32
+    (0..CLASSES)
+        .max_by(|&a, &b| score(a).total_cmp(&score(b)))
+        .expect("there are classes") as u32
 }
 
 fn normal(stream: &mut Stream) -> f64 {
@@ -160,7 +199,12 @@ mod tests {
 
     fn chosen(choice: &str, clients: usize, seed: u64) -> Dataset {
         let (entry, values) = KIND.look_up(&choice.into()).expect("sound settings");
-        let source = Source { folder: Path::new(""), clients, seed: Seed(seed), test_only: false };
+        let source = Source {
+            folder: Path::new(""),
+            clients,
+            seed: Seed(seed),
+            test_only: false,
+        };
         (entry.build)(&values, &source).expect("generated")
     }
 
@@ -172,18 +216,28 @@ mod tests {
             let mut values = Vec::new();
             train.inputs.gather_floats(&rows, &mut values);
             let mut mean = [0.0; FEATURES];
-            values.iter().enumerate().for_each(|(at, value)| mean[at % FEATURES] += f64::from(*value));
+            values
+                .iter()
+                .enumerate()
+                .for_each(|(at, value)| mean[at % FEATURES] += f64::from(*value));
             mean.map(|sum| sum / rows.len() as f64)
         };
-        mean(0).iter().zip(mean(1)).map(|(one, other)| (one - other).powi(2)).sum()
+        mean(0)
+            .iter()
+            .zip(mean(1))
+            .map(|(one, other)| (one - other).powi(2))
+            .sum()
     }
 
     #[test]
     fn the_variances_say_how_much_clients_differ() {
         assert_eq!(chosen("synthetic:1,1", 3, 7), generated(3, 7));
-        let [alike, other] = ["synthetic:0,0", "synthetic:synthetic_beta=10000"].map(|choice| chosen(choice, 2, 7));
+        let [alike, other] =
+            ["synthetic:0,0", "synthetic:synthetic_beta=10000"].map(|choice| chosen(choice, 2, 7));
         // The means of two clients are drawn with variance 1 each, and around means of theirs.
-        assert!(distance(&alike) < 4.0 * FEATURES as f64 && distance(&other) > 4.0 * distance(&alike));
+        assert!(
+            distance(&alike) < 4.0 * FEATURES as f64 && distance(&other) > 4.0 * distance(&alike)
+        );
         let [one, two] = ["synthetic:0,1", "synthetic:1,1"].map(|choice| chosen(choice, 3, 7));
         assert_eq!(stored(&one).inputs, stored(&two).inputs);
         assert!(KIND.look_up(&"synthetic:-1".into()).is_err());
@@ -207,7 +261,12 @@ mod tests {
         assert_eq!((train.inputs.len(), train.inputs.width()), (train.len(), FEATURES));
         let share = data.test.len() as f64 / (data.test.len() + train.len()) as f64;
         assert!((0.08..=0.1).contains(&share), "{share}");
-        assert!(labels(train).iter().chain(labels(&data.test)).all(|&label| label < 10));
+        assert!(
+            labels(train)
+                .iter()
+                .chain(labels(&data.test))
+                .all(|&label| label < 10)
+        );
     }
 
     #[test]

@@ -1,21 +1,34 @@
 //! Every data set that can be chosen, a line each.
 
-use super::{Augment, DataError, Dataset, Source, ecg, flute, idx, leaf, libsvm, own, pictures, synthetic, tff};
+use super::{
+    Augment, DataError, Dataset, Source, ecg, flute, idx, leaf, libsvm, own, pictures, synthetic,
+    tff,
+};
 use crate::part::{Entry, Kind, Param, Part, Values as Settings};
 
 /// Reads or generates a data set.
 pub type Build = fn(&Settings, &Source<'_>) -> Result<Dataset, DataError>;
 
 /// All data sets.
-pub const KIND: Kind<Build> = Kind { setting: "dataset", about: "dataset", table: DATASETS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "dataset",
+    about: "dataset",
+    table: DATASETS,
+};
 
 /// The one that needs no files: every rank generates it alike.
 pub const GENERATED: &str = "synthetic";
 
 // Settings of sets of pictures that have others too.
 const SPLIT: &[Param] = &[idx::Emnist::PARAMS[0], CROP, FLIP, CUTOUT, NORMALISE];
-const PLACES: &[Param] =
-    &[pictures::Landmarks::PARAMS[0], pictures::Landmarks::PARAMS[1], CROP, FLIP, CUTOUT, NORMALISE];
+const PLACES: &[Param] = &[
+    pictures::Landmarks::PARAMS[0],
+    pictures::Landmarks::PARAMS[1],
+    CROP,
+    FLIP,
+    CUTOUT,
+    NORMALISE,
+];
 const USERS: &[Param] = &[
     flute::Numbered::PARAMS[0],
     flute::Numbered::PARAMS[1],
@@ -31,7 +44,10 @@ const WRITERS: &[Param] = &[tff::Users::PARAMS[0], CROP, FLIP, CUTOUT, AS_IT_IS]
 const MOVES: &[Param] = &[CROP, FLIP, CUTOUT];
 const ARRAYS: &[Param] = &joined::<8>(own::arrays::Arrays::PARAMS, MOVES);
 const IMAGES: &[Param] = &joined::<7>(own::images::Images::PARAMS, MOVES);
-const AS_IT_IS: Param = Param { default: "false", ..NORMALISE };
+const AS_IT_IS: Param = Param {
+    default: "false",
+    ..NORMALISE
+};
 const CROP: Param = Augment::PARAMS[0];
 const FLIP: Param = Augment::PARAMS[1];
 const CUTOUT: Param = Augment::PARAMS[2];

@@ -14,14 +14,22 @@ pub struct Values<T>(Place<T>);
 #[derive(Clone)]
 enum Place<T> {
     Own(Vec<T>),
-    Mapped { map: Arc<Mmap>, bytes: Range<usize>, kind: PhantomData<T> },
+    Mapped {
+        map: Arc<Mmap>,
+        bytes: Range<usize>,
+        kind: PhantomData<T>,
+    },
 }
 
 impl<T: bytemuck::Pod> Values<T> {
     /// The numbers in a part of a mapped file; none when the part does not hold whole numbers.
     pub fn mapped(map: &Arc<Mmap>, bytes: Range<usize>) -> Option<Values<T>> {
         bytemuck::try_cast_slice::<u8, T>(map.get(bytes.clone())?).ok()?;
-        Some(Values(Place::Mapped { map: Arc::clone(map), bytes, kind: PhantomData }))
+        Some(Values(Place::Mapped {
+            map: Arc::clone(map),
+            bytes,
+            kind: PhantomData,
+        }))
     }
 
     /// The numbers to be changed: those in memory are not copied.

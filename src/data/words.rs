@@ -16,21 +16,35 @@ impl Words {
     /// A file that cannot be read, or has no words.
     pub fn read(path: &Path, most: usize) -> Result<Words, DataError> {
         let text = files::text(path).map_err(DataError::unread(path))?;
-        let words = text.lines().filter_map(|line| line.split_whitespace().next()).take(most);
+        let words = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .take(most);
         let words = Words::listed(words.map(str::to_owned));
         match words.len() {
-            0 => Err(DataError::Format { path: path.to_owned(), reason: "it has no words".to_owned() }),
+            0 => Err(DataError::Format {
+                path: path.to_owned(),
+                reason: "it has no words".to_owned(),
+            }),
             _ => Ok(words),
         }
     }
 
-    /// The most frequent of these words; of equally frequent ones the first in the order of their letters.
+    /// The most frequent of these words; of equally frequent ones the first in the order of their
+    /// letters.
     pub fn counted<'a>(words: impl Iterator<Item = &'a str>, most: usize) -> Words {
         let mut counts: HashMap<&str, u64> = HashMap::new();
         words.for_each(|word| *counts.entry(word).or_default() += 1);
         let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
-        counts.sort_unstable_by(|(one, often), (other, rarely)| rarely.cmp(often).then(one.cmp(other)));
-        Words::listed(counts.into_iter().take(most).map(|(word, _)| word.to_owned()))
+        counts.sort_unstable_by(|(one, often), (other, rarely)| {
+            rarely.cmp(often).then(one.cmp(other))
+        });
+        Words::listed(
+            counts
+                .into_iter()
+                .take(most)
+                .map(|(word, _)| word.to_owned()),
+        )
     }
 
     /// These words in this order; of one that comes twice the first place counts.
@@ -53,7 +67,11 @@ impl Words {
         let mut words: Vec<(&String, &u32)> = self.0.iter().collect();
         words.sort_unstable_by_key(|(_, place)| **place);
         let words = words.into_iter().map(|(word, _)| word.to_owned());
-        tokens.iter().map(|token| (*token).to_owned()).chain(words).collect()
+        tokens
+            .iter()
+            .map(|token| (*token).to_owned())
+            .chain(words)
+            .collect()
     }
 
     /// A word's place.
@@ -62,7 +80,8 @@ impl Words {
     }
 }
 
-/// A text in words: letters, digits and apostrophes that stand together, in small letters, or one sign of punctuation.
+/// A text in words: letters, digits and apostrophes that stand together, in small letters, or one
+/// sign of punctuation.
 pub fn split(text: &str) -> Vec<String> {
     let text = text.to_lowercase();
     let mut words: Vec<String> = Vec::new();
@@ -92,7 +111,10 @@ mod tests {
     #[test]
     fn frequent_words_come_first() {
         let words = Words::counted("b a b c a d".split(' '), 3);
-        assert_eq!(["a", "b", "c", "d"].map(|word| words.place(word)), [Some(0), Some(1), Some(2), None]);
+        assert_eq!(
+            ["a", "b", "c", "d"].map(|word| words.place(word)),
+            [Some(0), Some(1), Some(2), None]
+        );
         let listed = Words::listed(["x", "y", "x"].map(str::to_owned).into_iter());
         assert_eq!((listed.len(), listed.place("y")), (2, Some(1)));
         assert_eq!(listed.after(&["<pad>"]), ["<pad>", "x", "y"]);

@@ -17,7 +17,11 @@ part! {
 }
 
 pub(super) fn samples(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let Samples { delay_per_sample, delay_sigma, delay_per_task } = Samples::read(values);
+    let Samples {
+        delay_per_sample,
+        delay_sigma,
+        delay_per_task,
+    } = Samples::read(values);
     Ok(Delay::drawn(delay_per_task, move |_, samples, stream| {
         samples as f64 * delay_per_sample * (normal(stream) * delay_sigma).exp()
     }))
@@ -45,12 +49,20 @@ part! {
 }
 
 pub(super) fn uniform(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let Uniform { delay_from, delay_to, delay_per_task } = Uniform::read(values);
+    let Uniform {
+        delay_from,
+        delay_to,
+        delay_per_task,
+    } = Uniform::read(values);
     if delay_from >= delay_to {
-        let reason = format!("from {delay_from} to {delay_to} is no span (hint: the first number below the second)");
+        let reason = format!(
+            "from {delay_from} to {delay_to} is no span (hint: the first number below the second)"
+        );
         return Err(DelayError::Together(reason));
     }
-    Ok(Delay::drawn(delay_per_task, move |_, _, stream| stream.random_range(delay_from..delay_to)))
+    Ok(Delay::drawn(delay_per_task, move |_, _, stream| {
+        stream.random_range(delay_from..delay_to)
+    }))
 }
 
 part! {
@@ -63,8 +75,14 @@ part! {
 }
 
 pub(super) fn lognormal(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let LogNormal { delay_median, delay_sigma, delay_per_task } = LogNormal::read(values);
-    Ok(Delay::drawn(delay_per_task, move |_, _, stream| delay_median * (normal(stream) * delay_sigma).exp()))
+    let LogNormal {
+        delay_median,
+        delay_sigma,
+        delay_per_task,
+    } = LogNormal::read(values);
+    Ok(Delay::drawn(delay_per_task, move |_, _, stream| {
+        delay_median * (normal(stream) * delay_sigma).exp()
+    }))
 }
 
 part! {
@@ -76,8 +94,13 @@ part! {
 }
 
 pub(super) fn exponential(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let Exponential { delay_mean, delay_per_task } = Exponential::read(values);
-    Ok(Delay::drawn(delay_per_task, move |_, _, stream| delay_mean * stream.sample::<f64, _>(Exp1)))
+    let Exponential {
+        delay_mean,
+        delay_per_task,
+    } = Exponential::read(values);
+    Ok(Delay::drawn(delay_per_task, move |_, _, stream| {
+        delay_mean * stream.sample::<f64, _>(Exp1)
+    }))
 }
 
 part! {
@@ -89,7 +112,10 @@ part! {
 }
 
 pub(super) fn halfnormal(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let HalfNormal { delay_sigma, delay_per_task } = HalfNormal::read(values);
+    let HalfNormal {
+        delay_sigma,
+        delay_per_task,
+    } = HalfNormal::read(values);
     Ok(Delay::drawn(delay_per_task, move |_, _, stream| delay_sigma * normal(stream).abs()))
 }
 
@@ -102,8 +128,13 @@ part! {
 }
 
 pub(super) fn classes(values: &Values, _: usize) -> Result<Delay, DelayError> {
-    let Classes { delay_classes, delay_per_task } = Classes::read(values);
-    Ok(Delay::drawn(delay_per_task, move |_, _, stream| delay_classes[stream.random_range(0..delay_classes.len())]))
+    let Classes {
+        delay_classes,
+        delay_per_task,
+    } = Classes::read(values);
+    Ok(Delay::drawn(delay_per_task, move |_, _, stream| {
+        delay_classes[stream.random_range(0..delay_classes.len())]
+    }))
 }
 
 fn normal(stream: &mut Stream) -> f64 {

@@ -25,7 +25,10 @@ part! {
 pub(super) fn said(values: &Values, clients: usize) -> Result<Delay, DelayError> {
     let seconds = Said::read(values).delay_list;
     if seconds.len() != clients {
-        let reason = format!("{} numbers for {clients} clients (hint: --delay_list, one for each)", seconds.len());
+        let reason = format!(
+            "{} numbers for {clients} clients (hint: --delay_list, one for each)",
+            seconds.len()
+        );
         return Err(DelayError::Together(reason));
     }
     Ok(Delay::listed(seconds))
@@ -44,7 +47,8 @@ pub(super) fn trace(values: &Values, clients: usize) -> Result<Delay, DelayError
 }
 
 fn path(values: &Values) -> Result<PathBuf, DelayError> {
-    let none = || DelayError::Together("no file of delays is named (hint: --delay_file FILE)".to_owned());
+    let none =
+        || DelayError::Together("no file of delays is named (hint: --delay_file FILE)".to_owned());
     Listed::read(values).delay_file.ok_or_else(none)
 }
 
@@ -53,7 +57,10 @@ fn usable(seconds: f64) -> bool {
 }
 
 fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
+    let fault = |reason: String| DelayError::File {
+        path: path.to_owned(),
+        reason,
+    };
     let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let json = |error: serde_json::Error| fault(error.to_string());
     let listed = match text.trim_start().chars().next() {
@@ -69,24 +76,46 @@ fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
 
 fn lines(text: &str) -> Result<Vec<f64>, String> {
     let number = |(line, text): (usize, &str)| {
-        text.trim().parse().map_err(|_| format!("line {}: `{}` is no number", line + 1, text.trim()))
+        text.trim()
+            .parse()
+            .map_err(|_| format!("line {}: `{}` is no number", line + 1, text.trim()))
     };
-    text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(number).collect()
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(number)
+        .collect()
 }
 
 fn read_trace(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
+    let fault = |reason: String| DelayError::File {
+        path: path.to_owned(),
+        reason,
+    };
     let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Result<BTreeMap<usize, f64>, _> = reader.deserialize::<(usize, f64)>().collect();
-    complete(path, rows.map_err(|error| fault(format!("{error} (hint: columns client,seconds)")))?, clients)
+    complete(
+        path,
+        rows.map_err(|error| fault(format!("{error} (hint: columns client,seconds)")))?,
+        clients,
+    )
 }
 
 /// Every client must have a delay that can be used.
-fn complete(path: &Path, by_client: BTreeMap<usize, f64>, clients: usize) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File { path: path.to_owned(), reason };
+fn complete(
+    path: &Path,
+    by_client: BTreeMap<usize, f64>,
+    clients: usize,
+) -> Result<Vec<f64>, DelayError> {
+    let fault = |reason: String| DelayError::File {
+        path: path.to_owned(),
+        reason,
+    };
     if let Some((client, seconds)) = by_client.iter().find(|(_, seconds)| !usable(**seconds)) {
-        return Err(fault(format!("client {client} has a delay of {seconds}, it must be finite and from 0 up")));
+        return Err(fault(format!(
+            "client {client} has a delay of {seconds}, it must be finite and from 0 up"
+        )));
     }
     let delay = |client| {
         by_client.get(&client).copied().ok_or_else(|| {

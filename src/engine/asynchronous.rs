@@ -1,9 +1,9 @@
 //! The server without rounds: as many clients as wished are in training, every arrival may move the
 //! model, and the freed place is taken by another client with the model as it is then.
 //!
-//! Under the virtual clock the delay model says who arrives when. Trainings are sent to workers as soon
-//! as they are known, the ones that are needed first come first, and an arrival is taken in when its
-//! turn comes: so the result is the same for any number of workers, and they are all busy.
+//! Under the virtual clock the delay model says who arrives when. Trainings are sent to workers as
+//! soon as they are known, the ones that are needed first come first, and an arrival is taken in
+//! when its turn comes: so the result is the same for any number of workers, and they are all busy.
 
 mod moves;
 
@@ -40,7 +40,11 @@ pub fn run<T: Transport>(
     let link = Link::open(plan, wire)?;
     link.announce(recorder, trainer.layout(), &global)?;
     let mut server = Server {
-        held: link.workers.iter().map(|&rank| (rank, BTreeSet::new())).collect(),
+        held: link
+            .workers
+            .iter()
+            .map(|&rank| (rank, BTreeSet::new()))
+            .collect(),
         engaged: BTreeMap::new(),
         link,
         trainer,
@@ -130,7 +134,16 @@ struct Mixed {
 
 /// The number of a training and what came of it, of a report that tells one.
 fn came(report: &Report, content: &Content) -> Option<(u32, Came)> {
-    let Report::Trained { round, part: Part { updates, failed, .. }, .. } = report else { return None };
+    let Report::Trained {
+        round,
+        part: Part {
+            updates, failed, ..
+        },
+        ..
+    } = report
+    else {
+        return None;
+    };
     let came = match (&updates[..], &failed[..], content.floats(Label::Model)) {
         ([update], [], Some(weights)) => Ok((*update, Arc::clone(weights))),
         ([], [failure], _) => Err(failure.clone()),
@@ -140,7 +153,8 @@ fn came(report: &Report, content: &Content) -> Option<(u32, Came)> {
 }
 
 impl Pending {
-    /// Whether work would be lost if the run ended here: what was only dropped or left out is a figure.
+    /// Whether work would be lost if the run ended here: what was only dropped or left out is a
+    /// figure.
     fn has_work(&self) -> bool {
         self.clients > 0
     }
@@ -154,12 +168,17 @@ impl<T: Transport> Server<'_, T> {
         if found != wanted || saved.starts.values().any(|start| start.len() != wanted) {
             return Err(EngineError::OtherModel { found, wanted });
         }
-        self.flight = Flight::restore(&saved, state.clock).ok_or_else(|| EngineError::Forgotten {
-            part: "trainings under way",
-            reason: "the model that one of them started from is missing".to_owned(),
-        })?;
-        self.chooser.restore(&saved.chooser).map_err(forgotten("choice of clients"))?;
-        self.rule.restore(&saved.rule).map_err(forgotten("aggregator"))?;
+        self.flight =
+            Flight::restore(&saved, state.clock).ok_or_else(|| EngineError::Forgotten {
+                part: "trainings under way",
+                reason: "the model that one of them started from is missing".to_owned(),
+            })?;
+        self.chooser
+            .restore(&saved.chooser)
+            .map_err(forgotten("choice of clients"))?;
+        self.rule
+            .restore(&saved.rule)
+            .map_err(forgotten("aggregator"))?;
         self.global = Arc::new(weights);
         self.version = state.rounds;
         self.link.round = Round(self.version);
@@ -174,7 +193,12 @@ impl<T: Transport> Server<'_, T> {
     /// Everything that follows depends on this, right after the model has moved.
     fn save(&mut self) -> Result<(), EngineError> {
         let (chooser, rule) = (self.chooser.state(), self.rule.state());
-        let flight = InFlight { moved_at: self.moved_at, chooser, rule, ..self.flight.save() };
+        let flight = InFlight {
+            moved_at: self.moved_at,
+            chooser,
+            rule,
+            ..self.flight.save()
+        };
         let state = State {
             rounds: self.version,
             clock: self.flight.now,
@@ -193,15 +217,22 @@ impl<T: Transport> Server<'_, T> {
         if !self.pending.has_work() {
             self.link.look_for_end()?;
         }
-        let free = self.rule.refills_at_once() || self.flight.tasks.is_empty() || self.pending.clients == 0;
+        let free = self.rule.refills_at_once()
+            || self.flight.tasks.is_empty()
+            || self.pending.clients == 0;
         if free && self.instant_is_over() {
             self.refill();
         }
         self.send_out()?;
         let key = self.next_arrival()?;
-        let deadline = self.rule.deadline(self.moved_at).filter(|_| self.pending.clients > 0);
+        let deadline = self
+            .rule
+            .deadline(self.moved_at)
+            .filter(|_| self.pending.clients > 0);
         match (key, deadline) {
-            (key, Some(deadline)) if key.is_none_or(|(time, _)| f64::from_bits(time) > deadline) => {
+            (key, Some(deadline))
+                if key.is_none_or(|(time, _)| f64::from_bits(time) > deadline) =>
+            {
                 self.flight.now = deadline.max(self.flight.now);
                 let moved = self.rule.due(&self.global);
                 self.move_to(moved)
@@ -211,19 +242,26 @@ impl<T: Transport> Server<'_, T> {
         }
     }
 
-    /// Those that arrive at the same instant are all taken in before others start: they start with what
-    /// the instant has made of the model.
+    /// Those that arrive at the same instant are all taken in before others start: they start with
+    /// what the instant has made of the model.
     fn instant_is_over(&self) -> bool {
-        let more = self.flight.first().is_some_and(|(time, _)| f64::from_bits(time) <= self.flight.now);
+        let more = self
+            .flight
+            .first()
+            .is_some_and(|(time, _)| f64::from_bits(time) <= self.flight.now);
         !more || self.link.plan.clock() == Clock::Real
     }
 
     fn refill(&mut self) {
         let plan = self.link.plan;
-        for client in self.chooser.choose(self.version, &self.flight.busy(), &|client| plan.samples(client)) {
+        for client in self
+            .chooser
+            .choose(self.version, &self.flight.busy(), &|client| plan.samples(client))
+        {
             let samples = plan.samples(client);
             let seconds = |task| plan.delay().seconds(plan.seed(), client, task, samples);
-            self.flight.launch(client, self.version, &self.global, seconds);
+            self.flight
+                .launch(client, self.version, &self.global, seconds);
         }
     }
 
@@ -235,11 +273,28 @@ impl<T: Transport> Server<'_, T> {
             self.engaged.entry(rank).or_insert(now);
             self.flight.unsent.remove(&key);
             let task = &self.flight.tasks[&key];
-            let errands = vec![Errand { client: task.client, kept: Keeps::Nothing }];
-            let total = Total { samples: 1, clients: 1 };
+            let errands = vec![Errand {
+                client: task.client,
+                kept: Keeps::Nothing,
+            }];
+            let total = Total {
+                samples: 1,
+                clients: 1,
+            };
             let rate = self.link.plan.rate(Round(task.version));
-            let order = Order::Train { round: Round(key.1), pass: 0, total, rate, errands, last: true };
-            self.link.send(rank, &order, Content::nothing().with(Label::Model, Arc::clone(&task.start)))?;
+            let order = Order::Train {
+                round: Round(key.1),
+                pass: 0,
+                total,
+                rate,
+                errands,
+                last: true,
+            };
+            self.link.send(
+                rank,
+                &order,
+                Content::nothing().with(Label::Model, Arc::clone(&task.start)),
+            )?;
         }
         Ok(())
     }
@@ -253,11 +308,9 @@ impl<T: Transport> Server<'_, T> {
         };
         match self.link.plan.homes() {
             None => Some((*self.flight.unsent.first()?, free(&self.link.workers)?)),
-            Some(_) => self
-                .flight
-                .unsent
-                .iter()
-                .find_map(|key| Some((*key, free(&self.link.able(self.flight.tasks[key].client))?))),
+            Some(_) => self.flight.unsent.iter().find_map(|key| {
+                Some((*key, free(&self.link.able(self.flight.tasks[key].client))?))
+            }),
         }
     }
 
@@ -271,7 +324,13 @@ impl<T: Transport> Server<'_, T> {
                     self.take_in()?;
                 }
                 self.flight.now = self.clock_before + self.began.elapsed().as_secs_f64();
-                let number = self.flight.results.keys().next().copied().unwrap_or_default();
+                let number = self
+                    .flight
+                    .results
+                    .keys()
+                    .next()
+                    .copied()
+                    .unwrap_or_default();
                 let key = self.flight.numbered(number);
                 // Under the real clock it arrives now, whatever was planned.
                 let task = key.and_then(|key| self.flight.tasks.remove(&key));
@@ -287,18 +346,35 @@ impl<T: Transport> Server<'_, T> {
     /// Takes in one report.
     fn take_in(&mut self) -> Result<(), EngineError> {
         let owed = |(rank, held): (&Rank, &BTreeSet<u32>)| {
-            let clients = held.iter().filter_map(|number| self.flight.numbered(*number));
+            let clients = held
+                .iter()
+                .filter_map(|number| self.flight.numbered(*number));
             (*rank, clients.map(|key| self.flight.tasks[&key].client).collect())
         };
-        let owing = || self.held.iter().filter(|(_, held)| !held.is_empty()).map(owed).collect();
+        let owing = || {
+            self.held
+                .iter()
+                .filter(|(_, held)| !held.is_empty())
+                .map(owed)
+                .collect()
+        };
         // What has arrived since the last move is not lost: the next move comes before the end.
-        let news = if self.pending.has_work() { self.link.hear_at_last(owing) } else { self.link.hear(owing) };
+        let news = if self.pending.has_work() {
+            self.link.hear_at_last(owing)
+        } else {
+            self.link.hear(owing)
+        };
         let news = news?;
         self.tell_underway()?;
         let Some(news) = news else { return Ok(()) };
         match news {
             News::Report(rank, report, content) => match came(&report, &content) {
-                Some((number, came)) if self.held.get_mut(&rank).is_some_and(|held| held.remove(&number)) => {
+                Some((number, came))
+                    if self
+                        .held
+                        .get_mut(&rank)
+                        .is_some_and(|held| held.remove(&number)) =>
+                {
                     self.flight.results.insert(number, (rank, came));
                     self.send_out()
                 }
@@ -312,8 +388,15 @@ impl<T: Transport> Server<'_, T> {
     fn tell_underway(&mut self) -> Result<(), EngineError> {
         let Some(seconds) = self.stopwatch.rings() else { return Ok(()) };
         let lane = |&rank: &Rank| {
-            let first = self.held.get(&rank).and_then(|held| self.flight.numbered(*held.first()?));
-            Lane { rank, client: first.map(|key| self.flight.tasks[&key].client), done: 0 }
+            let first = self
+                .held
+                .get(&rank)
+                .and_then(|held| self.flight.numbered(*held.first()?));
+            Lane {
+                rank,
+                client: first.map(|key| self.flight.tasks[&key].client),
+                done: 0,
+            }
         };
         let underway = Underway {
             round: Round(self.version),
@@ -322,13 +405,18 @@ impl<T: Transport> Server<'_, T> {
             done: self.pending.clients,
             workers: self.link.workers.iter().map(lane).collect(),
         };
-        Ok(self.recorder.record(&Event::Underway(underway), &self.global)?)
+        Ok(self
+            .recorder
+            .record(&Event::Underway(underway), &self.global)?)
     }
 
     /// The others train what a lost worker held.
     fn replace(&mut self, rank: Rank) -> Result<(), EngineError> {
         let numbers = self.held.remove(&rank).unwrap_or_default();
-        let again: Vec<Key> = numbers.iter().filter_map(|number| self.flight.numbered(*number)).collect();
+        let again: Vec<Key> = numbers
+            .iter()
+            .filter_map(|number| self.flight.numbered(*number))
+            .collect();
         self.flight.unsent.extend(again);
         let event = self.link.loss(Round(self.version), rank, numbers.len());
         self.recorder.record(&event, &self.global)?;
@@ -350,7 +438,13 @@ impl<T: Transport> Server<'_, T> {
             self.save()?;
         }
         let reason = self.link.plan.why_at_end(self.version, self.test.as_ref());
-        let outcome = Outcome { weights: self.global.to_vec(), rounds: self.version, test: self.test.clone(), reason };
-        self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
+        let outcome = Outcome {
+            weights: self.global.to_vec(),
+            rounds: self.version,
+            test: self.test.clone(),
+            reason,
+        };
+        self.link
+            .finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 }

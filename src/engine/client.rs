@@ -1,6 +1,6 @@
-//! The client manager (FedML's LocalAggregator): receives orders, trains the named clients one after
-//! another from the same weights, and adds their updates up or sends each on. It knows its data
-//! already; orders carry client ids only. It holds one model, one accumulator, one trainer.
+//! The client manager (FedML's LocalAggregator): receives orders, trains the named clients one
+//! after another from the same weights, and adds their updates up or sends each on. It knows its
+//! data already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
 use super::contribution::{Change, Contribution, failure};
 use super::global::Global;
@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A worker waits longer for the server than the server for workers, by this factor: the server also
-/// evaluates and writes.
+/// A worker waits longer for the server than the server for workers, by this factor: the server
+/// also evaluates and writes.
 const SERVER_PATIENCE: u32 = 5;
 
 /// Pieces of test data that are evaluated between two signs of life.
@@ -35,18 +35,35 @@ const PIECES: usize = 16;
 /// # Errors
 /// When the server is gone or a message cannot be read. A client that cannot be trained is reported
 /// to the server, which leaves it out or ends the job.
-pub fn serve<T: Transport>(plan: &Plan, wire: &mut Metered<T>, trainer: &mut dyn Trainer) -> Result<(), EngineError> {
+pub fn serve<T: Transport>(
+    plan: &Plan,
+    wire: &mut Metered<T>,
+    trainer: &mut dyn Trainer,
+) -> Result<(), EngineError> {
     let reduce = plan.reduce();
-    wire.send(Rank::SERVER, Frame::bare(&Report::Hello { digest: plan.digest(), reduce, host: host_name() }))?;
+    wire.send(
+        Rank::SERVER,
+        Frame::bare(&Report::Hello {
+            digest: plan.digest(),
+            reduce,
+            host: host_name(),
+        }),
+    )?;
     wire.set_patience(plan.round_timeout().map(|limit| limit * SERVER_PATIENCE));
     // Ranks that do not keep the model get it with their orders.
-    let initial = if reduce == Reduce::Allreduce { trainer.initial() } else { Vec::new() };
+    let initial = if reduce == Reduce::Allreduce {
+        trainer.initial()
+    } else {
+        Vec::new()
+    };
     let global = Global::new(plan, trainer.layout(), initial);
     let length = |pass: u8| match reduce {
         Reduce::Server => 0,
         Reduce::Worker | Reduce::Allreduce => global.sections_of(pass).length(),
     };
-    let sums = (0..global.passes()).map(|pass| ExactSum::new(length(pass), 1)).collect();
+    let sums = (0..global.passes())
+        .map(|pass| ExactSum::new(length(pass), 1))
+        .collect();
     let kept = kept_values(plan, trainer.layout());
     let mut worker = Worker {
         sums,
@@ -105,7 +122,12 @@ struct Course {
 
 impl Course {
     fn new(round: Option<Round>, began: Instant) -> Course {
-        Course { round, began, pass: 0, trained: 0 }
+        Course {
+            round,
+            began,
+            pass: 0,
+            trained: 0,
+        }
     }
 }
 
@@ -128,18 +150,27 @@ impl<T: Transport> Worker<'_, T> {
                     Order::Stop => return Ok(None),
                     order => return Ok(Some((order, frame.content))),
                 },
-                Delivery::Lost(Rank::SERVER) => return Err(TransportError::Gone(Rank::SERVER).into()),
-                Delivery::Silence if heard.elapsed().as_secs_f64() > self.patience() => {
-                    return Err(EngineError::ServerSilent { seconds: self.patience() });
+                Delivery::Lost(Rank::SERVER) => {
+                    return Err(TransportError::Gone(Rank::SERVER).into());
                 }
-                Delivery::Frame(..) | Delivery::Lost(_) | Delivery::EndWanted | Delivery::Silence => {}
+                Delivery::Silence if heard.elapsed().as_secs_f64() > self.patience() => {
+                    return Err(EngineError::ServerSilent {
+                        seconds: self.patience(),
+                    });
+                }
+                Delivery::Frame(..)
+                | Delivery::Lost(_)
+                | Delivery::EndWanted
+                | Delivery::Silence => {}
             }
         }
     }
 
     /// Seconds without a word of the server that are too many.
     fn patience(&self) -> f64 {
-        self.plan.round_timeout().map_or(f64::INFINITY, |limit| (limit * SERVER_PATIENCE).as_secs_f64())
+        self.plan
+            .round_timeout()
+            .map_or(f64::INFINITY, |limit| (limit * SERVER_PATIENCE).as_secs_f64())
     }
 
     fn obey(&mut self, order: Order, content: Content) -> Result<(), EngineError> {
@@ -147,19 +178,36 @@ impl<T: Transport> Worker<'_, T> {
             self.examined = None;
         }
         match order {
-            Order::Train { round, pass, total, rate, errands, last } => {
+            Order::Train {
+                round,
+                pass,
+                total,
+                rate,
+                errands,
+                last,
+            } => {
                 self.rate = rate;
                 let phase = Phase { round, pass, total };
                 self.open(phase);
                 if let Some(weights) = content.floats(Label::Model) {
                     self.global.weights = Arc::clone(weights);
-                    self.told = content.floats(Label::Told).map_or_else(Vec::new, |told| told.to_vec());
+                    self.told = content
+                        .floats(Label::Told)
+                        .map_or_else(Vec::new, |told| told.to_vec());
                 }
                 self.enter(phase);
                 self.train_all(phase, &errands, last, &content)
             }
-            Order::Reduce { round, pass, turnout } => {
-                let phase = Phase { round, pass, total: turnout.told };
+            Order::Reduce {
+                round,
+                pass,
+                turnout,
+            } => {
+                let phase = Phase {
+                    round,
+                    pass,
+                    total: turnout.told,
+                };
                 self.enter(phase);
                 self.reduce(phase, turnout)
             }
@@ -168,15 +216,26 @@ impl<T: Transport> Worker<'_, T> {
                     self.examined = Some((round, Arc::clone(weights)));
                 }
                 // The first share of a round brings its model, unless it is here.
-                let brought = self.examined.as_ref().filter(|(at, _)| *at == round).map(|(_, weights)| weights);
+                let brought = self
+                    .examined
+                    .as_ref()
+                    .filter(|(at, _)| *at == round)
+                    .map(|(_, weights)| weights);
                 let weights = Arc::clone(brought.unwrap_or(&self.global.weights));
                 let metrics = self.evaluate(&weights, on)?;
                 self.tell(Frame::bare(&Report::Evaluated { round, metrics }))
             }
             Order::Model => {
-                let memory = |place| content.floats(Label::Memory(place)).map(|values| values.to_vec());
+                let memory = |place| {
+                    content
+                        .floats(Label::Memory(place))
+                        .map(|values| values.to_vec())
+                };
                 let memory = [memory(0), memory(1)].into_iter().flatten().collect();
-                let weights = content.floats(Label::Model).map(Arc::clone).unwrap_or_default();
+                let weights = content
+                    .floats(Label::Model)
+                    .map(Arc::clone)
+                    .unwrap_or_default();
                 let (found, wanted) = (weights.len(), self.global.weights.len());
                 match self.global.restore(weights, memory) {
                     true => Ok(()),
@@ -202,17 +261,29 @@ impl<T: Transport> Worker<'_, T> {
             }
         };
         for first in pieces.clone().step_by(PIECES) {
-            sum.add(&self.trainer.evaluate_pieces(weights, first..pieces.end.min(first + PIECES))?);
+            sum.add(
+                &self
+                    .trainer
+                    .evaluate_pieces(weights, first..pieces.end.min(first + PIECES))?,
+            );
             self.pulse.live()?;
         }
         Ok(sum)
     }
 
     /// Takes part in the collective sum and moves the model as the server does.
-    fn reduce(&mut self, Phase { round, pass, .. }: Phase, turnout: Turnout) -> Result<(), EngineError> {
+    fn reduce(
+        &mut self,
+        Phase { round, pass, .. }: Phase,
+        turnout: Turnout,
+    ) -> Result<(), EngineError> {
         let sum = &mut self.sums[usize::from(pass)];
         // A trainer that holds nothing on a GPU is refused by a transport that sums there.
-        let held = if self.pulse.wire.sums_on_devices() { self.trainer.take_held() } else { None };
+        let held = if self.pulse.wire.sums_on_devices() {
+            self.trainer.take_held()
+        } else {
+            None
+        };
         let reduced = match held {
             Some(held) => self.pulse.wire.all_reduce_held(held),
             None => self.pulse.wire.all_reduce(sum.units()),
@@ -233,7 +304,11 @@ impl<T: Transport> Worker<'_, T> {
     fn open(&mut self, Phase { round, pass, .. }: Phase) {
         if self.course.round != Some(round) {
             let goes_on = self.plan.mode() == Mode::Async && self.course.round.is_some();
-            let began = if goes_on { self.course.began } else { Instant::now() };
+            let began = if goes_on {
+                self.course.began
+            } else {
+                Instant::now()
+            };
             self.course = Course::new(Some(round), began);
         } else if self.course.pass != pass {
             (self.course.pass, self.course.trained) = (pass, 0);
@@ -251,8 +326,8 @@ impl<T: Transport> Worker<'_, T> {
         }
     }
 
-    /// Trains clients and says so: after each when something may follow it, else at the end. One that cannot be
-    /// trained leaves the others as they are.
+    /// Trains clients and says so: after each when something may follow it, else at the end. One
+    /// that cannot be trained leaves the others as they are.
     fn train_all(
         &mut self,
         phase: Phase,
@@ -263,7 +338,10 @@ impl<T: Transport> Worker<'_, T> {
         let Phase { round, pass, .. } = phase;
         let mut part = Part::default();
         for (place, errand) in errands.iter().enumerate() {
-            self.pulse.turn_to(Doing { client: errand.client, trained: self.course.trained })?;
+            self.pulse.turn_to(Doing {
+                client: errand.client,
+                trained: self.course.trained,
+            })?;
             let began = Instant::now();
             let (mut own, mut keeps) = (Content::nothing(), false);
             match self.contribute(phase, errand, content) {
@@ -276,17 +354,27 @@ impl<T: Transport> Worker<'_, T> {
                 Err(_) if self.pulse.is_over() => return Ok(()),
                 Err(error) => {
                     let seconds = began.elapsed().as_secs_f64();
-                    part.failed.push(failure(errand.client, seconds, &error, self.trainer.layout()));
+                    part.failed.push(failure(
+                        errand.client,
+                        seconds,
+                        &error,
+                        self.trainer.layout(),
+                    ));
                 }
             }
             self.course.trained += 1;
             if self.reduce == Reduce::Server || !last || keeps {
                 part.last = last && self.reduce == Reduce::Server && place + 1 == errands.len();
-                let report = Report::Trained { round, pass, part: std::mem::take(&mut part) };
+                let report = Report::Trained {
+                    round,
+                    pass,
+                    part: std::mem::take(&mut part),
+                };
                 self.tell(Frame::with(&report, own))?;
             }
         }
-        if last && self.reduce != Reduce::Allreduce && self.plan.dispatch() == DispatchMode::Planned {
+        if last && self.reduce != Reduce::Allreduce && self.plan.dispatch() == DispatchMode::Planned
+        {
             // Parts follow one another, and each brings its model.
             self.global.weights = Weights::default();
         }
@@ -314,16 +402,26 @@ impl<T: Transport> Worker<'_, T> {
         Ok(self.pulse.tell(frame)?)
     }
 
-    /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes wrong leaves the sum
-    /// and what the client keeps as they were.
-    fn contribute(&mut self, phase: Phase, errand: &Errand, content: &Content) -> Result<Contribution, TrainError> {
+    /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes
+    /// wrong leaves the sum and what the client keeps as they were.
+    fn contribute(
+        &mut self,
+        phase: Phase,
+        errand: &Errand,
+        content: &Content,
+    ) -> Result<Contribution, TrainError> {
         let samples = self.plan.samples(errand.client);
         let kept = self.keeper.of(errand, content)?;
         let mut contribution = self.train(phase, errand.client, kept, errand.kept.is_fresh())?;
         if self.reduce != Reduce::Server {
-            let (sections, sum) = (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
+            let (sections, sum) =
+                (self.global.sections_of(phase.pass), &mut self.sums[usize::from(phase.pass)]);
             contribution.add_to(sum, sections, phase.total, samples, &self.global.weights)?;
-            contribution = Contribution { change: Change::Nothing, said: Vec::new(), ..contribution };
+            contribution = Contribution {
+                change: Change::Nothing,
+                said: Vec::new(),
+                ..contribution
+            };
         }
         if let Some(kept) = contribution.kept.take() {
             contribution.kept = self.keeper.note(errand, phase.round, kept)?;
@@ -331,8 +429,8 @@ impl<T: Transport> Worker<'_, T> {
         Ok(contribution)
     }
 
-    /// Trains one client, or asks it what comes before training. A panic becomes a reason too; when the server is
-    /// gone, so does that nobody waits for it any more.
+    /// Trains one client, or asks it what comes before training. A panic becomes a reason too; when
+    /// the server is gone, so does that nobody waits for it any more.
     fn train(
         &mut self,
         phase: Phase,
@@ -345,7 +443,9 @@ impl<T: Transport> Worker<'_, T> {
         let Phase { round, pass, total } = phase;
         let pulse = RefCell::new(&mut self.pulse);
         let alive = || pulse.borrow_mut().beat();
-        let task = Task::new(round, client, &self.global.weights).heard_by(&alive).at_rate(self.rate);
+        let task = Task::new(round, client, &self.global.weights)
+            .heard_by(&alive)
+            .at_rate(self.rate);
         let mut visitor = Visitor {
             plan,
             total,
@@ -366,7 +466,11 @@ impl<T: Transport> Worker<'_, T> {
         linger(plan.nap(client, round).unwrap_or_default(), &task);
         let seconds = began.elapsed().as_secs_f64();
         let loss = contribution.update.loss;
-        let step = if plan.mode() == Mode::Sync { "round" } else { "training" };
+        let step = if plan.mode() == Mode::Sync {
+            "round"
+        } else {
+            "training"
+        };
         log::debug!("{step} {round} client {client}: loss {loss:.4}, {seconds:.3} s");
         (contribution.update.start, contribution.update.seconds) = (start, seconds);
         if self.keeper.length() > 0 && !self.global.is_before(pass) {

@@ -1,4 +1,5 @@
-//! What training one client yields: how it travels, and how it enters a sum. Every reduction adds the same numbers.
+//! What training one client yields: how it travels, and how it enters a sum. Every reduction adds
+//! the same numbers.
 
 use crate::ids::ClientId;
 use crate::message::{Content, Failure, Label, Update};
@@ -40,8 +41,9 @@ impl Contribution {
             },
         };
         let said = self.said.iter().enumerate();
-        let content =
-            said.fold(content, |content, (place, said)| content.with(Label::Said(place as u8), Arc::clone(said)));
+        let content = said.fold(content, |content, (place, said)| {
+            content.with(Label::Said(place as u8), Arc::clone(said))
+        });
         match &self.kept {
             Some(kept) => content.with(Label::Kept(self.update.client), Arc::clone(kept)),
             None => content,
@@ -51,18 +53,26 @@ impl Contribution {
     /// What has travelled, for a model of so many weights; none if it is not of such a model.
     pub fn of(update: Update, content: &Content, weights: usize) -> Option<Contribution> {
         let floats = |label| content.floats(label).map(Arc::clone);
-        let change = match (floats(Label::Model), floats(Label::Change), content.units(Label::Few)) {
+        let change = match (floats(Label::Model), floats(Label::Change), content.units(Label::Few))
+        {
             (Some(weights), ..) => Change::To(weights),
             (None, Some(values), _) => Change::By(values),
             (None, None, Some(few)) => Change::By(Arc::new(all(few, weights)?)),
             (None, None, None) => Change::Nothing,
         };
-        let said = (0..=u8::MAX).map_while(|place| floats(Label::Said(place))).collect();
-        Some(Contribution { change, said, kept: floats(Label::Kept(update.client)), update })
+        let said = (0..=u8::MAX)
+            .map_while(|place| floats(Label::Said(place)))
+            .collect();
+        Some(Contribution {
+            change,
+            said,
+            kept: floats(Label::Kept(update.client)),
+            update,
+        })
     }
 
-    /// Adds everything to a sum, or nothing. In a pass before training there is no change, and what is said comes
-    /// first.
+    /// Adds everything to a sum, or nothing. In a pass before training there is no change, and what
+    /// is said comes first.
     ///
     /// # Errors
     /// Values that cannot enter it, or of another length than their section.
@@ -75,19 +85,34 @@ impl Contribution {
         start: &Weights,
     ) -> Result<(), SumError> {
         let Update { client, weight, .. } = self.update;
-        let who = Who { client, samples, weight };
+        let who = Who {
+            client,
+            samples,
+            weight,
+        };
         let starts: Vec<usize> = sections.starts().collect();
         let piece = |place: usize, new, old| -> Result<Piece<'_>, SumError> {
             let share = sections.share(place, who, total).map(ExactSum::units_of)?;
-            let piece = Piece { share, start: starts[place], new, old };
+            let piece = Piece {
+                share,
+                start: starts[place],
+                new,
+                old,
+            };
             match (piece.new.len(), sections.0[place].length) {
-                (found, wanted) if found != wanted => Err(SumError::Length { client, found, wanted }),
+                (found, wanted) if found != wanted => Err(SumError::Length {
+                    client,
+                    found,
+                    wanted,
+                }),
                 _ => Ok(piece),
             }
         };
         let mut pieces = Vec::new();
         match &self.change {
-            Change::To(weights) if !Arc::ptr_eq(weights, start) => pieces.push(piece(0, weights, Some(start))?),
+            Change::To(weights) if !Arc::ptr_eq(weights, start) => {
+                pieces.push(piece(0, weights, Some(start))?)
+            }
             Change::By(values) => pieces.push(piece(0, values, None)?),
             Change::Nothing | Change::To(_) => {}
         }
@@ -99,25 +124,41 @@ impl Contribution {
     }
 }
 
-/// What is told of a client that contributes nothing; values are told by the tensors that they are in.
+/// What is told of a client that contributes nothing; values are told by the tensors that they are
+/// in.
 pub fn failure(client: ClientId, seconds: f64, error: &TrainError, layout: &Layout) -> Failure {
     let (reason, diverged) = match error {
         TrainError::Unfit(fault) => (fault.told(layout), fault.is_divergence()),
         TrainError::Failed(reason) => (reason.clone(), false),
     };
-    Failure { client, reason, diverged, seconds }
+    Failure {
+        client,
+        reason,
+        diverged,
+        seconds,
+    }
 }
 
-/// The values that are not zero, if they are few: the length of all, then of each its place in the high half and its
-/// bits in the low one. A negative zero is a value.
+/// The values that are not zero, if they are few: the length of all, then of each its place in the
+/// high half and its bits in the low one. A negative zero is a value.
 fn few(values: &[f32]) -> Option<Units> {
-    let said = || values.iter().enumerate().filter(|(_, value)| value.to_bits() != 0);
+    let said = || {
+        values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| value.to_bits() != 0)
+    };
     // A place takes as many bytes as a value.
     if 2 * (said().count() + 1) >= values.len() {
         return None;
     }
     let entry = |(place, value): (usize, &f32)| ((place as i64) << 32) | i64::from(value.to_bits());
-    Some(Arc::new([values.len() as i64].into_iter().chain(said().map(entry)).collect()))
+    Some(Arc::new(
+        [values.len() as i64]
+            .into_iter()
+            .chain(said().map(entry))
+            .collect(),
+    ))
 }
 
 /// All values of which few are not zero; none for places that such a vector does not have.
@@ -141,7 +182,12 @@ mod tests {
         [values[0], values[7], values[11]] = [-0.0, f32::MIN_POSITIVE, -3.5];
         let sent = few(&values).expect("few");
         assert_eq!(sent.len(), 4);
-        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let bits = |values: &[f32]| {
+            values
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(all(&sent, 12).map(|read| bits(&read)), Some(bits(&values)));
         assert_eq!(few(&[1.0, 2.0, 0.0, 0.0]), None);
     }

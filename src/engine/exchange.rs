@@ -47,23 +47,45 @@ impl Exchange {
     pub fn note(&mut self, rank: Rank, part: Part) -> Result<Vec<Batch>, String> {
         let mut next = Vec::new();
         for update in part.updates {
-            let Update { client, seconds, .. } = update;
+            let Update {
+                client, seconds, ..
+            } = update;
             let samples = self.back(client)?;
-            self.done.push(Done { rank, samples, update, kept: self.reduce == Reduce::Server });
+            self.done.push(Done {
+                rank,
+                samples,
+                update,
+                kept: self.reduce == Reduce::Server,
+            });
             next.extend(self.dispatch.next(rank, client, seconds));
         }
         for failure in part.failed {
-            let Failure { client, seconds, .. } = failure;
+            let Failure {
+                client, seconds, ..
+            } = failure;
             let samples = self.back(client)?;
-            self.failed.insert(client, Failed { rank, samples, failure });
+            self.failed.insert(
+                client,
+                Failed {
+                    rank,
+                    samples,
+                    failure,
+                },
+            );
             next.extend(self.dispatch.next(rank, client, seconds));
         }
         if part.last {
-            let parts = self.working.get_mut(&rank).ok_or("the end of a part that it did not have")?;
+            let parts = self
+                .working
+                .get_mut(&rank)
+                .ok_or("the end of a part that it did not have")?;
             *parts -= 1;
             self.working.retain(|_, parts| *parts > 0);
             let summed = self.reduce == Reduce::Worker;
-            self.done.iter_mut().filter(|done| summed && done.rank == rank).for_each(|done| done.kept = true);
+            self.done
+                .iter_mut()
+                .filter(|done| summed && done.rank == rank)
+                .for_each(|done| done.kept = true);
         }
         Ok(self.sending(next))
     }
@@ -79,19 +101,29 @@ impl Exchange {
         self.failed.values()
     }
 
-    /// A rank is lost. The answer is what must be trained by others: whatever it had not handed over.
+    /// A rank is lost. The answer is what must be trained by others: whatever it had not handed
+    /// over.
     pub fn lose(&mut self, rank: Rank) -> Vec<Job> {
         self.dispatch.lose(rank);
         self.working.remove(&rank);
         let gone = |done: &mut Done| done.rank == rank && !done.kept;
-        let lost = self.done.extract_if(.., gone).map(|done| (done.update.client, done.samples));
+        let lost = self
+            .done
+            .extract_if(.., gone)
+            .map(|done| (done.update.client, done.samples));
         self.waiting.extend(lost);
         let sent = self.sent.remove(&rank).unwrap_or_default().into_iter();
-        sent.filter_map(|client| Some(Job { client, samples: *self.waiting.get(&client)? })).collect()
+        sent.filter_map(|client| {
+            Some(Job {
+                client,
+                samples: *self.waiting.get(&client)?,
+            })
+        })
+        .collect()
     }
 
-    /// Gives clients of a lost rank to others, each as a part of its own, and lets those go on that left
-    /// clients to it.
+    /// Gives clients of a lost rank to others, each as a part of its own, and lets those go on that
+    /// left clients to it.
     pub fn reassign(&mut self, assigned: Assignment) -> Vec<Batch> {
         let mut again = Dispatch::planned(assigned).open();
         again.extend(self.dispatch.open());
@@ -99,7 +131,13 @@ impl Exchange {
     }
 
     fn sending(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
-        for Batch { rank, clients, first, .. } in &batches {
+        for Batch {
+            rank,
+            clients,
+            first,
+            ..
+        } in &batches
+        {
             if *first {
                 *self.working.entry(*rank).or_default() += 1;
             }
@@ -108,20 +146,34 @@ impl Exchange {
         batches
     }
 
-    /// Who has not handed over its part, and which clients that concerns. Who waits for more owes nothing.
+    /// Who has not handed over its part, and which clients that concerns. Who waits for more owes
+    /// nothing.
     pub fn outstanding(&self) -> Vec<(Rank, Vec<ClientId>)> {
         let open = |rank: &Rank| {
             let clients = self.sent.get(rank).into_iter().flatten();
-            clients.filter(|client| self.waiting.contains_key(client)).copied().collect::<Vec<_>>()
+            clients
+                .filter(|client| self.waiting.contains_key(client))
+                .copied()
+                .collect::<Vec<_>>()
         };
         let owed = self.working.keys().map(|rank| (*rank, open(rank)));
-        owed.filter(|(rank, clients)| !clients.is_empty() || !self.dispatch.rests(*rank)).collect()
+        owed.filter(|(rank, clients)| !clients.is_empty() || !self.dispatch.rests(*rank))
+            .collect()
     }
 
-    /// How far each worker is, and how many clients are done in all; workers have told what they are doing.
-    pub fn lanes(&self, workers: &[Rank], doing: impl Fn(Rank) -> Option<Doing>) -> (Vec<Lane>, usize) {
+    /// How far each worker is, and how many clients are done in all; workers have told what they
+    /// are doing.
+    pub fn lanes(
+        &self,
+        workers: &[Rank],
+        doing: impl Fn(Rank) -> Option<Doing>,
+    ) -> (Vec<Lane>, usize) {
         let mut done: BTreeMap<Rank, usize> = BTreeMap::new();
-        let back = self.done.iter().map(|done| done.rank).chain(self.failed.values().map(|failed| failed.rank));
+        let back = self
+            .done
+            .iter()
+            .map(|done| done.rank)
+            .chain(self.failed.values().map(|failed| failed.rank));
         back.for_each(|rank| *done.entry(rank).or_default() += 1);
         let is_out = |client: &ClientId| self.waiting.contains_key(client);
         let lane = |&rank: &Rank| {
@@ -129,11 +181,19 @@ impl Exchange {
             let next = || self.sent.get(&rank)?.iter().copied().find(is_out);
             let back = done.get(&rank).copied().unwrap_or(0);
             let done = doing.map_or(back, |doing| back.max(doing.trained as usize));
-            Lane { rank, client: doing.map(|doing| doing.client).or_else(next), done }
+            Lane {
+                rank,
+                client: doing.map(|doing| doing.client).or_else(next),
+                done,
+            }
         };
         let lanes: Vec<Lane> = workers.iter().map(lane).collect();
         // What lost workers had handed over counts too.
-        let gone: usize = done.iter().filter(|(rank, _)| !workers.contains(rank)).map(|(_, done)| done).sum();
+        let gone: usize = done
+            .iter()
+            .filter(|(rank, _)| !workers.contains(rank))
+            .map(|(_, done)| done)
+            .sum();
         let all = lanes.iter().map(|lane| lane.done).sum::<usize>() + gone;
         (lanes, all)
     }
@@ -147,7 +207,10 @@ impl Exchange {
     pub fn finish(self) -> Returned {
         let mut done = self.done;
         done.sort_unstable_by_key(|done| done.update.client);
-        Returned { done, failed: self.failed.into_values().collect() }
+        Returned {
+            done,
+            failed: self.failed.into_values().collect(),
+        }
     }
 }
 
@@ -194,13 +257,22 @@ impl Returned {
     /// Mean loss, weighted by samples; none when nobody was trained.
     pub fn mean_loss(&self) -> Option<f64> {
         let samples: u64 = self.done.iter().map(|done| done.samples).sum();
-        let weighted = self.done.iter().map(|done| done.update.loss * done.samples as f64);
+        let weighted = self
+            .done
+            .iter()
+            .map(|done| done.update.loss * done.samples as f64);
         let sum = weighted.fold(0.0, |sum, loss| sum + loss);
         (samples > 0).then(|| sum / samples as f64)
     }
 
     /// How well the round was planned, and predicted by what was known before it.
-    pub fn schedule(&self, cost: &CostModel, workers: usize, makespan: f64, planning: f64) -> Schedule {
+    pub fn schedule(
+        &self,
+        cost: &CostModel,
+        workers: usize,
+        makespan: f64,
+        planning: f64,
+    ) -> Schedule {
         let seconds: Vec<f64> = self.done.iter().map(|done| done.update.seconds).collect();
         let error = |done: &Done| {
             let seconds = done.update.seconds.max(1e-9);
@@ -210,8 +282,10 @@ impl Returned {
         Schedule {
             planning_seconds: planning,
             makespan_seconds: makespan,
-            efficiency: (!seconds.is_empty()).then(|| least_makespan(&seconds, workers) / makespan.max(1e-9)),
-            prediction_error: known.then(|| self.done.iter().map(error).sum::<f64>() / self.done.len() as f64),
+            efficiency: (!seconds.is_empty())
+                .then(|| least_makespan(&seconds, workers) / makespan.max(1e-9)),
+            prediction_error: known
+                .then(|| self.done.iter().map(error).sum::<f64>() / self.done.len() as f64),
         }
     }
 }

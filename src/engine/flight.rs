@@ -7,7 +7,8 @@ use crate::weights::Weights;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Everything that is in training: tasks by when they arrive, and results that came before their turn.
+/// Everything that is in training: tasks by when they arrive, and results that came before their
+/// turn.
 #[derive(Default)]
 pub struct Flight {
     /// Seconds on the run's clock.
@@ -45,10 +46,23 @@ impl Flight {
     }
 
     /// A client starts now.
-    pub fn launch(&mut self, client: ClientId, version: u32, start: &Weights, seconds: impl Fn(Round) -> f64) {
+    pub fn launch(
+        &mut self,
+        client: ClientId,
+        version: u32,
+        start: &Weights,
+        seconds: impl Fn(Round) -> f64,
+    ) {
         let number = self.next;
         let key = ((self.now + seconds(Round(number))).to_bits(), number);
-        self.tasks.insert(key, Flying { client, version, start: Arc::clone(start) });
+        self.tasks.insert(
+            key,
+            Flying {
+                client,
+                version,
+                start: Arc::clone(start),
+            },
+        );
         self.unsent.insert(key);
         self.next += 1;
     }
@@ -74,7 +88,11 @@ impl Flight {
         InFlight {
             next: self.next,
             trainings: self.tasks.iter().map(training).collect(),
-            starts: self.tasks.values().map(|task| (task.version, Arc::clone(&task.start))).collect(),
+            starts: self
+                .tasks
+                .values()
+                .map(|task| (task.version, Arc::clone(&task.start)))
+                .collect(),
             ..InFlight::default()
         }
     }
@@ -84,10 +102,24 @@ impl Flight {
         let task = |training: &Training| {
             let start = Arc::clone(saved.starts.get(&training.version)?);
             let key = (training.arrives.to_bits(), training.number);
-            Some((key, Flying { client: training.client, version: training.version, start }))
+            Some((
+                key,
+                Flying {
+                    client: training.client,
+                    version: training.version,
+                    start,
+                },
+            ))
         };
-        let tasks: BTreeMap<Key, Flying> = saved.trainings.iter().map(task).collect::<Option<_>>()?;
+        let tasks: BTreeMap<Key, Flying> =
+            saved.trainings.iter().map(task).collect::<Option<_>>()?;
         let unsent = tasks.keys().copied().collect();
-        Some(Flight { now, next: saved.next, tasks, unsent, results: BTreeMap::new() })
+        Some(Flight {
+            now,
+            next: saved.next,
+            tasks,
+            unsent,
+            results: BTreeMap::new(),
+        })
     }
 }

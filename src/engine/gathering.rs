@@ -1,5 +1,6 @@
-//! What the server adds up in a pass over the cohort: a sum, and each change by itself where the combination must see
-//! them all. Such a combination judges broken changes itself, so they never meet the sum.
+//! What the server adds up in a pass over the cohort: a sum, and each change by itself where the
+//! combination must see them all. Such a combination judges broken changes itself, so they never
+//! meet the sum.
 
 use super::contribution::{Change, Contribution};
 use super::global::Global;
@@ -32,9 +33,16 @@ pub struct Gathering {
 impl Gathering {
     /// Nothing yet.
     pub fn new(plan: &Plan, global: &Global) -> Gathering {
-        let sums = (0..global.passes()).map(|pass| ExactSum::new(global.sections_of(pass).length(), 1)).collect();
+        let sums = (0..global.passes())
+            .map(|pass| ExactSum::new(global.sections_of(pass).length(), 1))
+            .collect();
         let sees_each = plan.method.combine.is_some();
-        Gathering { sums, each: Vec::new(), sees_each, on_nan: plan.config.on_nan }
+        Gathering {
+            sums,
+            each: Vec::new(),
+            sees_each,
+            on_nan: plan.config.on_nan,
+        }
     }
 
     /// A pass begins.
@@ -60,7 +68,8 @@ impl Gathering {
     /// Adds what a client contributes, or nothing of it.
     ///
     /// # Errors
-    /// Values that fit no sum; changes are looked at only where they are summed, or are to be left out.
+    /// Values that fit no sum; changes are looked at only where they are summed, or are to be left
+    /// out.
     pub fn add(
         &mut self,
         phase: Phase,
@@ -95,13 +104,28 @@ impl Gathering {
         };
         let (found, wanted) = (weights.len(), global.weights.len());
         if found != wanted {
-            return Err(SumError::Length { client, found, wanted });
+            return Err(SumError::Length {
+                client,
+                found,
+                wanted,
+            });
         }
         if self.on_nan == OnNan::Skip {
             let old = start.as_ref().map(|start| start.as_slice());
-            Piece { share: 1.0, start: 0, new: &weights, old }.check(client)?;
+            Piece {
+                share: 1.0,
+                start: 0,
+                new: &weights,
+                old,
+            }
+            .check(client)?;
         }
-        Ok(Some(Each { client, samples, start, weights }))
+        Ok(Some(Each {
+            client,
+            samples,
+            start,
+            weights,
+        }))
     }
 
     /// The sum of the training pass, and each change by client.

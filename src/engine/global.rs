@@ -1,5 +1,5 @@
-//! The global model and what is remembered beside it. Whoever holds it moves it by the same sums in the same way: the
-//! server, and with collective sums every rank.
+//! The global model and what is remembered beside it. Whoever holds it moves it by the same sums in
+//! the same way: the server, and with collective sums every rank.
 
 use super::EngineError;
 use crate::aggregate::combine::Each;
@@ -9,12 +9,16 @@ use crate::plan::{Method, Plan};
 use crate::weights::{ExactSum, Layout, Section, Sections, Turnout, Weights};
 use std::sync::Arc;
 
-/// Refuses a model that has left the numbers: whoever would go on with it has lost what was learned.
+/// Refuses a model that has left the numbers: whoever would go on with it has lost what was
+/// learned.
 ///
 /// # Errors
 /// The round, where one of the weights is not finite.
 pub fn finite(round: Round, weights: &[f32]) -> Result<(), EngineError> {
-    let sound = |run: &[f32]| run.iter().fold(true, |sound, weight| sound & weight.is_finite());
+    let sound = |run: &[f32]| {
+        run.iter()
+            .fold(true, |sound, weight| sound & weight.is_finite())
+    };
     match weights.chunks(RUN).all(sound) {
         true => Ok(()),
         false => Err(EngineError::NotFinite { round }),
@@ -48,9 +52,15 @@ impl Global {
     pub fn new(plan: &Plan, layout: &Layout, weights: Vec<f32>) -> Global {
         let (method, trained) = (plan.method.clone(), layout.trained());
         let shape = method.algorithm.shape(trained);
-        let change = Section { length: layout.length(), weigh: shape.weigh };
+        let change = Section {
+            length: layout.length(),
+            weigh: shape.weigh,
+        };
         let sections = Sections([vec![change], shape.said.clone()].concat());
-        let memory = [vec![0.0; shape.memory], vec![0.0; method.server_step.memory(trained)]];
+        let memory = [
+            vec![0.0; shape.memory],
+            vec![0.0; method.server_step.memory(trained)],
+        ];
         Global {
             weights: Arc::new(weights),
             memory,
@@ -76,7 +86,11 @@ impl Global {
 
     /// What is summed in a pass.
     pub fn sections_of(&self, pass: u8) -> &Sections {
-        if self.is_before(pass) { &self.first } else { &self.sections }
+        if self.is_before(pass) {
+            &self.first
+        } else {
+            &self.sections
+        }
     }
 
     /// What clients are told beside the model.
@@ -107,8 +121,8 @@ impl Global {
         self.heard = mean.iter().map(|value| *value as f32).collect();
     }
 
-    /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every client's update, where
-    /// the combination must see them.
+    /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every
+    /// client's update, where the combination must see them.
     pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &mut ExactSum, each: &[Each]) {
         let cohort = turnout.counted.clients as usize;
         if cohort == 0 {
@@ -127,8 +141,19 @@ impl Global {
         }
         let [memory, rule_memory] = &mut self.memory;
         let rule = self.method.server_step.as_ref();
-        let mut moving = Moving { model, memory, rule, rule_memory, round };
-        let mean = Mean { change, said, cohort, clients: self.clients };
+        let mut moving = Moving {
+            model,
+            memory,
+            rule,
+            rule_memory,
+            round,
+        };
+        let mean = Mean {
+            change,
+            said,
+            cohort,
+            clients: self.clients,
+        };
         self.method.algorithm.apply(&mut moving, &mean);
         self.weights = Arc::new(weights);
         self.heard.clear();

@@ -1,6 +1,6 @@
-//! What clients keep, on the machine of their data: a file for each client and round, so that all ranks of a home find
-//! it, and a run that goes on finds the state that belongs to its model. What is not needed any more goes with the
-//! client's next training.
+//! What clients keep, on the machine of their data: a file for each client and round, so that all
+//! ranks of a home find it, and a run that goes on finds the state that belongs to its model. What
+//! is not needed any more goes with the client's next training.
 
 use super::EngineError;
 use super::kept::header;
@@ -31,10 +31,16 @@ impl Home {
     /// # Errors
     /// A folder that cannot be made or written to.
     pub fn open(config: &Config, length: usize, rank: Rank) -> Result<Home, EngineError> {
-        let wished = config.kept_dir.clone().unwrap_or_else(|| config.data_dir.join(FOLDER));
+        let wished = config
+            .kept_dir
+            .clone()
+            .unwrap_or_else(|| config.data_dir.join(FOLDER));
         let folder = expand(&wished, rank, &host_name());
-        let writable = fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder).map(drop));
-        writable.map_err(|error| lost(&folder, &error, "--kept_dir names a folder that can be written to"))?;
+        let writable =
+            fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder).map(drop));
+        writable.map_err(|error| {
+            lost(&folder, &error, "--kept_dir names a folder that can be written to")
+        })?;
         Ok(Home { folder, length })
     }
 
@@ -47,12 +53,16 @@ impl Home {
         let read = files::bytes(&path).and_then(|bytes| self.decoded(client, round, &bytes));
         read.map_err(|error| {
             let hint = "bring the folder back, or start the run anew; --kept_dir says where it is";
-            lost(&path, &format_args!("client {client} keeps it since round {round}: {error}"), hint)
+            lost(
+                &path,
+                &format_args!("client {client} keeps it since round {round}: {error}"),
+                hint,
+            )
         })
     }
 
-    /// Takes note of what a client keeps since `round`, and removes what it kept before, but of the rounds that are
-    /// `needed`.
+    /// Takes note of what a client keeps since `round`, and removes what it kept before, but of the
+    /// rounds that are `needed`.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -66,17 +76,23 @@ impl Home {
     ) -> Result<(), EngineError> {
         let folder = self.folder_of(run, client)?;
         let path = folder.join(round.to_string());
-        let written =
-            fs::create_dir_all(&folder).and_then(|()| files::write_whole(&path, &encoded(client, round, values)));
-        written.map_err(|error| lost(&path, &error, "check free space; --kept_dir names another folder"))?;
-        remove_but(&folder, needed, round).map_err(|error| lost(&folder, &error, "check permissions"))
+        let written = fs::create_dir_all(&folder)
+            .and_then(|()| files::write_whole(&path, &encoded(client, round, values)));
+        written.map_err(|error| {
+            lost(&path, &error, "check free space; --kept_dir names another folder")
+        })?;
+        remove_but(&folder, needed, round)
+            .map_err(|error| lost(&folder, &error, "check permissions"))
     }
 
-    /// The folder of a client. What a run is called comes from elsewhere, and must not lead elsewhere.
+    /// The folder of a client. What a run is called comes from elsewhere, and must not lead
+    /// elsewhere.
     fn folder_of(&self, run: &str, client: ClientId) -> Result<PathBuf, EngineError> {
         match !run.is_empty() && run.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
             true => Ok(self.folder.join(run).join(client.to_string())),
-            false => Err(lost(Path::new(run), &"it is no name of a run", "use the checkpoint of a run")),
+            false => {
+                Err(lost(Path::new(run), &"it is no name of a run", "use the checkpoint of a run"))
+            }
         }
     }
 
@@ -86,7 +102,8 @@ impl Home {
         let damaged = || Error::other("it is damaged");
         let rest = bytes.strip_prefix(&head).ok_or_else(damaged)?;
         let (sum, values) = rest.split_at_checked(SUM).ok_or_else(damaged)?;
-        if values.len() != size_of::<f32>() * self.length || sum != blake3::hash(values).as_bytes() {
+        if values.len() != size_of::<f32>() * self.length || sum != blake3::hash(values).as_bytes()
+        {
             return Err(damaged());
         }
         Ok(bytemuck::allocation::pod_collect_to_vec(values))
@@ -96,12 +113,21 @@ impl Home {
 /// A state as it lies in its file: whose it is and of which round, its fingerprint, its values.
 fn encoded(client: ClientId, round: Round, values: &[f32]) -> Vec<u8> {
     let values: &[u8] = bytemuck::cast_slice(values);
-    [&header(client, round)[..], blake3::hash(values).as_bytes(), values].concat()
+    [
+        &header(client, round)[..],
+        blake3::hash(values).as_bytes(),
+        values,
+    ]
+    .concat()
 }
 
 /// Removes states of other rounds from a client's folder, and nothing that has another name.
 fn remove_but(folder: &Path, needed: &[Round], fresh: Round) -> io::Result<()> {
-    let stays: Vec<String> = needed.iter().chain([&fresh]).map(Round::to_string).collect();
+    let stays: Vec<String> = needed
+        .iter()
+        .chain([&fresh])
+        .map(Round::to_string)
+        .collect();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let is_state = !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_digit());
@@ -115,7 +141,10 @@ fn remove_but(folder: &Path, needed: &[Round], fresh: Round) -> io::Result<()> {
 /// What clients keep at this home cannot be used.
 fn lost(path: &Path, reason: &dyn ToString, hint: &str) -> EngineError {
     let reason = format!("{} on {}: {}", path.display(), host_name(), reason.to_string());
-    EngineError::KeptAtHome { reason, hint: hint.to_owned() }
+    EngineError::KeptAtHome {
+        reason,
+        hint: hint.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +154,10 @@ mod tests {
     const A: ClientId = ClientId(7);
 
     fn home(folder: &Path) -> Home {
-        let config = Config { data_dir: folder.to_owned(), ..Config::default() };
+        let config = Config {
+            data_dir: folder.to_owned(),
+            ..Config::default()
+        };
         Home::open(&config, 2, Rank(1)).expect("writable")
     }
 
@@ -135,7 +167,8 @@ mod tests {
         let home = home(parent.path());
         let note = |round: u32, needed: &[u32]| {
             let needed: Vec<Round> = needed.iter().map(|&round| Round(round)).collect();
-            home.note("run", A, Round(round), &[round as f32, 0.5], &needed).expect("writable");
+            home.note("run", A, Round(round), &[round as f32, 0.5], &needed)
+                .expect("writable");
         };
         let value = |round: u32| home.of("run", A, Round(round)).map(|values| values[0]).ok();
         note(3, &[]);
@@ -144,22 +177,34 @@ mod tests {
         assert_eq!([3, 5, 8].map(value), [Some(3.0), Some(5.0), Some(8.0)]);
         note(9, &[8]);
         assert_eq!([3, 5, 8, 9].map(value), [None, None, Some(8.0), Some(9.0)]);
-        assert!(home.of("other", A, Round(9)).is_err() && home.of("run", ClientId(8), Round(9)).is_err());
+        assert!(
+            home.of("other", A, Round(9)).is_err()
+                && home.of("run", ClientId(8), Round(9)).is_err()
+        );
     }
 
     #[test]
     fn what_is_gone_or_damaged_is_said_and_nothing_lies_elsewhere() {
         let parent = tempfile::tempdir().expect("a folder");
         let home = home(parent.path());
-        home.note("run", A, Round(0), &[1.0, 2.0], &[]).expect("writable");
-        let path = parent.path().join(FOLDER).join("run/7").join(Round(0).to_string());
+        home.note("run", A, Round(0), &[1.0, 2.0], &[])
+            .expect("writable");
+        let path = parent
+            .path()
+            .join(FOLDER)
+            .join("run/7")
+            .join(Round(0).to_string());
         let said = |run: &str| home.of(run, A, Round(0)).expect_err("refused").to_string();
         let whole = fs::read(&path).expect("there");
         let mut flipped = whole.clone();
         *flipped.last_mut().expect("bytes") ^= 1;
         for bytes in [&whole[..whole.len() - 1], &flipped[..], &[]] {
             fs::write(&path, bytes).expect("writable");
-            assert!(said("run").contains("client 7 keeps it since round 1: it is damaged"), "{}", said("run"));
+            assert!(
+                said("run").contains("client 7 keeps it since round 1: it is damaged"),
+                "{}",
+                said("run")
+            );
         }
         fs::remove_file(&path).expect("there");
         let gone = said("run");

@@ -1,5 +1,5 @@
-//! What clients keep, as a worker has it: it comes with their orders, was left here by the last training, or lies in a
-//! folder at home.
+//! What clients keep, as a worker has it: it comes with their orders, was left here by the last
+//! training, or lies in a folder at home.
 
 use super::EngineError;
 use super::home::Home;
@@ -49,20 +49,33 @@ impl Keeper {
     ///
     /// # Errors
     /// A state that is not where it should be.
-    pub fn of(&self, Errand { client, kept }: &Errand, content: &Content) -> Result<Vec<f32>, TrainError> {
-        let missing = || TrainError::Failed(format!("what client {client} keeps did not come with its order"));
+    pub fn of(
+        &self,
+        Errand { client, kept }: &Errand,
+        content: &Content,
+    ) -> Result<Vec<f32>, TrainError> {
+        let missing = || {
+            TrainError::Failed(format!("what client {client} keeps did not come with its order"))
+        };
         match (kept, &self.place) {
             (Keeps::Nothing | Keeps::AtHome { since: None, .. }, _) => Ok(vec![0.0; self.length]),
             (Keeps::Sent, _) => {
-                let sent = content.floats(Label::Kept(*client)).filter(|kept| kept.len() == self.length);
+                let sent = content
+                    .floats(Label::Kept(*client))
+                    .filter(|kept| kept.len() == self.length);
                 sent.map(|kept| kept.to_vec()).ok_or_else(missing)
             }
             (Keeps::Held(round), Place::Here(file)) if file.version(*client) == Some(*round) => {
                 file.of(*client).map_err(unkept)?.ok_or_else(missing)
             }
-            (Keeps::AtHome { run, since: Some(round), .. }, Place::Home(home)) => {
-                home.of(run, *client, *round).map_err(unkept)
-            }
+            (
+                Keeps::AtHome {
+                    run,
+                    since: Some(round),
+                    ..
+                },
+                Place::Home(home),
+            ) => home.of(run, *client, *round).map_err(unkept),
             (Keeps::Held(_) | Keeps::AtHome { .. }, _) => Err(missing()),
         }
     }
@@ -71,10 +84,16 @@ impl Keeper {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn note(&mut self, errand: &Errand, round: Round, kept: Weights) -> Result<Option<Weights>, TrainError> {
+    pub fn note(
+        &mut self,
+        errand: &Errand,
+        round: Round,
+        kept: Weights,
+    ) -> Result<Option<Weights>, TrainError> {
         match (&errand.kept, &mut self.place) {
             (Keeps::AtHome { run, needed, .. }, Place::Home(home)) => {
-                home.note(run, errand.client, round, &kept, needed).map_err(unkept)?;
+                home.note(run, errand.client, round, &kept, needed)
+                    .map_err(unkept)?;
                 Ok(None)
             }
             (_, Place::Here(file)) => {

@@ -1,8 +1,8 @@
-//! What clients keep from one training to the next, in a file, so that memory does not grow with clients. A client
-//! that has kept nothing takes no room.
+//! What clients keep from one training to the next, in a file, so that memory does not grow with
+//! clients. A client that has kept nothing takes no room.
 //!
-//! What a round wrote counts once the round is complete; a round that comes to nothing leaves no trace. What a
-//! checkpoint refers to stays where it is until that checkpoint is gone.
+//! What a round wrote counts once the round is complete; a round that comes to nothing leaves no
+//! trace. What a checkpoint refers to stays where it is until that checkpoint is gone.
 
 use super::EngineError;
 use crate::event::KeptIndex;
@@ -39,12 +39,16 @@ struct Slot {
 }
 
 impl Kept {
-    /// An empty store of vectors of `length` values. `path` is where it lies, if it shall outlive the process;
-    /// as many checkpoints as `checkpoints` may refer to it.
+    /// An empty store of vectors of `length` values. `path` is where it lies, if it shall outlive
+    /// the process; as many checkpoints as `checkpoints` may refer to it.
     ///
     /// # Errors
     /// A file that cannot be made.
-    pub fn create(length: usize, path: Option<&Path>, checkpoints: usize) -> Result<Kept, EngineError> {
+    pub fn create(
+        length: usize,
+        path: Option<&Path>,
+        checkpoints: usize,
+    ) -> Result<Kept, EngineError> {
         let file = match path {
             Some(path) => files::create(path),
             None => tempfile::tempfile(),
@@ -65,17 +69,34 @@ impl Kept {
     ///
     /// # Errors
     /// A file that cannot be opened.
-    pub fn open(length: usize, path: &Path, index: &KeptIndex, checkpoints: usize) -> Result<Kept, EngineError> {
+    pub fn open(
+        length: usize,
+        path: &Path,
+        index: &KeptIndex,
+        checkpoints: usize,
+    ) -> Result<Kept, EngineError> {
         let file = files::open_own(path).map_err(unkept)?;
         let bytes = file.metadata().map_err(unkept)?.len();
         // Slots that nothing refers to are lost until a new one is needed there.
         let slots = (bytes / (HEAD + 4 * length) as u64) as u32;
-        let settled: BTreeMap<_, _> =
-            index.0.iter().map(|&(client, place, round)| (client, Slot { place, round })).collect();
+        let settled: BTreeMap<_, _> = index
+            .0
+            .iter()
+            .map(|&(client, place, round)| (client, Slot { place, round }))
+            .collect();
         let used: BTreeSet<u32> = settled.values().map(|slot| slot.place).collect();
         let free = (0..slots).filter(|place| !used.contains(place)).collect();
         let pins = [used].into();
-        Ok(Kept { file, length, settled, fresh: BTreeMap::new(), free, slots, pins, checkpoints })
+        Ok(Kept {
+            file,
+            length,
+            settled,
+            fresh: BTreeMap::new(),
+            free,
+            slots,
+            pins,
+            checkpoints,
+        })
     }
 
     /// Which round left what a client keeps.
@@ -90,10 +111,15 @@ impl Kept {
     pub fn of(&self, client: ClientId) -> Result<Option<Vec<f32>>, EngineError> {
         let Some(slot) = self.settled.get(&client) else { return Ok(None) };
         let mut bytes = vec![0u8; HEAD + 4 * self.length];
-        self.file.read_exact_at(&mut bytes, self.offset(slot.place)).map_err(unkept)?;
+        self.file
+            .read_exact_at(&mut bytes, self.offset(slot.place))
+            .map_err(unkept)?;
         let (head, values) = bytes.split_at(HEAD);
         if head != header(client, slot.round) {
-            let reason = format!("what client {client} keeps since round {} is not there any more", slot.round);
+            let reason = format!(
+                "what client {client} keeps since round {} is not there any more",
+                slot.round
+            );
             return Err(EngineError::Kept { reason });
         }
         let mut floats = vec![0.0f32; self.length];
@@ -101,11 +127,17 @@ impl Kept {
         Ok(Some(floats))
     }
 
-    /// Takes note of what a client keeps after a training in `round`; it counts once the round is settled.
+    /// Takes note of what a client keeps after a training in `round`; it counts once the round is
+    /// settled.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn note(&mut self, client: ClientId, round: Round, values: &[f32]) -> Result<(), EngineError> {
+    pub fn note(
+        &mut self,
+        client: ClientId,
+        round: Round,
+        values: &[f32],
+    ) -> Result<(), EngineError> {
         let place = match self.fresh.get(&client) {
             Some(slot) => slot.place,
             None => self.free.pop().unwrap_or_else(|| {
@@ -118,20 +150,29 @@ impl Kept {
         let head = header(client, round);
         let offset = self.offset(place);
         self.file.write_all_at(&head, offset).map_err(unkept)?;
-        self.file.write_all_at(values, offset + HEAD as u64).map_err(unkept)
+        self.file
+            .write_all_at(values, offset + HEAD as u64)
+            .map_err(unkept)
     }
 
     /// The round is complete: what it wrote counts.
     pub fn settle(&mut self) {
         for (client, slot) in std::mem::take(&mut self.fresh) {
             let old = self.settled.insert(client, slot);
-            self.free.extend(old.map(|old| old.place).filter(|place| !self.is_pinned(*place)));
+            self.free.extend(
+                old.map(|old| old.place)
+                    .filter(|place| !self.is_pinned(*place)),
+            );
         }
     }
 
     /// The round came to nothing.
     pub fn forget(&mut self) {
-        self.free.extend(std::mem::take(&mut self.fresh).into_values().map(|slot| slot.place));
+        self.free.extend(
+            std::mem::take(&mut self.fresh)
+                .into_values()
+                .map(|slot| slot.place),
+        );
     }
 
     /// Where everything is, for a checkpoint; it stays there as long as that checkpoint is kept.
@@ -140,14 +181,23 @@ impl Kept {
     /// A file that cannot be brought to disk.
     pub fn pin(&mut self) -> Result<KeptIndex, EngineError> {
         self.file.sync_data().map_err(unkept)?;
-        self.pins.push_back(self.settled.values().map(|slot| slot.place).collect());
+        self.pins
+            .push_back(self.settled.values().map(|slot| slot.place).collect());
         while self.pins.len() > self.checkpoints {
             let old = self.pins.pop_front().unwrap_or_default();
             let used: BTreeSet<u32> = self.settled.values().map(|slot| slot.place).collect();
-            let idle = old.difference(&used).copied().filter(|place| !self.is_pinned(*place));
+            let idle = old
+                .difference(&used)
+                .copied()
+                .filter(|place| !self.is_pinned(*place));
             self.free.extend(idle.collect::<Vec<_>>());
         }
-        Ok(KeptIndex(self.settled.iter().map(|(client, slot)| (*client, slot.place, slot.round)).collect()))
+        Ok(KeptIndex(
+            self.settled
+                .iter()
+                .map(|(client, slot)| (*client, slot.place, slot.round))
+                .collect(),
+        ))
     }
 
     fn is_pinned(&self, place: u32) -> bool {
@@ -168,7 +218,9 @@ pub fn header(client: ClientId, round: Round) -> [u8; HEAD] {
 }
 
 fn unkept(error: io::Error) -> EngineError {
-    EngineError::Kept { reason: error.to_string() }
+    EngineError::Kept {
+        reason: error.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -192,8 +244,10 @@ mod tests {
         kept.forget();
         assert_eq!((value(&kept, A), kept.version(A)), (Some(1.0), Some(Round(0))));
         for round in 2..20 {
-            kept.note(A, Round(round), &[round as f32; 2]).expect("written");
-            kept.note(A, Round(round), &[round as f32 + 0.5; 2]).expect("trained again");
+            kept.note(A, Round(round), &[round as f32; 2])
+                .expect("written");
+            kept.note(A, Round(round), &[round as f32 + 0.5; 2])
+                .expect("trained again");
             kept.settle();
         }
         assert_eq!((value(&kept, A), kept.slots), (Some(19.5), 2));
@@ -206,7 +260,8 @@ mod tests {
         let mut kept = Kept::create(1, Some(&path), 2).expect("made");
         let mut indices = Vec::new();
         for round in 0..6 {
-            kept.note(A, Round(round), &[round as f32]).expect("written");
+            kept.note(A, Round(round), &[round as f32])
+                .expect("written");
             kept.settle();
             indices.push(kept.pin().expect("on disk"));
         }
@@ -217,6 +272,10 @@ mod tests {
             assert_eq!(value(&Kept::open(1, &path, index, 2).expect("there"), A), Some(wanted));
         }
         let gone = Kept::open(1, &path, &indices[0], 2).expect("there").of(A);
-        assert!(gone.expect_err("overwritten").to_string().contains("client 7"));
+        assert!(
+            gone.expect_err("overwritten")
+                .to_string()
+                .contains("client 7")
+        );
     }
 }

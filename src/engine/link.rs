@@ -1,5 +1,5 @@
-//! The server's line to its workers: how a run begins, how messages come in, how it ends. Rounds and
-//! asynchronous runs share it.
+//! The server's line to its workers: how a run begins, how messages come in, how it ends. Rounds
+//! and asynchronous runs share it.
 
 use super::{EngineError, Outcome, report};
 use crate::config::OnNan;
@@ -57,17 +57,48 @@ impl<'a, T: Transport> Link<'a, T> {
             return Err(EngineError::NoWorkers);
         }
         let now = Instant::now();
-        let mut link = Link { plan, workers, wire, round: Round(0), peers, opened: now, pinged: now, looked: now };
+        let mut link = Link {
+            plan,
+            workers,
+            wire,
+            round: Round(0),
+            peers,
+            opened: now,
+            pinged: now,
+            looked: now,
+        };
         let digest = plan.digest();
-        while link.workers.iter().any(|rank| !link.peers.contains_key(rank)) {
-            let missing = link.workers.iter().filter(|rank| !link.peers.contains_key(rank));
+        while link
+            .workers
+            .iter()
+            .any(|rank| !link.peers.contains_key(rank))
+        {
+            let missing = link
+                .workers
+                .iter()
+                .filter(|rank| !link.peers.contains_key(rank));
             let missing: Vec<_> = missing.map(|rank| (*rank, Vec::new())).collect();
             match link.receive(|| missing.clone())? {
-                News::Report(rank, Report::Hello { digest: theirs, reduce, host }, _) => {
+                News::Report(
+                    rank,
+                    Report::Hello {
+                        digest: theirs,
+                        reduce,
+                        host,
+                    },
+                    _,
+                ) => {
                     if theirs != digest || reduce != plan.reduce() {
                         return Err(EngineError::OtherPlan { rank, host });
                     }
-                    link.peers.insert(rank, Peer { host, heard: Instant::now(), doing: None });
+                    link.peers.insert(
+                        rank,
+                        Peer {
+                            host,
+                            heard: Instant::now(),
+                            doing: None,
+                        },
+                    );
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(_) => {}
@@ -77,21 +108,50 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// Tells how the run begins, and without whom.
-    pub fn announce(&self, recorder: &mut dyn Recorder, layout: &Layout, weights: &[f32]) -> Result<(), EngineError> {
+    pub fn announce(
+        &self,
+        recorder: &mut dyn Recorder,
+        layout: &Layout,
+        weights: &[f32],
+    ) -> Result<(), EngineError> {
         let (workers, parameters) = (self.workers.len(), layout.parameters());
-        let worker_slowdown = self.plan.config.worker_slowdown.as_ref().map(ToString::to_string);
-        let hosts = self.peers.iter().map(|(rank, peer)| (*rank, peer.host.clone())).collect();
+        let worker_slowdown = self
+            .plan
+            .config
+            .worker_slowdown
+            .as_ref()
+            .map(ToString::to_string);
+        let hosts = self
+            .peers
+            .iter()
+            .map(|(rank, peer)| (*rank, peer.host.clone()))
+            .collect();
         let at = jiff::Timestamp::now();
-        let started = Started { rounds: self.plan.rounds(), workers, parameters, worker_slowdown, at, hosts };
+        let started = Started {
+            rounds: self.plan.rounds(),
+            workers,
+            parameters,
+            worker_slowdown,
+            at,
+            hosts,
+        };
         recorder.record(&Event::Started(started), weights)?;
-        for rank in self.wire.workers().into_iter().filter(|rank| !self.workers.contains(rank)) {
+        for rank in self
+            .wire
+            .workers()
+            .into_iter()
+            .filter(|rank| !self.workers.contains(rank))
+        {
             recorder.record(&self.loss(Round(0), rank, 0), weights)?;
         }
         Ok(())
     }
 
     /// The next news of any worker; `outstanding` says who owes what, should none come.
-    pub fn receive(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<News, EngineError> {
+    pub fn receive(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<News, EngineError> {
         loop {
             if let Some(news) = self.hear(&outstanding)? {
                 return Ok(news);
@@ -100,7 +160,10 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// What comes next of any worker; none when it is but a sign of life.
-    pub fn hear(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<Option<News>, EngineError> {
+    pub fn hear(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<Option<News>, EngineError> {
         self.ping()?;
         self.look_for_silence(&outstanding)?;
         let delivery = self.wire.recv()?;
@@ -151,20 +214,42 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// Looks, now and then, whether a worker that owes something has said nothing for too long.
-    fn look_for_silence(&mut self, outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>) -> Result<(), EngineError> {
-        let Some(limit) = self.plan.round_timeout().filter(|limit| self.looked.elapsed() > *limit / 4) else {
+    fn look_for_silence(
+        &mut self,
+        outstanding: impl Fn() -> Vec<(Rank, Vec<ClientId>)>,
+    ) -> Result<(), EngineError> {
+        let Some(limit) = self
+            .plan
+            .round_timeout()
+            .filter(|limit| self.looked.elapsed() > *limit / 4)
+        else {
             return Ok(());
         };
         let away = self.looked.elapsed() > limit / 2;
         self.looked = Instant::now();
         if away {
             // The server itself was busy for long: what workers said meanwhile is not read yet.
-            self.peers.values_mut().for_each(|peer| peer.heard = Instant::now());
+            self.peers
+                .values_mut()
+                .for_each(|peer| peer.heard = Instant::now());
             return Ok(());
         }
-        let silent = |rank: &Rank| self.peers.get(rank).map_or(self.opened, |peer| peer.heard).elapsed() > limit;
-        let owing: Vec<_> = outstanding().into_iter().filter(|(rank, _)| silent(rank)).collect();
-        if owing.is_empty() { Ok(()) } else { Err(self.silence(&owing)) }
+        let silent = |rank: &Rank| {
+            self.peers
+                .get(rank)
+                .map_or(self.opened, |peer| peer.heard)
+                .elapsed()
+                > limit
+        };
+        let owing: Vec<_> = outstanding()
+            .into_iter()
+            .filter(|(rank, _)| silent(rank))
+            .collect();
+        if owing.is_empty() {
+            Ok(())
+        } else {
+            Err(self.silence(&owing))
+        }
     }
 
     /// As [`Link::receive`] when the run must not end yet, whatever signals say.
@@ -195,12 +280,21 @@ impl<'a, T: Transport> Link<'a, T> {
 
     /// The news that a worker is lost, for recorders.
     pub fn loss(&self, round: Round, rank: Rank, clients: usize) -> Event {
-        Event::Lost { round, rank, host: self.host(rank), clients }
+        Event::Lost {
+            round,
+            rank,
+            host: self.host(rank),
+            clients,
+        }
     }
 
     /// Now and then idle workers hear that the server is there.
     fn ping(&mut self) -> Result<(), EngineError> {
-        if self.plan.round_timeout().is_some_and(|limit| self.pinged.elapsed() > limit) {
+        if self
+            .plan
+            .round_timeout()
+            .is_some_and(|limit| self.pinged.elapsed() > limit)
+        {
             self.pinged = Instant::now();
             for rank in self.workers.clone() {
                 self.send(rank, &Order::Ping, Content::nothing())?;
@@ -216,10 +310,14 @@ impl<'a, T: Transport> Link<'a, T> {
         let left = |ranks: &[Rank]| ranks.iter().any(|rank| self.workers.contains(rank));
         let homes = self.plan.homes().map_or(&[][..], Homes::all);
         match self.workers.is_empty() {
-            true => Err(EngineError::Lost { rank, host: self.host(rank) }),
-            false if !homes.iter().all(|home| left(&home.ranks)) => {
-                Err(EngineError::Homeless { rank, host: self.host(rank) })
-            }
+            true => Err(EngineError::Lost {
+                rank,
+                host: self.host(rank),
+            }),
+            false if !homes.iter().all(|home| left(&home.ranks)) => Err(EngineError::Homeless {
+                rank,
+                host: self.host(rank),
+            }),
             false => Ok(self.workers.len() < before),
         }
     }
@@ -238,13 +336,22 @@ impl<'a, T: Transport> Link<'a, T> {
     }
 
     /// Divides clients among all workers, or among those that hold their data.
-    pub fn assign(&self, scheduler: &mut dyn Scheduler, cost: &CostModel, cohort: &[Job]) -> Assignment {
+    pub fn assign(
+        &self,
+        scheduler: &mut dyn Scheduler,
+        cost: &CostModel,
+        cohort: &[Job],
+    ) -> Assignment {
         let Some(homes) = self.plan.homes() else {
             return scheduler.assign(cohort, cost, &self.workers);
         };
         let lives = |home: &Home, job: &Job| home.clients.contains(&job.client.index());
         let at = |home| {
-            let jobs: Vec<Job> = cohort.iter().filter(|job| lives(home, job)).copied().collect();
+            let jobs: Vec<Job> = cohort
+                .iter()
+                .filter(|job| lives(home, job))
+                .copied()
+                .collect();
             scheduler.assign(&jobs, cost, &self.living(home))
         };
         homes.all().iter().flat_map(at).collect()
@@ -252,13 +359,19 @@ impl<'a, T: Transport> Link<'a, T> {
 
     /// The workers that are left of a home.
     pub fn living(&self, home: &Home) -> Vec<Rank> {
-        home.ranks.iter().copied().filter(|rank| self.workers.contains(rank)).collect()
+        home.ranks
+            .iter()
+            .copied()
+            .filter(|rank| self.workers.contains(rank))
+            .collect()
     }
 
     /// Sends an order. That a worker is lost is told by [`Link::receive`] alone.
     pub fn send(&mut self, to: Rank, order: &Order, content: Content) -> Result<(), EngineError> {
         if *order != Order::Ping {
-            self.peers.entry(to).and_modify(|peer| peer.heard = Instant::now());
+            self.peers
+                .entry(to)
+                .and_modify(|peer| peer.heard = Instant::now());
         }
         match self.wire.send(to, Frame::with(order, content)) {
             Err(TransportError::Gone(_)) => Ok(()),
@@ -268,22 +381,41 @@ impl<'a, T: Transport> Link<'a, T> {
 
     /// Where a worker runs.
     pub fn host(&self, rank: Rank) -> String {
-        self.peers.get(&rank).map_or("an unknown host".to_owned(), |peer| peer.host.clone())
+        self.peers
+            .get(&rank)
+            .map_or("an unknown host".to_owned(), |peer| peer.host.clone())
     }
 
     /// Whether somebody wants the run to end: asked before each round, since short ones never wait.
     pub fn look_for_end(&self) -> Result<(), EngineError> {
-        if stop::end_wanted() { Err(EngineError::EndWanted) } else { Ok(()) }
+        if stop::end_wanted() {
+            Err(EngineError::EndWanted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Nothing has come for too long.
     fn silence(&self, outstanding: &[(Rank, Vec<ClientId>)]) -> EngineError {
         let owes = |(rank, clients): &(Rank, Vec<ClientId>)| {
             let some: Vec<String> = clients.iter().take(5).map(ToString::to_string).collect();
-            let more = if clients.len() > some.len() { ", ..." } else { "" };
-            let heard = self.peers.get(rank).map_or(self.opened, |peer| peer.heard).elapsed().as_secs_f64();
+            let more = if clients.len() > some.len() {
+                ", ..."
+            } else {
+                ""
+            };
+            let heard = self
+                .peers
+                .get(rank)
+                .map_or(self.opened, |peer| peer.heard)
+                .elapsed()
+                .as_secs_f64();
             let (host, some, count) = (self.host(*rank), some.join(", "), clients.len());
-            let clients = if count == 0 { String::new() } else { format!(", owes {count} clients ({some}{more})") };
+            let clients = if count == 0 {
+                String::new()
+            } else {
+                format!(", owes {count} clients ({some}{more})")
+            };
             format!("rank {rank} on {host}, heard {heard:.0} s ago{clients}")
         };
         EngineError::Silence {
@@ -304,14 +436,25 @@ impl<'a, T: Transport> Link<'a, T> {
         let (rounds, total_seconds) = (outcome.rounds, began.elapsed().as_secs_f64());
         let (ranks, fault) = self.close(device)?;
         let reason = outcome.reason.clone();
-        recorder.record(&Event::Finished { reason, ranks, rounds, total_seconds }, &outcome.weights)?;
+        recorder.record(
+            &Event::Finished {
+                reason,
+                ranks,
+                rounds,
+                total_seconds,
+            },
+            &outcome.weights,
+        )?;
         fault.map_or(Ok(outcome), Err)
     }
 
-    /// Tells all workers to end, and collects what every rank reports of itself, by rank. A training
-    /// that is still under way ends first, and its update is left out. A worker that gives no report is
-    /// a fault, but all is done then.
-    pub fn close(&mut self, device: String) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
+    /// Tells all workers to end, and collects what every rank reports of itself, by rank. A
+    /// training that is still under way ends first, and its update is left out. A worker that
+    /// gives no report is a fault, but all is done then.
+    pub fn close(
+        &mut self,
+        device: String,
+    ) -> Result<(Vec<RankReport>, Option<EngineError>), EngineError> {
         let mut open = self.workers.clone();
         for &rank in &open {
             self.send(rank, &Order::Stop, Content::nothing())?;
@@ -328,7 +471,8 @@ impl<'a, T: Transport> Link<'a, T> {
                 Ok(News::Report(_, Report::Trained { .. }, _)) => {}
                 Ok(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
                 // A rank that has said goodbye may leave before the others.
-                Ok(News::Lost(rank)) | Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
+                Ok(News::Lost(rank))
+                | Err(EngineError::Lost { rank, .. } | EngineError::Homeless { rank, .. }) => {
                     open.retain(|worker| *worker != rank);
                 }
                 Err(error) => fault = Some(error),
@@ -341,5 +485,8 @@ impl<'a, T: Transport> Link<'a, T> {
 
 /// A report that makes no sense now.
 pub fn unexpected(rank: Rank, report: &Report) -> EngineError {
-    EngineError::Unexpected { rank, what: format!("{report:?}").chars().take(200).collect() }
+    EngineError::Unexpected {
+        rank,
+        what: format!("{report:?}").chars().take(200).collect(),
+    }
 }

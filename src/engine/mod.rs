@@ -160,7 +160,9 @@ pub enum EngineError {
     )]
     Idle,
     /// Without rounds: every training diverges, and the model never moves.
-    #[error("{trainings} trainings in a row diverged, so the model would never move again (hint: lower --lr)")]
+    #[error(
+        "{trainings} trainings in a row diverged, so the model would never move again (hint: lower --lr)"
+    )]
     InVain {
         /// How many.
         trainings: usize,
@@ -174,7 +176,9 @@ pub enum EngineError {
         wanted: usize,
     },
     /// A checkpoint that does not say how a part of the run was left.
-    #[error("the checkpoint cannot bring back the {part}: {reason} (hint: resume with the version that wrote it)")]
+    #[error(
+        "the checkpoint cannot bring back the {part}: {reason} (hint: resume with the version that wrote it)"
+    )]
     Forgotten {
         /// Of what.
         part: &'static str,
@@ -182,7 +186,9 @@ pub enum EngineError {
         reason: String,
     },
     /// What clients keep cannot be kept.
-    #[error("what clients keep is lost: {reason} (hint: check free space; start the run anew if the file was damaged)")]
+    #[error(
+        "what clients keep is lost: {reason} (hint: check free space; start the run anew if the file was damaged)"
+    )]
     Kept {
         /// Why.
         reason: String,
@@ -206,13 +212,28 @@ pub enum EngineError {
 impl EngineError {
     /// A client could not be trained.
     fn training(rank: Rank, round: Round, failure: Failure) -> EngineError {
-        let Failure { client, reason, diverged, .. } = failure;
-        EngineError::Training { rank, client, round, reason, diverged }
+        let Failure {
+            client,
+            reason,
+            diverged,
+            ..
+        } = failure;
+        EngineError::Training {
+            rank,
+            client,
+            round,
+            reason,
+            diverged,
+        }
     }
 
     /// How it leaves the run.
     pub fn standing(&self) -> Standing {
-        if matches!(self, EngineError::EndWanted) { Standing::Stopped } else { Standing::Failed }
+        if matches!(self, EngineError::EndWanted) {
+            Standing::Stopped
+        } else {
+            Standing::Failed
+        }
     }
 
     /// Whether another attempt from the same state would end alike.
@@ -220,7 +241,12 @@ impl EngineError {
         use EngineError::{Forgotten, Idle, InVain, NotFinite, OtherModel, Select, Training};
         match self {
             Training { diverged, .. } => *diverged,
-            NotFinite { .. } | InVain { .. } | Idle | OtherModel { .. } | Forgotten { .. } | Select(_) => true,
+            NotFinite { .. }
+            | InVain { .. }
+            | Idle
+            | OtherModel { .. }
+            | Forgotten { .. }
+            | Select(_) => true,
             _ => false,
         }
     }
@@ -254,27 +280,36 @@ fn run_in_process(
     let server = ends.next().expect("the server's end");
     let broken = |rank: Rank| move |reason: String| EngineError::Broken { rank, reason };
     let made = |rank: Rank| -> Result<Box<dyn Trainer>, EngineError> {
-        stop::catch(|| make(rank)).map_err(broken(rank))?.map_err(|error| broken(rank)(error.to_string()))
+        stop::catch(|| make(rank))
+            .map_err(broken(rank))?
+            .map_err(|error| broken(rank)(error.to_string()))
     };
     let work = |end: local::Local| {
         let rank = end.rank();
         let mut trainer = made(rank)?;
-        stop::catch(|| serve(plan, &mut Metered::new(end), trainer.as_mut())).map_err(broken(rank))?
+        stop::catch(|| serve(plan, &mut Metered::new(end), trainer.as_mut()))
+            .map_err(broken(rank))?
     };
     thread::scope(|scope| {
         let workers: Vec<_> = ends.map(|end| scope.spawn(move || work(end))).collect();
-        let run = made(Rank::SERVER)
-            .and_then(|mut trainer| run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved));
+        let run = made(Rank::SERVER).and_then(|mut trainer| {
+            run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved)
+        });
         if matches!(run, Err(EngineError::EndWanted)) {
             log::info!("a signal asks for the end: clients in training are left");
         }
         // That the server is gone is no fault of a worker.
-        let own = |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
-        let ended = workers.into_iter().filter_map(|worker| worker.join().ok()?.err());
+        let own =
+            |fault: &EngineError| !matches!(fault, EngineError::Transport(TransportError::Gone(_)));
+        let ended = workers
+            .into_iter()
+            .filter_map(|worker| worker.join().ok()?.err());
         let mut faults = ended.filter(own);
         let run = match run {
             // What ended the last worker tells more than that it is gone.
-            Err(EngineError::Lost { rank, host }) => Err(faults.next().unwrap_or(EngineError::Lost { rank, host })),
+            Err(EngineError::Lost { rank, host }) => {
+                Err(faults.next().unwrap_or(EngineError::Lost { rank, host }))
+            }
             run => run,
         };
         faults.for_each(|fault| log::warn!("{fault}"));
@@ -298,18 +333,33 @@ pub fn check_keeping(plan: &Plan, layout: &Layout, worker: Rank) -> Result<(), E
 
 /// A state that cannot be read.
 fn forgotten(part: &'static str) -> impl Fn(serde_json::Error) -> EngineError {
-    move |error| EngineError::Forgotten { part, reason: error.to_string() }
+    move |error| EngineError::Forgotten {
+        part,
+        reason: error.to_string(),
+    }
 }
 
 /// What a rank says of itself at the end.
 fn report(rank: Rank, device: String, bytes_sent: u64) -> RankReport {
-    RankReport { rank, host: host_name(), device, bytes_sent, peak_rss_mib: peak_rss_mib() }
+    RankReport {
+        rank,
+        host: host_name(),
+        device,
+        bytes_sent,
+        peak_rss_mib: peak_rss_mib(),
+    }
 }
 
 /// Largest resident memory of this process so far in MiB; 0 where the system does not say.
 pub fn peak_rss_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    let kib = line.and_then(|line| {
+        line.trim()
+            .trim_end_matches("kB")
+            .trim()
+            .parse::<f64>()
+            .ok()
+    });
     kib.unwrap_or(0.0) / 1024.0
 }

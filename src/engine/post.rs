@@ -1,5 +1,5 @@
-//! Orders on their way out, and what clients keep that goes along. Where that travels a worker gets one client at a time
-//! and one that waits, so that no rank holds what many of them keep.
+//! Orders on their way out, and what clients keep that goes along. Where that travels a worker gets
+//! one client at a time and one that waits, so that no rank holds what many of them keep.
 
 use super::EngineError;
 use super::states::States;
@@ -25,7 +25,12 @@ pub struct Post {
 impl Post {
     /// Nothing is out.
     pub fn new(states: States) -> Post {
-        Post { states, waiting: VecDeque::new(), open: BTreeMap::new(), summed: 0 }
+        Post {
+            states,
+            waiting: VecDeque::new(),
+            open: BTreeMap::new(),
+            summed: 0,
+        }
     }
 
     /// A new pass begins: nobody has anything.
@@ -37,7 +42,8 @@ impl Post {
     /// Takes orders in.
     pub fn put(&mut self, batches: Vec<Batch>) {
         if self.states.travel() {
-            self.waiting.extend(batches.into_iter().flat_map(one_by_one));
+            self.waiting
+                .extend(batches.into_iter().flat_map(one_by_one));
         } else {
             self.waiting.extend(batches);
         }
@@ -46,7 +52,8 @@ impl Post {
     /// The next order that may go out.
     pub fn next(&mut self) -> Option<Batch> {
         let all = !self.states.travel();
-        let room = |batch: &Batch| all || self.open.get(&batch.rank).is_none_or(|open| *open < DEPTH);
+        let room =
+            |batch: &Batch| all || self.open.get(&batch.rank).is_none_or(|open| *open < DEPTH);
         // A worker's orders stay in order: the first of each that has room.
         let mut full: Vec<Rank> = Vec::new();
         let place = self.waiting.iter().position(|batch| {
@@ -95,10 +102,20 @@ impl Post {
 
 /// The same orders with one client each.
 fn one_by_one(batch: Batch) -> Vec<Batch> {
-    let Batch { rank, clients, first, last } = batch;
+    let Batch {
+        rank,
+        clients,
+        first,
+        last,
+    } = batch;
     let count = clients.len();
     if count < 2 {
-        return vec![Batch { rank, clients, first, last }];
+        return vec![Batch {
+            rank,
+            clients,
+            first,
+            last,
+        }];
     }
     let one = |(place, client)| Batch {
         rank,

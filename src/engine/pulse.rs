@@ -1,5 +1,5 @@
-//! What a worker does beside training, between two steps: it gives signs of life, takes in what comes, and leaves its
-//! client when nobody waits for it any more.
+//! What a worker does beside training, between two steps: it gives signs of life, takes in what
+//! comes, and leaves its client when nobody waits for it any more.
 
 use crate::ids::Rank;
 use crate::message::{Doing, Frame, Order, Report};
@@ -36,7 +36,16 @@ impl<'a, T: Transport> Pulse<'a, T> {
     /// To a server that waits so long for a sign of life.
     pub fn new(wire: &'a mut Metered<T>, limit: Option<Duration>) -> Self {
         let now = Instant::now();
-        Pulse { wire, limit, heard: now, looked: now, doing: None, told: None, inbox: VecDeque::new(), over: false }
+        Pulse {
+            wire,
+            limit,
+            heard: now,
+            looked: now,
+            doing: None,
+            told: None,
+            inbox: VecDeque::new(),
+            over: false,
+        }
     }
 
     /// The next delivery; none when the server has said that the run is over, whatever came before.
@@ -47,7 +56,10 @@ impl<'a, T: Transport> Pulse<'a, T> {
         if self.over {
             return Ok(None);
         }
-        self.inbox.pop_front().unwrap_or_else(|| self.wire.recv()).map(Some)
+        self.inbox
+            .pop_front()
+            .unwrap_or_else(|| self.wire.recv())
+            .map(Some)
     }
 
     /// Sends a report.

@@ -44,12 +44,23 @@ pub(super) fn on_record(
     run: impl FnOnce(&mut dyn Recorder) -> Result<Outcome, EngineError>,
 ) -> Result<Outcome, EngineError> {
     let ended = stop::catch(|| run(&mut *recorder));
-    let ended = ended.unwrap_or_else(|reason| Err(EngineError::Broken { rank: Rank::SERVER, reason }));
+    let ended = ended.unwrap_or_else(|reason| {
+        Err(EngineError::Broken {
+            rank: Rank::SERVER,
+            reason,
+        })
+    });
     ended.inspect_err(|fault| {
         let (state, settled) = (fault.standing(), fault.is_settled());
-        let event = Event::Ended { state, reason: fault.to_string(), settled };
+        let event = Event::Ended {
+            state,
+            reason: fault.to_string(),
+            settled,
+        };
         // The fault itself is reported; what cannot be written any more is said beside it.
-        recorder.record(&event, &[]).unwrap_or_else(|error| log::warn!("{error}"));
+        recorder
+            .record(&event, &[])
+            .unwrap_or_else(|error| log::warn!("{error}"));
     })
 }
 

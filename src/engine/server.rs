@@ -30,8 +30,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The server between two rounds, for callers who decide themselves when to go on; [`run()`](super::run()) is the
-/// usual way.
+/// The server between two rounds, for callers who decide themselves when to go on;
+/// [`run()`](super::run()) is the usual way.
 pub struct Server<'a, T> {
     link: Link<'a, T>,
     trainer: &'a mut dyn Trainer,
@@ -89,9 +89,14 @@ impl<'a, T: Transport> Server<'a, T> {
             paces: Paces::default(),
             told_shortage: false,
             stopwatch: Stopwatch::start(),
-            fallback: plan.config.fall_back.then(|| Fallback::new(plan.target().as_ref())),
+            fallback: plan
+                .config
+                .fall_back
+                .then(|| Fallback::new(plan.target().as_ref())),
         };
-        server.link.announce(server.recorder, server.trainer.layout(), &server.global.weights)?;
+        server
+            .link
+            .announce(server.recorder, server.trainer.layout(), &server.global.weights)?;
         server.began = Instant::now();
         Ok(server)
     }
@@ -104,7 +109,9 @@ impl<'a, T: Transport> Server<'a, T> {
         self.post.states.go_on(&state)?;
         let (found, wanted) = (weights.len(), self.global.weights.len());
         let mut memory = state.memory;
-        let best = memory.drain(self.global.memory.len().min(memory.len())..).next();
+        let best = memory
+            .drain(self.global.memory.len().min(memory.len())..)
+            .next();
         if !self.global.restore(Arc::new(weights), memory) {
             return Err(EngineError::OtherModel { found, wanted });
         }
@@ -116,8 +123,12 @@ impl<'a, T: Transport> Server<'a, T> {
         self.clock = state.clock;
         self.updates = state.updates;
         self.test = state.test;
-        self.open = state.open.map(|done| Open::new(*done, &self.global.weights, self.trainer.pieces()));
-        self.selector.restore(&state.selector).map_err(forgotten("selector"))?;
+        self.open = state
+            .open
+            .map(|done| Open::new(*done, &self.global.weights, self.trainer.pieces()));
+        self.selector
+            .restore(&state.selector)
+            .map_err(forgotten("selector"))?;
         self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
         self.tell_model()
     }
@@ -126,9 +137,12 @@ impl<'a, T: Transport> Server<'a, T> {
     fn tell_model(&mut self) -> Result<(), EngineError> {
         if self.link.plan.reduce() == Reduce::Allreduce {
             let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
-            let content = (0..)
-                .zip(&self.global.memory)
-                .fold(content, |content, (place, memory)| content.with(Label::Memory(place), Arc::new(memory.clone())));
+            let content =
+                (0..)
+                    .zip(&self.global.memory)
+                    .fold(content, |content, (place, memory)| {
+                        content.with(Label::Memory(place), Arc::new(memory.clone()))
+                    });
             for rank in self.link.workers.clone() {
                 self.link.send(rank, &Order::Model, content.clone())?;
             }
@@ -139,8 +153,17 @@ impl<'a, T: Transport> Server<'a, T> {
     /// Everything that the next round depends on, beside the weights.
     fn state(&mut self) -> Result<State, EngineError> {
         let (kept, kept_in) = self.post.states.pin()?;
-        let best = self.fallback.iter().filter_map(|fallback| fallback.other_than(&self.global.weights));
-        let memory = self.global.memory.iter().chain(best.map(Arc::as_ref)).cloned().collect();
+        let best = self
+            .fallback
+            .iter()
+            .filter_map(|fallback| fallback.other_than(&self.global.weights));
+        let memory = self
+            .global
+            .memory
+            .iter()
+            .chain(best.map(Arc::as_ref))
+            .cloned()
+            .collect();
         Ok(State {
             rounds: self.rounds,
             clock: self.clock,
@@ -167,7 +190,11 @@ impl<'a, T: Transport> Server<'a, T> {
     }
 
     fn save_if_wanted(&mut self) -> Result<(), EngineError> {
-        if self.recorder.wants_state() { self.save() } else { Ok(()) }
+        if self.recorder.wants_state() {
+            self.save()
+        } else {
+            Ok(())
+        }
     }
 
     /// Rounds done.
@@ -216,14 +243,23 @@ impl<'a, T: Transport> Server<'a, T> {
         let planning = began.elapsed().as_secs_f64();
         let workers = self.link.workers.len();
         let carried = self.carried();
-        // Only a signal leaves a round and goes on to be saved: then nothing of it shall have happened.
-        let passed = self.link.look_for_end().and_then(|()| self.passes(round, &attended.cohort));
+        // Only a signal leaves a round and goes on to be saved: then nothing of it shall have
+        // happened.
+        let passed = self
+            .link
+            .look_for_end()
+            .and_then(|()| self.passes(round, &attended.cohort));
         if passed.is_err() {
             self.selector.undo();
             self.post.states.forget();
             self.cut_short()?;
         }
-        let Passed { returned, left_out, turnout, surveyed } = passed?;
+        let Passed {
+            returned,
+            left_out,
+            turnout,
+            surveyed,
+        } = passed?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         let cluster_bytes = self.carried() - carried;
         self.settle()?;
@@ -269,16 +305,27 @@ impl<'a, T: Transport> Server<'a, T> {
         }
         let reason = self.link.plan.why_at_end(self.rounds, self.test.as_ref());
         let weights = Arc::unwrap_or_clone(mem::take(&mut self.global.weights));
-        let outcome = Outcome { weights, rounds: self.rounds, test: self.test.clone(), reason };
-        self.link.finish(self.began, self.trainer.device(), self.recorder, outcome)
+        let outcome = Outcome {
+            weights,
+            rounds: self.rounds,
+            test: self.test.clone(),
+            reason,
+        };
+        self.link
+            .finish(self.began, self.trainer.device(), self.recorder, outcome)
     }
 
     /// Stage 3: the clients of the round whose updates will count.
     fn select(&mut self, round: Round) -> Attended {
         let plan = self.link.plan;
         let mut stream = plan.seed().for_round(Purpose::Select, round);
-        let pool = Pool { members: Members::All(plan.clients()), samples: &|client| plan.samples(client) };
-        let wanted = plan.attendance().invited(plan.cohort_size(), plan.clients());
+        let pool = Pool {
+            members: Members::All(plan.clients()),
+            samples: &|client| plan.samples(client),
+        };
+        let wanted = plan
+            .attendance()
+            .invited(plan.cohort_size(), plan.clients());
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
         if selected.len() < wanted && !self.told_shortage {
             log::warn!(
@@ -287,8 +334,15 @@ impl<'a, T: Transport> Server<'a, T> {
             );
             self.told_shortage = true;
         }
-        let jobs = selected.into_iter().map(|client| Job { client, samples: plan.samples(client) }).collect();
-        plan.attendance().attend(plan.seed(), round, jobs, plan.cohort_size(), plan.delay())
+        let jobs = selected
+            .into_iter()
+            .map(|client| Job {
+                client,
+                samples: plan.samples(client),
+            })
+            .collect();
+        plan.attendance()
+            .attend(plan.seed(), round, jobs, plan.cohort_size(), plan.delay())
     }
 
     /// Bytes that the cluster has carried so far, as the server knows of.
@@ -307,7 +361,15 @@ impl<'a, T: Transport> Server<'a, T> {
     fn tell_left_out(&mut self, round: Round, left_out: &[Failed]) -> Result<(), EngineError> {
         for Failed { rank, failure, .. } in left_out {
             let (client, rank, reason) = (failure.client, *rank, failure.reason.clone());
-            self.recorder.record(&Event::LeftOut { round, client, rank, reason }, &self.global.weights)?;
+            self.recorder.record(
+                &Event::LeftOut {
+                    round,
+                    client,
+                    rank,
+                    reason,
+                },
+                &self.global.weights,
+            )?;
         }
         Ok(())
     }
@@ -315,13 +377,40 @@ impl<'a, T: Transport> Server<'a, T> {
     /// What the round teaches: times for the scheduler, losses for the selector.
     fn learn(&mut self, round: Round, returned: &Returned) -> Result<(), EngineError> {
         self.cost.forget();
-        self.paces.client = returned.updates().iter().map(|done| done.update.seconds).reduce(f64::min);
-        for &Done { rank, samples, update: Update { client, loss, start, seconds, bits, .. }, .. } in returned.updates()
+        self.paces.client = returned
+            .updates()
+            .iter()
+            .map(|done| done.update.seconds)
+            .reduce(f64::min);
+        for &Done {
+            rank,
+            samples,
+            update:
+                Update {
+                    client,
+                    loss,
+                    start,
+                    seconds,
+                    bits,
+                    ..
+                },
+            ..
+        } in returned.updates()
         {
             self.cost.learn(rank, samples, seconds);
             self.selector.learn(client, loss);
-            let trained = Trained { round, client, rank, samples, loss, start, seconds, bits };
-            self.recorder.record(&Event::ClientTrained(trained), &self.global.weights)?;
+            let trained = Trained {
+                round,
+                client,
+                rank,
+                samples,
+                loss,
+                start,
+                seconds,
+                bits,
+            };
+            self.recorder
+                .record(&Event::ClientTrained(trained), &self.global.weights)?;
         }
         Ok(())
     }

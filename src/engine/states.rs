@@ -1,5 +1,5 @@
-//! What clients keep, as the server knows of it: in a file of its own, from where it travels to whoever trains them; or
-//! at their homes, which it never leaves, and then only versions are here.
+//! What clients keep, as the server knows of it: in a file of its own, from where it travels to
+//! whoever trains them; or at their homes, which it never leaves, and then only versions are here.
 
 use super::EngineError;
 use super::kept::Kept;
@@ -33,10 +33,18 @@ pub struct Here {
 }
 
 impl States {
-    /// For clients that keep `length` values each, in the server's file at `path`, if it shall outlive the process.
+    /// For clients that keep `length` values each, in the server's file at `path`, if it shall
+    /// outlive the process.
     pub fn here(length: usize, path: Option<PathBuf>, checkpoints: usize) -> States {
         let (holders, trained) = (BTreeMap::new(), BTreeMap::new());
-        States::Here(Box::new(Here { length, path, checkpoints, file: None, holders, trained }))
+        States::Here(Box::new(Here {
+            length,
+            path,
+            checkpoints,
+            file: None,
+            holders,
+            trained,
+        }))
     }
 
     /// For clients that keep something at their homes; `path` tells this run from others.
@@ -72,7 +80,12 @@ impl States {
     ///
     /// # Errors
     /// A file that cannot be read.
-    pub fn send(&self, rank: Rank, client: ClientId, content: Content) -> Result<(Keeps, Content), EngineError> {
+    pub fn send(
+        &self,
+        rank: Rank,
+        client: ClientId,
+        content: Content,
+    ) -> Result<(Keeps, Content), EngineError> {
         match self {
             States::Here(here) => here.send(rank, client, content),
             States::AtHomes(versions) => Ok((versions.at_home(client), content)),
@@ -129,13 +142,19 @@ impl States {
         }
     }
 
-    /// Where everything is that clients keep, for a checkpoint; and what that is called at their homes.
+    /// Where everything is that clients keep, for a checkpoint; and what that is called at their
+    /// homes.
     ///
     /// # Errors
     /// A file that cannot be brought to disk.
     pub fn pin(&mut self) -> Result<(KeptIndex, Option<String>), EngineError> {
         match self {
-            States::Here(here) => Ok((here.file.as_mut().map_or(Ok(KeptIndex::default()), Kept::pin)?, None)),
+            States::Here(here) => Ok((
+                here.file
+                    .as_mut()
+                    .map_or(Ok(KeptIndex::default()), Kept::pin)?,
+                None,
+            )),
             States::AtHomes(versions) => Ok((versions.pin(), Some(versions.run().to_owned()))),
         }
     }
@@ -143,13 +162,22 @@ impl States {
 
 impl Here {
     fn go_on(&mut self, index: &KeptIndex) -> Result<(), EngineError> {
-        if let Some(path) = self.path.as_ref().filter(|_| self.length > 0 && !index.0.is_empty()) {
+        if let Some(path) = self
+            .path
+            .as_ref()
+            .filter(|_| self.length > 0 && !index.0.is_empty())
+        {
             self.file = Some(Kept::open(self.length, path, index, self.checkpoints)?);
         }
         Ok(())
     }
 
-    fn send(&self, rank: Rank, client: ClientId, content: Content) -> Result<(Keeps, Content), EngineError> {
+    fn send(
+        &self,
+        rank: Rank,
+        client: ClientId,
+        content: Content,
+    ) -> Result<(Keeps, Content), EngineError> {
         let file = self.file.as_ref();
         let Some((file, round)) = file.and_then(|file| Some((file, file.version(client)?))) else {
             return Ok((Keeps::Nothing, content));
@@ -163,7 +191,13 @@ impl Here {
         })
     }
 
-    fn note(&mut self, rank: Rank, client: ClientId, round: Round, kept: &[f32]) -> Result<(), EngineError> {
+    fn note(
+        &mut self,
+        rank: Rank,
+        client: ClientId,
+        round: Round,
+        kept: &[f32],
+    ) -> Result<(), EngineError> {
         self.trained.insert(client, rank);
         let file = match &mut self.file {
             Some(file) => file,

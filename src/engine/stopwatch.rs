@@ -1,4 +1,5 @@
-//! When it is time again to say how far something is that takes long: every second, then less and less often.
+//! When it is time again to say how far something is that takes long: every second, then less and
+//! less often.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,10 @@ impl Stopwatch {
     /// It starts now.
     pub fn start() -> Stopwatch {
         let now = Instant::now();
-        Stopwatch { began: now, rang: now }
+        Stopwatch {
+            began: now,
+            rang: now,
+        }
     }
 
     /// Seconds since the start.
@@ -43,10 +47,35 @@ mod tests {
 
     #[test]
     fn it_rings_after_a_second_and_later_by_share() {
-        let back = |seconds| Instant::now().checked_sub(Duration::from_secs(seconds)).expect("after the boot");
+        let back = |seconds| {
+            Instant::now()
+                .checked_sub(Duration::from_secs(seconds))
+                .expect("after the boot")
+        };
         assert_eq!(Stopwatch::start().rings(), None);
-        assert!(Stopwatch { began: back(2), rang: back(2) }.rings().is_some_and(|seconds| seconds >= 2.0));
-        assert_eq!(Stopwatch { began: back(60), rang: back(5) }.rings(), None);
-        assert!(Stopwatch { began: back(600), rang: back(11) }.rings().is_some());
+        assert!(
+            Stopwatch {
+                began: back(2),
+                rang: back(2)
+            }
+            .rings()
+            .is_some_and(|seconds| seconds >= 2.0)
+        );
+        assert_eq!(
+            Stopwatch {
+                began: back(60),
+                rang: back(5)
+            }
+            .rings(),
+            None
+        );
+        assert!(
+            Stopwatch {
+                began: back(600),
+                rang: back(11)
+            }
+            .rings()
+            .is_some()
+        );
     }
 }

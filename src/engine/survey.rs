@@ -1,5 +1,5 @@
-//! Stage 9: evaluation is work like any other. Where all ranks have the test data they divide it; where each worker has
-//! its own, one of each home evaluates on that.
+//! Stage 9: evaluation is work like any other. Where all ranks have the test data they divide it;
+//! where each worker has its own, one of each home evaluates on that.
 
 use super::EngineError;
 use super::link::{Link, News, unexpected};
@@ -17,8 +17,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// An evaluation on the shared test data: whoever is free takes some of its pieces. Metrics add up exactly, whoever took
-/// which.
+/// An evaluation on the shared test data: whoever is free takes some of its pieces. Metrics add up
+/// exactly, whoever took which.
 pub struct Examination {
     left: Range<usize>,
     sum: Metrics,
@@ -29,7 +29,11 @@ pub struct Examination {
 impl Examination {
     /// Of so many pieces, none of which is done.
     pub fn new(pieces: usize) -> Examination {
-        Examination { left: 0..pieces, sum: Metrics::default(), own: (0, Duration::ZERO) }
+        Examination {
+            left: 0..pieces,
+            sum: Metrics::default(),
+            own: (0, Duration::ZERO),
+        }
     }
 
     /// Whether nobody need take any more.
@@ -56,8 +60,8 @@ impl Examination {
         &self.sum
     }
 
-    /// What one of so many ranks shall do next: half of its share of what is left, so that slow ranks end with the fast.
-    /// The last piece is the server's.
+    /// What one of so many ranks shall do next: half of its share of what is left, so that slow
+    /// ranks end with the fast. The last piece is the server's.
     fn share(&mut self, ranks: usize) -> Range<usize> {
         self.take(self.left.len().saturating_sub(1).div_ceil(2 * ranks))
     }
@@ -70,8 +74,8 @@ impl Examination {
 }
 
 impl<T: Transport> Link<'_, T> {
-    /// All ranks end an examination of the model, the server too. What a lost worker was asked for the server does
-    /// itself. Workers that keep the model have this one unless it `travels`.
+    /// All ranks end an examination of the model, the server too. What a lost worker was asked for
+    /// the server does itself. Workers that keep the model have this one unless it `travels`.
     pub fn examine(
         &mut self,
         round: Round,
@@ -82,9 +86,17 @@ impl<T: Transport> Link<'_, T> {
         recorder: &mut dyn Recorder,
     ) -> Result<(), EngineError> {
         // Where data stays at home only the server has what it evaluates on.
-        let ranks = if self.plan.homes().is_some() { Vec::new() } else { self.workers.clone() };
+        let ranks = if self.plan.homes().is_some() {
+            Vec::new()
+        } else {
+            self.workers.clone()
+        };
         let all = ranks.len() + 1;
-        let mut content = if travels { model(weights) } else { self.model_along(weights) };
+        let mut content = if travels {
+            model(weights)
+        } else {
+            self.model_along(weights)
+        };
         let mut open: BTreeMap<Rank, Range<usize>> = BTreeMap::new();
         let mut free = ranks;
         loop {
@@ -116,7 +128,9 @@ impl<T: Transport> Link<'_, T> {
                 Some(News::Lost(rank)) => {
                     recorder.record(&self.loss(round, rank, 0), weights)?;
                     if let Some(share) = open.remove(&rank) {
-                        examination.sum.add(&trainer.evaluate_pieces(weights, share)?);
+                        examination
+                            .sum
+                            .add(&trainer.evaluate_pieces(weights, share)?);
                     }
                 }
                 None if examination.is_over() => {}
@@ -133,8 +147,8 @@ impl<T: Transport> Link<'_, T> {
         }
     }
 
-    /// Workers evaluate the model on what clients train on, each on clients whose data it has. What a lost worker was
-    /// asked for others do.
+    /// Workers evaluate the model on what clients train on, each on clients whose data it has. What
+    /// a lost worker was asked for others do.
     pub fn appraise(
         &mut self,
         round: Round,
@@ -160,7 +174,9 @@ impl<T: Transport> Link<'_, T> {
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => {
                     recorder.record(&self.loss(round, rank, 0), weights)?;
-                    let heir = |clients: Range<usize>| (self.able(ClientId::from(clients.start))[0], clients);
+                    let heir = |clients: Range<usize>| {
+                        (self.able(ClientId::from(clients.start))[0], clients)
+                    };
                     ask.extend(open.remove(&rank).unwrap_or_default().into_iter().map(heir));
                 }
             }
@@ -170,11 +186,17 @@ impl<T: Transport> Link<'_, T> {
 
     /// Who evaluates on which clients. A quick check looks at the first one only.
     fn shares_of_clients(&self) -> Vec<(Rank, Range<usize>)> {
-        let all = if self.plan.config.ci == 1 { 1 } else { self.plan.clients() };
+        let all = if self.plan.config.ci == 1 {
+            1
+        } else {
+            self.plan.clients()
+        };
         let homes: Vec<Range<usize>> = match self.plan.homes() {
-            Some(homes) => {
-                homes.all().iter().map(|home| home.clients.start.min(all)..home.clients.end.min(all)).collect()
-            }
+            Some(homes) => homes
+                .all()
+                .iter()
+                .map(|home| home.clients.start.min(all)..home.clients.end.min(all))
+                .collect(),
             None => iter::once(0..all).collect(),
         };
         let mut shares = Vec::new();
@@ -188,8 +210,8 @@ impl<T: Transport> Link<'_, T> {
         shares
     }
 
-    /// One worker of each home evaluates the model on its own test data; the sums add up in the order of
-    /// homes.
+    /// One worker of each home evaluates the model on its own test data; the sums add up in the
+    /// order of homes.
     pub fn survey(
         &mut self,
         round: Round,
@@ -204,7 +226,14 @@ impl<T: Transport> Link<'_, T> {
             for home in ask.drain(..) {
                 let rank = self.living(&homes[home])[0];
                 open.insert(rank, home);
-                self.send(rank, &Order::Evaluate { round, on: Scope::Own }, model(weights))?;
+                self.send(
+                    rank,
+                    &Order::Evaluate {
+                        round,
+                        on: Scope::Own,
+                    },
+                    model(weights),
+                )?;
             }
             // The round has changed the model already: it is completed whatever signals say.
             match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
@@ -244,7 +273,9 @@ fn answered(open: &mut BTreeMap<Rank, VecDeque<Range<usize>>>, rank: Rank) -> bo
 /// So many pieces in runs for so many ranks, the first ones longer when it does not come out even.
 fn divided(pieces: usize, ranks: usize) -> Vec<Range<usize>> {
     let start = |rank: usize| rank * (pieces / ranks) + rank.min(pieces % ranks);
-    (0..ranks).map(|rank| start(rank)..start(rank + 1)).collect()
+    (0..ranks)
+        .map(|rank| start(rank)..start(rank + 1))
+        .collect()
 }
 
 #[cfg(test)]
@@ -256,8 +287,9 @@ mod tests {
         assert_eq!(divided(5, 3), [0..2, 2..4, 4..5]);
         assert_eq!(divided(1, 3), [0..1, 1..1, 1..1]);
         let mut examination = Examination::new(100);
-        let shares: Vec<_> =
-            (0..).map_while(|_| Some(examination.share(3)).filter(|share| !share.is_empty())).collect();
+        let shares: Vec<_> = (0..)
+            .map_while(|_| Some(examination.share(3)).filter(|share| !share.is_empty()))
+            .collect();
         assert!(examination.left == (99..100) && shares[..2] == [0..17, 17..31]);
         assert_eq!(shares.into_iter().flatten().count(), 99);
     }

@@ -1,5 +1,6 @@
-//! What clients keep where their data is: the server knows of each state which round left it, and never what it is.
-//! States of rounds that came to nothing are not referred to; those that checkpoints refer to stay as long as these.
+//! What clients keep where their data is: the server knows of each state which round left it, and
+//! never what it is. States of rounds that came to nothing are not referred to; those that
+//! checkpoints refer to stay as long as these.
 
 use super::EngineError;
 use crate::event::KeptIndex;
@@ -26,14 +27,22 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// Nothing is kept yet. `path`, where the run's own states would lie, tells it from others of this host.
+    /// Nothing is kept yet. `path`, where the run's own states would lie, tells it from others of
+    /// this host.
     pub fn new(path: Option<&Path>, checkpoints: usize) -> Versions {
         let path = path.map(|path| absolute(path).unwrap_or_else(|_| path.to_owned()));
         // A run that nothing outlives is known by its process.
         let alone = || format!("{} {:?}", std::process::id(), SystemTime::now());
         let text = path.map_or_else(alone, |path| format!("{path:?}"));
-        let run = blake3::hash(format!("{} {text}", host_name()).as_bytes()).to_hex()[..16].to_owned();
-        Versions { run, settled: Rounds::new(), fresh: Rounds::new(), pins: VecDeque::new(), checkpoints }
+        let run =
+            blake3::hash(format!("{} {text}", host_name()).as_bytes()).to_hex()[..16].to_owned();
+        Versions {
+            run,
+            settled: Rounds::new(),
+            fresh: Rounds::new(),
+            pins: VecDeque::new(),
+            checkpoints,
+        }
     }
 
     /// What the states of this run are called at homes.
@@ -49,10 +58,16 @@ impl Versions {
         if index.0.is_empty() {
             return Ok(());
         }
-        let elsewhere =
-            || EngineError::Forgotten { part: "what clients keep", reason: "it lies on the server".to_owned() };
+        let elsewhere = || EngineError::Forgotten {
+            part: "what clients keep",
+            reason: "it lies on the server".to_owned(),
+        };
         self.run = run.ok_or_else(elsewhere)?.to_owned();
-        self.settled = index.0.iter().map(|&(client, _, round)| (client, round)).collect();
+        self.settled = index
+            .0
+            .iter()
+            .map(|&(client, _, round)| (client, round))
+            .collect();
         self.pins = [self.settled.clone()].into();
         Ok(())
     }
@@ -60,11 +75,20 @@ impl Versions {
     /// What a worker is told of a client's state.
     pub fn at_home(&self, client: ClientId) -> Keeps {
         let since = self.settled.get(&client).copied();
-        let mut needed: Vec<Round> = self.pins.iter().filter_map(|pin| pin.get(&client)).copied().collect();
+        let mut needed: Vec<Round> = self
+            .pins
+            .iter()
+            .filter_map(|pin| pin.get(&client))
+            .copied()
+            .collect();
         needed.extend(since);
         needed.sort_unstable();
         needed.dedup();
-        Keeps::AtHome { run: self.run.clone(), since, needed }
+        Keeps::AtHome {
+            run: self.run.clone(),
+            since,
+            needed,
+        }
     }
 
     /// A client has left a state in `round`; it counts once the round is settled.
@@ -88,7 +112,12 @@ impl Versions {
         while self.pins.len() > self.checkpoints {
             self.pins.pop_front();
         }
-        KeptIndex(self.settled.iter().map(|(&client, &round)| (client, 0, round)).collect())
+        KeptIndex(
+            self.settled
+                .iter()
+                .map(|(&client, &round)| (client, 0, round))
+                .collect(),
+        )
     }
 }
 
@@ -99,7 +128,9 @@ mod tests {
     const A: ClientId = ClientId(7);
 
     fn told(versions: &Versions) -> (Option<u32>, Vec<u32>) {
-        let Keeps::AtHome { since, needed, .. } = versions.at_home(A) else { panic!("not at home") };
+        let Keeps::AtHome { since, needed, .. } = versions.at_home(A) else {
+            panic!("not at home")
+        };
         (since.map(|round| round.0), needed.into_iter().map(|round| round.0).collect())
     }
 
@@ -120,9 +151,14 @@ mod tests {
         assert_eq!(told(&versions), (Some(7), vec![3, 6, 7]));
         let mut later = Versions::new(None, 2);
         assert_ne!(later.run(), versions.run());
-        later.go_on(&saved[1], Some(versions.run())).expect("at home");
+        later
+            .go_on(&saved[1], Some(versions.run()))
+            .expect("at home");
         assert_eq!((told(&later), later.run()), ((Some(6), vec![6]), versions.run()));
-        let refused = later.go_on(&saved[1], None).expect_err("on the server").to_string();
+        let refused = later
+            .go_on(&saved[1], None)
+            .expect_err("on the server")
+            .to_string();
         assert!(refused.contains("it lies on the server"), "{refused}");
     }
 }

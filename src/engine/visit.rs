@@ -32,35 +32,76 @@ impl Visitor<'_> {
     ///
     /// # Errors
     /// When it cannot be trained.
-    pub fn survey(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
+    pub fn survey(
+        &mut self,
+        task: Task<'_>,
+        kept: &mut [f32],
+        fresh: bool,
+    ) -> Result<Contribution, TrainError> {
         let (own, _) = kept.split_at_mut(self.global.shape.kept);
         let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
         let said = self.plan.method.algorithm.survey(&mut visit)?;
         let bits = said.iter().map(|said| 32 * said.len() as u64).sum();
-        let update = Update { client: task.client, loss: 0.0, start: 0.0, seconds: 0.0, weight: 1.0, bits };
+        let update = Update {
+            client: task.client,
+            loss: 0.0,
+            start: 0.0,
+            seconds: 0.0,
+            weight: 1.0,
+            bits,
+        };
         let said = said.into_iter().map(Arc::new).collect();
-        Ok(Contribution { update, change: Change::Nothing, said, kept: None })
+        Ok(Contribution {
+            update,
+            change: Change::Nothing,
+            said,
+            kept: None,
+        })
     }
 
-    /// Trains a client. Where nobody needs to see its weights, a trainer may leave them on its device.
+    /// Trains a client. Where nobody needs to see its weights, a trainer may leave them on its
+    /// device.
     ///
     /// # Errors
     /// When it cannot be trained, or its change does not fit a sum.
-    pub fn train(&mut self, task: Task<'_>, kept: &mut [f32], fresh: bool) -> Result<Contribution, TrainError> {
+    pub fn train(
+        &mut self,
+        task: Task<'_>,
+        kept: &mut [f32],
+        fresh: bool,
+    ) -> Result<Contribution, TrainError> {
         let (method, shape) = (&self.plan.method, &self.global.shape);
         let (own, rest) = kept.split_at_mut(shape.kept);
         let mut visit = Visit::new(task, self.told, own, fresh, self.trainer);
         let drift = method.algorithm.begin(&mut visit)?;
         let task = task.drifting(&drift);
         let trained_values = visit.trained();
-        let mut update = Update { client: task.client, loss: 0.0, start: 0.0, seconds: 0.0, weight: 1.0, bits: 0 };
+        let mut update = Update {
+            client: task.client,
+            loss: 0.0,
+            start: 0.0,
+            seconds: 0.0,
+            weight: 1.0,
+            bits: 0,
+        };
         let seen = shape.has_end() || !method.updates.is_empty();
         if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
-            let who = Who { client: task.client, samples: self.plan.samples(task.client), weight: 1.0 };
+            let who = Who {
+                client: task.client,
+                samples: self.plan.samples(task.client),
+                weight: 1.0,
+            };
             let share = self.global.sections.share(0, who, self.total)?;
-            update.loss = self.trainer.train_into(&task, ExactSum::units_of(share), sum)?;
+            update.loss = self
+                .trainer
+                .train_into(&task, ExactSum::units_of(share), sum)?;
             update.bits = 32 * task.start.len() as u64;
-            return Ok(Contribution { update, change: Change::Nothing, said: Vec::new(), kept: None });
+            return Ok(Contribution {
+                update,
+                change: Change::Nothing,
+                said: Vec::new(),
+                kept: None,
+            });
         }
         let trained = visit.descend_along(&task)?;
         update.loss = trained.loss;
@@ -74,12 +115,27 @@ impl Visitor<'_> {
         update.bits = match method.updates.is_empty() {
             true => 32 * trained_values as u64,
             false => {
-                let mut stream = self.plan.seed().for_client(Purpose::Update, task.round, task.client);
-                method.updates.close(&mut outcome.change(task.start)[..trained_values], rest, &mut stream)
+                let mut stream =
+                    self.plan
+                        .seed()
+                        .for_client(Purpose::Update, task.round, task.client);
+                method.updates.close(
+                    &mut outcome.change(task.start)[..trained_values],
+                    rest,
+                    &mut stream,
+                )
             }
         } + 32 * (buffers + said_values) as u64;
-        let said = std::mem::take(&mut outcome.said).into_iter().map(Arc::new).collect();
-        Ok(Contribution { update, change: self.change(outcome, task.start), said, kept: None })
+        let said = std::mem::take(&mut outcome.said)
+            .into_iter()
+            .map(Arc::new)
+            .collect();
+        Ok(Contribution {
+            update,
+            change: self.change(outcome, task.start),
+            said,
+            kept: None,
+        })
     }
 
     /// The change, as the difference of two models wherever it is one: that is exact.
@@ -87,13 +143,24 @@ impl Visitor<'_> {
         let weights = Arc::clone(&outcome.trained.weights);
         let Some(change) = outcome.change.take() else { return Change::To(weights) };
         let same = |((value, new), old): ((&f32, &f32), &f32)| *value == new - old;
-        if change.iter().zip(weights.iter()).zip(start.iter()).all(same) {
+        if change
+            .iter()
+            .zip(weights.iter())
+            .zip(start.iter())
+            .all(same)
+        {
             return Change::To(weights);
         }
         // Without rounds rules look at models.
         match self.plan.mode() {
             Mode::Sync => Change::By(Arc::new(change)),
-            Mode::Async => Change::To(Arc::new(start.iter().zip(&change).map(|(old, by)| old + by).collect())),
+            Mode::Async => Change::To(Arc::new(
+                start
+                    .iter()
+                    .zip(&change)
+                    .map(|(old, by)| old + by)
+                    .collect(),
+            )),
         }
     }
 }

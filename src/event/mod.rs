@@ -17,7 +17,8 @@ pub use state::{InFlight, KeptIndex, State, Training};
 pub enum Event {
     /// All ranks agreed on the plan.
     Started(Started),
-    /// How far a round is that takes long; in async mode the wait for the next move of the model. Told now and then.
+    /// How far a round is that takes long; in async mode the wait for the next move of the model.
+    /// Told now and then.
     Underway(Underway),
     /// One client's update, told in the order of client ids once the round is complete.
     ClientTrained(Trained),
@@ -55,7 +56,8 @@ pub enum Event {
     Arrived(Arrived),
     /// The global model moved.
     RoundDone(RoundDone),
-    /// Everything that the next round depends on, beside the weights; told when a recorder wants it.
+    /// Everything that the next round depends on, beside the weights; told when a recorder wants
+    /// it.
     Saved(State),
     /// The run has come to its end.
     Finished {
@@ -133,7 +135,8 @@ pub struct Trained {
 pub enum Standing {
     /// It has begun.
     Running,
-    /// It has begun, and no process holds its folder any more. Only its launcher may have written that.
+    /// It has begun, and no process holds its folder any more. Only its launcher may have written
+    /// that.
     Killed,
     /// It has come to its end.
     #[default]
@@ -167,7 +170,8 @@ pub struct Underway {
     pub seconds: f64,
     /// Clients of the cohort; in async mode those in training.
     pub clients: usize,
-    /// Those that are done with the pass in hand; in async mode arrivals that the next move takes in.
+    /// Those that are done with the pass in hand; in async mode arrivals that the next move takes
+    /// in.
     pub done: usize,
     /// What each worker does, by rank.
     pub workers: Vec<Lane>,
@@ -204,9 +208,13 @@ pub struct Arrived {
     /// Mean training loss over the client's samples, of all epochs.
     #[serde(with = "crate::number")]
     pub loss: f64,
-    /// When its training began, in seconds since the run began; time between a stop and going on does not count.
-    /// None in journals of older programs.
-    #[serde(default, with = "crate::number", skip_serializing_if = "Option::is_none")]
+    /// When its training began, in seconds since the run began; time between a stop and going on
+    /// does not count. None in journals of older programs.
+    #[serde(
+        default,
+        with = "crate::number",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub start: Option<f64>,
     /// Seconds of training on the worker.
     #[serde(with = "crate::number")]
@@ -223,7 +231,8 @@ pub struct RoundDone {
     pub round: Round,
     /// Clients in the cohort whose updates count.
     pub clients: usize,
-    /// Clients that were selected and dropped out; in async mode updates that were too stale to count.
+    /// Clients that were selected and dropped out; in async mode updates that were too stale to
+    /// count.
     pub dropped: usize,
     /// Clients that were selected and came too late.
     pub late: usize,
@@ -278,11 +287,12 @@ pub struct Schedule {
     /// Seconds from the first order to the complete sum of updates.
     #[serde(with = "crate::number")]
     pub makespan_seconds: f64,
-    /// The least makespan of these seconds on these workers as a share of the real one, from 0 to 1; none
-    /// when nobody was trained.
+    /// The least makespan of these seconds on these workers as a share of the real one, from 0 to
+    /// 1; none when nobody was trained.
     #[serde(default, with = "crate::number")]
     pub efficiency: Option<f64>,
-    /// Mean of |predicted - measured| / measured over the clients' seconds; none before there is history.
+    /// Mean of |predicted - measured| / measured over the clients' seconds; none before there is
+    /// history.
     #[serde(default, with = "crate::number")]
     pub prediction_error: Option<f64>,
 }
@@ -318,8 +328,8 @@ pub trait Recorder {
         false
     }
 
-    /// Where what clients keep may lie, so that it can be found again when the run goes on. What lies at their homes
-    /// is found there by this place.
+    /// Where what clients keep may lie, so that it can be found again when the run goes on. What
+    /// lies at their homes is found there by this place.
     fn keeps_at(&self) -> Option<PathBuf> {
         None
     }
@@ -349,12 +359,14 @@ pub enum RecordError {
 /// Recorders in order; each hears every event.
 impl Recorder for Vec<Box<dyn Recorder>> {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
-        self.iter_mut().try_for_each(|recorder| recorder.record(event, weights))
+        self.iter_mut()
+            .try_for_each(|recorder| recorder.record(event, weights))
     }
 
     fn wants_state(&mut self) -> bool {
         // All are asked: each may count rounds.
-        self.iter_mut().fold(false, |wanted, recorder| recorder.wants_state() | wanted)
+        self.iter_mut()
+            .fold(false, |wanted, recorder| recorder.wants_state() | wanted)
     }
 
     fn wants_last_state(&self) -> bool {

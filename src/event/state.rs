@@ -29,7 +29,8 @@ pub struct State {
     pub selector: serde_json::Value,
     /// What the scheduler has learned.
     pub cost: serde_json::Value,
-    /// What algorithm and server step remember; then the best model, if the run falls back on it and has moved on.
+    /// What algorithm and server step remember; then the best model, if the run falls back on it
+    /// and has moved on.
     #[serde(skip)]
     pub memory: Vec<Vec<f32>>,
     /// Where what clients keep is.
@@ -43,8 +44,8 @@ pub struct State {
     pub flight: Option<InFlight>,
 }
 
-/// Where what clients keep is in the file of it: the place of each, and which round left it there. At their homes there
-/// are no places.
+/// Where what clients keep is in the file of it: the place of each, and which round left it there.
+/// At their homes there are no places.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KeptIndex(pub Vec<(ClientId, u32, Round)>);
 

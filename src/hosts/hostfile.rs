@@ -48,25 +48,37 @@ pub enum HostFileError {
 }
 
 impl HostFile {
-    /// Hosts as they were named, one after another. One that is named again takes the ranks of both places,
-    /// one where a place does not say; one that takes none is left out.
+    /// Hosts as they were named, one after another. One that is named again takes the ranks of both
+    /// places, one where a place does not say; one that takes none is left out.
     ///
     /// # Errors
     /// Nobody takes a rank; a short name that could mean two hosts.
-    pub fn of(named: impl IntoIterator<Item = (HostName, Option<u32>)>) -> Result<HostFile, HostFileError> {
+    pub fn of(
+        named: impl IntoIterator<Item = (HostName, Option<u32>)>,
+    ) -> Result<HostFile, HostFileError> {
         let mut hosts: Vec<(HostName, Option<u32>)> = Vec::new();
         for (name, slots) in named {
             let mut alike = hosts.iter_mut().filter(|(host, _)| host.means(&name));
             match (alike.next(), alike.next()) {
                 (None, _) => hosts.push((name, slots)),
-                (Some((_, sum)), None) => *sum = Some(sum.unwrap_or(1).saturating_add(slots.unwrap_or(1))),
+                (Some((_, sum)), None) => {
+                    *sum = Some(sum.unwrap_or(1).saturating_add(slots.unwrap_or(1)))
+                }
                 (Some((one, _)), Some((other, _))) => {
-                    return Err(HostFileError::Ambiguous { short: name, one: one.clone(), other: other.clone() });
+                    return Err(HostFileError::Ambiguous {
+                        short: name,
+                        one: one.clone(),
+                        other: other.clone(),
+                    });
                 }
             }
         }
         hosts.retain(|(_, slots)| *slots != Some(0));
-        if hosts.is_empty() { Err(HostFileError::Empty) } else { Ok(HostFile { hosts }) }
+        if hosts.is_empty() {
+            Err(HostFileError::Empty)
+        } else {
+            Ok(HostFile { hosts })
+        }
     }
 
     /// Reads a host file of either dialect.
@@ -86,7 +98,11 @@ impl HostFile {
         for (number, line) in text.lines().enumerate() {
             let content = line.split('#').next().unwrap_or_default().trim();
             if !content.is_empty() {
-                let fault = |reason| HostFileError::Line { line: number + 1, text: content.to_owned(), reason };
+                let fault = |reason| HostFileError::Line {
+                    line: number + 1,
+                    text: content.to_owned(),
+                    reason,
+                };
                 named.push(parse_host(content).map_err(fault)?);
             }
         }
@@ -100,12 +116,21 @@ impl HostFile {
 
     /// Ranks that all hosts take together, if every host says.
     pub fn slots(&self) -> Option<u64> {
-        self.hosts.iter().map(|(_, slots)| slots.map(u64::from)).sum()
+        self.hosts
+            .iter()
+            .map(|(_, slots)| slots.map(u64::from))
+            .sum()
     }
 
     /// The same hosts, each with so many slots.
     pub fn each(&self, slots: u32) -> HostFile {
-        HostFile { hosts: self.hosts.iter().map(|(host, _)| (host.clone(), Some(slots))).collect() }
+        HostFile {
+            hosts: self
+                .hosts
+                .iter()
+                .map(|(host, _)| (host.clone(), Some(slots)))
+                .collect(),
+        }
     }
 
     /// The hosts as launchers take them in an argument.
@@ -116,8 +141,13 @@ impl HostFile {
     /// Whether a text says the same in a launcher's dialect, so that it can be used as it is.
     pub fn is_written_in(&self, text: &str, dialect: Dialect) -> bool {
         let written = self.write(dialect);
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
-        lines.map(str::trim).filter(|line| !line.is_empty()).eq(written.lines())
+        let lines = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default());
+        lines
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .eq(written.lines())
     }
 
     /// Writes the hosts in the dialect of a launcher.
@@ -136,7 +166,11 @@ impl HostFile {
 
 /// An address of many colons, so that the one before its slots can be told.
 fn in_brackets(host: &HostName) -> String {
-    if host.as_str().contains(':') { format!("[{host}]") } else { host.to_string() }
+    if host.as_str().contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_string()
+    }
 }
 
 fn parse_host(content: &str) -> Result<(HostName, Option<u32>), String> {
@@ -154,11 +188,14 @@ fn parse_host(content: &str) -> Result<(HostName, Option<u32>), String> {
     Ok((host, slots))
 }
 
-/// `host`, `host:3`, `fe80::1` or `[fe80::1]:3`: more than one colon is an address, whose slots follow brackets.
+/// `host`, `host:3`, `fe80::1` or `[fe80::1]:3`: more than one colon is an address, whose slots
+/// follow brackets.
 fn parse_name(word: &str) -> Result<(HostName, Option<u32>), String> {
     let (host, number) = match word.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),
-        Some((host, rest)) => (host, Some(rest.strip_prefix(':').ok_or("after `]` comes `:SLOTS`")?)),
+        Some((host, rest)) => {
+            (host, Some(rest.strip_prefix(':').ok_or("after `]` comes `:SLOTS`")?))
+        }
         None => match word.split_once(':') {
             Some((host, number)) if !number.contains(':') => (host, Some(number)),
             _ => (word, None),
@@ -169,7 +206,8 @@ fn parse_name(word: &str) -> Result<(HostName, Option<u32>), String> {
 }
 
 fn count(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| "the number of slots is not a whole number".to_owned())
+    text.parse()
+        .map_err(|_| "the number of slots is not a whole number".to_owned())
 }
 
 #[cfg(test)]
@@ -195,10 +233,14 @@ mod tests {
             ("a\n-oProxyCommand=id", 2),
             ("[::1]4", 1),
         ] {
-            let Err(HostFileError::Line { line, .. }) = HostFile::parse(text) else { panic!("{text}") };
+            let Err(HostFileError::Line { line, .. }) = HostFile::parse(text) else {
+                panic!("{text}")
+            };
             assert_eq!(line, wrong, "{text}");
         }
-        let shown = HostFile::parse("a\u{1b}[2J").expect_err("a control character").to_string();
+        let shown = HostFile::parse("a\u{1b}[2J")
+            .expect_err("a control character")
+            .to_string();
         assert!(!shown.contains('\u{1b}'), "{shown}");
     }
 
@@ -212,7 +254,9 @@ mod tests {
     fn a_file_in_the_right_dialect_can_be_used_as_it_is() {
         let (text, other) = ("a slots=2 # server\n\nb slots=1\n", "a:2\nb:1\n");
         let file = HostFile::parse(text).expect("hosts");
-        assert!(file.is_written_in(text, Dialect::Openmpi) && !file.is_written_in(text, Dialect::Mpich));
+        assert!(
+            file.is_written_in(text, Dialect::Openmpi) && !file.is_written_in(text, Dialect::Mpich)
+        );
         assert!(file.is_written_in(other, Dialect::Mpich));
         assert_eq!(file.on_one_line(), "a:2,b:1");
     }
@@ -224,7 +268,12 @@ mod tests {
         assert_eq!(written("a\na\nb"), "a:2\nb\n");
         assert_eq!(written("a.x.org:1\na.y.org:2\n"), "a.x.org:1\na.y.org:2\n");
         let error = HostFile::parse("a.x.org:1\na.y.org:2\na:1\n").expect_err("either");
-        assert!(error.to_string().starts_with("`a` may mean `a.x.org` or `a.y.org`"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("`a` may mean `a.x.org` or `a.y.org`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Which machines take part, and which GPU each rank gets: host files and GPU mappings, as people write them.
+//! Which machines take part, and which GPU each rank gets: host files and GPU mappings, as people
+//! write them.
 
 mod gpu_mapping;
 mod hostfile;

@@ -1,10 +1,12 @@
-//! What a machine is called, as people write it: a name or an address that ssh and every launcher take for a host.
+//! What a machine is called, as people write it: a name or an address that ssh and every launcher
+//! take for a host.
 
 use crate::transport::alike;
 use std::fmt;
 
-/// A host's name or address, `user@` before it where people write so. It never begins with `-`, which programs
-/// would take for an option, and holds no sign that a shell or a terminal would take for more than itself.
+/// A host's name or address, `user@` before it where people write so. It never begins with `-`,
+/// which programs would take for an option, and holds no sign that a shell or a terminal would take
+/// for more than itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(String);
 
@@ -27,11 +29,24 @@ impl HostName {
     ///
     /// ```
     /// # use fedmpi::hosts::HostName;
-    /// assert!(["node1", "n1.x.org", "10.0.0.1", "fe80::1%eth0", "me@n1"].iter().all(|name| HostName::parse(name).is_ok()));
-    /// assert!(["", "-V", "a,b", "a b", "a;b", "a\u{1b}[2J", "@a", "a@"].iter().all(|name| HostName::parse(name).is_err()));
+    /// assert!(
+    ///     ["node1", "n1.x.org", "10.0.0.1", "fe80::1%eth0", "me@n1"]
+    ///         .iter()
+    ///         .all(|name| HostName::parse(name).is_ok())
+    /// );
+    /// assert!(
+    ///     ["", "-V", "a,b", "a b", "a;b", "a\u{1b}[2J", "@a", "a@"]
+    ///         .iter()
+    ///         .all(|name| HostName::parse(name).is_err())
+    /// );
     /// ```
     pub fn parse(text: &str) -> Result<HostName, HostNameError> {
-        let fault = |reason| Err(HostNameError { text: text.to_owned(), reason });
+        let fault = |reason| {
+            Err(HostNameError {
+                text: text.to_owned(),
+                reason,
+            })
+        };
         let may_be = |letter: char| letter.is_ascii_alphanumeric() || ".-_:%@".contains(letter);
         let (user, host) = text.split_once('@').unwrap_or(("me", text));
         if host.is_empty() || user.is_empty() {

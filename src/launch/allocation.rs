@@ -42,8 +42,11 @@ type Named = Result<Vec<(HostName, Option<u32>)>, HostFileError>;
 type Reader = fn(&str) -> Named;
 
 /// Variables that name a file, and how it is read.
-const FILES: [(&str, Reader); 3] =
-    [("PBS_NODEFILE", a_line_per_slot), ("LSB_DJOB_HOSTFILE", a_line_per_slot), ("PE_HOSTFILE", grid_engine)];
+const FILES: [(&str, Reader); 3] = [
+    ("PBS_NODEFILE", a_line_per_slot),
+    ("LSB_DJOB_HOSTFILE", a_line_per_slot),
+    ("PE_HOSTFILE", grid_engine),
+];
 
 const SLURM: &str = "SLURM_JOB_NODELIST";
 
@@ -53,18 +56,26 @@ const SLURM: &str = "SLURM_JOB_NODELIST";
 /// When the batch system's own words cannot be read.
 pub fn allocation() -> Result<Option<HostFile>, AllocationError> {
     let hosts = |name, named: Named| {
-        let file = named.and_then(HostFile::of).map_err(|reason| AllocationError::Hosts { name, reason })?;
+        let file = named
+            .and_then(HostFile::of)
+            .map_err(|reason| AllocationError::Hosts { name, reason })?;
         Ok(Some(file))
     };
     if let Ok(nodes) = env::var(SLURM) {
-        let names = node_list::hosts(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
-        let tasks = env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
+        let names =
+            node_list::hosts(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
+        let tasks =
+            env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
         return hosts(SLURM, slurm(&names, &tasks.unwrap_or_default()));
     }
     for (name, read) in FILES {
         if let Some(path) = env::var_os(name) {
             let file = path.to_string_lossy().into_owned();
-            let text = files::text(Path::new(&path)).map_err(|reason| AllocationError::File { name, file, reason })?;
+            let text = files::text(Path::new(&path)).map_err(|reason| AllocationError::File {
+                name,
+                file,
+                reason,
+            })?;
             return hosts(name, read(&text));
         }
     }
@@ -78,7 +89,10 @@ fn slurm(names: &[String], tasks: &str) -> Named {
         let times = times.trim_end_matches(')').parse().unwrap_or(1);
         std::iter::repeat_n(count.trim().parse::<u32>().ok(), times)
     });
-    names.iter().map(|name| Ok((host(1, name)?, counts.next().flatten()))).collect()
+    names
+        .iter()
+        .map(|name| Ok((host(1, name)?, counts.next().flatten())))
+        .collect()
 }
 
 /// A host's name once for each slot.
@@ -100,7 +114,11 @@ fn grid_engine(text: &str) -> Named {
 }
 
 fn host(line: usize, name: &str) -> Result<HostName, HostFileError> {
-    let fault = |reason: String| HostFileError::Line { line, text: name.to_owned(), reason };
+    let fault = |reason: String| HostFileError::Line {
+        line,
+        text: name.to_owned(),
+        reason,
+    };
     HostName::parse(name).map_err(|error| fault(error.to_string()))
 }
 
@@ -111,13 +129,24 @@ mod tests {
 
     #[test]
     fn every_batch_systems_words_are_understood() {
-        let written = |named: Named| named.and_then(HostFile::of).expect("hosts").write(Dialect::Mpich);
-        let slurm = |nodes: &str, tasks: &str| slurm(&node_list::hosts(nodes).expect("hosts"), tasks);
+        let written = |named: Named| {
+            named
+                .and_then(HostFile::of)
+                .expect("hosts")
+                .write(Dialect::Mpich)
+        };
+        let slurm =
+            |nodes: &str, tasks: &str| slurm(&node_list::hosts(nodes).expect("hosts"), tasks);
         assert_eq!(written(slurm("n[08-10]", "4(x2),2")), "n08:4\nn09:4\nn10:2\n");
         assert_eq!(written(slurm("n[1,3]-ib,login", "")), "n1-ib\nn3-ib\nlogin\n");
         assert_eq!(written(a_line_per_slot("n1\nn1\nn2\n")), "n1:2\nn2:1\n");
         let queues = "n1 4 all.q@n1 UNDEFINED\nn2 2 all.q@n2 <NULL>\nn1 1 b.q@n1 UNDEFINED\n";
         assert_eq!(written(grid_engine(queues)), "n1:5\nn2:2\n");
-        assert!(a_line_per_slot("n1\n-V\n").expect_err("an option").to_string().starts_with("line 2: `-V`"));
+        assert!(
+            a_line_per_slot("n1\n-V\n")
+                .expect_err("an option")
+                .to_string()
+                .starts_with("line 2: `-V`")
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! What Open MPI says of a job that ended by itself: that a rank gave an exit code. After a refusal that is told twice,
-//! once by the rank with its reason and once in many lines without, so the second is left out. Everything else is passed on.
+//! What Open MPI says of a job that ended by itself: that a rank gave an exit code. After a refusal
+//! that is told twice, once by the rank with its reason and once in many lines without, so the
+//! second is left out. Everything else is passed on.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{self, Read, Write};
@@ -31,14 +32,21 @@ pub(super) struct Passing {
 
 impl Passing {
     pub(super) fn new(errors: Option<ChildStderr>) -> Passing {
-        Passing { errors, line: Vec::new(), sieve: Sieve::default() }
+        Passing {
+            errors,
+            line: Vec::new(),
+            sieve: Sieve::default(),
+        }
     }
 
     /// Waits for words, so long at most, and passes them on.
     pub(super) fn wait(&mut self, time: Duration) {
         let Some(errors) = &mut self.errors else { return thread::sleep(time) };
         let mut bytes = [0; 1 << 14];
-        let limit = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+        let limit = Timespec {
+            tv_sec: time.as_secs() as i64,
+            tv_nsec: time.subsec_nanos().into(),
+        };
         // A signal ends the wait.
         let length = match poll(&mut [PollFd::new(errors, PollFlags::IN)], Some(&limit)) {
             Ok(1..) => errors.read(&mut bytes).unwrap_or(0),
@@ -59,7 +67,10 @@ impl Passing {
         }
         let rest = [self.sieve.block, self.line].concat();
         let _ = io::stderr().write_all(&rest);
-        LastWords { kept: self.sieve.kept, killed: self.sieve.killed }
+        LastWords {
+            kept: self.sieve.kept,
+            killed: self.sieve.killed,
+        }
     }
 
     /// The next bytes; gives what can be said now.
@@ -112,7 +123,11 @@ impl Sieve {
             return Vec::new();
         }
         let mut said = mem::take(&mut self.block);
-        let next = if is_rule(line) { &mut self.block } else { &mut said };
+        let next = if is_rule(line) {
+            &mut self.block
+        } else {
+            &mut said
+        };
         next.extend(line);
         said
     }
@@ -122,7 +137,9 @@ impl Sieve {
 fn killed(line: &[u8]) -> Option<String> {
     let line = String::from_utf8_lossy(line);
     let (_, words) = line.split_once(" noticed that process ")?;
-    words.contains(" exited on signal ").then(|| words.trim_end().trim_end_matches('.').to_owned())
+    words
+        .contains(" exited on signal ")
+        .then(|| words.trim_end().trim_end_matches('.').to_owned())
 }
 
 fn is_rule(line: &[u8]) -> bool {
@@ -133,7 +150,9 @@ fn is_rule(line: &[u8]) -> bool {
 fn is_beginning(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
     let after_name = line.split_once(' ').map_or("", |(_, rest)| rest);
-    BEGINNINGS.iter().any(|words| line.starts_with(words) || after_name.starts_with(words))
+    BEGINNINGS
+        .iter()
+        .any(|words| line.starts_with(words) || after_name.starts_with(words))
 }
 
 #[cfg(test)]
@@ -143,7 +162,10 @@ mod tests {
     /// What is said, the rest that is said in the end, and what is kept.
     fn passed(text: &[u8]) -> [Vec<u8>; 3] {
         let mut passing = Passing::new(None);
-        let said: Vec<u8> = text.chunks(7).flat_map(|bytes| passing.take(bytes)).collect();
+        let said: Vec<u8> = text
+            .chunks(7)
+            .flat_map(|bytes| passing.take(bytes))
+            .collect();
         let rest = [passing.sieve.block, passing.line].concat();
         [said, rest, passing.sieve.kept]
     }
@@ -155,14 +177,29 @@ mod tests {
 
     #[test]
     fn words_on_an_exit_code_are_kept_and_nothing_else() {
-        let four = block("Primary job  terminated normally, but 1 process returned\na non-zero exit code.");
-        let why = block("mpirun detected that one or more processes exited with non-zero status, thus causing\n\n  x");
-        let five =
-            block("prterun detected that one or more processes exited with non-zero status,\n   Exit code:    2");
+        let four = block(
+            "Primary job  terminated normally, but 1 process returned\na non-zero exit code.",
+        );
+        let why = block(
+            "mpirun detected that one or more processes exited with non-zero status, thus causing\n\n  x",
+        );
+        let five = block(
+            "prterun detected that one or more processes exited with non-zero status,\n   Exit code:    2",
+        );
         let abort = block("MPI_ABORT was invoked on rank 0 in communicator MPI_COMM_WORLD");
         let killed = block("mpirun noticed that process rank 2 exited on signal 9 (Killed).");
         let banners = [&four[..], &why, &five, &abort];
-        let text = [b"\xff error\r\n", &four[..], b"late\n", &why, &killed, &five, &abort, b"no end"].concat();
+        let text = [
+            b"\xff error\r\n",
+            &four[..],
+            b"late\n",
+            &why,
+            &killed,
+            &five,
+            &abort,
+            b"no end",
+        ]
+        .concat();
         let said = [b"\xff error\r\n", &b"late\n"[..], &killed].concat();
         assert_eq!(passed(&text), [said, b"no end".to_vec(), banners.concat()]);
     }
@@ -170,7 +207,11 @@ mod tests {
     #[test]
     fn lines_of_dashes_pass_and_so_do_words_without_an_end() {
         let rule = "-".repeat(RULE);
-        for text in [format!("{rule}\n{rule}\nx\n"), rule.clone(), format!("{rule}\nMPI_ABORT was invoked on rank 0")] {
+        for text in [
+            format!("{rule}\n{rule}\nx\n"),
+            rule.clone(),
+            format!("{rule}\nMPI_ABORT was invoked on rank 0"),
+        ] {
             let [said, rest, kept] = passed(text.as_bytes());
             assert_eq!(([said, rest].concat(), kept), (text.into_bytes(), Vec::new()));
         }
@@ -179,7 +220,10 @@ mod tests {
     #[test]
     fn a_line_is_said_before_the_next_one_comes() {
         let mut passing = Passing::new(None);
-        assert_eq!([passing.take(b"round 1\nrou"), passing.take(b"nd 2\n")], [&b"round 1\n"[..], b"round 2\n"]);
+        assert_eq!(
+            [passing.take(b"round 1\nrou"), passing.take(b"nd 2\n")],
+            [&b"round 1\n"[..], b"round 2\n"]
+        );
         assert_eq!(passing.take(format!("{}\n", "-".repeat(RULE)).as_bytes()), b"");
     }
 }

@@ -47,7 +47,9 @@ const SKEW: f64 = 1.0;
 /// Less free memory than this is too little for a rank with its libraries, in MiB.
 const LEAST_FREE: u64 = 512;
 
-const COLUMNS: [&str; 9] = ["host", "reached", "binary", "libtorch", "MPI", "data", "GPUs", "clock", "free MiB"];
+const COLUMNS: [&str; 9] = [
+    "host", "reached", "binary", "libtorch", "MPI", "data", "GPUs", "clock", "free MiB",
+];
 
 /// A table of all hosts, and a remedy for each thing that is wrong.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,7 +87,11 @@ pub fn diagnose(here: &Facts, probes: &[Probe]) -> Diagnosis {
                         Some(driver) => format!("{}, driver {driver}", facts.gpus),
                         None => facts.gpus.to_string(),
                     },
-                    if skew > SKEW { format!("{skew:.0} s off") } else { "ok".to_owned() },
+                    if skew > SKEW {
+                        format!("{skew:.0} s off")
+                    } else {
+                        "ok".to_owned()
+                    },
                     facts.free_mib.to_string(),
                 ];
                 faults(here, facts, skew).into_iter().for_each(faulty);
@@ -93,13 +99,19 @@ pub fn diagnose(here: &Facts, probes: &[Probe]) -> Diagnosis {
         }
         rows.push(row);
     }
-    Diagnosis { table: aligned(&rows), remedies }
+    Diagnosis {
+        table: aligned(&rows),
+        remedies,
+    }
 }
 
 fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
     let mut faults = Vec::new();
     if facts.binary != here.binary {
-        faults.push(format!("another fedmpi ({} there, {} here): copy this one there", facts.binary, here.binary));
+        faults.push(format!(
+            "another fedmpi ({} there, {} here): copy this one there",
+            facts.binary, here.binary
+        ));
     }
     if facts.libtorch != here.libtorch {
         faults.push(format!(
@@ -108,7 +120,10 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
         ));
     }
     if facts.mpi != here.mpi {
-        faults.push(format!("another MPI (`{}` there, `{}` here): install the same version", facts.mpi, here.mpi));
+        faults.push(format!(
+            "another MPI (`{}` there, `{}` here): install the same version",
+            facts.mpi, here.mpi
+        ));
     }
     if let Some(reason) = &facts.data_fault {
         faults.push(format!("{reason}: copy the data there, or mount it at the same path"));
@@ -120,7 +135,8 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
         ));
     }
     if skew > SKEW {
-        faults.push(format!("its clock is {skew:.0} s off: synchronise the clocks (chrony or ntpd)"));
+        faults
+            .push(format!("its clock is {skew:.0} s off: synchronise the clocks (chrony or ntpd)"));
     }
     if facts.free_mib < LEAST_FREE {
         faults.push(format!("only {} MiB of memory are free: end other programs", facts.free_mib));
@@ -135,8 +151,13 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
 /// assert_eq!(fedmpi::launch::driver_version(text).as_deref(), Some("570.86.15"));
 /// ```
 pub fn driver_version(text: &str) -> Option<String> {
-    let is_version = |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
-    text.lines().next()?.split_whitespace().find(is_version).map(str::to_owned)
+    let is_version =
+        |word: &&str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    text.lines()
+        .next()?
+        .split_whitespace()
+        .find(is_version)
+        .map(str::to_owned)
 }
 
 /// How far a clock is off at least, when it was read at some moment of the window.
@@ -147,18 +168,23 @@ fn skew(clock: f64, (asked, answered): (f64, f64)) -> f64 {
 /// What to do about a host that gave no facts.
 fn unreachable(host: &str, reason: &str) -> String {
     let says_error = |line: &&str| line.contains("error");
-    let line = reason.lines().find(says_error).or(reason.lines().last()).unwrap_or("no answer");
-    let remedy = if reason.contains("unexpected argument") || reason.contains("unrecognized subcommand") {
-        "another fedmpi is there: copy this one there"
-    } else if reason.contains("shared librar") {
-        "a library is missing there: run scripts/setup.sh there, or share the folder"
-    } else if reason.contains("No such file") || reason.contains("not found") {
-        "fedmpi is not at the same path there: copy it, or share the folder"
-    } else if reason.contains("Permission denied") {
-        "ssh asks for a password: copy your key there (ssh-copy-id)"
-    } else {
-        "is the name right, is the host up, does its sshd run?"
-    };
+    let line = reason
+        .lines()
+        .find(says_error)
+        .or(reason.lines().last())
+        .unwrap_or("no answer");
+    let remedy =
+        if reason.contains("unexpected argument") || reason.contains("unrecognized subcommand") {
+            "another fedmpi is there: copy this one there"
+        } else if reason.contains("shared librar") {
+            "a library is missing there: run scripts/setup.sh there, or share the folder"
+        } else if reason.contains("No such file") || reason.contains("not found") {
+            "fedmpi is not at the same path there: copy it, or share the folder"
+        } else if reason.contains("Permission denied") {
+            "ssh asks for a password: copy your key there (ssh-copy-id)"
+        } else {
+            "is the name right, is the host up, does its sshd run?"
+        };
     let attempt = pasteable(["ssh", host, "hostname"]);
     format!("{} (try `{attempt}`): {remedy}", line.trim().escape_debug())
 }
@@ -166,7 +192,10 @@ fn unreachable(host: &str, reason: &str) -> String {
 fn aligned(rows: &[[String; COLUMNS.len()]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
     let line = |row: &[String; COLUMNS.len()]| {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
+        let cells = row
+            .iter()
+            .enumerate()
+            .map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -188,14 +217,26 @@ mod tests {
     }
 
     fn probe(facts: Result<Facts, String>) -> Probe {
-        Probe { host: "h2".into(), facts, window: (99.0, 101.0) }
+        Probe {
+            host: "h2".into(),
+            facts,
+            window: (99.0, 101.0),
+        }
     }
 
     #[test]
     fn a_sound_host_has_no_remedy() {
         let diagnosis = diagnose(&facts(), &[probe(Ok(facts()))]);
         assert_eq!(diagnosis.remedies, Vec::<String>::new());
-        assert!(diagnosis.table.lines().nth(1).is_some_and(|row| row.starts_with("h2    ok")), "{}", diagnosis.table);
+        assert!(
+            diagnosis
+                .table
+                .lines()
+                .nth(1)
+                .is_some_and(|row| row.starts_with("h2    ok")),
+            "{}",
+            diagnosis.table
+        );
     }
 
     #[test]
@@ -205,16 +246,68 @@ mod tests {
             assert_eq!(remedies.len(), 1, "{remedies:?}");
             remedies[0].clone()
         };
-        assert!(remedy(Ok(Facts { binary: "b2".into(), ..facts() })).contains("another fedmpi (b2 there, b1 here)"));
-        assert!(remedy(Ok(Facts { libtorch: "t2".into(), ..facts() })).contains("another libtorch"));
-        assert!(remedy(Ok(Facts { mpi: "MPICH".into(), ..facts() })).contains("another MPI"));
-        assert!(remedy(Ok(Facts { data_fault: Some("no /d".into()), ..facts() })).contains("copy the data"));
-        assert!(remedy(Ok(Facts { gpu_fault: Some("no".into()), ..facts() })).contains("CUDA"));
-        let with_gpus = Facts { gpus: 4, driver: Some("570.86.15".into()), ..facts() };
-        assert!(diagnose(&facts(), &[probe(Ok(with_gpus))]).table.contains("4, driver 570.86.15"));
-        assert!(remedy(Ok(Facts { clock: 160.0, ..facts() })).contains("59 s off"));
-        assert!(remedy(Ok(Facts { free_mib: 5, ..facts() })).contains("only 5 MiB"));
+        assert!(
+            remedy(Ok(Facts {
+                binary: "b2".into(),
+                ..facts()
+            }))
+            .contains("another fedmpi (b2 there, b1 here)")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                libtorch: "t2".into(),
+                ..facts()
+            }))
+            .contains("another libtorch")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                mpi: "MPICH".into(),
+                ..facts()
+            }))
+            .contains("another MPI")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                data_fault: Some("no /d".into()),
+                ..facts()
+            }))
+            .contains("copy the data")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                gpu_fault: Some("no".into()),
+                ..facts()
+            }))
+            .contains("CUDA")
+        );
+        let with_gpus = Facts {
+            gpus: 4,
+            driver: Some("570.86.15".into()),
+            ..facts()
+        };
+        assert!(
+            diagnose(&facts(), &[probe(Ok(with_gpus))])
+                .table
+                .contains("4, driver 570.86.15")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                clock: 160.0,
+                ..facts()
+            }))
+            .contains("59 s off")
+        );
+        assert!(
+            remedy(Ok(Facts {
+                free_mib: 5,
+                ..facts()
+            }))
+            .contains("only 5 MiB")
+        );
         assert!(remedy(Err("sh: x: No such file or directory".into())).contains("same path"));
-        assert!(remedy(Err("ssh: connect to host h2: timed out".into())).contains("is the host up"));
+        assert!(
+            remedy(Err("ssh: connect to host h2: timed out".into())).contains("is the host up")
+        );
     }
 }

@@ -33,21 +33,30 @@ fn is_at_work(folder: &Path) -> bool {
     summary.is_some() && record::standing(folder, summary.as_ref()) == Standing::Running
 }
 
-/// Whether a rank was killed by a signal that nobody uses to ask for an end: the launcher ends the other ranks then.
+/// Whether a rank was killed by a signal that nobody uses to ask for an end: the launcher ends the
+/// other ranks then.
 fn has_crashed(status: ExitStatus) -> bool {
     let asking = [Signal::HUP, Signal::INT, Signal::TERM].map(Signal::as_raw);
-    status.code().is_some_and(|code| code > SIGNALLED && !asking.contains(&(code - SIGNALLED)))
+    status
+        .code()
+        .is_some_and(|code| code > SIGNALLED && !asking.contains(&(code - SIGNALLED)))
 }
 
 fn words(status: ExitStatus, killed: Option<&str>, end_wanted: bool) -> String {
-    let asked = if end_wanted { "asked to end, but ended by force: " } else { "" };
+    let asked = if end_wanted {
+        "asked to end, but ended by force: "
+    } else {
+        ""
+    };
     let how = match (status.signal(), status.code()) {
         (Some(signal), _) => format!("mpirun was killed by signal {signal}"),
         (None, Some(code)) if code > SIGNALLED => {
             let unnamed = format!("a rank exited on signal {}", code - SIGNALLED);
             format!("{} (hint: is there enough memory?)", killed.unwrap_or(&unnamed))
         }
-        (None, code) => format!("mpirun ended with code {}, and no rank said why", code.unwrap_or_default()),
+        (None, code) => {
+            format!("mpirun ended with code {}, and no rank said why", code.unwrap_or_default())
+        }
     };
     format!("{asked}{how}")
 }
@@ -58,12 +67,24 @@ mod tests {
 
     #[test]
     fn a_signal_is_told_from_a_code() {
-        assert!([137, 139].iter().all(|code| has_crashed(ExitStatus::from_raw(code << 8))));
-        assert!([3, 143].iter().all(|code| !has_crashed(ExitStatus::from_raw(code << 8))));
+        assert!(
+            [137, 139]
+                .iter()
+                .all(|code| has_crashed(ExitStatus::from_raw(code << 8)))
+        );
+        assert!(
+            [3, 143]
+                .iter()
+                .all(|code| !has_crashed(ExitStatus::from_raw(code << 8)))
+        );
         let said = |raw: i32, end_wanted| words(ExitStatus::from_raw(raw), None, end_wanted);
         assert_eq!(said(9, false), "mpirun was killed by signal 9");
         assert!(said(137 << 8, false).starts_with("a rank exited on signal 9 (hint: "));
-        let named = words(ExitStatus::from_raw(137 << 8), Some("rank 1 on node a exited on signal 9 (Killed)"), false);
+        let named = words(
+            ExitStatus::from_raw(137 << 8),
+            Some("rank 1 on node a exited on signal 9 (Killed)"),
+            false,
+        );
         assert!(named.starts_with("rank 1 on node a exited on signal 9 (Killed) (hint: "));
         assert_eq!(
             said(7 << 8, true),

@@ -1,4 +1,5 @@
-//! The training's flags as words, when a job is started again or flags are given twice. Words are bytes.
+//! The training's flags as words, when a job is started again or flags are given twice. Words are
+//! bytes.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -21,9 +22,20 @@ fn groups(words: &[OsString]) -> Vec<Group<'_>> {
     let mut groups = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let (name, takes) = flag(&words[at]).map_or((None, false), |(name, takes)| (Some(name), takes));
-        let values = if takes { words[at + 1..].iter().take_while(|word| flag(word).is_none()).count() } else { 0 };
-        groups.push(Group { name, words: &words[at..=at + values] });
+        let (name, takes) =
+            flag(&words[at]).map_or((None, false), |(name, takes)| (Some(name), takes));
+        let values = if takes {
+            words[at + 1..]
+                .iter()
+                .take_while(|word| flag(word).is_none())
+                .count()
+        } else {
+            0
+        };
+        groups.push(Group {
+            name,
+            words: &words[at..=at + values],
+        });
         at += 1 + values;
     }
     groups
@@ -39,11 +51,21 @@ fn flag(word: &OsStr) -> Option<(String, bool)> {
 
 /// The words without some flags and their values.
 fn without(words: &[OsString], names: &[&str]) -> Vec<OsString> {
-    let kept = |group: &Group<'_>| !group.name.as_deref().is_some_and(|name| names.contains(&name));
-    groups(words).into_iter().filter(kept).flat_map(|group| group.words.to_vec()).collect()
+    let kept = |group: &Group<'_>| {
+        !group
+            .name
+            .as_deref()
+            .is_some_and(|name| names.contains(&name))
+    };
+    groups(words)
+        .into_iter()
+        .filter(kept)
+        .flat_map(|group| group.words.to_vec())
+        .collect()
 }
 
-/// The words with the last of each flag: what is added at the end of a script wins over what is written in it.
+/// The words with the last of each flag: what is added at the end of a script wins over what is
+/// written in it.
 ///
 /// ```
 /// let words = |text: &str| text.split(' ').map(Into::into).collect::<Vec<std::ffi::OsString>>();
@@ -54,7 +76,10 @@ pub fn last_wins(words: &[OsString]) -> Vec<OsString> {
     let mut seen = BTreeSet::new();
     let mut kept: Vec<&[OsString]> = Vec::new();
     for group in groups(words).into_iter().rev() {
-        let again = group.name.filter(|name| !REPEATED.contains(&name.as_str())).is_some_and(|name| !seen.insert(name));
+        let again = group
+            .name
+            .filter(|name| !REPEATED.contains(&name.as_str()))
+            .is_some_and(|name| !seen.insert(name));
         if !again {
             kept.push(group.words);
         }
@@ -78,7 +103,9 @@ pub(super) fn renewed(program: &[OsString]) -> Vec<OsString> {
 
 /// Whether the program was to go on with a run.
 pub(super) fn goes_on(program: &[OsString]) -> bool {
-    groups(program).iter().any(|group| group.name.as_deref() == Some("resume"))
+    groups(program)
+        .iter()
+        .any(|group| group.name.as_deref() == Some("resume"))
 }
 
 #[cfg(test)]
@@ -93,7 +120,10 @@ mod tests {
     #[test]
     fn a_restart_goes_on_in_the_same_folder() {
         let program = words("fedmpi --out-dir x --lr 1 --overwrite --epochs 2 --resume=y");
-        assert_eq!(resuming(&program, Path::new("x")), words("fedmpi --lr 1 --epochs 2 --resume x"));
+        assert_eq!(
+            resuming(&program, Path::new("x")),
+            words("fedmpi --lr 1 --epochs 2 --resume x")
+        );
         assert!(goes_on(&program) && !goes_on(&words("fedmpi --lr 1")));
         let fresh = words("fedmpi --out_dir x --overwrite --lr 1");
         assert_eq!(renewed(&fresh), words("fedmpi --out_dir x --lr 1 --overwrite true"));
@@ -102,9 +132,21 @@ mod tests {
     #[test]
     fn words_that_are_no_text_stay_as_they_are() {
         let bytes = || OsString::from_vec(b"d\xff".to_vec());
-        let program = ["fedmpi".into(), "--data_dir".into(), bytes(), "--out_dir".into(), bytes()];
+        let program = [
+            "fedmpi".into(),
+            "--data_dir".into(),
+            bytes(),
+            "--out_dir".into(),
+            bytes(),
+        ];
         let folder = bytes();
-        let wanted = ["fedmpi".into(), "--data_dir".into(), bytes(), "--resume".into(), bytes()];
+        let wanted = [
+            "fedmpi".into(),
+            "--data_dir".into(),
+            bytes(),
+            "--resume".into(),
+            bytes(),
+        ];
         assert_eq!(resuming(&program, Path::new(&folder)), wanted);
     }
 }

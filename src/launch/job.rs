@@ -67,7 +67,10 @@ impl Job {
     fn hosts_as(&self, hosts: &HostFile, hosts_by: HostsBy<'_>) -> [OsString; 2] {
         match hosts_by {
             HostsBy::File(path) => [self.launcher.host_file_flag().into(), path.into()],
-            HostsBy::List => [self.launcher.host_list_flag().into(), hosts.on_one_line().into()],
+            HostsBy::List => [
+                self.launcher.host_list_flag().into(),
+                hosts.on_one_line().into(),
+            ],
         }
     }
 
@@ -80,12 +83,14 @@ impl Job {
         slots.is_none_or(|slots| slots < self.ranks as u64)
     }
 
-    /// Where each rank will run, by rank, as launchers fill slots in the order of the hosts; none when the launcher
-    /// chooses.
+    /// Where each rank will run, by rank, as launchers fill slots in the order of the hosts; none
+    /// when the launcher chooses.
     pub fn places(&self) -> Option<Vec<String>> {
         let hosts = self.hosts.as_ref()?.hosts();
         let (last, _) = hosts.last()?;
-        let slots = hosts.iter().flat_map(|(host, slots)| std::iter::repeat_n(host, slots.unwrap_or(1) as usize));
+        let slots = hosts
+            .iter()
+            .flat_map(|(host, slots)| std::iter::repeat_n(host, slots.unwrap_or(1) as usize));
         let mut places: Vec<String> = slots.take(self.ranks).map(ToString::to_string).collect();
         places.resize(self.ranks, last.to_string());
         Some(places)
@@ -105,22 +110,39 @@ mod tests {
         let options = vec!["--x".to_owned(), "y".to_owned()];
         let program = words(&["fedmpi", "--lr", "1"]);
         let (tag_output, survive, interface) = (true, false, None);
-        Job { launcher, ranks: 4, hosts, cores: 2, tag_output, survive, interface, options, program }
+        Job {
+            launcher,
+            ranks: 4,
+            hosts,
+            cores: 2,
+            tag_output,
+            survive,
+            interface,
+            options,
+            program,
+        }
     }
 
     fn line(job: &Job) -> String {
-        job.command(HostsBy::File(Path::new("F"))).join(" ".as_ref()).into_string().expect("text")
+        job.command(HostsBy::File(Path::new("F")))
+            .join(" ".as_ref())
+            .into_string()
+            .expect("text")
     }
 
     #[test]
     fn every_launcher_gets_its_own_words() {
         let alive = |flag: &str| {
             let set = [("time", 10), ("intvl", 2), ("probes", 3)];
-            set.map(|(name, value)| format!("{flag} oob_tcp_keepalive_{name} {value}")).join(" ")
+            set.map(|(name, value)| format!("{flag} oob_tcp_keepalive_{name} {value}"))
+                .join(" ")
         };
         assert_eq!(
             line(&job(Launcher::OpenMpi4, Some("a:2\nb:2"))),
-            format!("mpirun -np 4 --hostfile F {} --tag-output --x y fedmpi --lr 1", alive("--mca"))
+            format!(
+                "mpirun -np 4 --hostfile F {} --tag-output --x y fedmpi --lr 1",
+                alive("--mca")
+            )
         );
         assert_eq!(
             line(&job(Launcher::OpenMpi5, Some("a slots=1"))),
@@ -136,10 +158,19 @@ mod tests {
     #[test]
     fn an_interface_is_one_word_whatever_it_holds() {
         let interface = Some("eth1 --foo".to_owned());
-        let survivor = Job { survive: true, interface, ..job(Launcher::OpenMpi5, Some("a:4")) };
+        let survivor = Job {
+            survive: true,
+            interface,
+            ..job(Launcher::OpenMpi5, Some("a:4"))
+        };
         let command = survivor.command(HostsBy::List);
         assert!(command[3..5] == ["-host", "a:4"], "{command:?}");
-        let after = |word: &str| command.iter().position(|other| other == word).map(|at| command[at + 1].clone());
+        let after = |word: &str| {
+            command
+                .iter()
+                .position(|other| other == word)
+                .map(|at| command[at + 1].clone())
+        };
         assert_eq!(after("btl_tcp_if_include"), Some("eth1 --foo".into()));
         assert_eq!(after("oob_tcp_if_include"), Some("eth1 --foo".into()));
         assert_eq!(after("--with-ft"), Some("ulfm".into()));
@@ -148,7 +179,13 @@ mod tests {
     #[test]
     fn more_ranks_than_cores_need_open_mpis_leave() {
         assert!(line(&job(Launcher::OpenMpi4, None)).contains(" --oversubscribe "));
-        assert!(!line(&Job { cores: 4, ..job(Launcher::OpenMpi4, None) }).contains("--oversubscribe"));
+        assert!(
+            !line(&Job {
+                cores: 4,
+                ..job(Launcher::OpenMpi4, None)
+            })
+            .contains("--oversubscribe")
+        );
         assert!(!line(&job(Launcher::Mpich, None)).contains("--oversubscribe"));
     }
 

@@ -1,5 +1,5 @@
-//! Starting a job: which launcher is installed, where the hosts come from, what command it takes; and
-//! starting it again from the newest checkpoint when it fails.
+//! Starting a job: which launcher is installed, where the hosts come from, what command it takes;
+//! and starting it again from the newest checkpoint when it fails.
 
 mod allocation;
 mod banner;
@@ -45,16 +45,22 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// How long a job may take to end when its run is finished.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
-/// Runs a job. When it fails in training, it is started again up to `restarts` times, from the newest
-/// checkpoint that it has left in `folder`, unless another start would end alike. Signals for the end are passed on and
-/// end it; SIGUSR1 is passed on for a checkpoint. Gives the exit code of this program.
+/// Runs a job. When it fails in training, it is started again up to `restarts` times, from the
+/// newest checkpoint that it has left in `folder`, unless another start would end alike. Signals
+/// for the end are passed on and end it; SIGUSR1 is passed on for a checkpoint. Gives the exit code
+/// of this program.
 ///
 /// # Errors
 /// When the launcher or the host file cannot be used.
 pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
-    let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
+    let place = tempfile::Builder::new()
+        .prefix("fedmpi-hosts-")
+        .tempfile()?;
     let name = new_name();
-    let mut job = Job { program: named(&job.program, &name), ..job.clone() };
+    let mut job = Job {
+        program: named(&job.program, &name),
+        ..job.clone()
+    };
     let (mut pace, mut came_up) = (Pace::default(), false);
     for left in (0..=restarts).rev() {
         let before = Trace::of(folder);
@@ -68,23 +74,34 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
         }
         // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
         let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
-        if let Some(code) = last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder) {
+        if let Some(code) =
+            last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder)
+        {
             return Ok(code);
         }
         if let Some(reason) = hopeless(folder, came_up) {
-            log::error!("the job ended with code {code}, and another start would end alike: {reason}");
+            log::error!(
+                "the job ended with code {code}, and another start would end alike: {reason}"
+            );
             return Ok(exit::FAILED);
         }
-        let wait = pace.after(after.got_further_than(&before)).filter(|_| left > 0);
+        let wait = pace
+            .after(after.got_further_than(&before))
+            .filter(|_| left > 0);
         let Some(wait) = wait else {
             if left > 0 {
                 let starts = pace.fruitless();
-                log::error!("{starts} starts in a row came to nothing: giving up with {left} restarts left");
+                log::error!(
+                    "{starts} starts in a row came to nothing: giving up with {left} restarts left"
+                );
             }
             return Ok(exit::FAILED);
         };
         let way = again(&mut job, folder, after.is_saved(), &name);
-        log::warn!("the job ended with code {code}{way} in {} s ({left} restarts left)", wait.as_secs());
+        log::warn!(
+            "the job ended with code {code}{way} in {} s ({left} restarts left)",
+            wait.as_secs()
+        );
         if !pause(wait) {
             return Ok(ended(&after));
         }
@@ -92,8 +109,8 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     Ok(exit::FAILED)
 }
 
-/// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end: then the launcher's own
-/// words on exit codes are left out. Gives which rank it said was killed.
+/// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end:
+/// then the launcher's own words on exit codes are left out. Gives which rank it said was killed.
 fn started(
     job: &Job,
     host_file: &Path,
@@ -110,7 +127,8 @@ fn started(
     Ok((status, killed))
 }
 
-/// The code to end with after a start that ended with `code`, unless it failed and may be tried again.
+/// The code to end with after a start that ended with `code`, unless it failed and may be tried
+/// again.
 fn last_code(code: u8, finished: bool, after: &Trace, folder: &Path) -> Option<u8> {
     match code {
         // However its ranks and the launcher ended.
@@ -125,7 +143,11 @@ fn last_code(code: u8, finished: bool, after: &Trace, folder: &Path) -> Option<u
 
 /// The code of a job that somebody ended: whether its run can go on.
 fn ended(after: &Trace) -> u8 {
-    if after.is_saved() { exit::ENDED } else { exit::FAILED }
+    if after.is_saved() {
+        exit::ENDED
+    } else {
+        exit::FAILED
+    }
 }
 
 /// Why no other start would help, if none would.
@@ -134,12 +156,16 @@ fn hopeless(folder: &Path, came_up: bool) -> Option<String> {
         return trace::settled(folder);
     }
     // Nor could another start go on from what cannot be seen.
-    let hint = "the launcher's own words are above; `fedmpi doctor -hostfile FILE` examines the hosts";
-    Some(format!("no rank got as far as {}, or it cannot be seen from here ({hint})", folder.display()))
+    let hint =
+        "the launcher's own words are above; `fedmpi doctor -hostfile FILE` examines the hosts";
+    Some(format!(
+        "no rank got as far as {}, or it cannot be seen from here ({hint})",
+        folder.display()
+    ))
 }
 
-/// Makes a job go on from its checkpoint or start anew; says which. Only what this very job has written in the folder
-/// may go.
+/// Makes a job go on from its checkpoint or start anew; says which. Only what this very job has
+/// written in the folder may go.
 fn again(job: &mut Job, folder: &Path, saved: bool, name: &str) -> &'static str {
     if record::job_of(folder).as_deref() != Some(name) {
         return " before it began; it starts again";
@@ -156,7 +182,9 @@ fn again(job: &mut Job, folder: &Path, saved: bool, name: &str) -> &'static str 
 
 /// A name that no other job has.
 fn new_name() -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     format!("{:x}-{:x}", now.as_nanos(), process::id())
 }
 
@@ -177,8 +205,8 @@ fn pause(time: Duration) -> bool {
 /// The command that ties a launcher to this process, for [`tied`].
 pub const TIED: &str = "tied";
 
-/// What starts a job once; `host_file` is where the hosts are written for the launcher. It ends with this process, however
-/// that ends.
+/// What starts a job once; `host_file` is where the hosts are written for the launcher. It ends
+/// with this process, however that ends.
 ///
 /// # Errors
 /// When this program or the host file cannot be used.
@@ -196,13 +224,16 @@ pub fn command(job: &Job, host_file: &Path) -> io::Result<Command> {
     Ok(process)
 }
 
-/// A command that gets SIGTERM when this process is gone, however it ends. Start it on a thread that stays.
+/// A command that gets SIGTERM when this process is gone, however it ends. Start it on a thread
+/// that stays.
 ///
 /// # Errors
 /// When this program does not know where it is.
 pub fn tied_to_us(command: impl IntoIterator<Item = OsString>) -> io::Result<Command> {
     let mut process = Command::new(env::current_exe()?);
-    process.args([TIED, &process::id().to_string(), "--"]).args(command);
+    process
+        .args([TIED, &process::id().to_string(), "--"])
+        .args(command);
     Ok(process)
 }
 
@@ -224,10 +255,15 @@ pub fn tied(parent: u32, command: &[OsString]) -> io::Error {
     Command::new(program).args(arguments).exec()
 }
 
-/// Waits for a job and passes its words and signals on. All on one thread: what is tied to this process is ended twice where
-/// there are two, and then Open MPI does not wait for its ranks. A job whose run has `finished` may still have a rank that
-/// hangs at its exit: it is not waited for, and there is no status.
-fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -> io::Result<Option<ExitStatus>> {
+/// Waits for a job and passes its words and signals on. All on one thread: what is tied to this
+/// process is ended twice where there are two, and then Open MPI does not wait for its ranks. A job
+/// whose run has `finished` may still have a rank that hangs at its exit: it is not waited for, and
+/// there is no status.
+fn watch(
+    mut child: Child,
+    passing: &mut Passing,
+    finished: impl Fn() -> bool,
+) -> io::Result<Option<ExitStatus>> {
     let (mut told, mut end): (bool, Option<Instant>) = (false, None);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -241,7 +277,9 @@ fn watch(mut child: Child, passing: &mut Passing, finished: impl Fn() -> bool) -
             send(&child, Signal::USR1)?;
         }
         if finished() && end.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
-            log::warn!("the run is finished and saved, but its ranks do not end; they are ended now");
+            log::warn!(
+                "the run is finished and saved, but its ranks do not end; they are ended now"
+            );
             send(&child, Signal::TERM)?;
             thread::sleep(LAST_WORDS / 4);
             child.kill()?;
@@ -263,7 +301,10 @@ pub fn send(child: &Child, signal: Signal) -> io::Result<()> {
 
 /// How a process ended: one that was killed by a signal has failed.
 pub fn code(status: ExitStatus) -> u8 {
-    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(exit::FAILED)
+    status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(exit::FAILED)
 }
 
 #[cfg(test)]
@@ -305,10 +346,16 @@ mod tests {
             pasteable(&job.program)
         };
         assert_eq!(next("7", false), "fedmpi --lr 1");
-        let config = Config { out_dir: Some(path.to_owned()), ..Config::default() };
+        let config = Config {
+            out_dir: Some(path.to_owned()),
+            ..Config::default()
+        };
         let mut held = RunFolder::claim(&config).expect("free");
         held.prepare(&config, Some("7")).expect("new");
-        assert_eq!([next("8", true), next("7", false)], ["fedmpi --lr 1", "fedmpi --lr 1 --overwrite true"]);
+        assert_eq!(
+            [next("8", true), next("7", false)],
+            ["fedmpi --lr 1", "fedmpi --lr 1 --overwrite true"]
+        );
         assert_eq!(next("7", true), format!("fedmpi --lr 1 --resume {}", path.display()));
     }
 }

@@ -1,5 +1,6 @@
-//! Hosts in Slurm's form, such as `n[08-10,12]-ib,login`, where Slurm's own program is not at hand, as in a container.
-//! (Crates for this form lose leading zeros: `hostlist_iter` always, `hostlist-parser` in `[098-101]`.)
+//! Hosts in Slurm's form, such as `n[08-10,12]-ib,login`, where Slurm's own program is not at hand,
+//! as in a container. (Crates for this form lose leading zeros: `hostlist_iter` always,
+//! `hostlist-parser` in `[098-101]`.)
 
 /// No allocation has more hosts: a few letters may stand for very many names.
 const MOST_HOSTS: usize = 1 << 16;
@@ -15,11 +16,19 @@ pub(super) fn hosts(list: &str) -> Result<Vec<String>, String> {
         names.extend(more);
         within(names.len())?;
     }
-    if names.is_empty() { Err("it names no host".to_owned()) } else { Ok(names) }
+    if names.is_empty() {
+        Err("it names no host".to_owned())
+    } else {
+        Ok(names)
+    }
 }
 
 fn within(count: usize) -> Result<(), String> {
-    if count > MOST_HOSTS { Err(format!("it names more than {MOST_HOSTS} hosts")) } else { Ok(()) }
+    if count > MOST_HOSTS {
+        Err(format!("it names more than {MOST_HOSTS} hosts"))
+    } else {
+        Ok(())
+    }
 }
 
 /// The parts between commas; those within brackets do not divide.
@@ -34,8 +43,12 @@ fn split_outside_brackets(list: &str) -> impl Iterator<Item = &str> {
 
 /// All names that a pattern stands for.
 fn unfolded(pattern: &str) -> Result<Vec<String>, String> {
-    let Some((before, rest)) = pattern.split_once('[') else { return Ok(vec![pattern.to_owned()]) };
-    let (ranges, after) = rest.split_once(']').ok_or_else(|| format!("`{pattern}` has a bracket that is left open"))?;
+    let Some((before, rest)) = pattern.split_once('[') else {
+        return Ok(vec![pattern.to_owned()]);
+    };
+    let (ranges, after) = rest
+        .split_once(']')
+        .ok_or_else(|| format!("`{pattern}` has a bracket that is left open"))?;
     let ends = unfolded(after)?;
     let mut names = Vec::new();
     for range in ranges.split(',') {
@@ -50,7 +63,10 @@ fn unfolded(pattern: &str) -> Result<Vec<String>, String> {
 /// The numbers of `7` or `08-10`, as wide as the first is written.
 fn numbers(range: &str) -> Result<impl Iterator<Item = String>, String> {
     let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let number = |text: &str| text.parse::<u64>().map_err(|_| format!("`{range}` is no number and no range"));
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|_| format!("`{range}` is no number and no range"))
+    };
     let (from, to, width) = (number(first)?, number(last)?, first.len());
     if from > to {
         return Err(format!("`{range}` counts down"));

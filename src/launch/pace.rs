@@ -34,9 +34,24 @@ mod tests {
     #[test]
     fn starts_that_come_to_nothing_are_ever_later_and_end() {
         let mut pace = Pace::default();
-        let waits: Vec<_> = [false, false, false, true, false].map(|further| pace.after(further)).into();
+        let waits: Vec<_> = [false, false, false, true, false]
+            .map(|further| pace.after(further))
+            .into();
         assert_eq!(waits, [1, 2, 4, 1, 1].map(|seconds| Some(Duration::from_secs(seconds))));
-        let rest: Vec<_> = (0..7).map(|_| pace.after(false).map(|wait| wait.as_secs())).collect();
-        assert_eq!(rest, [Some(2), Some(4), Some(8), Some(16), Some(32), Some(60), None]);
+        let rest: Vec<_> = (0..7)
+            .map(|_| pace.after(false).map(|wait| wait.as_secs()))
+            .collect();
+        assert_eq!(
+            rest,
+            [
+                Some(2),
+                Some(4),
+                Some(8),
+                Some(16),
+                Some(32),
+                Some(60),
+                None
+            ]
+        );
     }
 }

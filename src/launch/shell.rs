@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Words as one line that can be pasted into a shell. What is no plain text is written in `$'...'`, so that neither a
-/// terminal nor a log sees other signs than letters.
+/// Words as one line that can be pasted into a shell. What is no plain text is written in `$'...'`,
+/// so that neither a terminal nor a log sees other signs than letters.
 ///
 /// ```
 /// use fedmpi::launch::pasteable;
@@ -12,12 +12,17 @@ use std::os::unix::ffi::OsStrExt;
 /// assert_eq!(pasteable(["a\u{1b}[2J"]), r"$'a\x1b[2J'");
 /// ```
 pub fn pasteable<T: AsRef<OsStr>>(words: impl IntoIterator<Item = T>) -> String {
-    let quoted: Vec<String> = words.into_iter().map(|word| quoted(word.as_ref())).collect();
+    let quoted: Vec<String> = words
+        .into_iter()
+        .map(|word| quoted(word.as_ref()))
+        .collect();
     quoted.join(" ")
 }
 
 fn quoted(word: &OsStr) -> String {
-    let plain = word.to_str().filter(|text| !text.chars().any(char::is_control));
+    let plain = word
+        .to_str()
+        .filter(|text| !text.chars().any(char::is_control));
     match plain.and_then(|text| shlex::try_quote(text).ok()) {
         Some(text) => text.into_owned(),
         None => format!("$'{}'", escaped(word.as_bytes())),
@@ -26,7 +31,10 @@ fn quoted(word: &OsStr) -> String {
 
 /// In bash's own escapes.
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| byte.escape_ascii().to_string()).collect()
+    bytes
+        .iter()
+        .map(|&byte| byte.escape_ascii().to_string())
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A batch script for Slurm, filled in: the template of `scripts/slurm` with the wished resources, the program that
-//! is running, and the training's flags.
+//! A batch script for Slurm, filled in: the template of `scripts/slurm` with the wished resources,
+//! the program that is running, and the training's flags.
 
 use super::shell::pasteable;
 use std::ffi::OsString;
@@ -77,11 +77,17 @@ impl SlurmJob {
         if self.gpus > 0 {
             wanted.push(("gres".to_owned(), format!("gpu:{}", self.gpus)));
         }
-        let (head, body): (Vec<&str>, Vec<&str>) = TEMPLATE.lines().partition(|line| line.starts_with('#'));
+        let (head, body): (Vec<&str>, Vec<&str>) =
+            TEMPLATE.lines().partition(|line| line.starts_with('#'));
         if let Some(array) = &self.array {
             wanted.extend(array.directives());
         }
-        let mut script = if self.array.is_some() { ARRAY_HEAD } else { HEAD }.to_owned();
+        let mut script = if self.array.is_some() {
+            ARRAY_HEAD
+        } else {
+            HEAD
+        }
+        .to_owned();
         for line in head {
             match name(line).map(|name| (line, wanted.iter().position(|(wish, _)| wish == name))) {
                 Some((_, Some(place))) => script += &directive(&wanted.remove(place))?,
@@ -107,7 +113,10 @@ impl SlurmJob {
             "." => format!("{}\n", self.environment),
             "run" | "if" if self.array.is_some() => String::new(),
             "program" => format!("program={}\n", pasteable([&self.program])),
-            "exec" => self.array.as_ref().map_or_else(|| self.last_line(line), SlurmArray::last_line),
+            "exec" => self
+                .array
+                .as_ref()
+                .map_or_else(|| self.last_line(line), SlurmArray::last_line),
             _ => format!("{line}\n"),
         }
     }
@@ -136,10 +145,15 @@ impl SlurmJob {
 impl SlurmArray {
     /// What Slurm is told, by name.
     fn directives(&self) -> [(String, String); 2] {
-        let at_once = self.at_once.map_or(String::new(), |count| format!("%{count}"));
+        let at_once = self
+            .at_once
+            .map_or(String::new(), |count| format!("%{count}"));
         let array = format!("0-{}{at_once}", self.members.saturating_sub(1));
         let output = self.folder.join("slurm-%A_%a.log");
-        [("array".to_owned(), array), ("output".to_owned(), output.display().to_string())]
+        [
+            ("array".to_owned(), array),
+            ("output".to_owned(), output.display().to_string()),
+        ]
     }
 
     /// The line that trains one member.
@@ -159,13 +173,23 @@ fn name(line: &str) -> Option<&str> {
 
 /// One line of a script's head; some options have no value.
 fn directive((name, value): &(String, String)) -> Result<String, ScriptError> {
-    let is_of_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+    let is_of_name =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     if name.is_empty() || name.starts_with('-') || !name.chars().all(is_of_name) {
         return Err(ScriptError::Name(name.clone()));
     }
-    let quoted = shlex::try_quote(value).ok().filter(|_| !value.chars().any(char::is_control));
-    let quoted = quoted.ok_or(ScriptError::Value { name: name.clone(), value: value.clone() })?;
-    let value = if value.is_empty() { String::new() } else { format!("={quoted}") };
+    let quoted = shlex::try_quote(value)
+        .ok()
+        .filter(|_| !value.chars().any(char::is_control));
+    let quoted = quoted.ok_or(ScriptError::Value {
+        name: name.clone(),
+        value: value.clone(),
+    })?;
+    let value = if value.is_empty() {
+        String::new()
+    } else {
+        format!("={quoted}")
+    };
     Ok(format!("{DIRECTIVE}{name}{value}\n"))
 }
 
@@ -183,20 +207,49 @@ mod tests {
 
     #[test]
     fn directives_replace_the_templates_and_new_ones_follow() {
-        let directives = vec![wish("nodes", "4"), wish("comment", "a b"), wish("exclusive", "")];
+        let directives = vec![
+            wish("nodes", "4"),
+            wish("comment", "a b"),
+            wish("exclusive", ""),
+        ];
         let training = words(&["--lr", "0.1", "--data_dir", "a b"]);
-        let job = SlurmJob { directives, ranks: 3, training, ..SlurmJob::default() };
+        let job = SlurmJob {
+            directives,
+            ranks: 3,
+            training,
+            ..SlurmJob::default()
+        };
         let script = job.script().expect("plain");
-        assert!(script.contains("#SBATCH --nodes=4\n") && !script.contains("--nodes=1"), "{script}");
-        assert!(script.contains("--output=fedmpi-%j.log\n#SBATCH --comment='a b'\n#SBATCH --exclusive\n"), "{script}");
-        assert!(script.ends_with("\"${folder[@]}\" --lr 0.1 --data_dir 'a b' \"$@\"\n"), "{script}");
+        assert!(
+            script.contains("#SBATCH --nodes=4\n") && !script.contains("--nodes=1"),
+            "{script}"
+        );
+        assert!(
+            script
+                .contains("--output=fedmpi-%j.log\n#SBATCH --comment='a b'\n#SBATCH --exclusive\n"),
+            "{script}"
+        );
+        assert!(
+            script.ends_with("\"${folder[@]}\" --lr 0.1 --data_dir 'a b' \"$@\"\n"),
+            "{script}"
+        );
     }
 
     #[test]
     fn an_array_has_a_task_for_each_member() {
-        let array = SlurmArray { folder: "/a b/sweep".into(), members: 6, at_once: Some(2) };
+        let array = SlurmArray {
+            folder: "/a b/sweep".into(),
+            members: 6,
+            at_once: Some(2),
+        };
         let directives = vec![wish("nodes", "1"), wish("ntasks-per-node", "3")];
-        let script = SlurmJob { directives, array: Some(array), ..SlurmJob::default() }.script().expect("plain");
+        let script = SlurmJob {
+            directives,
+            array: Some(array),
+            ..SlurmJob::default()
+        }
+        .script()
+        .expect("plain");
         assert!(script.contains("#SBATCH --array='0-5%2'\n"), "{script}");
         assert!(script.contains("#SBATCH --output='/a b/sweep/slurm-%A_%a.log'\n"), "{script}");
         let last = "exec \"$program\" sweep --out_dir '/a b/sweep' -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
@@ -207,7 +260,10 @@ mod tests {
     #[test]
     fn a_wish_is_one_line() {
         let refused = |name: &str, value: &str| {
-            let job = SlurmJob { directives: vec![wish(name, value)], ..SlurmJob::default() };
+            let job = SlurmJob {
+                directives: vec![wish(name, value)],
+                ..SlurmJob::default()
+            };
             job.script().expect_err("refused").to_string()
         };
         assert!(refused("time", "1\ntouch x").contains(r"`1\ntouch x` of --time"));
@@ -217,17 +273,34 @@ mod tests {
 
     #[test]
     fn ranks_are_spread_over_gpus() {
-        let job = SlurmJob { ranks: 5, gpus: 4, training: words(&["--lr", "1"]), ..SlurmJob::default() };
+        let job = SlurmJob {
+            ranks: 5,
+            gpus: 4,
+            training: words(&["--lr", "1"]),
+            ..SlurmJob::default()
+        };
         let script = job.script().expect("plain");
-        assert!(script.contains("#SBATCH --gres=gpu:4\n") && script.contains("$host: [2, 1, 1, 1]"), "{script}");
+        assert!(
+            script.contains("#SBATCH --gres=gpu:4\n") && script.contains("$host: [2, 1, 1, 1]"),
+            "{script}"
+        );
         assert!(script.contains("--gpu_mapping_file \"$mapping\" --lr 1 \"$@\""), "{script}");
     }
 
     #[test]
     fn the_program_that_runs_is_named_by_its_whole_path() {
         let (program, environment) = ("/a b/fedmpi".into(), ". /c/env.sh".to_owned());
-        let script = SlurmJob { program, environment, ..SlurmJob::default() }.script().expect("plain");
+        let script = SlurmJob {
+            program,
+            environment,
+            ..SlurmJob::default()
+        }
+        .script()
+        .expect("plain");
         assert!(script.contains("\n. /c/env.sh\nprogram='/a b/fedmpi'\ncd "), "{script}");
-        assert!(script.contains("\nexec \"$program\" launch ") && !script.contains("FEDMPI_HOME"), "{script}");
+        assert!(
+            script.contains("\nexec \"$program\" launch ") && !script.contains("FEDMPI_HOME"),
+            "{script}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What a start of a job has left in the run's folder: told by the files themselves, never by clocks, which differ
-//! between hosts and can be set back.
+//! What a start of a job has left in the run's folder: told by the files themselves, never by
+//! clocks, which differ between hosts and can be set back.
 
 use crate::config::RUN_CONFIG;
 use crate::event::Standing;
@@ -72,7 +72,9 @@ fn says_finished(folder: &Path) -> bool {
 
 /// Why another start would end as the last one did, if the run says so.
 pub(super) fn settled(folder: &Path) -> Option<String> {
-    summary(folder).filter(|summary| summary.settled).map(|summary| summary.reason)
+    summary(folder)
+        .filter(|summary| summary.settled)
+        .map(|summary| summary.reason)
 }
 
 #[cfg(test)]
@@ -88,7 +90,11 @@ mod tests {
         assert!(!free.is_saved());
         write("config.yaml", "lr: 1");
         let begun = Trace::of(folder);
-        assert!(begun.came_up_since(&free) && !begun.came_up_since(&begun) && !begun.got_further_than(&free));
+        assert!(
+            begun.came_up_since(&free)
+                && !begun.came_up_since(&begun)
+                && !begun.got_further_than(&free)
+        );
         write("summary.json", "{\"state\": \"running\"}");
         assert!(!free.is_finished_since(folder));
         fs::create_dir(folder.join("checkpoints")).expect("writable");
@@ -96,7 +102,11 @@ mod tests {
         assert!(Trace::of(folder).is_saved() && Trace::of(folder).got_further_than(&begun));
         write("summary.json", "{\"state\": \"finished\"}");
         let done = Trace::of(folder);
-        assert!(free.is_finished_since(folder) && done.is_finished(folder) && !done.is_finished_since(folder));
+        assert!(
+            free.is_finished_since(folder)
+                && done.is_finished(folder)
+                && !done.is_finished_since(folder)
+        );
         // What has no state was written at the end.
         write("summary.json", "{\"rounds\": 3}");
         assert!(free.is_finished_since(folder));
@@ -109,7 +119,9 @@ mod tests {
             fs::write(folder.path().join(record::SUMMARY), text).expect("writable");
             settled(folder.path())
         };
-        let ended = |settled: bool| format!("{{\"state\":\"failed\",\"reason\":\"NaN\",\"settled\":{settled}}}");
+        let ended = |settled: bool| {
+            format!("{{\"state\":\"failed\",\"reason\":\"NaN\",\"settled\":{settled}}}")
+        };
         assert_eq!(says(&ended(true)).as_deref(), Some("NaN"));
         assert_eq!(says(&ended(false)), None);
         assert_eq!(says("{\"state\":"), None);

@@ -1,5 +1,5 @@
-//! What transformers share: attention of heads, and a layer of attention and two linear layers, each added to what came in
-//! and normalised after that (Vaswani et al. 2017).
+//! What transformers share: attention of heads, and a layer of attention and two linear layers,
+//! each added to what came in and normalised after that (Vaswani et al. 2017).
 
 use super::Noise;
 use super::noise::dropped;
@@ -45,8 +45,8 @@ impl Manner {
         input.layer_norm(weight.size(), Some(weight), Some(bias), self.epsilon, false)
     }
 
-    /// A layer over `[rows, places, values]`. `mask`, which goes to `[rows, heads, places, places]`, is added to scores: 0
-    /// where a place may look, minus infinity where not.
+    /// A layer over `[rows, places, values]`. `mask`, which goes to `[rows, heads, places,
+    /// places]`, is added to scores: 0 where a place may look, minus infinity where not.
     pub fn layer(
         &self,
         input: Tensor,
@@ -57,7 +57,11 @@ impl Manner {
         let seen = linear(&self.attend(&input, layer, mask, noise), layer.output);
         let middle = self.norm(&(input + dropped(noise, seen, self.dropout)), layer.first_norm);
         let wide = (self.activation)(&linear(&middle, layer.widen));
-        let wide = if self.drops_inside { dropped(noise, wide, self.dropout) } else { wide };
+        let wide = if self.drops_inside {
+            dropped(noise, wide, self.dropout)
+        } else {
+            wide
+        };
         let narrow = dropped(noise, linear(&wide, layer.narrow), self.dropout);
         self.norm(&(middle + narrow), layer.second_norm)
     }
@@ -73,11 +77,22 @@ impl Manner {
         let size = input.size();
         let [rows, places, values] = [size[0], size[1], size[2]];
         let width = values / self.heads;
-        let heads = |pair| linear(input, pair).view([rows, places, self.heads, width]).transpose(1, 2);
+        let heads = |pair| {
+            linear(input, pair)
+                .view([rows, places, self.heads, width])
+                .transpose(1, 2)
+        };
         let query = heads(layer.query) * (1.0 / (width as f64).sqrt());
         let scores = query.matmul(&heads(layer.key).transpose(2, 3));
-        let scores = if let Some(mask) = mask { scores + mask } else { scores };
+        let scores = if let Some(mask) = mask {
+            scores + mask
+        } else {
+            scores
+        };
         let shares = dropped(noise, scores.softmax(-1, scores.kind()), self.dropout);
-        shares.matmul(&heads(layer.value)).transpose(1, 2).reshape([rows, places, values])
+        shares
+            .matmul(&heads(layer.value))
+            .transpose(1, 2)
+            .reshape([rows, places, values])
     }
 }

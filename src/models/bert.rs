@@ -1,8 +1,10 @@
-//! `bert`: Devlin et al. 2019's encoder with the head for masked tokens, whose last layer is the table of tokens. Tensors
-//! have the names of Hugging Face's `BertForMaskedLM`, so that its files fit; its unused pooler and the second kind of
-//! segments' are not trained on. Padding is not looked at. Initial values are normal with deviation 0.02.
+//! `bert`: Devlin et al. 2019's encoder with the head for masked tokens, whose last layer is the
+//! table of tokens. Tensors have the names of Hugging Face's `BertForMaskedLM`, so that its files
+//! fit; its unused pooler and the second kind of segments' are not trained on. Padding is not
+//! looked at. Initial values are normal with deviation 0.02.
 //!
-//! Words are asked for only where tokens were hidden: with 15 % of the places that is most of the work saved.
+//! Words are asked for only where tokens were hidden: with 15 % of the places that is most of the
+//! work saved.
 
 use super::attention::{Layer, Manner, Pair, linear};
 use super::noise::dropped;
@@ -68,12 +70,23 @@ impl Bert {
     /// For rows of tokens of which some are hidden.
     pub fn new(settings: &Encoder, facts: &Facts) -> Result<Self, Unfit> {
         fitting_tokens(facts)?;
-        let Task::Masked { vocabulary, padding, .. } = facts.task else {
-            return Unfit::new("rows of which tokens are hidden", "rows of which the next token is learned");
+        let Task::Masked {
+            vocabulary,
+            padding,
+            ..
+        } = facts.task
+        else {
+            return Unfit::new(
+                "rows of which tokens are hidden",
+                "rows of which the next token is learned",
+            );
         };
         let [layers, width, heads] = settings.size.of();
         if facts.width() > settings.places as usize {
-            return Unfit::new("rows no longer than its `places`", format!("rows of {} tokens", facts.width()));
+            return Unfit::new(
+                "rows no longer than its `places`",
+                format!("rows of {} tokens", facts.width()),
+            );
         }
         let manner = Manner {
             heads: heads as i64,
@@ -83,7 +96,11 @@ impl Bert {
             epsilon: 1e-12,
         };
         let parameters = tensors(vocabulary, settings.places as usize, layers, width);
-        Ok(Bert { parameters, manner, padding })
+        Ok(Bert {
+            parameters,
+            manner,
+            padding,
+        })
     }
 }
 
@@ -94,14 +111,25 @@ fn dense(name: &str, outputs: usize, inputs: usize) -> [Parameter; 2] {
 
 fn norm(name: &str, width: usize) -> [Parameter; 2] {
     let name = format!("{name}.LayerNorm");
-    [constant(format!("{name}.weight"), width, 1.0), constant(format!("{name}.bias"), width, 0.0)]
+    [
+        constant(format!("{name}.weight"), width, 1.0),
+        constant(format!("{name}.bias"), width, 0.0),
+    ]
 }
 
 fn tensors(vocabulary: usize, places: usize, layers: usize, width: usize) -> Vec<Parameter> {
     let table = |name: &str, rows: usize| {
-        named(format!("bert.embeddings.{name}_embeddings.weight"), &[rows, width], normal(DEVIATION))
+        named(
+            format!("bert.embeddings.{name}_embeddings.weight"),
+            &[rows, width],
+            normal(DEVIATION),
+        )
     };
-    let mut all = vec![table("word", vocabulary), table("position", places), table("token_type", SEGMENTS)];
+    let mut all = vec![
+        table("word", vocabulary),
+        table("position", places),
+        table("token_type", SEGMENTS),
+    ];
     all.extend(norm("bert.embeddings", width));
     for layer in 0..layers {
         let at = |part: &str| format!("bert.encoder.layer.{layer}.{part}");
@@ -143,7 +171,9 @@ fn layer(tensors: &[Tensor]) -> Layer<'_> {
 impl Bert {
     /// Tokens with their place, normalised.
     fn embed(&self, tensors: &[Tensor], batch: &Tensor) -> Tensor {
-        let [words, places, segments, weight, bias] = tensors else { unreachable!("five tensors before the layers") };
+        let [words, places, segments, weight, bias] = tensors else {
+            unreachable!("five tensors before the layers")
+        };
         let padding = self.padding.map_or(-1, i64::from);
         let tokens = Tensor::embedding(words, batch, padding, false, false);
         let all = tokens + segments.select(0, 0) + places.narrow(0, 0, batch.size()[1]);
@@ -160,12 +190,20 @@ impl Bert {
     }
 
     /// What the encoder says of every place.
-    fn encode(&self, parameters: &[Tensor], batch: &Tensor, mut noise: Option<&mut Noise>) -> Tensor {
+    fn encode(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        mut noise: Option<&mut Noise>,
+    ) -> Tensor {
         let (first, rest) = parameters.split_at(BEFORE);
         let layers = rest.chunks_exact(EACH);
         let start = dropped(&mut noise, self.embed(first, batch), self.manner.dropout);
         let mask = self.mask(batch, start.kind());
-        layers.fold(start, |values, tensors| self.manner.layer(values, &layer(tensors), mask.as_ref(), &mut noise))
+        layers.fold(start, |values, tensors| {
+            self.manner
+                .layer(values, &layer(tensors), mask.as_ref(), &mut noise)
+        })
     }
 
     /// Logits of words for places `[..., values]`.
@@ -187,7 +225,13 @@ impl Network for Bert {
         self.words(parameters, &self.encode(parameters, batch, noise))
     }
 
-    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
+    fn forward_at(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        places: &Tensor,
+        noise: Option<&mut Noise>,
+    ) -> Tensor {
         let encoded = self.encode(parameters, batch, noise).flatten(0, 1);
         self.words(parameters, &encoded.index_select(0, places))
     }

@@ -1,5 +1,5 @@
-//! Models of images as a chain of layers. Whoever builds one says each layer once, and its size follows from the image
-//! that reaches it; tensors bear PyTorch's names and come in its order.
+//! Models of images as a chain of layers. Whoever builds one says each layer once, and its size
+//! follows from the image that reaches it; tensors bear PyTorch's names and come in its order.
 //!
 //! ```text
 //! let mut net = Chain::of_images(facts, Start::TORCH)?;
@@ -8,7 +8,9 @@
 //! net.finish()
 //! ```
 
-use super::layers::{Convolution, Dropout, Function, Gate, Layer, Linear, Pass, Pooling, Residual, through};
+use super::layers::{
+    Convolution, Dropout, Function, Gate, Layer, Linear, Pass, Pooling, Residual, through,
+};
 use super::normalise::{BatchNorm, GroupNorm, Norm};
 use super::parameter::Start;
 use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, named};
@@ -44,7 +46,13 @@ pub struct Form {
 impl Form {
     /// A square kernel of odd size with a bias; the image keeps its size.
     pub const fn square(kernel: usize) -> Form {
-        Form { kernel, stride: 1, padding: kernel / 2, is_depthwise: false, has_bias: true }
+        Form {
+            kernel,
+            stride: 1,
+            padding: kernel / 2,
+            is_depthwise: false,
+            has_bias: true,
+        }
     }
 
     /// Only every so many pixels.
@@ -59,12 +67,18 @@ impl Form {
 
     /// A kernel for each channel.
     pub const fn depthwise(self) -> Form {
-        Form { is_depthwise: true, ..self }
+        Form {
+            is_depthwise: true,
+            ..self
+        }
     }
 
     /// No bias, as where normalisation follows.
     pub const fn without_bias(self) -> Form {
-        Form { has_bias: false, ..self }
+        Form {
+            has_bias: false,
+            ..self
+        }
     }
 }
 
@@ -78,7 +92,15 @@ impl Chain {
         };
         let image = [channels, height, width];
         let (trained, kept, layers) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Chain { trained, kept, layers, start, image, given: image, unfit: None })
+        Ok(Chain {
+            trained,
+            kept,
+            layers,
+            start,
+            image,
+            given: image,
+            unfit: None,
+        })
     }
 
     /// Channels of what reaches the next layer.
@@ -88,14 +110,25 @@ impl Chain {
 
     /// `NAME.weight` `[outputs, channels, kernel, kernel]` and, if it has one, `NAME.bias`.
     pub fn convolution(&mut self, name: &str, outputs: usize, form: Form) -> &mut Chain {
-        let inputs = if form.is_depthwise { 1 } else { self.channels() };
+        let inputs = if form.is_depthwise {
+            1
+        } else {
+            self.channels()
+        };
         let groups = self.channels() / inputs;
         let shape = [outputs, inputs, form.kernel, form.kernel];
         let weight = self.weight(name, &shape, form.has_bias);
         self.shrink(name, form.kernel, form.stride, form.padding);
         self.image[0] = outputs;
-        let [stride, padding, groups] = [form.stride, form.padding, groups].map(|count| count as i64);
-        self.then(Convolution { weight, has_bias: form.has_bias, stride, padding, groups })
+        let [stride, padding, groups] =
+            [form.stride, form.padding, groups].map(|count| count as i64);
+        self.then(Convolution {
+            weight,
+            has_bias: form.has_bias,
+            stride,
+            padding,
+            groups,
+        })
     }
 
     /// `NAME.weight` `[outputs, inputs]` and `NAME.bias`, over flat values.
@@ -106,24 +139,43 @@ impl Chain {
         self.then(Linear { weight })
     }
 
-    /// `NAME.weight`, which starts as `scale`, and `NAME.bias`; of batches also `NAME.running_mean` and
-    /// `NAME.running_var`, which are kept.
+    /// `NAME.weight`, which starts as `scale`, and `NAME.bias`; of batches also `NAME.running_mean`
+    /// and `NAME.running_var`, which are kept.
     pub fn norm_from(&mut self, name: &str, norm: Norm, scale: f32) -> &mut Chain {
         let (first, channels) = (self.trained.len(), self.channels());
         let values = norm.values(channels);
-        if let Some(groups) = norm.groups(channels).filter(|&groups| !channels.is_multiple_of(groups)) {
-            self.refuse("groups that divide the channels", format!("{channels} channels in {groups} groups"));
+        if let Some(groups) = norm
+            .groups(channels)
+            .filter(|&groups| !channels.is_multiple_of(groups))
+        {
+            self.refuse(
+                "groups that divide the channels",
+                format!("{channels} channels in {groups} groups"),
+            );
         }
-        self.trained.push(constant(format!("{name}.weight"), values, scale));
-        self.trained.push(constant(format!("{name}.bias"), values, 0.0));
+        self.trained
+            .push(constant(format!("{name}.weight"), values, scale));
+        self.trained
+            .push(constant(format!("{name}.bias"), values, 0.0));
         if let Norm::Batch { momentum, epsilon } = norm {
             let kept = self.kept.len();
-            self.kept.push(constant(format!("{name}.running_mean"), channels, 0.0));
-            self.kept.push(constant(format!("{name}.running_var"), channels, 1.0));
-            return self.then(BatchNorm { first, kept, momentum, epsilon });
+            self.kept
+                .push(constant(format!("{name}.running_mean"), channels, 0.0));
+            self.kept
+                .push(constant(format!("{name}.running_var"), channels, 1.0));
+            return self.then(BatchNorm {
+                first,
+                kept,
+                momentum,
+                epsilon,
+            });
         }
         let groups = norm.groups(channels).unwrap_or(1) as i64;
-        self.then(GroupNorm { first, groups, each: (channels / values) as i64 })
+        self.then(GroupNorm {
+            first,
+            groups,
+            each: (channels / values) as i64,
+        })
     }
 
     /// The same with a scale of one.
@@ -145,7 +197,11 @@ impl Chain {
     pub fn max_pool(&mut self, side: usize, stride: usize, padding: usize) -> &mut Chain {
         self.shrink("a pooling", side, stride, padding);
         let [side, stride, padding] = [side, stride, padding].map(|count| count as i64);
-        self.then(Pooling { side, stride, padding })
+        self.then(Pooling {
+            side,
+            stride,
+            padding,
+        })
     }
 
     /// The mean of each channel, still as an image.
@@ -170,8 +226,8 @@ impl Chain {
         self.then(Dropout { rate })
     }
 
-    /// The sum of two ways, of which the second may do nothing; in training the first is left out for a sample with
-    /// probability `dropped`.
+    /// The sum of two ways, of which the second may do nothing; in training the first is left out
+    /// for a sample with probability `dropped`.
     pub fn residual(
         &mut self,
         dropped: f64,
@@ -182,7 +238,11 @@ impl Chain {
         let body = self.branch(body);
         self.image = start;
         let shortcut = self.branch(shortcut);
-        self.then(Residual { body, shortcut, dropped })
+        self.then(Residual {
+            body,
+            shortcut,
+            dropped,
+        })
     }
 
     /// Each channel times what some layers make of all of them.
@@ -195,11 +255,22 @@ impl Chain {
 
     /// The model, if every layer had something to do.
     pub fn finish(self) -> Result<Box<dyn Network>, Unfit> {
-        let Chain { trained, kept, layers, unfit, .. } = self;
+        let Chain {
+            trained,
+            kept,
+            layers,
+            unfit,
+            ..
+        } = self;
         let values = |tensor: &Parameter| tensor.shape.iter().product::<usize>();
         let (split, count) = (trained.len(), trained.iter().map(values).sum::<usize>());
         let parameters = trained.into_iter().chain(kept).collect();
-        let chained = Chained { parameters, trained: split, layers, is_light: count < LIGHT };
+        let chained = Chained {
+            parameters,
+            trained: split,
+            layers,
+            is_light: count < LIGHT,
+        };
         unfit.map_or_else(|| Ok(Box::new(chained) as Box<dyn Network>), Err)
     }
 
@@ -218,9 +289,11 @@ impl Chain {
     fn weight(&mut self, name: &str, shape: &[usize], has_bias: bool) -> usize {
         let place = self.trained.len();
         let [weight, bias] = self.start.of(shape);
-        self.trained.push(named(format!("{name}.weight"), shape, weight));
+        self.trained
+            .push(named(format!("{name}.weight"), shape, weight));
         if has_bias {
-            self.trained.push(named(format!("{name}.bias"), &shape[..1], bias));
+            self.trained
+                .push(named(format!("{name}.bias"), &shape[..1], bias));
         }
         place
     }
@@ -231,7 +304,8 @@ impl Chain {
         let least = kernel.saturating_sub(2 * padding).max(stride);
         if height.min(width) < least {
             let [_, given_height, given_width] = self.given;
-            let found = format!("images of {given_height}x{given_width}, {height}x{width} before {name}");
+            let found =
+                format!("images of {given_height}x{given_width}, {height}x{width} before {name}");
             self.refuse("larger images", found);
         }
         let left = |side: usize| (side + 2 * padding).saturating_sub(kernel) / stride + 1;
@@ -263,14 +337,29 @@ impl Network for Chained {
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let (trained, kept) = parameters.split_at(self.trained);
-        let batch =
-            if self.is_light && batch.device() == Device::Cpu { channels_last(batch) } else { batch.shallow_clone() };
-        through(&self.layers, batch, &mut Pass { trained, kept, noise })
+        let batch = if self.is_light && batch.device() == Device::Cpu {
+            channels_last(batch)
+        } else {
+            batch.shallow_clone()
+        };
+        through(
+            &self.layers,
+            batch,
+            &mut Pass {
+                trained,
+                kept,
+                noise,
+            },
+        )
     }
 }
 
-/// The same images with a pixel's channels side by side: on CPUs most layers are faster so, and give back what lies
-/// likewise. Their kernels have to be turned over for it, which costs more in a model of many weights.
+/// The same images with a pixel's channels side by side: on CPUs most layers are faster so, and
+/// give back what lies likewise. Their kernels have to be turned over for it, which costs more in a
+/// model of many weights.
 fn channels_last(batch: &Tensor) -> Tensor {
-    batch.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    batch
+        .permute([0, 2, 3, 1])
+        .contiguous()
+        .permute([0, 3, 1, 2])
 }

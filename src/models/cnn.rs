@@ -1,5 +1,5 @@
-//! `cnn` and its relatives: two convolutions and linear layers, as McMahan et al. 2017 have them for digits and for
-//! CIFAR, Reddi et al. 2021 and pfl-research.
+//! `cnn` and its relatives: two convolutions and linear layers, as McMahan et al. 2017 have them
+//! for digits and for CIFAR, Reddi et al. 2021 and pfl-research.
 
 use super::chain::{Chain, Form};
 use super::dense::Stack;
@@ -22,9 +22,16 @@ part! {
 pub fn original(facts: &Facts, settings: &Cnn) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, Start::KERAS)?;
     // ReLU and maxima commute; maxima first leave ReLU a quarter of the work.
-    net.convolution("conv1", 32, Form::square(5)).max_pool(2, 2, 0).relu();
-    net.convolution("conv2", 64, Form::square(5)).max_pool(2, 2, 0).relu();
-    net.flatten().linear("fc1", settings.units).relu().linear("fc2", facts.task.outputs());
+    net.convolution("conv1", 32, Form::square(5))
+        .max_pool(2, 2, 0)
+        .relu();
+    net.convolution("conv2", 64, Form::square(5))
+        .max_pool(2, 2, 0)
+        .relu();
+    net.flatten()
+        .linear("fc1", settings.units)
+        .relu()
+        .linear("fc2", facts.task.outputs());
     let chain = net.finish()?;
     let size = [facts.shape[0], facts.shape[1], facts.shape[2]];
     Ok(Box::new(Original { chain, size }))
@@ -33,9 +40,17 @@ pub fn original(facts: &Facts, settings: &Cnn) -> Result<Box<dyn Network>, Unfit
 /// 3x3 convolutions with 32 and 64 channels, 2x2 maxima, dropout 0.25; 128 units, dropout 0.5.
 fn with_dropout(facts: &Facts, outputs: usize, start: Start) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, start)?;
-    net.convolution("conv1", 32, Form::square(3).padded(0)).relu();
-    net.convolution("conv2", 64, Form::square(3).padded(0)).max_pool(2, 2, 0).relu().dropout(0.25);
-    net.flatten().linear("fc1", 128).relu().dropout(0.5).linear("fc2", outputs);
+    net.convolution("conv1", 32, Form::square(3).padded(0))
+        .relu();
+    net.convolution("conv2", 64, Form::square(3).padded(0))
+        .max_pool(2, 2, 0)
+        .relu()
+        .dropout(0.25);
+    net.flatten()
+        .linear("fc1", 128)
+        .relu()
+        .dropout(0.5)
+        .linear("fc2", outputs);
     net.finish()
 }
 
@@ -57,13 +72,21 @@ pub fn pfl(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
     with_dropout(facts, facts.task.outputs(), Start::MIXED)
 }
 
-/// McMahan et al. 2017's for CIFAR: 5x5 convolutions with 64 channels and 3x3 maxima, 384 and 192 units. It is FedML's
-/// `Cifar10FLNet` without the softmax before the loss.
+/// McMahan et al. 2017's for CIFAR: 5x5 convolutions with 64 channels and 3x3 maxima, 384 and 192
+/// units. It is FedML's `Cifar10FLNet` without the softmax before the loss.
 pub fn cifar(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, Start::TORCH)?;
-    net.convolution("conv1", 64, Form::square(5)).max_pool(3, 2, 1).relu();
-    net.convolution("conv2", 64, Form::square(5)).max_pool(3, 2, 1).relu();
-    net.flatten().linear("fc1", 384).relu().linear("fc2", 192).relu();
+    net.convolution("conv1", 64, Form::square(5))
+        .max_pool(3, 2, 1)
+        .relu();
+    net.convolution("conv2", 64, Form::square(5))
+        .max_pool(3, 2, 1)
+        .relu();
+    net.flatten()
+        .linear("fc1", 384)
+        .relu()
+        .linear("fc2", 192)
+        .relu();
     net.linear("fc3", facts.task.outputs());
     net.finish()
 }
@@ -86,7 +109,11 @@ impl Network for Original {
 
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         let (convolutions, dense) = layout.slots().split_at(4);
-        let images = Images { convolutions: convolutions.to_vec(), head: Stack::new(dense), size: self.size };
+        let images = Images {
+            convolutions: convolutions.to_vec(),
+            head: Stack::new(dense),
+            size: self.size,
+        };
         let halves_twice = self.size[1..].iter().all(|side| side.is_multiple_of(4));
         halves_twice.then(|| Box::new(images) as Box<dyn Descent>)
     }
@@ -96,8 +123,9 @@ fn convolve(images: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
     images.conv2d(weight, Some(bias), [1, 1], [2, 2], [1, 1], 1)
 }
 
-/// Steps of plain SGD through the original network: libtorch's convolutions, everything else written
-/// out. Its pooling and its dense layers for ten images would cost more than the convolutions do.
+/// Steps of plain SGD through the original network: libtorch's convolutions, everything else
+/// written out. Its pooling and its dense layers for ten images would cost more than the
+/// convolutions do.
 struct Images {
     convolutions: Vec<Slot>,
     head: Stack,
@@ -108,7 +136,9 @@ impl Images {
     /// A tensor of its own that collects gradients.
     fn leaf(weights: &[f32], slot: &Slot) -> Tensor {
         let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
-        Tensor::from_slice(&weights[slot.range()]).view(&shape[..]).set_requires_grad(true)
+        Tensor::from_slice(&weights[slot.range()])
+            .view(&shape[..])
+            .set_requires_grad(true)
     }
 
     fn move_along(weights: &mut [f32], slot: &Slot, gradient: &Tensor, pace: &Pace<'_>) {
@@ -122,19 +152,31 @@ impl Descent for Images {
     fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32 {
         let count = labels.len() as i64;
         let [channels, height, width] = self.size.map(|length| length as i64);
-        let [w1, b1, w2, b2] = [0, 1, 2, 3].map(|place| Self::leaf(weights, &self.convolutions[place]));
-        let first = convolve(&Tensor::from_slice(batch).view([count, channels, height, width]), &w1, &b1);
+        let [w1, b1, w2, b2] =
+            [0, 1, 2, 3].map(|place| Self::leaf(weights, &self.convolutions[place]));
+        let first =
+            convolve(&Tensor::from_slice(batch).view([count, channels, height, width]), &w1, &b1);
         let (pooled, places) = pool(&values(&first), self.size[2]);
         let halved = [count, 32, height / 2, width / 2];
-        let between = Tensor::from_slice(&pooled).view(halved).set_requires_grad(true);
+        let between = Tensor::from_slice(&pooled)
+            .view(halved)
+            .set_requires_grad(true);
         let second = convolve(&between, &w2, &b2);
         let (features, second_places) = pool(&values(&second), self.size[2] / 2);
         let mut below = Vec::new();
-        let loss = self.head.step(weights, &features, labels, pace, Some(&mut below));
+        let loss = self
+            .head
+            .step(weights, &features, labels, pace, Some(&mut below));
 
-        let upper = backward(&second, &unpool(&below, &features, &second_places), &[&w2, &b2, &between]);
+        let upper =
+            backward(&second, &unpool(&below, &features, &second_places), &[&w2, &b2, &between]);
         let lower = backward(&first, &unpool(&values(&upper[2]), &pooled, &places), &[&w1, &b1]);
-        for (slot, gradient) in self.convolutions.clone().iter().zip(lower.iter().chain(&upper)) {
+        for (slot, gradient) in self
+            .convolutions
+            .clone()
+            .iter()
+            .zip(lower.iter().chain(&upper))
+        {
             Self::move_along(weights, slot, gradient, pace);
         }
         loss
@@ -154,8 +196,8 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     values
 }
 
-/// ReLU of 2x2 max pooling of images whose sides are even, by their width, and the place in `images` of each largest
-/// value.
+/// ReLU of 2x2 max pooling of images whose sides are even, by their width, and the place in
+/// `images` of each largest value.
 fn pool(images: &[f32], side: usize) -> (Vec<f32>, Vec<u32>) {
     let half = side / 2;
     let mut largest = Vec::with_capacity(images.len() / 4);
@@ -164,10 +206,15 @@ fn pool(images: &[f32], side: usize) -> (Vec<f32>, Vec<u32>) {
         let (upper, lower) = rows.split_at(side);
         for column in 0..half {
             let (left, right) = (2 * column, 2 * column + 1);
-            let candidates =
-                [(upper[left], left), (upper[right], right), (lower[left], side + left), (lower[right], side + right)];
+            let candidates = [
+                (upper[left], left),
+                (upper[right], right),
+                (lower[left], side + left),
+                (lower[right], side + right),
+            ];
             let pick = |a: (f32, usize), b: (f32, usize)| if b.0 > a.0 { b } else { a };
-            let (value, place) = pick(pick(candidates[0], candidates[1]), pick(candidates[2], candidates[3]));
+            let (value, place) =
+                pick(pick(candidates[0], candidates[1]), pick(candidates[2], candidates[3]));
             largest.push(value.max(0.0));
             places.push((pair * 2 * side + place) as u32);
         }
@@ -190,7 +237,9 @@ mod tests {
 
     #[test]
     fn pooling_takes_the_largest_and_gives_its_gradient_back() {
-        let images = [1.0, 2.0, -1.0, -2.0, 4.0, 3.0, -3.0, -4.0, 0.0, 0.0, 5.0, 6.0, 0.0, 0.0, 8.0, 7.0];
+        let images = [
+            1.0, 2.0, -1.0, -2.0, 4.0, 3.0, -3.0, -4.0, 0.0, 0.0, 5.0, 6.0, 0.0, 0.0, 8.0, 7.0,
+        ];
         let (pooled, places) = pool(&images, 4);
         assert_eq!((&pooled[..], &places[..]), (&[4.0, 0.0, 0.0, 8.0][..], &[4, 2, 8, 14][..]));
         let below = unpool(&[1.0, 2.0, 3.0, 4.0], &pooled, &places);

@@ -59,7 +59,11 @@ impl Dense {
 
     /// Layers with ReLU between them.
     fn rectified(parameters: Vec<Parameter>) -> Dense {
-        Dense { parameters, activation: Activation::Relu, ends_in_sigmoid: false }
+        Dense {
+            parameters,
+            activation: Activation::Relu,
+            ends_in_sigmoid: false,
+        }
     }
 
     /// Layers of any widths, with PyTorch's initial values.
@@ -69,23 +73,39 @@ impl Dense {
             return Unfit::new("whole numbers of units", format!("{units} asked for"));
         }
         let hidden = settings.hidden.iter().map(|&units| units as usize);
-        let widths: Vec<usize> = [facts.width()].into_iter().chain(hidden).chain([facts.task.outputs()]).collect();
+        let widths: Vec<usize> = [facts.width()]
+            .into_iter()
+            .chain(hidden)
+            .chain([facts.task.outputs()])
+            .collect();
         let pairs = widths.windows(2).enumerate();
-        let layers = pairs.flat_map(|(depth, pair)| torch_layer(&format!("fc{}", depth + 1), &[pair[1], pair[0]]));
-        Ok(Dense { activation: settings.activation, ..Dense::rectified(layers.collect()) })
+        let layers = pairs.flat_map(|(depth, pair)| {
+            torch_layer(&format!("fc{}", depth + 1), &[pair[1], pair[0]])
+        });
+        Ok(Dense {
+            activation: settings.activation,
+            ..Dense::rectified(layers.collect())
+        })
     }
 
-    /// One layer and a sigmoid, whose values are then taken for logits as FedML does: gradients are small, and the
-    /// loss stays above `ln(1 + (classes - 1) / e)`.
+    /// One layer and a sigmoid, whose values are then taken for logits as FedML does: gradients are
+    /// small, and the loss stays above `ln(1 + (classes - 1) / e)`.
     pub fn squashed(facts: &Facts) -> Result<Self, Unfit> {
-        Ok(Dense { ends_in_sigmoid: true, ..Dense::logistic(facts)? })
+        Ok(Dense {
+            ends_in_sigmoid: true,
+            ..Dense::logistic(facts)?
+        })
     }
 
     /// Two hidden layers of 200.
     pub fn two_hidden(facts: &Facts) -> Result<Self, Unfit> {
         fitting_numbers(facts)?;
         let (width, outputs) = (facts.width(), facts.task.outputs());
-        let layers = [layer("fc1", &[200, width]), layer("fc2", &[200, 200]), layer("fc3", &[outputs, 200])];
+        let layers = [
+            layer("fc1", &[200, width]),
+            layer("fc2", &[200, 200]),
+            layer("fc3", &[outputs, 200]),
+        ];
         Ok(Dense::rectified(layers.into_iter().flatten().collect()))
     }
 }
@@ -99,9 +119,16 @@ impl Network for Dense {
         let mut layers = parameters.chunks_exact(2);
         let first = layers.next().expect("at least one layer");
         let output = batch.flatten(1, -1).linear(&first[0], Some(&first[1]));
-        let output =
-            layers.fold(output, |output, layer| self.activation.of(&output).linear(&layer[0], Some(&layer[1])));
-        if self.ends_in_sigmoid { output.sigmoid() } else { output }
+        let output = layers.fold(output, |output, layer| {
+            self.activation
+                .of(&output)
+                .linear(&layer[0], Some(&layer[1]))
+        });
+        if self.ends_in_sigmoid {
+            output.sigmoid()
+        } else {
+            output
+        }
     }
 
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
@@ -110,9 +137,9 @@ impl Network for Dense {
     }
 }
 
-/// Steps of plain SGD through linear layers, written out. With `d = (softmax(z) - onehot(y)) / B` at
-/// the top and inputs `h` of a layer: `W <- keep W + offset - lr d^T h`, `b` likewise with the sum of
-/// `d`, and below it `d <- (d W) * (h > 0)` with the old `W`.
+/// Steps of plain SGD through linear layers, written out. With `d = (softmax(z) - onehot(y)) / B`
+/// at the top and inputs `h` of a layer: `W <- keep W + offset - lr d^T h`, `b` likewise with the
+/// sum of `d`, and below it `d <- (d W) * (h > 0)` with the old `W`.
 pub struct Stack {
     layers: Vec<Linear>,
 }
@@ -134,11 +161,13 @@ impl Stack {
             inputs: Vec::new(),
             gradient: Vec::new(),
         };
-        Stack { layers: slots.chunks_exact(2).map(linear).collect() }
+        Stack {
+            layers: slots.chunks_exact(2).map(linear).collect(),
+        }
     }
 
-    /// One step over a batch; gives the mean loss. When `below` is there, it becomes the gradient by
-    /// the batch.
+    /// One step over a batch; gives the mean loss. When `below` is there, it becomes the gradient
+    /// by the batch.
     pub fn step(
         &mut self,
         weights: &mut [f32],
@@ -154,7 +183,12 @@ impl Stack {
             }
             layer.inputs.clone_from(&output);
             output.resize(labels.len() * layer.bias.count(), 0.0);
-            kernels::affine(&layer.inputs, &weights[layer.weight.range()], &weights[layer.bias.range()], &mut output);
+            kernels::affine(
+                &layer.inputs,
+                &weights[layer.weight.range()],
+                &weights[layer.bias.range()],
+                &mut output,
+            );
         }
         let loss = kernels::cross_entropy(&mut output, labels);
         self.descend(weights, output, pace, below);
@@ -162,7 +196,13 @@ impl Stack {
     }
 
     /// From the last layer to the first: the gradient of its inputs, then its own step.
-    fn descend(&mut self, weights: &mut [f32], gradient: Vec<f32>, pace: &Pace<'_>, below: Option<&mut Vec<f32>>) {
+    fn descend(
+        &mut self,
+        weights: &mut [f32],
+        gradient: Vec<f32>,
+        pace: &Pace<'_>,
+        below: Option<&mut Vec<f32>>,
+    ) {
         let wanted = below.is_some();
         let mut gradient = gradient;
         for (depth, layer) in self.layers.iter_mut().enumerate().rev() {
@@ -182,16 +222,30 @@ impl Stack {
             }
             if depth > 0 {
                 let active = gradient.iter_mut().zip(&layer.inputs);
-                active.for_each(|(gradient, &input)| *gradient = if input > 0.0 { *gradient } else { 0.0 });
+                active.for_each(|(gradient, &input)| {
+                    *gradient = if input > 0.0 { *gradient } else { 0.0 }
+                });
             }
-            layer.gradient.iter_mut().for_each(|value| *value *= -pace.rate);
+            layer
+                .gradient
+                .iter_mut()
+                .for_each(|value| *value *= -pace.rate);
             pace.apply(weights, layer.bias.range());
             let before = pace.before(layer.weight.range());
             let weight = &mut weights[layer.weight.range()];
-            kernels::add_product(weight, before, &layer.gradient, [1, outputs], &layer.inputs, width);
+            kernels::add_product(
+                weight,
+                before,
+                &layer.gradient,
+                [1, outputs],
+                &layer.inputs,
+                width,
+            );
             let bias = &mut weights[layer.bias.range()];
             for row in layer.gradient.chunks_exact(outputs) {
-                bias.iter_mut().zip(row).for_each(|(bias, step)| *bias += step);
+                bias.iter_mut()
+                    .zip(row)
+                    .for_each(|(bias, step)| *bias += step);
             }
         }
         if let Some(below) = below {

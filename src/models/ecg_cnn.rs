@@ -1,5 +1,6 @@
-//! `ecg_cnn`: heart beats by two blocks of convolutions, an LSTM over their channels and attention (FLUTE's `ecg_cnn`, after
-//! a Kaggle notebook; 136,965 parameters for beats of 187 values and 5 classes).
+//! `ecg_cnn`: heart beats by two blocks of convolutions, an LSTM over their channels and attention
+//! (FLUTE's `ecg_cnn`, after a Kaggle notebook; 136,965 parameters for beats of 187 values and 5
+//! classes).
 
 use super::normalise::over_batch;
 use super::parameter::torch_layer;
@@ -38,13 +39,19 @@ impl EcgCnn {
         fitting_numbers(facts)?;
         let length = facts.width();
         if length < SHORTEST || facts.shape.iter().filter(|&&size| size > 1).count() != 1 {
-            return Unfit::new("rows of at least 12 values", format!("samples of shape {:?}", facts.shape));
+            return Unfit::new(
+                "rows of at least 12 values",
+                format!("samples of shape {:?}", facts.shape),
+            );
         }
         let (mut trained, mut kept) = (Vec::new(), Vec::new());
         for (block, inputs) in [("conv1", 1), ("conv2", WIDTH)] {
             for place in 1..=BLOCK {
                 let inputs = if place == 1 { inputs } else { WIDTH };
-                trained.extend(torch_layer(&format!("{block}.conv_{place}"), &[WIDTH, inputs, KERNEL]));
+                trained.extend(torch_layer(
+                    &format!("{block}.conv_{place}"),
+                    &[WIDTH, inputs, KERNEL],
+                ));
                 let norm = format!("{block}.normalization_{place}");
                 trained.push(constant(format!("{norm}.weight"), WIDTH, 1.0));
                 trained.push(constant(format!("{norm}.bias"), WIDTH, 0.0));
@@ -58,7 +65,11 @@ impl EcgCnn {
         trained.extend(torch_layer("fc", &[facts.task.outputs(), WIDTH]));
         let count = trained.len();
         trained.extend(kept);
-        Ok(EcgCnn { parameters: trained, trained: count, softmax: settings.softmax })
+        Ok(EcgCnn {
+            parameters: trained,
+            trained: count,
+            softmax: settings.softmax,
+        })
     }
 }
 
@@ -71,7 +82,9 @@ fn block(input: &Tensor, trained: &[Tensor], kept: &[Tensor], training: bool) ->
     let after = |place: usize, input: &Tensor| {
         let (affine, figures) = (&trained[4 * place + 2..], &kept[2 * place..]);
         let [affine, figures] = [affine, figures].map(|pair| [&pair[0], &pair[1]]);
-        over_batch(input, affine, figures, training).silu().constant_pad_nd([KERNEL as i64 - 1, 0])
+        over_batch(input, affine, figures, training)
+            .silu()
+            .constant_pad_nd([KERNEL as i64 - 1, 0])
     };
     let first = convolve(0, input);
     let second = convolve(1, &after(0, &first));
@@ -93,18 +106,36 @@ impl Network for EcgCnn {
         let training = noise.is_some();
         let (first, rest) = trained.split_at(4 * BLOCK);
         let (second, rest) = rest.split_at(4 * BLOCK);
-        let [inner, outer, inner_bias, outer_bias, attention, last, last_bias] = rest else {
+        let [
+            inner,
+            outer,
+            inner_bias,
+            outer_bias,
+            attention,
+            last,
+            last_bias,
+        ] = rest
+        else {
             unreachable!("an LSTM and two layers")
         };
         let beats = batch.reshape([batch.size()[0], 1, -1]);
         let halves = block(&beats, first, &kept[..2 * BLOCK], training);
         let channels = block(&halves, second, &kept[2 * BLOCK..], training);
-        let start = Tensor::zeros([1, beats.size()[0], WIDTH as i64], (beats.kind(), batch.device()));
+        let start =
+            Tensor::zeros([1, beats.size()[0], WIDTH as i64], (beats.kind(), batch.device()));
         let cells = [inner, outer, inner_bias, outer_bias];
-        let (steps, state, memory) = channels.lstm(&[&start, &start], &cells, true, 1, 0.0, false, false, true);
-        let asked = Tensor::cat(&[state, memory], 0).transpose(0, 1).linear::<&Tensor>(attention, None).tanh();
+        let (steps, state, memory) =
+            channels.lstm(&[&start, &start], &cells, true, 1, 0.0, false, false, true);
+        let asked = Tensor::cat(&[state, memory], 0)
+            .transpose(0, 1)
+            .linear::<&Tensor>(attention, None)
+            .tanh();
         let found = asked.bmm(&steps).amax([1], false);
         let logits = found.linear(last, Some(last_bias));
-        if self.softmax { logits.softmax(-1, logits.kind()) } else { logits }
+        if self.softmax {
+            logits.softmax(-1, logits.kind())
+        } else {
+            logits
+        }
     }
 }

@@ -34,7 +34,11 @@ pub fn efficientnet_b0(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
     for (stage, &(widening, kernel, stride, outputs, blocks)) in STAGES.iter().enumerate() {
         for block in 0..blocks {
             let inputs = net.channels();
-            let squeeze = Squeeze { channels: inputs / 4, activation: swish, gate: |values| values.sigmoid() };
+            let squeeze = Squeeze {
+                channels: inputs / 4,
+                activation: swish,
+                gate: |values| values.sigmoid(),
+            };
             let inverted = Inverted {
                 name: &format!("features.{}.{block}.block", stage + 1),
                 kernel,
@@ -51,6 +55,9 @@ pub fn efficientnet_b0(facts: &Facts) -> Result<Box<dyn Network>, Unfit> {
         }
     }
     convolve(&mut net, "features.8", 1280, Form::square(1), Norm::BATCH).apply(swish);
-    net.mean().flatten().dropout(0.2).linear("classifier.1", facts.task.outputs());
+    net.mean()
+        .flatten()
+        .dropout(0.2)
+        .linear("classifier.1", facts.task.outputs());
     net.finish()
 }

@@ -56,6 +56,9 @@ pub enum Unfit {
 
 impl Unfit {
     pub(super) fn new<T>(wanted: &'static str, found: impl Into<String>) -> Result<T, Unfit> {
-        Err(Unfit::Data { wanted, found: found.into() })
+        Err(Unfit::Data {
+            wanted,
+            found: found.into(),
+        })
     }
 }

@@ -1,8 +1,9 @@
-//! `gru_lm`: words by an embedding, one GRU layer, and back to words by the same table (FLUTE's `nlg_gru`). With one target
-//! more than inputs the first word is predicted too, from a state of zeros, as FLUTE does it.
+//! `gru_lm`: words by an embedding, one GRU layer, and back to words by the same table (FLUTE's
+//! `nlg_gru`). With one target more than inputs the first word is predicted too, from a state of
+//! zeros, as FLUTE does it.
 //!
-//! A step: `r = sigmoid(W_r x + U_r h)`, `z = sigmoid(W_z x + U_z h)`, `n = tanh(W_n x + r (U_n h))`, `h <- n + z (h - n)`, with
-//! biases on both sides: PyTorch's GRU to the letter.
+//! A step: `r = sigmoid(W_r x + U_r h)`, `z = sigmoid(W_z x + U_z h)`, `n = tanh(W_n x + r (U_n
+//! h))`, `h <- n + z (h - n)`, with biases on both sides: PyTorch's GRU to the letter.
 
 use super::noise::dropped;
 use super::parameter::torch_layer;
@@ -48,18 +49,31 @@ impl GruLm {
             1 => Answers::Last,
             targets if targets == facts.width() => Answers::Each,
             targets if targets == facts.width() + 1 => Answers::All,
-            targets => return Unfit::new("a target for each token, or one more", format!("{targets} targets a row")),
+            targets => {
+                return Unfit::new(
+                    "a target for each token, or one more",
+                    format!("{targets} targets a row"),
+                );
+            }
         };
         let vocabulary = facts.task.outputs();
         let [embedding, units] = [settings.embedding, settings.units].map(|count| count as usize);
         let bound = (3.0 / embedding as f32).sqrt();
         let table = named("embedding.table", &[vocabulary, embedding], uniform(bound));
-        let mut parameters = vec![table, constant("embedding.unembedding_bias", vocabulary, 0.0)];
+        let mut parameters = vec![
+            table,
+            constant("embedding.unembedding_bias", vocabulary, 0.0),
+        ];
         parameters.extend(torch_layer("rnn.w_ih", &[3 * units, embedding]));
         parameters.extend(torch_layer("rnn.w_hh", &[3 * units, units]));
         let [squeeze, _] = torch_layer("squeeze", &[embedding, units]);
         parameters.push(squeeze);
-        Ok(GruLm { parameters, units: units as i64, dropout: settings.dropout, answers })
+        Ok(GruLm {
+            parameters,
+            units: units as i64,
+            dropout: settings.dropout,
+            answers,
+        })
     }
 }
 
@@ -68,12 +82,18 @@ impl Network for GruLm {
         &self.parameters
     }
 
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, mut noise: Option<&mut Noise>) -> Tensor {
+    fn forward(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        mut noise: Option<&mut Noise>,
+    ) -> Tensor {
         let [table, bias, inner, inner_bias, outer, outer_bias, squeeze] = parameters else {
             unreachable!("seven tensors")
         };
         let tokens = Tensor::embedding(table, batch, -1, false, false);
-        let start = Tensor::zeros([1, batch.size()[0], self.units], (tokens.kind(), batch.device()));
+        let start =
+            Tensor::zeros([1, batch.size()[0], self.units], (tokens.kind(), batch.device()));
         let cells = [inner, outer, inner_bias, outer_bias];
         let (steps, _) = tokens.gru(&start, &cells, true, 1, 0.0, false, false, true);
         let states = match self.answers {
@@ -82,6 +102,8 @@ impl Network for GruLm {
             Answers::All => Tensor::cat(&[start.transpose(0, 1), steps], 1),
         };
         let states = dropped(&mut noise, states, self.dropout);
-        states.linear::<&Tensor>(squeeze, None).linear(table, Some(bias))
+        states
+            .linear::<&Tensor>(squeeze, None)
+            .linear(table, Some(bias))
     }
 }

@@ -1,5 +1,6 @@
-//! The block of MobileNetV3 and EfficientNet: a 1x1 convolution widens, a depthwise one looks around, squeeze and
-//! excitation weighs the channels, and a 1x1 convolution narrows again; around it a shortcut where the shape stays.
+//! The block of MobileNetV3 and EfficientNet: a 1x1 convolution widens, a depthwise one looks
+//! around, squeeze and excitation weighs the channels, and a 1x1 convolution narrows again; around
+//! it a shortcut where the shape stays.
 
 use super::chain::{Chain, Form};
 use super::normalise::Norm;
@@ -54,7 +55,8 @@ impl Inverted<'_> {
             format!("{}.{}", self.name, place - 1)
         };
         if self.expanded != net.channels() {
-            convolve(net, &next(), self.expanded, Form::square(1), self.norm).apply(self.activation);
+            convolve(net, &next(), self.expanded, Form::square(1), self.norm)
+                .apply(self.activation);
         }
         let depthwise = Form::square(self.kernel).stride(self.stride).depthwise();
         convolve(net, &next(), self.expanded, depthwise, self.norm).apply(self.activation);
@@ -69,21 +71,35 @@ impl Squeeze {
     fn add(self, net: &mut Chain, name: &str) {
         let channels = net.channels();
         net.gate(|net| {
-            net.mean().convolution(&format!("{name}.fc1"), self.channels, Form::square(1)).apply(self.activation);
-            net.convolution(&format!("{name}.fc2"), channels, Form::square(1)).apply(self.gate);
+            net.mean()
+                .convolution(&format!("{name}.fc1"), self.channels, Form::square(1))
+                .apply(self.activation);
+            net.convolution(&format!("{name}.fc2"), channels, Form::square(1))
+                .apply(self.gate);
         });
     }
 }
 
 /// A convolution without bias and its normalisation, as torchvision names them.
-pub fn convolve<'a>(net: &'a mut Chain, name: &str, channels: usize, form: Form, norm: Norm) -> &'a mut Chain {
-    net.convolution(&format!("{name}.0"), channels, form.without_bias()).norm(&format!("{name}.1"), norm)
+pub fn convolve<'a>(
+    net: &'a mut Chain,
+    name: &str,
+    channels: usize,
+    form: Form,
+    norm: Norm,
+) -> &'a mut Chain {
+    net.convolution(&format!("{name}.0"), channels, form.without_bias())
+        .norm(&format!("{name}.1"), norm)
 }
 
 /// A number of channels that eight divides, nearly this and not a tenth below it.
 pub fn eightfold(channels: f64) -> usize {
     let near = ((channels + 4.0) as usize / 8 * 8).max(8);
-    if (near as f64) < 0.9 * channels { near + 8 } else { near }
+    if (near as f64) < 0.9 * channels {
+        near + 8
+    } else {
+        near
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use tch::Tensor;
 
 /// A layer.
 pub trait Layer {
-    /// What it makes of a batch `[samples, channels, height, width]`, or of flat rows. It may overwrite the values.
+    /// What it makes of a batch `[samples, channels, height, width]`, or of flat rows. It may
+    /// overwrite the values.
     fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor;
 }
 
@@ -21,7 +22,9 @@ pub struct Pass<'a> {
 
 /// Through one layer after another.
 pub fn through(layers: &[Box<dyn Layer>], values: Tensor, pass: &mut Pass<'_>) -> Tensor {
-    layers.iter().fold(values, |values, layer| layer.forward(values, pass))
+    layers
+        .iter()
+        .fold(values, |values, layer| layer.forward(values, pass))
 }
 
 /// A convolution; its bias follows its weight.
@@ -88,8 +91,8 @@ impl Layer for Dropout {
     }
 }
 
-/// `body(x) + shortcut(x)`, where an empty shortcut is `x`. In training a sample loses its body with probability
-/// `dropped` (Huang et al. 2016's stochastic depth).
+/// `body(x) + shortcut(x)`, where an empty shortcut is `x`. In training a sample loses its body
+/// with probability `dropped` (Huang et al. 2016's stochastic depth).
 pub struct Residual {
     pub body: Vec<Box<dyn Layer>>,
     pub shortcut: Vec<Box<dyn Layer>>,

@@ -1,5 +1,5 @@
-//! `lenet`: two 5x5 convolutions and three linear layers (LeCun et al. 1998, with ReLU and maxima). It is FLUTE's
-//! `classif_cnn`, FedML's `CNN_WEB` and NIID-Bench's simple CNN.
+//! `lenet`: two 5x5 convolutions and three linear layers (LeCun et al. 1998, with ReLU and maxima).
+//! It is FLUTE's `classif_cnn`, FedML's `CNN_WEB` and NIID-Bench's simple CNN.
 
 use super::chain::{Chain, Form};
 use super::parameter::Start;
@@ -18,9 +18,17 @@ part! {
 /// 62,006 parameters on CIFAR.
 pub fn lenet(facts: &Facts, settings: &LeNet) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, Start::TORCH)?;
-    net.convolution("conv1", 6, Form::square(5).padded(settings.padding)).relu().max_pool(2, 2, 0);
-    net.convolution("conv2", 16, Form::square(5).padded(0)).relu().max_pool(2, 2, 0);
-    net.flatten().linear("fc1", 120).relu().linear("fc2", 84).relu();
+    net.convolution("conv1", 6, Form::square(5).padded(settings.padding))
+        .relu()
+        .max_pool(2, 2, 0);
+    net.convolution("conv2", 16, Form::square(5).padded(0))
+        .relu()
+        .max_pool(2, 2, 0);
+    net.flatten()
+        .linear("fc1", 120)
+        .relu()
+        .linear("fc2", 84)
+        .relu();
     net.linear("fc3", facts.task.outputs());
     net.finish()
 }

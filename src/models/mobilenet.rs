@@ -1,5 +1,5 @@
-//! `mobilenet`: depthwise and pointwise convolutions by turns (Howard et al. 2017), as FedML has it for small images: the
-//! first convolution keeps the size, and pointwise ones have biases.
+//! `mobilenet`: depthwise and pointwise convolutions by turns (Howard et al. 2017), as FedML has it
+//! for small images: the first convolution keeps the size, and pointwise ones have biases.
 
 use super::chain::{Chain, Form};
 use super::normalise::Norm;
@@ -18,7 +18,9 @@ const GROUPS: &[(&str, &[(usize, usize)])] = &[
 /// Without a multiplier of widths.
 pub fn mobilenet(facts: &Facts, norm: Norm) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, Start::TORCH)?;
-    net.convolution("stem.0.conv", 32, Form::square(3).without_bias()).norm("stem.0.bn", norm).relu();
+    net.convolution("stem.0.conv", 32, Form::square(3).without_bias())
+        .norm("stem.0.bn", norm)
+        .relu();
     pair(&mut net, "stem.1", (1, 64), norm);
     for (name, pairs) in GROUPS {
         for (place, &shape) in pairs.iter().enumerate() {

@@ -10,7 +10,10 @@ use crate::part::{Range, words};
 use crate::task::Facts;
 use tch::Tensor;
 
-const NORM: Norm = Norm::Batch { momentum: 0.01, epsilon: 0.001 };
+const NORM: Norm = Norm::Batch {
+    momentum: 0.01,
+    epsilon: 0.001,
+};
 
 words! {
     /// Which of the two.
@@ -29,7 +32,8 @@ part! {
     }
 }
 
-/// A block: kernel, channels in between and in the end, whether it squeezes, whether it swishes, stride.
+/// A block: kernel, channels in between and in the end, whether it squeezes, whether it swishes,
+/// stride.
 type Block = (usize, usize, usize, bool, bool, usize);
 
 /// Blocks, and units of the head.
@@ -98,14 +102,24 @@ pub fn mobilenet_v3(facts: &Facts, settings: &MobileNetV3) -> Result<Box<dyn Net
     let last = format!("features.{}", size.blocks.len() + 1);
     let channels = 6 * net.channels();
     convolve(&mut net, &last, channels, Form::square(1), NORM).apply(swish);
-    net.mean().flatten().linear("classifier.0", size.hidden).apply(swish).dropout(0.2);
+    net.mean()
+        .flatten()
+        .linear("classifier.0", size.hidden)
+        .apply(swish)
+        .dropout(0.2);
     net.linear("classifier.3", facts.task.outputs());
     net.finish()
 }
 
-fn inverted(name: &str, (kernel, expanded, outputs, squeezes, swishes, stride): Block) -> Inverted<'_> {
-    let squeeze =
-        Squeeze { channels: eightfold(expanded as f64 / 4.0), activation: relu, gate: |values| values.hardsigmoid() };
+fn inverted(
+    name: &str,
+    (kernel, expanded, outputs, squeezes, swishes, stride): Block,
+) -> Inverted<'_> {
+    let squeeze = Squeeze {
+        channels: eightfold(expanded as f64 / 4.0),
+        activation: relu,
+        gate: |values| values.hardsigmoid(),
+    };
     Inverted {
         name,
         kernel,

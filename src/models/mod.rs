@@ -49,8 +49,8 @@ pub use tuned::Trained;
 
 /// A model.
 pub trait Network {
-    /// Its tensors, in order: first those that are trained, then those that are only kept, such as the
-    /// running means of batch normalisation. Both travel and are averaged.
+    /// Its tensors, in order: first those that are trained, then those that are only kept, such as
+    /// the running means of batch normalisation. Both travel and are averaged.
     fn parameters(&self) -> &[Parameter];
 
     /// How many of them are trained.
@@ -58,14 +58,22 @@ pub trait Network {
         self.parameters().len()
     }
 
-    /// What the task asks for, such as logits `[batch, classes]`, of a batch of inputs in the data's shape; with noise
-    /// in training.
+    /// What the task asks for, such as logits `[batch, classes]`, of a batch of inputs in the
+    /// data's shape; with noise in training.
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor;
 
-    /// The same for tokens at some places of a batch of rows, counted through: `[places, vocabulary]`. Whoever can tell them
-    /// apart early has less to do.
-    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        self.forward(parameters, batch, noise).flatten(0, 1).index_select(0, places)
+    /// The same for tokens at some places of a batch of rows, counted through: `[places,
+    /// vocabulary]`. Whoever can tell them apart early has less to do.
+    fn forward_at(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        places: &Tensor,
+        noise: Option<&mut Noise>,
+    ) -> Tensor {
+        self.forward(parameters, batch, noise)
+            .flatten(0, 1)
+            .index_select(0, places)
     }
 
     /// Tensors of the whole model that are not trained and do not travel, by name.
@@ -73,8 +81,8 @@ pub trait Network {
         Vec::new()
     }
 
-    /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it for small
-    /// batches, where recording and replaying a graph costs more than the arithmetic.
+    /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it
+    /// for small batches, where recording and replaying a graph costs more than the arithmetic.
     fn descent(&self, _layout: &Layout) -> Option<Box<dyn Descent>> {
         None
     }
@@ -121,7 +129,10 @@ impl<'a> Pace<'a> {
 /// A choice that makes no sense, or data that the model does not take.
 pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
     let (entry, values) = KIND.look_up(choice)?;
-    (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit { model: entry.name, unfit })
+    (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit {
+        model: entry.name,
+        unfit,
+    })
 }
 
 /// How a model starts, and what is trained of it.
@@ -137,7 +148,8 @@ pub struct Start<'a> {
     pub seed: Seed,
 }
 
-/// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it starts from.
+/// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it
+/// starts from.
 ///
 /// # Errors
 /// As [`build`]; a file of tensors that does not fit, patterns that name nothing.
@@ -149,7 +161,8 @@ pub fn make(
     let (model, network) = (KIND.described(&choice.name)?.name, build(choice, facts)?);
     let unfit = |unfit| ModelError::Unfit { model, unfit };
     let (network, note) = match start.from {
-        Some(path) => Pretrained::new(network, path).map(|(it, note)| (Box::new(it) as Box<dyn Network>, note)),
+        Some(path) => Pretrained::new(network, path)
+            .map(|(it, note)| (Box::new(it) as Box<dyn Network>, note)),
         None => Ok((network, None)),
     }
     .map_err(unfit)?;
@@ -182,9 +195,12 @@ fn fitting_tokens(facts: &Facts) -> Result<(), Unfit> {
 pub fn layout(network: &dyn Network) -> Layout {
     let mut layout = Layout::default();
     let (trained, kept) = network.parameters().split_at(network.trained());
-    trained.iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
+    trained
+        .iter()
+        .for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
     layout.end_trained();
-    kept.iter().for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
+    kept.iter()
+        .for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
     layout
 }
 
@@ -194,9 +210,9 @@ pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> V
     for (parameter, slot) in network.parameters().iter().zip(layout.slots()) {
         let tensor = &mut weights[slot.range()];
         match &parameter.initial {
-            Initial::Uniform(bound) => {
-                tensor.iter_mut().for_each(|weight| *weight = stream.random_range(-bound..*bound))
-            }
+            Initial::Uniform(bound) => tensor
+                .iter_mut()
+                .for_each(|weight| *weight = stream.random_range(-bound..*bound)),
             Initial::Normal(deviation) => tensor.iter_mut().for_each(|weight| {
                 let value: f32 = StandardNormal.sample(stream);
                 *weight = *deviation * value;
@@ -226,21 +242,49 @@ mod tests {
         Choice::from(if name == "script" { file } else { name })
     }
 
-    /// Data of other kinds than images: text of which the next token is learned, or hidden ones, and rows of numbers.
+    /// Data of other kinds than images: text of which the next token is learned, or hidden ones,
+    /// and rows of numbers.
     pub(in crate::models) fn others() -> [Facts; 3] {
-        let task = Task::Next { vocabulary: 10, ignore: None };
-        let text = Facts { shape: vec![6], task, input: Input::Tokens, targets: 1 };
-        let task = Task::Masked { vocabulary: 10, ignore: 0, hiding: None, padding: Some(0) };
-        [text.clone(), Facts { task, targets: 6, ..text }, Facts::classes(&[60], 10)]
+        let task = Task::Next {
+            vocabulary: 10,
+            ignore: None,
+        };
+        let text = Facts {
+            shape: vec![6],
+            task,
+            input: Input::Tokens,
+            targets: 1,
+        };
+        let task = Task::Masked {
+            vocabulary: 10,
+            ignore: 0,
+            hiding: None,
+            padding: Some(0),
+        };
+        [
+            text.clone(),
+            Facts {
+                task,
+                targets: 6,
+                ..text
+            },
+            Facts::classes(&[60], 10),
+        ]
     }
 
     /// Data that a model takes.
     fn facts(name: &str) -> Facts {
-        let mut kinds = [28, 32].map(|side| Facts::classes(&[1, side, side], 10)).into_iter().chain(others());
-        kinds.find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+        let mut kinds = [28, 32]
+            .map(|side| Facts::classes(&[1, side, side], 10))
+            .into_iter()
+            .chain(others());
+        kinds
+            .find(|facts| build(&choice(name), facts).is_ok())
+            .expect("takes one of them")
     }
 
-    /// A model with its initial parameters, and four random samples of what it takes; of text the last token is asked for.
+    /// A model with its initial parameters, and four random samples of what it takes; of text the
+    /// last token is asked for.
     fn ready(name: &str) -> (Box<dyn Network>, Params, Tensor, Tensor) {
         let facts = facts(name);
         let network = build(&choice(name), &facts).expect("fits");
@@ -248,7 +292,10 @@ mod tests {
         let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
         params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
         tch::manual_seed(3);
-        let sizes: Vec<i64> = [4].into_iter().chain(facts.shape.iter().map(|&n| n as i64)).collect();
+        let sizes: Vec<i64> = [4]
+            .into_iter()
+            .chain(facts.shape.iter().map(|&n| n as i64))
+            .collect();
         let batch = match facts.input {
             Input::Numbers => Tensor::rand(&sizes[..], (Kind::Float, Device::Cpu)),
             Input::Tokens => Tensor::randint(10, &sizes[..], (Kind::Int64, Device::Cpu)),
@@ -276,8 +323,16 @@ mod tests {
         for entry in MODELS {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
-            let outputs = if entry.name == "cnn_dropout_62" { 62 } else { 10 };
-            let asked = if labels.dim() == 1 { vec![4, outputs] } else { vec![4, 6, outputs] };
+            let outputs = if entry.name == "cnn_dropout_62" {
+                62
+            } else {
+                10
+            };
+            let asked = if labels.dim() == 1 {
+                vec![4, outputs]
+            } else {
+                vec![4, 6, outputs]
+            };
             assert_eq!(logits.size(), asked, "{}", entry.name);
             let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
@@ -289,14 +344,19 @@ mod tests {
         }
     }
 
-    /// FedML takes the sigmoid for logits: with all weights zero each is one half, and the loss that of a draw.
+    /// FedML takes the sigmoid for logits: with all weights zero each is one half, and the loss
+    /// that of a draw.
     #[test]
     fn a_squashed_layer_is_between_zero_and_one_and_has_no_steps_written_out() {
         let (network, params, batch, labels) = ready("lr_sigmoid");
         let logits = network.forward(params.views(), &batch, None);
         assert!(logits.min().double_value(&[]) > 0.0 && logits.max().double_value(&[]) < 1.0);
         assert!(network.descent(&layout(network.as_ref())).is_none());
-        let zeros: Vec<Tensor> = params.views().iter().map(|view| view.zeros_like()).collect();
+        let zeros: Vec<Tensor> = params
+            .views()
+            .iter()
+            .map(|view| view.zeros_like())
+            .collect();
         let half = network.forward(&zeros, &batch, None);
         let loss = loss(&facts("lr_sigmoid").task, &half, &labels).double_value(&[]);
         assert!((loss - 10f64.ln()).abs() < 1e-6 && half.double_value(&[0, 0]) == 0.5);
@@ -317,12 +377,20 @@ mod tests {
             let trained = params.trained();
             no_grad(|| trained.copy_(&(&*trained * f64::from(1.0 - rate * decay) - gradient)));
             let rows = Vec::<f32>::try_from(batch.flatten(0, -1)).expect("floats");
-            let pace = Pace { rate, keep: 1.0 - rate * decay, offset: &[] };
+            let pace = Pace {
+                rate,
+                keep: 1.0 - rate * decay,
+                offset: &[],
+            };
             let found = descent.step(&mut weights, &rows, &[3, 0, 9, 3], &pace);
             assert!((f64::from(found) - loss.double_value(&[])).abs() < 1e-5, "{}", entry.name);
             let mut wanted = vec![0.0; layout.length()];
             params.save(&mut wanted);
-            let largest = weights.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let largest = weights
+                .iter()
+                .zip(&wanted)
+                .map(|(a, b)| (a - b).abs())
+                .fold(0.0, f32::max);
             assert!(largest < 2e-6, "{}: {largest:e}", entry.name);
             written += 1;
         }
@@ -332,14 +400,23 @@ mod tests {
     #[test]
     fn data_of_another_shape_is_refused() {
         let flat = Facts::classes(&[60], 10);
-        assert!(build(&"cnn".into(), &flat).map(|_| ()).expect_err("no image").to_string().contains("[60]"));
+        assert!(
+            build(&"cnn".into(), &flat)
+                .map(|_| ())
+                .expect_err("no image")
+                .to_string()
+                .contains("[60]")
+        );
         assert!(build(&"lr".into(), &flat).is_ok());
         for entry in MODELS {
             let other = match facts(entry.name).input {
                 Input::Numbers => facts("rnn"),
                 Input::Tokens => facts("lr"),
             };
-            let refused = build(&choice(entry.name), &other).map(|_| ()).expect_err("of another kind").to_string();
+            let refused = build(&choice(entry.name), &other)
+                .map(|_| ())
+                .expect_err("of another kind")
+                .to_string();
             let says = refused.contains("tokens") || entry.name == "script";
             assert!(says && refused.contains(entry.name), "{refused}");
         }

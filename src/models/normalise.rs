@@ -1,5 +1,5 @@
-//! Normalisation: over a batch, which keeps running figures, or over groups of a sample's channels, which keeps nothing
-//! (Wu and He 2018) and so suits clients whose data differ.
+//! Normalisation: over a batch, which keeps running figures, or over groups of a sample's channels,
+//! which keeps nothing (Wu and He 2018) and so suits clients whose data differ.
 
 use super::layers::{Layer, Pass};
 use crate::part;
@@ -59,13 +59,17 @@ pub enum Norm {
     },
     /// Over so many groups of channels.
     Groups(usize),
-    /// Over every two channels, which share one scale and one shift: FedML's and FLUTE's group normalisation.
+    /// Over every two channels, which share one scale and one shift: FedML's and FLUTE's group
+    /// normalisation.
     Pairs,
 }
 
 impl Norm {
     /// Over a batch, as PyTorch has it unless told otherwise.
-    pub const BATCH: Norm = Norm::Batch { momentum: MOMENTUM, epsilon: EPSILON };
+    pub const BATCH: Norm = Norm::Batch {
+        momentum: MOMENTUM,
+        epsilon: EPSILON,
+    };
 
     /// Groups of so many channels, if there are any.
     pub fn groups(self, channels: usize) -> Option<usize> {
@@ -78,11 +82,16 @@ impl Norm {
 
     /// Scales, and as many shifts.
     pub fn values(self, channels: usize) -> usize {
-        if self == Norm::Pairs { channels / 2 } else { channels }
+        if self == Norm::Pairs {
+            channels / 2
+        } else {
+            channels
+        }
     }
 }
 
-/// Batch normalisation over the second dimension; scale and shift lie at `first`, running figures at `kept`.
+/// Batch normalisation over the second dimension; scale and shift lie at `first`, running figures
+/// at `kept`.
 pub struct BatchNorm {
     pub first: usize,
     pub kept: usize,
@@ -98,13 +107,19 @@ impl Layer for BatchNorm {
     }
 }
 
-/// Batch normalisation over the second dimension, as PyTorch has it unless told otherwise, by scale and shift and by running
-/// mean and variance.
-pub fn over_batch(values: &Tensor, affine: [&Tensor; 2], figures: [&Tensor; 2], training: bool) -> Tensor {
+/// Batch normalisation over the second dimension, as PyTorch has it unless told otherwise, by scale
+/// and shift and by running mean and variance.
+pub fn over_batch(
+    values: &Tensor,
+    affine: [&Tensor; 2],
+    figures: [&Tensor; 2],
+    training: bool,
+) -> Tensor {
     moving(values, affine, figures, [MOMENTUM, EPSILON], training)
 }
 
-/// One value per channel has no variance (libtorch makes it NaN): running figures then stay as they are.
+/// One value per channel has no variance (libtorch makes it NaN): running figures then stay as they
+/// are.
 fn moving(
     values: &Tensor,
     [scale, shift]: [&Tensor; 2],
@@ -114,9 +129,24 @@ fn moving(
 ) -> Tensor {
     let size = values.size();
     let alone = training && size.iter().product::<i64>() <= size[1];
-    let [mean, variance] = figures.map(|figure| if alone { figure.copy() } else { figure.shallow_clone() });
+    let [mean, variance] = figures.map(|figure| {
+        if alone {
+            figure.copy()
+        } else {
+            figure.shallow_clone()
+        }
+    });
     let (scale, shift) = (Some(scale), Some(shift));
-    values.batch_norm(scale, shift, Some(&mean), Some(&variance), training, momentum, epsilon, false)
+    values.batch_norm(
+        scale,
+        shift,
+        Some(&mean),
+        Some(&variance),
+        training,
+        momentum,
+        epsilon,
+        false,
+    )
 }
 
 /// Group normalisation; scale and shift lie at `first`, each for `each` channels.
@@ -128,7 +158,12 @@ pub struct GroupNorm {
 
 impl Layer for GroupNorm {
     fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor {
-        let spread = |values: &Tensor| values.unsqueeze(1).expand([-1, self.each], false).reshape([-1]);
+        let spread = |values: &Tensor| {
+            values
+                .unsqueeze(1)
+                .expand([-1, self.each], false)
+                .reshape([-1])
+        };
         let [scale, shift] = [self.first, self.first + 1].map(|place| spread(&pass.trained[place]));
         values.group_norm(self.groups, Some(&scale), Some(&shift), EPSILON, false)
     }
@@ -151,9 +186,16 @@ mod tests {
             let layout = layout(network.as_ref());
             let mut params = Params::new(&layout, network.trained(), Device::Cpu).expect("room");
             params.load(&initial(network.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial)));
-            let sizes: Vec<i64> = [1].into_iter().chain(facts.shape.iter().map(|&n| n as i64)).collect();
+            let sizes: Vec<i64> = [1]
+                .into_iter()
+                .chain(facts.shape.iter().map(|&n| n as i64))
+                .collect();
             let batch = Tensor::ones(&sizes[..], (Kind::Float, Device::Cpu));
-            let batch = if facts.input == Input::Tokens { batch.to_kind(Kind::Int64) } else { batch };
+            let batch = if facts.input == Input::Tokens {
+                batch.to_kind(Kind::Int64)
+            } else {
+                batch
+            };
             let labels = Tensor::from_slice(&vec![3i64; facts.targets]);
             let (loss, slopes) = gradients(
                 network.as_ref(),
@@ -167,7 +209,8 @@ mod tests {
             params.save(&mut weights);
             assert!(loss.double_value(&[]).is_finite(), "{}", entry.name);
             assert!(weights.iter().all(|weight| weight.is_finite()), "{}", entry.name);
-            let finite = |slope: &Tensor| slope.abs().sum(Kind::Double).double_value(&[]).is_finite();
+            let finite =
+                |slope: &Tensor| slope.abs().sum(Kind::Double).double_value(&[]).is_finite();
             assert!(slopes.iter().all(finite), "{}", entry.name);
         }
     }
@@ -176,6 +219,8 @@ mod tests {
     fn smallest(name: &str) -> Facts {
         let images = (1..64).map(|side: usize| Facts::classes(&[1, side, side], 10));
         let mut kinds = images.chain(others());
-        kinds.find(|facts| build(&choice(name), facts).is_ok()).expect("takes one of them")
+        kinds
+            .find(|facts| build(&choice(name), facts).is_ok())
+            .expect("takes one of them")
     }
 }

@@ -16,7 +16,10 @@ impl Parameter {
     pub(super) fn starting(&self, values: &[f32]) -> Parameter {
         let own = values.to_vec();
         let stored = Stored::new(move |values| values.copy_from_slice(&own));
-        Parameter { initial: Initial::Stored(stored), ..self.clone() }
+        Parameter {
+            initial: Initial::Stored(stored),
+            ..self.clone()
+        }
     }
 }
 
@@ -67,17 +70,29 @@ pub(super) enum Initial {
 pub(super) fn weight(name: impl Into<String>, shape: &[usize]) -> Parameter {
     let area: usize = shape[2..].iter().product();
     let bound = (6.0 / (area * (shape[0] + shape[1])) as f32).sqrt();
-    Parameter { name: name.into(), shape: shape.to_vec(), initial: Initial::Uniform(bound) }
+    Parameter {
+        name: name.into(),
+        shape: shape.to_vec(),
+        initial: Initial::Uniform(bound),
+    }
 }
 
 /// A tensor that starts the same everywhere.
 pub(super) fn constant(name: impl Into<String>, length: usize, value: f32) -> Parameter {
-    Parameter { name: name.into(), shape: vec![length], initial: Initial::Constant(value) }
+    Parameter {
+        name: name.into(),
+        shape: vec![length],
+        initial: Initial::Constant(value),
+    }
 }
 
 /// A tensor of any shape.
 pub(super) fn named(name: impl Into<String>, shape: &[usize], initial: Initial) -> Parameter {
-    Parameter { name: name.into(), shape: shape.to_vec(), initial }
+    Parameter {
+        name: name.into(),
+        shape: shape.to_vec(),
+        initial,
+    }
 }
 
 /// Uniform within plus and minus a bound.
@@ -98,12 +113,18 @@ pub(super) fn normal(deviation: f32) -> Initial {
 /// `NAME.weight` of this shape (outputs, inputs, kernel) and `NAME.bias`, as PyTorch starts them.
 pub(super) fn torch_layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
     let [weight, bias] = Start::TORCH.of(shape);
-    [named(format!("{name}.weight"), shape, weight), named(format!("{name}.bias"), &shape[..1], bias)]
+    [
+        named(format!("{name}.weight"), shape, weight),
+        named(format!("{name}.bias"), &shape[..1], bias),
+    ]
 }
 
 /// `NAME.weight` of this shape (outputs, inputs, kernel) and a zero `NAME.bias`.
 pub(super) fn layer(name: &str, shape: &[usize]) -> [Parameter; 2] {
-    [weight(format!("{name}.weight"), shape), constant(format!("{name}.bias"), shape[0], 0.0)]
+    [
+        weight(format!("{name}.weight"), shape),
+        constant(format!("{name}.bias"), shape[0], 0.0),
+    ]
 }
 
 /// How a tensor starts, by the numbers of values that reach and leave a unit of its layer.
@@ -152,20 +173,37 @@ impl Start {
     /// As pfl-research has it: Keras' weights and PyTorch's biases.
     pub(super) const MIXED: Start = Start::alike(Law::Glorot, Law::ByInputs);
     /// As torchvision's residual networks have it.
-    pub(super) const RESNET: Start = Start { convolution: [Law::He, Law::Zero], ..Start::TORCH };
+    pub(super) const RESNET: Start = Start {
+        convolution: [Law::He, Law::Zero],
+        ..Start::TORCH
+    };
     /// As torchvision's VGG and MobileNetV3 have it.
-    pub(super) const VGG: Start = Start { linear: [Law::Normal(0.01), Law::Zero], ..Start::RESNET };
+    pub(super) const VGG: Start = Start {
+        linear: [Law::Normal(0.01), Law::Zero],
+        ..Start::RESNET
+    };
     /// As torchvision's EfficientNet has it.
-    pub(super) const EFFICIENT: Start = Start { linear: [Law::ByOutputs, Law::Zero], ..Start::RESNET };
+    pub(super) const EFFICIENT: Start = Start {
+        linear: [Law::ByOutputs, Law::Zero],
+        ..Start::RESNET
+    };
 
     const fn alike(weight: Law, bias: Law) -> Start {
-        Start { convolution: [weight, bias], linear: [weight, bias] }
+        Start {
+            convolution: [weight, bias],
+            linear: [weight, bias],
+        }
     }
 
-    /// Weight and bias of a layer whose weight has this shape: `[outputs, inputs]` and the kernel of a convolution.
+    /// Weight and bias of a layer whose weight has this shape: `[outputs, inputs]` and the kernel
+    /// of a convolution.
     pub(super) fn of(self, shape: &[usize]) -> [Initial; 2] {
         let area: usize = shape[2..].iter().product();
-        let laws = if shape.len() == 2 { self.linear } else { self.convolution };
+        let laws = if shape.len() == 2 {
+            self.linear
+        } else {
+            self.convolution
+        };
         laws.map(|law| law.initial(area * shape[1], area * shape[0]))
     }
 }

@@ -1,5 +1,6 @@
-//! Every model against PyTorch: `scripts/reference_models.py` stores the loss and the gradients of a step for weights and
-//! inputs that follow from their names, `tests/data/models/NAME.json` says for which data.
+//! Every model against PyTorch: `scripts/reference_models.py` stores the loss and the gradients of
+//! a step for weights and inputs that follow from their names, `tests/data/models/NAME.json` says
+//! for which data.
 
 #[cfg(test)]
 mod tests {
@@ -27,7 +28,9 @@ mod tests {
 
     /// Numbers from -1 to below 1, as the script has them.
     fn drawn(name: &str, count: usize) -> Tensor {
-        let key = name.bytes().fold(0x811C_9DC5, |key: u32, byte| (key ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let key = name
+            .bytes()
+            .fold(0x811C_9DC5, |key: u32, byte| (key ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         let number = |place: usize| {
             let word = (place as u32).wrapping_add(key);
             let word = (word ^ (word >> 16)).wrapping_mul(0x85EB_CA6B);
@@ -51,7 +54,9 @@ mod tests {
 
     /// Whole numbers below a limit.
     fn below(name: &str, count: usize, limit: usize) -> Tensor {
-        ((drawn(name, count) + 1.0) / 2.0 * limit as f64).floor().to_kind(Kind::Int64)
+        ((drawn(name, count) + 1.0) / 2.0 * limit as f64)
+            .floor()
+            .to_kind(Kind::Int64)
     }
 
     /// The weights of a network, of which the first are trained; running figures start as they do.
@@ -65,19 +70,28 @@ mod tests {
             };
             values.set_requires_grad(is_trained)
         };
-        network.parameters().iter().enumerate().map(tensor).collect()
+        network
+            .parameters()
+            .iter()
+            .enumerate()
+            .map(tensor)
+            .collect()
     }
 
     impl Case {
         fn read(path: &Path) -> Case {
             let text = fs::read(path).expect("readable");
-            serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            serde_json::from_slice(&text)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         }
 
         /// Inputs and targets of a batch.
         fn samples(&self) -> (Tensor, Tensor) {
             let sizes = |own: &[usize]| -> Vec<i64> {
-                iter::once(&self.batch).chain(own).map(|&length| length as i64).collect()
+                iter::once(&self.batch)
+                    .chain(own)
+                    .map(|&length| length as i64)
+                    .collect()
             };
             let (limit, width) = (self.facts.task.outputs(), self.batch * self.facts.width());
             let inputs = match self.facts.input {
@@ -98,18 +112,37 @@ mod tests {
             let network = build(&self.model.as_str().into(), &self.facts).expect("fits");
             let (parameters, (inputs, targets)) = (parameters(network.as_ref()), self.samples());
             let mut silent = Noise::silent();
-            let (step, slopes) =
-                gradients(network.as_ref(), &self.facts.task, &parameters, &inputs, &targets, Some(&mut silent));
+            let (step, slopes) = gradients(
+                network.as_ref(),
+                &self.facts.task,
+                &parameters,
+                &inputs,
+                &targets,
+                Some(&mut silent),
+            );
             self.alike("loss", step.double_value(&[]), self.loss, self.loss);
             let after = no_grad(|| network.forward(&parameters, &inputs, None));
             let evaluated = loss(&self.facts.task, &after, &targets).double_value(&[]);
             self.alike("evaluated", evaluated, self.evaluated, self.evaluated);
 
-            let names = network.parameters().iter().map(|parameter| parameter.name.as_str());
+            let names = network
+                .parameters()
+                .iter()
+                .map(|parameter| parameter.name.as_str());
             let found: BTreeMap<&str, Tensor> = names.zip(slopes).collect();
-            assert!(found.keys().eq(self.gradients.keys()), "{}: other tensors than {:?}", self.model, found.keys());
+            assert!(
+                found.keys().eq(self.gradients.keys()),
+                "{}: other tensors than {:?}",
+                self.model,
+                found.keys()
+            );
             // What normalisation takes away again has no gradient but rounding.
-            let least = 1e-6 * self.gradients.values().map(|[length, _]| length).fold(0.0, |a: f64, b| a.max(*b));
+            let least = 1e-6
+                * self
+                    .gradients
+                    .values()
+                    .map(|[length, _]| length)
+                    .fold(0.0, |a: f64, b| a.max(*b));
             for (name, [length, product]) in &self.gradients {
                 let gradient = found[name.as_str()].reshape([-1]);
                 let size = length.max(least);
@@ -128,7 +161,9 @@ mod tests {
     #[test]
     fn a_step_of_every_stored_case_is_that_of_pytorch() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/models");
-        let files = fs::read_dir(&folder).expect("there").map(|entry| entry.expect("readable").path());
+        let files = fs::read_dir(&folder)
+            .expect("there")
+            .map(|entry| entry.expect("readable").path());
         let cases: Vec<Case> = files.map(|path| Case::read(&path)).collect();
         assert!(cases.len() >= 19, "{} cases", cases.len());
         cases.iter().for_each(Case::check);

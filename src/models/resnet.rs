@@ -1,5 +1,5 @@
-//! Residual networks (He et al. 2016), named as torchvision's are: `resnet18`, `resnet34`, `resnet50` in four stages and
-//! `resnet20` to `resnet56` in three narrow ones for small images.
+//! Residual networks (He et al. 2016), named as torchvision's are: `resnet18`, `resnet34`,
+//! `resnet50` in four stages and `resnet20` to `resnet56` in three narrow ones for small images.
 
 use super::chain::{Chain, Form};
 use super::normalise::{Norm, Over};
@@ -43,14 +43,42 @@ const WIDE: &[usize] = &[64, 128, 256, 512];
 const NARROW: &[usize] = &[16, 32, 64];
 
 impl Shape {
-    pub const EIGHTEEN: Shape = Shape { channels: WIDE, blocks: &[2, 2, 2, 2], squeezes: false };
-    pub const THIRTY_FOUR: Shape = Shape { channels: WIDE, blocks: &[3, 4, 6, 3], squeezes: false };
-    pub const FIFTY: Shape = Shape { channels: WIDE, blocks: &[3, 4, 6, 3], squeezes: true };
-    pub const TWENTY: Shape = Shape { channels: NARROW, blocks: &[3; 3], squeezes: false };
-    pub const THIRTY_TWO: Shape = Shape { channels: NARROW, blocks: &[5; 3], squeezes: false };
-    pub const FORTY_FOUR: Shape = Shape { channels: NARROW, blocks: &[7; 3], squeezes: false };
+    pub const EIGHTEEN: Shape = Shape {
+        channels: WIDE,
+        blocks: &[2, 2, 2, 2],
+        squeezes: false,
+    };
+    pub const THIRTY_FOUR: Shape = Shape {
+        channels: WIDE,
+        blocks: &[3, 4, 6, 3],
+        squeezes: false,
+    };
+    pub const FIFTY: Shape = Shape {
+        channels: WIDE,
+        blocks: &[3, 4, 6, 3],
+        squeezes: true,
+    };
+    pub const TWENTY: Shape = Shape {
+        channels: NARROW,
+        blocks: &[3; 3],
+        squeezes: false,
+    };
+    pub const THIRTY_TWO: Shape = Shape {
+        channels: NARROW,
+        blocks: &[5; 3],
+        squeezes: false,
+    };
+    pub const FORTY_FOUR: Shape = Shape {
+        channels: NARROW,
+        blocks: &[7; 3],
+        squeezes: false,
+    };
     /// FedML's, whose blocks squeeze; He et al.'s has nine that do not.
-    pub const FIFTY_SIX: Shape = Shape { channels: NARROW, blocks: &[6; 3], squeezes: true };
+    pub const FIFTY_SIX: Shape = Shape {
+        channels: NARROW,
+        blocks: &[6; 3],
+        squeezes: true,
+    };
 }
 
 /// In four stages.
@@ -67,9 +95,12 @@ pub fn narrow(facts: &Facts, shape: Shape, norm: Norm) -> Result<Box<dyn Network
 fn resnet(facts: &Facts, shape: Shape, stem: Stem, norm: Norm) -> Result<Box<dyn Network>, Unfit> {
     let mut net = Chain::of_images(facts, Start::RESNET)?;
     match stem {
-        Stem::Small => convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(3), norm).relu(),
+        Stem::Small => {
+            convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(3), norm).relu()
+        }
         Stem::Large => {
-            convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(7).stride(2), norm).relu();
+            convolve(&mut net, "conv1", "bn1", shape.channels[0], Form::square(7).stride(2), norm)
+                .relu();
             net.max_pool(3, 2, 1)
         }
     };
@@ -100,7 +131,8 @@ fn convolve<'a>(
     form: Form,
     norm: Norm,
 ) -> &'a mut Chain {
-    net.convolution(name, channels, form.without_bias()).norm(norm_name, norm)
+    net.convolution(name, channels, form.without_bias())
+        .norm(norm_name, norm)
 }
 
 struct Block {
@@ -114,7 +146,8 @@ impl Block {
     /// Two 3x3 convolutions.
     fn plain(&self, net: &mut Chain) {
         self.around(net, self.channels, |net| {
-            self.step(net, 1, self.channels, Form::square(3).stride(self.stride)).relu();
+            self.step(net, 1, self.channels, Form::square(3).stride(self.stride))
+                .relu();
             self.last(net, 2, self.channels, Form::square(3));
         });
     }
@@ -123,7 +156,8 @@ impl Block {
     fn squeezing(&self, net: &mut Chain) {
         self.around(net, 4 * self.channels, |net| {
             self.step(net, 1, self.channels, Form::square(1)).relu();
-            self.step(net, 2, self.channels, Form::square(3).stride(self.stride)).relu();
+            self.step(net, 2, self.channels, Form::square(3).stride(self.stride))
+                .relu();
             self.last(net, 3, 4 * self.channels, Form::square(1));
         });
     }
@@ -133,14 +167,28 @@ impl Block {
         let changes = self.stride > 1 || net.channels() != outputs;
         let shortcut = |net: &mut Chain| {
             if changes {
-                let [convolution, norm] = [0, 1].map(|place| format!("{}.downsample.{place}", self.name));
-                convolve(net, &convolution, &norm, outputs, Form::square(1).stride(self.stride), self.norm);
+                let [convolution, norm] =
+                    [0, 1].map(|place| format!("{}.downsample.{place}", self.name));
+                convolve(
+                    net,
+                    &convolution,
+                    &norm,
+                    outputs,
+                    Form::square(1).stride(self.stride),
+                    self.norm,
+                );
             }
         };
         net.residual(0.0, body, shortcut).relu();
     }
 
-    fn step<'a>(&self, net: &'a mut Chain, place: usize, outputs: usize, form: Form) -> &'a mut Chain {
+    fn step<'a>(
+        &self,
+        net: &'a mut Chain,
+        place: usize,
+        outputs: usize,
+        form: Form,
+    ) -> &'a mut Chain {
         let [convolution, norm] = ["conv", "bn"].map(|kind| format!("{}.{kind}{place}", self.name));
         convolve(net, &convolution, &norm, outputs, form, self.norm)
     }
@@ -149,6 +197,7 @@ impl Block {
         let [convolution, norm] = ["conv", "bn"].map(|kind| format!("{}.{kind}{place}", self.name));
         // FedML's blocks begin as doing nothing.
         let scale = if self.norm == Norm::Pairs { 0.0 } else { 1.0 };
-        net.convolution(&convolution, outputs, form.without_bias()).norm_from(&norm, self.norm, scale);
+        net.convolution(&convolution, outputs, form.without_bias())
+            .norm_from(&norm, self.norm, scale);
     }
 }

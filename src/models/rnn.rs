@@ -1,9 +1,11 @@
-//! `rnn` and `rnn_stackoverflow`: tokens by an embedding, LSTM layers and linear layers, with PyTorch's two biases a layer
-//! and its initial values. Where the target is one token the last step answers, else every step.
+//! `rnn` and `rnn_stackoverflow`: tokens by an embedding, LSTM layers and linear layers, with
+//! PyTorch's two biases a layer and its initial values. Where the target is one token the last step
+//! answers, else every step.
 //!
-//! `rnn` is McMahan et al. 2017's Shakespeare model as LEAF (the last step) and FedML (on fed_shakespeare every step) have
-//! it: an embedding of 8 and two layers of 256. `rnn_stackoverflow` is Reddi et al. 2021's: an embedding of 96, a layer of
-//! 670, and 96 values before the words.
+//! `rnn` is McMahan et al. 2017's Shakespeare model as LEAF (the last step) and FedML (on
+//! fed_shakespeare every step) have it: an embedding of 8 and two layers of 256.
+//! `rnn_stackoverflow` is Reddi et al. 2021's: an embedding of 96, a layer of 670, and 96 values
+//! before the words.
 
 use super::parameter::torch_layer;
 use super::{Network, Noise, Parameter, Unfit, fitting_tokens, named, normal, uniform};
@@ -48,18 +50,33 @@ impl Rnn {
     fn new(facts: &Facts, sizes: [usize; 3], head: Vec<Parameter>) -> Result<Self, Unfit> {
         fitting_tokens(facts)?;
         let [embedding, units, layers] = sizes;
-        let mut parameters = vec![named("embedding.weight", &[facts.task.outputs(), embedding], normal(1.0))];
+        let mut parameters = vec![named(
+            "embedding.weight",
+            &[facts.task.outputs(), embedding],
+            normal(1.0),
+        )];
         let inputs = [embedding].into_iter().chain(vec![units; layers - 1]);
-        parameters.extend(inputs.enumerate().flat_map(|(depth, inputs)| cells("lstm", depth, inputs, units)));
+        parameters.extend(
+            inputs
+                .enumerate()
+                .flat_map(|(depth, inputs)| cells("lstm", depth, inputs, units)),
+        );
         parameters.extend(head);
-        Ok(Rnn { parameters, layers, units: units as i64, every_step: facts.targets > 1 })
+        Ok(Rnn {
+            parameters,
+            layers,
+            units: units as i64,
+            every_step: facts.targets > 1,
+        })
     }
 }
 
 /// Tensors of an LSTM layer, with PyTorch's names and initial values.
 pub(super) fn cells(name: &str, depth: usize, inputs: usize, units: usize) -> [Parameter; 4] {
     let bound = 1.0 / (units as f32).sqrt();
-    let tensor = |part: &str, shape: &[usize]| named(format!("{name}.{part}_l{depth}"), shape, uniform(bound));
+    let tensor = |part: &str, shape: &[usize]| {
+        named(format!("{name}.{part}_l{depth}"), shape, uniform(bound))
+    };
     [
         tensor("weight_ih", &[4 * units, inputs]),
         tensor("weight_hh", &[4 * units, units]),
@@ -78,10 +95,17 @@ impl Network for Rnn {
         let (lstm, head) = rest.split_at(4 * self.layers);
         let tokens = Tensor::embedding(embedding, batch, -1, false, false);
         let layers = self.layers as i64;
-        let start = Tensor::zeros([layers, batch.size()[0], self.units], (tokens.kind(), batch.device()));
+        let start =
+            Tensor::zeros([layers, batch.size()[0], self.units], (tokens.kind(), batch.device()));
         let lstm: Vec<&Tensor> = lstm.iter().collect();
-        let (steps, ..) = tokens.lstm(&[&start, &start], &lstm, true, layers, 0.0, false, false, true);
-        let answer = if self.every_step { steps } else { steps.select(1, -1) };
-        head.chunks_exact(2).fold(answer, |values, layer| values.linear(&layer[0], Some(&layer[1])))
+        let (steps, ..) =
+            tokens.lstm(&[&start, &start], &lstm, true, layers, 0.0, false, false, true);
+        let answer = if self.every_step {
+            steps
+        } else {
+            steps.select(1, -1)
+        };
+        head.chunks_exact(2)
+            .fold(answer, |values, layer| values.linear(&layer[0], Some(&layer[1])))
     }
 }

@@ -1,6 +1,6 @@
-//! `script`: a user's own module, saved by PyTorch (`torch.jit.save`, or `fedmpi.export` in Python). Its parameters and
-//! buffers are tensors of ours whenever it computes; dropout inside it draws from libtorch's generator, which is seeded
-//! from the client's own stream before each pass.
+//! `script`: a user's own module, saved by PyTorch (`torch.jit.save`, or `fedmpi.export` in
+//! Python). Its parameters and buffers are tensors of ours whenever it computes; dropout inside it
+//! draws from libtorch's generator, which is seeded from the client's own stream before each pass.
 
 use super::parameter::{Initial, Stored};
 use super::{Network, Noise, Parameter, Unfit};
@@ -35,7 +35,10 @@ impl Script {
         let Some(path) = &self.file else {
             return Err(Unfit::Needs("a file (hint: --model script:FILE.pt)"));
         };
-        let fault = |reason: String| Unfit::File { path: path.clone(), reason };
+        let fault = |reason: String| Unfit::File {
+            path: path.clone(),
+            reason,
+        };
         let bytes = files::bytes(path).map_err(|error| fault(error.to_string()))?;
         let module = Module::load(&bytes).map_err(|error| fault(error.to_string()))?;
         let tensors = module.tensors().map_err(|error| fault(error.to_string()))?;
@@ -46,9 +49,12 @@ impl Script {
 }
 
 impl Scripted {
-    /// The trained parameters come first, then what is only kept; whole numbers are constants of the module.
+    /// The trained parameters come first, then what is only kept; whole numbers are constants of
+    /// the module.
     fn new(module: Module, tensors: Vec<Named>, path: &Path) -> Result<Scripted, String> {
-        let floats = tensors.into_iter().filter(|named| named.parameter || named.tensor.is_floating_point());
+        let floats = tensors
+            .into_iter()
+            .filter(|named| named.parameter || named.tensor.is_floating_point());
         let (trained, kept): (Vec<_>, Vec<_>) = floats.partition(is_trained);
         let (mut own, mut tied) = (Vec::<Named>::new(), Vec::new());
         for named in trained.into_iter().chain(kept) {
@@ -59,23 +65,41 @@ impl Scripted {
         }
         let trained = own.iter().filter(|named| is_trained(named)).count();
         if trained == 0 {
-            return Err("it has no parameter that is trained (hint: was it frozen before it was saved?)".to_owned());
+            return Err(
+                "it has no parameter that is trained (hint: was it frozen before it was saved?)"
+                    .to_owned(),
+            );
         }
         let parameters = own.into_iter().map(given).collect::<Result<_, _>>()?;
-        Ok(Scripted { module, path: path.to_owned(), parameters, tied, trained })
+        Ok(Scripted {
+            module,
+            path: path.to_owned(),
+            parameters,
+            tied,
+            trained,
+        })
     }
 
-    /// Two samples of nothing, as in training and as it is used: what comes out must be what the task asks for.
+    /// Two samples of nothing, as in training and as it is used: what comes out must be what the
+    /// task asks for.
     fn try_out(&self, facts: &Facts) -> Result<(), String> {
         if facts.shape.is_empty() {
             return Ok(());
         }
-        let sizes: Vec<i64> = [2].into_iter().chain(facts.shape.iter().map(|&size| size as i64)).collect();
-        let kind = if facts.input == Input::Tokens { Kind::Int64 } else { Kind::Float };
+        let sizes: Vec<i64> = [2]
+            .into_iter()
+            .chain(facts.shape.iter().map(|&size| size as i64))
+            .collect();
+        let kind = if facts.input == Input::Tokens {
+            Kind::Int64
+        } else {
+            Kind::Float
+        };
         let batch = Tensor::zeros(&sizes[..], (kind, Device::Cpu));
         let wanted = wanted(facts);
         for training in [None, Some(0)] {
-            let given = no_grad(|| self.module.forward(&batch, training)).map_err(|error| error.to_string())?;
+            let given = no_grad(|| self.module.forward(&batch, training))
+                .map_err(|error| error.to_string())?;
             if given.size() != wanted {
                 return Err(format!(
                     "of inputs {sizes:?} it makes {:?}, where {wanted:?} is learned from",
@@ -87,9 +111,17 @@ impl Scripted {
     }
 
     fn set(&self, parameters: &[Tensor]) -> Result<(), Fault> {
-        let own = self.parameters.iter().map(|parameter| &parameter.name).zip(parameters);
-        let tied = self.tied.iter().map(|(place, name)| (name, &parameters[*place]));
-        own.chain(tied).try_for_each(|(name, tensor)| self.module.set(name, tensor))
+        let own = self
+            .parameters
+            .iter()
+            .map(|parameter| &parameter.name)
+            .zip(parameters);
+        let tied = self
+            .tied
+            .iter()
+            .map(|(place, name)| (name, &parameters[*place]));
+        own.chain(tied)
+            .try_for_each(|(name, tensor)| self.module.set(name, tensor))
     }
 }
 
@@ -107,7 +139,9 @@ fn is_same(one: &Named, other: &Named) -> bool {
 fn wanted(facts: &Facts) -> Vec<i64> {
     let outputs = facts.task.outputs() as i64;
     match facts.task {
-        Task::Next { .. } | Task::Masked { .. } if facts.targets > 1 => vec![2, facts.targets as i64, outputs],
+        Task::Next { .. } | Task::Masked { .. } if facts.targets > 1 => {
+            vec![2, facts.targets as i64, outputs]
+        }
         _ => vec![2, outputs],
     }
 }
@@ -124,7 +158,11 @@ fn given(named: Named) -> Result<Parameter, String> {
     let shape = tensor.size().iter().map(|&size| size as usize).collect();
     let tensor = tensor.detach();
     let stored = Stored::new(move |values| tensor.copy_data(values, values.len()));
-    Ok(Parameter { name, shape, initial: Initial::Stored(stored) })
+    Ok(Parameter {
+        name,
+        shape,
+        initial: Initial::Stored(stored),
+    })
 }
 
 impl Network for Scripted {
@@ -137,7 +175,9 @@ impl Network for Scripted {
     }
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let given = self.set(parameters).and_then(|()| self.module.forward(batch, noise.map(Noise::seed)));
+        let given = self
+            .set(parameters)
+            .and_then(|()| self.module.forward(batch, noise.map(Noise::seed)));
         given.unwrap_or_else(|fault| panic!("{} cannot compute: {fault}", self.path.display()))
     }
 }
@@ -156,9 +196,16 @@ mod tests {
     #[test]
     fn a_tied_weight_is_one_and_whole_numbers_are_constants() {
         let module = module();
-        let names: Vec<&str> = module.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
+        let names: Vec<&str> = module
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
         let (trained, kept) = names.split_at(module.trained());
-        assert!(trained.contains(&"first.weight") && !names.contains(&"second.weight"), "{names:?}");
+        assert!(
+            trained.contains(&"first.weight") && !names.contains(&"second.weight"),
+            "{names:?}"
+        );
         assert_eq!(kept, ["norm.running_mean", "norm.running_var"]);
     }
 
@@ -186,8 +233,12 @@ mod tests {
 
     #[test]
     fn files_and_data_that_do_not_fit_are_refused() {
-        let refused =
-            |model: &str, facts: &Facts| build(&model.into(), facts).map(|_| ()).expect_err("refused").to_string();
+        let refused = |model: &str, facts: &Facts| {
+            build(&model.into(), facts)
+                .map(|_| ())
+                .expect_err("refused")
+                .to_string()
+        };
         let images = Facts::classes(&[1, 28, 28], 10);
         assert!(refused("script", &images).contains("--model script:FILE.pt"));
         assert!(refused("script:nowhere.pt", &images).contains("nowhere.pt"));

@@ -2,7 +2,9 @@
 
 use super::normalise::Normalised;
 use super::resnet::{Shape, Wide};
-use super::{Network, Unfit, bert, cnn, dense, ecg_cnn, efficientnet, gru_lm, lenet, mobilenet, mobilenet_v3};
+use super::{
+    Network, Unfit, bert, cnn, dense, ecg_cnn, efficientnet, gru_lm, lenet, mobilenet, mobilenet_v3,
+};
 use super::{resnet, rnn, script, transformer_lm, vgg};
 use crate::part::{Entry, Kind, Part, Values};
 use crate::task::Facts;
@@ -11,7 +13,11 @@ use crate::task::Facts;
 pub type Build = fn(&Values, &Facts) -> Result<Box<dyn Network>, Unfit>;
 
 /// All models.
-pub const KIND: Kind<Build> = Kind { setting: "model", about: "model", table: MODELS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "model",
+    about: "model",
+    table: MODELS,
+};
 
 /// Every model.
 pub const MODELS: &[Entry<Build>] = &[
@@ -280,10 +286,23 @@ mod tests {
         assert_eq!(count("ecg_cnn", &Facts::classes(&[1, 187], 5)), (136_965, 768));
         for &(choice, vocabulary, parameters) in TEXT {
             let task = match choice.starts_with("bert") {
-                true => Task::Masked { vocabulary, ignore: 0, hiding: None, padding: Some(0) },
-                false => Task::Next { vocabulary, ignore: None },
+                true => Task::Masked {
+                    vocabulary,
+                    ignore: 0,
+                    hiding: None,
+                    padding: Some(0),
+                },
+                false => Task::Next {
+                    vocabulary,
+                    ignore: None,
+                },
             };
-            let text = Facts { task, shape: vec![80], input: Input::Tokens, targets: 80 };
+            let text = Facts {
+                task,
+                shape: vec![80],
+                input: Input::Tokens,
+                targets: 80,
+            };
             assert_eq!(count(choice, &text), (parameters, 0), "{choice} for {vocabulary} tokens");
         }
     }
@@ -295,7 +314,10 @@ mod tests {
             built.map(|_| ()).expect_err("too small").to_string()
         };
         let small = refused("vgg11", &[3, 28, 28]);
-        assert!(small.contains("takes larger images, the data set has images of 28x28, 1x1 before"), "{small}");
+        assert!(
+            small.contains("takes larger images, the data set has images of 28x28, 1x1 before"),
+            "{small}"
+        );
         assert!(refused("lenet", &[1, 8, 8]).contains("larger images"));
         assert!(refused("resnet20", &[60]).contains("[60]"));
         let odd = refused("resnet20:norm=group,groups=3", &[3, 32, 32]);

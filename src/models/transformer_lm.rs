@@ -1,6 +1,7 @@
-//! `transformer_lm`: the next word by a transformer that looks back only (Wang et al. 2021's guide, as pfl-research has it;
-//! 1,962,720 parameters for 10,002 words): a table that is also the last layer, waves for places, and layers that
-//! normalise last, with PyTorch's names and initial values. Where the target is one token the last place answers.
+//! `transformer_lm`: the next word by a transformer that looks back only (Wang et al. 2021's guide,
+//! as pfl-research has it; 1,962,720 parameters for 10,002 words): a table that is also the last
+//! layer, waves for places, and layers that normalise last, with PyTorch's names and initial
+//! values. Where the target is one token the last place answers.
 
 use super::attention::{Layer, Manner, Pair};
 use super::parameter::torch_layer;
@@ -35,11 +36,19 @@ impl TransformerLm {
     /// For tokens as the data has them.
     pub fn new(settings: &Causal, facts: &Facts) -> Result<Self, Unfit> {
         fitting_tokens(facts)?;
-        let [width, heads, inner] = [settings.embedding, settings.heads, settings.inner].map(|count| count as usize);
+        let [width, heads, inner] =
+            [settings.embedding, settings.heads, settings.inner].map(|count| count as usize);
         if width % heads != 0 {
-            return Unfit::new("an embedding that its heads divide", format!("{width} and {heads} asked for"));
+            return Unfit::new(
+                "an embedding that its heads divide",
+                format!("{width} and {heads} asked for"),
+            );
         }
-        let mut parameters = vec![named("embeddings.weight", &[facts.task.outputs(), width], uniform(0.05))];
+        let mut parameters = vec![named(
+            "embeddings.weight",
+            &[facts.task.outputs(), width],
+            uniform(0.05),
+        )];
         (0..settings.layers).for_each(|layer| parameters.extend(tensors(layer, width, inner)));
         let manner = Manner {
             heads: heads as i64,
@@ -48,14 +57,21 @@ impl TransformerLm {
             activation: Tensor::relu,
             epsilon: 1e-5,
         };
-        Ok(TransformerLm { parameters, manner, every_place: facts.targets > 1 })
+        Ok(TransformerLm {
+            parameters,
+            manner,
+            every_place: facts.targets > 1,
+        })
     }
 }
 
 fn tensors(layer: u32, width: usize, inner: usize) -> Vec<Parameter> {
     let at = |part: &str| format!("transformer_encoder.layers.{layer}.{part}");
     let norm = |name: &str| {
-        [constant(at(&format!("{name}.weight")), width, 1.0), constant(at(&format!("{name}.bias")), width, 0.0)]
+        [
+            constant(at(&format!("{name}.weight")), width, 1.0),
+            constant(at(&format!("{name}.bias")), width, 0.0),
+        ]
     };
     let [output, _] = torch_layer(&at("self_attn.out_proj"), &[width, width]);
     let attention = [
@@ -64,19 +80,35 @@ fn tensors(layer: u32, width: usize, inner: usize) -> Vec<Parameter> {
         output,
         constant(at("self_attn.out_proj.bias"), width, 0.0),
     ];
-    let linear = [torch_layer(&at("linear1"), &[inner, width]), torch_layer(&at("linear2"), &[width, inner])];
+    let linear = [
+        torch_layer(&at("linear1"), &[inner, width]),
+        torch_layer(&at("linear2"), &[width, inner]),
+    ];
     let norms = [norm("norm1"), norm("norm2")];
-    attention.into_iter().chain(linear.into_iter().chain(norms).flatten()).collect()
+    attention
+        .into_iter()
+        .chain(linear.into_iter().chain(norms).flatten())
+        .collect()
 }
 
-/// Sines and cosines of places, `[places, values]`: `sin(p / 10000^(2i / d))` at value `2i`, the cosine beside it.
+/// Sines and cosines of places, `[places, values]`: `sin(p / 10000^(2i / d))` at value `2i`, the
+/// cosine beside it.
 fn waves([places, width]: [i64; 2], (kind, device): (Kind, Device)) -> Tensor {
     let wave = |place: i64, value: i64| {
         let angle = place as f64 / 10_000f64.powf((value / 2 * 2) as f64 / width as f64);
-        if value % 2 == 0 { angle.sin() } else { angle.cos() }
+        if value % 2 == 0 {
+            angle.sin()
+        } else {
+            angle.cos()
+        }
     };
-    let all: Vec<f64> = (0..places * width).map(|at| wave(at / width, at % width)).collect();
-    Tensor::from_slice(&all).view([places, width]).to_device(device).to_kind(kind)
+    let all: Vec<f64> = (0..places * width)
+        .map(|at| wave(at / width, at % width))
+        .collect();
+    Tensor::from_slice(&all)
+        .view([places, width])
+        .to_device(device)
+        .to_kind(kind)
 }
 
 /// Minus infinity for places that come later.
@@ -94,7 +126,12 @@ impl Network for TransformerLm {
         &self.parameters
     }
 
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, mut noise: Option<&mut Noise>) -> Tensor {
+    fn forward(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        mut noise: Option<&mut Noise>,
+    ) -> Tensor {
         let (table, rest) = parameters.split_first().expect("an embedding first");
         let [places, width] = [batch.size()[1], table.size()[1]];
         let options = (table.kind(), table.device());
@@ -102,8 +139,20 @@ impl Network for TransformerLm {
         let tokens = Tensor::embedding(table, batch, -1, false, false) * (width as f64).sqrt();
         let mut values = tokens + waves([places, width], options);
         for tensors in rest.chunks_exact(EACH) {
-            let [joint, joint_bias, output, output_bias, widen, widen_bias, narrow, narrow_bias, n1, b1, n2, b2] =
-                tensors
+            let [
+                joint,
+                joint_bias,
+                output,
+                output_bias,
+                widen,
+                widen_bias,
+                narrow,
+                narrow_bias,
+                n1,
+                b1,
+                n2,
+                b2,
+            ] = tensors
             else {
                 unreachable!("twelve tensors a layer")
             };
@@ -121,7 +170,11 @@ impl Network for TransformerLm {
             };
             values = self.manner.layer(values, &layer, Some(&mask), &mut noise);
         }
-        let answer = if self.every_place { values } else { values.select(1, -1) };
+        let answer = if self.every_place {
+            values
+        } else {
+            values.select(1, -1)
+        };
         answer.linear::<&Tensor>(table, None)
     }
 }

@@ -1,7 +1,7 @@
-//! `--train_only` and `--lora`: a model of which a part is trained. The rest is no parameter any more: it neither travels
-//! nor is summed, and every rank makes it alike. Adapters (Hu et al. 2021) stand beside frozen matrices:
-//! `W + (alpha / rank) B A`, `A` of shape `[rank, inputs]`, `B` of `[outputs, rank]`. `B` starts with zeros, `A` uniform
-//! within `1 / sqrt(inputs)`.
+//! `--train_only` and `--lora`: a model of which a part is trained. The rest is no parameter any
+//! more: it neither travels nor is summed, and every rank makes it alike. Adapters (Hu et al. 2021)
+//! stand beside frozen matrices: `W + (alpha / rank) B A`, `A` of shape `[rank, inputs]`, `B` of
+//! `[outputs, rank]`. `B` starts with zeros, `A` uniform within `1 / sqrt(inputs)`.
 
 use super::{Network, Noise, Parameter, Unfit, filled, initial, layout, named, uniform};
 use crate::seed::Stream;
@@ -15,7 +15,11 @@ enum Place {
     /// What it started as.
     Frozen(Tensor),
     /// That, and the product of two of ours.
-    Adapted { frozen: Tensor, down: usize, up: usize },
+    Adapted {
+        frozen: Tensor,
+        down: usize,
+        up: usize,
+    },
 }
 
 impl Place {
@@ -86,9 +90,12 @@ impl Tuned {
             let values = &start[slot.range()];
             let frozen = || {
                 let shape: Vec<i64> = parameter.shape.iter().map(|&size| size as i64).collect();
-                Tensor::from_slice(values).view(&shape[..]).to_device(device)
+                Tensor::from_slice(values)
+                    .view(&shape[..])
+                    .to_device(device)
             };
-            let place = match (by.takes(&parameter.name), by.lora.filter(|_| by.adapts(parameter))) {
+            let place = match (by.takes(&parameter.name), by.lora.filter(|_| by.adapts(parameter)))
+            {
                 (true, _) => Place::Own(tuned.push(parameter.starting(values))),
                 (false, Some(lora)) => tuned.adapter(parameter, lora, frozen()),
                 (false, None) => Place::Frozen(frozen()),
@@ -112,7 +119,10 @@ impl Tuned {
 
     fn adapter(&mut self, parameter: &Parameter, lora: &Lora, frozen: Tensor) -> Place {
         let (outputs, inputs, rank) = (parameter.shape[0], parameter.shape[1], lora.rank.get());
-        let name = parameter.name.strip_suffix(".weight").unwrap_or(&parameter.name);
+        let name = parameter
+            .name
+            .strip_suffix(".weight")
+            .unwrap_or(&parameter.name);
         let start = uniform(1.0 / (inputs as f32).sqrt());
         let down = self.push(named(format!("{name}.lora_A.weight"), &[rank, inputs], start));
         let up = self.push(named(format!("{name}.lora_B.weight"), &[outputs, rank], filled(0.0)));
@@ -122,8 +132,16 @@ impl Tuned {
 
 /// Each pattern must name something.
 fn check(tuned: &Tuned, all: &[Parameter], by: Trained<'_>) -> Result<(), Unfit> {
-    let names = || all.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
-    let adapted = tuned.places.iter().any(|place| matches!(place, Place::Adapted { .. }));
+    let names = || {
+        all.iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let adapted = tuned
+        .places
+        .iter()
+        .any(|place| matches!(place, Place::Adapted { .. }));
     if let Some(lora) = by.lora.filter(|_| !adapted) {
         return Err(Unfit::Pattern(format!(
             "--lora on={}: it is no matrix of the model, which has {}",
@@ -131,7 +149,10 @@ fn check(tuned: &Tuned, all: &[Parameter], by: Trained<'_>) -> Result<(), Unfit>
             names()
         )));
     }
-    if let Some(only) = by.only.filter(|_| !all.iter().any(|parameter| by.takes(&parameter.name))) {
+    if let Some(only) = by
+        .only
+        .filter(|_| !all.iter().any(|parameter| by.takes(&parameter.name)))
+    {
         return Err(Unfit::Pattern(format!(
             "--train_only {only}: it is no tensor of the model, which has {}",
             names()
@@ -146,7 +167,9 @@ impl Tuned {
         let tensor = |place: &Place| match place {
             Place::Own(own) => parameters[*own].shallow_clone(),
             Place::Frozen(frozen) => frozen.shallow_clone(),
-            Place::Adapted { frozen, down, up } => frozen + parameters[*up].matmul(&parameters[*down]) * self.scale,
+            Place::Adapted { frozen, down, up } => {
+                frozen + parameters[*up].matmul(&parameters[*down]) * self.scale
+            }
         };
         self.places.iter().map(tensor).collect()
     }
@@ -165,13 +188,27 @@ impl Network for Tuned {
         self.network.forward(&self.whole(parameters), batch, noise)
     }
 
-    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        self.network.forward_at(&self.whole(parameters), batch, places, noise)
+    fn forward_at(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        places: &Tensor,
+        noise: Option<&mut Noise>,
+    ) -> Tensor {
+        self.network
+            .forward_at(&self.whole(parameters), batch, places, noise)
     }
 
     fn frozen(&self) -> Vec<(String, &Tensor)> {
-        let names = self.network.parameters().iter().map(|parameter| parameter.name.clone());
-        names.zip(&self.places).filter_map(|(name, place)| Some((name, place.frozen()?))).collect()
+        let names = self
+            .network
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.name.clone());
+        names
+            .zip(&self.places)
+            .filter_map(|(name, place)| Some((name, place.frozen()?)))
+            .collect()
     }
 }
 
@@ -188,14 +225,27 @@ mod tests {
     fn made(only: Option<&str>, lora: Option<&str>) -> Result<Box<dyn Network>, String> {
         let only: Option<Pattern> = only.map(|text| text.parse().expect("well-formed"));
         let lora: Option<Lora> = lora.map(|text| text.parse().expect("well-formed"));
-        let trained = Trained { only: only.as_ref(), lora: lora.as_ref() };
-        let start = Start { from: None, trained, device: Device::Cpu, seed: Seed(3) };
+        let trained = Trained {
+            only: only.as_ref(),
+            lora: lora.as_ref(),
+        };
+        let start = Start {
+            from: None,
+            trained,
+            device: Device::Cpu,
+            seed: Seed(3),
+        };
         let made = make(&"2nn".into(), &Facts::classes(&[6], 3), start);
-        made.map(|(network, _)| network).map_err(|error| error.to_string())
+        made.map(|(network, _)| network)
+            .map_err(|error| error.to_string())
     }
 
     fn names(network: &dyn Network) -> Vec<&str> {
-        network.parameters().iter().map(|parameter| parameter.name.as_str()).collect()
+        network
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect()
     }
 
     /// A network with its initial parameters, and what it makes of a batch.
@@ -216,7 +266,11 @@ mod tests {
             (Some("fc3"), None, vec!["fc3.weight", "fc3.bias"]),
             (Some("*.bias"), None, vec!["fc1.bias", "fc2.bias", "fc3.bias"]),
             (None, Some("rank=2,on=fc2"), vec!["fc2.lora_A.weight", "fc2.lora_B.weight"]),
-            (Some("fc3.bias"), Some("rank=2,on=fc2"), vec!["fc2.lora_A.weight", "fc2.lora_B.weight", "fc3.bias"]),
+            (
+                Some("fc3.bias"),
+                Some("rank=2,on=fc2"),
+                vec!["fc2.lora_A.weight", "fc2.lora_B.weight", "fc3.bias"],
+            ),
         ] {
             let network = made(only, lora).expect("fits");
             assert_eq!((names(network.as_ref()), network.trained()), (own.clone(), own.len()));
@@ -238,7 +292,11 @@ mod tests {
             (params, slopes)
         };
         let (_, whole) = slopes(made(None, None).expect("fits").as_ref());
-        let (params, own) = slopes(made(None, Some("rank=2,alpha=6,on=fc2")).expect("fits").as_ref());
+        let (params, own) = slopes(
+            made(None, Some("rank=2,alpha=6,on=fc2"))
+                .expect("fits")
+                .as_ref(),
+        );
         let wanted = whole[2].matmul(&params.views()[0].detach().tr()) * 3.0;
         assert!((&own[1] - wanted).abs().max().double_value(&[]) < 1e-6);
         assert_eq!(own[0].abs().max().double_value(&[]), 0.0, "B is zero, so A does not move yet");

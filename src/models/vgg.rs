@@ -1,5 +1,5 @@
-//! `vgg11` and `vgg16`: stacks of 3x3 convolutions, halved by maxima (Simonyan and Zisserman 2015), with the head of
-//! ImageNet or that of small images.
+//! `vgg11` and `vgg16`: stacks of 3x3 convolutions, halved by maxima (Simonyan and Zisserman 2015),
+//! with the head of ImageNet or that of small images.
 
 use super::chain::{Chain, Form};
 use super::normalise::Norm;
@@ -12,7 +12,13 @@ use crate::task::Facts;
 /// Channels of the convolutions of each stage: configuration A.
 pub const ELEVEN: &[&[usize]] = &[&[64], &[128], &[256, 256], &[512, 512], &[512, 512]];
 /// Configuration D.
-pub const SIXTEEN: &[&[usize]] = &[&[64, 64], &[128, 128], &[256, 256, 256], &[512, 512, 512], &[512, 512, 512]];
+pub const SIXTEEN: &[&[usize]] = &[
+    &[64, 64],
+    &[128, 128],
+    &[256, 256, 256],
+    &[512, 512, 512],
+    &[512, 512, 512],
+];
 
 words! {
     /// What follows the stages.
@@ -77,13 +83,23 @@ fn classify(net: &mut Chain, head: Head, classes: usize) {
     match head {
         Head::Linear => net.flatten().linear("classifier", classes),
         Head::Small => {
-            net.flatten().dropout(0.5).linear("classifier.1", 512).relu();
-            net.dropout(0.5).linear("classifier.4", 512).relu().linear("classifier.6", classes)
+            net.flatten()
+                .dropout(0.5)
+                .linear("classifier.1", 512)
+                .relu();
+            net.dropout(0.5)
+                .linear("classifier.4", 512)
+                .relu()
+                .linear("classifier.6", classes)
         }
         Head::Large => {
-            net.mean_of_parts(7, |values| values.adaptive_avg_pool2d([7, 7])).flatten();
+            net.mean_of_parts(7, |values| values.adaptive_avg_pool2d([7, 7]))
+                .flatten();
             net.linear("classifier.0", 4096).relu().dropout(0.5);
-            net.linear("classifier.3", 4096).relu().dropout(0.5).linear("classifier.6", classes)
+            net.linear("classifier.3", 4096)
+                .relu()
+                .dropout(0.5)
+                .linear("classifier.6", classes)
         }
     };
 }

@@ -16,7 +16,11 @@ use std::path::Path;
 /// use fedmpi::part::Choice;
 /// let choice = Choice::from("fedadam:server_lr=0.01,tau=1e-3");
 /// assert_eq!((choice.name.as_str(), choice.values.len()), ("fedadam", 2));
-/// assert_eq!(serde_yaml::from_str::<Choice>("{name: fedadam, server_lr: 0.01, tau: 1e-3}").unwrap(), choice);
+/// assert_eq!(
+///     serde_yaml::from_str::<Choice>("{name: fedadam, server_lr: 0.01, tau: 1e-3}")
+///         .unwrap(),
+///     choice
+/// );
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
@@ -30,13 +34,19 @@ impl From<&str> for Choice {
     /// Never fails: what cannot be meant is refused when the part is looked up.
     fn from(text: &str) -> Choice {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let words = rest.split(',').map(str::trim).filter(|word| !word.is_empty());
+        let words = rest
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
         let value = |text: &str| yaml(text).unwrap_or_else(|_| Value::from(text));
         let pair = |(place, word): (usize, &str)| match word.split_once('=') {
             Some((key, text)) => (Value::from(key.trim()), value(text.trim())),
             None => (Value::from(place), value(word)),
         };
-        Choice { name: name.trim().to_owned(), values: words.enumerate().map(pair).collect() }
+        Choice {
+            name: name.trim().to_owned(),
+            values: words.enumerate().map(pair).collect(),
+        }
     }
 }
 
@@ -47,8 +57,14 @@ impl Choice {
     /// There is no home folder.
     pub fn go_home(&mut self) -> io::Result<()> {
         for value in self.values.values_mut() {
-            if let Some(path) = value.as_str().filter(|path| *path == "~" || path.starts_with("~/")) {
-                *value = files::at_home(Path::new(path))?.to_string_lossy().into_owned().into();
+            if let Some(path) = value
+                .as_str()
+                .filter(|path| *path == "~" || path.starts_with("~/"))
+            {
+                *value = files::at_home(Path::new(path))?
+                    .to_string_lossy()
+                    .into_owned()
+                    .into();
             }
         }
         Ok(())
@@ -83,7 +99,10 @@ pub(crate) fn plain(value: &Value) -> String {
     if let Value::Sequence(values) = value {
         return values.iter().map(plain).collect::<Vec<_>>().join(",");
     }
-    serde_yaml::to_string(value).unwrap_or_default().trim().to_owned()
+    serde_yaml::to_string(value)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 impl Serialize for Choice {
@@ -96,7 +115,9 @@ impl Serialize for Choice {
         }
         let mut map = to.serialize_map(Some(1 + self.values.len()))?;
         map.serialize_entry("name", &self.name)?;
-        self.values.iter().try_for_each(|(key, value)| map.serialize_entry(key, value))?;
+        self.values
+            .iter()
+            .try_for_each(|(key, value)| map.serialize_entry(key, value))?;
         map.end()
     }
 }
@@ -125,7 +146,11 @@ mod tests {
         for text in ["sgd", "sgd:lr=0.5,steps=2", "lognormal:1,0.7"] {
             let choice = Choice::from(text);
             let written = serde_yaml::to_string(&choice).expect("plain data");
-            assert_eq!(serde_yaml::from_str::<Choice>(&written).expect("own output"), choice, "{written}");
+            assert_eq!(
+                serde_yaml::from_str::<Choice>(&written).expect("own output"),
+                choice,
+                "{written}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Kinds of parts: their tables, how a choice among them is completed, and how one that makes no sense is refused.
+//! Kinds of parts: their tables, how a choice among them is completed, and how one that makes no
+//! sense is refused.
 
 use super::choice::plain;
 use super::{Choice, Entry, Param, ParamKind, Values};
@@ -60,7 +61,11 @@ impl PartError {
     pub fn of_another_mode(self, kind: &dyn AnyKind, mode: &'static str) -> PartError {
         let PartError::Unknown { name, .. } = &self else { return self };
         match kind.described(name) {
-            Ok(part) => PartError::OtherMode { kind: kind.about(), name: part.name, mode },
+            Ok(part) => PartError::OtherMode {
+                kind: kind.about(),
+                name: part.name,
+                mode,
+            },
             Err(_) => self,
         }
     }
@@ -138,11 +143,15 @@ impl<B: Sync> AnyKind for Kind<B> {
         for param in part.params {
             let value = match said.remove(param.name) {
                 Some(value) => value,
-                None => serde_yaml::from_str(param.default).unwrap_or_else(|_| Value::from(param.default)),
+                None => serde_yaml::from_str(param.default)
+                    .unwrap_or_else(|_| Value::from(param.default)),
             };
             values.insert(param.name.into(), sound(self.about, part.name, param, value)?);
         }
-        Ok(Choice { name: part.name.to_owned(), values })
+        Ok(Choice {
+            name: part.name.to_owned(),
+            values,
+        })
     }
 }
 
@@ -158,8 +167,19 @@ impl<B: Sync> Kind<B> {
 }
 
 fn described<B>(entry: &Entry<B>) -> Described {
-    let &Entry { name, aliases, about, params, .. } = entry;
-    Described { name, aliases, about, params }
+    let &Entry {
+        name,
+        aliases,
+        about,
+        params,
+        ..
+    } = entry;
+    Described {
+        name,
+        aliases,
+        about,
+        params,
+    }
 }
 
 /// The settings of a part by name, those without one by their place.
@@ -172,9 +192,18 @@ fn named(kind: &'static str, part: &Described, values: &Mapping) -> Result<Mappi
         };
         let Some(param) = param else {
             let names = part.params.iter().map(|param| param.name);
-            let hint = if part.params.is_empty() { "it has none".to_owned() } else { suggest(&plain(key), names) };
+            let hint = if part.params.is_empty() {
+                "it has none".to_owned()
+            } else {
+                suggest(&plain(key), names)
+            };
             let key = key.as_str().map_or_else(|| plain(value), str::to_owned);
-            return Err(PartError::NoParam { kind, part: part.name, key, hint });
+            return Err(PartError::NoParam {
+                kind,
+                part: part.name,
+                key,
+                hint,
+            });
         };
         match named.get_mut(param.name) {
             Some(earlier) if param.kind == ParamKind::Numbers => {
@@ -199,18 +228,34 @@ fn list(value: &Value) -> Vec<Value> {
     match value {
         Value::Sequence(values) => values.clone(),
         Value::String(text) => {
-            let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-            words.map(|word| serde_yaml::from_str(word).unwrap_or_else(|_| Value::from(word))).collect()
+            let words = text
+                .split(',')
+                .map(str::trim)
+                .filter(|word| !word.is_empty());
+            words
+                .map(|word| serde_yaml::from_str(word).unwrap_or_else(|_| Value::from(word)))
+                .collect()
         }
         value => vec![value.clone()],
     }
 }
 
 /// A value of the setting's kind, in its range.
-fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) -> Result<Value, PartError> {
+fn sound(
+    kind: &'static str,
+    part: &'static str,
+    param: &Param,
+    value: Value,
+) -> Result<Value, PartError> {
     let refused = |wanted: String| {
         let value = plain(&value);
-        Err(PartError::Value { kind, part, name: param.name, value, wanted })
+        Err(PartError::Value {
+            kind,
+            part,
+            name: param.name,
+            value,
+            wanted,
+        })
     };
     let number = value.as_f64();
     match param.kind {
@@ -219,13 +264,18 @@ fn sound(kind: &'static str, part: &'static str, param: &Param, value: Value) ->
             _ => refused(format!("a number {}", param.range)),
         },
         ParamKind::Whole => match number {
-            Some(number) if number.fract() == 0.0 && param.range.contains(number) => Ok(Value::from(number as u64)),
+            Some(number) if number.fract() == 0.0 && param.range.contains(number) => {
+                Ok(Value::from(number as u64))
+            }
             _ => refused(format!("a whole number {}", param.range)),
         },
         ParamKind::Numbers => {
             let numbers: Option<Vec<f64>> = list(&value).iter().map(Value::as_f64).collect();
             match numbers {
-                Some(numbers) if !numbers.is_empty() && numbers.iter().all(|number| param.range.contains(*number)) => {
+                Some(numbers)
+                    if !numbers.is_empty()
+                        && numbers.iter().all(|number| param.range.contains(*number)) =>
+                {
                     Ok(Value::from(numbers))
                 }
                 _ => refused(format!("one number or more, each {}", param.range)),
@@ -260,9 +310,15 @@ impl Param {
 ///
 /// # Errors
 /// Names the closest entry when one is close, and all entries otherwise.
-pub fn find<'a, B>(kind: &'static str, table: &'a [Entry<B>], name: &str) -> Result<&'a Entry<B>, PartError> {
+pub fn find<'a, B>(
+    kind: &'static str,
+    table: &'a [Entry<B>],
+    name: &str,
+) -> Result<&'a Entry<B>, PartError> {
     let alike = |known: &str| known.eq_ignore_ascii_case(name);
-    let found = table.iter().find(|entry| alike(entry.name) || entry.aliases.iter().any(|known| alike(known)));
+    let found = table
+        .iter()
+        .find(|entry| alike(entry.name) || entry.aliases.iter().any(|known| alike(known)));
     found.ok_or_else(|| PartError::Unknown {
         kind,
         name: name.to_owned(),
@@ -281,8 +337,13 @@ pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
 
 /// The name that a slip of two letters at most makes of this.
 fn near<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let nearest = names.iter().map(|known| (strsim::levenshtein(name, known), *known)).min();
-    nearest.filter(|(edits, _)| *edits <= 2).map(|(_, known)| known)
+    let nearest = names
+        .iter()
+        .map(|known| (strsim::levenshtein(name, known), *known))
+        .min();
+    nearest
+        .filter(|(edits, _)| *edits <= 2)
+        .map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -312,51 +373,97 @@ mod tests {
     const OPTIMIZERS: Kind<u8> = Kind {
         setting: "client_optimizer",
         about: "optimizer",
-        table: &[Entry::new("sgd", "", 1).with(Sgd::PARAMS).also(&["GD"]), Entry::new("adam", "", 2)],
+        table: &[
+            Entry::new("sgd", "", 1).with(Sgd::PARAMS).also(&["GD"]),
+            Entry::new("adam", "", 2),
+        ],
     };
 
     fn refused(text: &str) -> String {
-        OPTIMIZERS.complete(&text.into()).expect_err("refused").to_string()
+        OPTIMIZERS
+            .complete(&text.into())
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
     fn near_misses_get_a_suggestion_and_others_the_list() {
         assert_eq!(refused("adm"), "unknown optimizer `adm` (hint: did you mean `adam`?)");
         assert_eq!(refused("rmsprop"), "unknown optimizer `rmsprop` (hint: known: sgd, adam)");
-        assert_eq!(refused("sgd:lrr=1"), "optimizer `sgd` has no setting `lrr` (hint: did you mean `lr`?)");
+        assert_eq!(
+            refused("sgd:lrr=1"),
+            "optimizer `sgd` has no setting `lrr` (hint: did you mean `lr`?)"
+        );
         assert_eq!(refused("adam:7"), "optimizer `adam` has no setting `7` (hint: it has none)");
     }
 
     #[test]
     fn names_places_cases_and_aliases_mean_the_same() {
-        let wanted = OPTIMIZERS.complete(&"sgd:lr=0.5,steps=2".into()).expect("sound");
+        let wanted = OPTIMIZERS
+            .complete(&"sgd:lr=0.5,steps=2".into())
+            .expect("sound");
         for text in ["SGD:steps=2,lr=0.5", "gd:0.5,2", "Gd: 0.5, steps = 2"] {
             assert_eq!(OPTIMIZERS.complete(&text.into()), Ok(wanted.clone()), "{text}");
         }
         let (entry, values) = OPTIMIZERS.look_up(&wanted).expect("sound");
-        assert_eq!((entry.build, Sgd::read(&values)), (1, Sgd { lr: 0.5, steps: 2, file: None }));
+        assert_eq!(
+            (entry.build, Sgd::read(&values)),
+            (
+                1,
+                Sgd {
+                    lr: 0.5,
+                    steps: 2,
+                    file: None
+                }
+            )
+        );
         assert_eq!(wanted.to_string(), "sgd:lr=0.5,steps=2,file=null");
     }
 
     #[test]
     fn a_list_takes_all_numbers_without_a_name() {
-        const KIND: Kind<()> =
-            Kind { setting: "delay", about: "delay", table: &[Entry::new("classes", "", ()).with(Classes::PARAMS)] };
-        let read = |choice: &Choice| KIND.look_up(choice).map(|(_, values)| Classes::read(&values));
-        let wanted = Classes { classes: vec![1.0, 2.5, 5.0], often: true };
-        for text in ["classes:1,2.5,5,often=true", "classes:classes=1,2.5,5,often=true"] {
+        const KIND: Kind<()> = Kind {
+            setting: "delay",
+            about: "delay",
+            table: &[Entry::new("classes", "", ()).with(Classes::PARAMS)],
+        };
+        let read = |choice: &Choice| {
+            KIND.look_up(choice)
+                .map(|(_, values)| Classes::read(&values))
+        };
+        let wanted = Classes {
+            classes: vec![1.0, 2.5, 5.0],
+            often: true,
+        };
+        for text in [
+            "classes:1,2.5,5,often=true",
+            "classes:classes=1,2.5,5,often=true",
+        ] {
             assert_eq!(read(&text.into()).as_ref(), Ok(&wanted), "{text}");
         }
-        let completed = KIND.complete(&"classes:1,2.5,5,often=true".into()).expect("sound");
-        assert_eq!(read(&completed.to_string().as_str().into()).as_ref(), Ok(&wanted), "{completed}");
+        let completed = KIND
+            .complete(&"classes:1,2.5,5,often=true".into())
+            .expect("sound");
+        assert_eq!(
+            read(&completed.to_string().as_str().into()).as_ref(),
+            Ok(&wanted),
+            "{completed}"
+        );
         let flat = Choice {
             name: "classes".to_owned(),
-            values: [("classes".into(), "1, 2.5,5".into())].into_iter().collect(),
+            values: [("classes".into(), "1, 2.5,5".into())]
+                .into_iter()
+                .collect(),
         };
         assert_eq!(read(&flat).map(|classes| classes.classes), Ok(wanted.classes));
         assert_eq!(read(&"classes".into()).map(|classes| classes.classes), Ok(vec![1.0, 2.0]));
-        let refused = read(&"classes:1,0".into()).expect_err("out of range").to_string();
-        assert!(refused.starts_with("--classes is 1,0: it must be one number or more, each above 0"), "{refused}");
+        let refused = read(&"classes:1,0".into())
+            .expect_err("out of range")
+            .to_string();
+        assert!(
+            refused.starts_with("--classes is 1,0: it must be one number or more, each above 0"),
+            "{refused}"
+        );
     }
 
     words! {
@@ -376,19 +483,33 @@ mod tests {
 
     #[test]
     fn a_word_is_one_of_those_declared() {
-        const KIND: Kind<()> =
-            Kind { setting: "delay", about: "delay", table: &[Entry::new("turn", "", ()).with(Turn::PARAMS)] };
-        let read = |text: &str| KIND.look_up(&text.into()).map(|(_, values)| Turn::read(&values).side);
+        const KIND: Kind<()> = Kind {
+            setting: "delay",
+            about: "delay",
+            table: &[Entry::new("turn", "", ()).with(Turn::PARAMS)],
+        };
+        let read = |text: &str| {
+            KIND.look_up(&text.into())
+                .map(|(_, values)| Turn::read(&values).side)
+        };
         assert_eq!((read("turn"), read("turn:side=right")), (Ok(Side::Left), Ok(Side::Right)));
         let refused = |text| read(text).expect_err("no such side").to_string();
-        assert_eq!(refused("turn:side=up"), "--side is up: it must be one of left, right (delay `turn`)");
-        assert!(refused("turn:side=lefft").contains("one of left, right; did you mean `left`? (delay"));
+        assert_eq!(
+            refused("turn:side=up"),
+            "--side is up: it must be one of left, right (delay `turn`)"
+        );
+        assert!(
+            refused("turn:side=lefft").contains("one of left, right; did you mean `left`? (delay")
+        );
     }
 
     #[test]
     fn values_out_of_range_or_of_another_kind_name_the_part() {
         assert_eq!(refused("sgd:lr=0"), "--lr is 0: it must be a number above 0 (optimizer `sgd`)");
-        assert_eq!(refused("sgd:lr=.nan"), "--lr is .nan: it must be a number above 0 (optimizer `sgd`)");
+        assert_eq!(
+            refused("sgd:lr=.nan"),
+            "--lr is .nan: it must be a number above 0 (optimizer `sgd`)"
+        );
         assert!(refused("sgd:steps=2.5").contains("a whole number from 1 to 4294967295"));
         assert!(refused("sgd:lr=many").starts_with("--lr is many"));
     }

@@ -1,9 +1,10 @@
-//! Replaceable parts: what users choose, what a part may be told, and the tables that hold all parts of a kind.
+//! Replaceable parts: what users choose, what a part may be told, and the tables that hold all
+//! parts of a kind.
 //!
-//! A part declares its settings once, by [`part!`](crate::part!) in its own file, with unit, default, range and help. From
-//! that one place come `NAME:key=value,...` on the command line, `{name: NAME, key: value}` in YAML, flags of the
-//! settings' own names, range checks, the digest, `config.yaml` and `fedmpi list`. A part is added by one line in
-//! its kind's table.
+//! A part declares its settings once, by [`part!`](crate::part!) in its own file, with unit,
+//! default, range and help. From that one place come `NAME:key=value,...` on the command line,
+//! `{name: NAME, key: value}` in YAML, flags of the settings' own names, range checks, the digest,
+//! `config.yaml` and `fedmpi list`. A part is added by one line in its kind's table.
 
 mod choice;
 mod kind;
@@ -39,7 +40,13 @@ pub struct Entry<B> {
 impl<B: Copy> Entry<B> {
     /// A part without settings.
     pub const fn new(name: &'static str, about: &'static str, build: B) -> Entry<B> {
-        Entry { name, aliases: &[], about, params: &[], build }
+        Entry {
+            name,
+            aliases: &[],
+            about,
+            params: &[],
+            build,
+        }
     }
 
     /// The same part under further names.
@@ -100,7 +107,8 @@ macro_rules! param_types {
 }
 param_types!(f64: Number, u32: Whole, usize: Whole, bool: Switch, String: Text, Option<PathBuf>: File, Vec<f64>: Numbers);
 
-/// Settings of a part that are known to be sound: every one of its params is there, of its kind, in its range.
+/// Settings of a part that are known to be sound: every one of its params is there, of its kind, in
+/// its range.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values(Mapping);
 
@@ -111,7 +119,8 @@ impl Values {
     /// For a name that it does not declare: then the part reads what it never said.
     pub fn get<T: ParamType>(&self, name: &str) -> T {
         let value = self.0.get(name).cloned().unwrap_or_default();
-        serde_yaml::from_value(value).unwrap_or_else(|error| panic!("setting `{name}` was not declared so: {error}"))
+        serde_yaml::from_value(value)
+            .unwrap_or_else(|error| panic!("setting `{name}` was not declared so: {error}"))
     }
 }
 

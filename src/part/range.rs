@@ -14,25 +14,52 @@ pub struct Range {
 
 impl Range {
     /// All finite numbers.
-    pub const ANY: Range = Range { from: Bound::Unbounded, to: Bound::Unbounded };
+    pub const ANY: Range = Range {
+        from: Bound::Unbounded,
+        to: Bound::Unbounded,
+    };
     /// Above 0.
-    pub const POSITIVE: Range = Range { from: Bound::Excluded(0.0), to: Bound::Unbounded };
+    pub const POSITIVE: Range = Range {
+        from: Bound::Excluded(0.0),
+        to: Bound::Unbounded,
+    };
     /// From 0 up.
-    pub const NOT_NEGATIVE: Range = Range { from: Bound::Included(0.0), to: Bound::Unbounded };
+    pub const NOT_NEGATIVE: Range = Range {
+        from: Bound::Included(0.0),
+        to: Bound::Unbounded,
+    };
     /// From 0 to 1.
-    pub const UNIT: Range = Range { from: Bound::Included(0.0), to: Bound::Included(1.0) };
+    pub const UNIT: Range = Range {
+        from: Bound::Included(0.0),
+        to: Bound::Included(1.0),
+    };
     /// Above 0 and at most 1.
-    pub const SHARE: Range = Range { from: Bound::Excluded(0.0), to: Bound::Included(1.0) };
+    pub const SHARE: Range = Range {
+        from: Bound::Excluded(0.0),
+        to: Bound::Included(1.0),
+    };
     /// From 0 to below 1.
-    pub const FRACTION: Range = Range { from: Bound::Included(0.0), to: Bound::Excluded(1.0) };
+    pub const FRACTION: Range = Range {
+        from: Bound::Included(0.0),
+        to: Bound::Excluded(1.0),
+    };
     /// From 1 to what fits 32 bits.
-    pub const COUNT: Range = Range { from: Bound::Included(1.0), to: Bound::Included(u32::MAX as f64) };
+    pub const COUNT: Range = Range {
+        from: Bound::Included(1.0),
+        to: Bound::Included(u32::MAX as f64),
+    };
     /// From 0 to what fits 32 bits.
-    pub const COUNT_OR_NONE: Range = Range { from: Bound::Included(0.0), to: Bound::Included(u32::MAX as f64) };
+    pub const COUNT_OR_NONE: Range = Range {
+        from: Bound::Included(0.0),
+        to: Bound::Included(u32::MAX as f64),
+    };
 
     /// From one number to another, both included.
     pub const fn between(from: f64, to: f64) -> Range {
-        Range { from: Bound::Included(from), to: Bound::Included(to) }
+        Range {
+            from: Bound::Included(from),
+            to: Bound::Included(to),
+        }
     }
 
     /// Whether a number is in it; no number is that is not finite.
@@ -59,7 +86,11 @@ impl Range {
 /// A number as people write it, without a long row of zeros.
 pub(crate) fn figure(number: f64) -> String {
     let size = number.abs();
-    if size == 0.0 || (1e-5..1e15).contains(&size) { number.to_string() } else { format!("{number:e}") }
+    if size == 0.0 || (1e-5..1e15).contains(&size) {
+        number.to_string()
+    } else {
+        format!("{number:e}")
+    }
 }
 
 impl fmt::Display for Range {
@@ -69,9 +100,15 @@ impl fmt::Display for Range {
             (Bound::Excluded(from), Bound::Unbounded) => write!(out, "above {from}"),
             (Bound::Included(from), Bound::Unbounded) => write!(out, "from {from} up"),
             (Bound::Included(from), Bound::Included(to)) => write!(out, "from {from} to {to}"),
-            (Bound::Included(from), Bound::Excluded(to)) => write!(out, "from {from} to below {to}"),
-            (Bound::Excluded(from), Bound::Included(to)) => write!(out, "above {from} and at most {to}"),
-            (Bound::Excluded(from), Bound::Excluded(to)) => write!(out, "above {from} and below {to}"),
+            (Bound::Included(from), Bound::Excluded(to)) => {
+                write!(out, "from {from} to below {to}")
+            }
+            (Bound::Excluded(from), Bound::Included(to)) => {
+                write!(out, "above {from} and at most {to}")
+            }
+            (Bound::Excluded(from), Bound::Excluded(to)) => {
+                write!(out, "above {from} and below {to}")
+            }
             (Bound::Unbounded, Bound::Included(to)) => write!(out, "at most {to}"),
             (Bound::Unbounded, Bound::Excluded(to)) => write!(out, "below {to}"),
         }
@@ -84,7 +121,29 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        let all = [0.0, -0.1, 97.0, 1e9, 1e-300, -1e300, f64::NAN, f64::INFINITY].map(figure);
-        assert_eq!(all, ["0", "-0.1", "97", "1000000000", "1e-300", "-1e300", "NaN", "inf"]);
+        let all = [
+            0.0,
+            -0.1,
+            97.0,
+            1e9,
+            1e-300,
+            -1e300,
+            f64::NAN,
+            f64::INFINITY,
+        ]
+        .map(figure);
+        assert_eq!(
+            all,
+            [
+                "0",
+                "-0.1",
+                "97",
+                "1000000000",
+                "1e-300",
+                "-1e300",
+                "NaN",
+                "inf"
+            ]
+        );
     }
 }

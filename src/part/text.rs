@@ -1,5 +1,5 @@
-//! YAML that people write. A small text may nest so deep, or be so long, that its parser takes minutes: that is refused
-//! before it is parsed.
+//! YAML that people write. A small text may nest so deep, or be so long, that its parser takes
+//! minutes: that is refused before it is parsed.
 
 use serde::de::DeserializeOwned;
 
@@ -22,11 +22,15 @@ pub fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     }
 }
 
-/// The first line, from 1, on which more is nested than anybody writes. Brackets in words count too: they close.
+/// The first line, from 1, on which more is nested than anybody writes. Brackets in words count
+/// too: they close.
 fn deep_line(text: &str) -> Option<usize> {
     let mut open = 0usize;
     for (number, line) in (1..).zip(text.lines()) {
-        let begun = line.split_whitespace().take_while(|word| ["-", "?"].contains(word)).count();
+        let begun = line
+            .split_whitespace()
+            .take_while(|word| ["-", "?"].contains(word))
+            .count();
         if begun > DEEPEST {
             return Some(number);
         }
@@ -60,13 +64,26 @@ mod tests {
     #[test]
     fn what_unfolds_beyond_measure_is_refused_at_once() {
         let began = Instant::now();
-        for (unit, count) in [("[", 200_000), ("{a: ", 60_000), ("[?", 80_000), ("- ", 200_000), ("? ", 200_000)] {
-            let fault = yaml::<Value>(&format!("x: 1\n{}", unit.repeat(count))).expect_err("refused");
+        for (unit, count) in [
+            ("[", 200_000),
+            ("{a: ", 60_000),
+            ("[?", 80_000),
+            ("- ", 200_000),
+            ("? ", 200_000),
+        ] {
+            let fault =
+                yaml::<Value>(&format!("x: 1\n{}", unit.repeat(count))).expect_err("refused");
             assert_eq!(fault, "line 2: it nests more than 64 deep", "{unit}");
         }
-        assert!(yaml::<Value>(&"# a\n".repeat(300_000)).expect_err("refused").contains("longer"));
+        assert!(
+            yaml::<Value>(&"# a\n".repeat(300_000))
+                .expect_err("refused")
+                .contains("longer")
+        );
         // Nested by lines, as deep as a text of this length can be.
-        let lines: String = (0..1400).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let lines: String = (0..1400)
+            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+            .collect();
         assert!(yaml::<Value>(&lines).is_err());
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     }

@@ -1,6 +1,7 @@
 //! `client_dirichlet`: label skew with sizes of one's own (Acar et al. 2021; FedLab's
-//! `client_inner_dirichlet_partition`): each client draws a prior over classes from Dirichlet(alpha, ..., alpha). Then a
-//! client with room left is drawn, a class by its prior among those that have samples left, and it gets one of them.
+//! `client_inner_dirichlet_partition`): each client draws a prior over classes from
+//! Dirichlet(alpha, ..., alpha). Then a client with room left is drawn, a class by its prior among
+//! those that have samples left, and it gets one of them.
 
 use super::sizes::{amounts, dirichlet, lognormal};
 use super::{Partition, PartitionError, Partitioner, Pool, Sees, by_class, enough};
@@ -32,13 +33,21 @@ impl Partitioner for ClientDirichlet {
     }
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let (clients, &Within { partition_alpha: alpha, unbalance_sgm }) = (self.clients, &self.within);
+        let (
+            clients,
+            &Within {
+                partition_alpha: alpha,
+                unbalance_sgm,
+            },
+        ) = (self.clients, &self.within);
         enough(pool.labels.len(), clients, 1)?;
         let mut left = by_class(pool);
         left.iter_mut().for_each(|samples| samples.shuffle(stream));
         let shares = lognormal(clients, unbalance_sgm, stream);
         let sizes = amounts(pool.labels.len(), &shares, 1);
-        let mut wishes: Vec<Wish> = (0..clients).map(|_| Wish::new(dirichlet(left.len(), alpha, stream))).collect();
+        let mut wishes: Vec<Wish> = (0..clients)
+            .map(|_| Wish::new(dirichlet(left.len(), alpha, stream)))
+            .collect();
         let mut lists: Vec<Vec<u32>> = sizes.iter().map(|size| Vec::with_capacity(*size)).collect();
         let mut hungry: Vec<usize> = (0..clients).collect();
         while !hungry.is_empty() {
@@ -76,7 +85,10 @@ impl Wish {
                 return holder(left, stream.random_range(0..all));
             }
             let drawn = stream.random::<f64>() * total;
-            let class = self.sums.partition_point(|sum| *sum <= drawn).min(left.len() - 1);
+            let class = self
+                .sums
+                .partition_point(|sum| *sum <= drawn)
+                .min(left.len() - 1);
             if !left[class].is_empty() {
                 return class;
             }
@@ -112,12 +124,26 @@ mod tests {
     /// Samples of each class that clients have; sample `i` is of class `i mod 10`.
     fn counts(partition_alpha: f64, unbalance_sgm: f64) -> Vec<[usize; 10]> {
         let labels: Vec<u32> = (0..5000).map(|sample| sample % 10).collect();
-        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
-        let split = ClientDirichlet { clients: 20, within: Within { partition_alpha, unbalance_sgm } };
-        let partition = split.split(&pool, &mut Seed(3).stream(Purpose::Partition)).expect("enough");
+        let pool = Pool {
+            count: labels.len(),
+            labels: &labels,
+            classes: 10,
+            owners: None,
+        };
+        let split = ClientDirichlet {
+            clients: 20,
+            within: Within {
+                partition_alpha,
+                unbalance_sgm,
+            },
+        };
+        let partition = split
+            .split(&pool, &mut Seed(3).stream(Purpose::Partition))
+            .expect("enough");
         let count = |list: &[u32]| {
             let mut counts = [0; 10];
-            list.iter().for_each(|sample| counts[*sample as usize % 10] += 1);
+            list.iter()
+                .for_each(|sample| counts[*sample as usize % 10] += 1);
             counts
         };
         partition.lists().iter().map(|list| count(list)).collect()
@@ -125,10 +151,18 @@ mod tests {
 
     #[test]
     fn sizes_are_equal_or_spread_and_nothing_is_left() {
-        let sizes = |sigma| counts(0.3, sigma).iter().map(|counts| counts.iter().sum()).collect::<Vec<usize>>();
+        let sizes = |sigma| {
+            counts(0.3, sigma)
+                .iter()
+                .map(|counts| counts.iter().sum())
+                .collect::<Vec<usize>>()
+        };
         assert_eq!(sizes(0.0), [250; 20]);
         let spread = sizes(1.0);
-        assert!(spread.iter().sum::<usize>() == 5000 && spread.iter().max() > Some(&500), "{spread:?}");
+        assert!(
+            spread.iter().sum::<usize>() == 5000 && spread.iter().max() > Some(&500),
+            "{spread:?}"
+        );
     }
 
     #[test]

@@ -37,7 +37,12 @@ impl Partitioner for Hetero {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
         enough(pool.labels.len(), clients, LEAST)?;
-        let unlucky = |attempts| PartitionError::Unlucky { alpha, clients, least: LEAST, attempts };
+        let unlucky = |attempts| PartitionError::Unlucky {
+            alpha,
+            clients,
+            least: LEAST,
+            attempts,
+        };
         let gamma = Gamma::new(alpha, 1.0).map_err(|_| unlucky(0))?;
         let by_class = by_class(pool);
         (0..ATTEMPTS)
@@ -65,7 +70,13 @@ fn attempt(
         let full = |list: &Vec<u32>| list.len() * clients >= total;
         let draws: Vec<f64> = lists
             .iter()
-            .map(|list| if full(list) { stream.sample(gamma) * 0.0 } else { stream.sample(gamma) })
+            .map(|list| {
+                if full(list) {
+                    stream.sample(gamma) * 0.0
+                } else {
+                    stream.sample(gamma)
+                }
+            })
             .collect();
         let sum: f64 = draws.iter().sum();
         let mut reached = 0.0;
@@ -74,7 +85,11 @@ fn attempt(
             reached += draw;
             // Tiny alphas can make all draws vanish; the class then goes to the last client.
             let share = if sum > 0.0 { reached / sum } else { 0.0 };
-            let end = if client + 1 == clients { samples.len() } else { (share * samples.len() as f64) as usize };
+            let end = if client + 1 == clients {
+                samples.len()
+            } else {
+                (share * samples.len() as f64) as usize
+            };
             lists[client].extend(&samples[start..end]);
             start = end;
         }
@@ -89,9 +104,19 @@ mod tests {
 
     fn split(clients: usize, alpha: f64) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..2000).map(|i| i % 10).collect();
-        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
-        Hetero { clients, prior: Prior { partition_alpha: alpha } }
-            .split(&pool, &mut Seed(1).stream(Purpose::Partition))
+        let pool = Pool {
+            count: labels.len(),
+            labels: &labels,
+            classes: 10,
+            owners: None,
+        };
+        Hetero {
+            clients,
+            prior: Prior {
+                partition_alpha: alpha,
+            },
+        }
+        .split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }
 
     #[test]
@@ -108,17 +133,29 @@ mod tests {
             let partition = split(10, alpha).expect("divisible");
             let share = |list: &[u32]| {
                 let mut counts = [0; 10];
-                list.iter().for_each(|&sample| counts[sample as usize % 10] += 1);
+                list.iter()
+                    .for_each(|&sample| counts[sample as usize % 10] += 1);
                 *counts.iter().max().expect("ten") as f64 / list.len() as f64
             };
-            partition.lists().iter().map(|list| share(list)).sum::<f64>() / 10.0
+            partition
+                .lists()
+                .iter()
+                .map(|list| share(list))
+                .sum::<f64>()
+                / 10.0
         };
         assert!(largest_class(0.2) > 2.0 * largest_class(100.0));
     }
 
     #[test]
     fn hopeless_wishes_end_with_an_error() {
-        assert!(matches!(split(190, 0.01), Err(PartitionError::Unlucky { attempts: ATTEMPTS, .. })));
+        assert!(matches!(
+            split(190, 0.01),
+            Err(PartitionError::Unlucky {
+                attempts: ATTEMPTS,
+                ..
+            })
+        ));
         assert!(matches!(split(201, 0.5), Err(PartitionError::TooFewSamples { least: LEAST, .. })));
     }
 }

@@ -32,7 +32,9 @@ pub enum PartitionError {
         attempts: usize,
     },
     /// A class that no client would see.
-    #[error("class {class} would belong to nobody (hint: raise --classes or --client_num_in_total)")]
+    #[error(
+        "class {class} would belong to nobody (hint: raise --classes or --client_num_in_total)"
+    )]
     Unseen {
         /// Which.
         class: usize,
@@ -53,7 +55,9 @@ pub enum PartitionError {
         samples: usize,
     },
     /// Somebody would own nothing.
-    #[error("client {client} would own nothing: the data has no sample of its classes (hint: raise --classes)")]
+    #[error(
+        "client {client} would own nothing: the data has no sample of its classes (hint: raise --classes)"
+    )]
     Nothing {
         /// Who.
         client: usize,
@@ -79,7 +83,9 @@ pub enum PartitionError {
     #[error("the data has no natural owners (hint: --partition_method homo, hetero or shards)")]
     NoOwners,
     /// The data has other owners.
-    #[error("the data has {found} natural owners, {wanted} clients are wanted (hint: --client_num_in_total {found})")]
+    #[error(
+        "the data has {found} natural owners, {wanted} clients are wanted (hint: --client_num_in_total {found})"
+    )]
     OtherOwners {
         /// Owners there are.
         found: usize,
@@ -95,7 +101,9 @@ pub enum PartitionError {
         reason: String,
     },
     /// A partition that is in a file, and no file.
-    #[error("--partition_method {0} needs a file (hint: --partition_file net_dataidx_map.txt, on every host)")]
+    #[error(
+        "--partition_method {0} needs a file (hint: --partition_file net_dataidx_map.txt, on every host)"
+    )]
     NoFile(&'static str),
     /// Shards that cannot be dealt out evenly.
     #[error(

@@ -25,7 +25,8 @@ impl Partition {
             return Err(fault(path, of_pickle(path)));
         }
         let text = String::from_utf8_lossy(&bytes);
-        Partition::parse(text.trim_start_matches('\u{feff}'), samples, clients).map_err(|reason| fault(path, reason))
+        Partition::parse(text.trim_start_matches('\u{feff}'), samples, clients)
+            .map_err(|reason| fault(path, reason))
     }
 
     /// Reads the text of such a file.
@@ -36,14 +37,19 @@ impl Partition {
         let lists: Vec<Vec<u32>> = serde_json::from_str(text)
             .map_err(|error| format!("{error} (hint: a JSON list of lists of sample numbers)"))?;
         if lists.len() != clients {
-            return Err(format!("{} clients (hint: --client_num_in_total {})", lists.len(), lists.len()));
+            return Err(format!(
+                "{} clients (hint: --client_num_in_total {})",
+                lists.len(),
+                lists.len()
+            ));
         }
         check(&lists, samples).map_err(|(_, reason)| reason)?;
         Ok(Partition::new(&lists))
     }
 }
 
-/// Refuses lists that are no partition of so many samples: by the client at fault, and what the fault is.
+/// Refuses lists that are no partition of so many samples: by the client at fault, and what the
+/// fault is.
 pub(super) fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), (usize, String)> {
     let mut owned = vec![false; samples];
     for (client, list) in lists.iter().enumerate() {
@@ -54,11 +60,15 @@ pub(super) fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), (usize, St
             match owned.get_mut(sample as usize) {
                 None => {
                     let hint = "(hint: another data set?)";
-                    let reason = format!("sample {sample} of client {client} is not below {samples} {hint}");
+                    let reason =
+                        format!("sample {sample} of client {client} is not below {samples} {hint}");
                     return Err((client, reason));
                 }
                 Some(true) => {
-                    return Err((client, format!("sample {sample} has two owners, client {client} is the second")));
+                    return Err((
+                        client,
+                        format!("sample {sample} has two owners, client {client} is the second"),
+                    ));
                 }
                 Some(free) => *free = true,
             }
@@ -72,7 +82,8 @@ pub(super) fn is_pickle(bytes: &[u8]) -> bool {
     matches!(bytes, [0x80, 2..=5, ..]) || bytes.starts_with(b"PK\x03\x04")
 }
 
-/// Why a pickle is not read, and how FedLab's partitions, a list of samples for each client, come out of one.
+/// Why a pickle is not read, and how FedLab's partitions, a list of samples for each client, come
+/// out of one.
 pub(super) fn of_pickle(path: &Path) -> String {
     let json = path.with_extension("json");
     let quoted = |path: &Path| {
@@ -89,7 +100,10 @@ pub(super) fn of_pickle(path: &Path) -> String {
 }
 
 pub(super) fn fault(path: &Path, reason: String) -> PartitionError {
-    PartitionError::File { path: path.display().to_string(), reason }
+    PartitionError::File {
+        path: path.display().to_string(),
+        reason,
+    }
 }
 
 #[cfg(test)]
@@ -103,8 +117,13 @@ mod tests {
         let path = folder.path().join("mnist iid.pkl");
         for bytes in [&b"\x80\x04\x95"[..], b"PK\x03\x04"] {
             fs::write(&path, bytes).expect("writable");
-            let refused = Partition::load(&path, 3, 2).expect_err("refused").to_string();
-            assert!(refused.contains("it is a pickle") && refused.contains("mnist iid.json'"), "{refused}");
+            let refused = Partition::load(&path, 3, 2)
+                .expect_err("refused")
+                .to_string();
+            assert!(
+                refused.contains("it is a pickle") && refused.contains("mnist iid.json'"),
+                "{refused}"
+            );
         }
     }
 
@@ -115,9 +134,24 @@ mod tests {
         let partition = Partition::new(&[vec![2, 0], vec![1]]);
         partition.save(&path).expect("writable");
         assert_eq!(Partition::load(&path, 3, 2), Ok(partition));
-        assert!(Partition::load(&path, 2, 2).expect_err("range").to_string().contains("sample 2 of client 0"));
-        assert!(Partition::load(&path, 3, 5).expect_err("clients").to_string().contains("--client_num_in_total 2"));
+        assert!(
+            Partition::load(&path, 2, 2)
+                .expect_err("range")
+                .to_string()
+                .contains("sample 2 of client 0")
+        );
+        assert!(
+            Partition::load(&path, 3, 5)
+                .expect_err("clients")
+                .to_string()
+                .contains("--client_num_in_total 2")
+        );
         fs::write(&path, "[[1],[1]]").expect("writable");
-        assert!(Partition::load(&path, 3, 2).expect_err("twice").to_string().contains("two owners"));
+        assert!(
+            Partition::load(&path, 3, 2)
+                .expect_err("twice")
+                .to_string()
+                .contains("two owners")
+        );
     }
 }

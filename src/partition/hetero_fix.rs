@@ -1,5 +1,6 @@
-//! `hetero-fix`: the partition that FedML keeps in `net_dataidx_map.txt`. A line `3: [` begins client 3, the numbers of
-//! its samples follow with commas, `]` ends it; JSON of the same content is read too.
+//! `hetero-fix`: the partition that FedML keeps in `net_dataidx_map.txt`. A line `3: [` begins
+//! client 3, the numbers of its samples follow with commas, `]` ends it; JSON of the same content
+//! is read too.
 
 use super::file::{check, fault, is_pickle, of_pickle};
 use super::{Partition, PartitionError, Partitioner, Pool};
@@ -30,9 +31,14 @@ pub struct Fixed {
 
 impl Partitioner for Fixed {
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {
-        let path = self.listed.partition_file.as_deref().ok_or(PartitionError::NoFile(NAME))?;
-        let bytes = files::bytes(path)
-            .map_err(|error| fault(path, format!("{error} (hint: --partition_file names it, on every host)")))?;
+        let path = self
+            .listed
+            .partition_file
+            .as_deref()
+            .ok_or(PartitionError::NoFile(NAME))?;
+        let bytes = files::bytes(path).map_err(|error| {
+            fault(path, format!("{error} (hint: --partition_file names it, on every host)"))
+        })?;
         if is_pickle(&bytes) {
             return Err(fault(path, of_pickle(path)));
         }
@@ -60,11 +66,17 @@ fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String
     let mut reading = Reading::default();
     for (number, line) in (1..).zip(text.lines()) {
         for piece in line.split_inclusive(']') {
-            reading.take(number, piece).map_err(|reason| format!("line {number}: {reason}"))?;
+            reading
+                .take(number, piece)
+                .map_err(|reason| format!("line {number}: {reason}"))?;
         }
     }
-    if let Some(missing) = (0..reading.owned.len()).find(|client| !reading.owned.contains_key(client)) {
-        return Err(format!("client {missing} is missing (hint: clients are numbered from 0, none left out)"));
+    if let Some(missing) =
+        (0..reading.owned.len()).find(|client| !reading.owned.contains_key(client))
+    {
+        return Err(format!(
+            "client {missing} is missing (hint: clients are numbered from 0, none left out)"
+        ));
     }
     if reading.owned.len() != clients {
         let found = reading.owned.len();
@@ -72,9 +84,13 @@ fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String
             "it lists {found} clients, and {clients} are wanted (hint: --client_num_in_total {found})"
         ));
     }
-    let (lines, lists): (Vec<usize>, Vec<Vec<u32>>) =
-        reading.owned.into_values().map(|owned| (owned.line, owned.samples)).unzip();
-    check(&lists, samples).map_err(|(client, reason)| format!("line {}: {reason}", lines[client]))?;
+    let (lines, lists): (Vec<usize>, Vec<Vec<u32>>) = reading
+        .owned
+        .into_values()
+        .map(|owned| (owned.line, owned.samples))
+        .unzip();
+    check(&lists, samples)
+        .map_err(|(client, reason)| format!("line {}: {reason}", lines[client]))?;
     Ok(Partition::new(&lists))
 }
 
@@ -85,12 +101,18 @@ impl Reading {
         let numbers = match piece.split_once(':') {
             Some((client, list)) => {
                 self.begin(line, client)?;
-                list.trim().strip_prefix('[').ok_or("a list comes after `:` (hint: `0: [`)")?
+                list.trim()
+                    .strip_prefix('[')
+                    .ok_or("a list comes after `:` (hint: `0: [`)")?
             }
             None => piece,
         };
         let ended = numbers.strip_suffix(']');
-        for word in ended.unwrap_or(numbers).split([',', ' ', '\t']).filter(|word| !word.is_empty()) {
+        for word in ended
+            .unwrap_or(numbers)
+            .split([',', ' ', '\t'])
+            .filter(|word| !word.is_empty())
+        {
             self.add(word)?;
         }
         if ended.is_some() {
@@ -101,19 +123,32 @@ impl Reading {
 
     fn begin(&mut self, line: usize, client: &str) -> Result<(), String> {
         let client = client.trim().trim_matches('"');
-        let id: usize = client.parse().map_err(|_| format!("`{client}` is no client (hint: a number from 0)"))?;
-        let before = self.owned.insert(id, Owned { line, ..Owned::default() });
+        let id: usize = client
+            .parse()
+            .map_err(|_| format!("`{client}` is no client (hint: a number from 0)"))?;
+        let before = self.owned.insert(
+            id,
+            Owned {
+                line,
+                ..Owned::default()
+            },
+        );
         self.current = Some(id);
         match before {
-            Some(before) => Err(format!("client {id} is on line {} already (hint: remove one)", before.line)),
+            Some(before) => {
+                Err(format!("client {id} is on line {} already (hint: remove one)", before.line))
+            }
             None => Ok(()),
         }
     }
 
     fn add(&mut self, word: &str) -> Result<(), String> {
         let owner = self.current.and_then(|client| self.owned.get_mut(&client));
-        let owner = owner.ok_or("no client owns what stands here (hint: `0: [` begins client 0)")?;
-        let sample = word.parse().map_err(|_| format!("`{word}` is no sample (hint: numbers from 0, with commas)"))?;
+        let owner =
+            owner.ok_or("no client owns what stands here (hint: `0: [` begins client 0)")?;
+        let sample = word
+            .parse()
+            .map_err(|_| format!("`{word}` is no sample (hint: numbers from 0, with commas)"))?;
         owner.samples.push(sample);
         Ok(())
     }
@@ -126,9 +161,11 @@ mod tests {
     #[test]
     fn fedmls_files_and_json_are_read() {
         let wanted = Partition::new(&[vec![4, 0], vec![1, 3]]);
-        for text in
-            ["{\n0: [\n4, 0\n]\n1: [\n1, 3\n]\n}\n", "0: [\n4,\n0\n],\n1: [1,3]", r#"{"1": [1, 3], "0": [4, 0]}"#]
-        {
+        for text in [
+            "{\n0: [\n4, 0\n]\n1: [\n1, 3\n]\n}\n",
+            "0: [\n4,\n0\n],\n1: [1,3]",
+            r#"{"1": [1, 3], "0": [4, 0]}"#,
+        ] {
             assert_eq!(parse(text, 5, 2), Ok(wanted.clone()), "{text}");
         }
     }

@@ -1,6 +1,6 @@
-//! `label_skew`: each client sees so many classes (Li et al. 2022, `#C=k`; FedLab's `label_skew_quantity_based`):
-//! client `i` the class `i mod K` and others at random, first of all those that nobody sees yet. A class is divided
-//! equally among those who see it.
+//! `label_skew`: each client sees so many classes (Li et al. 2022, `#C=k`; FedLab's
+//! `label_skew_quantity_based`): client `i` the class `i mod K` and others at random, first of all
+//! those that nobody sees yet. A class is divided equally among those who see it.
 
 use super::{Partition, PartitionError, Partitioner, Pool, Sees, by_class, deal, enough};
 use crate::part;
@@ -34,8 +34,12 @@ impl LabelSkew {
             let mut own = BTreeSet::from([client % there.len()]);
             while own.len() < each {
                 let others = || (0..there.len()).filter(|class| !own.contains(class));
-                let free = others().filter(|class| owners[*class].is_empty()).choose(stream);
-                let class = free.or_else(|| others().choose(stream)).expect("fewer than there are");
+                let free = others()
+                    .filter(|class| owners[*class].is_empty())
+                    .choose(stream);
+                let class = free
+                    .or_else(|| others().choose(stream))
+                    .expect("fewer than there are");
                 own.insert(class);
                 owners[class].push(client);
             }
@@ -53,7 +57,9 @@ impl Partitioner for LabelSkew {
         enough(pool.labels.len(), self.clients, 1)?;
         let by_class = by_class(pool);
         // Classes of which there is no sample need nobody.
-        let there: Vec<usize> = (0..by_class.len()).filter(|class| !by_class[*class].is_empty()).collect();
+        let there: Vec<usize> = (0..by_class.len())
+            .filter(|class| !by_class[*class].is_empty())
+            .collect();
         let owners = self.owners(&there, stream);
         let mut lists = vec![Vec::new(); self.clients];
         for (&class, owners) in there.iter().zip(&owners) {
@@ -61,7 +67,10 @@ impl Partitioner for LabelSkew {
             suffices(class, &samples, owners.len(), 1)?;
             samples.shuffle(stream);
             let runs = deal(&samples, owners.len());
-            owners.iter().zip(runs).for_each(|(&owner, run)| lists[owner].extend(run));
+            owners
+                .iter()
+                .zip(runs)
+                .for_each(|(&owner, run)| lists[owner].extend(run));
         }
         lists.iter_mut().for_each(|list| list.shuffle(stream));
         Ok(Partition::new(&lists))
@@ -69,12 +78,20 @@ impl Partitioner for LabelSkew {
 }
 
 /// Refuses a class that nobody sees, or too few samples of it for all who do.
-pub(super) fn suffices(class: usize, samples: &[u32], owners: usize, least: usize) -> Result<(), PartitionError> {
+pub(super) fn suffices(
+    class: usize,
+    samples: &[u32],
+    owners: usize,
+    least: usize,
+) -> Result<(), PartitionError> {
     match owners {
         0 => Err(PartitionError::Unseen { class }),
-        _ if samples.len() < owners * least => {
-            Err(PartitionError::Scarce { class, owners, least, samples: samples.len() })
-        }
+        _ if samples.len() < owners * least => Err(PartitionError::Scarce {
+            class,
+            owners,
+            least,
+            samples: samples.len(),
+        }),
         _ => Ok(()),
     }
 }
@@ -86,14 +103,27 @@ mod tests {
 
     fn split(clients: usize, classes: usize) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..1000).map(|sample| sample % 10).collect();
-        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
-        let skewed = LabelSkew { clients, seen: Seen { classes } };
+        let pool = Pool {
+            count: labels.len(),
+            labels: &labels,
+            classes: 10,
+            owners: None,
+        };
+        let skewed = LabelSkew {
+            clients,
+            seen: Seen { classes },
+        };
         skewed.split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }
 
     /// How many classes each client sees; sample `i` is of class `i mod 10`.
     fn seen(partition: &Partition) -> Vec<usize> {
-        let classes = |list: &[u32]| list.iter().map(|sample| sample % 10).collect::<BTreeSet<u32>>().len();
+        let classes = |list: &[u32]| {
+            list.iter()
+                .map(|sample| sample % 10)
+                .collect::<BTreeSet<u32>>()
+                .len()
+        };
         partition.lists().iter().map(|list| classes(list)).collect()
     }
 
@@ -102,7 +132,14 @@ mod tests {
         for (clients, classes) in [(10, 1), (10, 2), (25, 3), (5, 2), (4, 3), (1, 10)] {
             let partition = split(clients, classes).expect("divisible");
             assert_eq!(seen(&partition), vec![classes; clients], "{clients} {classes}");
-            assert_eq!(partition.lists().iter().map(|list| list.len()).sum::<usize>(), 1000);
+            assert_eq!(
+                partition
+                    .lists()
+                    .iter()
+                    .map(|list| list.len())
+                    .sum::<usize>(),
+                1000
+            );
         }
         // More classes than there are: all of them.
         assert_eq!(seen(&split(3, 50).expect("divisible")), [10; 3]);
@@ -111,7 +148,11 @@ mod tests {
     #[test]
     fn classes_that_nobody_sees_or_too_many_are_refused() {
         let refused = |clients, classes| split(clients, classes).expect_err("refused").to_string();
-        assert!(refused(4, 2).contains("would belong to nobody (hint: raise --classes"), "{}", refused(4, 2));
+        assert!(
+            refused(4, 2).contains("would belong to nobody (hint: raise --classes"),
+            "{}",
+            refused(4, 2)
+        );
         assert!(refused(1000, 2).contains("class 0 has 100 samples for "), "{}", refused(1000, 2));
     }
 }

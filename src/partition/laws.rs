@@ -22,12 +22,19 @@ mod tests {
 
     impl Samples {
         fn new(clients: usize, per_client: usize, classes: u32) -> Samples {
-            let labels = (0..(clients * per_client) as u32).map(|i| (i * 7919 + 3) % classes).collect();
+            let labels = (0..(clients * per_client) as u32)
+                .map(|i| (i * 7919 + 3) % classes)
+                .collect();
             let file = NamedTempFile::new().expect("a file");
             let lines = (0..clients).map(|client| format!("{client}: [\n{client}\n]\n"));
             fs::write(file.path(), lines.collect::<String>()).expect("writable");
             let owners = (0..=clients).map(|client| client * per_client).collect();
-            Samples { labels, owners, classes: classes as usize, file }
+            Samples {
+                labels,
+                owners,
+                classes: classes as usize,
+                file,
+            }
         }
 
         /// A choice with what it needs on so little data.
@@ -48,7 +55,12 @@ mod tests {
 
         fn split(&self, choice: &Choice, seed: u64) -> Result<Partition, PartitionError> {
             let (labels, classes) = (&self.labels[..], self.classes);
-            let pool = Pool { count: labels.len(), labels, classes, owners: Some(&self.owners) };
+            let pool = Pool {
+                count: labels.len(),
+                labels,
+                classes,
+                owners: Some(&self.owners),
+            };
             let (entry, values) = KIND.look_up(choice).expect("sound");
             let partitioner = (entry.build)(&values, self.owners.len() - 1);
             partitioner.split(&pool, &mut Seed(seed).stream(Purpose::Partition))
@@ -56,7 +68,10 @@ mod tests {
 
         /// What is wrong with a partition, if anything is.
         fn fault(&self, name: &str, partition: &Partition) -> Option<String> {
-            let lists: Vec<Vec<u32>> = partition.ids().map(|client| partition.of(client).to_vec()).collect();
+            let lists: Vec<Vec<u32>> = partition
+                .ids()
+                .map(|client| partition.of(client).to_vec())
+                .collect();
             let all: Vec<u32> = lists.concat();
             let distinct: BTreeSet<u32> = all.iter().copied().collect();
             // What a file says may leave samples out.
@@ -65,10 +80,18 @@ mod tests {
                 (lists.len() + 1 == self.owners.len(), "a list for each client"),
                 (lists.iter().all(|list| !list.is_empty()), "everybody owns something"),
                 (distinct.len() == all.len(), "nobody owns what another does"),
-                (distinct.iter().all(|&sample| (sample as usize) < self.labels.len()), "there are so many samples"),
+                (
+                    distinct
+                        .iter()
+                        .all(|&sample| (sample as usize) < self.labels.len()),
+                    "there are so many samples",
+                ),
                 (is_whole, "every sample has an owner"),
             ];
-            faults.into_iter().find(|(holds, _)| !holds).map(|(_, law)| format!("{name}: {law}"))
+            faults
+                .into_iter()
+                .find(|(holds, _)| !holds)
+                .map(|(_, law)| format!("{name}: {law}"))
         }
     }
 
@@ -106,17 +129,23 @@ mod tests {
         vec![least, most]
     }
 
-    /// Every setting at its ends gives a lawful partition or a refusal that says what would do, soon.
+    /// Every setting at its ends gives a lawful partition or a refusal that says what would do,
+    /// soon.
     #[test]
     fn no_setting_breaks_the_law_at_its_ends() {
         let samples = Samples::new(6, 50, 4);
         let (mut lawful, mut refused) = (0, 0);
         for entry in PARTITIONERS {
-            let numbers = |param: &&Param| matches!(param.kind, ParamKind::Number | ParamKind::Whole);
+            let numbers =
+                |param: &&Param| matches!(param.kind, ParamKind::Number | ParamKind::Whole);
             for param in entry.params.iter().filter(numbers) {
                 for number in extremes(param.range) {
                     let mut choice = samples.choice(entry.name, entry.params);
-                    let value = if param.kind == ParamKind::Whole { (number as u64).into() } else { number.into() };
+                    let value = if param.kind == ParamKind::Whole {
+                        (number as u64).into()
+                    } else {
+                        number.into()
+                    };
                     choice.values.insert(param.name.into(), value);
                     match samples.split(&choice, 3) {
                         Ok(partition) => {
@@ -136,10 +165,16 @@ mod tests {
 
     #[test]
     fn too_many_clients_are_refused_by_all() {
-        let pool = Pool { count: 3, labels: &[0, 1, 0], classes: 2, owners: Some(&[0, 1, 2, 3]) };
+        let pool = Pool {
+            count: 3,
+            labels: &[0, 1, 0],
+            classes: 2,
+            owners: Some(&[0, 1, 2, 3]),
+        };
         for entry in PARTITIONERS {
             let (entry, values) = KIND.look_up(&entry.name.into()).expect("sound");
-            let split = (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition));
+            let split =
+                (entry.build)(&values, 4).split(&pool, &mut Seed(0).stream(Purpose::Partition));
             assert!(split.is_err(), "{}", entry.name);
         }
     }
@@ -147,10 +182,16 @@ mod tests {
     #[test]
     fn refusals_say_what_is_needed_and_what_would_do() {
         let labels = [0; 60];
-        let pool = Pool { count: 60, labels: &labels, classes: 2, owners: None };
+        let pool = Pool {
+            count: 60,
+            labels: &labels,
+            classes: 2,
+            owners: None,
+        };
         let refused = |name: &str, clients| {
             let (entry, values) = KIND.look_up(&name.into()).expect("sound");
-            let split = (entry.build)(&values, clients).split(&pool, &mut Seed(0).stream(Purpose::Partition));
+            let split = (entry.build)(&values, clients)
+                .split(&pool, &mut Seed(0).stream(Purpose::Partition));
             split.expect_err("refused").to_string()
         };
         for (name, clients, least, need, most) in [

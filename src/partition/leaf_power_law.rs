@@ -1,6 +1,7 @@
-//! `leaf_power_law`: the MNIST of FedProx and LEAF (Li et al. 2020), as FedML's archive has it: client `i` sees the
-//! classes `i`, `i + 1`, ... modulo `K`; each of them gives it a few samples first, and divides the rest among all who see it
-//! in proportion to `exp(sigma N(0, 1))`. There a remainder is dropped; here nothing is.
+//! `leaf_power_law`: the MNIST of FedProx and LEAF (Li et al. 2020), as FedML's archive has it:
+//! client `i` sees the classes `i`, `i + 1`, ... modulo `K`; each of them gives it a few samples
+//! first, and divides the rest among all who see it in proportion to `exp(sigma N(0, 1))`. There a
+//! remainder is dropped; here nothing is.
 
 use super::label_skew::suffices;
 use super::sizes::{amounts, cut, lognormal};
@@ -33,19 +34,32 @@ impl Partitioner for LeafPowerLaw {
     }
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let Adjacent { classes, unbalance_sgm, first_samples } = self.adjacent;
+        let Adjacent {
+            classes,
+            unbalance_sgm,
+            first_samples,
+        } = self.adjacent;
         enough(pool.labels.len(), self.clients, first_samples)?;
         let by_class = by_class(pool);
         let each = classes.min(by_class.len());
         let mut lists = vec![Vec::new(); self.clients];
-        for (class, mut samples) in by_class.into_iter().enumerate().filter(|(_, samples)| !samples.is_empty()) {
-            let sees = |client: &usize| (class + pool.classes - client % pool.classes) % pool.classes < each;
+        for (class, mut samples) in by_class
+            .into_iter()
+            .enumerate()
+            .filter(|(_, samples)| !samples.is_empty())
+        {
+            let sees = |client: &usize| {
+                (class + pool.classes - client % pool.classes) % pool.classes < each
+            };
             let owners: Vec<usize> = (0..self.clients).filter(sees).collect();
             suffices(class, &samples, owners.len(), first_samples)?;
             samples.shuffle(stream);
             let shares = lognormal(owners.len(), unbalance_sgm, stream);
             let runs = cut(&samples, &amounts(samples.len(), &shares, first_samples));
-            owners.iter().zip(runs).for_each(|(&owner, run)| lists[owner].extend(run));
+            owners
+                .iter()
+                .zip(runs)
+                .for_each(|(&owner, run)| lists[owner].extend(run));
         }
         lists.iter_mut().for_each(|list| list.shuffle(stream));
         match lists.iter().position(Vec::is_empty) {
@@ -62,8 +76,17 @@ mod tests {
 
     fn split(clients: usize, first_samples: usize) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..60_000).map(|sample| sample % 10).collect();
-        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
-        let adjacent = Adjacent { classes: 2, unbalance_sgm: 2.0, first_samples };
+        let pool = Pool {
+            count: labels.len(),
+            labels: &labels,
+            classes: 10,
+            owners: None,
+        };
+        let adjacent = Adjacent {
+            classes: 2,
+            unbalance_sgm: 2.0,
+            first_samples,
+        };
         LeafPowerLaw { clients, adjacent }.split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }
 
@@ -72,9 +95,16 @@ mod tests {
         let partition = split(1000, 5).expect("divisible");
         let mut sizes = Vec::new();
         for (client, list) in partition.lists().iter().enumerate() {
-            let count = |class: usize| list.iter().filter(|sample| **sample as usize % 10 == class % 10).count();
+            let count = |class: usize| {
+                list.iter()
+                    .filter(|sample| **sample as usize % 10 == class % 10)
+                    .count()
+            };
             let own = [count(client), count(client + 1)];
-            assert!(own.iter().all(|count| *count >= 5) && own.iter().sum::<usize>() == list.len(), "{client}");
+            assert!(
+                own.iter().all(|count| *count >= 5) && own.iter().sum::<usize>() == list.len(),
+                "{client}"
+            );
             sizes.push(list.len());
         }
         sizes.sort_unstable();
@@ -88,6 +118,10 @@ mod tests {
     fn what_cannot_be_is_refused() {
         let refused = |clients, first| split(clients, first).expect_err("refused").to_string();
         assert!(refused(3, 5).contains("class 4 would belong to nobody"), "{}", refused(3, 5));
-        assert!(refused(1000, 50).contains("class 0 has 6000 samples for 200 clients"), "{}", refused(1000, 50));
+        assert!(
+            refused(1000, 50).contains("class 0 has 6000 samples for 200 clients"),
+            "{}",
+            refused(1000, 50)
+        );
     }
 }

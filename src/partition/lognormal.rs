@@ -1,5 +1,5 @@
-//! `lognormal`: IID samples in unequal amounts (FedLab's `lognormal_unbalance_split`): a client owns in proportion to
-//! `exp(sigma N(0, 1))`, and one sample at least.
+//! `lognormal`: IID samples in unequal amounts (FedLab's `lognormal_unbalance_split`): a client
+//! owns in proportion to `exp(sigma N(0, 1))`, and one sample at least.
 
 use super::sizes::{amounts, cut, lognormal};
 use super::{Partition, PartitionError, Partitioner, Pool, shuffled};
@@ -36,10 +36,18 @@ mod tests {
     use crate::seed::{Purpose, Seed};
 
     fn sizes(unbalance_sgm: f64) -> Vec<usize> {
-        let pool = Pool { count: 100_000, labels: &[], classes: 1, owners: None };
-        let partition = Unbalanced { clients: 1000, spread: Spread { unbalance_sgm } }
-            .split(&pool, &mut Seed(2).stream(Purpose::Partition))
-            .expect("enough");
+        let pool = Pool {
+            count: 100_000,
+            labels: &[],
+            classes: 1,
+            owners: None,
+        };
+        let partition = Unbalanced {
+            clients: 1000,
+            spread: Spread { unbalance_sgm },
+        }
+        .split(&pool, &mut Seed(2).stream(Purpose::Partition))
+        .expect("enough");
         partition.lists().iter().map(|list| list.len()).collect()
     }
 

@@ -36,12 +36,21 @@ impl Mix {
     pub fn table(&self) -> csv::Result<Vec<u8>> {
         let mut lines = csv::Writer::from_writer(Vec::new());
         let classes = (0..self.width()).map(|class| format!("class_{class}"));
-        lines.write_record("client,samples".split(',').map(str::to_owned).chain(classes))?;
+        lines.write_record(
+            "client,samples"
+                .split(',')
+                .map(str::to_owned)
+                .chain(classes),
+        )?;
         for (client, (samples, counts)) in self.samples.iter().zip(&self.classes).enumerate() {
-            let numbers = [client as u64, *samples].into_iter().chain(counts.iter().copied());
+            let numbers = [client as u64, *samples]
+                .into_iter()
+                .chain(counts.iter().copied());
             lines.write_record(numbers.map(|number| number.to_string()))?;
         }
-        lines.into_inner().map_err(|error| error.into_error().into())
+        lines
+            .into_inner()
+            .map_err(|error| error.into_error().into())
     }
 
     /// Figures in its table.
@@ -68,7 +77,10 @@ mod tests {
 
     #[test]
     fn a_table_comes_back() {
-        let mix = Mix { samples: vec![5, 2], classes: vec![vec![1, 4], vec![2, 0]] };
+        let mix = Mix {
+            samples: vec![5, 2],
+            classes: vec![vec![1, 4], vec![2, 0]],
+        };
         let table = mix.table().expect("plain");
         assert!(table.starts_with(b"client,samples,class_0,class_1\n0,5,1,4\n"));
         assert_eq!(Mix::parse(&table).as_ref(), Some(&mix));

@@ -76,7 +76,11 @@ pub trait Partitioner {
 pub type Build = fn(&Values, usize) -> Box<dyn Partitioner>;
 
 /// All ways of dividing samples.
-pub const KIND: Kind<Build> = Kind { setting: "partition_method", about: "partition method", table: PARTITIONERS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "partition_method",
+    about: "partition method",
+    table: PARTITIONERS,
+};
 
 const HETERO: &str = "hetero";
 const NATURAL: &str = "natural";
@@ -173,13 +177,17 @@ impl Partitioner for Auto {
         let Auto { clients, prior } = self;
         match pool.owners {
             Some(_) => natural::Natural { clients: *clients }.split(pool, stream),
-            None => dirichlet::Hetero { clients: *clients, prior: prior.clone() }.split(pool, stream),
+            None => dirichlet::Hetero {
+                clients: *clients,
+                prior: prior.clone(),
+            }
+            .split(pool, stream),
         }
     }
 }
 
-/// Who owns what: where each client's part begins in one flat list of sample numbers. Without a list
-/// the numbers are simply in order, so that a million clients cost a number each.
+/// Who owns what: where each client's part begins in one flat list of sample numbers. Without a
+/// list the numbers are simply in order, so that a million clients cost a number each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
     samples: Option<Vec<u32>>,
@@ -196,28 +204,44 @@ impl Partition {
             *end += list.len();
             Some(*end)
         }));
-        Partition { samples: Some(lists.concat()), starts, among: None }
+        Partition {
+            samples: Some(lists.concat()),
+            starts,
+            among: None,
+        }
     }
 
     /// Client `i` owns the samples from `starts[i]` to below `starts[i + 1]`.
     pub fn in_order(starts: Vec<usize>) -> Self {
-        Partition { samples: None, starts, among: None }
+        Partition {
+            samples: None,
+            starts,
+            among: None,
+        }
     }
 
-    /// The same clients among those of other machines: they are numbered from `first`, and `counts` says
-    /// how many samples every client owns. Lists of clients elsewhere are empty.
+    /// The same clients among those of other machines: they are numbered from `first`, and `counts`
+    /// says how many samples every client owns. Lists of clients elsewhere are empty.
     pub fn among(self, first: usize, counts: Vec<u64>) -> Self {
-        Partition { among: Some((first, counts)), ..self }
+        Partition {
+            among: Some((first, counts)),
+            ..self
+        }
     }
 
     /// Number of clients.
     pub fn clients(&self) -> usize {
-        self.among.as_ref().map_or(self.starts.len() - 1, |(_, counts)| counts.len())
+        self.among
+            .as_ref()
+            .map_or(self.starts.len() - 1, |(_, counts)| counts.len())
     }
 
     fn range(&self, client: ClientId) -> Range<usize> {
         let first = self.among.as_ref().map_or(0, |(first, _)| *first);
-        let place = client.index().checked_sub(first).filter(|place| place + 1 < self.starts.len());
+        let place = client
+            .index()
+            .checked_sub(first)
+            .filter(|place| place + 1 < self.starts.len());
         place.map_or(0..0, |place| self.starts[place]..self.starts[place + 1])
     }
 
@@ -232,7 +256,9 @@ impl Partition {
 
     /// How many samples one client has.
     pub fn count(&self, client: ClientId) -> u64 {
-        self.among.as_ref().map_or_else(|| self.range(client).len() as u64, |(_, counts)| counts[client.index()])
+        self.among
+            .as_ref()
+            .map_or_else(|| self.range(client).len() as u64, |(_, counts)| counts[client.index()])
     }
 
     /// The sample numbers of all clients, by client.
@@ -245,12 +271,14 @@ impl Partition {
         (0..self.clients()).map(ClientId::from)
     }
 
-    /// Fingerprint, to tell hosts with another partition apart. Of clients on many machines only the
-    /// amounts are known everywhere.
+    /// Fingerprint, to tell hosts with another partition apart. Of clients on many machines only
+    /// the amounts are known everywhere.
     pub fn digest(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         if let Some((_, counts)) = &self.among {
-            counts.iter().for_each(|count| _ = hasher.update(&count.to_le_bytes()));
+            counts
+                .iter()
+                .for_each(|count| _ = hasher.update(&count.to_le_bytes()));
             return hasher.finalize().to_hex()[..16].to_owned();
         }
         hasher.update(bytemuck::cast_slice(self.samples.as_deref().unwrap_or_default()));
@@ -264,7 +292,11 @@ impl Partition {
 /// Refuses to divide samples among more clients than can have their least.
 fn enough(samples: usize, clients: usize, least: usize) -> Result<(), PartitionError> {
     match clients.saturating_mul(least) > samples {
-        true => Err(PartitionError::TooFewSamples { clients, least, samples }),
+        true => Err(PartitionError::TooFewSamples {
+            clients,
+            least,
+            samples,
+        }),
         false => Ok(()),
     }
 }
@@ -279,7 +311,12 @@ fn by_class(pool: &Pool<'_>) -> Vec<Vec<u32>> {
 }
 
 /// All samples in a random order, for at least `least` of them per client.
-fn shuffled(pool: &Pool<'_>, clients: usize, least: usize, stream: &mut Stream) -> Result<Vec<u32>, PartitionError> {
+fn shuffled(
+    pool: &Pool<'_>,
+    clients: usize,
+    least: usize,
+    stream: &mut Stream,
+) -> Result<Vec<u32>, PartitionError> {
     enough(pool.count, clients, least)?;
     let mut order: Vec<u32> = (0..pool.count as u32).collect();
     order.shuffle(stream);
@@ -306,7 +343,10 @@ mod tests {
     #[test]
     fn partition_gives_back_each_list() {
         let partition = Partition::new(&[vec![3, 1], vec![2]]);
-        assert_eq!((&partition.of(ClientId(0))[..], partition.count(ClientId(1))), (&[3, 1][..], 1));
+        assert_eq!(
+            (&partition.of(ClientId(0))[..], partition.count(ClientId(1))),
+            (&[3, 1][..], 1)
+        );
         assert_ne!(partition.digest(), Partition::new(&[vec![3], vec![1, 2]]).digest());
     }
 }

@@ -19,7 +19,10 @@ impl Partitioner for Natural {
         let found = starts.len() - 1;
         match found == self.clients {
             true => Ok(Partition::in_order(starts.to_vec())),
-            false => Err(PartitionError::OtherOwners { found, wanted: self.clients }),
+            false => Err(PartitionError::OtherOwners {
+                found,
+                wanted: self.clients,
+            }),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `quantity`: IID samples in amounts by one Dirichlet draw over clients (Li et al. 2022, quantity skew; FedLab's
-//! `dirichlet_unbalance_split`), which is repeated until every client has enough.
+//! `quantity`: IID samples in amounts by one Dirichlet draw over clients (Li et al. 2022, quantity
+//! skew; FedLab's `dirichlet_unbalance_split`), which is repeated until every client has enough.
 
 use super::dirichlet::{LEAST, Prior};
 use super::sizes::{ATTEMPTS, amounts, cut, dirichlet};
@@ -18,11 +18,17 @@ impl Partitioner for Quantity {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
         let order = shuffled(pool, clients, LEAST, stream)?;
-        let mut draws = (0..ATTEMPTS).map(|_| amounts(order.len(), &dirichlet(clients, alpha, stream), 0));
+        let mut draws =
+            (0..ATTEMPTS).map(|_| amounts(order.len(), &dirichlet(clients, alpha, stream), 0));
         let drawn = draws.find(|amounts| amounts.iter().all(|amount| *amount >= LEAST));
         match drawn {
             Some(amounts) => Ok(Partition::new(&cut(&order, &amounts))),
-            None => Err(PartitionError::Unlucky { alpha, clients, least: LEAST, attempts: ATTEMPTS }),
+            None => Err(PartitionError::Unlucky {
+                alpha,
+                clients,
+                least: LEAST,
+                attempts: ATTEMPTS,
+            }),
         }
     }
 }
@@ -33,8 +39,16 @@ mod tests {
     use crate::seed::{Purpose, Seed};
 
     fn sizes(clients: usize, partition_alpha: f64) -> Result<Vec<usize>, PartitionError> {
-        let pool = Pool { count: 10_000, labels: &[], classes: 1, owners: None };
-        let quantity = Quantity { clients, prior: Prior { partition_alpha } };
+        let pool = Pool {
+            count: 10_000,
+            labels: &[],
+            classes: 1,
+            owners: None,
+        };
+        let quantity = Quantity {
+            clients,
+            prior: Prior { partition_alpha },
+        };
         let partition = quantity.split(&pool, &mut Seed(2).stream(Purpose::Partition))?;
         Ok(partition.lists().iter().map(|list| list.len()).collect())
     }
@@ -46,7 +60,16 @@ mod tests {
             *sizes.iter().max().expect("ten") as f64 / *sizes.iter().min().expect("ten") as f64
         };
         assert!(spread(1e6) < 1.1 && spread(1.0) > 3.0);
-        assert!(matches!(sizes(100, 0.01), Err(PartitionError::Unlucky { attempts: ATTEMPTS, .. })));
-        assert!(matches!(sizes(1001, 0.5), Err(PartitionError::TooFewSamples { least: LEAST, .. })));
+        assert!(matches!(
+            sizes(100, 0.01),
+            Err(PartitionError::Unlucky {
+                attempts: ATTEMPTS,
+                ..
+            })
+        ));
+        assert!(matches!(
+            sizes(1001, 0.5),
+            Err(PartitionError::TooFewSamples { least: LEAST, .. })
+        ));
     }
 }

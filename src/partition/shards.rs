@@ -1,6 +1,6 @@
 //! `shards`: pathological label skew (McMahan et al. 2017, section 3). Samples are sorted by class
-//! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes. Another
-//! number of shards (FedLab's `num_shards`) gives each client as many classes, about.
+//! and cut in `2 n` equal shards; each of `n` clients gets two at random, so most see two classes.
+//! Another number of shards (FedLab's `num_shards`) gives each client as many classes, about.
 
 use super::{Partition, PartitionError, Partitioner, Pool, Sees, deal, shuffled};
 use crate::part;
@@ -62,15 +62,33 @@ mod tests {
 
     fn split(clients: usize, num_shards: usize) -> Result<Partition, PartitionError> {
         let labels: Vec<u32> = (0..1000).map(|i| i % 10).collect();
-        let pool = Pool { count: labels.len(), labels: &labels, classes: 10, owners: None };
-        let shards = Shards { clients, cut: Cut { num_shards } };
+        let pool = Pool {
+            count: labels.len(),
+            labels: &labels,
+            classes: 10,
+            owners: None,
+        };
+        let shards = Shards {
+            clients,
+            cut: Cut { num_shards },
+        };
         shards.split(&pool, &mut Seed(1).stream(Purpose::Partition))
     }
 
     /// Most classes that a client sees; sample `i` is of class `i mod 10`.
     fn most_classes(partition: &Partition) -> usize {
-        let classes = |list: &[u32]| list.iter().map(|sample| sample % 10).collect::<BTreeSet<u32>>().len();
-        partition.lists().iter().map(|list| classes(list)).max().expect("clients")
+        let classes = |list: &[u32]| {
+            list.iter()
+                .map(|sample| sample % 10)
+                .collect::<BTreeSet<u32>>()
+                .len()
+        };
+        partition
+            .lists()
+            .iter()
+            .map(|list| classes(list))
+            .max()
+            .expect("clients")
     }
 
     #[test]
@@ -84,7 +102,10 @@ mod tests {
     #[test]
     fn shards_that_do_not_come_out_even_are_refused() {
         let refused = |shards| split(10, shards).expect_err("refused").to_string();
-        assert_eq!(refused(25), "--num_shards is 25: 10 clients get equally many shards (hint: 30, or 0: two each)");
+        assert_eq!(
+            refused(25),
+            "--num_shards is 25: 10 clients get equally many shards (hint: 30, or 0: two each)"
+        );
         assert!(refused(1010).contains("at least 101 each"), "{}", refused(1010));
     }
 }

@@ -7,8 +7,8 @@ use rand_distr::{Gamma, StandardNormal};
 /// Draws that failed before a partitioner gives up.
 pub const ATTEMPTS: usize = 1000;
 
-/// How long the runs are that cut `total` items by shares, each of `least` at least; they add up. There must be enough
-/// for all.
+/// How long the runs are that cut `total` items by shares, each of `least` at least; they add up.
+/// There must be enough for all.
 pub fn amounts(total: usize, shares: &[f64], least: usize) -> Vec<usize> {
     let sum: f64 = shares.iter().sum();
     let free = (total - least * shares.len()) as f64;
@@ -16,25 +16,35 @@ pub fn amounts(total: usize, shares: &[f64], least: usize) -> Vec<usize> {
     let ends = shares.iter().enumerate().map(|(place, share)| {
         reached += share;
         let is_last = place + 1 == shares.len();
-        if is_last { total } else { least * (place + 1) + (free * reached / sum) as usize }
+        if is_last {
+            total
+        } else {
+            least * (place + 1) + (free * reached / sum) as usize
+        }
     });
     let mut start = 0;
-    ends.map(|end| end - std::mem::replace(&mut start, end)).collect()
+    ends.map(|end| end - std::mem::replace(&mut start, end))
+        .collect()
 }
 
 /// Cuts items in runs of these lengths.
 pub fn cut(items: &[u32], amounts: &[usize]) -> Vec<Vec<u32>> {
     let mut rest = items;
-    amounts.iter().map(|amount| rest.split_off(..*amount).unwrap_or_default().to_vec()).collect()
+    amounts
+        .iter()
+        .map(|amount| rest.split_off(..*amount).unwrap_or_default().to_vec())
+        .collect()
 }
 
 /// Shares by `exp(sigma N(0, 1))`; equal with sigma 0.
 pub fn lognormal(count: usize, sigma: f64, stream: &mut Stream) -> Vec<f64> {
-    (0..count).map(|_| (sigma * stream.sample::<f64, _>(StandardNormal)).exp()).collect()
+    (0..count)
+        .map(|_| (sigma * stream.sample::<f64, _>(StandardNormal)).exp())
+        .collect()
 }
 
-/// Shares by Dirichlet(alpha, ..., alpha). A tiny alpha can make all draws vanish; then one has everything, as the law
-/// says in the limit.
+/// Shares by Dirichlet(alpha, ..., alpha). A tiny alpha can make all draws vanish; then one has
+/// everything, as the law says in the limit.
 pub fn dirichlet(count: usize, alpha: f64, stream: &mut Stream) -> Vec<f64> {
     let gamma = Gamma::new(alpha, 1.0).expect("an alpha above 0");
     let mut draws: Vec<f64> = (0..count).map(|_| stream.sample(gamma)).collect();
@@ -63,7 +73,12 @@ mod tests {
         assert_eq!(lognormal(3, 0.0, &mut stream), [1.0; 3]);
         for alpha in [1e-300, 1e-3, 1.0, 1e6] {
             let shares = dirichlet(4, alpha, &mut stream);
-            assert!(shares.iter().all(|share| share.is_finite() && *share >= 0.0), "{alpha}: {shares:?}");
+            assert!(
+                shares
+                    .iter()
+                    .all(|share| share.is_finite() && *share >= 0.0),
+                "{alpha}: {shares:?}"
+            );
             assert!(shares.iter().sum::<f64>() > 0.0, "{alpha}: {shares:?}");
         }
         let even = dirichlet(4, 1e6, &mut stream);

@@ -87,9 +87,18 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
     // Without a number the data tells how many there are, and all this is checked again.
     let is_counted = clients > 0;
-    require("client_num_per_round", cohort, !is_counted || cohort <= clients || config.mode == Mode::Async, &hint)?;
+    require(
+        "client_num_per_round",
+        cohort,
+        !is_counted || cohort <= clients || config.mode == Mode::Async,
+        &hint,
+    )?;
     if let Some(text) = &config.target {
-        Target::parse(text).map_err(|reason| PlanError::Value { name: "target", value: text.clone(), reason })?;
+        Target::parse(text).map_err(|reason| PlanError::Value {
+            name: "target",
+            value: text.clone(),
+            reason,
+        })?;
         let both = "--target_accuracy says another target (hint: one of the two)";
         require("target", text, config.target_accuracy.is_none(), both)?;
     }
@@ -115,7 +124,10 @@ fn check_method(config: &Config) -> Result<(), PlanError> {
         }
         Mode::Async => {
             let without = "it is for rounds, and --mode async has none (hint: leave it out)";
-            for (name, axis) in [("server_step", &config.server_step), ("combine", &config.combine)] {
+            for (name, axis) in [
+                ("server_step", &config.server_step),
+                ("combine", &config.combine),
+            ] {
                 require(name, axis.clone().unwrap_or_default(), axis.is_none(), without)?;
             }
             let algorithm = config.algorithm.clone().unwrap_or_default();
@@ -137,8 +149,15 @@ fn check_training(config: &Config) -> Result<(), PlanError> {
         require("client_nesterov", true, sgd.is_sound(), reason)?;
     }
     let epochs = config.epochs;
-    let reason = format!("--epochs {epochs} says when a client's training is over too (hint: one of the two)");
-    require("local_steps", config.local_steps.unwrap_or(0), config.local_steps.is_none() || epochs == 1, &reason)?;
+    let reason = format!(
+        "--epochs {epochs} says when a client's training is over too (hint: one of the two)"
+    );
+    require(
+        "local_steps",
+        config.local_steps.unwrap_or(0),
+        config.local_steps.is_none() || epochs == 1,
+        &reason,
+    )?;
     let both = config.max_grad_norm.is_some() && config.max_grad_value.is_some();
     let reason = "--max_grad_norm bounds gradients too (hint: one of the two)";
     require("max_grad_value", config.max_grad_value.unwrap_or(0.0), !both, reason)
@@ -146,10 +165,19 @@ fn check_training(config: &Config) -> Result<(), PlanError> {
 
 /// A combination that must see each update cannot have them summed on their way.
 fn check_reduce(config: &Config, sees_each: bool) -> Result<(), PlanError> {
-    let named = config.combine.as_ref().map_or(combine::PLAIN, |combine| &combine.name);
-    let reason =
-        format!("`{named}` must see every client's update, which are summed on their way (hint: --reduce server)");
-    require("reduce", flag_name(&config.reduce), !sees_each || config.reduce == Reduce::Server, &reason)
+    let named = config
+        .combine
+        .as_ref()
+        .map_or(combine::PLAIN, |combine| &combine.name);
+    let reason = format!(
+        "`{named}` must see every client's update, which are summed on their way (hint: --reduce server)"
+    );
+    require(
+        "reduce",
+        flag_name(&config.reduce),
+        !sees_each || config.reduce == Reduce::Server,
+        &reason,
+    )
 }
 
 /// The selector's file must be sound.
@@ -167,23 +195,43 @@ fn check_ranges(config: &Config) -> Result<(), PlanError> {
     for &(name, range) in RANGES {
         let value = &values[name];
         let Some(number) = value.as_f64() else { continue };
-        let kind = if value.is_i64() || value.is_u64() { "whole number" } else { "number" };
+        let kind = if value.is_i64() || value.is_u64() {
+            "whole number"
+        } else {
+            "number"
+        };
         let free = range == crate::part::Range::ANY;
-        require(name, figure(number), free || range.contains(number), &format!("it must be a {kind} {range}"))?;
+        require(
+            name,
+            figure(number),
+            free || range.contains(number),
+            &format!("it must be a {kind} {range}"),
+        )?;
     }
     Ok(())
 }
 
 /// A choice as users write it.
 pub fn flag_name(choice: &impl ValueEnum) -> String {
-    choice.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+    choice
+        .to_possible_value()
+        .map_or(String::new(), |value| value.get_name().to_owned())
 }
 
 /// Refuses a value unless something holds.
-pub fn require(name: &'static str, value: impl ToString, holds: bool, reason: &str) -> Result<(), PlanError> {
+pub fn require(
+    name: &'static str,
+    value: impl ToString,
+    holds: bool,
+    reason: &str,
+) -> Result<(), PlanError> {
     match holds {
         true => Ok(()),
-        false => Err(PlanError::Value { name, value: value.to_string(), reason: reason.to_owned() }),
+        false => Err(PlanError::Value {
+            name,
+            value: value.to_string(),
+            reason: reason.to_owned(),
+        }),
     }
 }
 
@@ -195,12 +243,27 @@ fn check_residency(config: &Config) -> Result<(), PlanError> {
         return require("evaluate", "clients", !by_clients, hint);
     }
     let hint = "with --data_residency local clients are trained where their data is (hint: --dispatch planned)";
-    require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, hint)?;
+    require(
+        "dispatch",
+        flag_name(&config.dispatch),
+        config.dispatch == DispatchMode::Planned,
+        hint,
+    )?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset.name != data::GENERATED, hint)?;
-    for (name, file) in [("partition_load", &config.partition_load), ("partition_save", &config.partition_save)] {
-        let path = file.as_ref().map_or(String::new(), |path| path.display().to_string());
-        require(name, path, file.is_none(), "with --data_residency local nobody knows the whole partition")?;
+    for (name, file) in [
+        ("partition_load", &config.partition_load),
+        ("partition_save", &config.partition_save),
+    ] {
+        let path = file
+            .as_ref()
+            .map_or(String::new(), |path| path.display().to_string());
+        require(
+            name,
+            path,
+            file.is_none(),
+            "with --data_residency local nobody knows the whole partition",
+        )?;
     }
     let hint = "without rounds the server evaluates (hint: --evaluate server)";
     require("evaluate", "clients", !by_clients || config.mode == Mode::Sync, hint)
@@ -212,7 +275,12 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
         return Ok(());
     }
     let rounds_only = "it is for rounds, and --mode async has none (hint: leave it out)";
-    require("dispatch", flag_name(&config.dispatch), config.dispatch == DispatchMode::Planned, rounds_only)?;
+    require(
+        "dispatch",
+        flag_name(&config.dispatch),
+        config.dispatch == DispatchMode::Planned,
+        rounds_only,
+    )?;
     require("drop_rate", config.drop_rate, config.drop_rate == 0.0, rounds_only)?;
     require("fall_back", config.fall_back, !config.fall_back, rounds_only)?;
     require("evaluate_training", config.evaluate_training, !config.evaluate_training, rounds_only)?;
@@ -223,8 +291,13 @@ fn check_async(config: &Config) -> Result<(), PlanError> {
     // Nobody has counted the clients yet where there are none.
     let is_enough = clients == 0 || most <= clients || (!kept && rule.refills_at_once());
     require("concurrency", most, is_enough, &hint)?;
-    let size = config.aggregator.as_ref().and_then(|rule| rule.values.get("buffer_size")?.as_i64());
-    let hint = format!("only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)");
+    let size = config
+        .aggregator
+        .as_ref()
+        .and_then(|rule| rule.values.get("buffer_size")?.as_i64());
+    let hint = format!(
+        "only {most} clients train at once (hint: lower --buffer_size or raise --concurrency)"
+    );
     let size = size.filter(|_| kept).unwrap_or(0);
     require("buffer_size", size, size <= most, &hint)
 }
@@ -238,8 +311,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("fedml.yaml");
         let planned = |name: &str| {
-            std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n")).expect("writable");
-            let flags = crate::config::Flags { cf: Some(path.clone()), ..Default::default() };
+            std::fs::write(&path, format!("train_args:\n  federated_optimizer: {name}\n"))
+                .expect("writable");
+            let flags = crate::config::Flags {
+                cf: Some(path.clone()),
+                ..Default::default()
+            };
             Config::resolve(&flags).map(|config| Plan::check(&config).expect("sound"))
         };
         assert!(planned("FedAvg").is_ok());
@@ -252,37 +329,101 @@ mod tests {
         let path = folder.path().join("cohorts.txt");
         std::fs::write(&path, "0 1 2\n").expect("writable");
         let fixed = |over_select| Config {
-            client_selection: format!("fixed:selection_file={}", path.display()).as_str().into(),
+            client_selection: format!("fixed:selection_file={}", path.display())
+                .as_str()
+                .into(),
             client_num_per_round: 2,
             over_select,
             ..Config::default()
         };
         assert!(Plan::check(&fixed(1.5)).is_ok());
-        assert!(Plan::check(&fixed(1.0)).expect_err("refused").to_string().contains("3 clients where a round takes 2"));
+        assert!(
+            Plan::check(&fixed(1.0))
+                .expect_err("refused")
+                .to_string()
+                .contains("3 clients where a round takes 2")
+        );
     }
 
     #[test]
     fn senseless_values_are_named() {
         let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();
         let base = Config::default;
-        let sgd = |lr: &str| Config { client_optimizer: format!("sgd:lr={lr}").as_str().into(), ..base() };
+        let sgd = |lr: &str| Config {
+            client_optimizer: format!("sgd:lr={lr}").as_str().into(),
+            ..base()
+        };
         assert!(refused(sgd(".nan")).starts_with("--lr is .nan"));
         assert!(refused(sgd("-0.1")).starts_with("--lr is -0.1"));
-        assert!(refused(Config { comm_round: 0, ..base() }).starts_with("--comm_round is 0"));
-        assert!(refused(Config { epochs: -1, ..base() }).starts_with("--epochs is -1"));
+        assert!(
+            refused(Config {
+                comm_round: 0,
+                ..base()
+            })
+            .starts_with("--comm_round is 0")
+        );
+        assert!(
+            refused(Config {
+                epochs: -1,
+                ..base()
+            })
+            .starts_with("--epochs is -1")
+        );
         for &(name, range) in RANGES {
             let mut values = serde_yaml::to_value(base()).expect("plain data");
             for number in range.outside() {
-                values[name] = if number.fract() == 0.0 { (number as i64).into() } else { number.into() };
-                let Ok(config) = serde_yaml::from_value::<Config>(values.clone()) else { continue };
+                values[name] = if number.fract() == 0.0 {
+                    (number as i64).into()
+                } else {
+                    number.into()
+                };
+                let Ok(config) = serde_yaml::from_value::<Config>(values.clone()) else {
+                    continue;
+                };
                 assert!(refused(config).starts_with(&format!("--{name} is ")), "{name} {number}");
             }
         }
-        assert!(refused(Config { threads: 3_000_000_000, ..base() }).contains("from 1 to 1024"));
-        assert!(refused(Config { client_num_per_round: 101, ..base() }).contains("100 clients in total"));
-        assert!(refused(Config { dataset: "mnsit".into(), ..base() }).contains("did you mean `mnist`"));
-        assert!(refused(Config { client_optimizer: "sdg".into(), ..base() }).contains("did you mean `sgd`"));
-        assert!(refused(Config { target_accuracy: Some(97.0), ..base() }).starts_with("--target_accuracy is 97: "));
-        assert!(refused(Config { round_timeout: Some(1e-300), ..base() }).starts_with("--round_timeout is 1e-300: "));
+        assert!(
+            refused(Config {
+                threads: 3_000_000_000,
+                ..base()
+            })
+            .contains("from 1 to 1024")
+        );
+        assert!(
+            refused(Config {
+                client_num_per_round: 101,
+                ..base()
+            })
+            .contains("100 clients in total")
+        );
+        assert!(
+            refused(Config {
+                dataset: "mnsit".into(),
+                ..base()
+            })
+            .contains("did you mean `mnist`")
+        );
+        assert!(
+            refused(Config {
+                client_optimizer: "sdg".into(),
+                ..base()
+            })
+            .contains("did you mean `sgd`")
+        );
+        assert!(
+            refused(Config {
+                target_accuracy: Some(97.0),
+                ..base()
+            })
+            .starts_with("--target_accuracy is 97: ")
+        );
+        assert!(
+            refused(Config {
+                round_timeout: Some(1e-300),
+                ..base()
+            })
+            .starts_with("--round_timeout is 1e-300: ")
+        );
     }
 }

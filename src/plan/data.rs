@@ -40,10 +40,23 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::new`].
-    pub fn divide_own(config: &Config, dataset: &Dataset, clients: usize) -> Result<Partition, PlanError> {
-        let clients = dataset.owners.as_ref().map_or(clients, |owners| owners.len() - 1);
+    pub fn divide_own(
+        config: &Config,
+        dataset: &Dataset,
+        clients: usize,
+    ) -> Result<Partition, PlanError> {
+        let clients = dataset
+            .owners
+            .as_ref()
+            .map_or(clients, |owners| owners.len() - 1);
         require("client_num_in_total", 0, clients > 0, NO_OWNERS)?;
-        divide(&Config { client_num_in_total: clients as i64, ..config.clone() }, dataset)
+        divide(
+            &Config {
+                client_num_in_total: clients as i64,
+                ..config.clone()
+            },
+            dataset,
+        )
     }
 }
 
@@ -53,7 +66,12 @@ const NO_OWNERS: &str = "the data has no owners to count (hint: say how many cli
 fn read(config: &Config, test_only: bool) -> Result<Dataset, PlanError> {
     Plan::check(config)?;
     let clients = config.client_num_in_total as usize;
-    let source = Source { folder: &config.data_dir, clients, seed: Seed(config.seed), test_only };
+    let source = Source {
+        folder: &config.data_dir,
+        clients,
+        seed: Seed(config.seed),
+        test_only,
+    };
     let (entry, values) = data::KIND.look_up(&config.dataset)?;
     Ok((entry.build)(&values, &source)?)
 }
@@ -65,10 +83,14 @@ pub fn counted(config: Config, dataset: &Dataset) -> Result<Config, PlanError> {
     }
     let owners = dataset.owners.as_ref().map_or(0, |starts| starts.len() - 1);
     require("client_num_in_total", 0, owners > 0, NO_OWNERS)?;
-    Ok(Config { client_num_in_total: owners as i64, ..config })
+    Ok(Config {
+        client_num_in_total: owners as i64,
+        ..config
+    })
 }
 
-/// The config's partition method with what it stands for in its place, and those of its settings that this has.
+/// The config's partition method with what it stands for in its place, and those of its settings
+/// that this has.
 pub fn meant(config: &Config, dataset: &Dataset) -> Result<Choice, PartError> {
     let (entry, values) = partition::KIND.look_up(&config.partition_method)?;
     let partitioner = (entry.build)(&values, config.client_num_in_total as usize);
@@ -78,7 +100,10 @@ pub fn meant(config: &Config, dataset: &Dataset) -> Result<Choice, PartError> {
     let mut values = config.partition_method.values.clone();
     let known = partition::KIND.described(name)?.params;
     values.retain(|key, _| known.iter().any(|param| Some(param.name) == key.as_str()));
-    Ok(Choice { name: name.to_owned(), values })
+    Ok(Choice {
+        name: name.to_owned(),
+        values,
+    })
 }
 
 /// Who owns which samples, as the config's partitioner says.
@@ -89,12 +114,27 @@ pub fn divide(config: &Config, dataset: &Dataset) -> Result<Partition, PlanError
     let labels = match (partitioner.sees(dataset.owners.is_some()), dataset.train.classes()) {
         (_, Some(labels)) => labels,
         (Sees::Owners, None) => &[],
-        (_, None) if !held => return Err(PartitionError::NotHeld { method: entry.name.to_owned() }.into()),
+        (_, None) if !held => {
+            return Err(PartitionError::NotHeld {
+                method: entry.name.to_owned(),
+            }
+            .into());
+        }
         (Sees::Samples, None) => &[],
-        (Sees::Classes, None) => return Err(PartitionError::NoClasses { method: entry.name.to_owned() }.into()),
+        (Sees::Classes, None) => {
+            return Err(PartitionError::NoClasses {
+                method: entry.name.to_owned(),
+            }
+            .into());
+        }
     };
     let (count, classes) = (dataset.train.count(), dataset.facts.task.outputs());
-    let pool = Pool { count, labels, classes, owners: dataset.owners.as_deref() };
+    let pool = Pool {
+        count,
+        labels,
+        classes,
+        owners: dataset.owners.as_deref(),
+    };
     Ok(partitioner.split(&pool, &mut Seed(config.seed).stream(Purpose::Partition))?)
 }
 
@@ -104,12 +144,30 @@ mod tests {
 
     #[test]
     fn the_data_tells_how_many_clients_there_are_if_it_has_owners() {
-        let config = || Config { client_num_in_total: 0, ..Config::default() };
-        let dataset = |owners: &[usize]| Dataset { owners: Some(owners.to_vec()), ..Dataset::default() };
-        assert_eq!(counted(config(), &dataset(&[0, 4, 9])).expect("two owners").client_num_in_total, 2);
-        assert_eq!(counted(Config::default(), &dataset(&[0, 4])).expect("said").client_num_in_total, 100);
+        let config = || Config {
+            client_num_in_total: 0,
+            ..Config::default()
+        };
+        let dataset = |owners: &[usize]| Dataset {
+            owners: Some(owners.to_vec()),
+            ..Dataset::default()
+        };
+        assert_eq!(
+            counted(config(), &dataset(&[0, 4, 9]))
+                .expect("two owners")
+                .client_num_in_total,
+            2
+        );
+        assert_eq!(
+            counted(Config::default(), &dataset(&[0, 4]))
+                .expect("said")
+                .client_num_in_total,
+            100
+        );
         for nobody in [Dataset::default(), dataset(&[0])] {
-            let fault = counted(config(), &nobody).expect_err("nobody to count").to_string();
+            let fault = counted(config(), &nobody)
+                .expect_err("nobody to count")
+                .to_string();
             assert!(fault.contains("no owners to count"), "{fault}");
         }
         assert!(Plan::check(&config()).is_ok());

@@ -16,7 +16,8 @@ impl Plan {
         hashed(&self.text_of(self.config.clone()))
     }
 
-    /// Everything that decides the result under a config: the version, the settings, and the data, a line each.
+    /// Everything that decides the result under a config: the version, the settings, and the data,
+    /// a line each.
     fn text_of(&self, config: Config) -> String {
         let decisive = Config {
             // Where things lie and how much is said may differ from host to host.
@@ -65,8 +66,8 @@ impl Plan {
         hashed(&self.fingerprint)
     }
 
-    /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it is
-    /// looked at may.
+    /// Fingerprint of what must not change when a run goes on: how long it goes on and how often it
+    /// is looked at may.
     pub fn lasting_digest(&self) -> String {
         hashed(&self.lasting_text())
     }
@@ -92,8 +93,10 @@ impl Plan {
 
 /// Numbers or words as JSON has them, in a line for a fingerprint: the same whoever compiled it.
 pub(super) fn written<T: Serialize>(items: &[T]) -> String {
-    let words: Vec<String> =
-        items.iter().map(|item| serde_json::to_string(item).expect("plain data always encodes")).collect();
+    let words: Vec<String> = items
+        .iter()
+        .map(|item| serde_json::to_string(item).expect("plain data always encodes"))
+        .collect();
     format!("[{}]", words.join(", "))
 }
 
@@ -102,22 +105,28 @@ fn hashed(text: &str) -> String {
 }
 
 /// What differs between plans when it is nothing that the config says.
-pub const OTHER_DATA: &str = "the data differs, how it is divided, or what a file of delays, cohorts or rates says";
+pub const OTHER_DATA: &str =
+    "the data differs, how it is divided, or what a file of delays, cohorts or rates says";
 
-/// What differs between two plans, by what their fingerprints are made of: settings by name, else the version or the
-/// data. `before` may be empty where nobody knows.
+/// What differs between two plans, by what their fingerprints are made of: settings by name, else
+/// the version or the data. `before` may be empty where nobody knows.
 pub fn differences(now: &str, before: &str) -> String {
     let parts = |text: &str| text.splitn(3, '\n').map(str::to_owned).collect::<Vec<_>>();
-    let ([version, settings, data], [old_version, old_settings, old_data]) = (&parts(now)[..], &parts(before)[..])
+    let ([version, settings, data], [old_version, old_settings, old_data]) =
+        (&parts(now)[..], &parts(before)[..])
     else {
         return "other settings or other data".to_owned();
     };
     let (settings, old) = (settings_in(settings), settings_in(old_settings));
     let names: BTreeSet<&String> = settings.keys().chain(old.keys()).collect();
-    let other = names.into_iter().filter(|name| settings.get(*name) != old.get(*name));
+    let other = names
+        .into_iter()
+        .filter(|name| settings.get(*name) != old.get(*name));
     let said = |value: Option<&String>| value.map_or("not said".to_owned(), String::clone);
     let mut differ: Vec<String> = other
-        .map(|name| format!("--{name} is {}, and was {}", said(settings.get(name)), said(old.get(name))))
+        .map(|name| {
+            format!("--{name} is {}, and was {}", said(settings.get(name)), said(old.get(name)))
+        })
         .collect();
     if version != old_version {
         differ.push(format!("this is version {version}, it was {old_version}"));
@@ -137,7 +146,10 @@ pub fn settings_in(text: &str) -> BTreeMap<String, String> {
             Value::Object(mut part) => {
                 let name = part.remove("name").unwrap_or_default();
                 settings.insert(kind, plain(&name));
-                settings.extend(part.iter().map(|(name, value)| (name.clone(), plain(value))));
+                settings.extend(
+                    part.iter()
+                        .map(|(name, value)| (name.clone(), plain(value))),
+                );
             }
             value => _ = settings.insert(kind, plain(&value)),
         }
@@ -147,12 +159,20 @@ pub fn settings_in(text: &str) -> BTreeMap<String, String> {
 
 /// A value as people write it.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
 fn without_files(mut choice: Choice) -> Choice {
-    for file in ["selection_file", "delay_file", "partition_file", "rates_file", "file"] {
+    for file in [
+        "selection_file",
+        "delay_file",
+        "partition_file",
+        "rates_file",
+        "file",
+    ] {
         choice.values.remove(file);
     }
     choice

@@ -1,5 +1,5 @@
-//! Data that never leaves its machine: which ranks hold which clients. Ranks that read the same folder
-//! of the same host are one home.
+//! Data that never leaves its machine: which ranks hold which clients. Ranks that read the same
+//! folder of the same host are one home.
 
 use super::digest::written;
 use crate::config::Config;
@@ -101,7 +101,9 @@ pub enum HomesError {
         wanted: usize,
     },
     /// Not enough clients for all.
-    #[error("--client_num_in_total is {clients}, but data lies in {homes} places (hint: at least one client for each)")]
+    #[error(
+        "--client_num_in_total is {clients}, but data lies in {homes} places (hint: at least one client for each)"
+    )]
     TooFew {
         /// Clients wanted.
         clients: usize,
@@ -115,7 +117,10 @@ pub enum HomesError {
 /// ```
 /// # use fedmpi::{ids::Rank, plan::expand};
 /// # use std::path::Path;
-/// assert_eq!(expand(Path::new("/data/{host}/{rank}"), Rank(2), "node7"), Path::new("/data/node7/2"));
+/// assert_eq!(
+///     expand(Path::new("/data/{host}/{rank}"), Rank(2), "node7"),
+///     Path::new("/data/node7/2")
+/// );
 /// ```
 pub fn expand(folder: &Path, rank: Rank, host: &str) -> PathBuf {
     let path = replaced(folder.as_os_str().as_bytes(), b"{rank}", rank.to_string().as_bytes());
@@ -134,8 +139,8 @@ fn replaced(text: &[u8], word: &[u8], value: &[u8]) -> Vec<u8> {
     filled
 }
 
-/// Workers by the place that each reads from, in the order of the lowest rank. `places` are by rank; a
-/// job of one rank has its worker there too.
+/// Workers by the place that each reads from, in the order of the lowest rank. `places` are by
+/// rank; a job of one rank has its worker there too.
 pub fn housemates(places: &[String]) -> Vec<Vec<Rank>> {
     if places.len() == 1 {
         return vec![vec![Rank(1)]];
@@ -150,10 +155,13 @@ pub fn housemates(places: &[String]) -> Vec<Vec<Rank>> {
     homes.into_iter().map(|(_, ranks)| ranks).collect()
 }
 
-/// How many of `clients` live in each of `homes`: as evenly as can be. Of none the data tells how many there are.
+/// How many of `clients` live in each of `homes`: as evenly as can be. Of none the data tells how
+/// many there are.
 pub fn shares(clients: usize, homes: usize) -> Result<Vec<usize>, HomesError> {
     match clients >= homes || clients == 0 {
-        true => Ok((0..homes).map(|home| clients / homes + usize::from(home < clients % homes)).collect()),
+        true => Ok((0..homes)
+            .map(|home| clients / homes + usize::from(home < clients % homes))
+            .collect()),
         false => Err(HomesError::TooFew { clients, homes }),
     }
 }
@@ -163,7 +171,11 @@ impl Homes {
     ///
     /// # Errors
     /// Data of different kinds, or another number of clients than the config says, if it says one.
-    pub fn new(config: &Config, mates: Vec<Vec<Rank>>, holdings: &[Holding]) -> Result<Homes, HomesError> {
+    pub fn new(
+        config: &Config,
+        mates: Vec<Vec<Rank>>,
+        holdings: &[Holding],
+    ) -> Result<Homes, HomesError> {
         let held: Vec<(Rank, &Holding)> = holdings
             .iter()
             .enumerate()
@@ -175,7 +187,14 @@ impl Homes {
             let ((found, found_classes), (first, (wanted, wanted_classes))) =
                 (kind(holding), (held[0].0, kind(held[0].1)));
             if (&found, found_classes) != (&wanted, wanted_classes) {
-                return Err(HomesError::OtherShape { rank, found, found_classes, first, wanted, wanted_classes });
+                return Err(HomesError::OtherShape {
+                    rank,
+                    found,
+                    found_classes,
+                    first,
+                    wanted,
+                    wanted_classes,
+                });
             }
             if holding.about != held[0].1.about {
                 return Err(HomesError::OtherMeaning { first, rank });
@@ -186,28 +205,50 @@ impl Homes {
         for ranks in mates {
             // A job of one rank holds its worker's data itself.
             let holding = holdings.get(ranks[0].index()).unwrap_or(&holdings[0]);
-            let other = ranks.iter().find(|rank| holdings.get(rank.index()).is_some_and(|theirs| theirs != holding));
+            let other = ranks.iter().find(|rank| {
+                holdings
+                    .get(rank.index())
+                    .is_some_and(|theirs| theirs != holding)
+            });
             if let Some(&rank) = other {
-                return Err(HomesError::OtherData { first: ranks[0], rank });
+                return Err(HomesError::OtherData {
+                    first: ranks[0],
+                    rank,
+                });
             }
             digests.push(holding.digest.clone());
             data.push(holding.data.clone());
             let first = counts.len();
             counts.extend(&holding.counts);
-            homes.push(Home { ranks, clients: first..counts.len() });
+            homes.push(Home {
+                ranks,
+                clients: first..counts.len(),
+            });
         }
         let (found, wanted) = (counts.len(), config.client_num_in_total as usize);
         if wanted != 0 && found != wanted {
             return Err(HomesError::OtherNumber { found, wanted });
         }
-        Ok(Homes { homes, counts, digests, data })
+        Ok(Homes {
+            homes,
+            counts,
+            digests,
+            data,
+        })
     }
 
-    /// Ranks of different places that hold the same training data: one of the copies is a mistake, most likely.
+    /// Ranks of different places that hold the same training data: one of the copies is a mistake,
+    /// most likely.
     pub fn twins(&self) -> Vec<(Rank, Rank)> {
         let first = |place: usize| self.homes[place].ranks[0];
-        let twin = |place: usize| self.data[..place].iter().position(|data| *data == self.data[place]);
-        (0..self.homes.len()).filter_map(|place| Some((first(twin(place)?), first(place)))).collect()
+        let twin = |place: usize| {
+            self.data[..place]
+                .iter()
+                .position(|data| *data == self.data[place])
+        };
+        (0..self.homes.len())
+            .filter_map(|place| Some((first(twin(place)?), first(place))))
+            .collect()
     }
 
     /// Every home.
@@ -217,13 +258,18 @@ impl Homes {
 
     /// The home of a client.
     pub fn of(&self, client: ClientId) -> &Home {
-        let place = self.homes.partition_point(|home| home.clients.end <= client.index());
+        let place = self
+            .homes
+            .partition_point(|home| home.clients.end <= client.index());
         &self.homes[place]
     }
 
     /// The first client of a rank.
     pub fn first_of(&self, rank: Rank) -> usize {
-        self.homes.iter().find(|home| home.ranks.contains(&rank)).map_or(0, |home| home.clients.start)
+        self.homes
+            .iter()
+            .find(|home| home.ranks.contains(&rank))
+            .map_or(0, |home| home.clients.start)
     }
 
     /// Fingerprint of who holds what.
@@ -253,7 +299,10 @@ mod tests {
     }
 
     fn config(clients: i64) -> Config {
-        Config { client_num_in_total: clients, ..Config::default() }
+        Config {
+            client_num_in_total: clients,
+            ..Config::default()
+        }
     }
 
     #[test]
@@ -277,37 +326,93 @@ mod tests {
         let mates = housemates(&places);
         assert_eq!(mates, [vec![Rank(1), Rank(3)], vec![Rank(2)]]);
         assert_eq!(shares(5, mates.len()), Ok(vec![3, 2]));
-        let holdings = [Holding::default(), holding(&[7, 8, 9]), holding(&[1, 2]), holding(&[7, 8, 9])];
+        let holdings = [
+            Holding::default(),
+            holding(&[7, 8, 9]),
+            holding(&[1, 2]),
+            holding(&[7, 8, 9]),
+        ];
         let homes = Homes::new(&config(5), mates, &holdings).expect("sound");
         assert_eq!(homes.counts(), [7, 8, 9, 1, 2]);
         assert_eq!(homes.of(ClientId(2)).ranks, [Rank(1), Rank(3)]);
-        assert_eq!((homes.of(ClientId(3)).ranks[0], homes.first_of(Rank(2)), homes.first_of(Rank(3))), (Rank(2), 3, 0));
+        assert_eq!(
+            (homes.of(ClientId(3)).ranks[0], homes.first_of(Rank(2)), homes.first_of(Rank(3))),
+            (Rank(2), 3, 0)
+        );
     }
 
     #[test]
     fn a_job_of_one_rank_is_its_own_worker() {
-        let homes = Homes::new(&config(2), housemates(&["h /1".to_owned()]), &[holding(&[4, 5])]).expect("sound");
-        assert_eq!(homes.all(), [Home { ranks: vec![Rank(1)], clients: 0..2 }]);
+        let homes = Homes::new(&config(2), housemates(&["h /1".to_owned()]), &[holding(&[4, 5])])
+            .expect("sound");
+        assert_eq!(
+            homes.all(),
+            [Home {
+                ranks: vec![Rank(1)],
+                clients: 0..2
+            }]
+        );
     }
 
     #[test]
     fn what_does_not_fit_is_named() {
         let mates = || vec![vec![Rank(1)], vec![Rank(2)]];
-        let other = Holding { facts: Facts::classes(&[2], 4), ..holding(&[1]) };
-        let refused =
-            |holdings: &[Holding], clients| Homes::new(&config(clients), mates(), holdings).expect_err("refused");
+        let other = Holding {
+            facts: Facts::classes(&[2], 4),
+            ..holding(&[1])
+        };
+        let refused = |holdings: &[Holding], clients| {
+            Homes::new(&config(clients), mates(), holdings).expect_err("refused")
+        };
         let said = refused(&[Holding::default(), holding(&[1]), other], 2).to_string();
         assert!(said.starts_with("rank 2 holds samples of shape [2] in 4 classes"), "{said}");
-        let about = About { classes: ["a", "b", "c"].map(str::to_owned).to_vec(), ..About::default() };
-        let other = Holding { about, ..holding(&[1]) };
+        let about = About {
+            classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            ..About::default()
+        };
+        let other = Holding {
+            about,
+            ..holding(&[1])
+        };
         let refusal = refused(&[Holding::default(), holding(&[1]), other], 2);
-        assert_eq!(refusal, HomesError::OtherMeaning { first: Rank(1), rank: Rank(2) });
+        assert_eq!(
+            refusal,
+            HomesError::OtherMeaning {
+                first: Rank(1),
+                rank: Rank(2)
+            }
+        );
         let two = [Holding::default(), holding(&[1]), holding(&[1])];
         let same = || vec![vec![Rank(1), Rank(2)]];
-        let cloned = [Holding::default(), holding(&[1]), Holding { digest: "else".into(), ..holding(&[1]) }];
+        let cloned = [
+            Holding::default(),
+            holding(&[1]),
+            Holding {
+                digest: "else".into(),
+                ..holding(&[1])
+            },
+        ];
         let refusal = Homes::new(&config(1), same(), &cloned).expect_err("refused");
-        assert_eq!(refusal, HomesError::OtherData { first: Rank(1), rank: Rank(2) });
-        assert_eq!(refused(&two, 3), HomesError::OtherNumber { found: 2, wanted: 3 });
-        assert_eq!(shares(1, 2), Err(HomesError::TooFew { clients: 1, homes: 2 }));
+        assert_eq!(
+            refusal,
+            HomesError::OtherData {
+                first: Rank(1),
+                rank: Rank(2)
+            }
+        );
+        assert_eq!(
+            refused(&two, 3),
+            HomesError::OtherNumber {
+                found: 2,
+                wanted: 3
+            }
+        );
+        assert_eq!(
+            shares(1, 2),
+            Err(HomesError::TooFew {
+                clients: 1,
+                homes: 2
+            })
+        );
     }
 }

@@ -5,15 +5,25 @@ use crate::ids::ClientId;
 use crate::partition::Mix;
 
 impl Plan {
-    /// Samples of each client and of each class; classes are counted where samples are held here and have them.
+    /// Samples of each client and of each class; classes are counted where samples are held here
+    /// and have them.
     pub fn mix(&self) -> Mix {
         Mix {
-            samples: self.partition.ids().map(|client| self.samples(client)).collect(),
-            classes: self.partition.ids().map(|client| self.class_counts(client)).collect(),
+            samples: self
+                .partition
+                .ids()
+                .map(|client| self.samples(client))
+                .collect(),
+            classes: self
+                .partition
+                .ids()
+                .map(|client| self.class_counts(client))
+                .collect(),
         }
     }
 
-    /// How many samples of each class a client has; nothing where samples have none, or are not held.
+    /// How many samples of each class a client has; nothing where samples have none, or are not
+    /// held.
     fn class_counts(&self, client: ClientId) -> Vec<u64> {
         let Some(labels) = self.dataset.train.classes() else { return Vec::new() };
         let mut counts = vec![0; self.dataset.facts.task.outputs()];
@@ -31,7 +41,11 @@ mod tests {
 
     #[test]
     fn every_sample_is_of_a_client_and_a_class() {
-        let config = Config { client_num_in_total: 7, client_num_per_round: 1, ..Config::default() };
+        let config = Config {
+            client_num_in_total: 7,
+            client_num_per_round: 1,
+            ..Config::default()
+        };
         let plan = Plan::resolve(config).expect("sound");
         let mix = plan.mix();
         assert_eq!(mix.samples.len(), 7);

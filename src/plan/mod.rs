@@ -1,5 +1,5 @@
-//! The plan: a config whose every value was checked, together with the data and its partition. Every
-//! rank resolves the same plan.
+//! The plan: a config whose every value was checked, together with the data and its partition.
+//! Every rank resolves the same plan.
 
 mod check;
 mod data;
@@ -61,11 +61,14 @@ pub struct Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Plan").field("config", &self.config).finish_non_exhaustive()
+        out.debug_struct("Plan")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
-/// The parts that rounds are made of. They remember nothing themselves, so all who train share them.
+/// The parts that rounds are made of. They remember nothing themselves, so all who train share
+/// them.
 #[derive(Clone)]
 pub struct Method {
     /// What clients do beside plain steps, and what the server does with it.
@@ -82,7 +85,8 @@ pub struct Method {
 
 impl Method {
     fn make(config: &Config) -> Result<Method, PlanError> {
-        let or = |choice: &Option<Choice>, plain: &str| choice.clone().unwrap_or_else(|| plain.into());
+        let or =
+            |choice: &Option<Choice>, plain: &str| choice.clone().unwrap_or_else(|| plain.into());
         let server_step = step::make(&or(&config.server_step, step::PLAIN))?;
         Ok(Method {
             algorithm: algorithm::make(&or(&config.algorithm, algorithm::PLAIN))?,
@@ -100,7 +104,10 @@ fn annealed(config: &Config, step: Arc<dyn ServerStep>) -> Result<Arc<dyn Server
         return Ok(step);
     }
     let (rate, rounds) = (rates::make(&config.server_lr_schedule)?, config.comm_round as u32);
-    Ok(Arc::new(Annealed { step, factor: Arc::new(move |round| rate.at(round, rounds)) }))
+    Ok(Arc::new(Annealed {
+        step,
+        factor: Arc::new(move |round| rate.at(round, rounds)),
+    }))
 }
 
 impl Plan {
@@ -134,9 +141,14 @@ impl Plan {
         }
         let partition = match &config.partition_load {
             Some(_) if matches!(dataset.train, Train::Generated(_)) => {
-                return Err(PartitionError::NotHeld { method: "--partition_load".to_owned() }.into());
+                return Err(PartitionError::NotHeld {
+                    method: "--partition_load".to_owned(),
+                }
+                .into());
             }
-            Some(path) => Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?,
+            Some(path) => {
+                Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?
+            }
             None => divide(&config, &dataset)?,
         };
         let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
@@ -173,34 +185,66 @@ impl Plan {
         let config = config.completed()?;
         let noise = config.feature_noise;
         let is_apt = noise == 0.0 || dataset.facts.input == Input::Numbers;
-        require("feature_noise", noise, is_apt, "the data is rows of tokens, which take no noise (hint: 0)")?;
+        require(
+            "feature_noise",
+            noise,
+            is_apt,
+            "the data is rows of tokens, which take no noise (hint: 0)",
+        )?;
         let method = Method::make(&config)?;
-        if let Some(target) = config.target.as_deref().and_then(|text| Target::parse(text).ok()) {
+        if let Some(target) = config
+            .target
+            .as_deref()
+            .and_then(|text| Target::parse(text).ok())
+        {
             let known = dataset.facts.task.metrics();
             let reason = format!("the task's metrics are {}", known.join(", "));
             require("target", target.name(), known.contains(&target.name()), &reason)?;
         }
-        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?.passing(passed(&config));
+        let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?
+            .passing(passed(&config));
         let list = List::of(&config.client_selection)?;
         // What files say that the config only names.
         let listed = list.as_ref().map_or(&[][..], |list| list.text.as_bytes());
-        let rates = [method.rate.contents(), rates::make(&config.server_lr_schedule)?.contents()].concat();
+        let rates = [
+            method.rate.contents(),
+            rates::make(&config.server_lr_schedule)?.contents(),
+        ]
+        .concat();
         let said = [written(delay.contents()), written(listed), written(&rates)].join(" ");
         let files = blake3::hash(said.as_bytes()).to_hex();
         let mut fingerprint = format!("{fingerprint} {files}");
         for path in config.model_files() {
             // One that cannot be read is told when the model is made.
-            fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default()).to_hex().as_str();
+            fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default())
+                .to_hex()
+                .as_str();
         }
-        let (dataset, partition, homes) = (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
-        Ok(Plan { config, dataset, partition, homes, method, delay, list, last: None, crowded: false, fingerprint })
+        let (dataset, partition, homes) =
+            (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
+        Ok(Plan {
+            config,
+            dataset,
+            partition,
+            homes,
+            method,
+            delay,
+            list,
+            last: None,
+            crowded: false,
+            fingerprint,
+        })
     }
 
     /// The same plan with a server step of the caller's own; every rank must have it.
     ///
     /// # Errors
     /// Without rounds.
-    pub fn with_server_step(mut self, name: &str, step: Arc<dyn ServerStep>) -> Result<Plan, PlanError> {
+    pub fn with_server_step(
+        mut self,
+        name: &str,
+        step: Arc<dyn ServerStep>,
+    ) -> Result<Plan, PlanError> {
         let rounds = self.config.mode == Mode::Sync;
         require("mode", "async", rounds, "a server step of the caller's own is for rounds")?;
         self.config.server_step = Some(name.into());
@@ -212,7 +256,11 @@ impl Plan {
     ///
     /// # Errors
     /// Without rounds.
-    pub fn with_algorithm(mut self, name: &str, algorithm: Arc<dyn Algorithm>) -> Result<Plan, PlanError> {
+    pub fn with_algorithm(
+        mut self,
+        name: &str,
+        algorithm: Arc<dyn Algorithm>,
+    ) -> Result<Plan, PlanError> {
         let rounds = self.config.mode == Mode::Sync;
         require("mode", "async", rounds, "an algorithm of the caller's own is for rounds")?;
         self.config.algorithm = Some(name.into());
@@ -232,11 +280,21 @@ mod tests {
     fn defaults_make_a_plan_and_ranks_agree_on_it() {
         let plan = Plan::resolve(Config::default()).expect("defaults are sound");
         assert_eq!((plan.clients(), plan.cohort_size(), plan.rounds()), (100, 10, 10));
-        let elsewhere = Config { data_dir: "/elsewhere".into(), verbose: 2, ..Config::default() };
+        let elsewhere = Config {
+            data_dir: "/elsewhere".into(),
+            verbose: 2,
+            ..Config::default()
+        };
         assert_eq!(plan.digest(), Plan::resolve(elsewhere).expect("sound").digest());
-        let spelled = Config { client_optimizer: "SGD:lr=0.03".into(), ..Config::default() };
+        let spelled = Config {
+            client_optimizer: "SGD:lr=0.03".into(),
+            ..Config::default()
+        };
         assert_eq!(plan.digest(), Plan::resolve(spelled).expect("sound").digest());
-        let other = Config { client_optimizer: "sgd:lr=0.04".into(), ..Config::default() };
+        let other = Config {
+            client_optimizer: "sgd:lr=0.04".into(),
+            ..Config::default()
+        };
         assert_ne!(plan.digest(), Plan::resolve(other).expect("sound").digest());
     }
 
@@ -244,22 +302,43 @@ mod tests {
     fn what_stands_for_another_is_resolved() {
         let plan = Plan::resolve(Config::default()).expect("defaults are sound");
         assert_eq!(plan.config.partition_method.to_string(), "natural");
-        let said = Plan::resolve(Config { partition_method: "natural".into(), ..Config::default() }).expect("sound");
+        let said = Plan::resolve(Config {
+            partition_method: "natural".into(),
+            ..Config::default()
+        })
+        .expect("sound");
         assert_eq!(said.digest(), plan.digest());
         let written = plan.config.portable().expect("plain data");
-        assert!(written.contains("partition_method: natural\n") && !written.contains("null"), "{written}");
+        assert!(
+            written.contains("partition_method: natural\n") && !written.contains("null"),
+            "{written}"
+        );
     }
 
     #[test]
     fn batches_and_evaluations_follow_the_config() {
-        let config = Config { batch_size: -1, frequency_of_the_test: 4, comm_round: 10, ..Config::default() };
+        let config = Config {
+            batch_size: -1,
+            frequency_of_the_test: 4,
+            comm_round: 10,
+            ..Config::default()
+        };
         let plan = Plan::resolve(config).expect("sound");
         assert_eq!(plan.batch(37), 37);
-        let evaluated: Vec<u32> = (0..10).filter(|&round| plan.evaluates_after(Round(round))).collect();
+        let evaluated: Vec<u32> = (0..10)
+            .filter(|&round| plan.evaluates_after(Round(round)))
+            .collect();
         assert_eq!(evaluated, [3, 7, 9]);
-        let config = Config { frequency_of_the_test: 4, first_test: Some(1), comm_round: 10, ..Config::default() };
+        let config = Config {
+            frequency_of_the_test: 4,
+            first_test: Some(1),
+            comm_round: 10,
+            ..Config::default()
+        };
         let plan = Plan::resolve(config).expect("sound");
-        let evaluated: Vec<u32> = (0..10).filter(|&round| plan.evaluates_after(Round(round))).collect();
+        let evaluated: Vec<u32> = (0..10)
+            .filter(|&round| plan.evaluates_after(Round(round)))
+            .collect();
         assert_eq!(evaluated, [0, 4, 8, 9]);
     }
 
@@ -274,7 +353,9 @@ mod tests {
         let config = || Config {
             client_num_in_total: 3,
             client_num_per_round: 1,
-            client_selection: format!("fixed:selection_file={}", cohorts.display()).as_str().into(),
+            client_selection: format!("fixed:selection_file={}", cohorts.display())
+                .as_str()
+                .into(),
             delay: format!("file:{}", stale.display()).as_str().into(),
             ..Config::default()
         };
@@ -282,11 +363,17 @@ mod tests {
         let plan = Plan::resolve(config()).expect("sound");
         write("0\n", "7\n7\n7\n");
         let mut selector = plan.selector().expect("read already");
-        let pool = Pool { members: Members::All(3), samples: &|_| 1 };
+        let pool = Pool {
+            members: Members::All(3),
+            samples: &|_| 1,
+        };
         let mut stream = plan.seed().stream(Purpose::Select);
         assert_eq!(selector.select(Round(0), &pool, 1, &mut stream), [ClientId(2)]);
         assert_eq!(plan.delay().seconds(plan.seed(), ClientId(2), Round(0), 1), 3.0);
-        let differs = differences(&Plan::resolve(config()).expect("sound").lasting_text(), &plan.lasting_text());
+        let differs = differences(
+            &Plan::resolve(config()).expect("sound").lasting_text(),
+            &plan.lasting_text(),
+        );
         assert!(differs.contains("what a file of delays, cohorts or rates says"), "{differs}");
     }
 }

@@ -1,4 +1,5 @@
-//! What a user should know before a run: settings without effect, data of which nothing can be learned.
+//! What a user should know before a run: settings without effect, data of which nothing can be
+//! learned.
 
 use super::{Homes, Plan, arrivals};
 use crate::config::{Config, DeviceChoice, Mode, Residency};
@@ -20,10 +21,15 @@ impl Plan {
             notes.push(format!("{workers} workers for {most} clients {what}: some stay idle"));
         }
         if let Some(slowdown) = &self.config.worker_slowdown {
-            notes.push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
+            notes
+                .push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
             // A run may go on with fewer ranks than it began with.
-            let absent = slowdown.ranks().filter(|rank| !(1..=workers).contains(&rank.index()));
-            notes.extend(absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")));
+            let absent = slowdown
+                .ranks()
+                .filter(|rank| !(1..=workers).contains(&rank.index()));
+            notes.extend(
+                absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")),
+            );
         }
         notes.extend(self.dataset.sameness().into_iter().map(str::to_owned));
         let twins = self.homes().map(Homes::twins).unwrap_or_default();
@@ -45,15 +51,28 @@ fn rules_of_modes(config: &Config) -> Vec<Rule> {
     let rounds = config.mode == Mode::Sync;
     // A rule that has a deadline when there is one.
     let bounded = |config: &Config| arrivals(config).is_ok_and(|rule| rule.deadline(0.0).is_some());
-    let waits = !rounds && bounded(&Config { deadline: Some(1.0), ..config.clone() });
+    let waits = !rounds
+        && bounded(&Config {
+            deadline: Some(1.0),
+            ..config.clone()
+        });
     let heeds = arrivals(config).is_ok_and(|rule| rule.heeds_staleness());
     vec![
         (
-            &["reduce", "scheduler", "client_num_per_round", "server_lr_schedule"],
+            &[
+                "reduce",
+                "scheduler",
+                "client_num_per_round",
+                "server_lr_schedule",
+            ],
             rounds,
             "it is for rounds, and --mode async has none",
         ),
-        (&["deadline"], rounds || waits, "without rounds it is for rules that wait, such as semi_async"),
+        (
+            &["deadline"],
+            rounds || waits,
+            "without rounds it is for rules that wait, such as semi_async",
+        ),
         (
             &[
                 "concurrency",
@@ -89,15 +108,39 @@ fn rules_of_settings(config: &Config) -> Vec<Rule> {
     let (mapped, line) = (config.device != DeviceChoice::Cpu, config.gpu_util_parse.is_some());
     let file = config.gpu_mapping_file.is_some();
     vec![
-        (&["collective"], rounds && config.reduce == Reduce::Allreduce, "it is for --reduce allreduce"),
+        (
+            &["collective"],
+            rounds && config.reduce == Reduce::Allreduce,
+            "it is for --reduce allreduce",
+        ),
         (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
-        (&["kept_dir"], config.data_residency == Residency::Local, "it is for --data_residency local"),
-        (&["partition_method"], config.partition_load.is_none(), "--partition_load says who owns what"),
-        (&["data_dir"], config.dataset.name != data::GENERATED, "the data is generated (hint: --dataset)"),
-        (&["keep_checkpoints"], config.checkpoint_every != Some(0), "with --checkpoint_every 0 there are none"),
+        (
+            &["kept_dir"],
+            config.data_residency == Residency::Local,
+            "it is for --data_residency local",
+        ),
+        (
+            &["partition_method"],
+            config.partition_load.is_none(),
+            "--partition_load says who owns what",
+        ),
+        (
+            &["data_dir"],
+            config.dataset.name != data::GENERATED,
+            "the data is generated (hint: --dataset)",
+        ),
+        (
+            &["keep_checkpoints"],
+            config.checkpoint_every != Some(0),
+            "with --checkpoint_every 0 there are none",
+        ),
         (&["gpu_mapping_file", "gpu_util_parse"], mapped, "--device cpu ignores it"),
         (&["gpu_mapping_file"], !mapped || !line, "--gpu_util_parse wins over it"),
-        (&["gpu_mapping_key"], mapped && file && !line, "it is for a --gpu_mapping_file that is followed"),
+        (
+            &["gpu_mapping_key"],
+            mapped && file && !line,
+            "it is for a --gpu_mapping_file that is followed",
+        ),
     ]
 }
 
@@ -105,7 +148,8 @@ fn rules_of_settings(config: &Config) -> Vec<Rule> {
 fn without_effect(config: &Config) -> Vec<String> {
     let values = |config: Config| serde_yaml::to_value(config).expect("plain data always encodes");
     // Choices are compared by all that they say.
-    let (given, usual) = (values(config.clone()), values(Config::default().completed().unwrap_or_default()));
+    let (given, usual) =
+        (values(config.clone()), values(Config::default().completed().unwrap_or_default()));
     let rules = [rules_of_modes(config), rules_of_settings(config)].concat();
     let idle = rules.into_iter().filter(|(_, counts, _)| !counts);
     let changed = idle.flat_map(|(names, _, why)| names.iter().map(move |name| (*name, why)));
@@ -127,21 +171,56 @@ mod tests {
     #[test]
     fn what_should_be_known_before_a_run_is_noted() {
         let notes = |config: Config| Plan::resolve(config).expect("sound").notes(3).join("; ");
-        let base = || Config { client_num_per_round: 2, ..Config::default() };
+        let base = || Config {
+            client_num_per_round: 2,
+            ..Config::default()
+        };
         assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
-        let alone = Config { mode: Mode::Async, concurrency: 1, ..Config::default() };
+        let alone = Config {
+            mode: Mode::Async,
+            concurrency: 1,
+            ..Config::default()
+        };
         assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
-        let idle = Config { stale_weight: 0.9, dispatch: DispatchMode::Pull, ..Config::default() };
+        let idle = Config {
+            stale_weight: 0.9,
+            dispatch: DispatchMode::Pull,
+            ..Config::default()
+        };
         assert_eq!(notes(idle), "--stale_weight has no effect: it is for --mode async");
-        let idle = Config { scheduler: "balanced".into(), dispatch: DispatchMode::Pull, ..Config::default() };
+        let idle = Config {
+            scheduler: "balanced".into(),
+            dispatch: DispatchMode::Pull,
+            ..Config::default()
+        };
         assert_eq!(notes(idle), "--scheduler has no effect: it is for --dispatch planned");
-        let quiet = |config: Config| notes(Config { client_num_per_round: 9, ..config });
-        let idle = Config { data_dir: "d".into(), checkpoint_every: Some(0), keep_checkpoints: 3, ..Config::default() };
+        let quiet = |config: Config| {
+            notes(Config {
+                client_num_per_round: 9,
+                ..config
+            })
+        };
+        let idle = Config {
+            data_dir: "d".into(),
+            checkpoint_every: Some(0),
+            keep_checkpoints: 3,
+            ..Config::default()
+        };
         let said = quiet(idle);
         assert!(said.contains("--data_dir has no effect: the data is generated"), "{said}");
-        assert!(said.contains("--keep_checkpoints has no effect: with --checkpoint_every 0"), "{said}");
-        let mapped = Config { gpu_mapping_key: "x".into(), gpu_util_parse: Some("a:1".into()), ..Config::default() };
-        assert_eq!(quiet(mapped), "--gpu_mapping_key has no effect: it is for a --gpu_mapping_file that is followed");
+        assert!(
+            said.contains("--keep_checkpoints has no effect: with --checkpoint_every 0"),
+            "{said}"
+        );
+        let mapped = Config {
+            gpu_mapping_key: "x".into(),
+            gpu_util_parse: Some("a:1".into()),
+            ..Config::default()
+        };
+        assert_eq!(
+            quiet(mapped),
+            "--gpu_mapping_key has no effect: it is for a --gpu_mapping_file that is followed"
+        );
         let idle = Config {
             mode: Mode::Async,
             concurrency: 9,
@@ -165,8 +244,13 @@ mod tests {
             ..idle
         };
         assert_eq!(notes(counts), "");
-        let slow =
-            Config { worker_slowdown: Some("4:2,1:2".parse().expect("sound")), client_num_per_round: 9, ..base() };
-        assert!(notes(slow).ends_with("(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"));
+        let slow = Config {
+            worker_slowdown: Some("4:2,1:2".parse().expect("sound")),
+            client_num_per_round: 9,
+            ..base()
+        };
+        assert!(notes(slow).ends_with(
+            "(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"
+        ));
     }
 }

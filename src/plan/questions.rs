@@ -89,15 +89,21 @@ impl Plan {
     /// Whether the model is evaluated after `round`.
     pub fn evaluates_after(&self, round: Round) -> bool {
         let done = i64::from(round.0) + 1;
-        let &Config { frequency_of_the_test: every, first_test, comm_round, .. } = &self.config;
+        let &Config {
+            frequency_of_the_test: every,
+            first_test,
+            comm_round,
+            ..
+        } = &self.config;
         let past = done - first_test.unwrap_or(every);
         (past >= 0 && past % every == 0) || done == comm_round
     }
 
-    /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits for what it says, and
-    /// the server can do it alone, on a core of its own.
+    /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits
+    /// for what it says, and the server can do it alone, on a core of its own.
     pub fn evaluates_meanwhile(&self, round: Round) -> bool {
-        let waits = self.target().is_some() || self.config.fall_back || self.config.evaluate_training;
+        let waits =
+            self.target().is_some() || self.config.fall_back || self.config.evaluate_training;
         let is_last = self.is_over(round.0 + 1, None);
         let is_able = self.evaluator() == Evaluator::Server && !self.crowded;
         self.evaluates_after(round) && is_able && !waits && !is_last
@@ -106,7 +112,11 @@ impl Plan {
     /// Test samples to evaluate on.
     pub fn test_samples(&self) -> usize {
         let all = self.dataset.test.len();
-        if self.config.ci == 1 { all.min(1000) } else { all }
+        if self.config.ci == 1 {
+            all.min(1000)
+        } else {
+            all
+        }
     }
 
     /// What the test metrics are to reach, if anything.
@@ -120,14 +130,22 @@ impl Plan {
         test.is_some_and(|test| self.target().is_some_and(|target| target.is_reached(test)))
     }
 
-    /// The same plan for who trains it again in part: it is left after so many rounds, each of which is as in the whole.
+    /// The same plan for who trains it again in part: it is left after so many rounds, each of
+    /// which is as in the whole.
     pub fn up_to(self, rounds: u32) -> Plan {
-        Plan { last: Some(rounds), ..self }
+        Plan {
+            last: Some(rounds),
+            ..self
+        }
     }
 
-    /// The same plan for a server that shares its core with workers: what it does while they train would hold them up.
+    /// The same plan for a server that shares its core with workers: what it does while they train
+    /// would hold them up.
     pub fn crowded(self) -> Plan {
-        Plan { crowded: true, ..self }
+        Plan {
+            crowded: true,
+            ..self
+        }
     }
 
     /// Whether nothing is left to do after so many rounds.
@@ -199,7 +217,10 @@ impl Plan {
 
     /// How long a worker sleeps to make a delay real.
     pub fn nap(&self, client: ClientId, task: Round) -> Option<Duration> {
-        let seconds = || self.delay.seconds(self.seed(), client, task, self.samples(client));
+        let seconds = || {
+            self.delay
+                .seconds(self.seed(), client, task, self.samples(client))
+        };
         let real = self.config.mode == Mode::Async && self.config.clock == Clock::Real;
         let asleep = self.config.sleep_delays && real;
         asleep.then(|| Duration::from_secs_f64(seconds().min(1e6)))
@@ -213,9 +234,15 @@ impl Plan {
         let config = &self.config;
         let refill = match config.scheduler_interval {
             0 => Refill::Keep(config.concurrency as usize),
-            interval => Refill::Every { interval: interval as u32, share: config.c_ratio },
+            interval => Refill::Every {
+                interval: interval as u32,
+                share: config.c_ratio,
+            },
         };
-        let checkin = Checkin { number: config.checkin_num as usize, interval: config.checkin_interval as u32 };
+        let checkin = Checkin {
+            number: config.checkin_num as usize,
+            interval: config.checkin_interval as u32,
+        };
         Ok(Chooser::new(self.seed(), self.clients(), self.selector()?, refill, checkin))
     }
 
@@ -228,13 +255,15 @@ impl Plan {
     pub fn stale_weight(&self, old: u32) -> Option<f64> {
         let config = &self.config;
         match config.max_staleness {
-            Some(most) if i64::from(old) > most => Some(config.stale_weight).filter(|weight| *weight > 0.0),
+            Some(most) if i64::from(old) > most => {
+                Some(config.stale_weight).filter(|weight| *weight > 0.0)
+            }
             _ => Some(staleness(config).expect("the plan was checked").weight(old)),
         }
     }
 
-    /// What the learning rate is multiplied with in a round; without rounds, for who starts from the model after so
-    /// many moves.
+    /// What the learning rate is multiplied with in a round; without rounds, for who starts from
+    /// the model after so many moves.
     pub fn rate(&self, round: Round) -> f64 {
         self.method.rate.at(round, self.rounds())
     }
@@ -247,14 +276,23 @@ pub fn scheduler(config: &Config) -> Box<dyn Scheduler> {
         DispatchMode::OnePerWorker => schedule::DEALING.into(),
         DispatchMode::Planned | DispatchMode::Pull => config.scheduler.clone(),
     };
-    (schedule::KIND.look_up(&choice).expect("the plan was checked").0.build)()
+    (schedule::KIND
+        .look_up(&choice)
+        .expect("the plan was checked")
+        .0
+        .build)()
 }
 
 /// What a client does in a round.
 pub fn workload(config: &Config) -> Workload {
     let epochs = Length::Epochs(config.epochs as u64);
-    let length = config.local_steps.map_or(epochs, |steps| Length::Steps(steps as u64));
-    Workload { length, accumulate: config.accumulate as u64 }
+    let length = config
+        .local_steps
+        .map_or(epochs, |steps| Length::Steps(steps as u64));
+    Workload {
+        length,
+        accumulate: config.accumulate as u64,
+    }
 }
 
 /// Samples per step's batch for a client that has `samples`.
@@ -278,11 +316,19 @@ pub fn arrivals(config: &Config) -> Result<Box<dyn Arrivals>, PartError> {
         concurrency: config.concurrency as usize,
         deadline: config.deadline,
     };
-    arrivals::make(&config.aggregator.clone().unwrap_or_else(|| arrivals::PLAIN.into()), &facts)
+    arrivals::make(
+        &config
+            .aggregator
+            .clone()
+            .unwrap_or_else(|| arrivals::PLAIN.into()),
+        &facts,
+    )
 }
 
 fn staleness(config: &Config) -> Result<Staleness, PartError> {
-    staleness::KIND.look_up(&config.staleness).map(|(entry, values)| (entry.build)(&values))
+    staleness::KIND
+        .look_up(&config.staleness)
+        .map(|(entry, values)| (entry.build)(&values))
 }
 
 /// What selectors may depend on.
@@ -293,6 +339,15 @@ pub fn selection(config: &Config) -> select::Facts {
 }
 
 fn attendance(config: &Config) -> Attendance {
-    let &Config { drop_rate, over_select, deadline, .. } = config;
-    Attendance { drop_rate, over_select, deadline }
+    let &Config {
+        drop_rate,
+        over_select,
+        deadline,
+        ..
+    } = config;
+    Attendance {
+        drop_rate,
+        over_select,
+        deadline,
+    }
 }

@@ -1,4 +1,5 @@
-//! `accuracy.txt` and `time.txt`: what the async-FL framework leaves behind, one number per evaluation.
+//! `accuracy.txt` and `time.txt`: what the async-FL framework leaves behind, one number per
+//! evaluation.
 
 use super::fault;
 use super::lines::Lines;
@@ -26,7 +27,10 @@ impl AsyncFl {
             let path = folder.join(name);
             Lines::create(path.clone()).map_err(|error| fault(&path, error))
         };
-        Ok(AsyncFl { accuracy: file(ACCURACY)?, time: file(TIME)? })
+        Ok(AsyncFl {
+            accuracy: file(ACCURACY)?,
+            time: file(TIME)?,
+        })
     }
 }
 
@@ -35,7 +39,10 @@ impl Recorder for AsyncFl {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
         let Some(test) = &done.test else { return Ok(()) };
-        for (lines, value) in [(&mut self.accuracy, test.accuracy() * 100.0), (&mut self.time, done.clock)] {
+        for (lines, value) in [
+            (&mut self.accuracy, test.accuracy() * 100.0),
+            (&mut self.time, done.clock),
+        ] {
             let written = writeln!(lines, "{value}").and_then(|()| lines.settle());
             written.map_err(|error| fault(lines.path(), error))?;
         }

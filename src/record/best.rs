@@ -1,5 +1,5 @@
-//! `best.safetensors`: the best model so far, with the round that made it. What is best is said by the target's metric,
-//! else by the accuracy, else by the loss.
+//! `best.safetensors`: the best model so far, with the round that made it. What is best is said by
+//! the target's metric, else by the accuracy, else by the loss.
 
 use super::fault;
 use super::model::Whole;
@@ -19,16 +19,23 @@ pub struct Best {
 impl Best {
     /// By the metric of a target, if there is one.
     pub fn of(target: Option<&Target>) -> Best {
-        Best { aim: target.map(Target::aim), found: None }
+        Best {
+            aim: target.map(Target::aim),
+            found: None,
+        }
     }
 
-    /// Takes note of a round; whether it is better than all before. Of equals the first counts, and no number counts that
-    /// is not finite.
+    /// Takes note of a round; whether it is better than all before. Of equals the first counts, and
+    /// no number counts that is not finite.
     pub fn note(&mut self, done: &RoundDone) -> bool {
         let Some(test) = &done.test else { return false };
         let aim = self.aim.get_or_insert_with(|| test.aim());
-        let Some(value) = test.value(aim.metric()).filter(|value| value.is_finite()) else { return false };
-        let better = self.found.is_none_or(|(_, known)| aim.prefers(value, known));
+        let Some(value) = test.value(aim.metric()).filter(|value| value.is_finite()) else {
+            return false;
+        };
+        let better = self
+            .found
+            .is_none_or(|(_, known)| aim.prefers(value, known));
         if better {
             self.found = Some((done.round, value));
         }
@@ -52,21 +59,29 @@ pub struct BestModel {
 impl BestModel {
     /// Will write the flat weights as the tensors of `whole`.
     pub fn new(path: PathBuf, whole: Whole, target: Option<&Target>) -> BestModel {
-        BestModel { path, whole, best: Best::of(target) }
+        BestModel {
+            path,
+            whole,
+            best: Best::of(target),
+        }
     }
 }
 
 impl Recorder for BestModel {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::RoundDone(done) = event else { return Ok(()) };
-        // A run that goes on tells of earlier rounds without their models: the file is there already.
+        // A run that goes on tells of earlier rounds without their models: the file is there
+        // already.
         if !self.best.note(done) || weights.is_empty() {
             return Ok(());
         }
         let (metric, round, value) = self.best.found().expect("it has just been noted");
         let said = [("round", round.to_string()), (metric, value.to_string())];
         let said = said.map(|(name, value)| (name.to_owned(), value)).into();
-        let bytes = self.whole.tensors(weights, Some(said)).map_err(|error| fault(&self.path, error))?;
+        let bytes = self
+            .whole
+            .tensors(weights, Some(said))
+            .map_err(|error| fault(&self.path, error))?;
         files::write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
     }
 }
@@ -78,8 +93,14 @@ mod tests {
     use safetensors::SafeTensors;
 
     fn done(round: u32, accuracy: f64, loss: f64) -> Event {
-        let test = Metrics::default().with("accuracy", accuracy, 1).with("loss", loss, 1);
-        Event::RoundDone(RoundDone { round: Round(round), test: Some(test), ..RoundDone::default() })
+        let test = Metrics::default()
+            .with("accuracy", accuracy, 1)
+            .with("loss", loss, 1);
+        Event::RoundDone(RoundDone {
+            round: Round(round),
+            test: Some(test),
+            ..RoundDone::default()
+        })
     }
 
     /// The value of the only tensor, and what is said of it.
@@ -87,8 +108,17 @@ mod tests {
         let bytes = std::fs::read(path).expect("there");
         let (_, head) = SafeTensors::read_metadata(&bytes).expect("whole");
         let said = head.metadata().clone().expect("said");
-        let tensor = SafeTensors::deserialize(&bytes).expect("whole").tensor("w").expect("there").data().to_vec();
-        let metric = said.keys().find(|name| *name != "round").expect("a metric").clone();
+        let tensor = SafeTensors::deserialize(&bytes)
+            .expect("whole")
+            .tensor("w")
+            .expect("there")
+            .data()
+            .to_vec();
+        let metric = said
+            .keys()
+            .find(|name| *name != "round")
+            .expect("a metric")
+            .clone();
         (f32::from_le_bytes(tensor.try_into().expect("one value")), said["round"].clone(), metric)
     }
 
@@ -98,12 +128,23 @@ mod tests {
         let path = folder.path().join("best.safetensors");
         let mut whole = Whole::default();
         whole.layout.push("w", &[1]);
-        let rounds = [(0.5, 2.0), (0.75, 3.0), (0.75, 1.0), (f64::NAN, 0.5), (0.25, 4.0)];
+        let rounds = [
+            (0.5, 2.0),
+            (0.75, 3.0),
+            (0.75, 1.0),
+            (f64::NAN, 0.5),
+            (0.25, 4.0),
+        ];
         let run = |from: usize, target: Option<&Target>| {
             let mut best = BestModel::new(path.clone(), whole.clone(), target);
             for (round, (accuracy, loss)) in rounds.into_iter().enumerate() {
-                let weights = if round < from { vec![] } else { vec![round as f32] };
-                best.record(&done(round as u32, accuracy, loss), &weights).expect("written");
+                let weights = if round < from {
+                    vec![]
+                } else {
+                    vec![round as f32]
+                };
+                best.record(&done(round as u32, accuracy, loss), &weights)
+                    .expect("written");
             }
             kept(&path)
         };

@@ -1,5 +1,5 @@
-//! Checkpoints: everything that the next round depends on, in a file that is whole or not there. The
-//! last few are kept.
+//! Checkpoints: everything that the next round depends on, in a file that is whole or not there.
+//! The last few are kept.
 
 use super::fault;
 use super::packed::{FORMAT, Facts, Unfit, encode, unpack};
@@ -39,7 +39,9 @@ pub enum CheckpointError {
         hint: String,
     },
     /// A file of an older or newer program.
-    #[error("{path} has format {found}, this program reads {FORMAT} (hint: resume with the version that wrote it)")]
+    #[error(
+        "{path} has format {found}, this program reads {FORMAT} (hint: resume with the version that wrote it)"
+    )]
     Format {
         /// The file.
         path: PathBuf,
@@ -47,7 +49,9 @@ pub enum CheckpointError {
         found: u32,
     },
     /// A file of another plan.
-    #[error("{path} belongs to another plan: {differs} (hint: resume with the settings in the run's config.yaml)")]
+    #[error(
+        "{path} belongs to another plan: {differs} (hint: resume with the settings in the run's config.yaml)"
+    )]
     OtherPlan {
         /// The file.
         path: PathBuf,
@@ -111,7 +115,9 @@ impl Checkpoints {
     fn thin_out(&self) -> Result<(), RecordError> {
         let files = files(&self.folder);
         let old = files.len().saturating_sub(self.keep);
-        files[..old].iter().try_for_each(|file| files::remove(file).map_err(|error| fault(file, error)))
+        files[..old]
+            .iter()
+            .try_for_each(|file| files::remove(file).map_err(|error| fault(file, error)))
     }
 }
 
@@ -142,7 +148,12 @@ impl Recorder for Checkpoints {
         let began = Instant::now();
         let path = self.folder.join(format!("{BEGIN}{:08}{END}", state.rounds));
         let (plan, decisive) = (self.plan.clone(), self.decisive.clone());
-        let facts = Facts { format: FORMAT, plan, decisive, state: state.clone() };
+        let facts = Facts {
+            format: FORMAT,
+            plan,
+            decisive,
+            state: state.clone(),
+        };
         let bytes = encode(&facts, weights).map_err(|error| fault(&path, error))?;
         files::write_whole(&path, &bytes).map_err(|error| fault(&path, error))?;
         self.unsaved = 0;
@@ -152,15 +163,17 @@ impl Recorder for Checkpoints {
     }
 }
 
-/// The checkpoints of a folder in the order of their rounds: what has another name, or is no plain file, is none.
+/// The checkpoints of a folder in the order of their rounds: what has another name, or is no plain
+/// file, is none.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     if !is_own_folder(folder) {
         return Vec::new();
     }
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let plain = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut files: Vec<(u32, PathBuf)> =
-        plain.filter_map(|entry| Some((round_of(entry.file_name().to_str()?)?, entry.path()))).collect();
+    let mut files: Vec<(u32, PathBuf)> = plain
+        .filter_map(|entry| Some((round_of(entry.file_name().to_str()?)?, entry.path())))
+        .collect();
     files.sort();
     files.into_iter().map(|(_, path)| path).collect()
 }
@@ -183,7 +196,9 @@ fn is_own_folder(folder: &Path) -> bool {
 /// None there, or the newest one cannot be used; then the message names the newest that can.
 pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
     let files = files(folder);
-    let (newest, older) = files.split_last().ok_or_else(|| CheckpointError::None(folder.to_owned()))?;
+    let (newest, older) = files
+        .split_last()
+        .ok_or_else(|| CheckpointError::None(folder.to_owned()))?;
     read(newest, plan).map_err(|error| match error {
         CheckpointError::Damaged { path, reason, .. } => {
             let good = older.iter().rev().find(|path| read(path, plan).is_ok());
@@ -199,7 +214,10 @@ pub fn newest(folder: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
 /// The checkpoints of a folder by the rounds that are done in them.
 pub fn by_rounds(folder: &Path) -> BTreeMap<u32, PathBuf> {
     let rounds = |path: &PathBuf| round_of(path.file_name()?.to_str()?);
-    files(folder).into_iter().filter_map(|path| Some((rounds(&path)?, path))).collect()
+    files(folder)
+        .into_iter()
+        .filter_map(|path| Some((rounds(&path)?, path)))
+        .collect()
 }
 
 /// The file of a folder's newest checkpoint, whatever it holds.
@@ -212,14 +230,24 @@ pub fn newest_file(folder: &Path) -> Option<PathBuf> {
 /// # Errors
 /// A file that cannot be read, is damaged, or belongs to another plan.
 pub fn read(path: &Path, plan: &Plan) -> Result<Saved, CheckpointError> {
-    let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason, hint: String::new() };
+    let damaged = |reason: String| CheckpointError::Damaged {
+        path: path.to_owned(),
+        reason,
+        hint: String::new(),
+    };
     let bytes = files::bytes(path).map_err(|error| damaged(error.to_string()))?;
     let (facts, weights) = unpack(&bytes).map_err(|fault| match fault {
         Unfit::Damaged(reason) => damaged(reason),
-        Unfit::Format(found) => CheckpointError::Format { path: path.to_owned(), found },
+        Unfit::Format(found) => CheckpointError::Format {
+            path: path.to_owned(),
+            found,
+        },
     })?;
     match facts.plan == plan.lasting_digest() {
-        true => Ok(Saved { state: facts.state, weights }),
+        true => Ok(Saved {
+            state: facts.state,
+            weights,
+        }),
         false => Err(CheckpointError::OtherPlan {
             path: path.to_owned(),
             differs: differences(&plan.lasting_text(), &facts.decisive),
@@ -238,7 +266,11 @@ mod tests {
     use std::collections::HashMap;
 
     fn config() -> Config {
-        Config { client_num_in_total: 3, client_num_per_round: 2, ..Config::default() }
+        Config {
+            client_num_in_total: 3,
+            client_num_per_round: 2,
+            ..Config::default()
+        }
     }
 
     fn plan() -> Plan {
@@ -247,7 +279,14 @@ mod tests {
 
     fn state(rounds: u32) -> State {
         let kept = KeptIndex(vec![(ClientId(3), 1, Round(2))]);
-        State { rounds, clock: 0.1 + 0.2, updates: 7, memory: vec![vec![0.5], vec![]], kept, ..State::default() }
+        State {
+            rounds,
+            clock: 0.1 + 0.2,
+            updates: 7,
+            memory: vec![vec![0.5], vec![]],
+            kept,
+            ..State::default()
+        }
     }
 
     #[test]
@@ -255,7 +294,9 @@ mod tests {
         let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
         let mut checkpoints = Checkpoints::create(folder.path().join("c"), &plan).expect("made");
         for rounds in 1..6 {
-            checkpoints.record(&Event::Saved(state(rounds)), &[rounds as f32, 0.1]).expect("written");
+            checkpoints
+                .record(&Event::Saved(state(rounds)), &[rounds as f32, 0.1])
+                .expect("written");
         }
         assert_eq!(files(&folder.path().join("c")).len(), 2);
         let saved = newest(&folder.path().join("c"), &plan).expect("whole");
@@ -267,26 +308,44 @@ mod tests {
     fn damaged_foreign_and_newer_ones_are_refused_and_the_good_one_is_offered() {
         let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
         let mut checkpoints = Checkpoints::create(folder.path().to_owned(), &plan).expect("made");
-        (1..3).for_each(|rounds| checkpoints.record(&Event::Saved(state(rounds)), &[1.0]).expect("written"));
+        (1..3).for_each(|rounds| {
+            checkpoints
+                .record(&Event::Saved(state(rounds)), &[1.0])
+                .expect("written")
+        });
         let last = files(folder.path()).pop().expect("there");
         let whole = fs::read(&last).expect("readable");
         let refused = |bytes: &[u8], plan: &Plan| {
             fs::write(&last, bytes).expect("writable");
-            newest(folder.path(), plan).expect_err("refused").to_string()
+            newest(folder.path(), plan)
+                .expect_err("refused")
+                .to_string()
         };
-        assert!(refused(&whole[..whole.len() - 1], &plan).contains("round-00000001.safetensors is whole"));
+        assert!(
+            refused(&whole[..whole.len() - 1], &plan)
+                .contains("round-00000001.safetensors is whole")
+        );
         let mut flipped = whole.clone();
         *flipped.last_mut().expect("bytes") ^= 1;
         assert!(refused(&flipped, &plan).contains("checksum"));
         let newer = TensorView::new(Dtype::F32, vec![0], &[]).expect("an empty tensor");
-        let facts = HashMap::from([("facts".to_owned(), r#"{"format": 9, "state": "other"}"#.to_owned())]);
+        let facts =
+            HashMap::from([("facts".to_owned(), r#"{"format": 9, "state": "other"}"#.to_owned())]);
         let newer = safetensors::serialize([("model", newer)], &Some(facts)).expect("encodes");
         assert!(refused(&newer, &plan).contains("has format 9"));
-        let other = Plan::resolve(Config { client_optimizer: "sgd:lr=0.9".into(), ..config() }).expect("sound");
+        let other = Plan::resolve(Config {
+            client_optimizer: "sgd:lr=0.9".into(),
+            ..config()
+        })
+        .expect("sound");
         let said = refused(&whole, &other);
         assert!(said.contains("another plan: --lr is 0.9, and was 0.03"), "{said}");
         // More rounds are no other plan.
-        let longer = Plan::resolve(Config { comm_round: 99, ..config() }).expect("sound");
+        let longer = Plan::resolve(Config {
+            comm_round: 99,
+            ..config()
+        })
+        .expect("sound");
         assert!(newest(folder.path(), &longer).is_ok());
     }
 
@@ -295,13 +354,21 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = parent.path().join("c");
         fs::create_dir(&folder).expect("writable");
-        let names = ["round-100000000.safetensors", "round-99999999.safetensors", "round-00000002.safetensors"];
-        for name in names.iter().chain(&["best.safetensors", "round-3.safetensors", "round-00000009.safetensors.part"])
-        {
+        let names = [
+            "round-100000000.safetensors",
+            "round-99999999.safetensors",
+            "round-00000002.safetensors",
+        ];
+        for name in names.iter().chain(&[
+            "best.safetensors",
+            "round-3.safetensors",
+            "round-00000009.safetensors.part",
+        ]) {
             fs::write(folder.join(name), "x").expect("writable");
         }
         fs::create_dir(folder.join("round-00000004.safetensors")).expect("writable");
-        std::os::unix::fs::symlink("best.safetensors", folder.join("round-00000005.safetensors")).expect("links");
+        std::os::unix::fs::symlink("best.safetensors", folder.join("round-00000005.safetensors"))
+            .expect("links");
         let found: Vec<PathBuf> = names.iter().rev().map(|name| folder.join(name)).collect();
         assert_eq!(files(&folder), found);
         std::os::unix::fs::symlink(&folder, parent.path().join("link")).expect("links");
@@ -313,9 +380,19 @@ mod tests {
     fn losses_that_are_none_come_back() {
         let (folder, plan) = (tempfile::tempdir().expect("a folder"), plan());
         let mut checkpoints = Checkpoints::create(folder.path().to_owned(), &plan).expect("made");
-        let test = Some(Metrics::default().with("loss", f64::NAN, 3).with("accuracy", f64::INFINITY, 3));
-        checkpoints.record(&Event::Saved(State { test, ..state(1) }), &[1.0]).expect("written");
-        let test = newest(folder.path(), &plan).expect("whole").state.test.expect("evaluated");
+        let test = Some(Metrics::default().with("loss", f64::NAN, 3).with(
+            "accuracy",
+            f64::INFINITY,
+            3,
+        ));
+        checkpoints
+            .record(&Event::Saved(State { test, ..state(1) }), &[1.0])
+            .expect("written");
+        let test = newest(folder.path(), &plan)
+            .expect("whole")
+            .state
+            .test
+            .expect("evaluated");
         assert!(test.loss().is_nan() && test.accuracy() == f64::INFINITY);
     }
 }

@@ -66,7 +66,10 @@ impl Recorder for MetricsCsv {
             test_loss: done.test.as_ref().map(|test| test.loss()),
             test_accuracy: done.test.as_ref().and_then(|test| test.value("accuracy")),
             train_set_loss: done.training.as_ref().map(|training| training.loss()),
-            train_set_accuracy: done.training.as_ref().and_then(|training| training.value("accuracy")),
+            train_set_accuracy: done
+                .training
+                .as_ref()
+                .and_then(|training| training.value("accuracy")),
             seconds: done.seconds,
             evaluation_seconds: done.evaluation_seconds,
             virtual_seconds: done.virtual_seconds,
@@ -81,7 +84,11 @@ impl Recorder for MetricsCsv {
             prediction_error: done.schedule.prediction_error,
             model_hash: &done.model_hash,
         };
-        self.writer.serialize(line).map_err(|error| fault(&self.path, error))?;
-        self.writer.flush().map_err(|error| fault(&self.path, error))
+        self.writer
+            .serialize(line)
+            .map_err(|error| fault(&self.path, error))?;
+        self.writer
+            .flush()
+            .map_err(|error| fault(&self.path, error))
     }
 }

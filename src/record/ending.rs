@@ -1,4 +1,5 @@
-//! How a run ended whose ranks could not say so: whoever started it does, and else the folder's age.
+//! How a run ended whose ranks could not say so: whoever started it does, and else the folder's
+//! age.
 
 use super::owner::{JOURNAL, MARKER};
 use super::{Summary, fault};
@@ -9,8 +10,9 @@ use jiff::tz::TimeZone;
 use std::fs;
 use std::path::Path;
 
-/// Writes why a run was killed; of one that was `asked` to stop by nobody, why it stopped. Gives whether it did: a folder
-/// is left alone in which a process is at work, or whose run has said how it ended.
+/// Writes why a run was killed; of one that was `asked` to stop by nobody, why it stopped. Gives
+/// whether it did: a folder is left alone in which a process is at work, or whose run has said how
+/// it ended.
 ///
 /// # Errors
 /// A summary that cannot be read or written.
@@ -19,7 +21,8 @@ pub fn note_killed(folder: &Path, reason: &str, asked: bool) -> Result<bool, Rec
     if !files::is_there(&marker) {
         return Ok(false);
     }
-    // It stays locked until all is written. Where the file system cannot lock, nobody knows who is at work.
+    // It stays locked until all is written. Where the file system cannot lock, nobody knows who is
+    // at work.
     let marker = files::append(&marker).map_err(|error| fault(&marker, error))?;
     if marker.try_lock().is_err() {
         return Ok(false);
@@ -27,28 +30,53 @@ pub fn note_killed(folder: &Path, reason: &str, asked: bool) -> Result<bool, Rec
     let Some(summary) = Summary::read(folder)? else { return Ok(false) };
     let (state, reason) = match summary.state {
         Standing::Running => (Standing::Killed, reason.to_owned()),
-        Standing::Stopped if !asked => (Standing::Stopped, format!("what is done is saved: {reason}")),
+        Standing::Stopped if !asked => {
+            (Standing::Stopped, format!("what is done is saved: {reason}"))
+        }
         _ => return Ok(false),
     };
-    Summary { state, reason, ..summary }.write(folder)?;
+    Summary {
+        state,
+        reason,
+        ..summary
+    }
+    .write(folder)?;
     Ok(true)
 }
 
-/// Why a run is over, as far as its summary says; of one that was killed without a word, when it was last at work.
+/// Why a run is over, as far as its summary says; of one that was killed without a word, when it
+/// was last at work.
 pub fn reason(folder: &Path, standing: Standing, summary: Option<&Summary>) -> String {
-    let told = summary.map(|summary| summary.reason.clone()).filter(|reason| !reason.is_empty());
-    let unsaid = || if standing == Standing::Killed { no_end(folder) } else { String::new() };
+    let told = summary
+        .map(|summary| summary.reason.clone())
+        .filter(|reason| !reason.is_empty());
+    let unsaid = || {
+        if standing == Standing::Killed {
+            no_end(folder)
+        } else {
+            String::new()
+        }
+    };
     told.unwrap_or_else(unsaid)
 }
 
 fn no_end(folder: &Path) -> String {
-    let since = last_sign(folder).map(|at| at.to_zoned(TimeZone::system()).strftime(" since %b %d, %H:%M").to_string());
+    let since = last_sign(folder).map(|at| {
+        at.to_zoned(TimeZone::system())
+            .strftime(" since %b %d, %H:%M")
+            .to_string()
+    });
     format!("no end is on record{}: killed?", since.unwrap_or_default())
 }
 
 /// When a run has last written of itself.
 pub(super) fn last_sign(folder: &Path) -> Option<Timestamp> {
-    fs::metadata(folder.join(JOURNAL)).ok()?.modified().ok()?.try_into().ok()
+    fs::metadata(folder.join(JOURNAL))
+        .ok()?
+        .modified()
+        .ok()?
+        .try_into()
+        .ok()
 }
 
 #[cfg(test)]
@@ -62,17 +90,25 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = parent.path().join("run");
         assert!(!note_killed(&folder, "signal 9", true).expect("nothing to write"));
-        let config = Config { out_dir: Some(folder.clone()), ..Config::default() };
+        let config = Config {
+            out_dir: Some(folder.clone()),
+            ..Config::default()
+        };
         let mut held = RunFolder::claim(&config).expect("free");
         held.prepare(&config, None).expect("new");
-        let says = |state| fs::write(folder.join(SUMMARY), format!("{{\"state\":\"{state}\",\"rounds\":3}}"));
+        let says = |state| {
+            fs::write(folder.join(SUMMARY), format!("{{\"state\":\"{state}\",\"rounds\":3}}"))
+        };
         let summary = || Summary::read(&folder).expect("readable").expect("there");
         says("running").expect("writable");
         assert!(!note_killed(&folder, "signal 9", true).expect("held"));
         drop(held);
         fs::write(folder.join(JOURNAL), "").expect("writable");
         let unsaid = reason(&folder, Standing::Killed, Some(&summary()));
-        assert!(unsaid.starts_with("no end is on record since ") && unsaid.ends_with(": killed?"), "{unsaid}");
+        assert!(
+            unsaid.starts_with("no end is on record since ") && unsaid.ends_with(": killed?"),
+            "{unsaid}"
+        );
         assert!(note_killed(&folder, "signal 9", true).expect("free"));
         let told = summary();
         assert_eq!((told.state, told.rounds), (Standing::Killed, 3));
@@ -85,6 +121,9 @@ mod tests {
             (Standing::Stopped, "what is done is saved: signal 9")
         );
         says("finished").expect("writable");
-        assert!(!note_killed(&folder, "signal 9", true).expect("free") && summary().state == Standing::Finished);
+        assert!(
+            !note_killed(&folder, "signal 9", true).expect("free")
+                && summary().state == Standing::Finished
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! `environment.json`: what made a run. Its results are the same bits only on alike libraries and processors, so whoever
-//! reads a folder must be able to see them.
+//! `environment.json`: what made a run. Its results are the same bits only on alike libraries and
+//! processors, so whoever reads a folder must be able to see them.
 
 use super::{fault, unread};
 use crate::event::RecordError;
@@ -50,7 +50,8 @@ pub fn read(folder: &Path) -> Result<Vec<Environment>, RecordError> {
     let path = folder.join(ENVIRONMENT);
     match files::bytes(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        bytes => serde_json::from_slice(&bytes.map_err(|error| unread(&path, error))?).map_err(|e| unread(&path, e)),
+        bytes => serde_json::from_slice(&bytes.map_err(|error| unread(&path, error))?)
+            .map_err(|e| unread(&path, e)),
     }
 }
 
@@ -64,7 +65,8 @@ pub(super) fn add(folder: &Path, start: &Environment) -> Result<(), RecordError>
         Ok(starts) => starts,
         Err(error) => {
             let kept = files::set_aside(&path).map_err(|error| fault(&path, error))?;
-            kept.iter().for_each(|kept| log::warn!("{error}; it is kept as {}", kept.display()));
+            kept.iter()
+                .for_each(|kept| log::warn!("{error}; it is kept as {}", kept.display()));
             Vec::new()
         }
     };
@@ -88,7 +90,9 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(read(folder.path()).expect("none is fine"), []);
-        ["1", "2"].iter().for_each(|version| add(folder.path(), &start(version)).expect("writable"));
+        ["1", "2"]
+            .iter()
+            .for_each(|version| add(folder.path(), &start(version)).expect("writable"));
         assert_eq!(read(folder.path()).expect("written"), ["1", "2"].map(start));
         fs::write(folder.path().join(ENVIRONMENT), "{").expect("writable");
         assert!(read(folder.path()).is_err());

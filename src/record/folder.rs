@@ -1,8 +1,9 @@
-//! The folder of one run. It is ours only if it says so: a folder that holds a run is never written into by accident, and
-//! nothing of anybody else's is removed or replaced.
+//! The folder of one run. It is ours only if it says so: a folder that holds a run is never written
+//! into by accident, and nothing of anybody else's is removed or replaced.
 
 use super::owner::{
-    CHECKPOINTS, CLIENTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner, recorded,
+    CHECKPOINTS, CLIENTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner,
+    recorded,
 };
 use crate::config::Config;
 use crate::event::{Event, RecordError, Recorder, State};
@@ -10,7 +11,9 @@ use crate::files;
 use crate::part::PartError;
 use crate::plan::Plan;
 use crate::record::table::{Scene, chosen};
-use crate::record::{Checkpoints, Environment, Journal, SummaryFile, Whole, checkpoint, environment};
+use crate::record::{
+    Checkpoints, Environment, Journal, SummaryFile, Whole, checkpoint, environment,
+};
 use std::fs;
 use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -52,7 +55,9 @@ pub enum FolderError {
     )]
     Raced(PathBuf),
     /// A run is still going on there.
-    #[error("{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)")]
+    #[error(
+        "{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)"
+    )]
     Busy(PathBuf),
     /// A recorder that there is not.
     #[error(transparent)]
@@ -68,8 +73,8 @@ pub enum FolderError {
 }
 
 impl RunFolder {
-    /// Makes the folder that a config names, if it is not there, and claims it. A job that was ended may
-    /// outlive its launcher, so its ranks are waited for.
+    /// Makes the folder that a config names, if it is not there, and claims it. A job that was
+    /// ended may outlive its launcher, so its ranks are waited for.
     ///
     /// # Errors
     /// A folder that cannot be written to, or in which another run goes on.
@@ -91,17 +96,24 @@ impl RunFolder {
                 }
                 Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
                 // Where the file system cannot lock, nobody can be kept out.
-                Ok(()) | Err(fs::TryLockError::Error(_)) => return Ok(RunFolder { path, marker, waited, made }),
+                Ok(()) | Err(fs::TryLockError::Error(_)) => {
+                    return Ok(RunFolder {
+                        path,
+                        marker,
+                        waited,
+                        made,
+                    });
+                }
             }
         }
     }
 
-    /// Writes the resolved config, and removes what a run left that may be overwritten. `job` is noted as the one whose
-    /// run this is.
+    /// Writes the resolved config, and removes what a run left that may be overwritten. `job` is
+    /// noted as the one whose run this is.
     ///
     /// # Errors
-    /// A folder that holds a run, unless it may be overwritten, or something else under our names, or that cannot be
-    /// written to; an unknown recorder.
+    /// A folder that holds a run, unless it may be overwritten, or something else under our names,
+    /// or that cannot be written to; an unknown recorder.
     pub fn prepare(&mut self, config: &Config, job: Option<&str>) -> Result<(), FolderError> {
         chosen(config)?;
         if config.resume.is_none() {
@@ -110,7 +122,9 @@ impl RunFolder {
         self.mark(job)?;
         self.own().iter().for_each(|file| files::remove_part(file));
         let file = self.path.join(CONFIG);
-        let text = config.portable().map_err(|error| unwritable(&file, &error))?;
+        let text = config
+            .portable()
+            .map_err(|error| unwritable(&file, &error))?;
         files::write_whole(&file, text.as_bytes()).map_err(|error| unwritable(&file, &error))
     }
 
@@ -138,7 +152,9 @@ impl RunFolder {
         }
         let checkpoints = checkpoints(&self.path);
         match fs::remove_dir(&checkpoints) {
-            Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => {
+            Err(error)
+                if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) =>
+            {
                 Err(unwritable(&checkpoints, &error))
             }
             _ => Ok(()),
@@ -152,18 +168,24 @@ impl RunFolder {
         }
         let text = format!("{MARK}\n{}", job.map_or(String::new(), |job| format!("job {job}\n")));
         let marker = &mut self.marker;
-        let written = marker.set_len(0).and_then(|()| marker.rewind()).and_then(|()| marker.write_all(text.as_bytes()));
+        let written = marker
+            .set_len(0)
+            .and_then(|()| marker.rewind())
+            .and_then(|()| marker.write_all(text.as_bytes()));
         written.map_err(|error| unwritable(&self.path.join(MARKER), &error))
     }
 
     /// Every file that a run may write here.
     fn own(&self) -> Vec<PathBuf> {
         let named = names().map(|name| self.path.join(name));
-        named.chain(checkpoint::files(&checkpoints(&self.path))).collect()
+        named
+            .chain(checkpoint::files(&checkpoints(&self.path)))
+            .collect()
     }
 
-    /// The recorders that write this folder's files: those that are chosen, between the ones that every run needs.
-    /// When a run goes on after so many `rounds`, they begin with what is kept of it.
+    /// The recorders that write this folder's files: those that are chosen, between the ones that
+    /// every run needs. When a run goes on after so many `rounds`, they begin with what is kept
+    /// of it.
     ///
     /// # Errors
     /// An unknown recorder; a file that cannot be made or read.
@@ -182,12 +204,17 @@ impl RunFolder {
             None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
         };
         let mut summary = SummaryFile::new(&self.path, plan);
-        let scene = Scene { folder: &self.path, plan, whole };
+        let scene = Scene {
+            folder: &self.path,
+            plan,
+            whole,
+        };
         let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
         for record in chosen(&plan.config).map_err(|error| super::fault(&self.path, error))? {
             recorders.extend((record.make)(&scene)?);
         }
-        let goes_on = |event: &&Event| !matches!(event, Event::Finished { .. } | Event::Ended { .. });
+        let goes_on =
+            |event: &&Event| !matches!(event, Event::Finished { .. } | Event::Ended { .. });
         for event in kept.iter().filter(goes_on) {
             recorders.record(event, &[])?;
             summary.record(event, &[])?;
@@ -203,19 +230,25 @@ impl RunFolder {
     fn describe(&self, plan: &Plan) -> Result<(), RecordError> {
         let path = self.path.join(DATA);
         let text = serde_json::to_string_pretty(&plan.dataset.description());
-        let written = text.map_err(Into::into).and_then(|text| files::write_whole(&path, text.as_bytes()));
+        let written = text
+            .map_err(Into::into)
+            .and_then(|text| files::write_whole(&path, text.as_bytes()));
         written.map_err(|error| super::fault(&path, error))?;
         self.list_clients(plan)
     }
 
-    /// Writes who owns how much of what, unless they are very many: `fedmpi partition` writes that too.
+    /// Writes who owns how much of what, unless they are very many: `fedmpi partition` writes that
+    /// too.
     fn list_clients(&self, plan: &Plan) -> Result<(), RecordError> {
         let path = self.path.join(CLIENTS);
         let mix = plan.mix();
         if mix.figures() > MOST_FIGURES {
             return Ok(());
         }
-        let written = mix.table().map_err(Into::into).and_then(|table| files::write_whole(&path, &table));
+        let written = mix
+            .table()
+            .map_err(Into::into)
+            .and_then(|table| files::write_whole(&path, &table));
         written.map_err(|error| super::fault(&path, error))
     }
 
@@ -245,7 +278,10 @@ impl Drop for RunFolder {
 }
 
 fn unwritable(path: &Path, error: &dyn ToString) -> FolderError {
-    FolderError::Unwritable { path: path.to_owned(), reason: error.to_string() }
+    FolderError::Unwritable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
 }
 
 /// Where the checkpoints of a run's folder are.
@@ -259,7 +295,11 @@ pub fn checkpoints(folder: &Path) -> PathBuf {
 /// When none can be made.
 pub fn free_folder(config: &Config) -> Result<PathBuf, FolderError> {
     let folder = default_folder(config);
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     new_folder(Path::new(RUNS), &name)
 }
 
@@ -276,7 +316,9 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf, FolderError> {
     for number in 2.. {
         match fs::create_dir(&path) {
             Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => path = parent.join(format!("{name}-{number}")),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                path = parent.join(format!("{name}-{number}"))
+            }
             Err(error) => return Err(unwritable(&path, &error)),
         }
     }
@@ -289,11 +331,17 @@ mod tests {
     use crate::record::{SUMMARY, job_of};
 
     fn config(path: PathBuf) -> Config {
-        Config { out_dir: Some(path), ..Config::default() }
+        Config {
+            out_dir: Some(path),
+            ..Config::default()
+        }
     }
 
     fn overwriting(config: &Config) -> Config {
-        Config { overwrite: true, ..config.clone() }
+        Config {
+            overwrite: true,
+            ..config.clone()
+        }
     }
 
     #[test]
@@ -305,16 +353,35 @@ mod tests {
         assert!(folder.path().join(CONFIG).exists());
         assert!(matches!(folder.prepare(&config, None), Err(FolderError::Occupied(_))));
         let recorded: Vec<PathBuf> = recorded().map(|name| folder.path().join(name)).collect();
-        recorded.iter().for_each(|file| fs::write(file, "97.0\n").expect("writable"));
+        recorded
+            .iter()
+            .for_each(|file| fs::write(file, "97.0\n").expect("writable"));
         assert!(folder.prepare(&overwriting(&config), None).is_ok());
         assert!(recorded.iter().all(|file| !file.exists()));
-        let unknown = Config { record: "csv;cvs".parse().expect("never fails"), ..overwriting(&config) };
-        assert!(folder.prepare(&unknown, None).expect_err("unknown").to_string().contains("did you mean `csv`?"));
-        assert!(fs::File::open(folder.path().join(MARKER)).expect("there").try_lock().is_err());
+        let unknown = Config {
+            record: "csv;cvs".parse().expect("never fails"),
+            ..overwriting(&config)
+        };
+        assert!(
+            folder
+                .prepare(&unknown, None)
+                .expect_err("unknown")
+                .to_string()
+                .contains("did you mean `csv`?")
+        );
+        assert!(
+            fs::File::open(folder.path().join(MARKER))
+                .expect("there")
+                .try_lock()
+                .is_err()
+        );
         let path = folder.path().to_owned();
         drop(folder);
         assert!(RunFolder::claim(&config).is_ok());
-        let below_a_file = Config { out_dir: Some(path.join(CONFIG).join("x")), ..Config::default() };
+        let below_a_file = Config {
+            out_dir: Some(path.join(CONFIG).join("x")),
+            ..Config::default()
+        };
         assert!(matches!(RunFolder::claim(&below_a_file), Err(FolderError::Unwritable { .. })));
     }
 
@@ -326,7 +393,9 @@ mod tests {
             fs::create_dir_all(theirs.parent().expect("a folder")).expect("writable");
             fs::write(&theirs, "mine").expect("writable");
             let config = overwriting(&config(folder.path().to_owned()));
-            let refused = RunFolder::claim(&config).expect("free").prepare(&config, None);
+            let refused = RunFolder::claim(&config)
+                .expect("free")
+                .prepare(&config, None);
             assert!(matches!(refused, Err(FolderError::Foreign(_))), "{name}");
             assert_eq!(fs::read(&theirs).expect("there"), b"mine");
             assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 1, "{name}");
@@ -340,7 +409,9 @@ mod tests {
         fs::write(&marker, "mine").expect("writable");
         let mut held = RunFolder::claim(&config).expect("not locked");
         for config in [overwriting(&config), config] {
-            assert!(matches!(held.prepare(&config, None), Err(FolderError::Foreign(file)) if file == marker));
+            assert!(
+                matches!(held.prepare(&config, None), Err(FolderError::Foreign(file)) if file == marker)
+            );
         }
         assert_eq!(fs::read(&marker).expect("there"), b"mine");
     }
@@ -355,10 +426,16 @@ mod tests {
         fs::create_dir(file(CHECKPOINTS)).expect("writable");
         let own = [SUMMARY, "checkpoints/round-00000003.safetensors"];
         let theirs = ["notes.txt", "checkpoints/best.safetensors"];
-        own.iter().chain(&theirs).for_each(|name| fs::write(file(name), "x").expect("writable"));
+        own.iter()
+            .chain(&theirs)
+            .for_each(|name| fs::write(file(name), "x").expect("writable"));
         fs::write(file("summary.json.part"), "half").expect("writable");
-        held.prepare(&overwriting(&config), None).expect("may be overwritten");
-        assert!(own.iter().all(|name| !file(name).exists()) && theirs.iter().all(|name| file(name).exists()));
+        held.prepare(&overwriting(&config), None)
+            .expect("may be overwritten");
+        assert!(
+            own.iter().all(|name| !file(name).exists())
+                && theirs.iter().all(|name| file(name).exists())
+        );
         assert!(!file("summary.json.part").exists());
     }
 
@@ -370,12 +447,14 @@ mod tests {
         assert_eq!(job_of(folder.path()), None);
         held.prepare(&config, Some("7")).expect("new");
         assert_eq!(job_of(folder.path()).as_deref(), Some("7"));
-        held.prepare(&overwriting(&config), Some("8")).expect("again");
+        held.prepare(&overwriting(&config), Some("8"))
+            .expect("again");
         assert_eq!(job_of(folder.path()).as_deref(), Some("8"));
         drop(held);
         fs::remove_file(folder.path().join(MARKER)).expect("there");
         assert!(matches!(owner(folder.path()), Owner::Others(_)));
-        fs::write(folder.path().join(JOURNAL), "{\"event\":\"started\",\"rounds\":1}\n").expect("writable");
+        fs::write(folder.path().join(JOURNAL), "{\"event\":\"started\",\"rounds\":1}\n")
+            .expect("writable");
         assert_eq!(owner(folder.path()), Owner::Run);
     }
 
@@ -394,7 +473,9 @@ mod tests {
     #[test]
     fn runs_of_one_second_get_a_folder_each() {
         let parent = tempfile::tempdir().expect("a folder");
-        let made: Vec<PathBuf> = (0..3).map(|_| new_folder(parent.path(), "a").expect("new")).collect();
+        let made: Vec<PathBuf> = (0..3)
+            .map(|_| new_folder(parent.path(), "a").expect("new"))
+            .collect();
         assert_eq!(made, ["a", "a-2", "a-3"].map(|name| parent.path().join(name)));
     }
 }

@@ -2,7 +2,9 @@
 
 use super::owner::JOURNAL;
 use super::unread;
-use crate::event::{Arrived, Event, RankReport, RecordError, RoundDone, Standing, Started, Trained, Underway};
+use crate::event::{
+    Arrived, Event, RankReport, RecordError, RoundDone, Standing, Started, Trained, Underway,
+};
 use crate::files;
 use crate::ids::{ClientId, Rank, Round};
 use std::fs::Metadata;
@@ -59,7 +61,9 @@ impl History {
             Event::ClientTrained(trained) => self.trained.push(trained),
             Event::Arrived(arrived) => self.arrived.push(arrived),
             Event::LeftOut { round, client, .. } => self.left_out.push((round, client)),
-            Event::Lost { round, rank, host, .. } => self.lost.push((round, rank, host)),
+            Event::Lost {
+                round, rank, host, ..
+            } => self.lost.push((round, rank, host)),
             Event::Missing { rounds } => self.missing.extend(rounds),
             Event::Underway(underway) => self.underway = Some(underway),
             Event::Finished { reason, ranks, .. } => {
@@ -72,7 +76,8 @@ impl History {
     }
 }
 
-/// Reads a journal as it grows. What has been read is not read again, unless another file has taken its place.
+/// Reads a journal as it grows. What has been read is not read again, unless another file has taken
+/// its place.
 pub struct Follower {
     path: PathBuf,
     // Which file it is, and how much of it is known.
@@ -88,7 +93,13 @@ impl Follower {
     /// Nothing is read yet.
     pub fn new(folder: &Path) -> Follower {
         let path = folder.join(JOURNAL);
-        Follower { path, file: None, known: 0, rest: Vec::new(), history: History::default() }
+        Follower {
+            path,
+            file: None,
+            known: 0,
+            rest: Vec::new(),
+            history: History::default(),
+        }
     }
 
     /// Reads what is new; false when nothing is.
@@ -97,7 +108,9 @@ impl Follower {
     /// A journal that is not there or cannot be read.
     pub fn refresh(&mut self) -> Result<bool, RecordError> {
         self.take_in().map_err(|error| match error.kind() {
-            ErrorKind::NotFound => unread(&self.path, "there is no journal, so it is no run that has begun"),
+            ErrorKind::NotFound => {
+                unread(&self.path, "there is no journal, so it is no run that has begun")
+            }
             _ => unread(&self.path, error),
         })
     }
@@ -107,28 +120,44 @@ impl Follower {
         let facts = file.metadata()?;
         let identity = |facts: &Metadata| (facts.dev(), facts.ino());
         if self.file != Some(identity(&facts)) || facts.len() < self.known {
-            *self = Follower { file: Some(identity(&facts)), ..Follower::anew(&self.path) };
+            *self = Follower {
+                file: Some(identity(&facts)),
+                ..Follower::anew(&self.path)
+            };
         }
         file.seek(SeekFrom::Start(self.known))?;
         let new = file.read_to_end(&mut self.rest)?;
         self.known += new as u64;
-        let whole = self.rest.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let whole = self
+            .rest
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |end| end + 1);
         let rest = self.rest.split_off(whole);
         for line in std::mem::replace(&mut self.rest, rest).split(|&byte| byte == b'\n') {
-            event(line).into_iter().for_each(|event| self.history.note(event));
+            event(line)
+                .into_iter()
+                .for_each(|event| self.history.note(event));
         }
         Ok(new > 0)
     }
 
     fn anew(path: &Path) -> Follower {
-        Follower { path: path.to_owned(), file: None, known: 0, rest: Vec::new(), history: History::default() }
+        Follower {
+            path: path.to_owned(),
+            file: None,
+            known: 0,
+            rest: Vec::new(),
+            history: History::default(),
+        }
     }
 }
 
 /// How the lines of clients begin.
 const TRAINED: &[u8] = br#"{"event":"client_trained","#;
 
-/// What a line says. Nearly all lines are of clients: these are read without looking for their kind, in a third of the time.
+/// What a line says. Nearly all lines are of clients: these are read without looking for their
+/// kind, in a third of the time.
 fn event(line: &[u8]) -> serde_json::Result<Event> {
     if line.starts_with(TRAINED) {
         return serde_json::from_slice(line).map(Event::ClientTrained);
@@ -147,7 +176,12 @@ mod tests {
 
     #[test]
     fn lines_of_clients_are_read_as_any_other() {
-        let trained = Event::ClientTrained(Trained { round: Round(3), loss: f64::NAN, bits: 7, ..Trained::default() });
+        let trained = Event::ClientTrained(Trained {
+            round: Round(3),
+            loss: f64::NAN,
+            bits: 7,
+            ..Trained::default()
+        });
         let text = line(&trained);
         assert!(text.as_bytes().starts_with(TRAINED), "{text}");
         let read = event(text.as_bytes()).expect("an event");
@@ -159,17 +193,41 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(JOURNAL);
         let mut follower = Follower::new(folder.path());
-        assert!(follower.refresh().is_err_and(|error| error.to_string().contains("no run that has begun")));
-        let round = |round| Event::RoundDone(RoundDone { round: Round(round), ..RoundDone::default() });
+        assert!(
+            follower
+                .refresh()
+                .is_err_and(|error| error.to_string().contains("no run that has begun"))
+        );
+        let round = |round| {
+            Event::RoundDone(RoundDone {
+                round: Round(round),
+                ..RoundDone::default()
+            })
+        };
         let hosts = [(Rank(1), "node1".to_owned())].into();
-        let started = Event::Started(Started { workers: 2, hosts, ..Started::default() });
-        let underway = Event::Underway(Underway { round: Round(1), done: 3, ..Underway::default() });
+        let started = Event::Started(Started {
+            workers: 2,
+            hosts,
+            ..Started::default()
+        });
+        let underway = Event::Underway(Underway {
+            round: Round(1),
+            done: 3,
+            ..Underway::default()
+        });
         let mut text = [&started, &round(0), &underway].map(line).concat();
         let (whole, half) = (text.len(), line(&round(1)));
         text += &half[..9];
         fs::write(&path, &text).expect("writable");
         assert!(follower.refresh().expect("there"));
-        assert_eq!(follower.history.underway.as_ref().map(|underway| underway.done), Some(3));
+        assert_eq!(
+            follower
+                .history
+                .underway
+                .as_ref()
+                .map(|underway| underway.done),
+            Some(3)
+        );
         assert_eq!((follower.history.rounds.len(), follower.refresh().expect("there")), (1, false));
         text.truncate(whole);
         text += &half;

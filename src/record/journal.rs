@@ -32,12 +32,18 @@ impl Journal {
         Ok(Journal { lines })
     }
 
-    /// Goes on with a journal where a run was saved; what came later, or is torn, is cut off, and so is the line of a round
-    /// that is open there: it comes again. Gives what is kept. A damaged journal is kept beside, and so is everything in `derived`, which is made anew from what is left of it.
+    /// Goes on with a journal where a run was saved; what came later, or is torn, is cut off, and
+    /// so is the line of a round that is open there: it comes again. Gives what is kept. A
+    /// damaged journal is kept beside, and so is everything in `derived`, which is made anew from
+    /// what is left of it.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn resume(path: PathBuf, state: &State, derived: &[PathBuf]) -> Result<(Journal, Vec<Event>), RecordError> {
+    pub fn resume(
+        path: PathBuf,
+        state: &State,
+        derived: &[PathBuf],
+    ) -> Result<(Journal, Vec<Event>), RecordError> {
         let bytes = match files::bytes(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             bytes => bytes.map_err(|error| unread(&path, error))?,
@@ -47,7 +53,8 @@ impl Journal {
             let kept = set_aside(&path, derived).map_err(|error| fault(&path, error))?;
             log::warn!("{}: {damage}; the run goes on from its checkpoint{kept}", path.display());
         }
-        let lines = Lines::create_with(path.clone(), &past.text()).map_err(|error| fault(&path, error))?;
+        let lines =
+            Lines::create_with(path.clone(), &past.text()).map_err(|error| fault(&path, error))?;
         Ok((Journal { lines }, past.events))
     }
 
@@ -86,27 +93,38 @@ impl Past {
         let counted = |round: &Round| round.to_string();
         match (self.wrong.is_empty(), self.missing.is_empty()) {
             (true, true) => None,
-            (false, true) => Some(format!("lines cannot be read: {}", shortened(&self.wrong, usize::to_string))),
-            (_, false) => Some(format!("rounds are missing: {}", shortened(&self.missing, counted))),
+            (false, true) => {
+                Some(format!("lines cannot be read: {}", shortened(&self.wrong, usize::to_string)))
+            }
+            (_, false) => {
+                Some(format!("rounds are missing: {}", shortened(&self.missing, counted)))
+            }
         }
     }
 
     /// The journal that the run goes on with; it begins with what it lacks.
     fn text(&self) -> Vec<u8> {
-        let missing = (!self.missing.is_empty()).then(|| Event::Missing { rounds: self.missing.clone() });
+        let missing = (!self.missing.is_empty()).then(|| Event::Missing {
+            rounds: self.missing.clone(),
+        });
         let lines = missing.iter().chain(&self.events).map(serde_json::to_vec);
-        lines.flatten().flat_map(|line| line.into_iter().chain([b'\n'])).collect()
+        lines
+            .flatten()
+            .flat_map(|line| line.into_iter().chain([b'\n']))
+            .collect()
     }
 }
 
-/// The events up to the last of so many rounds; to before its end, if that is `open`. What comes after the last whole
-/// line is torn, and no damage.
+/// The events up to the last of so many rounds; to before its end, if that is `open`. What comes
+/// after the last whole line is torn, and no damage.
 fn read(bytes: &[u8], rounds: u32, open: bool) -> Past {
     let mut past = Past::default();
     let mut known = vec![false; rounds as usize];
     // Events up to the end of a round.
     let mut complete = 0;
-    let whole = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let whole = bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .filter(|line| line.ends_with(b"\n"));
     for (number, line) in (1..).zip(whole) {
         let Ok(event) = serde_json::from_slice::<Event>(line) else {
             past.wrong.push(number);
@@ -115,33 +133,57 @@ fn read(bytes: &[u8], rounds: u32, open: bool) -> Past {
         let told: Vec<Round> = match &event {
             // Later than the checkpoint.
             Event::RoundDone(done) if done.round.0 >= rounds - u32::from(open) => break,
-            Event::ClientTrained(trained) if open && trained.round.0 + 1 == rounds => vec![trained.round],
+            Event::ClientTrained(trained) if open && trained.round.0 + 1 == rounds => {
+                vec![trained.round]
+            }
             Event::RoundDone(done) => vec![done.round],
-            Event::Missing { rounds: lost } => lost.iter().copied().filter(|round| round.0 < rounds).collect(),
+            Event::Missing { rounds: lost } => lost
+                .iter()
+                .copied()
+                .filter(|round| round.0 < rounds)
+                .collect(),
             Event::Underway(_) => continue,
             _ => Vec::new(),
         };
         let is_last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);
         past.events.push(event);
         told.iter().for_each(|round| known[round.index()] = true);
-        complete = if told.is_empty() { complete } else { past.events.len() };
+        complete = if told.is_empty() {
+            complete
+        } else {
+            past.events.len()
+        };
         if is_last {
             break;
         }
     }
     past.events.truncate(complete);
-    past.missing = (0..rounds).filter(|round| !known[*round as usize]).map(Round).collect();
+    past.missing = (0..rounds)
+        .filter(|round| !known[*round as usize])
+        .map(Round)
+        .collect();
     past
 }
 
 /// Keeps a damaged journal, and what was made from it; gives what to say of it.
 fn set_aside(journal: &Path, derived: &[PathBuf]) -> io::Result<String> {
     let mut kept = Vec::new();
-    for file in [journal].into_iter().chain(derived.iter().map(PathBuf::as_path)) {
+    for file in [journal]
+        .into_iter()
+        .chain(derived.iter().map(PathBuf::as_path))
+    {
         kept.extend(files::set_aside(file)?);
     }
-    let names = kept.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
-    Ok(if names.is_empty() { names } else { format!("; what is there is kept as {names}") })
+    let names = kept
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(if names.is_empty() {
+        names
+    } else {
+        format!("; what is there is kept as {names}")
+    })
 }
 
 /// Some of many.
@@ -153,7 +195,8 @@ fn shortened<T>(many: &[T], word: impl Fn(&T) -> String) -> String {
 
 impl Recorder for Journal {
     fn record(&mut self, event: &Event, _: &[f32]) -> Result<(), RecordError> {
-        self.write(event).map_err(|error| fault(self.lines.path(), error))
+        self.write(event)
+            .map_err(|error| fault(self.lines.path(), error))
     }
 }
 
@@ -164,11 +207,18 @@ mod tests {
     use std::fs;
 
     fn round(round: u32) -> Event {
-        Event::RoundDone(RoundDone { round: Round(round), train_loss: Some(f64::NAN), ..RoundDone::default() })
+        Event::RoundDone(RoundDone {
+            round: Round(round),
+            train_loss: Some(f64::NAN),
+            ..RoundDone::default()
+        })
     }
 
     fn after(rounds: u32) -> State {
-        State { rounds, ..State::default() }
+        State {
+            rounds,
+            ..State::default()
+        }
     }
 
     fn journal(path: &Path, rounds: u32) -> Vec<u8> {
@@ -184,7 +234,8 @@ mod tests {
         let mut bytes = journal(&path, 4);
         bytes.extend(b"{\"event\":\"rou\xff\xfe");
         fs::write(&path, &bytes).expect("writable");
-        let (mut resumed, events) = Journal::resume(path.clone(), &after(2), &[]).expect("readable");
+        let (mut resumed, events) =
+            Journal::resume(path.clone(), &after(2), &[]).expect("readable");
         assert_eq!(format!("{events:?}"), format!("{:?}", [round(0), round(1)]));
         resumed.record(&round(2), &[]).expect("written");
         assert_eq!(fs::read(&path).expect("there"), journal(&folder.path().join("other"), 3));
@@ -195,14 +246,32 @@ mod tests {
     fn a_round_that_is_open_comes_again_but_not_its_clients() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal.jsonl");
-        let open = State { open: Some(Box::default()), ..after(2) };
-        let trained = |round| Event::ClientTrained(Trained { round: Round(round), ..Trained::default() });
-        let events = [trained(0), round(0), trained(1), round(1), trained(2), round(2)];
+        let open = State {
+            open: Some(Box::default()),
+            ..after(2)
+        };
+        let trained = |round| {
+            Event::ClientTrained(Trained {
+                round: Round(round),
+                ..Trained::default()
+            })
+        };
+        let events = [
+            trained(0),
+            round(0),
+            trained(1),
+            round(1),
+            trained(2),
+            round(2),
+        ];
         // Once its line is there already, once it is not.
         for told in [events.len(), 3] {
             let mut journal = Journal::create(path.clone()).expect("made");
             let saved = Event::Saved(open.clone());
-            events[..told].iter().chain([&saved]).for_each(|event| journal.record(event, &[]).expect("written"));
+            events[..told]
+                .iter()
+                .chain([&saved])
+                .for_each(|event| journal.record(event, &[]).expect("written"));
             let (_, kept) = Journal::resume(path.clone(), &open, &[]).expect("readable");
             assert_eq!(format!("{kept:?}"), format!("{:?}", &events[..3]), "{told}");
         }
@@ -217,22 +286,37 @@ mod tests {
         let damaged: Vec<String> = text
             .lines()
             .enumerate()
-            .map(|(place, line)| if place == 1 { line.replace(':', ";") } else { line.to_owned() })
+            .map(|(place, line)| {
+                if place == 1 {
+                    line.replace(':', ";")
+                } else {
+                    line.to_owned()
+                }
+            })
             .collect();
         fs::write(&path, damaged.join("\n") + "\n").expect("writable");
         fs::write(&table, "all four").expect("writable");
         let (_, events) = Journal::resume(path.clone(), &after(4), &[table]).expect("readable");
         assert_eq!(events.len(), 3);
         let kept = |name: &str| fs::read_to_string(folder.path().join(name)).expect("kept");
-        assert!(kept("journal.jsonl.kept-1").contains(';') && kept("metrics.csv.kept-1") == "all four");
+        assert!(
+            kept("journal.jsonl.kept-1").contains(';') && kept("metrics.csv.kept-1") == "all four"
+        );
         // A journal that ends too soon, and one that is gone.
         fs::write(&path, &whole[..whole.len() / 2 - 1]).expect("writable");
         assert_eq!(
-            read(&fs::read(&path).expect("there"), 4, false).damage().as_deref(),
+            read(&fs::read(&path).expect("there"), 4, false)
+                .damage()
+                .as_deref(),
             Some("rounds are missing: 2, 3, 4")
         );
         fs::remove_file(&path).expect("there");
-        assert!(Journal::resume(path.clone(), &after(4), &[]).expect("goes on").1.is_empty());
+        assert!(
+            Journal::resume(path.clone(), &after(4), &[])
+                .expect("goes on")
+                .1
+                .is_empty()
+        );
         // It is said once.
         let known = read(&fs::read(&path).expect("there"), 4, false);
         assert_eq!((known.events.len(), known.damage()), (1, None));

@@ -1,4 +1,5 @@
-//! A file of the run's folder that grows by lines. One that is removed or replaced while the run goes on is written again.
+//! A file of the run's folder that grows by lines. One that is removed or replaced while the run
+//! goes on is written again.
 
 use crate::files;
 use std::fs::{self, File};
@@ -43,7 +44,11 @@ impl Lines {
     /// What the system says.
     pub fn settle(&mut self) -> io::Result<()> {
         self.file.flush()?;
-        if self.is_in_place() { Ok(()) } else { self.restore() }
+        if self.is_in_place() {
+            Ok(())
+        } else {
+            self.restore()
+        }
     }
 
     /// As [`Lines::settle`], and on disk.
@@ -70,8 +75,13 @@ impl Lines {
         held.rewind()?;
         held.read_to_end(&mut content)?;
         let kept = files::set_aside(&self.path)?;
-        let beside = kept.map_or(String::new(), |kept| format!(", and what was put there is now {}", kept.display()));
-        log::warn!("{} was taken away while the run goes on: it is written again{beside}", self.path.display());
+        let beside = kept.map_or(String::new(), |kept| {
+            format!(", and what was put there is now {}", kept.display())
+        });
+        log::warn!(
+            "{} was taken away while the run goes on: it is written again{beside}",
+            self.path.display()
+        );
         *self = Lines::create_with(self.path.clone(), &content)?;
         Ok(())
     }
@@ -96,13 +106,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.csv");
         let mut lines = Lines::create(path.clone()).expect("made");
-        lines.write_all(b"1\n").and_then(|()| lines.settle()).expect("written");
+        lines
+            .write_all(b"1\n")
+            .and_then(|()| lines.settle())
+            .expect("written");
         fs::remove_file(&path).expect("there");
-        lines.write_all(b"2\n").and_then(|()| lines.settle()).expect("written");
+        lines
+            .write_all(b"2\n")
+            .and_then(|()| lines.settle())
+            .expect("written");
         assert_eq!(fs::read(&path).expect("there"), b"1\n2\n");
         fs::write(folder.path().join("b"), "mine").expect("writable");
         fs::rename(folder.path().join("b"), &path).expect("movable");
-        lines.write_all(b"3\n").and_then(|()| lines.sync()).expect("written");
+        lines
+            .write_all(b"3\n")
+            .and_then(|()| lines.sync())
+            .expect("written");
         assert_eq!(fs::read(&path).expect("there"), b"1\n2\n3\n");
         assert_eq!(fs::read(folder.path().join("a.csv.kept-1")).expect("kept"), b"mine");
     }

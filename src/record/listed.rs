@@ -20,7 +20,8 @@ pub struct Listed {
     pub folder: PathBuf,
     /// How it stands.
     pub state: Standing,
-    /// Why it ended, in words; empty while it goes on. Of a run that could say nothing any more, since when it is silent.
+    /// Why it ended, in words; empty while it goes on. Of a run that could say nothing any more,
+    /// since when it is silent.
     pub reason: String,
     /// Rounds done.
     pub round: u32,
@@ -33,7 +34,8 @@ pub struct Listed {
     pub value: Option<f64>,
     /// When it began.
     pub started: Timestamp,
-    /// Seconds of its rounds; while it goes on, or when it was killed, from its start to its last sign of life.
+    /// Seconds of its rounds; while it goes on, or when it was killed, from its start to its last
+    /// sign of life.
     #[serde(with = "crate::number")]
     pub seconds: f64,
     /// Hosts of its workers.
@@ -47,8 +49,8 @@ pub struct Listed {
 }
 
 impl Listed {
-    /// What a run's folder says. A run that has ended said it in its summary; of another one the journal's end tells. The
-    /// config is not read: that takes longer than all the rest.
+    /// What a run's folder says. A run that has ended said it in its summary; of another one the
+    /// journal's end tells. The config is not read: that takes longer than all the rest.
     pub fn look(folder: &Path) -> Listed {
         // A summary that cannot be read tells nothing.
         let summary = Summary::read(folder).ok().flatten();
@@ -59,20 +61,36 @@ impl Listed {
         let (summary, begun) = (summary.unwrap_or_default(), begun.unwrap_or_default());
         let has_ended = !matches!(state, Standing::Running | Standing::Killed);
         let told = (summary.rounds, last_of(&summary));
-        let (round, (metric, value)) = if has_ended { told } else { newest(folder, told) };
+        let (round, (metric, value)) = if has_ended {
+            told
+        } else {
+            newest(folder, told)
+        };
         let hosts: BTreeSet<String> = begun.hosts.into_values().collect();
         Listed {
-            run: folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
+            run: folder
+                .file_name()
+                .unwrap_or(folder.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             folder: folder.to_owned(),
             state,
             reason,
             round,
             // A run that went on by an older program may have done more than it began with.
-            rounds: if summary.planned > 0 { summary.planned } else { begun.rounds.max(round) },
+            rounds: if summary.planned > 0 {
+                summary.planned
+            } else {
+                begun.rounds.max(round)
+            },
             metric,
             value,
             started,
-            seconds: if has_ended { summary.total_seconds } else { lasted(folder, state, started) },
+            seconds: if has_ended {
+                summary.total_seconds
+            } else {
+                lasted(folder, state, started)
+            },
             hosts: hosts.into_iter().collect(),
             ranks: begun.workers + 1,
             dataset: summary.dataset,
@@ -93,7 +111,8 @@ fn last_of(summary: &Summary) -> Figure {
     (metric, Some(value))
 }
 
-/// Rounds done and the last evaluation by the journal, and by what the summary told where that knows more.
+/// Rounds done and the last evaluation by the journal, and by what the summary told where that
+/// knows more.
 fn newest(folder: &Path, told: (u32, Figure)) -> (u32, Figure) {
     let tail = Tail::read(folder);
     let test = tail.test.map(|test| test.lead());
@@ -102,7 +121,11 @@ fn newest(folder: &Path, told: (u32, Figure)) -> (u32, Figure) {
 
 /// Seconds from a run's start to its last sign of life.
 fn lasted(folder: &Path, state: Standing, started: Timestamp) -> f64 {
-    let last = if state == Standing::Running { Some(Timestamp::now()) } else { last_sign(folder) };
+    let last = if state == Standing::Running {
+        Some(Timestamp::now())
+    } else {
+        last_sign(folder)
+    };
     last.map_or(0.0, |last| last.duration_since(started).as_secs_f64().max(0.0))
 }
 

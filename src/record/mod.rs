@@ -44,9 +44,15 @@ pub use summary::{SUMMARY, Summary, SummaryFile};
 pub use table::{BEST, KIND, MODEL, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {
-    RecordError::Unwritten { path: path.display().to_string(), reason: reason.to_string() }
+    RecordError::Unwritten {
+        path: path.display().to_string(),
+        reason: reason.to_string(),
+    }
 }
 
 fn unread(path: &Path, reason: impl ToString) -> RecordError {
-    RecordError::Unread { path: path.display().to_string(), reason: reason.to_string() }
+    RecordError::Unread {
+        path: path.display().to_string(),
+        reason: reason.to_string(),
+    }
 }

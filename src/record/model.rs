@@ -27,12 +27,16 @@ impl ModelFile {
 impl Recorder for ModelFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         let Event::Finished { .. } = event else { return Ok(()) };
-        let bytes = self.whole.tensors(weights, None).map_err(|error| fault(&self.path, error))?;
+        let bytes = self
+            .whole
+            .tensors(weights, None)
+            .map_err(|error| fault(&self.path, error))?;
         write_whole(&self.path, &bytes).map_err(|error| fault(&self.path, error))
     }
 }
 
-/// All tensors of a model: where those that are trained lie in the flat vector, and those that are not.
+/// All tensors of a model: where those that are trained lie in the flat vector, and those that are
+/// not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Whole {
     /// Of the flat vector.
@@ -46,38 +50,53 @@ impl Whole {
     ///
     /// # Errors
     /// What the format cannot hold.
-    pub fn tensors(&self, weights: &[f32], said: Option<HashMap<String, String>>) -> Result<Vec<u8>, SafeTensorError> {
+    pub fn tensors(
+        &self,
+        weights: &[f32],
+        said: Option<HashMap<String, String>>,
+    ) -> Result<Vec<u8>, SafeTensorError> {
         let view = |name: &String, shape: &[usize], values| {
             let bytes = bytemuck::cast_slice::<f32, u8>(values);
             TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.clone(), view))
         };
-        let own = self.layout.slots().iter().map(|slot| view(&slot.name, &slot.shape, &weights[slot.range()]));
-        let frozen = self.frozen.iter().map(|frozen| view(&frozen.name, &frozen.shape, &frozen.values));
+        let own = self
+            .layout
+            .slots()
+            .iter()
+            .map(|slot| view(&slot.name, &slot.shape, &weights[slot.range()]));
+        let frozen = self
+            .frozen
+            .iter()
+            .map(|frozen| view(&frozen.name, &frozen.shape, &frozen.values));
         serialize(own.chain(frozen).collect::<Result<Vec<_>, _>>()?, &said)
     }
 
     /// The flat weights that [`Whole::tensors`] wrote, from bytes that may be anything.
     ///
     /// # Errors
-    /// What is wrong with the bytes: no file of tensors, or one that is missing, has another shape, or is frozen and
-    /// has changed.
+    /// What is wrong with the bytes: no file of tensors, or one that is missing, has another shape,
+    /// or is frozen and has changed.
     pub fn weights(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
         let tensor = |name: &str, shape: &[usize]| {
-            let tensor = file.tensor(name).map_err(|_| format!("tensor `{name}` is missing"))?;
+            let tensor = file
+                .tensor(name)
+                .map_err(|_| format!("tensor `{name}` is missing"))?;
             let fits = tensor.dtype() == Dtype::F32 && tensor.shape() == shape;
             let values = || pod_collect_to_vec::<u8, f32>(tensor.data());
-            fits.then(values).ok_or_else(|| format!("tensor `{name}` has another shape than the model's"))
+            fits.then(values)
+                .ok_or_else(|| format!("tensor `{name}` has another shape than the model's"))
         };
         let mut weights = vec![0.0; self.layout.length()];
         for slot in self.layout.slots() {
             weights[slot.range()].copy_from_slice(&tensor(&slot.name, &slot.shape)?);
         }
         for frozen in &self.frozen {
-            let is_same = weights::hash(&tensor(&frozen.name, &frozen.shape)?) == weights::hash(&frozen.values);
-            is_same
-                .then_some(())
-                .ok_or_else(|| format!("tensor `{}`, which is not trained, has changed", frozen.name))?;
+            let is_same = weights::hash(&tensor(&frozen.name, &frozen.shape)?)
+                == weights::hash(&frozen.values);
+            is_same.then_some(()).ok_or_else(|| {
+                format!("tensor `{}`, which is not trained, has changed", frozen.name)
+            })?;
         }
         Ok(weights)
     }
@@ -97,10 +116,24 @@ mod tests {
         let mut weights = vec![0.0; layout.length()];
         weights[..2].copy_from_slice(&[1.0, -2.0]);
         weights[16..19].copy_from_slice(&[3.0, 4.0, 5.5]);
-        let finished = Event::Finished { reason: String::new(), ranks: vec![], rounds: 1, total_seconds: 0.0 };
-        let frozen = Frozen { name: "c".to_owned(), shape: vec![1], values: vec![7.0] };
-        let whole = Whole { layout: layout.clone(), frozen: vec![frozen] };
-        ModelFile::new(path.clone(), whole.clone()).record(&finished, &weights).expect("writable");
+        let finished = Event::Finished {
+            reason: String::new(),
+            ranks: vec![],
+            rounds: 1,
+            total_seconds: 0.0,
+        };
+        let frozen = Frozen {
+            name: "c".to_owned(),
+            shape: vec![1],
+            values: vec![7.0],
+        };
+        let whole = Whole {
+            layout: layout.clone(),
+            frozen: vec![frozen],
+        };
+        ModelFile::new(path.clone(), whole.clone())
+            .record(&finished, &weights)
+            .expect("writable");
         let bytes = std::fs::read(&path).expect("there");
         let file = SafeTensors::deserialize(&bytes).expect("whole");
         let read = |name: &str| {
@@ -112,12 +145,27 @@ mod tests {
         assert_eq!(read("c"), (vec![1], vec![7.0]));
         assert_eq!(whole.weights(&bytes), Ok(weights));
         let other = |layout: &Layout, value: f32| {
-            let frozen = Frozen { name: "c".to_owned(), shape: vec![1], values: vec![value] };
-            Whole { layout: layout.clone(), frozen: vec![frozen] }
+            let frozen = Frozen {
+                name: "c".to_owned(),
+                shape: vec![1],
+                values: vec![value],
+            };
+            Whole {
+                layout: layout.clone(),
+                frozen: vec![frozen],
+            }
         };
-        assert!(other(&layout, 8.0).weights(&bytes).is_err_and(|reason| reason.contains("`c`, which is not trained")));
+        assert!(
+            other(&layout, 8.0)
+                .weights(&bytes)
+                .is_err_and(|reason| reason.contains("`c`, which is not trained"))
+        );
         layout.push("d", &[1]);
-        assert!(other(&layout, 7.0).weights(&bytes).is_err_and(|reason| reason.contains("`d` is missing")));
+        assert!(
+            other(&layout, 7.0)
+                .weights(&bytes)
+                .is_err_and(|reason| reason.contains("`d` is missing"))
+        );
         assert!(whole.weights(&bytes[..bytes.len() - 1]).is_err());
     }
 }

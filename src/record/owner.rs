@@ -36,12 +36,25 @@ pub(super) enum Owner {
 
 /// Files of recorders of which a user chooses.
 pub(super) fn recorded() -> impl Iterator<Item = &'static str> {
-    RECORDERS.iter().flat_map(|entry| entry.build.files).copied()
+    RECORDERS
+        .iter()
+        .flat_map(|entry| entry.build.files)
+        .copied()
 }
 
 /// What a run's folder may hold beside checkpoints.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    [CONFIG, DATA, CLIENTS, ENVIRONMENT, JOURNAL, SUMMARY, KEPT_FILE].into_iter().chain(recorded())
+    [
+        CONFIG,
+        DATA,
+        CLIENTS,
+        ENVIRONMENT,
+        JOURNAL,
+        SUMMARY,
+        KEPT_FILE,
+    ]
+    .into_iter()
+    .chain(recorded())
 }
 
 /// Whose a folder is: what has one of our names, or will have it, must be of a run.
@@ -50,9 +63,16 @@ pub(super) fn owner(folder: &Path) -> Owner {
     if fs::metadata(&marker).is_ok_and(|facts| facts.len() > 0) && !is_marked(folder) {
         return Owner::Others(marker);
     }
-    let whole: Vec<PathBuf> = names().chain([CHECKPOINTS]).map(|name| folder.join(name)).collect();
+    let whole: Vec<PathBuf> = names()
+        .chain([CHECKPOINTS])
+        .map(|name| folder.join(name))
+        .collect();
     let parts = whole.iter().map(|file| files::part_of(file));
-    let found = whole.iter().cloned().chain(parts).find(|file| files::is_there(file));
+    let found = whole
+        .iter()
+        .cloned()
+        .chain(parts)
+        .find(|file| files::is_there(file));
     match found {
         None => Owner::Nobody,
         Some(_) if is_marked(folder) || is_older_run(folder) => Owner::Run,
@@ -70,10 +90,12 @@ fn said(folder: &Path) -> Option<String> {
     files::text(&folder.join(MARKER)).ok()
 }
 
-/// Runs of older programs have no marker, but a config of ours and a journal that begins as ours do.
+/// Runs of older programs have no marker, but a config of ours and a journal that begins as ours
+/// do.
 fn is_older_run(folder: &Path) -> bool {
     let mut begin = [0; 18];
-    let journal = files::open(&folder.join(JOURNAL)).and_then(|mut file| file.read_exact(&mut begin));
+    let journal =
+        files::open(&folder.join(JOURNAL)).and_then(|mut file| file.read_exact(&mut begin));
     let config = files::text(&folder.join(CONFIG)).is_ok_and(|text| Config::parse(&text).is_ok());
     config && journal.is_ok() && &begin == b"{\"event\":\"started\""
 }
@@ -83,5 +105,7 @@ pub fn job_of(folder: &Path) -> Option<String> {
     let text = said(folder)?;
     let mut lines = text.lines();
     lines.next().filter(|line| *line == MARK)?;
-    lines.find_map(|line| line.strip_prefix("job ")).map(str::to_owned)
+    lines
+        .find_map(|line| line.strip_prefix("job "))
+        .map(str::to_owned)
 }

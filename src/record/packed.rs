@@ -1,5 +1,5 @@
-//! A checkpoint as bytes: a safetensors file with the weights, what is remembered beside them, and facts in JSON, under a
-//! checksum. Reading them never panics, whatever they are.
+//! A checkpoint as bytes: a safetensors file with the weights, what is remembered beside them, and
+//! facts in JSON, under a checksum. Reading them never panics, whatever they are.
 
 use crate::event::{KeptIndex, State};
 use crate::ids::{ClientId, Round};
@@ -47,19 +47,27 @@ pub struct Saved {
 /// A tensor as it lies in a file.
 type Bytes<'a> = (Dtype, Cow<'a, [u8]>);
 
-/// The tensors of a checkpoint by name: the global model, what is remembered, where what clients keep is, and the
-/// models that trainings under way start from.
+/// The tensors of a checkpoint by name: the global model, what is remembered, where what clients
+/// keep is, and the models that trainings under way start from.
 fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, Bytes<'a>> {
     let floats = |values: &'a [f32]| (Dtype::F32, Cow::Borrowed(bytemuck::cast_slice(values)));
     let starts = state.flight.iter().flat_map(|flight| &flight.starts);
-    let mut tensors: BTreeMap<String, Bytes<'a>> =
-        starts.map(|(version, start)| (format!("{START}{version}"), floats(start))).collect();
+    let mut tensors: BTreeMap<String, Bytes<'a>> = starts
+        .map(|(version, start)| (format!("{START}{version}"), floats(start)))
+        .collect();
     let memory = state.memory.iter().enumerate();
     tensors.extend(memory.map(|(place, values)| (format!("{MEMORY}{place}"), floats(values))));
     if !state.kept.0.is_empty() {
-        let index: Vec<u32> =
-            state.kept.0.iter().flat_map(|(client, place, round)| [client.0, *place, round.0]).collect();
-        tensors.insert(KEPT.to_owned(), (Dtype::U32, Cow::Owned(bytemuck::cast_slice(&index).to_vec())));
+        let index: Vec<u32> = state
+            .kept
+            .0
+            .iter()
+            .flat_map(|(client, place, round)| [client.0, *place, round.0])
+            .collect();
+        tensors.insert(
+            KEPT.to_owned(),
+            (Dtype::U32, Cow::Owned(bytemuck::cast_slice(&index).to_vec())),
+        );
     }
     tensors.insert(GLOBAL.to_owned(), floats(weights));
     tensors
@@ -69,7 +77,12 @@ fn tensors<'a>(state: &'a State, weights: &'a [f32]) -> BTreeMap<String, Bytes<'
 pub fn encode(facts: &Facts, weights: &[f32]) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let tensors = tensors(&facts.state, weights);
     let facts = serde_json::to_string(facts).expect("plain data always encodes");
-    let sum = checksum(&facts, tensors.iter().map(|(name, (_, bytes))| (name.as_str(), &bytes[..])));
+    let sum = checksum(
+        &facts,
+        tensors
+            .iter()
+            .map(|(name, (_, bytes))| (name.as_str(), &bytes[..])),
+    );
     let metadata = HashMap::from([("checksum".to_owned(), sum), ("facts".to_owned(), facts)]);
     let mut views = Vec::with_capacity(tensors.len());
     for (name, (kind, bytes)) in &tensors {
@@ -94,10 +107,15 @@ fn checksum<'a>(facts: &str, tensors: impl Iterator<Item = (&'a str, &'a [u8])>)
 /// # Errors
 /// What is wrong with the bytes; never panics.
 pub fn decode(bytes: &[u8]) -> Result<Saved, String> {
-    unpack(bytes).map(|(facts, weights)| Saved { state: facts.state, weights }).map_err(|fault| match fault {
-        Unfit::Damaged(reason) => reason,
-        Unfit::Format(found) => format!("it has format {found}"),
-    })
+    unpack(bytes)
+        .map(|(facts, weights)| Saved {
+            state: facts.state,
+            weights,
+        })
+        .map_err(|fault| match fault {
+            Unfit::Damaged(reason) => reason,
+            Unfit::Format(found) => format!("it has format {found}"),
+        })
 }
 
 /// Why bytes are no checkpoint of this program.
@@ -124,19 +142,30 @@ pub fn unpack(bytes: &[u8]) -> Result<(Facts, Vec<f32>), Unfit> {
     if format != FORMAT {
         return Err(Unfit::Format(format));
     }
-    let tensors: BTreeMap<String, &[u8]> =
-        file.tensors().into_iter().map(|(name, tensor)| (name, tensor.data())).collect();
-    if metadata.get("checksum") != Some(&checksum(facts, tensors.iter().map(|(name, bytes)| (name.as_str(), *bytes)))) {
+    let tensors: BTreeMap<String, &[u8]> = file
+        .tensors()
+        .into_iter()
+        .map(|(name, tensor)| (name, tensor.data()))
+        .collect();
+    if metadata.get("checksum")
+        != Some(&checksum(facts, tensors.iter().map(|(name, bytes)| (name.as_str(), *bytes))))
+    {
         return Err("its checksum does not fit".into());
     }
     let mut facts: Facts = serde_json::from_str(facts)?;
     if let Some(flight) = &mut facts.state.flight {
-        let starts = tensors.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(START)?.parse().ok()?, bytes)));
-        flight.starts = starts.map(|(version, bytes)| (version, Arc::new(pod_collect_to_vec(bytes)))).collect();
+        let starts = tensors
+            .iter()
+            .filter_map(|(name, bytes)| Some((name.strip_prefix(START)?.parse().ok()?, bytes)));
+        flight.starts = starts
+            .map(|(version, bytes)| (version, Arc::new(pod_collect_to_vec(bytes))))
+            .collect();
     }
     let remembered = (0..).map_while(|place| tensors.get(&format!("{MEMORY}{place}")));
     facts.state.memory = remembered.map(|bytes| pod_collect_to_vec(bytes)).collect();
-    let index: Vec<u32> = tensors.get(KEPT).map_or_else(Vec::new, |bytes| pod_collect_to_vec(bytes));
+    let index: Vec<u32> = tensors
+        .get(KEPT)
+        .map_or_else(Vec::new, |bytes| pod_collect_to_vec(bytes));
     let entry = |entry: &[u32]| (ClientId(entry[0]), entry[1], Round(entry[2]));
     facts.state.kept = KeptIndex(index.chunks_exact(3).map(entry).collect());
     let weights = tensors.get(GLOBAL).ok_or("it has no weights")?;
@@ -150,7 +179,14 @@ mod tests {
 
     fn state(rounds: u32) -> State {
         let kept = KeptIndex(vec![(ClientId(3), 1, Round(2))]);
-        State { rounds, clock: 0.1 + 0.2, updates: 7, memory: vec![vec![0.5], vec![]], kept, ..State::default() }
+        State {
+            rounds,
+            clock: 0.1 + 0.2,
+            updates: 7,
+            memory: vec![vec![0.5], vec![]],
+            kept,
+            ..State::default()
+        }
     }
 
     proptest! {

@@ -1,10 +1,12 @@
-//! How long a recorded run would take on other machines. Its trainings are played again on so many workers, by the real
-//! scheduler, dispatch and cost model; what else a round takes is fitted from the record.
+//! How long a recorded run would take on other machines. Its trainings are played again on so many
+//! workers, by the real scheduler, dispatch and cost model; what else a round takes is fitted from
+//! the record.
 //!
-//! The model: `round = planning + makespan + exchange * workers + rest`, where the makespan is that of the played round,
-//! a worker pauses before each training, and `workers` are those that train anybody (collective sums take the logarithm
-//! of all ranks instead). Workers are as fast as those on record, unless a slowdown says otherwise, and do not get in
-//! each other's way. Evaluation is divided among all ranks.
+//! The model: `round = planning + makespan + exchange * workers + rest`, where the makespan is that
+//! of the played round, a worker pauses before each training, and `workers` are those that train
+//! anybody (collective sums take the logarithm of all ranks instead). Workers are as fast as those
+//! on record, unless a slowdown says otherwise, and do not get in each other's way. Evaluation is
+//! divided among all ranks.
 
 use super::{History, Run};
 use crate::config::{Config, Mode, Residency};
@@ -70,7 +72,8 @@ pub struct Predicted {
     pub evaluation: f64,
     /// How many times as fast as one worker that is not slowed down.
     pub speedup: f64,
-    /// The speed-up as a share of what these workers are worth, from 0 to 1: one that takes twice as long is worth half.
+    /// The speed-up as a share of what these workers are worth, from 0 to 1: one that takes twice
+    /// as long is worth half.
     pub efficiency: f64,
 }
 
@@ -78,10 +81,13 @@ impl Predictor {
     /// Fits the model to a run's record.
     ///
     /// # Errors
-    /// A record that cannot be read; a run without rounds, or whose clients live with their workers.
+    /// A record that cannot be read; a run without rounds, or whose clients live with their
+    /// workers.
     pub fn read(folder: &Path) -> Result<Predictor, String> {
         let name = folder.display().to_string();
-        let config = Run::look(folder).config.ok_or_else(|| format!("{name}: its config cannot be read"))?;
+        let config = Run::look(folder)
+            .config
+            .ok_or_else(|| format!("{name}: its config cannot be read"))?;
         let history = History::read(folder).map_err(|error| error.to_string())?;
         Predictor::of(name, config, history)
     }
@@ -89,19 +95,31 @@ impl Predictor {
     fn of(name: String, config: Config, history: History) -> Result<Predictor, String> {
         let refused = |reason: &str| Err(format!("{name}: {reason}"));
         if config.mode == Mode::Async {
-            return refused("an asynchronous run has no rounds whose schedule could be played again");
+            return refused(
+                "an asynchronous run has no rounds whose schedule could be played again",
+            );
         }
         if config.data_residency == Residency::Local {
-            return refused("its clients live with their workers, and where they would live elsewhere is not known");
+            return refused(
+                "its clients live with their workers, and where they would live elsewhere is not known",
+            );
         }
         let workers = history.starts.last().map_or(1, |start| start.workers);
-        let slowdown = history.starts.last().and_then(|start| start.worker_slowdown.as_deref()?.parse().ok());
+        let slowdown = history
+            .starts
+            .last()
+            .and_then(|start| start.worker_slowdown.as_deref()?.parse().ok());
         let slowdown: Slowdown = slowdown.unwrap_or_default();
         let done = &history.rounds[history.rounds.len().saturating_sub(MOST_ROUNDS)..];
         let mut trained: BTreeMap<Round, Vec<Trained>> = BTreeMap::new();
-        history.trained.into_iter().for_each(|update| trained.entry(update.round).or_default().push(update));
-        let recorded: Vec<(&RoundDone, Vec<Trained>)> =
-            done.iter().filter_map(|done| Some((done, trained.remove(&done.round)?))).collect();
+        history
+            .trained
+            .into_iter()
+            .for_each(|update| trained.entry(update.round).or_default().push(update));
+        let recorded: Vec<(&RoundDone, Vec<Trained>)> = done
+            .iter()
+            .filter_map(|done| Some((done, trained.remove(&done.round)?)))
+            .collect();
         if recorded.is_empty() {
             return refused("no round with trainings is on record");
         }
@@ -109,15 +127,25 @@ impl Predictor {
         let factor = |update: &Trained| slowdown.factor(update.rank, update.round, rounds).max(1.0);
         let load = |(done, updates): &(&RoundDone, Vec<Trained>)| Load {
             round: done.round,
-            jobs: updates.iter().map(|update| Job { client: update.client, samples: update.samples }).collect(),
-            seconds: updates.iter().map(|update| (update.client, update.seconds / factor(update))).collect(),
+            jobs: updates
+                .iter()
+                .map(|update| Job {
+                    client: update.client,
+                    samples: update.samples,
+                })
+                .collect(),
+            seconds: updates
+                .iter()
+                .map(|update| (update.client, update.seconds / factor(update)))
+                .collect(),
         };
         let loads: Vec<Load> = recorded.iter().map(load).collect();
         let seconds = loads.iter().flat_map(|load| load.seconds.values().copied());
         Ok(Predictor {
             longest: seconds.fold(0.0, f64::max),
             overheads: Overheads::fit(&config, &recorded, workers),
-            recorded: recorded.iter().map(|(done, _)| done.seconds).sum::<f64>() / recorded.len() as f64,
+            recorded: recorded.iter().map(|(done, _)| done.seconds).sum::<f64>()
+                / recorded.len() as f64,
             rounds: loads,
             workers,
             slowdown,
@@ -132,40 +160,72 @@ impl Predictor {
         let (alone, beside) = self.seconds(1, &Slowdown::default());
         let speedup = (alone + beside) / (round + evaluation).max(f64::MIN_POSITIVE);
         let efficiency = speedup / self.worth(workers, slowdown);
-        Predicted { workers, round, evaluation, speedup, efficiency }
+        Predicted {
+            workers,
+            round,
+            evaluation,
+            speedup,
+            efficiency,
+        }
     }
 
     /// How many workers that are not slowed down these are worth.
     fn worth(&self, workers: usize, slowdown: &Slowdown) -> f64 {
-        let share = |round: Round, rank: usize| 1.0 / self.factor(slowdown, Rank::from(rank), round);
-        let worth = self.rounds.iter().map(|load| (1..=workers).map(|rank| share(load.round, rank)).sum::<f64>());
+        let share =
+            |round: Round, rank: usize| 1.0 / self.factor(slowdown, Rank::from(rank), round);
+        let worth = self.rounds.iter().map(|load| {
+            (1..=workers)
+                .map(|rank| share(load.round, rank))
+                .sum::<f64>()
+        });
         worth.sum::<f64>() / self.rounds.len() as f64
     }
 
     /// How much longer a worker takes.
     fn factor(&self, slowdown: &Slowdown, rank: Rank, round: Round) -> f64 {
-        slowdown.factor(rank, round, self.config.comm_round as u32).max(1.0)
+        slowdown
+            .factor(rank, round, self.config.comm_round as u32)
+            .max(1.0)
     }
 
     /// Mean seconds of a round, and of evaluation.
     fn seconds(&self, workers: usize, slowdown: &Slowdown) -> (f64, f64) {
         let ranks: Vec<Rank> = (1..=workers).map(Rank::from).collect();
-        let Overheads { planning, pause, exchange, rest, evaluation } = self.overheads;
+        let Overheads {
+            planning,
+            pause,
+            exchange,
+            rest,
+            evaluation,
+        } = self.overheads;
         let (mut cost, mut scheduler) = (CostModel::default(), scheduler(&self.config));
         let mut sum = 0.0;
-        for Load { round, jobs, seconds } in &self.rounds {
+        for Load {
+            round,
+            jobs,
+            seconds,
+        } in &self.rounds
+        {
             let dispatch = match self.config.dispatch {
                 DispatchMode::Pull => Dispatch::pull(jobs, &ranks, &cost),
                 _ => Dispatch::planned(scheduler.assign(jobs, &cost, &ranks)),
             };
-            let taken = |rank, client: ClientId| self.factor(slowdown, rank, *round) * seconds[&client];
+            let taken =
+                |rank, client: ClientId| self.factor(slowdown, rank, *round) * seconds[&client];
             let mut played = play(dispatch, pause, taken);
-            sum += planning + played.makespan + exchange * messages(&self.config, played.busy, workers) + rest;
+            sum += planning
+                + played.makespan
+                + exchange * messages(&self.config, played.busy, workers)
+                + rest;
             // As the server learns: by client.
             played.trained.sort_by_key(|(_, client, _)| *client);
-            let samples: BTreeMap<ClientId, u64> = jobs.iter().map(|job| (job.client, job.samples)).collect();
+            let samples: BTreeMap<ClientId, u64> =
+                jobs.iter().map(|job| (job.client, job.samples)).collect();
             cost.forget();
-            played.trained.iter().for_each(|(rank, client, seconds)| cost.learn(*rank, samples[client], *seconds));
+            played
+                .trained
+                .iter()
+                .for_each(|(rank, client, seconds)| cost.learn(*rank, samples[client], *seconds));
         }
         (sum / self.rounds.len() as f64, evaluation / (workers + 1) as f64)
     }
@@ -174,7 +234,12 @@ impl Predictor {
     pub fn pays(&self, slowdown: &Slowdown) -> usize {
         let pays = |workers: usize| self.on(workers, slowdown).efficiency >= PAYS;
         // Nobody trains beside the cohort, so twice as many workers never pay.
-        let most = 2 * self.rounds.iter().map(|load| load.jobs.len()).max().unwrap_or(1);
+        let most = 2 * self
+            .rounds
+            .iter()
+            .map(|load| load.jobs.len())
+            .max()
+            .unwrap_or(1);
         let (mut good, mut bad) = (1, 2);
         while bad <= most && pays(bad) {
             (good, bad) = (bad, 2 * bad);
@@ -193,7 +258,10 @@ impl Predictor {
     pub fn check(&self, workers: &[usize]) -> Result<(), String> {
         let cohort = self.config.client_num_per_round as usize;
         let one_each = self.config.dispatch == DispatchMode::OnePerWorker;
-        match workers.iter().find(|&&workers| one_each && workers != cohort) {
+        match workers
+            .iter()
+            .find(|&&workers| one_each && workers != cohort)
+        {
             None => Ok(()),
             Some(workers) => Err(format!(
                 "--dispatch one_per_worker has {cohort} workers for {cohort} clients, never {workers} (hint: a run with \
@@ -210,7 +278,13 @@ impl Predictor {
             "workers", "round s", "evaluation s", "speed-up", "efficiency"
         ));
         let row = |workers: &usize| {
-            let Predicted { round, evaluation, speedup, efficiency, .. } = self.on(*workers, slowdown);
+            let Predicted {
+                round,
+                evaluation,
+                speedup,
+                efficiency,
+                ..
+            } = self.on(*workers, slowdown);
             let efficiency = format!("{:.0} %", 100.0 * efficiency);
             format!("{workers:>8}{round:>12.4}{evaluation:>14.4}{speedup:>10.2}{efficiency:>12}")
         };
@@ -220,7 +294,10 @@ impl Predictor {
             DispatchMode::OnePerWorker => "each client has a worker of its own".to_owned(),
             DispatchMode::Planned | DispatchMode::Pull => {
                 let pays = counted(self.pays(slowdown), "worker");
-                format!("it pays up to {pays}: with more, efficiency is below {:.0} %", 100.0 * PAYS)
+                format!(
+                    "it pays up to {pays}: with more, efficiency is below {:.0} %",
+                    100.0 * PAYS
+                )
             }
         });
         lines.join("\n")
@@ -228,17 +305,30 @@ impl Predictor {
 
     /// What was fitted, and how well it says again what was measured.
     fn record(&self) -> Vec<String> {
-        let Overheads { planning, pause, exchange, rest, .. } = self.overheads;
+        let Overheads {
+            planning,
+            pause,
+            exchange,
+            rest,
+            ..
+        } = self.overheads;
         let [planning, pause, exchange, rest] =
             [planning, pause, exchange, rest].map(|seconds| format!("{:.2} ms", seconds * 1e3));
-        let unit = if self.config.reduce == Reduce::Allreduce { "doubling of ranks" } else { "worker" };
-        let (rounds, workers) = (counted(self.rounds.len(), "round"), counted(self.workers, "worker"));
+        let unit = if self.config.reduce == Reduce::Allreduce {
+            "doubling of ranks"
+        } else {
+            "worker"
+        };
+        let (rounds, workers) =
+            (counted(self.rounds.len(), "round"), counted(self.workers, "worker"));
         let again = self.on(self.workers, &self.slowdown).round;
         let off = 100.0 * (again / self.recorded.max(f64::MIN_POSITIVE) - 1.0);
         let recorded = self.recorded;
         vec![
             self.name.clone(),
-            format!("  recorded  {rounds} on {workers}: {recorded:.4} s, predicted {again:.4} s ({off:+.1} %)"),
+            format!(
+                "  recorded  {rounds} on {workers}: {recorded:.4} s, predicted {again:.4} s ({off:+.1} %)"
+            ),
             format!("  training  at most {:.4} s, {pause} before each", self.longest),
             format!("  beside    planning {planning}, exchange {exchange} a {unit}, rest {rest}"),
             String::new(),
@@ -250,23 +340,31 @@ impl Overheads {
     /// Medians over rounds, so that a bad moment does not count.
     fn fit(config: &Config, recorded: &[(&RoundDone, Vec<Trained>)], workers: usize) -> Overheads {
         let over = |what: &dyn Fn(&RoundDone, &Ends) -> f64| {
-            let seconds = |(done, updates): &(&RoundDone, Vec<Trained>)| what(done, &Ends::of(updates)).max(0.0);
+            let seconds = |(done, updates): &(&RoundDone, Vec<Trained>)| {
+                what(done, &Ends::of(updates)).max(0.0)
+            };
             median(&recorded.iter().map(seconds).collect::<Vec<_>>())
         };
-        let evaluation: f64 = recorded.iter().map(|(done, _)| done.evaluation_seconds).sum();
+        let evaluation: f64 = recorded
+            .iter()
+            .map(|(done, _)| done.evaluation_seconds)
+            .sum();
         Overheads {
             planning: over(&|done, _| done.schedule.planning_seconds),
             pause: over(&|_, ends| ends.pause),
             exchange: over(&|done, ends| {
                 (done.schedule.makespan_seconds - ends.last) / messages(config, ends.busy, workers)
             }),
-            rest: over(&|done, _| done.seconds - done.schedule.planning_seconds - done.schedule.makespan_seconds),
+            rest: over(&|done, _| {
+                done.seconds - done.schedule.planning_seconds - done.schedule.makespan_seconds
+            }),
             evaluation: evaluation / recorded.len() as f64 * (workers + 1) as f64,
         }
     }
 }
 
-/// How the cost of an exchange grows: the server talks to every worker that trains, or all ranks sum in a tree.
+/// How the cost of an exchange grows: the server talks to every worker that trains, or all ranks
+/// sum in a tree.
 fn messages(config: &Config, busy: usize, workers: usize) -> f64 {
     match config.reduce {
         Reduce::Allreduce => ((workers + 1) as f64).log2(),
@@ -314,10 +412,22 @@ mod tests {
             seconds: 1.0,
             ..Trained::default()
         };
-        let schedule = Schedule { makespan_seconds: 4.5, planning_seconds: 0.1, ..Schedule::default() };
-        let done = RoundDone { seconds: 4.8, evaluation_seconds: 0.3, schedule, ..RoundDone::default() };
+        let schedule = Schedule {
+            makespan_seconds: 4.5,
+            planning_seconds: 0.1,
+            ..Schedule::default()
+        };
+        let done = RoundDone {
+            seconds: 4.8,
+            evaluation_seconds: 0.3,
+            schedule,
+            ..RoundDone::default()
+        };
         let history = History {
-            starts: vec![Started { workers: 2, ..Started::default() }],
+            starts: vec![Started {
+                workers: 2,
+                ..Started::default()
+            }],
             rounds: vec![done],
             trained: (0..8).map(update).collect(),
             ..History::default()
@@ -340,12 +450,19 @@ mod tests {
         assert!(about(on(4).speedup, 9.0 / (2.0 + 0.3 + 1.0 + 0.18)) && on(1).efficiency == 1.0);
         // In its first round a plan does not know who is slow; whoever is free first takes more.
         let slow: Slowdown = "1:3".parse().expect("sound");
-        let pulling = run(Config { dispatch: DispatchMode::Pull, ..Config::default() }).expect("rounds");
+        let pulling = run(Config {
+            dispatch: DispatchMode::Pull,
+            ..Config::default()
+        })
+        .expect("rounds");
         assert!(about(predictor.on(2, &slow).round, 12.8) && pulling.on(2, &slow).round < 12.0);
         let pays = predictor.pays(&Slowdown::default());
         assert!(on(pays).efficiency >= PAYS && on(pays + 1).efficiency < PAYS, "{pays}");
         let table = predictor.table(&[1, 1024], &Slowdown::default());
-        assert!(table.contains("    1024") && table.lines().all(|line| line.len() <= 80), "{table}");
+        assert!(
+            table.contains("    1024") && table.lines().all(|line| line.len() <= 80),
+            "{table}"
+        );
         assert!(table.contains("2 workers: 4.8000 s, predicted 4.8000 s (+0.0 %)"), "{table}");
         // Two that take twice as long are worth one.
         let halves = predictor.on(2, &"1:2,2:2".parse().expect("sound"));
@@ -355,10 +472,23 @@ mod tests {
     #[test]
     fn runs_without_a_schedule_are_refused() {
         let refused = |config: Config| run(config).expect_err("refused");
-        assert!(refused(Config { mode: Mode::Async, ..Config::default() }).contains("has no rounds"));
-        let at_home = Config { data_residency: Residency::Local, ..Config::default() };
+        assert!(
+            refused(Config {
+                mode: Mode::Async,
+                ..Config::default()
+            })
+            .contains("has no rounds")
+        );
+        let at_home = Config {
+            data_residency: Residency::Local,
+            ..Config::default()
+        };
         assert!(refused(at_home).contains("live with their workers"));
-        let one_each = Config { dispatch: DispatchMode::OnePerWorker, client_num_per_round: 8, ..Config::default() };
+        let one_each = Config {
+            dispatch: DispatchMode::OnePerWorker,
+            client_num_per_round: 8,
+            ..Config::default()
+        };
         let predictor = run(one_each).expect("rounds");
         assert!(predictor.check(&[8]).is_ok() && predictor.check(&[8, 9]).is_err());
     }

@@ -1,4 +1,5 @@
-//! Runs as things that have names and a state: what lies in a folder of runs, and which run is meant.
+//! Runs as things that have names and a state: what lies in a folder of runs, and which run is
+//! meant.
 
 use super::Summary;
 use super::ending::reason;
@@ -36,7 +37,9 @@ pub struct Run {
 #[derive(Debug, thiserror::Error)]
 pub enum NoRun {
     /// Nothing has this name.
-    #[error("there is no run {0} (hint: name the folder of a run, or `last`; fedmpi runs lists those in {RUNS}/)")]
+    #[error(
+        "there is no run {0} (hint: name the folder of a run, or `last`; fedmpi runs lists those in {RUNS}/)"
+    )]
     Unknown(String),
     /// Not so many runs.
     #[error("{RUNS}/ holds {found} runs, so there is no {name} (hint: fedmpi runs lists them)")]
@@ -59,14 +62,17 @@ impl Run {
             standing: standing(folder, summary.as_ref()),
             started: started(folder, begun.as_ref()),
             begun,
-            config: files::text(&folder.join(CONFIG)).ok().and_then(|text| Config::parse(&text).ok()),
+            config: files::text(&folder.join(CONFIG))
+                .ok()
+                .and_then(|text| Config::parse(&text).ok()),
             summary,
         }
     }
 }
 
 impl Run {
-    /// Why it is over, as far as its summary says; of one that was killed without a word, when it was last at work.
+    /// Why it is over, as far as its summary says; of one that was killed without a word, when it
+    /// was last at work.
     pub fn reason(&self) -> String {
         reason(&self.folder, self.standing, self.summary.as_ref())
     }
@@ -81,7 +87,8 @@ pub fn standing(folder: &Path, summary: Option<&Summary>) -> Standing {
     }
 }
 
-/// Whether a process holds a run's folder. Where the file system cannot lock, nobody knows, and it may be.
+/// Whether a process holds a run's folder. Where the file system cannot lock, nobody knows, and it
+/// may be.
 fn is_held(folder: &Path) -> bool {
     files::open(&folder.join(MARKER)).is_ok_and(|marker| marker.try_lock_shared().is_err())
 }
@@ -89,7 +96,9 @@ fn is_held(folder: &Path) -> bool {
 /// How a run began, by the first line of its journal.
 pub(super) fn begun(folder: &Path) -> Option<Started> {
     let mut line = String::new();
-    BufReader::new(files::open(&folder.join(JOURNAL)).ok()?).read_line(&mut line).ok()?;
+    BufReader::new(files::open(&folder.join(JOURNAL)).ok()?)
+        .read_line(&mut line)
+        .ok()?;
     match serde_json::from_str(&line).ok()? {
         Event::Started(started) => Some(started),
         _ => None,
@@ -98,8 +107,11 @@ pub(super) fn begun(folder: &Path) -> Option<Started> {
 
 /// When a run began, by its journal, else by its folder's age.
 pub(super) fn started(folder: &Path, begun: Option<&Started>) -> Timestamp {
-    let told = begun.map(|begun| begun.at).filter(|at| *at != Timestamp::default());
-    let seen = || Timestamp::try_from(fs::metadata(folder.join(CONFIG)).ok()?.modified().ok()?).ok();
+    let told = begun
+        .map(|begun| begun.at)
+        .filter(|at| *at != Timestamp::default());
+    let seen =
+        || Timestamp::try_from(fs::metadata(folder.join(CONFIG)).ok()?.modified().ok()?).ok();
     told.or_else(seen).unwrap_or_default()
 }
 
@@ -140,10 +152,14 @@ fn find_below(runs: &Path, name: &Path) -> Result<PathBuf, NoRun> {
     if let Some(back) = back(&word) {
         let folders = folders_in(runs).unwrap_or_default();
         let found = folders.len();
-        let place = found.checked_sub(back + 1).ok_or(NoRun::TooFew { name: word, found })?;
+        let place = found
+            .checked_sub(back + 1)
+            .ok_or(NoRun::TooFew { name: word, found })?;
         return Ok(folders[place].clone());
     }
-    Some(runs.join(name)).filter(|folder| folder.is_dir()).ok_or(NoRun::Unknown(word))
+    Some(runs.join(name))
+        .filter(|folder| folder.is_dir())
+        .ok_or(NoRun::Unknown(word))
 }
 
 /// How many runs back `last` or `last~N` goes.
@@ -164,7 +180,10 @@ mod tests {
         let parent = tempfile::tempdir().expect("a folder");
         let begun = |name: &str, seconds: i64| {
             let folder = parent.path().join(name);
-            let config = Config { out_dir: Some(folder.clone()), ..Config::default() };
+            let config = Config {
+                out_dir: Some(folder.clone()),
+                ..Config::default()
+            };
             let mut held = RunFolder::claim(&config).expect("free");
             held.prepare(&config, None).expect("new");
             let at = Timestamp::from_second(seconds).expect("a time");
@@ -177,12 +196,17 @@ mod tests {
         };
         let (older, newer) = (begun("b", 100), begun("a", 200));
         fs::create_dir(parent.path().join("notes")).expect("writable");
-        let found = |name: &str| find_below(parent.path(), Path::new(name)).map(|folder| folder.to_owned());
+        let found =
+            |name: &str| find_below(parent.path(), Path::new(name)).map(|folder| folder.to_owned());
         assert_eq!(found("last").expect("there"), newer.path());
         assert_eq!(found("last~1").expect("there"), older.path());
         assert_eq!(found("b").expect("there"), older.path());
         assert_eq!(find_below(Path::new("/nowhere"), newer.path()).expect("there"), newer.path());
-        assert!(found("last~2").is_err_and(|error| error.to_string().contains("holds 2 runs, so there is no last~2")));
+        assert!(found("last~2").is_err_and(|error| {
+            error
+                .to_string()
+                .contains("holds 2 runs, so there is no last~2")
+        }));
         assert!(found("c").is_err_and(|error| error.to_string().contains("there is no run c")));
         // Who holds the folder is at work there.
         assert_eq!(Run::look(older.path()).standing, Standing::Running);

@@ -60,11 +60,12 @@ pub struct Summary {
     /// Median seconds of a round, evaluation excluded.
     #[serde(with = "crate::number")]
     pub median_round_seconds: f64,
-    /// Median efficiency of the schedule: the least makespan over the real one; none without rounds.
+    /// Median efficiency of the schedule: the least makespan over the real one; none without
+    /// rounds.
     #[serde(with = "crate::number")]
     pub median_efficiency: Option<f64>,
-    /// Emulated slowdowns of workers, one after another when the run went on with another one: times are
-    /// then not those of the machine.
+    /// Emulated slowdowns of workers, one after another when the run went on with another one:
+    /// times are then not those of the machine.
     pub worker_slowdowns: Vec<String>,
     /// Updates that counted.
     pub updates: u64,
@@ -125,7 +126,9 @@ impl Summary {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             bytes => bytes.map_err(|error| unread(&path, error))?,
         };
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| unread(&path, error))
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| unread(&path, error))
     }
 
     /// Writes it into a run's folder.
@@ -180,10 +183,19 @@ impl SummaryFile {
     fn note_test(&mut self, round: u32, test: &Metrics) {
         self.summary.final_test_accuracy = test.accuracy();
         self.summary.final_test_loss = test.loss();
-        let known = self.metrics.iter().filter_map(|name| Some(((*name).to_owned(), test.value(name)?)));
+        let known = self
+            .metrics
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), test.value(name)?)));
         self.summary.final_test = known.collect();
-        if self.target.as_ref().is_some_and(|target| target.is_reached(test)) {
-            self.summary.target_reached_in_round.get_or_insert(round + 1);
+        if self
+            .target
+            .as_ref()
+            .is_some_and(|target| target.is_reached(test))
+        {
+            self.summary
+                .target_reached_in_round
+                .get_or_insert(round + 1);
         }
     }
 }
@@ -205,7 +217,9 @@ impl SummaryFile {
         if self.mode == Mode::Sync {
             summary.dropped_clients += done.dropped as u64;
         }
-        done.test.iter().for_each(|test| self.note_test(done.round.0, test));
+        done.test
+            .iter()
+            .for_each(|test| self.note_test(done.round.0, test));
         if self.best.note(done)
             && let Some((metric, round, value)) = self.best.found()
         {
@@ -219,7 +233,11 @@ impl SummaryFile {
         let summary = Summary {
             median_round_seconds: median(&self.seconds),
             median_efficiency: (!self.efficiency.is_empty()).then(|| median(&self.efficiency)),
-            worker_utilisation: if self.offered > 0.0 { self.trained / self.offered } else { 0.0 },
+            worker_utilisation: if self.offered > 0.0 {
+                self.trained / self.offered
+            } else {
+                0.0
+            },
             ..self.summary.clone()
         };
         summary.write(&self.folder)
@@ -229,11 +247,20 @@ impl SummaryFile {
 impl Recorder for SummaryFile {
     fn record(&mut self, event: &Event, weights: &[f32]) -> Result<(), RecordError> {
         match event {
-            Event::Started(Started { rounds, workers, worker_slowdown, .. }) => {
+            Event::Started(Started {
+                rounds,
+                workers,
+                worker_slowdown,
+                ..
+            }) => {
                 self.workers = *workers;
                 self.summary.planned = *rounds;
                 let known = &mut self.summary.worker_slowdowns;
-                known.extend(worker_slowdown.clone().filter(|slowdown| known.last() != Some(slowdown)));
+                known.extend(
+                    worker_slowdown
+                        .clone()
+                        .filter(|slowdown| known.last() != Some(slowdown)),
+                );
                 // From now on the folder holds a run that is not finished.
                 return self.write();
             }
@@ -244,7 +271,12 @@ impl Recorder for SummaryFile {
                 self.note_update(arrived.staleness as usize, arrived.seconds);
             }
             Event::Lost { rank, .. } => self.summary.lost_workers.push(*rank),
-            Event::Finished { reason, ranks, rounds, .. } => {
+            Event::Finished {
+                reason,
+                ranks,
+                rounds,
+                ..
+            } => {
                 self.summary = Summary {
                     state: Standing::Finished,
                     reason: reason.clone(),
@@ -257,13 +289,20 @@ impl Recorder for SummaryFile {
                 };
                 return self.write();
             }
-            Event::Ended { state, reason, settled } => {
+            Event::Ended {
+                state,
+                reason,
+                settled,
+            } => {
                 self.summary.state = *state;
                 self.summary.settled = *settled;
                 self.summary.reason.clone_from(reason);
                 return self.write();
             }
-            Event::Saved(_) | Event::Underway(_) | Event::LeftOut { .. } | Event::Missing { .. } => {}
+            Event::Saved(_)
+            | Event::Underway(_)
+            | Event::LeftOut { .. }
+            | Event::Missing { .. } => {}
         }
         Ok(())
     }
@@ -281,21 +320,49 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let plan = Plan::resolve(Config::default()).expect("sound");
         let mut file = SummaryFile::new(folder.path(), &plan);
-        let read = || Summary::read(folder.path()).expect("readable").expect("there");
-        let started = |workers| Event::Started(Started { rounds: 9, workers, parameters: 1, ..Started::default() });
+        let read = || {
+            Summary::read(folder.path())
+                .expect("readable")
+                .expect("there")
+        };
+        let started = |workers| {
+            Event::Started(Started {
+                rounds: 9,
+                workers,
+                parameters: 1,
+                ..Started::default()
+            })
+        };
         file.record(&started(4), &[]).expect("written");
         assert_eq!(read().state, Standing::Running);
-        let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(ACCURACY, f64::NAN, 3));
-        let done =
-            RoundDone { round: Round(1), seconds: 1.0, test, schedule: Schedule::default(), ..RoundDone::default() };
-        file.record(&Event::RoundDone(done.clone()), &[]).expect("noted");
+        let test = Some(Metrics::default().with(LOSS, f64::INFINITY, 3).with(
+            ACCURACY,
+            f64::NAN,
+            3,
+        ));
+        let done = RoundDone {
+            round: Round(1),
+            seconds: 1.0,
+            test,
+            schedule: Schedule::default(),
+            ..RoundDone::default()
+        };
+        file.record(&Event::RoundDone(done.clone()), &[])
+            .expect("noted");
         // One worker goes on for as long: five seconds of workers are offered.
         file.record(&started(1), &[]).expect("written");
         file.record(&Event::RoundDone(done), &[]).expect("noted");
         file.note_update(0, 2.5);
         let reason = "round 3: gone".to_owned();
-        file.record(&Event::Ended { state: Standing::Failed, reason: reason.clone(), settled: true }, &[])
-            .expect("written");
+        file.record(
+            &Event::Ended {
+                state: Standing::Failed,
+                reason: reason.clone(),
+                settled: true,
+            },
+            &[],
+        )
+        .expect("written");
         let summary = read();
         assert_eq!((summary.state, summary.rounds, summary.reason), (Standing::Failed, 2, reason));
         assert!(summary.settled);
@@ -305,7 +372,8 @@ mod tests {
 
     #[test]
     fn summaries_of_older_programs_are_of_finished_runs() {
-        let older: Summary = serde_json::from_str(r#"{"rounds": 3, "final_test_loss": null}"#).expect("readable");
+        let older: Summary =
+            serde_json::from_str(r#"{"rounds": 3, "final_test_loss": null}"#).expect("readable");
         assert!(older.state == Standing::Finished && older.final_test_loss.is_nan());
     }
 }

@@ -1,4 +1,5 @@
-//! What a run's folder can hold beside its config, journal, checkpoints and summary: a table of recorders.
+//! What a run's folder can hold beside its config, journal, checkpoints and summary: a table of
+//! recorders.
 
 use crate::config::{Config, Mode};
 use crate::event::{RecordError, Recorder};
@@ -39,21 +40,30 @@ pub const MODEL: &str = "model.safetensors";
 pub const BEST: &str = "best.safetensors";
 
 /// All recorders of which a user chooses.
-pub const KIND: Kind<Record> = Kind { setting: "record", about: "recorder", table: RECORDERS };
+pub const KIND: Kind<Record> = Kind {
+    setting: "record",
+    about: "recorder",
+    table: RECORDERS,
+};
 
 /// Every recorder, by the name users write.
 pub const RECORDERS: &[Entry<Record>] = &[
     Entry::new(
         "csv",
         "metrics.csv, a line a round",
-        Record { files: &[METRICS], make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))) },
+        Record {
+            files: &[METRICS],
+            make: |scene| Ok(Some(Box::new(MetricsCsv::create(scene.folder.join(METRICS))?))),
+        },
     ),
     Entry::new(
         "model",
         "model.safetensors, the final model",
         Record {
             files: &[MODEL],
-            make: |scene| Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.whole.clone())))),
+            make: |scene| {
+                Ok(Some(Box::new(ModelFile::new(scene.folder.join(MODEL), scene.whole.clone()))))
+            },
         },
     ),
     Entry::new(
@@ -72,7 +82,9 @@ pub const RECORDERS: &[Entry<Record>] = &[
         "events.out.tfevents.fedmpi, figures of every round for TensorBoard: tensorboard --logdir runs",
         Record {
             files: &[tensorboard::EVENTS],
-            make: |scene| Ok(Some(Box::new(TensorBoard::create(scene.folder.join(tensorboard::EVENTS))?))),
+            make: |scene| {
+                Ok(Some(Box::new(TensorBoard::create(scene.folder.join(tensorboard::EVENTS))?)))
+            },
         },
     ),
     Entry::new(
@@ -93,5 +105,10 @@ pub const RECORDERS: &[Entry<Record>] = &[
 /// # Errors
 /// A name of none of them, or settings that it does not have.
 pub fn chosen(config: &Config) -> Result<Vec<Record>, PartError> {
-    config.record.0.iter().map(|choice| KIND.look_up(choice).map(|(entry, _)| entry.build)).collect()
+    config
+        .record
+        .0
+        .iter()
+        .map(|choice| KIND.look_up(choice).map(|(entry, _)| entry.build))
+        .collect()
 }

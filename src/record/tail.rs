@@ -49,7 +49,10 @@ impl Tail {
         for done in bytes.rsplit(|&byte| byte == b'\n').filter_map(round_done) {
             tail.rounds = tail.rounds.max(done.round.0 + 1);
             if done.test.is_some() {
-                return Tail { test: done.test, ..tail };
+                return Tail {
+                    test: done.test,
+                    ..tail
+                };
             }
         }
         tail
@@ -58,7 +61,8 @@ impl Tail {
 
 /// The end of a round, if a line tells one. Other lines are not taken apart.
 fn round_done(line: &[u8]) -> Option<RoundDone> {
-    line.starts_with(br#"{"event":"round_done""#).then_some(())?;
+    line.starts_with(br#"{"event":"round_done""#)
+        .then_some(())?;
     match serde_json::from_slice(line).ok()? {
         Event::RoundDone(done) => Some(done),
         _ => None,
@@ -78,13 +82,25 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         assert_eq!(Tail::read(folder.path()), Tail::default());
         let line = |event: &Event| serde_json::to_string(event).expect("plain data") + "\n";
-        let round = |round, test| Event::RoundDone(RoundDone { round: Round(round), test, ..RoundDone::default() });
+        let round = |round, test| {
+            Event::RoundDone(RoundDone {
+                round: Round(round),
+                test,
+                ..RoundDone::default()
+            })
+        };
         let test = Metrics::default().with(ACCURACY, 3.0, 4);
         let trained = line(&Event::ClientTrained(Trained::default()));
         let many = trained.repeat(2 * NEAR as usize / trained.len());
         let torn = &line(&round(9, None))[..40];
         let text = line(&round(0, Some(test.clone()))) + &many + &line(&round(1, None)) + torn;
         fs::write(folder.path().join(JOURNAL), text).expect("writable");
-        assert_eq!(Tail::read(folder.path()), Tail { rounds: 2, test: Some(test) });
+        assert_eq!(
+            Tail::read(folder.path()),
+            Tail {
+                rounds: 2,
+                test: Some(test)
+            }
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! `events.out.tfevents.fedmpi`: figures of every round, as TensorBoard reads them. The file follows from the run's
-//! events alone, so that a run that goes on writes it again up to there and no step comes twice.
+//! `events.out.tfevents.fedmpi`: figures of every round, as TensorBoard reads them. The file
+//! follows from the run's events alone, so that a run that goes on writes it again up to there and
+//! no step comes twice.
 //!
-//! A file is a row of records: the length of a message, its checksum, the message in protocol buffers, its checksum.
+//! A file is a row of records: the length of a message, its checksum, the message in protocol
+//! buffers, its checksum.
 
 use super::fault;
 use super::lines::Lines;
@@ -60,7 +62,11 @@ impl TensorBoard {
     /// When it cannot be made.
     pub fn create(path: PathBuf) -> Result<TensorBoard, RecordError> {
         let lines = Lines::create(path.clone()).map_err(|error| fault(&path, error))?;
-        Ok(TensorBoard { lines, begun: false, now: 0.0 })
+        Ok(TensorBoard {
+            lines,
+            begun: false,
+            now: 0.0,
+        })
     }
 
     /// The first record says when the run began.
@@ -69,15 +75,26 @@ impl TensorBoard {
         if std::mem::replace(&mut self.begun, true) {
             return Ok(());
         }
-        self.tell(&Told { wall_time: now, file_version: Some(VERSION.to_owned()), ..Told::default() })
+        self.tell(&Told {
+            wall_time: now,
+            file_version: Some(VERSION.to_owned()),
+            ..Told::default()
+        })
     }
 
     /// Figures of a round, at its end.
     fn add(&mut self, done: &RoundDone) -> io::Result<()> {
         self.now += done.seconds + done.evaluation_seconds;
-        let summary = Some(Scalars { value: scalars(done) });
+        let summary = Some(Scalars {
+            value: scalars(done),
+        });
         let (wall_time, step) = (self.now, done.round.number() as i64);
-        self.tell(&Told { wall_time, step, file_version: None, summary })
+        self.tell(&Told {
+            wall_time,
+            step,
+            file_version: None,
+            summary,
+        })
     }
 
     fn tell(&mut self, told: &Told) -> io::Result<()> {
@@ -105,14 +122,19 @@ fn record(message: &[u8]) -> Vec<u8> {
 
 /// CRC-32C, turned and moved, since checksums of what holds checksums tell little.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
-    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+    crc32c::crc32c(bytes)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
+        .to_le_bytes()
 }
 
 /// The figures of a round; what comes before the stroke is a group of pictures.
 fn scalars(done: &RoundDone) -> Vec<Scalar> {
     let named = |group: &str, metrics: &Option<Metrics>| {
         let shown = metrics.iter().flat_map(Metrics::shown);
-        shown.map(|(name, value)| (format!("{group}/{name}"), value)).collect::<Vec<_>>()
+        shown
+            .map(|(name, value)| (format!("{group}/{name}"), value))
+            .collect::<Vec<_>>()
     };
     let fixed = [
         ("train/loss", done.train_loss),
@@ -130,9 +152,19 @@ fn scalars(done: &RoundDone) -> Vec<Scalar> {
         ("schedule/efficiency", done.schedule.efficiency),
         ("schedule/prediction_error", done.schedule.prediction_error),
     ];
-    let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let tested = named("test", &done.test).into_iter().chain(named("train_set", &done.training));
-    tested.chain(fixed).map(|(tag, value)| Scalar { tag, simple_value: Some(value as f32) }).collect()
+    let fixed = fixed
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let tested = named("test", &done.test)
+        .into_iter()
+        .chain(named("train_set", &done.training));
+    tested
+        .chain(fixed)
+        .map(|(tag, value)| Scalar {
+            tag,
+            simple_value: Some(value as f32),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -169,11 +201,24 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(EVENTS);
         let at = jiff::Timestamp::from_second(100).expect("a time");
-        let started = Event::Started(Started { at, ..Started::default() });
+        let started = Event::Started(Started {
+            at,
+            ..Started::default()
+        });
         let round = |round: u32| {
-            let test = (round == 1).then(|| Metrics::default().with("loss", 0.5, 1).with("accuracy", 0.0, 1));
+            let test = (round == 1).then(|| {
+                Metrics::default()
+                    .with("loss", 0.5, 1)
+                    .with("accuracy", 0.0, 1)
+            });
             let train_loss = Some(f64::NAN);
-            Event::RoundDone(RoundDone { round: Round(round), seconds: 2.0, test, train_loss, ..RoundDone::default() })
+            Event::RoundDone(RoundDone {
+                round: Round(round),
+                seconds: 2.0,
+                test,
+                train_loss,
+                ..RoundDone::default()
+            })
         };
         let write = |rounds: u32| {
             let mut board = TensorBoard::create(path.clone()).expect("made");
@@ -188,10 +233,19 @@ mod tests {
         assert_eq!((told[2].step, told[2].wall_time), (2, 104.0));
         let value = |told: &Told, tag: &str| {
             let scalars = &told.summary.as_ref().expect("figures").value;
-            scalars.iter().find(|scalar| scalar.tag == tag).and_then(|scalar| scalar.simple_value)
+            scalars
+                .iter()
+                .find(|scalar| scalar.tag == tag)
+                .and_then(|scalar| scalar.simple_value)
         };
-        assert_eq!((value(&told[2], "test/loss"), value(&told[2], "test/accuracy")), (Some(0.5), Some(0.0)));
-        assert_eq!((value(&told[1], "test/loss"), value(&told[1], "seconds/round")), (None, Some(2.0)));
+        assert_eq!(
+            (value(&told[2], "test/loss"), value(&told[2], "test/accuracy")),
+            (Some(0.5), Some(0.0))
+        );
+        assert_eq!(
+            (value(&told[1], "test/loss"), value(&told[1], "seconds/round")),
+            (None, Some(2.0))
+        );
         assert!(value(&told[1], "train/loss").is_some_and(f32::is_nan));
     }
 }

@@ -62,7 +62,13 @@ pub fn places(rounds: &[RoundDone]) -> Vec<Place> {
     let mut place = |done: &RoundDone| {
         seconds += done.seconds + done.evaluation_seconds;
         bytes += done.client_bytes;
-        Place([done.round.number() as f64, seconds, done.clock, done.updates as f64, bytes as f64])
+        Place([
+            done.round.number() as f64,
+            seconds,
+            done.clock,
+            done.updates as f64,
+            bytes as f64,
+        ])
     };
     rounds.iter().map(&mut place).collect()
 }

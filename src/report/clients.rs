@@ -48,22 +48,49 @@ pub struct Spread {
 pub fn clients(run: &Reported) -> Vec<Client> {
     let mut found: BTreeMap<u32, Client> = BTreeMap::new();
     let mut note = |id: u32, samples: u64, loss: f64, seconds: f64, rank: Rank| {
-        let client = found.entry(id).or_insert_with(|| Client { id, ..Client::default() });
+        let client = found.entry(id).or_insert_with(|| Client {
+            id,
+            ..Client::default()
+        });
         client.times += 1;
         client.samples = samples;
         client.rank = rank;
         client.loss = Some(loss).filter(|loss| loss.is_finite());
         client.seconds += (seconds - client.seconds) / client.times as f64;
     };
-    for Trained { client, samples, loss, seconds, rank, .. } in &run.history.trained {
+    for Trained {
+        client,
+        samples,
+        loss,
+        seconds,
+        rank,
+        ..
+    } in &run.history.trained
+    {
         note(client.0, *samples, *loss, *seconds, *rank);
     }
-    let owned = |id: u32| run.mix.as_ref().and_then(|mix| mix.samples.get(id as usize)).copied().unwrap_or(0);
+    let owned = |id: u32| {
+        run.mix
+            .as_ref()
+            .and_then(|mix| mix.samples.get(id as usize))
+            .copied()
+            .unwrap_or(0)
+    };
     for arrived in &run.history.arrived {
-        note(arrived.client.0, owned(arrived.client.0), arrived.loss, arrived.seconds, arrived.rank);
+        note(
+            arrived.client.0,
+            owned(arrived.client.0),
+            arrived.loss,
+            arrived.seconds,
+            arrived.rank,
+        );
     }
     for (_, client) in &run.history.left_out {
-        let anew = || Client { id: client.0, samples: owned(client.0), ..Client::default() };
+        let anew = || Client {
+            id: client.0,
+            samples: owned(client.0),
+            ..Client::default()
+        };
         found.entry(client.0).or_insert_with(anew).diverged += 1;
     }
     found.into_values().collect()
@@ -71,20 +98,39 @@ pub fn clients(run: &Reported) -> Vec<Client> {
 
 /// All of them in a few figures.
 pub fn spread(clients: &[Client]) -> Spread {
-    let mut known: Vec<&Client> = clients.iter().filter(|client| client.loss.is_some()).collect();
+    let mut known: Vec<&Client> = clients
+        .iter()
+        .filter(|client| client.loss.is_some())
+        .collect();
     let tenth = known.len().div_ceil(PARTS);
-    known.sort_by(|one, other| other.loss.unwrap_or(0.0).total_cmp(&one.loss.unwrap_or(0.0)));
+    known.sort_by(|one, other| {
+        other
+            .loss
+            .unwrap_or(0.0)
+            .total_cmp(&one.loss.unwrap_or(0.0))
+    });
     let worst = mean(&known[..tenth]);
     known.sort_by_key(|client| client.samples);
-    let sized = known.last().is_some_and(|client| client.samples > known[0].samples);
-    let times = || clients.iter().map(|client| client.times).filter(|times| *times > 0);
+    let sized = known
+        .last()
+        .is_some_and(|client| client.samples > known[0].samples);
+    let times = || {
+        clients
+            .iter()
+            .map(|client| client.times)
+            .filter(|times| *times > 0)
+    };
     let middle = median(&times().map(|times| times as f64).collect::<Vec<f64>>());
     Spread {
         clients: times().count(),
         loss: mean(&known),
         worst,
         smallest: mean(&known[..tenth]).filter(|_| sized),
-        times: [times().min().unwrap_or(0), middle as usize, times().max().unwrap_or(0)],
+        times: [
+            times().min().unwrap_or(0),
+            middle as usize,
+            times().max().unwrap_or(0),
+        ],
     }
 }
 
@@ -93,40 +139,76 @@ fn mean(clients: &[&Client]) -> Option<f64> {
     (!clients.is_empty()).then(|| losses.sum::<f64>() / clients.len() as f64)
 }
 
-/// The share of clients whose last loss is at most so high: what is on the right is the worst tenth.
+/// The share of clients whose last loss is at most so high: what is on the right is the worst
+/// tenth.
 pub fn distribution(runs: &[(&str, Vec<Client>)]) -> Figure {
     let line = |(name, clients): &(&str, Vec<Client>)| {
         let mut losses: Vec<f64> = clients.iter().filter_map(|client| client.loss).collect();
         losses.sort_by(f64::total_cmp);
-        let point =
-            |(place, loss): (usize, &f64)| Point { x: *loss, y: (place + 1) as f64 / losses.len() as f64, spread: 0.0 };
-        Line { label: (*name).to_owned(), points: losses.iter().enumerate().map(point).collect() }
+        let point = |(place, loss): (usize, &f64)| Point {
+            x: *loss,
+            y: (place + 1) as f64 / losses.len() as f64,
+            spread: 0.0,
+        };
+        Line {
+            label: (*name).to_owned(),
+            points: losses.iter().enumerate().map(point).collect(),
+        }
     };
-    let axes = Axes { x: "last training loss", y: "share of clients", holds: Some(0.0..1.0) };
+    let axes = Axes {
+        x: "last training loss",
+        y: "share of clients",
+        holds: Some(0.0..1.0),
+    };
     let lines: Vec<Line> = runs.iter().map(line).collect();
     Figure::of_lines("clients_loss", "How many clients have at most this loss", &axes, &lines)
 }
 
-/// Mean last loss of ten equal parts of the clients, from the smallest to the largest; none where all own as much.
+/// Mean last loss of ten equal parts of the clients, from the smallest to the largest; none where
+/// all own as much.
 pub fn by_size(runs: &[(&str, Vec<Client>)]) -> Option<Figure> {
-    let lines: Vec<Line> = runs.iter().filter_map(|(name, clients)| size_line(name, clients)).collect();
-    let axes = Axes { x: "samples of the client", y: "last training loss", holds: None };
-    (!lines.is_empty())
-        .then(|| Figure::of_lines("clients_size", "Loss by size, in ten equal parts of the clients", &axes, &lines))
+    let lines: Vec<Line> = runs
+        .iter()
+        .filter_map(|(name, clients)| size_line(name, clients))
+        .collect();
+    let axes = Axes {
+        x: "samples of the client",
+        y: "last training loss",
+        holds: None,
+    };
+    (!lines.is_empty()).then(|| {
+        Figure::of_lines(
+            "clients_size",
+            "Loss by size, in ten equal parts of the clients",
+            &axes,
+            &lines,
+        )
+    })
 }
 
 fn size_line(name: &str, clients: &[Client]) -> Option<Line> {
-    let mut known: Vec<&Client> = clients.iter().filter(|client| client.loss.is_some()).collect();
+    let mut known: Vec<&Client> = clients
+        .iter()
+        .filter(|client| client.loss.is_some())
+        .collect();
     known.sort_by_key(|client| client.samples);
     if known.len() < 2 * PARTS || known[0].samples == known[known.len() - 1].samples {
         return None;
     }
     let point = |part: &[&Client]| {
-        let samples = part.iter().map(|client| client.samples as f64).sum::<f64>() / part.len() as f64;
-        Some(Point { x: samples, y: mean(part)?, spread: 0.0 })
+        let samples =
+            part.iter().map(|client| client.samples as f64).sum::<f64>() / part.len() as f64;
+        Some(Point {
+            x: samples,
+            y: mean(part)?,
+            spread: 0.0,
+        })
     };
     let parts = known.chunks(known.len().div_ceil(PARTS));
-    Some(Line { label: name.to_owned(), points: parts.filter_map(point).collect() })
+    Some(Line {
+        label: name.to_owned(),
+        points: parts.filter_map(point).collect(),
+    })
 }
 
 /// Mean last loss of the clients that have most of each class; none where there are no classes.
@@ -139,11 +221,16 @@ pub fn by_class(run: &Reported, clients: &[Client], name: &str) -> Option<Figure
             classes.entry(class).or_default().push(loss);
         }
     }
-    let bar =
-        |(class, losses): (usize, Vec<f64>)| (class.to_string(), losses.iter().sum::<f64>() / losses.len() as f64);
+    let bar = |(class, losses): (usize, Vec<f64>)| {
+        (class.to_string(), losses.iter().sum::<f64>() / losses.len() as f64)
+    };
     let of: Vec<(String, f64)> = classes.into_iter().map(bar).collect();
     let title = format!("{}: loss by the class of which a client has most", run.name);
-    let axes = Axes { x: "class", y: "last training loss", holds: None };
+    let axes = Axes {
+        x: "class",
+        y: "last training loss",
+        holds: None,
+    };
     (!of.is_empty()).then(|| bars(name, &title, &axes, &of))
 }
 
@@ -172,12 +259,16 @@ mod tests {
             seconds,
             ..Trained::default()
         };
-        run.history.trained = (0..20).map(|client| trained(0, client, f64::from(client), 1.0)).collect();
+        run.history.trained = (0..20)
+            .map(|client| trained(0, client, f64::from(client), 1.0))
+            .collect();
         run.history.trained.push(trained(1, 3, 100.0, 3.0));
         run.history.trained.push(trained(1, 4, f64::NAN, 3.0));
         run.mix = Some(Mix {
             samples: vec![7; 20],
-            classes: (0..20).map(|client| vec![client % 2, 1 - client % 2]).collect(),
+            classes: (0..20)
+                .map(|client| vec![client % 2, 1 - client % 2])
+                .collect(),
         });
         run
     }
@@ -189,9 +280,18 @@ mod tests {
         assert_eq!((spread.clients, spread.times), (20, [1, 1, 2]));
         // 0, 1, ... 19 without 3 and 4, and 100.
         let mean = (190.0 - 7.0 + 100.0) / 19.0;
-        assert_eq!((spread.loss, spread.worst, spread.smallest), (Some(mean), Some(59.5), Some(0.5)));
-        assert_eq!((clients[3].loss, clients[4].loss, clients[3].seconds), (Some(100.0), None, 2.0));
-        let slow: Vec<u32> = slowest(&clients, 2).iter().map(|client| client.id).collect();
+        assert_eq!(
+            (spread.loss, spread.worst, spread.smallest),
+            (Some(mean), Some(59.5), Some(0.5))
+        );
+        assert_eq!(
+            (clients[3].loss, clients[4].loss, clients[3].seconds),
+            (Some(100.0), None, 2.0)
+        );
+        let slow: Vec<u32> = slowest(&clients, 2)
+            .iter()
+            .map(|client| client.id)
+            .collect();
         assert_eq!(slow, [3, 4]);
         assert_eq!(super::spread(&[]), Spread::default());
     }
@@ -203,8 +303,20 @@ mod tests {
         let figure = by_class(&run, &clients, "clients_class").expect("classes");
         assert_eq!(figure.table.lines().count(), 3);
         let mut more = clients.clone();
-        more.push(Client { id: 20, loss: Some(1.0), samples: 99, ..Client::default() });
-        assert_eq!(by_size(&[("a", more)]).expect("sizes").table.lines().count(), 11);
+        more.push(Client {
+            id: 20,
+            loss: Some(1.0),
+            samples: 99,
+            ..Client::default()
+        });
+        assert_eq!(
+            by_size(&[("a", more)])
+                .expect("sizes")
+                .table
+                .lines()
+                .count(),
+            11
+        );
         assert_eq!(by_size(&[("a", clients[..9].to_vec())]).map(|figure| figure.name), None);
         assert_eq!(distribution(&[("a", clients)]).table.lines().count(), 20);
     }

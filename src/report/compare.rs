@@ -1,5 +1,5 @@
-//! Runs side by side in 80 columns: a table, and a figure of the metric that says most. Runs that failed, were stopped or
-//! still go on are compared by what they have.
+//! Runs side by side in 80 columns: a table, and a figure of the metric that says most. Runs that
+//! failed, were stopped or still go on are compared by what they have.
 
 use super::axis::By;
 use super::curve::{Measure, lines};
@@ -37,13 +37,27 @@ struct Row<'a> {
     utilised: Option<f64>,
 }
 
-/// Compares runs along an axis. `target` is the accuracy whose cost is asked for; without one it is the best that all
-/// reach which came to an end of their own. `seeds` puts runs together that differ only in their seed.
+/// Compares runs along an axis. `target` is the accuracy whose cost is asked for; without one it is
+/// the best that all reach which came to an end of their own. `seeds` puts runs together that
+/// differ only in their seed.
 pub fn compare(runs: &[Reported], by: By, target: Option<f64>, seeds: bool) -> Comparison<'_> {
-    let has_accuracy = |run: &Reported| run.test().is_some_and(|test| test.value(ACCURACY).is_some());
-    let metric = if target.is_some() || runs.iter().any(has_accuracy) { ACCURACY } else { LOSS };
+    let has_accuracy = |run: &Reported| {
+        run.test()
+            .is_some_and(|test| test.value(ACCURACY).is_some())
+    };
+    let metric = if target.is_some() || runs.iter().any(has_accuracy) {
+        ACCURACY
+    } else {
+        LOSS
+    };
     let groups = if seeds { by_seed(runs) } else { alone(runs) };
-    let mut comparison = Comparison { runs, groups, by, metric, target };
+    let mut comparison = Comparison {
+        runs,
+        groups,
+        by,
+        metric,
+        target,
+    };
     comparison.target = target.or_else(|| comparison.common());
     comparison
 }
@@ -51,11 +65,19 @@ pub fn compare(runs: &[Reported], by: By, target: Option<f64>, seeds: bool) -> C
 impl Comparison<'_> {
     /// Whether a value is as good as another.
     fn is_as_good(&self, value: f64, other: f64) -> bool {
-        if self.metric == LOSS { value <= other } else { value >= other }
+        if self.metric == LOSS {
+            value <= other
+        } else {
+            value >= other
+        }
     }
 
     fn better(&self, one: f64, other: f64) -> f64 {
-        if self.is_as_good(one, other) { one } else { other }
+        if self.is_as_good(one, other) {
+            one
+        } else {
+            other
+        }
     }
 
     fn measure(&self) -> Measure {
@@ -65,16 +87,27 @@ impl Comparison<'_> {
     /// The best that a run reached.
     fn best(&self, run: &Reported) -> Option<f64> {
         let measure = self.measure();
-        run.history.rounds.iter().filter_map(|done| measure.of(done)).reduce(|one, other| self.better(one, other))
+        run.history
+            .rounds
+            .iter()
+            .filter_map(|done| measure.of(done))
+            .reduce(|one, other| self.better(one, other))
     }
 
     /// The best that all runs reached, but for broken ones, if there are others.
     fn common(&self) -> Option<f64> {
         let bests = |broken: bool| {
-            let asked = self.runs.iter().filter(move |run| broken || !run.is_broken());
-            asked
-                .filter_map(|run| self.best(run))
-                .reduce(|one, other| if self.is_as_good(one, other) { other } else { one })
+            let asked = self
+                .runs
+                .iter()
+                .filter(move |run| broken || !run.is_broken());
+            asked.filter_map(|run| self.best(run)).reduce(|one, other| {
+                if self.is_as_good(one, other) {
+                    other
+                } else {
+                    one
+                }
+            })
         };
         bests(false).or_else(|| bests(true))
     }
@@ -83,7 +116,11 @@ impl Comparison<'_> {
     fn cost(&self, run: &Reported) -> Option<f64> {
         let (target, measure) = (self.target?, self.measure());
         let reached = |value: f64| self.is_as_good(value, target);
-        let first = run.history.rounds.iter().position(|done| measure.of(done).is_some_and(reached))?;
+        let first = run
+            .history
+            .rounds
+            .iter()
+            .position(|done| measure.of(done).is_some_and(reached))?;
         Some(run.places[first].along(self.by))
     }
 
@@ -101,8 +138,15 @@ impl Comparison<'_> {
         Row {
             group,
             state: states.join(", "),
-            rounds: runs().map(|run| run.history.rounds.len()).max().unwrap_or(0),
-            result: over(&|run| run.test()?.value(self.metric).filter(|value| value.is_finite())),
+            rounds: runs()
+                .map(|run| run.history.rounds.len())
+                .max()
+                .unwrap_or(0),
+            result: over(&|run| {
+                run.test()?
+                    .value(self.metric)
+                    .filter(|value| value.is_finite())
+            }),
             spent: over(&|run| run.places.last().map(|place| place.along(self.by))),
             to_target: over(&|run| self.cost(run)),
             reached: runs().filter(|run| self.cost(run).is_some()).count(),
@@ -110,16 +154,37 @@ impl Comparison<'_> {
         }
     }
 
-    /// A line for each run or group, then what sets them apart, and why some came to no end of their own.
+    /// A line for each run or group, then what sets them apart, and why some came to no end of
+    /// their own.
     pub fn table(&self) -> String {
         let target = format!("to {}", self.target.map_or("target".to_owned(), short));
-        let heading = ["run", "state", "rounds", self.metric, "used", self.by.word(), &target].map(str::to_owned);
+        let heading = [
+            "run",
+            "state",
+            "rounds",
+            self.metric,
+            "used",
+            self.by.word(),
+            &target,
+        ]
+        .map(str::to_owned);
         let rows = self.rows();
-        let cells: Vec<[String; 7]> = [heading].into_iter().chain(rows.iter().map(cells)).collect();
+        let cells: Vec<[String; 7]> = [heading]
+            .into_iter()
+            .chain(rows.iter().map(cells))
+            .collect();
         let mut text = in_columns(&cells);
         text += &self.apart();
-        for run in self.runs.iter().filter(|run| run.standing() != Standing::Finished) {
-            let reason = if run.reason().is_empty() { String::new() } else { format!(": {}", run.reason()) };
+        for run in self
+            .runs
+            .iter()
+            .filter(|run| run.standing() != Standing::Finished)
+        {
+            let reason = if run.reason().is_empty() {
+                String::new()
+            } else {
+                format!(": {}", run.reason())
+            };
             let round = run.history.rounds.len() + 1;
             text += &wrapped(&format!("{} {} in round {round}{reason}", run.name, run.standing()));
         }
@@ -133,18 +198,29 @@ impl Comparison<'_> {
         for group in &self.groups {
             let first = &self.runs[group.members[0]];
             let name = &group.name;
-            let own = differ.iter().filter(|name| group.members.len() == 1 || *name != "seed");
+            let own = differ
+                .iter()
+                .filter(|name| group.members.len() == 1 || *name != "seed");
             let own = own.filter_map(|name| {
-                Some(format!(", {name} {}", first.settings.get(name).filter(|value| *value != "null")?))
+                Some(format!(
+                    ", {name} {}",
+                    first.settings.get(name).filter(|value| *value != "null")?
+                ))
             });
-            let slowed = first.run.summary.as_ref().is_some_and(|summary| !summary.worker_slowdowns.is_empty());
+            let slowed = first
+                .run
+                .summary
+                .as_ref()
+                .is_some_and(|summary| !summary.worker_slowdowns.is_empty());
             let slowed = if slowed { ", slowed down" } else { "" };
-            text += &wrapped(&format!("{name}: {}{}{slowed}", first.method(), own.collect::<String>()));
+            text +=
+                &wrapped(&format!("{name}: {}{}{slowed}", first.method(), own.collect::<String>()));
         }
         text
     }
 
-    /// The table for programs, in CSV: a line for each run or group, with the settings in which they differ.
+    /// The table for programs, in CSV: a line for each run or group, with the settings in which
+    /// they differ.
     pub fn csv(&self) -> String {
         let differ = differing(self.runs);
         let mut table = csv::Writer::from_writer(Vec::new());
@@ -168,18 +244,29 @@ impl Comparison<'_> {
         let _ = table.write_record(heading.iter().chain(&differ));
         for row in self.rows() {
             let first = &self.runs[row.group.members[0]];
-            let own = differ.iter().map(|name| first.settings.get(name).cloned().unwrap_or_default());
+            let own = differ
+                .iter()
+                .map(|name| first.settings.get(name).cloned().unwrap_or_default());
             let _ = table.write_record(self.fields(&row).into_iter().chain(own));
         }
         String::from_utf8(table.into_inner().unwrap_or_default()).unwrap_or_default()
     }
 
     fn fields(&self, row: &Row<'_>) -> Vec<String> {
-        let number = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
-        let pair =
-            |pair: Option<(f64, f64)>| [number(pair.map(|(mean, _)| mean)), number(pair.map(|(_, spread)| spread))];
-        let names =
-            [row.group.name.clone(), row.group.members.len().to_string(), row.state.clone(), row.rounds.to_string()];
+        let number =
+            |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+        let pair = |pair: Option<(f64, f64)>| {
+            [
+                number(pair.map(|(mean, _)| mean)),
+                number(pair.map(|(_, spread)| spread)),
+            ]
+        };
+        let names = [
+            row.group.name.clone(),
+            row.group.members.len().to_string(),
+            row.state.clone(),
+            row.rounds.to_string(),
+        ];
         let mut fields = Vec::from(names);
         fields.extend(pair(row.result));
         fields.extend(pair(row.spent));
@@ -194,7 +281,11 @@ impl Comparison<'_> {
         let (measure, groups) = (self.measure(), &self.groups);
         let lines = lines(self.runs, groups, &measure, self.by);
         let title = measure.title();
-        let axes = Axes { x: self.by.title(), y: &title, holds: None };
+        let axes = Axes {
+            x: self.by.title(),
+            y: &title,
+            holds: None,
+        };
         let drawn = lines.iter().any(|line| line.points.len() > 1);
         drawn.then(|| Figure::of_lines("compare", &title, &axes, &lines))
     }
@@ -211,7 +302,9 @@ fn cells(row: &Row<'_>) -> [String; 7] {
         reached if reached < members => format!("{reached} of {members}"),
         _ => pair(row.to_target),
     };
-    let used = row.utilised.map_or(NONE.to_owned(), |share| format!("{:.0}%", 100.0 * share));
+    let used = row
+        .utilised
+        .map_or(NONE.to_owned(), |share| format!("{:.0}%", 100.0 * share));
     [
         row.group.name.clone(),
         row.state.clone(),
@@ -233,12 +326,21 @@ fn short_two(number: f64) -> String {
 
 /// Cells below each other, the first two to the left. Names give way, in their middle.
 fn in_columns(rows: &[[String; 7]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..7).map(width).collect();
     let others: usize = widths[1..].iter().map(|wide| wide + 1).sum();
     let name = widths[0].min(WIDTH.saturating_sub(others).max(LEAST_NAME));
     let line = |row: &[String; 7]| {
-        let rest = row.iter().zip(&widths).skip(2).map(|(cell, wide)| format!(" {cell:>wide$}"));
+        let rest = row
+            .iter()
+            .zip(&widths)
+            .skip(2)
+            .map(|(cell, wide)| format!(" {cell:>wide$}"));
         format!(
             "{:<name$} {:<state$}{}\n",
             shortened(&row[0], name),
@@ -276,7 +378,9 @@ mod tests {
 
     fn runs() -> Vec<Reported> {
         let set = |mut run: Reported, lr: &str, seed: &str| {
-            run.settings = [("lr", lr), ("seed", seed)].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            run.settings = [("lr", lr), ("seed", seed)]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
             run
         };
         let long = "a_rather_long_name_of_a_run_that_no_terminal_has_room_for/and_more_of_it";
@@ -296,13 +400,29 @@ mod tests {
         let table = compare(&runs, By::Virtual, None, false).table();
         assert!(table.lines().all(|line| line.chars().count() <= WIDTH), "{table}");
         // The failed run does not set the target.
-        for words in ["to 0.4", "never", "lr 0.1", "z: , lr 9.0", "z failed in round 2: client 7", "a_rather_l"] {
+        for words in [
+            "to 0.4",
+            "never",
+            "lr 0.1",
+            "z: , lr 9.0",
+            "z failed in round 2: client 7",
+            "a_rather_l",
+        ] {
             assert!(table.contains(words), "{words}: {table}");
         }
-        let first = table.lines().find(|line| line.starts_with("x/run")).expect("a row");
-        assert_eq!(first.split_whitespace().collect::<Vec<_>>(), ["x/run", "finished", "2", "0.4", "-", "4", "4"]);
+        let first = table
+            .lines()
+            .find(|line| line.starts_with("x/run"))
+            .expect("a row");
+        assert_eq!(
+            first.split_whitespace().collect::<Vec<_>>(),
+            ["x/run", "finished", "2", "0.4", "-", "4", "4"]
+        );
         let costs = |by| compare(&runs, by, Some(0.19), false).rows()[0].to_target;
-        assert_eq!([By::Rounds, By::Updates, By::Bytes].map(costs), [1.0, 10.0, 100.0].map(|cost| Some((cost, 0.0))));
+        assert_eq!(
+            [By::Rounds, By::Updates, By::Bytes].map(costs),
+            [1.0, 10.0, 100.0].map(|cost| Some((cost, 0.0)))
+        );
     }
 
     #[test]
@@ -311,14 +431,23 @@ mod tests {
         let comparison = compare(&runs, By::Rounds, Some(0.5), true);
         let table = comparison.table();
         assert!(
-            table.contains("lr 0.1, 2 seeds") && table.contains("0.6 ±0.28") && table.contains("1 of 2"),
+            table.contains("lr 0.1, 2 seeds")
+                && table.contains("0.6 ±0.28")
+                && table.contains("1 of 2"),
             "{table}"
         );
         let csv = comparison.csv();
-        assert!(csv.starts_with("run,runs,state,rounds,accuracy,accuracy_deviation,rounds_taken,"), "{csv}");
+        assert!(
+            csv.starts_with("run,runs,state,rounds,accuracy,accuracy_deviation,rounds_taken,"),
+            "{csv}"
+        );
         assert_eq!(csv.lines().count(), 3);
         assert!(comparison.figure().is_some());
-        assert!(compare(&runs[2..], By::Rounds, None, false).figure().is_none());
+        assert!(
+            compare(&runs[2..], By::Rounds, None, false)
+                .figure()
+                .is_none()
+        );
     }
 
     #[test]

@@ -44,27 +44,45 @@ impl Measure {
     }
 }
 
-/// Everything about the model that runs measure: accuracy first, then test loss, training loss and what else there is.
+/// Everything about the model that runs measure: accuracy first, then test loss, training loss and
+/// what else there is.
 pub fn measures(runs: &[Reported]) -> Vec<Measure> {
     let rounds = || runs.iter().flat_map(|run| &run.history.rounds);
     let tests = rounds().filter_map(|done| done.test.as_ref());
-    let names: BTreeSet<&str> = tests.flat_map(|test| test.shown()).map(|(name, _)| name).collect();
+    let names: BTreeSet<&str> = tests
+        .flat_map(|test| test.shown())
+        .map(|(name, _)| name)
+        .collect();
     let test = |name: &&str| Measure::Test((*name).to_owned());
-    let lead = [ACCURACY, LOSS].into_iter().filter(|name| names.contains(name));
+    let lead = [ACCURACY, LOSS]
+        .into_iter()
+        .filter(|name| names.contains(name));
     let mut found: Vec<Measure> = lead.map(|name| test(&name)).collect();
-    found.extend(rounds().any(|done| done.train_loss.is_some()).then_some(Measure::TrainLoss));
-    found.extend(names.iter().filter(|name| ![ACCURACY, LOSS].contains(*name)).map(test));
+    found.extend(
+        rounds()
+            .any(|done| done.train_loss.is_some())
+            .then_some(Measure::TrainLoss),
+    );
+    found.extend(
+        names
+            .iter()
+            .filter(|name| ![ACCURACY, LOSS].contains(*name))
+            .map(test),
+    );
     found
 }
 
 /// A line for each group.
 pub fn lines(runs: &[Reported], groups: &[Group], measure: &Measure, by: By) -> Vec<Line> {
-    let line = |group: &Group| Line { label: group.name.clone(), points: points(runs, group, measure, by) };
+    let line = |group: &Group| Line {
+        label: group.name.clone(),
+        points: points(runs, group, measure, by),
+    };
     groups.iter().map(line).collect()
 }
 
-/// One point for each round that all runs of a group have measured: the means of where they stood and of what they
-/// reached, and the standard deviation of the latter.
+/// One point for each round that all runs of a group have measured: the means of where they stood
+/// and of what they reached, and the standard deviation of the latter.
 fn points(runs: &[Reported], group: &Group, measure: &Measure, by: By) -> Vec<Point> {
     let mut rounds: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for run in group.members.iter().map(|place| &runs[*place]) {
@@ -75,7 +93,9 @@ fn points(runs: &[Reported], group: &Group, measure: &Measure, by: By) -> Vec<Po
             values.push(value);
         }
     }
-    let whole = rounds.into_values().filter(|(_, values)| values.len() == group.members.len());
+    let whole = rounds
+        .into_values()
+        .filter(|(_, values)| values.len() == group.members.len());
     let point = |(along, values): (Vec<f64>, Vec<f64>)| {
         let (x, _) = mean_and_deviation(&along)?;
         let (y, spread) = mean_and_deviation(&values)?;
@@ -91,12 +111,20 @@ mod tests {
 
     #[test]
     fn seeds_are_averaged_over_the_rounds_that_all_have() {
-        let runs = [with_rounds(reported("a"), &[0.2, 0.4, 0.6]), with_rounds(reported("b"), &[0.4, 0.6])];
-        let group = Group { name: "2 seeds".into(), members: vec![0, 1] };
+        let runs = [
+            with_rounds(reported("a"), &[0.2, 0.4, 0.6]),
+            with_rounds(reported("b"), &[0.4, 0.6]),
+        ];
+        let group = Group {
+            name: "2 seeds".into(),
+            members: vec![0, 1],
+        };
         let lines = lines(&runs, &[group], &Measure::Test(ACCURACY.into()), By::Rounds);
         let points = &lines[0].points;
         assert_eq!((points.len(), points[1].x), (2, 2.0));
-        assert!((points[1].y - 0.5).abs() < 1e-6 && (points[1].spread - 0.02f64.sqrt()).abs() < 1e-6);
+        assert!(
+            (points[1].y - 0.5).abs() < 1e-6 && (points[1].spread - 0.02f64.sqrt()).abs() < 1e-6
+        );
         assert_eq!(measures(&runs), [Measure::Test(ACCURACY.into()), Measure::Test(LOSS.into())]);
     }
 }

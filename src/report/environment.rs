@@ -11,14 +11,29 @@ pub fn environment(run: &Reported) -> Vec<(String, String)> {
     for (place, start) in run.environment.iter().enumerate() {
         // A run that goes on says it again, perhaps from other machines.
         rows.extend((place > 0).then(|| ("goes on".to_owned(), start.started.clone())));
-        let said = words(start).into_iter().filter(|(_, value)| !value.is_empty());
+        let said = words(start)
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty());
         rows.extend(said.map(|(name, value)| (name.to_owned(), value)));
     }
-    for started in run.history.starts.iter().filter(|_| run.environment.is_empty()) {
-        rows.push(("started".to_owned(), format!("{}, {}", started.at, counted(started.workers, "worker"))));
+    for started in run
+        .history
+        .starts
+        .iter()
+        .filter(|_| run.environment.is_empty())
+    {
+        rows.push((
+            "started".to_owned(),
+            format!("{}, {}", started.at, counted(started.workers, "worker")),
+        ));
     }
     for rank in &run.history.ranks {
-        let said = format!("{}, {}, {} MiB of memory at most", rank.host, rank.device, short(rank.peak_rss_mib));
+        let said = format!(
+            "{}, {}, {} MiB of memory at most",
+            rank.host,
+            rank.device,
+            short(rank.peak_rss_mib)
+        );
         rows.push((format!("rank {}", rank.rank), said));
     }
     rows
@@ -26,7 +41,10 @@ pub fn environment(run: &Reported) -> Vec<(String, String)> {
 
 fn words(start: &Environment) -> Vec<(&'static str, String)> {
     let command = start.command.iter().map(String::as_str);
-    let hosts = start.hosts.iter().map(|(host, ranks)| format!("{host} ({})", counted(*ranks, "rank")));
+    let hosts = start
+        .hosts
+        .iter()
+        .map(|(host, ranks)| format!("{host} ({})", counted(*ranks, "rank")));
     vec![
         ("version", format!("{}, commit {}", start.version, start.commit)),
         ("command", shlex::try_join(command).unwrap_or_default()),
@@ -56,7 +74,12 @@ mod tests {
         };
         run.environment = vec![start("first"), start("second")];
         let rows = environment(&run);
-        let of = |name: &str| rows.iter().filter(|(said, _)| said == name).map(|(_, value)| value.as_str()).collect();
+        let of = |name: &str| {
+            rows.iter()
+                .filter(|(said, _)| said == name)
+                .map(|(_, value)| value.as_str())
+                .collect()
+        };
         let commands: Vec<&str> = of("command");
         assert_eq!(commands, ["fedmpi --cf 'a b'"; 2]);
         assert_eq!((of("goes on"), of("CUDA")), (vec!["second"], Vec::new()));

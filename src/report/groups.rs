@@ -20,8 +20,15 @@ const IDLE: &[&str] = &[
     "verbose",
 ];
 /// What the words for a run's method say already.
-const OF_METHOD: &[&str] =
-    &["aggregator", "algorithm", "client_num_per_round", "combine", "concurrency", "mode", "server_step"];
+const OF_METHOD: &[&str] = &[
+    "aggregator",
+    "algorithm",
+    "client_num_per_round",
+    "combine",
+    "concurrency",
+    "mode",
+    "server_step",
+];
 const SEED: &str = "seed";
 /// More settings than this make no name.
 const IN_NAME: usize = 2;
@@ -37,27 +44,42 @@ pub struct Group {
 
 /// Settings in which runs differ, beside their method.
 pub fn beside_method(runs: &[Reported]) -> Vec<String> {
-    differing(runs).into_iter().filter(|name| !OF_METHOD.contains(&name.as_str())).collect()
+    differing(runs)
+        .into_iter()
+        .filter(|name| !OF_METHOD.contains(&name.as_str()))
+        .collect()
 }
 
 /// Settings in which runs differ.
 pub fn differing(runs: &[Reported]) -> Vec<String> {
     let names: BTreeSet<&String> = runs.iter().flat_map(|run| run.settings.keys()).collect();
-    let shown = names.into_iter().filter(|name| !IDLE.contains(&name.as_str()));
-    let differs = |name: &&String| runs.iter().any(|run| run.settings.get(*name) != runs[0].settings.get(*name));
+    let shown = names
+        .into_iter()
+        .filter(|name| !IDLE.contains(&name.as_str()));
+    let differs = |name: &&String| {
+        runs.iter()
+            .any(|run| run.settings.get(*name) != runs[0].settings.get(*name))
+    };
     shown.filter(differs).cloned().collect()
 }
 
 /// Every run for itself.
 pub fn alone(runs: &[Reported]) -> Vec<Group> {
-    let group = |(place, run): (usize, &Reported)| Group { name: run.name.clone(), members: vec![place] };
+    let group = |(place, run): (usize, &Reported)| Group {
+        name: run.name.clone(),
+        members: vec![place],
+    };
     runs.iter().enumerate().map(group).collect()
 }
 
-/// Runs that differ only in their seed belong together, in the order of the first of them. Runs that failed or were
-/// killed stand for themselves: what they have is no sample of what the others reach.
+/// Runs that differ only in their seed belong together, in the order of the first of them. Runs
+/// that failed or were killed stand for themselves: what they have is no sample of what the others
+/// reach.
 pub fn by_seed(runs: &[Reported]) -> Vec<Group> {
-    let differ: Vec<String> = differing(runs).into_iter().filter(|name| name != SEED).collect();
+    let differ: Vec<String> = differing(runs)
+        .into_iter()
+        .filter(|name| name != SEED)
+        .collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut known: BTreeMap<Vec<Option<&String>>, usize> = BTreeMap::new();
     for (place, run) in runs.iter().enumerate() {
@@ -69,7 +91,10 @@ pub fn by_seed(runs: &[Reported]) -> Vec<Group> {
                 if !run.is_broken() {
                     known.insert(key, groups.len());
                 }
-                groups.push(Group { name: run.name.clone(), members: vec![place] });
+                groups.push(Group {
+                    name: run.name.clone(),
+                    members: vec![place],
+                });
             }
         }
     }
@@ -79,16 +104,20 @@ pub fn by_seed(runs: &[Reported]) -> Vec<Group> {
     groups
 }
 
-/// What sets the runs of a group apart from the others, if that is little, or the first of them; and how many they are.
+/// What sets the runs of a group apart from the others, if that is little, or the first of them;
+/// and how many they are.
 fn name(first: &Reported, differ: &[String], seeds: usize) -> String {
-    let own = differ.iter().filter_map(|name| Some(format!("{name} {}, ", first.settings.get(name)?)));
+    let own = differ
+        .iter()
+        .filter_map(|name| Some(format!("{name} {}, ", first.settings.get(name)?)));
     match differ.len() {
         0..=IN_NAME => format!("{}{seeds} seeds", own.collect::<String>()),
         _ => format!("{}, {seeds} seeds", first.name),
     }
 }
 
-/// Mean and standard deviation (of a sample: divided by n - 1; 0 for one value) of values; none of nothing.
+/// Mean and standard deviation (of a sample: divided by n - 1; 0 for one value) of values; none of
+/// nothing.
 pub fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     if values.is_empty() {
@@ -110,7 +139,9 @@ mod tests {
         let run = |name: &str, lr: &str, seed: &str, standing| {
             let mut run = reported(name);
             run.run.standing = standing;
-            run.settings = [("lr", lr), ("seed", seed), ("verbose", seed)].map(|(a, b)| (a.into(), b.into())).into();
+            run.settings = [("lr", lr), ("seed", seed), ("verbose", seed)]
+                .map(|(a, b)| (a.into(), b.into()))
+                .into();
             run
         };
         let done = Standing::Finished;
@@ -121,9 +152,15 @@ mod tests {
             run("d", "1", "2", done),
         ];
         assert_eq!(differing(&runs), ["lr", "seed"]);
-        let groups: Vec<(String, Vec<usize>)> =
-            by_seed(&runs).into_iter().map(|group| (group.name, group.members)).collect();
-        let wanted = [("lr 1, 2 seeds", vec![0, 3]), ("b", vec![1]), ("c", vec![2])];
+        let groups: Vec<(String, Vec<usize>)> = by_seed(&runs)
+            .into_iter()
+            .map(|group| (group.name, group.members))
+            .collect();
+        let wanted = [
+            ("lr 1, 2 seeds", vec![0, 3]),
+            ("b", vec![1]),
+            ("c", vec![2]),
+        ];
         assert_eq!(groups, wanted.map(|(name, members)| (name.to_owned(), members)));
         assert_eq!(alone(&runs).len(), 4);
     }

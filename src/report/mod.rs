@@ -1,5 +1,5 @@
-//! What people read of runs: a table of several, and a page with figures. Runs are read once, by [`read`]; the rest takes
-//! data and gives text, and writes nothing.
+//! What people read of runs: a table of several, and a page with figures. Runs are read once, by
+//! [`read`]; the rest takes data and gives text, and writes nothing.
 
 mod axis;
 mod clients;
@@ -61,7 +61,11 @@ mod tests {
             clock: f64::from(round + 1) * 2.0,
             updates: u64::from(round + 1) * 10,
             client_bytes: 100,
-            test: Some(Metrics::default().with(ACCURACY, *accuracy, 1).with(LOSS, 1.0 - accuracy, 1)),
+            test: Some(Metrics::default().with(ACCURACY, *accuracy, 1).with(
+                LOSS,
+                1.0 - accuracy,
+                1,
+            )),
             model_hash: format!("{round:064}"),
             ..RoundDone::default()
         };
@@ -73,7 +77,9 @@ mod tests {
     #[test]
     fn long_runs_of_many_workers_make_a_page_of_less_than_three_mebibytes() {
         let run = |seed: u32| {
-            let accuracies: Vec<f64> = (0..2000).map(|round| f64::from((round * 7919 + seed) % 997) / 997.0).collect();
+            let accuracies: Vec<f64> = (0..2000)
+                .map(|round| f64::from((round * 7919 + seed) % 997) / 997.0)
+                .collect();
             let mut run = with_rounds(reported(&format!("run{seed}")), &accuracies);
             for done in &mut run.history.rounds {
                 (done.train_loss, done.schedule.efficiency) = (Some(1.0), Some(0.9));

@@ -1,4 +1,5 @@
-//! A report as one page of HTML, which needs nothing beside itself: no script, no letters, no request.
+//! A report as one page of HTML, which needs nothing beside itself: no script, no letters, no
+//! request.
 
 use super::axis::By;
 use super::clients::{Client, Spread};
@@ -61,22 +62,36 @@ pub fn page(report: &Report<'_>) -> String {
 fn task(runs: &[Reported]) -> String {
     let same = |name: &str| {
         let value = runs[0].settings.get(name)?;
-        runs.iter().all(|run| run.settings.get(name) == Some(value)).then_some(value.as_str())
+        runs.iter()
+            .all(|run| run.settings.get(name) == Some(value))
+            .then_some(value.as_str())
     };
-    let said = [("model ", "model"), ("data ", "dataset"), ("divided by ", "partition_method")];
-    let said = said.into_iter().filter_map(|(words, name)| Some(format!("{words}{}", same(name)?)));
+    let said = [
+        ("model ", "model"),
+        ("data ", "dataset"),
+        ("divided by ", "partition_method"),
+    ];
+    let said = said
+        .into_iter()
+        .filter_map(|(words, name)| Some(format!("{words}{}", same(name)?)));
     said.collect::<Vec<String>>().join(", ")
 }
 
 /// What each choice of an axis shows.
 fn choices(report: &Report<'_>) -> String {
-    let shown = |(by, _): &(By, Vec<Figure>)| format!("#by-{0}:checked ~ .along-{0} {{ display: grid; }}\n", by.word());
+    let shown = |(by, _): &(By, Vec<Figure>)| {
+        format!("#by-{0}:checked ~ .along-{0} {{ display: grid; }}\n", by.word())
+    };
     report.curves.iter().map(shown).collect()
 }
 
 fn headline(report: &Report<'_>) -> Markup {
     let runs = report.runs;
-    let beside = if report.differ.len() <= COLUMNS { &report.differ[..] } else { &[] };
+    let beside = if report.differ.len() <= COLUMNS {
+        &report.differ[..]
+    } else {
+        &[]
+    };
     html! {
         @if let [run] = runs { (tiles(run)) }
         div class="wide" { table {
@@ -115,7 +130,10 @@ fn tiles(run: &Reported) -> Markup {
     let result = run.test().map(|test| test.lead());
     let tiles = [
         (run.standing().to_string(), "state".to_owned()),
-        (short_or_none(result.map(|(_, value)| value)), format!("test {}", result.map_or("result", |(name, _)| name))),
+        (
+            short_or_none(result.map(|(_, value)| value)),
+            format!("test {}", result.map_or("result", |(name, _)| name)),
+        ),
         (rounds(run), "rounds".to_owned()),
         (time(run.seconds()), format!("on {}", counted(run.workers(), "worker"))),
         (hash(run).chars().take(HASH).collect(), "model".to_owned()),
@@ -132,17 +150,31 @@ fn lead(run: &Reported) -> String {
 
 /// The best evaluation by the metric that says most, and when it was.
 fn best(run: &Reported) -> String {
-    let tests = run.history.rounds.iter().filter_map(|done| Some((done.round, done.test.as_ref()?)));
+    let tests = run
+        .history
+        .rounds
+        .iter()
+        .filter_map(|done| Some((done.round, done.test.as_ref()?)));
     let found = tests.reduce(|one, other| {
         let ((_, so_far), (_, next)) = (one.1.lead(), other.1.lead());
-        if other.1.aim().prefers(next, so_far) { other } else { one }
+        if other.1.aim().prefers(next, so_far) {
+            other
+        } else {
+            one
+        }
     });
-    found.map_or(NONE.to_owned(), |(round, test)| format!("{} (round {round})", short(test.lead().1)))
+    found.map_or(NONE.to_owned(), |(round, test)| {
+        format!("{} (round {round})", short(test.lead().1))
+    })
 }
 
 fn rounds(run: &Reported) -> String {
     let (done, planned) = (run.history.rounds.len(), run.planned() as usize);
-    if done == planned || planned == 0 { done.to_string() } else { format!("{done} of {planned}") }
+    if done == planned || planned == 0 {
+        done.to_string()
+    } else {
+        format!("{done} of {planned}")
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -201,7 +233,10 @@ fn clients(report: &Report<'_>) -> Markup {
 
 fn row(run: &Reported, spread: &Spread, slow: &[Client]) -> Markup {
     let [least, median, most] = spread.times;
-    let slow: Vec<String> = slow.iter().map(|client| format!("{}: {}", client.id, short(client.seconds))).collect();
+    let slow: Vec<String> = slow
+        .iter()
+        .map(|client| format!("{}: {}", client.id, short(client.seconds)))
+        .collect();
     html! { tr {
         td { (run.name) } td { (spread.clients) } td { (short_or_none(spread.loss)) } td { (short_or_none(spread.worst)) }
         td { (short_or_none(spread.smallest)) } td { (least) ", " (median) ", " (most) } td class="word" { (slow.join(", ")) }

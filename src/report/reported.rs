@@ -40,12 +40,18 @@ pub struct Reported {
 /// A folder without a run of this program.
 pub fn read(folders: &[PathBuf]) -> Result<Vec<Reported>, String> {
     let mut runs = thread::scope(|scope| {
-        let readers: Vec<_> = folders.iter().map(|folder| scope.spawn(|| Reported::read(folder))).collect();
+        let readers: Vec<_> = folders
+            .iter()
+            .map(|folder| scope.spawn(|| Reported::read(folder)))
+            .collect();
         let joined = |reader: thread::ScopedJoinHandle<'_, _>| match reader.join() {
             Ok(read) => read,
             Err(panic) => std::panic::resume_unwind(panic),
         };
-        readers.into_iter().map(joined).collect::<Result<Vec<Reported>, String>>()
+        readers
+            .into_iter()
+            .map(joined)
+            .collect::<Result<Vec<Reported>, String>>()
     })?;
     for (run, name) in runs.iter_mut().zip(names(folders)) {
         run.name = name;
@@ -58,11 +64,14 @@ impl Reported {
         let history = History::read(folder).map_err(|error| error.to_string())?;
         let path = folder.join(RUN_CONFIG);
         let config = files::text(&path);
-        let config =
-            config.map_err(|error| format!("cannot read {}: {error} (hint: name folders of runs)", path.display()))?;
+        let config = config.map_err(|error| {
+            format!("cannot read {}: {error} (hint: name folders of runs)", path.display())
+        })?;
         Config::parse(&config).map_err(|error| format!("{}: {error}", path.display()))?;
         let run = Run::look(folder);
-        let settings = serde_json::to_string(&run.config).map(|text| settings_in(&text)).unwrap_or_default();
+        let settings = serde_json::to_string(&run.config)
+            .map(|text| settings_in(&text))
+            .unwrap_or_default();
         Ok(Reported {
             name: String::new(),
             places: places(&history.rounds),
@@ -90,7 +99,8 @@ impl Reported {
     pub fn reason(&self) -> String {
         // The launcher may know better than the run did.
         let told = Some(self.run.reason()).filter(|reason| !reason.is_empty());
-        told.or_else(|| self.history.end.as_ref().map(|(_, reason)| reason.clone())).unwrap_or_default()
+        told.or_else(|| self.history.end.as_ref().map(|(_, reason)| reason.clone()))
+            .unwrap_or_default()
     }
 
     /// The last round.
@@ -100,31 +110,50 @@ impl Reported {
 
     /// The last evaluation.
     pub fn test(&self) -> Option<&Metrics> {
-        self.history.rounds.iter().rev().find_map(|done| done.test.as_ref())
+        self.history
+            .rounds
+            .iter()
+            .rev()
+            .find_map(|done| done.test.as_ref())
     }
 
     /// Rounds that it was to do.
     pub fn planned(&self) -> u32 {
-        self.history.starts.last().map_or(0, |started| started.rounds)
+        self.history
+            .starts
+            .last()
+            .map_or(0, |started| started.rounds)
     }
 
     /// Workers that it had at last.
     pub fn workers(&self) -> usize {
-        self.history.starts.last().map_or(0, |started| started.workers)
+        self.history
+            .starts
+            .last()
+            .map_or(0, |started| started.workers)
     }
 
     /// Seconds of its rounds, evaluation included.
     pub fn seconds(&self) -> f64 {
-        self.history.rounds.iter().map(|done| done.seconds + done.evaluation_seconds).fold(0.0, |sum, more| sum + more)
+        self.history
+            .rounds
+            .iter()
+            .map(|done| done.seconds + done.evaluation_seconds)
+            .fold(0.0, |sum, more| sum + more)
     }
 
-    /// Share of these seconds that workers spent on training, from 0 to 1; none before there is any.
+    /// Share of these seconds that workers spent on training, from 0 to 1; none before there is
+    /// any.
     pub fn utilised(&self) -> Option<f64> {
         let trained = self.history.trained.iter().map(|trained| trained.seconds);
         let arrived = self.history.arrived.iter().map(|arrived| arrived.seconds);
         let offered = self.seconds() * self.workers() as f64;
-        let told =
-            self.run.summary.as_ref().filter(|summary| summary.rounds > 0).map(|summary| summary.worker_utilisation);
+        let told = self
+            .run
+            .summary
+            .as_ref()
+            .filter(|summary| summary.rounds > 0)
+            .map(|summary| summary.worker_utilisation);
         told.or((offered > 0.0).then(|| trained.chain(arrived).sum::<f64>() / offered))
     }
 
@@ -134,7 +163,9 @@ impl Reported {
             Some(config) if config.mode == Mode::Async => {
                 format!("{}, {} at once", config.method(), config.concurrency)
             }
-            Some(config) => format!("{}, rounds of {}", config.method(), config.client_num_per_round),
+            Some(config) => {
+                format!("{}, rounds of {}", config.method(), config.client_num_per_round)
+            }
             None => String::new(),
         }
     }

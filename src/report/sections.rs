@@ -31,7 +31,8 @@ pub struct Report<'a> {
     pub distribution: Vec<Figure>,
     /// How well rounds were planned.
     pub schedule: Vec<Figure>,
-    /// What workers did in a few rounds, or in a few stretches of a run without rounds, for each run that says so.
+    /// What workers did in a few rounds, or in a few stretches of a run without rounds, for each
+    /// run that says so.
     pub timelines: Vec<(&'a str, Vec<Figure>)>,
     /// Of asynchronous runs.
     pub staleness: Vec<Figure>,
@@ -42,11 +43,17 @@ pub struct Report<'a> {
 /// Draws all figures of a report.
 pub fn report(runs: &[Reported]) -> Report<'_> {
     let groups = by_seed(runs);
-    let all: Vec<(&str, Vec<Client>)> = runs.iter().map(|run| (run.name.as_str(), clients(run))).collect();
+    let all: Vec<(&str, Vec<Client>)> = runs
+        .iter()
+        .map(|run| (run.name.as_str(), clients(run)))
+        .collect();
     let axes = By::ALL.into_iter().filter(|by| says_something(runs, *by));
     Report {
         curves: axes.map(|by| (by, curves(runs, &groups, by))).collect(),
-        clients: all.iter().map(|(_, clients)| (spread(clients), told(clients))).collect(),
+        clients: all
+            .iter()
+            .map(|(_, clients)| (spread(clients), told(clients)))
+            .collect(),
         distribution: of_clients(runs, &all),
         schedule: schedule(runs),
         timelines: of_workers(runs),
@@ -63,22 +70,38 @@ impl Report<'_> {
     pub fn figures(&self) -> impl Iterator<Item = &Figure> {
         let curves = self.curves.iter().flat_map(|(_, figures)| figures);
         let timelines = self.timelines.iter().flat_map(|(_, figures)| figures);
-        let rest = [&self.distribution, &self.schedule, &self.staleness, &self.partitions];
+        let rest = [
+            &self.distribution,
+            &self.schedule,
+            &self.staleness,
+            &self.partitions,
+        ];
         curves.chain(timelines).chain(rest.into_iter().flatten())
     }
 }
 
 /// Whether runs get on along an axis: a clock may stand still.
 fn says_something(runs: &[Reported], by: By) -> bool {
-    runs.iter().filter_map(|run| run.places.last()).any(|place| place.along(by) > 0.0)
+    runs.iter()
+        .filter_map(|run| run.places.last())
+        .any(|place| place.along(by) > 0.0)
 }
 
 fn curves(runs: &[Reported], groups: &[Group], by: By) -> Vec<Figure> {
     let figure = |measure: &super::curve::Measure| {
         let title = measure.title();
-        let axes = Axes { x: by.title(), y: &title, holds: None };
+        let axes = Axes {
+            x: by.title(),
+            y: &title,
+            holds: None,
+        };
         let name = format!("{}_by_{}", file_name(&title), by.word());
-        Figure::of_lines(&name, &format!("{title} over {}", by.title()), &axes, &lines(runs, groups, measure, by))
+        Figure::of_lines(
+            &name,
+            &format!("{title} over {}", by.title()),
+            &axes,
+            &lines(runs, groups, measure, by),
+        )
     };
     measures(runs).iter().map(figure).collect()
 }
@@ -91,7 +114,9 @@ fn of_clients(runs: &[Reported], all: &[(&str, Vec<Client>)]) -> Vec<Figure> {
         .iter()
         .zip(all)
         .take(OWN)
-        .filter_map(|(run, (name, clients))| by_class(run, clients, &format!("clients_class_{}", file_name(name))));
+        .filter_map(|(run, (name, clients))| {
+            by_class(run, clients, &format!("clients_class_{}", file_name(name)))
+        });
     let mut figures = vec![distribution(all)];
     figures.extend(by_size(all));
     figures.extend(classes);
@@ -100,7 +125,10 @@ fn of_clients(runs: &[Reported], all: &[(&str, Vec<Client>)]) -> Vec<Figure> {
 
 fn of_workers(runs: &[Reported]) -> Vec<(&str, Vec<Figure>)> {
     let of = |run: &Reported, name: &str| [timelines(run, name), stretches(run, name)].concat();
-    let drawn = runs.iter().take(OWN).map(|run| (run.name.as_str(), of(run, &file_name(&run.name))));
+    let drawn = runs
+        .iter()
+        .take(OWN)
+        .map(|run| (run.name.as_str(), of(run, &file_name(&run.name))));
     drawn.filter(|(_, figures)| !figures.is_empty()).collect()
 }
 
@@ -111,19 +139,30 @@ fn told(clients: &[Client]) -> Vec<Client> {
 
 /// Figures of each of the first few runs.
 fn of_some(runs: &[Reported], figures: impl Fn(&Reported, &str) -> Vec<Figure>) -> Vec<Figure> {
-    runs.iter().take(OWN).flat_map(|run| figures(run, &file_name(&run.name))).collect()
+    runs.iter()
+        .take(OWN)
+        .flat_map(|run| figures(run, &file_name(&run.name)))
+        .collect()
 }
 
 /// Partitions, each once: runs often share theirs.
 fn partitions(runs: &[Reported]) -> Vec<Figure> {
     let mut known = Vec::new();
     for run in runs {
-        if let Some(mix) = run.mix.as_ref().filter(|mix| known.iter().all(|(other, _)| other != mix)) {
+        if let Some(mix) = run
+            .mix
+            .as_ref()
+            .filter(|mix| known.iter().all(|(other, _)| other != mix))
+        {
             known.push((mix, &run.name));
         }
     }
     let figure = |(mix, name): &(&Mix, &String)| {
-        let title = format!("{name}: {} clients, {} samples", mix.samples.len(), mix.samples.iter().sum::<u64>());
+        let title = format!(
+            "{name}: {} clients, {} samples",
+            mix.samples.len(),
+            mix.samples.iter().sum::<u64>()
+        );
         shares(&format!("partition_{}", file_name(name)), &title, mix)
     };
     known.iter().take(OWN).map(figure).collect()
@@ -131,7 +170,16 @@ fn partitions(runs: &[Reported]) -> Vec<Figure> {
 
 /// Words as the name of a file has them.
 fn file_name(words: &str) -> String {
-    words.chars().map(|letter| if letter.is_alphanumeric() || "-.".contains(letter) { letter } else { '_' }).collect()
+    words
+        .chars()
+        .map(|letter| {
+            if letter.is_alphanumeric() || "-.".contains(letter) {
+                letter
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -143,15 +191,33 @@ mod tests {
     #[test]
     fn figures_have_names_of_their_own_and_still_axes_are_left_out() {
         let mut run = with_rounds(reported("x/a"), &[0.1, 0.5]);
-        run.history.rounds.iter_mut().for_each(|done| done.clock = 0.0);
+        run.history
+            .rounds
+            .iter_mut()
+            .for_each(|done| done.clock = 0.0);
         run.places = crate::report::axis::places(&run.history.rounds);
-        run.mix = Some(Mix { samples: vec![3, 2], classes: vec![vec![3, 0], vec![1, 1]] });
-        let runs = [run.clone(), Reported { name: "x b".into(), ..run }];
+        run.mix = Some(Mix {
+            samples: vec![3, 2],
+            classes: vec![vec![3, 0], vec![1, 1]],
+        });
+        let runs = [
+            run.clone(),
+            Reported {
+                name: "x b".into(),
+                ..run
+            },
+        ];
         let report = report(&runs);
         assert!(report.curves.iter().all(|(by, _)| *by != By::Virtual) && report.curves.len() == 4);
         assert_eq!(report.partitions.len(), 1);
-        let names: Vec<&str> = report.figures().map(|figure| figure.name.as_str()).collect();
+        let names: Vec<&str> = report
+            .figures()
+            .map(|figure| figure.name.as_str())
+            .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
-        assert!(names.contains(&"partition_x_a") && names.contains(&"test_accuracy_by_rounds"), "{names:?}");
+        assert!(
+            names.contains(&"partition_x_a") && names.contains(&"test_accuracy_by_rounds"),
+            "{names:?}"
+        );
     }
 }

@@ -27,7 +27,8 @@ pub fn short(number: f64) -> String {
 /// Four digits, without zeros at the end.
 fn digits(number: f64) -> String {
     let whole = number.abs().max(1.0).log10().floor() as usize;
-    let text = format!("{number:.*}", 4usize.saturating_sub(whole + usize::from(number.abs() >= 1.0)));
+    let text =
+        format!("{number:.*}", 4usize.saturating_sub(whole + usize::from(number.abs() >= 1.0)));
     match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text,
@@ -66,19 +67,43 @@ pub fn shortened(name: &str, most: usize) -> String {
 
 /// The shortest ends of paths that tell all of them apart; a path that comes twice is numbered.
 pub fn names(folders: &[PathBuf]) -> Vec<String> {
-    let whole: Vec<PathBuf> =
-        folders.iter().map(|folder| std::path::absolute(folder).unwrap_or(folder.clone())).collect();
-    let longest = whole.iter().map(|path| path.components().count()).max().unwrap_or(1);
-    let ends = |length: usize| whole.iter().map(|path| end(path, length)).collect::<Vec<String>>();
+    let whole: Vec<PathBuf> = folders
+        .iter()
+        .map(|folder| std::path::absolute(folder).unwrap_or(folder.clone()))
+        .collect();
+    let longest = whole
+        .iter()
+        .map(|path| path.components().count())
+        .max()
+        .unwrap_or(1);
+    let ends = |length: usize| {
+        whole
+            .iter()
+            .map(|path| end(path, length))
+            .collect::<Vec<String>>()
+    };
     let distinct = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
-    let numbered = || ends(1).into_iter().enumerate().map(|(place, name)| format!("{} {name}", place + 1)).collect();
-    (1..=longest).map(ends).find(distinct).unwrap_or_else(numbered)
+    let numbered = || {
+        ends(1)
+            .into_iter()
+            .enumerate()
+            .map(|(place, name)| format!("{} {name}", place + 1))
+            .collect()
+    };
+    (1..=longest)
+        .map(ends)
+        .find(distinct)
+        .unwrap_or_else(numbered)
 }
 
 /// So many last parts of a path.
 fn end(path: &Path, length: usize) -> String {
     let parts: Vec<Component<'_>> = path.components().collect();
-    parts[parts.len().saturating_sub(length)..].iter().collect::<PathBuf>().display().to_string()
+    parts[parts.len().saturating_sub(length)..]
+        .iter()
+        .collect::<PathBuf>()
+        .display()
+        .to_string()
 }
 
 #[cfg(test)]
@@ -101,7 +126,10 @@ mod tests {
         ] {
             assert_eq!(short(number), text);
         }
-        assert_eq!((time(0.42), time(200.0), time(7500.0)), ("0.42 s".into(), "3 min 20 s".into(), "2 h 5 min".into()));
+        assert_eq!(
+            (time(0.42), time(200.0), time(7500.0)),
+            ("0.42 s".into(), "3 min 20 s".into(), "2 h 5 min".into())
+        );
     }
 
     #[test]
@@ -110,6 +138,9 @@ mod tests {
         assert_eq!(names(&folders), ["x/run", "y/run", "a/z"]);
         assert_eq!(names(&folders[..1]), ["run"]);
         assert_eq!(names(&[folders[0].clone(), folders[0].clone()]), ["1 run", "2 run"]);
-        assert_eq!((shortened("abcdefghij", 6), shortened("abc", 6)), ("ab..ij".into(), "abc".into()));
+        assert_eq!(
+            (shortened("abcdefghij", 6), shortened("abc", 6)),
+            ("ab..ij".into(), "abc".into())
+        );
     }
 }

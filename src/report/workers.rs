@@ -1,4 +1,5 @@
-//! How workers were used: what each did in a few rounds, how well rounds were planned, and how stale updates were.
+//! How workers were used: what each did in a few rounds, how well rounds were planned, and how
+//! stale updates were.
 
 use super::axis::By;
 use super::curve::{Measure, lines};
@@ -11,14 +12,28 @@ use std::collections::BTreeSet;
 
 /// The first round, a middling one, the slowest and the last, in this order; each once.
 fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
-    let mut sorted: Vec<&RoundDone> = rounds.iter().filter(|done| done.schedule.efficiency.is_some()).collect();
+    let mut sorted: Vec<&RoundDone> = rounds
+        .iter()
+        .filter(|done| done.schedule.efficiency.is_some())
+        .collect();
     let (first, last) = (sorted.first().copied(), sorted.last().copied());
-    sorted.sort_by(|one, other| one.schedule.makespan_seconds.total_cmp(&other.schedule.makespan_seconds));
+    sorted.sort_by(|one, other| {
+        one.schedule
+            .makespan_seconds
+            .total_cmp(&other.schedule.makespan_seconds)
+    });
     let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied();
-    let all = [(first, "first"), (median, "middling"), (sorted.last().copied(), "slowest"), (last, "last")];
+    let all = [
+        (first, "first"),
+        (median, "middling"),
+        (sorted.last().copied(), "slowest"),
+        (last, "last"),
+    ];
     let mut found: Vec<(&RoundDone, &str)> = Vec::new();
     for (done, why) in all {
-        if let Some(done) = done.filter(|done| found.iter().all(|(known, _)| known.round != done.round)) {
+        if let Some(done) =
+            done.filter(|done| found.iter().all(|(known, _)| known.round != done.round))
+        {
             found.push((done, why));
         }
     }
@@ -28,23 +43,49 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
 /// What each worker did in a few rounds. Nothing for runs that say nothing of it.
 pub fn timelines(run: &Reported, name: &str) -> Vec<Figure> {
     let chosen = chosen(&run.history.rounds);
-    let workers: BTreeSet<u32> = run.history.trained.iter().map(|trained| trained.rank.0).collect();
+    let workers: BTreeSet<u32> = run
+        .history
+        .trained
+        .iter()
+        .map(|trained| trained.rank.0)
+        .collect();
     let figure = |(done, why): &(&RoundDone, &str)| {
-        let first = run.history.trained.partition_point(|trained| trained.round < done.round);
-        let of = run.history.trained[first..].iter().take_while(|trained| trained.round == done.round);
+        let first = run
+            .history
+            .trained
+            .partition_point(|trained| trained.round < done.round);
+        let of = run.history.trained[first..]
+            .iter()
+            .take_while(|trained| trained.round == done.round);
         let bars: Vec<Bar> = of.map(bar).collect();
-        let end = bars.iter().map(|bar| bar.start + bar.seconds).fold(done.schedule.makespan_seconds, f64::max);
-        let planned = done.schedule.efficiency.map_or(String::new(), |share| format!(", efficiency {share:.2}"));
+        let end = bars
+            .iter()
+            .map(|bar| bar.start + bar.seconds)
+            .fold(done.schedule.makespan_seconds, f64::max);
+        let planned = done
+            .schedule
+            .efficiency
+            .map_or(String::new(), |share| format!(", efficiency {share:.2}"));
         let title = format!("round {} ({why}): {}{planned}", done.round, time(end));
         let name = format!("timeline_{name}_round_{}", done.round);
-        let shown = Lanes { x: "seconds of the round", span: 0.0..end, bars, lanes: workers.clone() };
+        let shown = Lanes {
+            x: "seconds of the round",
+            span: 0.0..end,
+            bars,
+            lanes: workers.clone(),
+        };
         (!shown.bars.is_empty()).then(|| lanes(&name, &title, &shown))
     };
     chosen.iter().filter_map(figure).collect()
 }
 
 fn bar(trained: &Trained) -> Bar {
-    Bar { lane: trained.rank.0, label: trained.client.0, start: trained.start, seconds: trained.seconds }
+    Bar {
+        lane: trained.rank.0,
+        label: trained.client.0,
+        start: trained.start,
+        seconds: trained.seconds,
+    }
 }
 
 /// Points of a line of many rounds: each is the mean of its part.
@@ -63,22 +104,34 @@ pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
 
 fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> Option<Figure> {
     let mut lines = lines(runs, &alone(runs), &measure, By::Rounds);
-    let longest = lines.iter().map(|line| line.points.len()).max().filter(|longest| *longest > 0)?;
+    let longest = lines
+        .iter()
+        .map(|line| line.points.len())
+        .max()
+        .filter(|longest| *longest > 0)?;
     let together = longest.div_ceil(PARTS);
-    lines.iter_mut().for_each(|line| line.points = means(&line.points, together));
+    lines
+        .iter_mut()
+        .for_each(|line| line.points = means(&line.points, together));
     let title = match together {
         1 => title.to_owned(),
         _ => format!("{title}, means of {together} rounds and their standard deviation"),
     };
     let y = measure.title();
-    let axes = Axes { x: By::Rounds.title(), y: &y, holds: None };
+    let axes = Axes {
+        x: By::Rounds.title(),
+        y: &y,
+        holds: None,
+    };
     Some(Figure::of_lines(name, &title, &axes, &lines))
 }
 
 /// The means of so many points each, and their deviations.
 fn means(points: &[Point], together: usize) -> Vec<Point> {
     let mean = |part: &[Point]| {
-        let of = |value: fn(&Point) -> f64| mean_and_deviation(&part.iter().map(value).collect::<Vec<f64>>());
+        let of = |value: fn(&Point) -> f64| {
+            mean_and_deviation(&part.iter().map(value).collect::<Vec<f64>>())
+        };
         let ((x, _), (y, spread)) = (of(|point| point.x)?, of(|point| point.y)?);
         Some(Point { x, y, spread })
     };
@@ -93,11 +146,27 @@ pub fn staleness(run: &Reported, name: &str) -> Option<Figure> {
         counts.resize(counts.len().max(place + 1), 0.0);
         counts[place] += 1.0;
     }
-    let dropped = run.history.arrived.iter().filter(|arrived| arrived.weight.is_none()).count();
-    let title = format!("{}: staleness of {} updates, {dropped} of them dropped", run.name, run.history.arrived.len());
-    let axes = Axes { x: "staleness in moves of the model", y: "updates", holds: None };
-    let of: Vec<(String, f64)> =
-        counts.into_iter().enumerate().map(|(place, count)| (place.to_string(), count)).collect();
+    let dropped = run
+        .history
+        .arrived
+        .iter()
+        .filter(|arrived| arrived.weight.is_none())
+        .count();
+    let title = format!(
+        "{}: staleness of {} updates, {dropped} of them dropped",
+        run.name,
+        run.history.arrived.len()
+    );
+    let axes = Axes {
+        x: "staleness in moves of the model",
+        y: "updates",
+        holds: None,
+    };
+    let of: Vec<(String, f64)> = counts
+        .into_iter()
+        .enumerate()
+        .map(|(place, count)| (place.to_string(), count))
+        .collect();
     (!of.is_empty()).then(|| bars(&format!("staleness_{name}"), &title, &axes, &of))
 }
 
@@ -112,10 +181,22 @@ mod tests {
     fn run(makespans: &[f64]) -> Reported {
         let mut run = reported("a");
         for (round, makespan_seconds) in (0..).map(Round).zip(makespans) {
-            let schedule =
-                Schedule { makespan_seconds: *makespan_seconds, efficiency: Some(0.5), ..Schedule::default() };
-            run.history.rounds.push(RoundDone { round, schedule, ..RoundDone::default() });
-            let trained = |rank: u32| Trained { round, rank: Rank(rank), seconds: 1.0, ..Trained::default() };
+            let schedule = Schedule {
+                makespan_seconds: *makespan_seconds,
+                efficiency: Some(0.5),
+                ..Schedule::default()
+            };
+            run.history.rounds.push(RoundDone {
+                round,
+                schedule,
+                ..RoundDone::default()
+            });
+            let trained = |rank: u32| Trained {
+                round,
+                rank: Rank(rank),
+                seconds: 1.0,
+                ..Trained::default()
+            };
             run.history.trained.extend([trained(1), trained(2)]);
         }
         run.places = places(&run.history.rounds);
@@ -125,25 +206,46 @@ mod tests {
     #[test]
     fn a_few_rounds_are_shown_each_once() {
         let names = |makespans: &[f64]| -> Vec<String> {
-            timelines(&run(makespans), "a").into_iter().map(|figure| figure.title).collect()
+            timelines(&run(makespans), "a")
+                .into_iter()
+                .map(|figure| figure.title)
+                .collect()
         };
         let shown = names(&[2.0, 9.0, 3.0, 4.0]);
         assert_eq!(shown.len(), 4);
         assert!(shown[1].contains("round 3 (middling): 3 s, efficiency 0.50"), "{shown:?}");
-        assert!(shown[2].contains("round 2 (slowest)") && shown[3].contains("round 4 (last)"), "{shown:?}");
+        assert!(
+            shown[2].contains("round 2 (slowest)") && shown[3].contains("round 4 (last)"),
+            "{shown:?}"
+        );
         assert_eq!((names(&[1.0]).len(), names(&[]).len()), (1, 0));
         assert_eq!(schedule(&[run(&[1.0, 2.0])]).len(), 1);
         let long = schedule(&[run(&[1.0; 200])]);
-        assert!(long[0].title.contains("means of 3 rounds") && long[0].table.lines().count() == 68, "{long:?}");
+        assert!(
+            long[0].title.contains("means of 3 rounds") && long[0].table.lines().count() == 68,
+            "{long:?}"
+        );
     }
 
     #[test]
     fn staleness_is_counted_with_what_was_dropped() {
         let mut delayed = run(&[]);
-        let arrived = |staleness, weight| Arrived { staleness, weight, ..Arrived::default() };
-        delayed.history.arrived = vec![arrived(0, Some(1.0)), arrived(2, None), arrived(2, Some(0.5))];
+        let arrived = |staleness, weight| Arrived {
+            staleness,
+            weight,
+            ..Arrived::default()
+        };
+        delayed.history.arrived = vec![
+            arrived(0, Some(1.0)),
+            arrived(2, None),
+            arrived(2, Some(0.5)),
+        ];
         let figure = staleness(&delayed, "a").expect("some");
-        assert!(figure.title.contains("3 updates, 1 of them dropped") && figure.table.ends_with("2,2\n"), "{figure:?}");
+        assert!(
+            figure.title.contains("3 updates, 1 of them dropped")
+                && figure.table.ends_with("2,2\n"),
+            "{figure:?}"
+        );
         assert!(staleness(&run(&[1.0]), "a").is_none());
     }
 }

@@ -22,8 +22,8 @@ pub enum Clock {
 pub enum Refill {
     /// At once, so that always as many are in training.
     Keep(usize),
-    /// Every so many moves of the model (async-FL's scheduler): a share of those that are in, but more
-    /// than arrive until the next time.
+    /// Every so many moves of the model (async-FL's scheduler): a share of those that are in, but
+    /// more than arrive until the next time.
     Every {
         /// Moves between two times.
         interval: u32,
@@ -32,8 +32,8 @@ pub enum Refill {
     },
 }
 
-/// Clients check in over time: `number` at the start and every `interval` moves of the model; 0 means
-/// all at the start.
+/// Clients check in over time: `number` at the start and every `interval` moves of the model; 0
+/// means all at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkin {
     /// How many at a time.
@@ -58,13 +58,28 @@ pub struct Chooser {
 
 impl Chooser {
     /// A chooser among so many clients.
-    pub fn new(seed: Seed, clients: usize, selector: Box<dyn Selector>, refill: Refill, checkin: Checkin) -> Chooser {
+    pub fn new(
+        seed: Seed,
+        clients: usize,
+        selector: Box<dyn Selector>,
+        refill: Refill,
+        checkin: Checkin,
+    ) -> Chooser {
         let mut arrivals = Vec::new();
         if checkin.number > 0 {
             arrivals = (0..clients).map(ClientId::from).collect();
             arrivals.shuffle(&mut seed.stream(Purpose::Checkin));
         }
-        Chooser { seed, selector, refill, checkin, arrivals, clients, fired: None, choices: 0 }
+        Chooser {
+            seed,
+            selector,
+            refill,
+            checkin,
+            arrivals,
+            clients,
+            fired: None,
+            choices: 0,
+        }
     }
 
     /// How many clients are in when the model has moved so often.
@@ -106,12 +121,27 @@ impl Chooser {
         if wanted == 0 {
             return Vec::new();
         }
-        let client = |place: usize| self.arrivals.get(place).copied().unwrap_or_else(|| ClientId::from(place));
-        let mut idle: Vec<ClientId> = (0..present).map(client).filter(|client| !busy.contains(client)).collect();
+        let client = |place: usize| {
+            self.arrivals
+                .get(place)
+                .copied()
+                .unwrap_or_else(|| ClientId::from(place))
+        };
+        let mut idle: Vec<ClientId> = (0..present)
+            .map(client)
+            .filter(|client| !busy.contains(client))
+            .collect();
         idle.sort_unstable();
-        let mut stream = self.seed.for_round(Purpose::Select, Round(self.choices + 1));
-        let pool = Pool { members: Members::Some(&idle), samples };
-        let chosen = self.selector.select(Round(version), &pool, wanted, &mut stream);
+        let mut stream = self
+            .seed
+            .for_round(Purpose::Select, Round(self.choices + 1));
+        let pool = Pool {
+            members: Members::Some(&idle),
+            samples,
+        };
+        let chosen = self
+            .selector
+            .select(Round(version), &pool, wanted, &mut stream);
         // Asking in vain leaves no trace, so it does not matter how often that is done.
         self.choices += u32::from(!chosen.is_empty());
         chosen
@@ -144,11 +174,32 @@ mod tests {
     use crate::select::{self, Facts};
 
     fn chooser(selection: &str, refill: Refill, number: usize) -> Chooser {
-        let selector = select::make(&selection.into(), Facts { clients: 10, wanted: 10 }, None).expect("no file");
-        Chooser::new(Seed(1), 10, selector, refill, Checkin { number, interval: 5 })
+        let selector = select::make(
+            &selection.into(),
+            Facts {
+                clients: 10,
+                wanted: 10,
+            },
+            None,
+        )
+        .expect("no file");
+        Chooser::new(
+            Seed(1),
+            10,
+            selector,
+            refill,
+            Checkin {
+                number,
+                interval: 5,
+            },
+        )
     }
 
-    fn choose(chooser: &mut Chooser, version: u32, busy: &BTreeSet<ClientId>) -> BTreeSet<ClientId> {
+    fn choose(
+        chooser: &mut Chooser,
+        version: u32,
+        busy: &BTreeSet<ClientId>,
+    ) -> BTreeSet<ClientId> {
         let chosen = chooser.choose(version, busy, &|_| 1);
         assert!(chosen.iter().all(|client| !busy.contains(client)), "nobody trains twice at once");
         chosen.into_iter().collect()
@@ -162,7 +213,10 @@ mod tests {
             assert_eq!(busy.len(), 4, "{selection}");
             let rest: BTreeSet<ClientId> = busy.iter().skip(1).copied().collect();
             assert_eq!(choose(&mut keep, 1, &rest).len(), 1, "{selection}");
-            assert_eq!(choose(&mut chooser(selection, Refill::Keep(99), 0), 0, &BTreeSet::new()).len(), 10);
+            assert_eq!(
+                choose(&mut chooser(selection, Refill::Keep(99), 0), 0, &BTreeSet::new()).len(),
+                10
+            );
         }
     }
 
@@ -189,7 +243,11 @@ mod tests {
 
     #[test]
     fn a_scheduler_fires_every_so_many_moves_and_when_nobody_is_left() {
-        for (selection, share, wanted) in [("uniform", 0.1, 3), ("round_robin", 0.1, 3), ("uniform", 1.0, 10)] {
+        for (selection, share, wanted) in [
+            ("uniform", 0.1, 3),
+            ("round_robin", 0.1, 3),
+            ("uniform", 1.0, 10),
+        ] {
             let mut chooser = chooser(selection, Refill::Every { interval: 2, share }, 0);
             let (nobody, somebody) = (BTreeSet::new(), BTreeSet::from([ClientId(0)]));
             assert_eq!(choose(&mut chooser, 0, &nobody).len(), wanted, "{selection}");

@@ -12,8 +12,9 @@ pub struct Balanced;
 impl Scheduler for Balanced {
     fn assign(&mut self, cohort: &[Job], _: &CostModel, workers: &[Rank]) -> Assignment {
         let mut assigned = idle(workers);
-        let mut loads: BinaryHeap<Reverse<(u64, usize)>> =
-            (0..workers.len()).map(|worker| Reverse((0, worker))).collect();
+        let mut loads: BinaryHeap<Reverse<(u64, usize)>> = (0..workers.len())
+            .map(|worker| Reverse((0, worker)))
+            .collect();
         for job in largest_first(cohort) {
             let Some(mut least) = loads.peek_mut() else { break };
             assigned[least.0.1].1.push(job.client);
@@ -30,7 +31,9 @@ mod tests {
 
     fn longest(sizes: &[u64], workers: usize) -> u64 {
         let assigned = Balanced.assign(&jobs(sizes), &CostModel::default(), &ranks(workers));
-        let loads = assigned.iter().map(|(_, clients)| clients.iter().map(|client| sizes[client.index()]).sum());
+        let loads = assigned
+            .iter()
+            .map(|(_, clients)| clients.iter().map(|client| sizes[client.index()]).sum());
         loads.max().expect("workers")
     }
 
@@ -53,7 +56,9 @@ mod tests {
     /// Tries every assignment.
     fn optimum(sizes: &[u64], workers: usize) -> u64 {
         fn place(sizes: &[u64], loads: &mut [u64]) -> u64 {
-            let Some((first, rest)) = sizes.split_first() else { return *loads.iter().max().expect("workers") };
+            let Some((first, rest)) = sizes.split_first() else {
+                return *loads.iter().max().expect("workers");
+            };
             let mut best = u64::MAX;
             for worker in 0..loads.len() {
                 loads[worker] += first;

@@ -1,7 +1,7 @@
 //! How long a worker takes for a client: `seconds = a samples + b`, fitted for each worker by least
-//! squares over all it has done, older rounds counting less. This is Parrot's workload model (Tang et
-//! al. 2023, arXiv 2303.01778); where one point, equal points or a falling line leave it undefined or
-//! absurd, time is taken to be proportional or constant.
+//! squares over all it has done, older rounds counting less. This is Parrot's workload model (Tang
+//! et al. 2023, arXiv 2303.01778); where one point, equal points or a falling line leave it
+//! undefined or absurd, time is taken to be proportional or constant.
 
 use crate::ids::Rank;
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 /// What a measurement still counts after one more round.
 const MEMORY: f64 = 0.7;
 
-/// What the line of all workers together counts for each of them, in measurements. It decides once a worker
-/// has trained nothing for long: one bad moment must not keep it idle for ever.
+/// What the line of all workers together counts for each of them, in measurements. It decides once
+/// a worker has trained nothing for long: one bad moment must not keep it idle for ever.
 const COMMON: f64 = 0.01;
 
 /// A line for each worker that has trained.
@@ -63,10 +63,14 @@ impl CostModel {
 
     /// A round has passed: what was learned before counts less.
     pub fn forget(&mut self) {
-        self.workers.values_mut().chain([&mut self.together]).for_each(|moments| *moments = moments.times(MEMORY));
+        self.workers
+            .values_mut()
+            .chain([&mut self.together])
+            .for_each(|moments| *moments = moments.times(MEMORY));
     }
 
-    /// The line of one worker; that of all workers together for one that has not trained, or not for long.
+    /// The line of one worker; that of all workers together for one that has not trained, or not
+    /// for long.
     pub fn line(&self, rank: Rank) -> Line {
         let own = self.workers.get(&rank).copied().unwrap_or_default();
         let share = COMMON / (own.weight + COMMON);
@@ -91,7 +95,13 @@ struct Moments {
 
 impl Moments {
     fn of(n: f64, t: f64) -> Moments {
-        Moments { weight: 1.0, n, t, nn: n * n, nt: n * t }
+        Moments {
+            weight: 1.0,
+            n,
+            t,
+            nn: n * n,
+            nt: n * t,
+        }
     }
 
     fn plus(&self, other: &Moments) -> Moments {
@@ -105,15 +115,33 @@ impl Moments {
     }
 
     fn times(&self, by: f64) -> Moments {
-        let Moments { weight, n, t, nn, nt } = *self;
-        Moments { weight: weight * by, n: n * by, t: t * by, nn: nn * by, nt: nt * by }
+        let Moments {
+            weight,
+            n,
+            t,
+            nn,
+            nt,
+        } = *self;
+        Moments {
+            weight: weight * by,
+            n: n * by,
+            t: t * by,
+            nn: nn * by,
+            nt: nt * by,
+        }
     }
 
     fn fit(&self) -> Line {
         if self.weight <= 0.0 || self.n <= 0.0 {
-            return Line { per_sample: 1.0, constant: 0.0 };
+            return Line {
+                per_sample: 1.0,
+                constant: 0.0,
+            };
         }
-        let proportional = Line { per_sample: self.nt / self.nn, constant: 0.0 };
+        let proportional = Line {
+            per_sample: self.nt / self.nn,
+            constant: 0.0,
+        };
         let spread = self.nn - self.n * self.n / self.weight;
         // Sizes that hardly differ say nothing about the slope.
         if spread <= 1e-9 * self.nn {
@@ -122,11 +150,17 @@ impl Moments {
         let per_sample = (self.nt - self.n * self.t / self.weight) / spread;
         let constant = (self.t - per_sample * self.n) / self.weight;
         if per_sample < 0.0 {
-            Line { per_sample: 0.0, constant: self.t / self.weight }
+            Line {
+                per_sample: 0.0,
+                constant: self.t / self.weight,
+            }
         } else if constant < 0.0 {
             proportional
         } else {
-            Line { per_sample, constant }
+            Line {
+                per_sample,
+                constant,
+            }
         }
     }
 }
@@ -149,7 +183,9 @@ mod tests {
     fn falling_lines_and_negative_constants_are_not_believed() {
         let line = |points: [(u64, f64); 2]| {
             let mut cost = CostModel::default();
-            points.into_iter().for_each(|(samples, seconds)| cost.learn(Rank(1), samples, seconds));
+            points
+                .into_iter()
+                .for_each(|(samples, seconds)| cost.learn(Rank(1), samples, seconds));
             cost.line(Rank(1))
         };
         let falling = line([(100, 0.4), (200, 0.2)]);

@@ -1,5 +1,5 @@
-//! How clients reach workers: all at once as scheduled, or one by one as workers get free. Pure state;
-//! the engine sends what it says.
+//! How clients reach workers: all at once as scheduled, or one by one as workers get free. Pure
+//! state; the engine sends what it says.
 
 use super::pull::Pull;
 use super::{Assignment, CostModel, Job};
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum DispatchMode {
     /// The scheduler assigns the whole cohort at the start of the round.
     Planned,
-    /// A worker gets its next client as soon as it finishes one; mostly that one is waiting already. It gets none
-    /// that another would end sooner.
+    /// A worker gets its next client as soon as it finishes one; mostly that one is waiting
+    /// already. It gets none that another would end sooner.
     Pull,
     /// FedML's classical layout: as many workers as clients in a round, one each.
     OnePerWorker,
@@ -44,8 +44,18 @@ pub enum Dispatch {
 impl Dispatch {
     /// Everything at once. Workers without clients hear nothing.
     pub fn planned(assigned: Assignment) -> Dispatch {
-        let busy = assigned.into_iter().filter(|(_, clients)| !clients.is_empty());
-        Dispatch::Planned(busy.map(|(rank, clients)| Batch { rank, clients, first: true, last: true }).collect())
+        let busy = assigned
+            .into_iter()
+            .filter(|(_, clients)| !clients.is_empty());
+        Dispatch::Planned(
+            busy.map(|(rank, clients)| Batch {
+                rank,
+                clients,
+                first: true,
+                last: true,
+            })
+            .collect(),
+        )
     }
 
     /// One after another, as workers get free.
@@ -53,7 +63,8 @@ impl Dispatch {
         Dispatch::Pull(Pull::new(cohort, workers, cost.clone()))
     }
 
-    /// The orders for workers that have nothing to do, at the start of the round and when one was lost.
+    /// The orders for workers that have nothing to do, at the start of the round and when one was
+    /// lost.
     pub fn open(&mut self) -> Vec<Batch> {
         match self {
             Dispatch::Planned(batches) => std::mem::take(batches),
@@ -93,7 +104,12 @@ mod tests {
     #[test]
     fn workers_without_clients_hear_nothing_of_a_plan() {
         let mut dispatch = Dispatch::planned(vec![(Rank(1), vec![ClientId(0)]), (Rank(2), vec![])]);
-        let all = Batch { rank: Rank(1), clients: vec![ClientId(0)], first: true, last: true };
+        let all = Batch {
+            rank: Rank(1),
+            clients: vec![ClientId(0)],
+            first: true,
+            last: true,
+        };
         assert_eq!(dispatch.open(), [all]);
         assert_eq!(dispatch.open(), []);
     }

@@ -11,7 +11,14 @@ impl Scheduler for EqualCount {
     fn assign(&mut self, cohort: &[Job], _: &CostModel, workers: &[Rank]) -> Assignment {
         let (each, more) = (cohort.len() / workers.len(), cohort.len() % workers.len());
         let mut rest = cohort.iter().map(|job| job.client);
-        let part = |(turn, &rank)| (rank, rest.by_ref().take(each + usize::from(turn < more)).collect());
+        let part = |(turn, &rank)| {
+            (
+                rank,
+                rest.by_ref()
+                    .take(each + usize::from(turn < more))
+                    .collect(),
+            )
+        };
         workers.iter().enumerate().map(part).collect()
     }
 }
@@ -24,7 +31,13 @@ mod tests {
     #[test]
     fn ten_clients_on_four_workers() {
         let assigned = EqualCount.assign(&jobs(&[1; 10]), &CostModel::default(), &ranks(4));
-        assert_eq!(assigned.iter().map(|(_, clients)| clients.len()).collect::<Vec<_>>(), [3, 3, 2, 2]);
+        assert_eq!(
+            assigned
+                .iter()
+                .map(|(_, clients)| clients.len())
+                .collect::<Vec<_>>(),
+            [3, 3, 2, 2]
+        );
         assert_eq!(assigned[1].1[0].0, 3);
     }
 }

@@ -37,20 +37,30 @@ pub trait Scheduler {
 pub type Build = fn() -> Box<dyn Scheduler>;
 
 /// All schedulers.
-pub const KIND: Kind<Build> = Kind { setting: "scheduler", about: "scheduler", table: SCHEDULERS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "scheduler",
+    about: "scheduler",
+    table: SCHEDULERS,
+};
 
 /// The one that gives no worker a second client before each has one.
 pub const DEALING: &str = "round_robin";
 
 /// Every scheduler, by the name users write.
 pub const SCHEDULERS: &[Entry<Build>] = &[
-    Entry::new("round_robin", "the cohort dealt out one client at a time", || Box::new(round_robin::RoundRobin)),
-    Entry::new("equal_count", "as many clients for each worker, in order (FedML's NCCL simulator)", || {
-        Box::new(equal_count::EqualCount)
+    Entry::new("round_robin", "the cohort dealt out one client at a time", || {
+        Box::new(round_robin::RoundRobin)
     }),
-    Entry::new("balanced", "largest clients first, each to the worker with the fewest samples", || {
-        Box::new(balanced::Balanced)
-    }),
+    Entry::new(
+        "equal_count",
+        "as many clients for each worker, in order (FedML's NCCL simulator)",
+        || Box::new(equal_count::EqualCount),
+    ),
+    Entry::new(
+        "balanced",
+        "largest clients first, each to the worker with the fewest samples",
+        || Box::new(balanced::Balanced),
+    ),
     Entry::new(
         "runtime",
         "largest clients first, each to the worker that will finish it first, as past rounds tell",
@@ -70,8 +80,8 @@ fn idle(workers: &[Rank]) -> Assignment {
     workers.iter().map(|&rank| (rank, Vec::new())).collect()
 }
 
-/// What no division of clients that take so long can beat: the mean load of the workers, or the longest
-/// client.
+/// What no division of clients that take so long can beat: the mean load of the workers, or the
+/// longest client.
 ///
 /// ```
 /// assert_eq!(fedmpi::schedule::least_makespan(&[3.0, 1.0, 2.0], 2), 3.0);
@@ -88,7 +98,14 @@ mod tests {
     use proptest::prelude::*;
 
     pub fn jobs(sizes: &[u64]) -> Vec<Job> {
-        sizes.iter().enumerate().map(|(i, &samples)| Job { client: ClientId::from(i), samples }).collect()
+        sizes
+            .iter()
+            .enumerate()
+            .map(|(i, &samples)| Job {
+                client: ClientId::from(i),
+                samples,
+            })
+            .collect()
     }
 
     pub fn ranks(workers: usize) -> Vec<Rank> {

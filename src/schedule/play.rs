@@ -16,8 +16,8 @@ pub struct Played {
     pub busy: usize,
 }
 
-/// Plays a round. A worker trains what it was sent in its order, each after a `pause`; `seconds` says how long a worker
-/// takes for a client.
+/// Plays a round. A worker trains what it was sent in its order, each after a `pause`; `seconds`
+/// says how long a worker takes for a client.
 ///
 /// ```
 /// use fedmpi::{ids::{ClientId, Rank}, schedule::{Dispatch, play}};
@@ -33,9 +33,14 @@ pub fn play(mut dispatch: Dispatch, pause: f64, seconds: impl Fn(Rank, ClientId)
         let mut turn: BTreeSet<Rank> = freed.into_iter().collect();
         for batch in batches {
             turn.insert(batch.rank);
-            floor.waiting.entry(batch.rank).or_default().extend(batch.clients);
+            floor
+                .waiting
+                .entry(batch.rank)
+                .or_default()
+                .extend(batch.clients);
         }
-        turn.into_iter().for_each(|rank| floor.begin(rank, played.makespan + pause, &seconds));
+        turn.into_iter()
+            .for_each(|rank| floor.begin(rank, played.makespan + pause, &seconds));
         let Some(Reverse((end, rank, client))) = floor.training.pop() else { break };
         floor.busy.remove(&rank);
         played.makespan = f64::from_bits(end);
@@ -64,7 +69,8 @@ impl Floor {
             return;
         }
         if let Some(client) = self.waiting.get_mut(&rank).and_then(VecDeque::pop_front) {
-            self.training.push(Reverse(((now + seconds(rank, client)).to_bits(), rank, client)));
+            self.training
+                .push(Reverse(((now + seconds(rank, client)).to_bits(), rank, client)));
             self.busy.insert(rank);
         }
     }
@@ -84,7 +90,8 @@ mod tests {
         assert_eq!((played.makespan, played.trained.len(), played.busy), (10.0, 5, 2));
         // The second worker turns out to take twice as long, and gets less.
         let pull = Dispatch::pull(&jobs(&sizes), &ranks(2), &CostModel::default());
-        let played = play(pull, 0.0, |rank, client| f64::from(rank.0) * sizes[client.index()] as f64);
+        let played =
+            play(pull, 0.0, |rank, client| f64::from(rank.0) * sizes[client.index()] as f64);
         assert!(played.makespan <= 16.0, "{played:?}");
         assert_eq!(play(Dispatch::planned(Vec::new()), 1.0, |_, _| 1.0), Played::default());
     }

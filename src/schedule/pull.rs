@@ -1,7 +1,7 @@
-//! `pull`: a worker gets its next client as soon as it finishes one, and mostly that one waits there already.
-//! The largest clients go first. Where speeds differ, whoever is free first is not always who should train
-//! next: a slow worker that takes the last client lets all others wait for it. So predictions have a say,
-//! and measured seconds correct them while the round goes on.
+//! `pull`: a worker gets its next client as soon as it finishes one, and mostly that one waits
+//! there already. The largest clients go first. Where speeds differ, whoever is free first is not
+//! always who should train next: a slow worker that takes the last client lets all others wait for
+//! it. So predictions have a say, and measured seconds correct them while the round goes on.
 
 use super::{Batch, CostModel, Job, Line, largest_first};
 use crate::ids::{ClientId, Rank};
@@ -31,10 +31,13 @@ struct Desk {
 }
 
 impl Desk {
-    /// When it would end a client of this size that it got now, in seconds of training since the round began.
-    /// What it has in hand does not end before `now`, whatever was predicted.
+    /// When it would end a client of this size that it got now, in seconds of training since the
+    /// round began. What it has in hand does not end before `now`, whatever was predicted.
     fn end(&self, samples: u64, now: f64) -> f64 {
-        let mut waiting = self.waiting.iter().map(|job| self.line.seconds(job.samples));
+        let mut waiting = self
+            .waiting
+            .iter()
+            .map(|job| self.line.seconds(job.samples));
         let free = (self.spent + waiting.next().unwrap_or(0.0)).max(now);
         free + waiting.sum::<f64>() + self.line.seconds(samples)
     }
@@ -46,7 +49,10 @@ impl Pull {
         let rest: VecDeque<Job> = largest_first(cohort).into();
         let mut pull = Pull {
             cost,
-            desks: workers.iter().map(|&rank| (rank, Desk::default())).collect(),
+            desks: workers
+                .iter()
+                .map(|&rank| (rank, Desk::default()))
+                .collect(),
             clients: cohort.len() as f64,
             samples: cohort.iter().map(|job| job.samples).sum(),
             largest: rest.front().map_or(0, |job| job.samples),
@@ -60,7 +66,9 @@ impl Pull {
     pub fn next(&mut self, rank: Rank, client: ClientId, seconds: f64) -> Vec<Batch> {
         let Some(desk) = self.desks.get_mut(&rank) else { return Vec::new() };
         // A client that it got in a lost worker's place is no part of this.
-        let Some(place) = desk.waiting.iter().position(|job| job.client == client) else { return Vec::new() };
+        let Some(place) = desk.waiting.iter().position(|job| job.client == client) else {
+            return Vec::new();
+        };
         let samples = desk.waiting.remove(place).map_or(0, |job| job.samples);
         desk.spent += seconds;
         self.cost.learn(rank, samples, seconds);
@@ -75,18 +83,26 @@ impl Pull {
 
     /// Whether a worker has nothing to do, and waits for what the others make of the rest.
     pub fn rests(&self, rank: Rank) -> bool {
-        self.desks.get(&rank).is_some_and(|desk| desk.waiting.is_empty())
+        self.desks
+            .get(&rank)
+            .is_some_and(|desk| desk.waiting.is_empty())
     }
 
-    /// Gives a client to every idle worker that should have one, and one to wait there to those and to the
-    /// worker that has just reported. An idle worker takes the largest client that leaves the round its best
-    /// end, or one that nobody else would end sooner; else it waits for what the others make of it. When no
-    /// client is left, workers hear that it was the last.
+    /// Gives a client to every idle worker that should have one, and one to wait there to those and
+    /// to the worker that has just reported. An idle worker takes the largest client that
+    /// leaves the round its best end, or one that nobody else would end sooner; else it waits
+    /// for what the others make of it. When no client is left, workers hear that it was the
+    /// last.
     pub fn deal(&mut self, reported: Option<Rank>) -> Vec<Batch> {
         let least = self.least() * (1.0 + 1e-9);
-        let seeks = |(rank, desk): &(&Rank, &Desk)| desk.waiting.is_empty() || Some(**rank) == reported;
-        let mut seekers: Vec<(Rank, f64)> =
-            self.desks.iter().filter(seeks).map(|(rank, desk)| (*rank, desk.line.seconds(self.largest))).collect();
+        let seeks =
+            |(rank, desk): &(&Rank, &Desk)| desk.waiting.is_empty() || Some(**rank) == reported;
+        let mut seekers: Vec<(Rank, f64)> = self
+            .desks
+            .iter()
+            .filter(seeks)
+            .map(|(rank, desk)| (*rank, desk.line.seconds(self.largest)))
+            .collect();
         seekers.sort_by(|one, other| one.1.total_cmp(&other.1));
         let mut dealt: BTreeMap<Rank, Vec<ClientId>> = BTreeMap::new();
         for &(rank, _) in &seekers {
@@ -104,11 +120,14 @@ impl Pull {
             }
         }
         let last = self.rest.is_empty();
-        let batch = |(rank, _): (Rank, f64)| self.batch(rank, dealt.remove(&rank).unwrap_or_default(), last);
+        let batch = |(rank, _): (Rank, f64)| {
+            self.batch(rank, dealt.remove(&rank).unwrap_or_default(), last)
+        };
         seekers.into_iter().filter_map(batch).collect()
     }
 
-    /// What a worker hears, if anything: nothing when it has not been told of this round and never will be.
+    /// What a worker hears, if anything: nothing when it has not been told of this round and never
+    /// will be.
     fn batch(&mut self, rank: Rank, clients: Vec<ClientId>, last: bool) -> Option<Batch> {
         let desk = self.desks.get_mut(&rank)?;
         let first = !desk.engaged && !clients.is_empty();
@@ -117,7 +136,12 @@ impl Pull {
         if last {
             self.desks.remove(&rank);
         }
-        tells.then_some(Batch { rank, clients, first, last })
+        tells.then_some(Batch {
+            rank,
+            clients,
+            first,
+            last,
+        })
     }
 
     fn give(&mut self, rank: Rank, place: usize) -> ClientId {
@@ -126,42 +150,56 @@ impl Pull {
         job.client
     }
 
-    /// The largest client that a worker can end in time. Smaller ones end sooner, so they are a tail of the rest.
+    /// The largest client that a worker can end in time. Smaller ones end sooner, so they are a
+    /// tail of the rest.
     fn timely(&self, rank: Rank, least: f64) -> Option<usize> {
         let (desk, now) = (self.desks.get(&rank)?, self.now());
-        let place = self.rest.partition_point(|job| desk.end(job.samples, now) > least);
+        let place = self
+            .rest
+            .partition_point(|job| desk.end(job.samples, now) > least);
         (place < self.rest.len()).then_some(place)
     }
 
-    /// The largest client or the smallest, if no other worker would end it sooner. There is always one who
-    /// ends the largest first, so the rest gets ever less.
+    /// The largest client or the smallest, if no other worker would end it sooner. There is always
+    /// one who ends the largest first, so the rest gets ever less.
     fn unrivalled(&self, rank: Rank) -> Option<usize> {
         let (desk, now) = (self.desks.get(&rank)?, self.now());
         let first = |&place: &usize| {
             let samples = self.rest[place].samples;
             let end = desk.end(samples, now);
-            self.desks.values().all(|other| other.end(samples, now) >= end)
+            self.desks
+                .values()
+                .all(|other| other.end(samples, now) >= end)
         };
         let ends = [0, self.rest.len().checked_sub(1)?];
         ends.into_iter().find(first)
     }
 
-    /// How far the round is: no worker has trained longer, and whoever never waits has trained as long.
+    /// How far the round is: no worker has trained longer, and whoever never waits has trained as
+    /// long.
     fn now(&self) -> f64 {
-        self.desks.values().map(|desk| desk.spent).fold(0.0, f64::max)
+        self.desks
+            .values()
+            .map(|desk| desk.spent)
+            .fold(0.0, f64::max)
     }
 
-    /// The seconds that all workers together need for the cohort if nobody ever waits, but not less than the
-    /// largest client takes where it is trained fastest.
+    /// The seconds that all workers together need for the cohort if nobody ever waits, but not less
+    /// than the largest client takes where it is trained fastest.
     fn least(&self) -> f64 {
         let alone = |line: &Line| line.seconds(self.samples) + line.constant * (self.clients - 1.0);
         let lines = || self.desks.values().map(|desk| &desk.line);
         let together = 1.0 / lines().map(|line| 1.0 / alone(line)).sum::<f64>();
-        lines().map(|line| line.seconds(self.largest)).fold(f64::INFINITY, f64::min).max(together)
+        lines()
+            .map(|line| line.seconds(self.largest))
+            .fold(f64::INFINITY, f64::min)
+            .max(together)
     }
 
     fn predict(&mut self) {
-        self.desks.iter_mut().for_each(|(rank, desk)| desk.line = self.cost.line(*rank));
+        self.desks
+            .iter_mut()
+            .for_each(|(rank, desk)| desk.line = self.cost.line(*rank));
     }
 }
 
@@ -176,7 +214,12 @@ mod tests {
     use std::collections::btree_map::Entry;
 
     fn batch(rank: u32, clients: &[u32], first: bool, last: bool) -> Batch {
-        Batch { rank: Rank(rank), clients: clients.iter().map(|&client| ClientId(client)).collect(), first, last }
+        Batch {
+            rank: Rank(rank),
+            clients: clients.iter().map(|&client| ClientId(client)).collect(),
+            first,
+            last,
+        }
     }
 
     fn pull(sizes: &[u64], workers: usize) -> Pull {
@@ -186,7 +229,10 @@ mod tests {
     /// Seconds per sample that are known.
     fn known(speeds: &[f64]) -> CostModel {
         let mut cost = CostModel::default();
-        ranks(speeds.len()).into_iter().zip(speeds).for_each(|(rank, speed)| cost.learn(rank, 100, 100.0 * speed));
+        ranks(speeds.len())
+            .into_iter()
+            .zip(speeds)
+            .for_each(|(rank, speed)| cost.learn(rank, 100, 100.0 * speed));
         cost
     }
 
@@ -194,7 +240,13 @@ mod tests {
     fn the_largest_goes_first_and_one_waits() {
         let mut pull = pull(&[2, 5, 3, 4, 2, 2], 2);
         // Both can end after 9.
-        assert_eq!(pull.deal(None), [batch(1, &[1, 0], true, false), batch(2, &[3, 2], true, false)]);
+        assert_eq!(
+            pull.deal(None),
+            [
+                batch(1, &[1, 0], true, false),
+                batch(2, &[3, 2], true, false)
+            ]
+        );
         assert_eq!(pull.next(Rank(2), ClientId(3), 4.0), [batch(2, &[4], false, false)]);
         assert_eq!(pull.next(Rank(1), ClientId(1), 5.0), [batch(1, &[5], false, true)]);
         assert_eq!(pull.next(Rank(2), ClientId(2), 3.0), [batch(2, &[], false, true)]);
@@ -210,8 +262,8 @@ mod tests {
         assert_eq!(pull.next(Rank(1), ClientId(0), 10.0), [batch(1, &[], false, true)]);
     }
 
-    /// Three equal clients: rank 1 would need 10 seconds for one, rank 2 ends all after 3. Rank 1 never hears
-    /// of the round.
+    /// Three equal clients: rank 1 would need 10 seconds for one, rank 2 ends all after 3. Rank 1
+    /// never hears of the round.
     #[test]
     fn a_slow_worker_leaves_to_others_what_they_end_sooner() {
         let mut pull = Pull::new(&jobs(&[1, 1, 1]), &ranks(2), known(&[10.0, 1.0]));
@@ -222,8 +274,15 @@ mod tests {
 
     #[test]
     fn what_should_have_ended_long_ago_does_not_end_before_now() {
-        let line = Line { per_sample: 1.0, constant: 0.0 };
-        let mut desk = Desk { line, spent: 2.0, ..Desk::default() };
+        let line = Line {
+            per_sample: 1.0,
+            constant: 0.0,
+        };
+        let mut desk = Desk {
+            line,
+            spent: 2.0,
+            ..Desk::default()
+        };
         assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (7.0, 13.0));
         desk.waiting.extend(jobs(&[3, 1]));
         assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (11.0, 14.0));
@@ -251,7 +310,10 @@ mod tests {
 
     #[test]
     fn few_clients_leave_workers_idle() {
-        assert_eq!(pull(&[1, 2], 3).deal(None), [batch(1, &[1], true, true), batch(2, &[0], true, true)]);
+        assert_eq!(
+            pull(&[1, 2], 3).deal(None),
+            [batch(1, &[1], true, true), batch(2, &[0], true, true)]
+        );
         assert_eq!(pull(&[], 2).deal(None), []);
     }
 
@@ -263,7 +325,9 @@ mod tests {
         let mut busy: BTreeMap<Rank, (f64, ClientId, f64)> = BTreeMap::new();
         let (mut now, mut batches) = (0.0, pull.deal(None));
         loop {
-            batches.drain(..).for_each(|batch| queues.entry(batch.rank).or_default().extend(batch.clients));
+            batches
+                .drain(..)
+                .for_each(|batch| queues.entry(batch.rank).or_default().extend(batch.clients));
             for (&rank, queue) in &mut queues {
                 let Entry::Vacant(free) = busy.entry(rank) else { continue };
                 let Some(client) = queue.pop_front() else { continue };
@@ -271,7 +335,9 @@ mod tests {
                 let seconds = exact * stream.random_range(0.9..1.1);
                 free.insert((now + seconds, client, seconds));
             }
-            let first = busy.iter().min_by(|one, other| one.1.0.total_cmp(&other.1.0));
+            let first = busy
+                .iter()
+                .min_by(|one, other| one.1.0.total_cmp(&other.1.0));
             let Some((&rank, &(end, client, seconds))) = first else { return now };
             now = end;
             busy.remove(&rank);
@@ -279,20 +345,30 @@ mod tests {
         }
     }
 
-    /// Power-law sizes on workers of speeds that are known; longest processing time first to the earliest end
-    /// is what a planner that knows all times would do.
+    /// Power-law sizes on workers of speeds that are known; longest processing time first to the
+    /// earliest end is what a planner that knows all times would do.
     #[test]
     fn pull_ends_within_5_percent_of_a_planner_that_knows_all_times() {
-        let speeds: [&[f64]; 5] = [&[1.0, 2.0], &[1.0, 8.0], &[1.0, 1.0, 1.0, 1.0], &[1.0, 2.0, 3.0, 8.0], &[1.0; 2]];
+        let speeds: [&[f64]; 5] = [
+            &[1.0, 2.0],
+            &[1.0, 8.0],
+            &[1.0, 1.0, 1.0, 1.0],
+            &[1.0, 2.0, 3.0, 8.0],
+            &[1.0; 2],
+        ];
         let mut stream = Seed(3).stream(Purpose::Data);
         for speeds in speeds {
             let (mut pulled, mut planned) = (0.0, 0.0);
             for _ in 0..100 {
-                let sizes: Vec<u64> = (0..20).map(|_| 20_000 / stream.random_range(1..80)).collect();
+                let sizes: Vec<u64> = (0..20)
+                    .map(|_| 20_000 / stream.random_range(1..80))
+                    .collect();
                 let mut loads = vec![0.0; speeds.len()];
                 for job in largest_first(&jobs(&sizes)) {
-                    let end = |worker: &usize| loads[*worker] + job.samples as f64 * speeds[*worker];
-                    let first = (0..speeds.len()).min_by(|one, other| end(one).total_cmp(&end(other)));
+                    let end =
+                        |worker: &usize| loads[*worker] + job.samples as f64 * speeds[*worker];
+                    let first =
+                        (0..speeds.len()).min_by(|one, other| end(one).total_cmp(&end(other)));
                     let first = first.expect("workers");
                     loads[first] = end(&first);
                 }
@@ -310,7 +386,10 @@ mod tests {
         let sizes: Vec<u64> = (1..=200).map(|place| 20_000 / (place + 10)).collect();
         let speeds = [1.0, 1.0, 3.0, 1.0, 1.0, 1.0, 1.0, 1.0];
         let end = makespan(&sizes, &speeds, CostModel::default(), &mut stream);
-        let alone: Vec<f64> = speeds.iter().map(|speed| sizes.iter().sum::<u64>() as f64 * speed).collect();
+        let alone: Vec<f64> = speeds
+            .iter()
+            .map(|speed| sizes.iter().sum::<u64>() as f64 * speed)
+            .collect();
         let best = 1.0 / alone.iter().map(|seconds| 1.0 / seconds).sum::<f64>();
         assert!(end / best < 1.1, "{}", end / best);
     }

@@ -11,7 +11,10 @@ use std::str::FromStr;
 /// How much longer each rank takes.
 ///
 /// ```
-/// use fedmpi::{ids::{Rank, Round}, schedule::Slowdown};
+/// use fedmpi::{
+///     ids::{Rank, Round},
+///     schedule::Slowdown,
+/// };
 /// let slow: Slowdown = "2:3, 4:1.5".parse()?;
 /// assert_eq!(slow.factor(Rank(2), Round(0), 10), 3.0);
 /// assert_eq!(slow.factor(Rank(1), Round(0), 10), 1.0);
@@ -49,7 +52,9 @@ impl FromStr for Slowdown {
             match who.trim() {
                 "cos" if (0.0..1e6).contains(&much) && slowdown.wave == 0.0 => slowdown.wave = much,
                 rank if (1.0..1e6).contains(&much) => {
-                    let again = slowdown.ranks.insert(Rank(rank.parse().map_err(|_| unread())?), much);
+                    let again = slowdown
+                        .ranks
+                        .insert(Rank(rank.parse().map_err(|_| unread())?), much);
                     again.map_or(Ok(()), |_| Err(unread()))?;
                 }
                 _ => return Err(unread()),
@@ -75,7 +80,10 @@ impl From<Slowdown> for String {
 
 impl fmt::Display for Slowdown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranks = self.ranks.iter().map(|(rank, factor)| format!("{rank}:{factor}"));
+        let ranks = self
+            .ranks
+            .iter()
+            .map(|(rank, factor)| format!("{rank}:{factor}"));
         let wave = (self.wave > 0.0).then(|| format!("cos:{}", self.wave));
         out.write_str(&ranks.chain(wave).collect::<Vec<_>>().join(","))
     }
@@ -108,7 +116,18 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "2", "2:", "2:0.5", "x:2", "2:NaN", "cos:-1", "2:1e9", "2:3,2:4", "cos:1,cos:2"] {
+        for text in [
+            "",
+            "2",
+            "2:",
+            "2:0.5",
+            "x:2",
+            "2:NaN",
+            "cos:-1",
+            "2:1e9",
+            "2:3,2:4",
+            "cos:1,cos:2",
+        ] {
             assert!(text.parse::<Slowdown>().is_err(), "{text}");
         }
     }

@@ -1,5 +1,6 @@
-//! A bar at the end of the terminal. Others write to the same terminal meanwhile, so the cursor rests at the bar's
-//! beginning: a line that comes erases the bar and takes its place, and the bar is drawn anew below it.
+//! A bar at the end of the terminal. Others write to the same terminal meanwhile, so the cursor
+//! rests at the bar's beginning: a line that comes erases the bar and takes its place, and the bar
+//! is drawn anew below it.
 
 use super::{Course, Terminal};
 use crate::event::{Event, RecordError, Recorder};
@@ -35,12 +36,18 @@ struct Drawn {
 impl Bar {
     /// Will draw on a terminal from the start of the run on.
     pub fn new(course: Course, terminal: Terminal, colours: bool) -> Bar {
-        Bar { course: Arc::new(Mutex::new(course)), terminal: Some(terminal), colours, drawn: None }
+        Bar {
+            course: Arc::new(Mutex::new(course)),
+            terminal: Some(terminal),
+            colours,
+            drawn: None,
+        }
     }
 
     fn begin(&mut self) {
         let Some(terminal) = self.terminal.take() else { return };
-        let (course, colours, (end, ends)) = (Arc::clone(&self.course), self.colours, mpsc::channel());
+        let (course, colours, (end, ends)) =
+            (Arc::clone(&self.course), self.colours, mpsc::channel());
         let draw = move || {
             terminal.write(&drawn(&held(&course), colours, terminal.width()));
             while ends.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
@@ -71,16 +78,22 @@ fn drawn(course: &Course, colours: bool, width: usize) -> String {
     let room = width.saturating_sub(1).min(WIDTH);
     let (before, after) = course.around_bar(Instant::now(), room);
     let left = room.saturating_sub(before.chars().count() + after.chars().count() + "  ".len());
-    let (head, done) =
-        if colours { (Style::new().bold(), AnsiColor::Green.on_default()) } else { (Style::new(), Style::new()) };
-    let bar = bar(course.share(), left).map_or(String::new(), |bar| format!(" {done}{bar}{done:#}"));
+    let (head, done) = if colours {
+        (Style::new().bold(), AnsiColor::Green.on_default())
+    } else {
+        (Style::new(), Style::new())
+    };
+    let bar =
+        bar(course.share(), left).map_or(String::new(), |bar| format!(" {done}{bar}{done:#}"));
     let gap = if after.is_empty() { "" } else { " " };
     format!("\r{head}{before}{head:#}{bar}{gap}{after}{ERASE}\r")
 }
 
 /// So much of so many columns; none where they are too few.
 fn bar(share: f64, columns: usize) -> Option<String> {
-    let inner = columns.checked_sub("[]".len()).filter(|inner| *inner >= LEAST)?;
+    let inner = columns
+        .checked_sub("[]".len())
+        .filter(|inner| *inner >= LEAST)?;
     let done = ((share * inner as f64) as usize).min(inner);
     let head = if done > 0 && done < inner { ">" } else { "" };
     let body = "=".repeat(done - head.len());
@@ -124,14 +137,30 @@ mod tests {
     fn it_never_wraps_and_leaves_the_cursor_at_its_beginning() {
         let mut course = Course::new(100, false, None, 0);
         let test = Some(Metrics::default().with("accuracy", 0.5, 1));
-        let done = RoundDone { round: Round(9), train_loss: Some(1.0), test, ..RoundDone::default() };
+        let done = RoundDone {
+            round: Round(9),
+            train_loss: Some(1.0),
+            test,
+            ..RoundDone::default()
+        };
         course.note(&Event::RoundDone(done), Instant::now());
         for width in [0, 1, 9, 20, 40, 80, 200] {
             let text = drawn(&course, false, width);
-            let inner = text.strip_prefix('\r').and_then(|text| text.strip_suffix("\x1b[K\r")).expect("erased behind");
-            assert!(inner.chars().count() <= width.saturating_sub(1).clamp(13, WIDTH), "{width}: {inner}");
+            let inner = text
+                .strip_prefix('\r')
+                .and_then(|text| text.strip_suffix("\x1b[K\r"))
+                .expect("erased behind");
+            assert!(
+                inner.chars().count() <= width.saturating_sub(1).clamp(13, WIDTH),
+                "{width}: {inner}"
+            );
         }
         let text = drawn(&course, true, 80);
-        assert!(text.contains("\x1b[32m[=>") && text.contains("round  11/100") && text.contains("50.00 %"), "{text:?}");
+        assert!(
+            text.contains("\x1b[32m[=>")
+                && text.contains("round  11/100")
+                && text.contains("50.00 %"),
+            "{text:?}"
+        );
     }
 }

@@ -26,7 +26,8 @@ pub struct Course {
     pace: Pace,
 }
 
-/// Seconds of a round: the mean, in which a round counts the less the older it is, by rounds or by time.
+/// Seconds of a round: the mean, in which a round counts the less the older it is, by rounds or by
+/// time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     seconds: f64,
@@ -50,8 +51,8 @@ impl Pace {
 }
 
 impl Course {
-    /// Of so many rounds some are `done`. In async mode the model moves without rounds. `metric` is what the run is to
-    /// reach; without one the task's own metric leads.
+    /// Of so many rounds some are `done`. In async mode the model moves without rounds. `metric` is
+    /// what the run is to reach; without one the task's own metric leads.
     pub fn new(rounds: u32, is_async: bool, metric: Option<&str>, done: u32) -> Course {
         let (now, word) = (Instant::now(), if is_async { "move" } else { "round" });
         Course {
@@ -94,13 +95,23 @@ impl Course {
 
     /// The metric that says most.
     fn lead(&self, test: &Metrics) -> (String, f64) {
-        let wanted = self.metric.as_ref().and_then(|name| Some((name.clone(), test.value(name)?)));
+        let wanted = self
+            .metric
+            .as_ref()
+            .and_then(|name| Some((name.clone(), test.value(name)?)));
         let (name, value) = wanted.unwrap_or_else(|| {
             let (name, value) = test.lead();
             (name.to_owned(), value)
         });
         // The other loss is of the training.
-        (if name == "loss" { "test loss".to_owned() } else { name }, value)
+        (
+            if name == "loss" {
+                "test loss".to_owned()
+            } else {
+                name
+            },
+            value,
+        )
     }
 
     /// Rounds to do.
@@ -120,24 +131,37 @@ impl Course {
 
     /// Rounds done as a share of all.
     pub fn share(&self) -> f64 {
-        let in_hand = self.underway.as_ref().map_or(0.0, |it| it.done as f64 / it.clients.max(1) as f64);
+        let in_hand = self
+            .underway
+            .as_ref()
+            .map_or(0.0, |it| it.done as f64 / it.clients.max(1) as f64);
         ((f64::from(self.done) + in_hand.min(1.0)) / f64::from(self.rounds.max(1))).min(1.0)
     }
 
     /// How long the rest will take, if that can be told.
     fn left(&self, now: Instant) -> Option<Duration> {
         let of_round = || {
-            let underway = self.underway.as_ref().filter(|underway| underway.done > 0)?;
+            let underway = self
+                .underway
+                .as_ref()
+                .filter(|underway| underway.done > 0)?;
             Some(underway.seconds * underway.clients as f64 / underway.done as f64)
         };
-        let mean = self.pace.mean().or_else(of_round).filter(|_| !self.is_over())?;
+        let mean = self
+            .pace
+            .mean()
+            .or_else(of_round)
+            .filter(|_| !self.is_over())?;
         let all = mean * f64::from(self.rounds - self.done);
         Duration::try_from_secs_f64((all - (now - self.ended).as_secs_f64()).max(0.0)).ok()
     }
 
-    /// The last round as a line, with the mean time of the rounds that it stands for; no longer than `room`.
+    /// The last round as a line, with the mean time of the rounds that it stands for; no longer
+    /// than `room`.
     pub fn line(&self, a_round: Duration, now: Instant, room: usize) -> String {
-        let loss = self.loss.map_or("nobody trained".to_owned(), |loss| format!("loss {:>7}", figures::figure(loss)));
+        let loss = self.loss.map_or("nobody trained".to_owned(), |loss| {
+            format!("loss {:>7}", figures::figure(loss))
+        });
         let columns = [
             Some(self.place(self.done)),
             Some(format!("{loss:<12}")),
@@ -151,12 +175,18 @@ impl Course {
     /// The round in hand as a line; none when nothing is known of it.
     pub fn underway_line(&self, now: Instant, room: usize) -> Option<String> {
         let underway = self.underway.as_ref()?;
-        let busy = underway.workers.iter().filter(|lane| lane.client.is_some()).count();
+        let busy = underway
+            .workers
+            .iter()
+            .filter(|lane| lane.client.is_some())
+            .count();
         let columns = [
             Some(self.place(underway.round.0 + 1)),
             Some(clients(underway.done, underway.clients)),
             Some(format!("{busy} of {} workers busy", underway.workers.len())),
-            Duration::try_from_secs_f64(underway.seconds).ok().map(figures::clock),
+            Duration::try_from_secs_f64(underway.seconds)
+                .ok()
+                .map(figures::clock),
             self.left_column(now),
         ];
         Some(joined(columns, room))
@@ -166,7 +196,9 @@ impl Course {
     pub fn around_bar(&self, now: Instant, room: usize) -> (String, String) {
         let current = (self.done + 1).min(self.rounds);
         let after = [
-            self.cohort.map(|all| clients(self.underway.as_ref().map_or(0, |underway| underway.done), all)),
+            self.cohort.map(|all| {
+                clients(self.underway.as_ref().map_or(0, |underway| underway.done), all)
+            }),
             self.test_column(),
             Some(figures::clock(now - self.begun)),
             self.left_column(now),
@@ -187,7 +219,8 @@ impl Course {
     }
 
     fn left_column(&self, now: Instant) -> Option<String> {
-        self.left(now).map(|left| format!("left {}", figures::clock(left)))
+        self.left(now)
+            .map(|left| format!("left {}", figures::clock(left)))
     }
 }
 
@@ -217,13 +250,28 @@ mod tests {
     use crate::event::{Lane, Started};
     use crate::ids::{ClientId, Rank, Round};
 
-    fn after(course: &mut Course, round: u32, loss: Option<f64>, test: Option<Metrics>, now: Instant) {
-        let done = RoundDone { round: Round(round), train_loss: loss, test, ..RoundDone::default() };
+    fn after(
+        course: &mut Course,
+        round: u32,
+        loss: Option<f64>,
+        test: Option<Metrics>,
+        now: Instant,
+    ) {
+        let done = RoundDone {
+            round: Round(round),
+            train_loss: loss,
+            test,
+            ..RoundDone::default()
+        };
         course.note(&Event::RoundDone(done), now);
     }
 
     fn accuracy(share: f64) -> Option<Metrics> {
-        Some(Metrics::default().with("loss", 1.0, 1).with("accuracy", share, 1))
+        Some(
+            Metrics::default()
+                .with("loss", 1.0, 1)
+                .with("accuracy", share, 1),
+        )
     }
 
     #[test]
@@ -233,24 +281,42 @@ mod tests {
         let line = |course: &Course, now| course.line(Duration::from_millis(2000), now, ROOM);
         let at = |seconds| start + Duration::from_secs(seconds);
         after(&mut course, 7, Some(2.3125), accuracy(0.0985), at(16));
-        assert_eq!(line(&course, at(16)), "round  8/10  loss  2.3125  accuracy   9.85 %  2.000 s  left 0:32");
+        assert_eq!(
+            line(&course, at(16)),
+            "round  8/10  loss  2.3125  accuracy   9.85 %  2.000 s  left 0:32"
+        );
         after(&mut course, 8, Some(1.5), None, at(32));
-        assert_eq!(line(&course, at(32)), "round  9/10  loss  1.5000  accuracy   9.85 %  2.000 s  left 0:16");
+        assert_eq!(
+            line(&course, at(32)),
+            "round  9/10  loss  1.5000  accuracy   9.85 %  2.000 s  left 0:16"
+        );
         after(&mut course, 9, None, accuracy(1.0), at(33));
-        assert_eq!(line(&course, at(33)), "round 10/10  nobody trained  accuracy 100.00 %  2.000 s");
+        assert_eq!(
+            line(&course, at(33)),
+            "round 10/10  nobody trained  accuracy 100.00 %  2.000 s"
+        );
         assert!(course.is_over());
     }
 
     #[test]
     fn the_task_says_what_leads_unless_a_target_does() {
-        let test = || Some(Metrics::default().with("loss", 2.0, 1).with("accuracy", 0.5, 1));
+        let test = || {
+            Some(
+                Metrics::default()
+                    .with("loss", 2.0, 1)
+                    .with("accuracy", 0.5, 1),
+            )
+        };
         let shown = |metric: Option<&str>, test: Option<Metrics>| {
             let mut course = Course::new(3, true, metric, 1);
             after(&mut course, 1, Some(1.0), test, Instant::now());
             course.line(Duration::ZERO, Instant::now(), ROOM)
         };
         let loss_only = Some(Metrics::default().with("loss", 2.0, 1));
-        assert!(shown(None, loss_only).starts_with("move 2/3  loss  1.0000  test loss   2.0000   0.0 ms"));
+        assert!(
+            shown(None, loss_only)
+                .starts_with("move 2/3  loss  1.0000  test loss   2.0000   0.0 ms")
+        );
         assert!(shown(Some("perplexity"), test()).contains("  perplexity   7.3891"));
         assert!(shown(None, test()).contains("  accuracy  50.00 %"));
     }
@@ -260,30 +326,77 @@ mod tests {
         let (mut course, start) = (Course::new(4, false, None, 0), Instant::now());
         course.note(&Event::Started(Started::default()), start);
         assert_eq!((course.share(), course.underway_line(start, ROOM)), (0.0, None));
-        let lane = |client: Option<u32>| Lane { rank: Rank(1), client: client.map(ClientId), done: 0 };
+        let lane = |client: Option<u32>| Lane {
+            rank: Rank(1),
+            client: client.map(ClientId),
+            done: 0,
+        };
         let workers = vec![lane(Some(3)), lane(None)];
-        let underway = Underway { round: Round(0), seconds: 6.0, clients: 10, done: 2, workers };
+        let underway = Underway {
+            round: Round(0),
+            seconds: 6.0,
+            clients: 10,
+            done: 2,
+            workers,
+        };
         course.note(&Event::Underway(underway), start);
         let now = start + Duration::from_secs(6);
         let line = course.underway_line(now, ROOM).expect("known");
         assert_eq!(line, "round 1/4   2 of 10 clients  1 of 2 workers busy  0:06  left 1:54");
         let (before, rest) = course.around_bar(now, ROOM);
-        assert_eq!((before.as_str(), rest.as_str()), ("round 1/4", " 2 of 10 clients  0:06  left 1:54"));
+        assert_eq!(
+            (before.as_str(), rest.as_str()),
+            ("round 1/4", " 2 of 10 clients  0:06  left 1:54")
+        );
         assert_eq!(course.share(), 0.05);
     }
 
     #[test]
     fn every_line_fits_whatever_it_says() {
-        let extremes = [0.0, -1e-300, f64::MAX, f64::MIN, f64::NAN, f64::INFINITY, 99_999.95];
-        for (rounds, metric) in [(1, None), (u32::MAX, None), (1_000_000, Some("squared_error")), (10_000, None)] {
+        let extremes = [
+            0.0,
+            -1e-300,
+            f64::MAX,
+            f64::MIN,
+            f64::NAN,
+            f64::INFINITY,
+            99_999.95,
+        ];
+        for (rounds, metric) in [
+            (1, None),
+            (u32::MAX, None),
+            (1_000_000, Some("squared_error")),
+            (10_000, None),
+        ] {
             for value in extremes {
                 let start = Instant::now();
                 let mut course = Course::new(rounds, rounds > 9, metric, 0);
-                let test = Metrics::default().with("loss", value, 1).with("squared_error", value, 1);
-                after(&mut course, rounds / 2, Some(value), Some(test.with("accuracy", 1.0, 1)), start);
-                let workers = vec![Lane { client: Some(ClientId(1)), ..Lane::default() }; 4096];
+                let test =
+                    Metrics::default()
+                        .with("loss", value, 1)
+                        .with("squared_error", value, 1);
+                after(
+                    &mut course,
+                    rounds / 2,
+                    Some(value),
+                    Some(test.with("accuracy", 1.0, 1)),
+                    start,
+                );
+                let workers = vec![
+                    Lane {
+                        client: Some(ClientId(1)),
+                        ..Lane::default()
+                    };
+                    4096
+                ];
                 let (clients, round) = (usize::MAX, Round(rounds / 2));
-                let underway = Underway { round, seconds: 1e12, clients, done: clients, workers };
+                let underway = Underway {
+                    round,
+                    seconds: 1e12,
+                    clients,
+                    done: clients,
+                    workers,
+                };
                 course.note(&Event::Underway(underway), start);
                 let now = start + Duration::from_secs(1 << 30);
                 let mut lines = vec![course.line(Duration::MAX, now, ROOM)];

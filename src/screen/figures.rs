@@ -25,7 +25,11 @@ pub fn figure(value: f64) -> String {
 
 /// A metric's value: shares of samples in percent.
 pub fn metric(name: &str, value: f64) -> String {
-    if SHARES.contains(&name) && value.is_finite() { format!("{:.2} %", 100.0 * value) } else { figure(value) }
+    if SHARES.contains(&name) && value.is_finite() {
+        format!("{:.2} %", 100.0 * value)
+    } else {
+        figure(value)
+    }
 }
 
 /// Metrics that are shares of samples.
@@ -64,8 +68,18 @@ mod tests {
 
     #[test]
     fn figures_are_short_whatever_they_are() {
-        let odd =
-            [0.0, -1e-300, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, 1e-300, -99999.96, 9.99996];
+        let odd = [
+            0.0,
+            -1e-300,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::MAX,
+            f64::MIN,
+            1e-300,
+            -99999.96,
+            9.99996,
+        ];
         for value in odd {
             assert!(figure(value).len() <= FIGURE, "{}", figure(value));
             assert!(metric("accuracy", value.clamp(0.0, 1.0)).len() <= FIGURE);
@@ -76,13 +90,21 @@ mod tests {
 
     #[test]
     fn times_are_short_whatever_they_are() {
-        let told = [0.0203, 0.5, 12.345, 100.0, 4000.0].map(|time| seconds(Duration::from_secs_f64(time)));
+        let told =
+            [0.0203, 0.5, 12.345, 100.0, 4000.0].map(|time| seconds(Duration::from_secs_f64(time)));
         assert_eq!(told, ["20.3 ms", "0.500 s", "12.35 s", "100.0 s", "4000 s"]);
-        let told = [9, 61, 3661, 360_000, 8_640_000_000].map(|time| clock(Duration::from_secs(time)));
+        let told =
+            [9, 61, 3661, 360_000, 8_640_000_000].map(|time| clock(Duration::from_secs(time)));
         assert_eq!(told, ["0:09", "1:01", "1:01:01", "4 days", "years"]);
-        let odd = [0.0, 0.099_99, 9.999_9, 99.999, 999.99, 99_999.0, 1e18].map(Duration::from_secs_f64);
+        let odd =
+            [0.0, 0.099_99, 9.999_9, 99.999, 999.99, 99_999.0, 1e18].map(Duration::from_secs_f64);
         for time in odd.into_iter().chain([Duration::MAX]) {
-            assert!(seconds(time).len() <= 7 && clock(time).len() <= 8, "{} {}", seconds(time), clock(time));
+            assert!(
+                seconds(time).len() <= 7 && clock(time).len() <= 8,
+                "{} {}",
+                seconds(time),
+                clock(time)
+            );
         }
     }
 }

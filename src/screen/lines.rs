@@ -15,7 +15,11 @@ pub struct RoundLog {
 impl RoundLog {
     /// Lines of rounds in some rhythm, or none of them.
     pub fn new(course: Course, rhythm: Option<Rhythm>) -> RoundLog {
-        RoundLog { course, rhythm, begun: Instant::now() }
+        RoundLog {
+            course,
+            rhythm,
+            begun: Instant::now(),
+        }
     }
 
     fn say_if_due(&mut self, now: Instant) {
@@ -27,14 +31,19 @@ impl RoundLog {
 
     fn say_round(&mut self, now: Instant) {
         let Some(rhythm) = &mut self.rhythm else { return };
-        let (since, before) = rhythm.note(self.course.done, now).unwrap_or((self.begun, self.course.first()));
+        let (since, before) = rhythm
+            .note(self.course.done, now)
+            .unwrap_or((self.begun, self.course.first()));
         let rounds = self.course.done.saturating_sub(before).max(1);
         log::info!("{}", self.course.line((now - since) / rounds, now, ROOM));
     }
 
     /// The last round that was done, though no line was due.
     fn say_last(&mut self, now: Instant) {
-        let told = self.rhythm.and_then(|rhythm| rhythm.told()).unwrap_or(self.course.first());
+        let told = self
+            .rhythm
+            .and_then(|rhythm| rhythm.told())
+            .unwrap_or(self.course.first());
         if told < self.course.done {
             self.say_round(now);
         }
@@ -45,8 +54,15 @@ impl RoundLog {
         match event {
             Event::Started(_) => self.begun = now,
             Event::Underway(_) => {
-                let silent = self.rhythm.as_mut().is_some_and(|rhythm| rhythm.is_silent(now));
-                let line = if silent { self.course.underway_line(now, ROOM) } else { None };
+                let silent = self
+                    .rhythm
+                    .as_mut()
+                    .is_some_and(|rhythm| rhythm.is_silent(now));
+                let line = if silent {
+                    self.course.underway_line(now, ROOM)
+                } else {
+                    None
+                };
                 line.into_iter().for_each(|line| log::info!("{line}"));
             }
             Event::RoundDone(done) => {
@@ -54,14 +70,29 @@ impl RoundLog {
                 log::debug!("{}", in_full(done));
                 self.say_if_due(now);
             }
-            Event::LeftOut { round, client, rank, reason } => {
+            Event::LeftOut {
+                round,
+                client,
+                rank,
+                reason,
+            } => {
                 log::warn!("round {round}: client {client} on rank {rank} is left out: {reason}");
             }
-            Event::Lost { round, rank, host, clients } => {
-                log::warn!("round {round}: rank {rank} on {host} is lost; the others train its {clients} clients");
+            Event::Lost {
+                round,
+                rank,
+                host,
+                clients,
+            } => {
+                log::warn!(
+                    "round {round}: rank {rank} on {host} is lost; the others train its {clients} clients"
+                );
             }
             Event::Finished { .. } | Event::Ended { .. } => self.say_last(now),
-            Event::ClientTrained(_) | Event::Missing { .. } | Event::Arrived(_) | Event::Saved(_) => {}
+            Event::ClientTrained(_)
+            | Event::Missing { .. }
+            | Event::Arrived(_)
+            | Event::Saved(_) => {}
         }
     }
 }
@@ -76,19 +107,23 @@ impl Recorder for RoundLog {
 /// All of a round that somebody may look for.
 fn in_full(done: &RoundDone) -> String {
     let described = |what: &str, metrics: &Option<Metrics>| {
-        let shown = metrics.iter().flat_map(Metrics::shown).map(|(name, value)| format!(", {what} {name} {value:.4}"));
+        let shown = metrics
+            .iter()
+            .flat_map(Metrics::shown)
+            .map(|(name, value)| format!(", {what} {name} {value:.4}"));
         shown.collect::<String>()
     };
     let seconds = Duration::try_from_secs_f64(done.seconds).unwrap_or_default();
-    let (test, training) = (described("test", &done.test), described("training data", &done.training));
+    let (test, training) =
+        (described("test", &done.test), described("training data", &done.training));
     format!("round {}: {seconds:.3?}{test}{training}, model {}", done.round, done.model_hash)
 }
 
 /// What people should hear of a round.
 fn notes(done: &RoundDone) -> Vec<String> {
     let round = done.round;
-    let empty =
-        (done.clients == 0).then(|| format!("round {round}: no client took part, and the model stays as it was"));
+    let empty = (done.clients == 0)
+        .then(|| format!("round {round}: no client took part, and the model stays as it was"));
     let diverged = done.test.iter().flat_map(|test| {
         let named = test.diverged().into_iter();
         named.map(move |name| (name, test.value(name).unwrap_or(f64::NAN)))

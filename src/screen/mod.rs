@@ -1,5 +1,6 @@
-//! What people see of a run while it goes on: a line now and then, and a bar where there is a terminal. Rank 0 draws it
-//! on the terminal of whoever started the job: under a launcher ranks have pipes only.
+//! What people see of a run while it goes on: a line now and then, and a bar where there is a
+//! terminal. Rank 0 draws it on the terminal of whoever started the job: under a launcher ranks
+//! have pipes only.
 
 mod bar;
 mod course;
@@ -42,7 +43,8 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// As a config wants it, and as far as there is a terminal. `launched` says whether a launcher started this rank.
+    /// As a config wants it, and as far as there is a terminal. `launched` says whether a launcher
+    /// started this rank.
     pub fn find(config: &Config, launched: bool) -> Screen {
         let terminal = match config.progress {
             Progress::Bar => Terminal::any(),
@@ -50,22 +52,47 @@ impl Screen {
         };
         let (bar, lines) = shown(config, terminal.is_some());
         if config.progress == Progress::Bar && !bar {
-            log::warn!("there is no terminal to draw on, so lines are written (hint: --progress lines)");
+            log::warn!(
+                "there is no terminal to draw on, so lines are written (hint: --progress lines)"
+            );
         }
-        Screen { terminal, bar, lines }
+        Screen {
+            terminal,
+            bar,
+            lines,
+        }
     }
 
     /// How lines look beside it.
     pub fn look(&self) -> Look {
-        Look { over_bar: self.bar, colours: self.terminal.is_some() && terminal::colours_are_wanted() }
+        Look {
+            over_bar: self.bar,
+            colours: self.terminal.is_some() && terminal::colours_are_wanted(),
+        }
     }
 
     /// What shows the rounds of a run; of a run that goes on some are `done`.
-    pub fn recorders(self, config: &Config, metric: Option<&str>, done: u32) -> Vec<Box<dyn Recorder>> {
-        let course = || Course::new(config.comm_round as u32, config.mode == Mode::Async, metric, done);
-        let (colours, rhythm) = (self.look().colours, if self.bar { Rhythm::sparse() } else { Rhythm::steady() });
+    pub fn recorders(
+        self,
+        config: &Config,
+        metric: Option<&str>,
+        done: u32,
+    ) -> Vec<Box<dyn Recorder>> {
+        let course =
+            || Course::new(config.comm_round as u32, config.mode == Mode::Async, metric, done);
+        let (colours, rhythm) = (
+            self.look().colours,
+            if self.bar {
+                Rhythm::sparse()
+            } else {
+                Rhythm::steady()
+            },
+        );
         let lines = RoundLog::new(course(), self.lines.then_some(rhythm));
-        let bar = self.terminal.filter(|_| self.bar).map(|terminal| Bar::new(course(), terminal, colours));
+        let bar = self
+            .terminal
+            .filter(|_| self.bar)
+            .map(|terminal| Bar::new(course(), terminal, colours));
         let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(lines)];
         recorders.extend(bar.map(|bar| Box::new(bar) as Box<dyn Recorder>));
         recorders
@@ -89,13 +116,25 @@ mod tests {
 
     #[test]
     fn a_bar_needs_a_terminal_and_lines_need_nobody_who_wants_silence() {
-        let config = |progress, quiet, json| Config { progress, quiet, json, ..Config::default() };
+        let config = |progress, quiet, json| Config {
+            progress,
+            quiet,
+            json,
+            ..Config::default()
+        };
         let both = |config: &Config| [shown(config, false), shown(config, true)];
         assert_eq!(both(&config(Progress::Auto, false, false)), [(false, true), (true, true)]);
         assert_eq!(both(&config(Progress::Bar, true, true)), [(false, true), (true, true)]);
         assert_eq!(both(&config(Progress::Lines, false, true)), [(false, true), (false, true)]);
-        for silent in [(Progress::None, false, false), (Progress::Auto, true, false), (Progress::Auto, false, true)] {
-            assert_eq!(both(&config(silent.0, silent.1, silent.2)), [(false, false), (false, false)]);
+        for silent in [
+            (Progress::None, false, false),
+            (Progress::Auto, true, false),
+            (Progress::Auto, false, true),
+        ] {
+            assert_eq!(
+                both(&config(silent.0, silent.1, silent.2)),
+                [(false, false), (false, false)]
+            );
         }
     }
 }

@@ -23,18 +23,28 @@ pub struct Rhythm {
 impl Rhythm {
     /// A line a second at most.
     pub fn steady() -> Rhythm {
-        Rhythm { steps: None, last: None, silence: (Instant::now(), LONG) }
+        Rhythm {
+            steps: None,
+            last: None,
+            silence: (Instant::now(), LONG),
+        }
     }
 
     /// A line a second at most, and few in all: there is something else to look at.
     pub fn sparse() -> Rhythm {
-        Rhythm { steps: Some(STEPS), ..Rhythm::steady() }
+        Rhythm {
+            steps: Some(STEPS),
+            ..Rhythm::steady()
+        }
     }
 
     /// Whether a round that is done gets a line; the first and the last one do.
     pub fn is_due(&self, done: u32, rounds: u32, now: Instant) -> bool {
         let Some((at, before)) = self.last else { return true };
-        let step = |done: u32| self.steps.map(|steps| steps * u64::from(done) / u64::from(rounds.max(1)));
+        let step = |done: u32| {
+            self.steps
+                .map(|steps| steps * u64::from(done) / u64::from(rounds.max(1)))
+        };
         let further = self.steps.is_none() || step(done) > step(before);
         done >= rounds || (now - at >= LEAST && further)
     }
@@ -69,7 +79,10 @@ mod tests {
         let start = Instant::now();
         let due = |&done: &u32| {
             let now = start + done * each;
-            rhythm.is_due(done, rounds, now) && rhythm.note(done, now).is_none_or(|(_, before)| before < done)
+            rhythm.is_due(done, rounds, now)
+                && rhythm
+                    .note(done, now)
+                    .is_none_or(|(_, before)| before < done)
         };
         (1..=rounds).filter(due).collect()
     }
@@ -91,7 +104,9 @@ mod tests {
     fn a_long_round_is_told_of_ever_more_rarely() {
         let (mut rhythm, start) = (Rhythm::steady(), Instant::now());
         rhythm.note(1, start);
-        let told: Vec<u64> = (1..100).filter(|&second| rhythm.is_silent(start + Duration::from_secs(second))).collect();
+        let told: Vec<u64> = (1..100)
+            .filter(|&second| rhythm.is_silent(start + Duration::from_secs(second)))
+            .collect();
         assert_eq!(told, [5, 15, 35, 75]);
         rhythm.note(2, start + Duration::from_secs(100));
         assert!(rhythm.is_silent(start + Duration::from_secs(105)));

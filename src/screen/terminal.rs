@@ -1,5 +1,6 @@
-//! The terminal of whoever started a job. A rank under a launcher has none: its words go through the launcher's pipes. So
-//! the launcher is looked for among the processes that this one descends from, and its own terminal is drawn on.
+//! The terminal of whoever started a job. A rank under a launcher has none: its words go through
+//! the launcher's pipes. So the launcher is looked for among the processes that this one descends
+//! from, and its own terminal is drawn on.
 
 use super::WIDTH;
 use crate::files;
@@ -33,22 +34,28 @@ struct Process {
 }
 
 impl Terminal {
-    /// That of this process's errors, or of its launcher's: of the first of its ancestors whose errors go elsewhere. None
-    /// if they go to no terminal, as where they are redirected, or if the job runs in the background.
+    /// That of this process's errors, or of its launcher's: of the first of its ancestors whose
+    /// errors go elsewhere. None if they go to no terminal, as where they are redirected, or if
+    /// the job runs in the background.
     pub fn of_starter(launched: bool) -> Option<Terminal> {
         let own = fs::read_link(errors_of(process::id())).ok()?;
-        let forwards = |process: &Process| fs::read_link(errors_of(process.id)).is_ok_and(|to| to != own);
+        let forwards =
+            |process: &Process| fs::read_link(errors_of(process.id)).is_ok_and(|to| to != own);
         let starter = match Terminal::of(process::id()) {
             Some(_) => ancestors().next()?,
             None if launched => {
                 let own_name = ancestors().next()?.name;
-                let is_between = |process: &Process| process.is_proxy() || process.is_read_by(&own_name);
+                let is_between =
+                    |process: &Process| process.is_proxy() || process.is_read_by(&own_name);
                 ancestors().find(|process| !is_between(process) && forwards(process))?
             }
             None => return None,
         };
         let terminal = Terminal::of(starter.id).filter(|_| starter.is_in_foreground())?;
-        Some(Terminal { starter: Some(starter.id), ..terminal })
+        Some(Terminal {
+            starter: Some(starter.id),
+            ..terminal
+        })
     }
 
     /// The nearest one.
@@ -63,8 +70,15 @@ impl Terminal {
             return None;
         }
         // A terminal that takes nothing for now must not keep the run.
-        let file = open(&path, OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty());
-        file.ok().filter(|file| isatty(file)).map(|file| Terminal { file: file.into(), starter: None })
+        let file = open(
+            &path,
+            OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
+            Mode::empty(),
+        );
+        file.ok().filter(|file| isatty(file)).map(|file| Terminal {
+            file: file.into(),
+            starter: None,
+        })
     }
 
     /// Columns.
@@ -75,7 +89,9 @@ impl Terminal {
 
     /// Writes all at once, unless the terminal has been taken away.
     pub fn write(&self, text: &str) {
-        let taken = self.starter.is_some_and(|starter| !Process::read(starter).is_some_and(|it| it.is_in_foreground()));
+        let taken = self
+            .starter
+            .is_some_and(|starter| !Process::read(starter).is_some_and(|it| it.is_in_foreground()));
         if !taken {
             // What is not drawn now is drawn the next time.
             let _ = (&self.file).write(text.as_bytes());
@@ -109,22 +125,32 @@ impl Process {
         let (name, rest) = rest.rsplit_once(") ")?;
         let fields: Vec<&str> = rest.split(' ').collect();
         let number = |place: usize| fields.get(place)?.parse::<i64>().ok();
-        let parent = u32::try_from(number(1)?).ok().filter(|parent| *parent > 0)?;
-        Some(Process { id, name: name.to_owned(), parent, group: number(2)?, foreground: number(5)? })
+        let parent = u32::try_from(number(1)?)
+            .ok()
+            .filter(|parent| *parent > 0)?;
+        Some(Process {
+            id,
+            name: name.to_owned(),
+            parent,
+            group: number(2)?,
+            foreground: number(5)?,
+        })
     }
 
     fn is_in_foreground(&self) -> bool {
         self.group == self.foreground
     }
 
-    /// Hydra's proxies stand between its launcher and the ranks; what they say goes through its pipes too.
+    /// Hydra's proxies stand between its launcher and the ranks; what they say goes through its
+    /// pipes too.
     fn is_proxy(&self) -> bool {
         self.name.starts_with("hydra")
     }
 
     /// `fedmpi launch` reads what its launcher says, and passes it on.
     fn is_read_by(&self, program: &str) -> bool {
-        let is_piped = fs::read_link(errors_of(self.id)).is_ok_and(|to| to.to_string_lossy().starts_with("pipe:"));
+        let is_piped = fs::read_link(errors_of(self.id))
+            .is_ok_and(|to| to.to_string_lossy().starts_with("pipe:"));
         is_piped && Process::read(self.parent).is_some_and(|parent| parent.name == program)
     }
 }
@@ -136,11 +162,38 @@ mod tests {
     #[test]
     fn a_process_is_read_whatever_its_name() {
         let read = Process::parse(7, "7 (a) b (c) S 3 7 2 34816 9 4194304 1 2");
-        let wanted = Process { id: 7, name: "a) b (c".to_owned(), parent: 3, group: 7, foreground: 9 };
+        let wanted = Process {
+            id: 7,
+            name: "a) b (c".to_owned(),
+            parent: 3,
+            group: 7,
+            foreground: 9,
+        };
         assert_eq!(read, Some(wanted.clone()));
-        assert!(!wanted.is_in_foreground() && Process { group: 9, ..wanted.clone() }.is_in_foreground());
-        assert!(!wanted.is_proxy() && Process { name: "hydra_pmi_proxy".to_owned(), ..wanted }.is_proxy());
-        assert!(Process::parse(1, "1 (init) S 0 1 1 0 -1 0").is_none() && Process::parse(1, "1 (").is_none());
-        assert!(ancestors().next().is_some_and(|own| own.id == process::id()));
+        assert!(
+            !wanted.is_in_foreground()
+                && Process {
+                    group: 9,
+                    ..wanted.clone()
+                }
+                .is_in_foreground()
+        );
+        assert!(
+            !wanted.is_proxy()
+                && Process {
+                    name: "hydra_pmi_proxy".to_owned(),
+                    ..wanted
+                }
+                .is_proxy()
+        );
+        assert!(
+            Process::parse(1, "1 (init) S 0 1 1 0 -1 0").is_none()
+                && Process::parse(1, "1 (").is_none()
+        );
+        assert!(
+            ancestors()
+                .next()
+                .is_some_and(|own| own.id == process::id())
+        );
     }
 }

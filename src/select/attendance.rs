@@ -1,6 +1,6 @@
 //! Who of a cohort turns up: clients drop out, and late ones are left out. Everything follows from
-//! counters and a virtual clock, so it is known before anybody trains: nobody trains in vain, and the
-//! outcome does not depend on how fast the real workers are.
+//! counters and a virtual clock, so it is known before anybody trains: nobody trains in vain, and
+//! the outcome does not depend on how fast the real workers are.
 
 use super::Job;
 use crate::delay::Delay;
@@ -36,11 +36,19 @@ impl Attendance {
     /// Clients to select when `wanted` are needed and there are `clients`.
     pub fn invited(&self, wanted: usize, clients: usize) -> usize {
         // A tenth more of a hundred is 110, although 1.1 is not exact.
-        ((wanted as f64 * self.over_select - 1e-6).ceil() as usize).clamp(wanted.min(clients), clients)
+        ((wanted as f64 * self.over_select - 1e-6).ceil() as usize)
+            .clamp(wanted.min(clients), clients)
     }
 
     /// Of those selected, the first `wanted` to finish in time.
-    pub fn attend(&self, seed: Seed, round: Round, selected: Vec<Job>, wanted: usize, delay: &Delay) -> Attended {
+    pub fn attend(
+        &self,
+        seed: Seed,
+        round: Round,
+        selected: Vec<Job>,
+        wanted: usize,
+        delay: &Delay,
+    ) -> Attended {
         let before = selected.len();
         let finish = |job: Job| {
             let mut stream = seed.for_client(Purpose::Attend, round, job.client);
@@ -51,19 +59,36 @@ impl Attendance {
         };
         let mut finishing: Vec<(f64, u64, Job)> = selected.into_iter().filter_map(finish).collect();
         let dropped = before - finishing.len();
-        finishing.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then((a.1, a.2.client).cmp(&(b.1, b.2.client))));
-        let wanted = if self.over_select > 1.0 { wanted } else { usize::MAX };
-        let in_time =
-            finishing.iter().filter(|(seconds, ..)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
-        let mut present: Vec<(f64, Job)> = in_time.take(wanted).map(|&(seconds, _, job)| (seconds, job)).collect();
+        finishing.sort_unstable_by(|a, b| {
+            a.0.total_cmp(&b.0)
+                .then((a.1, a.2.client).cmp(&(b.1, b.2.client)))
+        });
+        let wanted = if self.over_select > 1.0 {
+            wanted
+        } else {
+            usize::MAX
+        };
+        let in_time = finishing
+            .iter()
+            .filter(|(seconds, ..)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
+        let mut present: Vec<(f64, Job)> = in_time
+            .take(wanted)
+            .map(|&(seconds, _, job)| (seconds, job))
+            .collect();
         let late = finishing.len() - present.len();
-        // Who misses some waits for them until the deadline: that they have dropped out shows only then.
+        // Who misses some waits for them until the deadline: that they have dropped out shows only
+        // then.
         let virtual_seconds = match self.deadline {
             Some(deadline) if late + dropped > 0 && present.len() < wanted => deadline,
             _ => present.last().map_or(0.0, |(seconds, _)| *seconds),
         };
         present.sort_unstable_by_key(|(_, job)| job.client);
-        Attended { cohort: present.into_iter().map(|(_, job)| job).collect(), dropped, late, virtual_seconds }
+        Attended {
+            cohort: present.into_iter().map(|(_, job)| job).collect(),
+            dropped,
+            late,
+            virtual_seconds,
+        }
     }
 }
 
@@ -72,7 +97,11 @@ mod tests {
     use super::*;
     use crate::ids::ClientId;
 
-    const ALL: Attendance = Attendance { drop_rate: 0.0, over_select: 1.0, deadline: None };
+    const ALL: Attendance = Attendance {
+        drop_rate: 0.0,
+        over_select: 1.0,
+        deadline: None,
+    };
 
     /// A hundredth of a second for each sample.
     fn delay() -> Delay {
@@ -81,20 +110,31 @@ mod tests {
 
     #[test]
     fn among_equals_everybody_comes_equally_often() {
-        let crowd = Attendance { over_select: 2.0, ..ALL };
+        let crowd = Attendance {
+            over_select: 2.0,
+            ..ALL
+        };
         let delay = Delay::make(&"constant:1".into(), 4).expect("sound");
         let mut counts = [0; 10];
         for round in 0..1000 {
             let attended = crowd.attend(Seed(0), Round(round), jobs(10), 5, &delay);
             assert_eq!((attended.cohort.len(), attended.late), (5, 5));
-            attended.cohort.iter().for_each(|job| counts[job.client.index()] += 1);
+            attended
+                .cohort
+                .iter()
+                .for_each(|job| counts[job.client.index()] += 1);
         }
         // Each has 500 with a deviation of 16.
         assert!(counts.iter().all(|count| (430..570).contains(count)), "{counts:?}");
     }
 
     fn jobs(count: usize) -> Vec<Job> {
-        (0..count).map(|id| Job { client: ClientId::from(id), samples: 100 * (id as u64 + 1) }).collect()
+        (0..count)
+            .map(|id| Job {
+                client: ClientId::from(id),
+                samples: 100 * (id as u64 + 1),
+            })
+            .collect()
     }
 
     #[test]
@@ -106,32 +146,69 @@ mod tests {
 
     #[test]
     fn the_first_to_finish_count_and_the_deadline_cuts() {
-        let rules = Attendance { over_select: 1.3, deadline: Some(2.5), ..ALL };
-        assert_eq!((rules.invited(10, 100), rules.invited(10, 12), rules.invited(3, 100)), (13, 12, 4));
-        assert_eq!(Attendance { over_select: 1.1, ..ALL }.invited(100, 1000), 110);
+        let rules = Attendance {
+            over_select: 1.3,
+            deadline: Some(2.5),
+            ..ALL
+        };
+        assert_eq!(
+            (rules.invited(10, 100), rules.invited(10, 12), rules.invited(3, 100)),
+            (13, 12, 4)
+        );
+        assert_eq!(
+            Attendance {
+                over_select: 1.1,
+                ..ALL
+            }
+            .invited(100, 1000),
+            110
+        );
         let attended = rules.attend(Seed(0), Round(0), jobs(4), 3, &delay());
         assert_eq!((attended.cohort, attended.late, attended.virtual_seconds), (jobs(2), 2, 2.5));
-        let enough = Attendance { deadline: None, ..rules }.attend(Seed(0), Round(0), jobs(4), 3, &delay());
+        let enough = Attendance {
+            deadline: None,
+            ..rules
+        }
+        .attend(Seed(0), Round(0), jobs(4), 3, &delay());
         assert_eq!((enough.cohort, enough.late), (jobs(3), 1));
     }
 
     #[test]
     fn those_who_drop_out_are_waited_for_until_the_deadline() {
-        let rules = Attendance { drop_rate: 0.5, deadline: Some(100.0), ..ALL };
+        let rules = Attendance {
+            drop_rate: 0.5,
+            deadline: Some(100.0),
+            ..ALL
+        };
         let attended = rules.attend(Seed(0), Round(0), jobs(9), 9, &delay());
         assert!(attended.dropped > 0 && attended.late == 0, "{attended:?}");
         assert_eq!(attended.virtual_seconds, 100.0);
         // With enough of the others nobody waits, and without a deadline it is known at once.
-        let enough = Attendance { over_select: 3.0, ..rules }.attend(Seed(0), Round(0), jobs(9), 3, &delay());
+        let enough = Attendance {
+            over_select: 3.0,
+            ..rules
+        }
+        .attend(Seed(0), Round(0), jobs(9), 3, &delay());
         assert!(enough.cohort.len() == 3 && enough.virtual_seconds < 10.0, "{enough:?}");
-        let known = Attendance { deadline: None, ..rules }.attend(Seed(0), Round(0), jobs(9), 9, &delay());
+        let known = Attendance {
+            deadline: None,
+            ..rules
+        }
+        .attend(Seed(0), Round(0), jobs(9), 9, &delay());
         assert!(known.virtual_seconds < 10.0, "{known:?}");
     }
 
     #[test]
     fn a_third_drops_out() {
-        let rules = Attendance { drop_rate: 1.0 / 3.0, ..ALL };
+        let rules = Attendance {
+            drop_rate: 1.0 / 3.0,
+            ..ALL
+        };
         let attended = rules.attend(Seed(5), Round(0), jobs(3000), 3000, &delay());
-        assert!((attended.dropped as f64 / 3000.0 - 1.0 / 3.0).abs() < 0.03, "{}", attended.dropped);
+        assert!(
+            (attended.dropped as f64 / 3000.0 - 1.0 / 3.0).abs() < 0.03,
+            "{}",
+            attended.dropped
+        );
     }
 }

@@ -12,8 +12,8 @@ pub struct Availability {
 }
 
 impl Availability {
-    /// Reads lines `client,first_round,last_round` (rounds from 1, both included; without rounds the first is before
-    /// the model has moved); a client may have
+    /// Reads lines `client,first_round,last_round` (rounds from 1, both included; without rounds
+    /// the first is before the model has moved); a client may have
     /// several. A heading and `#` comments are skipped.
     ///
     /// # Errors
@@ -27,13 +27,19 @@ impl Availability {
         let mut spans = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| SelectError::file(path, error))?;
-            let line = record.position().map_or(0, |position| position.line() as usize);
+            let line = record
+                .position()
+                .map_or(0, |position| position.line() as usize);
             let fault = |reason: &str| SelectError::file(path, format!("line {line}: {reason}"));
-            let [client, first, last] = [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
+            let [client, first, last] =
+                [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
             let client = known(client, facts.clients, path, line)?;
             let round = |text: &str| {
-                let number = text.parse().map_err(|_| fault(&format!("`{text}` is no round")))?;
-                Round::counted(number).ok_or_else(|| fault("there is no round 0 (hint: rounds count from 1)"))
+                let number = text
+                    .parse()
+                    .map_err(|_| fault(&format!("`{text}` is no round")))?;
+                Round::counted(number)
+                    .ok_or_else(|| fault("there is no round 0 (hint: rounds count from 1)"))
             };
             let (first, last) = (round(first)?, round(last)?);
             if last < first {
@@ -42,13 +48,19 @@ impl Availability {
             spans.push((client, first, last));
         }
         match spans.is_empty() {
-            true => Err(SelectError::file(path, "no client is ever there (hint: client,first_round,last_round)")),
+            true => Err(SelectError::file(
+                path,
+                "no client is ever there (hint: client,first_round,last_round)",
+            )),
             false => Ok(Availability { spans }),
         }
     }
 
     fn present(&self, round: Round) -> Vec<ClientId> {
-        let there = self.spans.iter().filter(|(_, first, last)| (*first..=*last).contains(&round));
+        let there = self
+            .spans
+            .iter()
+            .filter(|(_, first, last)| (*first..=*last).contains(&round));
         let mut present = in_order(there.map(|(client, _, _)| *client));
         present.dedup();
         present
@@ -64,7 +76,13 @@ fn heading(text: &str) -> bool {
 }
 
 impl Selector for Availability {
-    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+    fn select(
+        &mut self,
+        round: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        stream: &mut Stream,
+    ) -> Vec<ClientId> {
         let mut present = self.present(round);
         present.retain(|client| pool.holds(*client));
         let chosen = index::sample(stream, present.len(), wanted.min(present.len()));
@@ -81,16 +99,33 @@ mod tests {
     #[test]
     fn only_those_that_are_there_are_chosen() {
         let make = |text: &str| {
-            Availability::read(&List { path: "list".into(), text: text.to_owned() }, Facts { clients: 10, wanted: 5 })
+            Availability::read(
+                &List {
+                    path: "list".into(),
+                    text: text.to_owned(),
+                },
+                Facts {
+                    clients: 10,
+                    wanted: 5,
+                },
+            )
         };
-        let mut trace = make("# who is there\nclient,first_round,last_round\n1,1,5\n2,4,10\n1,4,4\n").expect("sound");
-        let pool = Pool { members: Members::All(10), samples: &|_| 1 };
-        let mut cohort = |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
+        let mut trace =
+            make("# who is there\nclient,first_round,last_round\n1,1,5\n2,4,10\n1,4,4\n")
+                .expect("sound");
+        let pool = Pool {
+            members: Members::All(10),
+            samples: &|_| 1,
+        };
+        let mut cohort =
+            |round| trace.select(Round(round), &pool, 5, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort(0), [ClientId(1)]);
         assert_eq!(cohort(3), [ClientId(1), ClientId(2)]);
         assert_eq!(cohort(10), []);
         let fault = |text: &str| make(text).map(|_| ()).expect_err("refused").to_string();
-        assert!(fault("1,1,4\n10,1,1\n").contains("line 2: client 10 does not exist, there are 10"));
+        assert!(
+            fault("1,1,4\n10,1,1\n").contains("line 2: client 10 does not exist, there are 10")
+        );
         assert!(fault("1,4,1\n").contains("before the first"));
         assert!(fault("1,x,1\n").contains("`x`"));
         assert!(fault("1,0,4\n").contains("line 1: there is no round 0"));

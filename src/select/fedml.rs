@@ -1,7 +1,8 @@
 //! `fedml`: the cohorts that FedML has, so that runs can be compared client by client.
 //!
-//! Its code seeds numpy's legacy generator by the round, from 0, and takes the first of a permutation of all clients;
-//! where everybody takes part nothing is drawn. The seed of the run has no say.
+//! Its code seeds numpy's legacy generator by the round, from 0, and takes the first of a
+//! permutation of all clients; where everybody takes part nothing is drawn. The seed of the run has
+//! no say.
 
 use super::{Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
@@ -12,7 +13,13 @@ use rand_mt::Mt;
 pub struct FedMl;
 
 impl Selector for FedMl {
-    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, _: &mut Stream) -> Vec<ClientId> {
+    fn select(
+        &mut self,
+        round: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        _: &mut Stream,
+    ) -> Vec<ClientId> {
         let mut places: Vec<usize> = (0..pool.len()).collect();
         if wanted < places.len() {
             shuffle(&mut places, &mut Mt::new(round.0));
@@ -46,7 +53,8 @@ mod tests {
     use super::*;
     use crate::seed::{Purpose, Seed};
 
-    /// `numpy.random.seed(round); sorted(numpy.random.choice(range(clients), wanted, replace=False))`, numpy 2.4.6.
+    /// `numpy.random.seed(round); sorted(numpy.random.choice(range(clients), wanted,
+    /// replace=False))`, numpy 2.4.6.
     const GOLDEN: &[(u32, usize, usize, &[u32])] = &[
         (0, 10, 4, &[2, 4, 8, 9]),
         (1, 10, 4, &[2, 4, 6, 9]),
@@ -61,7 +69,10 @@ mod tests {
     fn cohorts_are_those_that_numpy_draws() {
         let mut stream = Seed(0).stream(Purpose::Select);
         for &(round, clients, wanted, cohort) in GOLDEN {
-            let pool = Pool { members: Members::All(clients), samples: &|_| 1 };
+            let pool = Pool {
+                members: Members::All(clients),
+                samples: &|_| 1,
+            };
             let chosen = FedMl.select(Round(round), &pool, wanted, &mut stream);
             let wanted: Vec<ClientId> = cohort.iter().copied().map(ClientId).collect();
             assert_eq!(chosen, wanted, "round {round} of {clients}");

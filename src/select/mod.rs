@@ -82,11 +82,18 @@ impl Pool<'_> {
 
 /// Chooses the cohort of a round.
 ///
-/// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when the
-/// pool has fewer, or fewer can take part); they depend only on the arguments and on what was learned before.
+/// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when
+/// the pool has fewer, or fewer can take part); they depend only on the arguments and on what was
+/// learned before.
 pub trait Selector {
     /// `wanted` clients of the pool. Without rounds, `round` is how often the model has moved.
-    fn select(&mut self, round: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId>;
+    fn select(
+        &mut self,
+        round: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        stream: &mut Stream,
+    ) -> Vec<ClientId>;
 
     /// Takes note of a client's mean training loss. Most selectors do not care.
     fn learn(&mut self, _client: ClientId, _loss: f64) {}
@@ -150,7 +157,10 @@ pub enum SelectError {
 
 impl SelectError {
     fn file(path: &Path, reason: impl ToString) -> SelectError {
-        SelectError::File { path: path.to_owned(), reason: reason.to_string() }
+        SelectError::File {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
     }
 }
 
@@ -170,14 +180,18 @@ impl List {
     /// A file that cannot be read.
     pub fn of(choice: &Choice) -> Result<Option<List>, SelectError> {
         let (_, values) = KIND.look_up(choice)?;
-        Listed::read(&values).selection_file.map(List::read).transpose()
+        Listed::read(&values)
+            .selection_file
+            .map(List::read)
+            .transpose()
     }
 
     fn read(path: PathBuf) -> Result<List, SelectError> {
         match files::text(&path) {
             Ok(text) => Ok(List { path, text }),
             Err(error) => {
-                let reason = format!("cannot be read: {error} (hint: --selection_file, on every host)");
+                let reason =
+                    format!("cannot be read: {error} (hint: --selection_file, on every host)");
                 Err(SelectError::File { path, reason })
             }
         }
@@ -188,13 +202,21 @@ impl List {
 pub type Build = fn(&Values, Facts, Option<&List>) -> Result<Box<dyn Selector>, SelectError>;
 
 /// All selectors.
-pub const KIND: Kind<Build> = Kind { setting: "client_selection", about: "client selection", table: SELECTORS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "client_selection",
+    about: "client selection",
+    table: SELECTORS,
+};
 
 /// Makes a selector by choice, with [`List::of`] it.
 ///
 /// # Errors
 /// A choice that makes no sense, and lists that do not.
-pub fn make(choice: &Choice, facts: Facts, list: Option<&List>) -> Result<Box<dyn Selector>, SelectError> {
+pub fn make(
+    choice: &Choice,
+    facts: Facts,
+    list: Option<&List>,
+) -> Result<Box<dyn Selector>, SelectError> {
     let (entry, values) = KIND.look_up(choice)?;
     (entry.build)(&values, facts, list)
 }
@@ -247,10 +269,15 @@ fn needed<'a>(name: &'static str, list: Option<&'a List>) -> Result<&'a List, Se
 /// A client id in a file.
 fn known(text: &str, clients: usize, path: &Path, line: usize) -> Result<ClientId, SelectError> {
     let fault = |reason: String| SelectError::file(path, format!("line {line}: {reason}"));
-    let id: usize = text.trim().parse().map_err(|_| fault(format!("`{}` is no client id", text.trim())))?;
+    let id: usize = text
+        .trim()
+        .parse()
+        .map_err(|_| fault(format!("`{}` is no client id", text.trim())))?;
     match id < clients {
         true => Ok(ClientId::from(id)),
-        false => Err(fault(format!("client {id} does not exist, there are {clients} (hint: ids count from 0)"))),
+        false => Err(fault(format!(
+            "client {id} does not exist, there are {clients} (hint: ids count from 0)"
+        ))),
     }
 }
 
@@ -261,11 +288,19 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write;
 
-    /// What selectors read: a list of cohorts that names the first clients, or a trace that has everybody.
+    /// What selectors read: a list of cohorts that names the first clients, or a trace that has
+    /// everybody.
     fn file(name: &str, clients: usize, wanted: usize) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         match name {
-            "fixed" => writeln!(file, "{}", (0..wanted).map(|id| id.to_string()).collect::<Vec<_>>().join(" ")),
+            "fixed" => writeln!(
+                file,
+                "{}",
+                (0..wanted)
+                    .map(|id| id.to_string())
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            ),
             _ => (0..clients).try_for_each(|id| writeln!(file, "{id},1,1000")),
         }
         .expect("writable");

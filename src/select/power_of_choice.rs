@@ -18,7 +18,13 @@ pub struct PowerOfChoice {
 }
 
 impl Selector for PowerOfChoice {
-    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+    fn select(
+        &mut self,
+        _: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        stream: &mut Stream,
+    ) -> Vec<ClientId> {
         let mut candidates = weighted::draw(pool, CHOICE * wanted, stream);
         let loss = |client: &ClientId| self.losses.get(client).copied().unwrap_or(f64::INFINITY);
         // Among equals, as all are that have not trained yet, the lot decides.
@@ -35,12 +41,18 @@ impl Selector for PowerOfChoice {
 
     fn state(&self) -> serde_json::Value {
         // Bits, since JSON has no infinity.
-        self.losses.iter().map(|(client, loss)| serde_json::json!([client, loss.to_bits()])).collect()
+        self.losses
+            .iter()
+            .map(|(client, loss)| serde_json::json!([client, loss.to_bits()]))
+            .collect()
     }
 
     fn restore(&mut self, state: &serde_json::Value) -> serde_json::Result<()> {
         let pairs = Vec::<(ClientId, u64)>::deserialize(state)?;
-        self.losses = pairs.into_iter().map(|(client, bits)| (client, f64::from_bits(bits))).collect();
+        self.losses = pairs
+            .into_iter()
+            .map(|(client, bits)| (client, f64::from_bits(bits)))
+            .collect();
         Ok(())
     }
 }
@@ -54,15 +66,23 @@ mod tests {
     #[test]
     fn the_unknown_then_the_worst_are_chosen() {
         let mut selector = PowerOfChoice::default();
-        [(0, 0.1), (1, 0.9), (3, 0.5)].into_iter().for_each(|(client, loss)| selector.learn(ClientId(client), loss));
-        let pool = Pool { members: Members::All(4), samples: &|_| 1 };
+        [(0, 0.1), (1, 0.9), (3, 0.5)]
+            .into_iter()
+            .for_each(|(client, loss)| selector.learn(ClientId(client), loss));
+        let pool = Pool {
+            members: Members::All(4),
+            samples: &|_| 1,
+        };
         let cohort = selector.select(Round(0), &pool, 2, &mut Seed(0).stream(Purpose::Select));
         assert_eq!(cohort, [ClientId(1), ClientId(2)]);
     }
 
     #[test]
     fn low_ids_are_not_preferred_while_nobody_has_trained() {
-        let pool = Pool { members: Members::All(100), samples: &|_| 1 };
+        let pool = Pool {
+            members: Members::All(100),
+            samples: &|_| 1,
+        };
         let low = (0..200).flat_map(|round| {
             let mut stream = Seed(0).for_round(Purpose::Select, Round(round));
             PowerOfChoice::default().select(Round(round), &pool, 10, &mut stream)

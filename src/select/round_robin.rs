@@ -15,7 +15,13 @@ pub struct RoundRobin {
 }
 
 impl Selector for RoundRobin {
-    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, _: &mut Stream) -> Vec<ClientId> {
+    fn select(
+        &mut self,
+        _: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        _: &mut Stream,
+    ) -> Vec<ClientId> {
         let start = pool.place_of(self.next);
         let turns = start..start + wanted.min(pool.len());
         let chosen: Vec<ClientId> = turns.map(|turn| pool.at(turn % pool.len())).collect();
@@ -49,7 +55,15 @@ mod tests {
         let mut stream = Seed(0).stream(Purpose::Select);
         let mut circle = RoundRobin::default();
         let mut cohort = |circle: &mut RoundRobin, members| {
-            circle.select(Round(0), &Pool { members, samples: &|_| 1 }, 2, &mut stream)
+            circle.select(
+                Round(0),
+                &Pool {
+                    members,
+                    samples: &|_| 1,
+                },
+                2,
+                &mut stream,
+            )
         };
         assert_eq!(cohort(&mut circle, Members::All(5)), [ClientId(0), ClientId(1)]);
         // Client 2 is in training.

@@ -9,7 +9,13 @@ use rand::seq::index;
 pub struct Uniform;
 
 impl Selector for Uniform {
-    fn select(&mut self, _: Round, pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
+    fn select(
+        &mut self,
+        _: Round,
+        pool: &Pool<'_>,
+        wanted: usize,
+        stream: &mut Stream,
+    ) -> Vec<ClientId> {
         let places = index::sample(stream, pool.len(), wanted.min(pool.len()));
         in_order(places.into_iter().map(|place| pool.at(place)))
     }

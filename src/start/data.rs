@@ -18,7 +18,10 @@ pub(super) fn plan(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, St
         return plan_at_home(mpi, hosts, config);
     }
     let host = &hosts[mpi.rank().index()].name;
-    let own = Config { data_dir: expand(&config.data_dir, mpi.rank(), host), ..config.clone() };
+    let own = Config {
+        data_dir: expand(&config.data_dir, mpi.rank(), host),
+        ..config.clone()
+    };
     let places = mpi.tell(&format!("{host} {:?}", own.data_dir));
     let dataset = share(mpi, &places, || Plan::read(&own))?;
     settle(mpi, Plan::new(config, dataset).map_err(Error::from))
@@ -29,10 +32,14 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
     let host = &hosts[mpi.rank().index()].name;
     // Alone, this rank is server and worker.
     let rank = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
-    let own = Config { data_dir: expand(&config.data_dir, rank, host), ..config.clone() };
+    let own = Config {
+        data_dir: expand(&config.data_dir, rank, host),
+        ..config.clone()
+    };
     let places = mpi.tell(&format!("{host} {:?} {}", own.data_dir, rank == Rank::SERVER));
     let mates = housemates(&places);
-    let shares = settle(mpi, shares(config.client_num_in_total as usize, mates.len()).map_err(Error::from))?;
+    let shares =
+        settle(mpi, shares(config.client_num_in_total as usize, mates.len()).map_err(Error::from))?;
     let mut dataset = share(mpi, &places, || own_data(&own, rank))?;
     let home = mates.iter().position(|ranks| ranks.contains(&rank));
     let partition = match home {
@@ -45,7 +52,10 @@ fn plan_at_home(mpi: &Mpi, hosts: &[Host], config: Config) -> Result<Plan, Stop>
         dataset = like_others(dataset, &holdings);
     }
     let homes = settle(mpi, Homes::new(&config, mates, &holdings).map_err(Error::from))?;
-    let config = Config { client_num_in_total: homes.counts().len() as i64, ..config };
+    let config = Config {
+        client_num_in_total: homes.counts().len() as i64,
+        ..config
+    };
     settle(mpi, Plan::at_home(config, dataset, partition, homes, rank).map_err(Error::from))
 }
 
@@ -63,7 +73,10 @@ fn holding(dataset: &Dataset, partition: &Partition) -> Holding {
     Holding {
         facts: dataset.facts.clone(),
         about: dataset.about.in_common(),
-        counts: partition.ids().map(|client| partition.count(client)).collect(),
+        counts: partition
+            .ids()
+            .map(|client| partition.count(client))
+            .collect(),
         data: dataset.train_digest(),
         digest: format!("{} {}", dataset.digest(), partition.digest()),
     }
@@ -72,20 +85,31 @@ fn holding(dataset: &Dataset, partition: &Partition) -> Holding {
 /// A data set without data, of the shape that others hold.
 fn like_others(dataset: Dataset, holdings: &[Holding]) -> Dataset {
     match holdings.iter().find(|held| !held.facts.shape.is_empty()) {
-        Some(kind) => Dataset { facts: kind.facts.clone(), about: kind.about.clone(), ..dataset },
+        Some(kind) => Dataset {
+            facts: kind.facts.clone(),
+            about: kind.about.clone(),
+            ..dataset
+        },
         None => dataset,
     }
 }
 
 /// A data set that is read by the first rank of each place and mapped by the others there.
-fn share(mpi: &Mpi, places: &[String], read: impl Fn() -> Result<Dataset, PlanError>) -> Result<Dataset, Stop> {
+fn share(
+    mpi: &Mpi,
+    places: &[String],
+    read: impl Fn() -> Result<Dataset, PlanError>,
+) -> Result<Dataset, Stop> {
     let read = || read().map_err(Error::from);
     let mine = mpi.rank().index();
     let mut mates = (0..places.len()).filter(|&rank| places[rank] == places[mine]);
     let first = mates.next().unwrap_or_default();
     let own = settle(mpi, (first == mine).then(read).transpose())?;
     // Whoever is alone at its place has nobody to offer it to.
-    let offer = own.as_ref().filter(|_| mates.next().is_some()).and_then(data::shared::offer);
+    let offer = own
+        .as_ref()
+        .filter(|_| mates.next().is_some())
+        .and_then(data::shared::offer);
     // What is offered is mapped by the first rank too, so that it keeps no second copy.
     let own = own.filter(|_| offer.is_none());
     give_back_freed_memory();

@@ -21,7 +21,10 @@ struct Means {
 /// What the server records; the other ranks tell it what they compute with.
 pub(super) fn gather(mpi: &Mpi, hosts: &[Host], seats: &[Seat]) -> Option<Environment> {
     let device = torch::device(seats[mpi.rank().index()]);
-    let means = mpi.share(&Means { processor: host::processor(), gpu: torch::gpu_name(device) });
+    let means = mpi.share(&Means {
+        processor: host::processor(),
+        gpu: torch::gpu_name(device),
+    });
     (mpi.rank() == Rank::SERVER).then(|| of_server(hosts, means))
 }
 
@@ -31,7 +34,9 @@ fn of_server(hosts: &[Host], means: Vec<Means>) -> Environment {
     Environment {
         version: VERSION.to_owned(),
         commit: COMMIT.to_owned(),
-        command: env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        command: env::args_os()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
         started: jiff::Zoned::now().strftime("%FT%T%:z").to_string(),
         host: Host::here().name,
         mpi: library_version(),

@@ -43,15 +43,27 @@ pub(super) fn past(plan: &Plan) -> Result<Past> {
     let wanted = plan.rounds();
     match (saved, finished) {
         // Without checkpoints the summary alone knows.
-        (Err(CheckpointError::None(_)), Some(summary)) if summary.rounds == wanted => Ok(Past::Finished(summary)),
+        (Err(CheckpointError::None(_)), Some(summary)) if summary.rounds == wanted => {
+            Ok(Past::Finished(summary))
+        }
         (saved, finished) => {
             let saved = saved?;
-            let done = finished.as_ref().map_or(0, |summary| summary.rounds).max(saved.state.rounds);
+            let done = finished
+                .as_ref()
+                .map_or(0, |summary| summary.rounds)
+                .max(saved.state.rounds);
             if done > wanted {
-                return Err(CheckpointError::Shorter { folder: folder.clone(), done, wanted }.into());
+                return Err(CheckpointError::Shorter {
+                    folder: folder.clone(),
+                    done,
+                    wanted,
+                }
+                .into());
             }
             let over = done == wanted || plan.reached(saved.state.test.as_ref());
-            Ok(finished.filter(|_| over).map_or(Past::Saved(saved), Past::Finished))
+            Ok(finished
+                .filter(|_| over)
+                .map_or(Past::Saved(saved), Past::Finished))
         }
     }
 }
@@ -69,23 +81,33 @@ pub(super) fn server_part(
     folder.prepare(&plan.config, job)?;
     folder.note(environment)?;
     let state = saved.as_ref().map(|saved| &saved.state);
-    let mut recorders = begin(plan, trainer, &folder, state).inspect_err(|error| refused(plan, &folder, error))?;
+    let mut recorders =
+        begin(plan, trainer, &folder, state).inspect_err(|error| refused(plan, &folder, error))?;
     let target = plan.target();
     let done = state.map_or(0, |state| state.rounds);
     recorders.extend(screen.recorders(&plan.config, target.as_ref().map(Target::name), done));
-    Ok(ServerPart { folder, recorders, saved })
+    Ok(ServerPart {
+        folder,
+        recorders,
+        saved,
+    })
 }
 
 /// A new run that is refused when its folder is there already says so in it.
 fn refused(plan: &Plan, folder: &RunFolder, error: &Error) {
     if plan.config.resume.is_none() {
-        let event = Event::Ended { state: Standing::Failed, reason: format!("{error:#}"), settled: true };
+        let event = Event::Ended {
+            state: Standing::Failed,
+            reason: format!("{error:#}"),
+            settled: true,
+        };
         // The refusal itself is reported.
         let _ = SummaryFile::new(folder.path(), plan).record(&event, &[]);
     }
 }
 
-/// All that is written before the first round, and what writes it down; the run goes on after so many rounds, if any.
+/// All that is written before the first round, and what writes it down; the run goes on after so
+/// many rounds, if any.
 fn begin(
     plan: &Plan,
     trainer: &dyn Trainer,
@@ -100,6 +122,9 @@ fn begin(
     if let Some(State { rounds: done, .. }) = saved {
         log::info!("going on after round {done} of {rounds}");
     }
-    let whole = Whole { layout: trainer.layout().clone(), frozen: trainer.frozen() };
+    let whole = Whole {
+        layout: trainer.layout().clone(),
+        frozen: trainer.frozen(),
+    };
     Ok(folder.recorders(plan, &whole, saved)?)
 }

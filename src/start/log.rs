@@ -25,7 +25,8 @@ pub(crate) enum Speaker {
     Rank(Rank),
 }
 
-/// From now on what is logged is written: short lines to standard error for people, full ones to a rank's own file.
+/// From now on what is logged is written: short lines to standard error for people, full ones to a
+/// rank's own file.
 pub(crate) fn start_log(speaker: Speaker) {
     let (level, who) = match speaker {
         Speaker::Command => (LevelFilter::Warn, None),
@@ -38,18 +39,31 @@ pub(crate) fn start_log(speaker: Speaker) {
 }
 
 /// What each number of `--verbose` shows, after `--quiet`.
-const LEVELS: [LevelFilter; 4] = [LevelFilter::Warn, LevelFilter::Info, LevelFilter::Debug, LevelFilter::Trace];
+const LEVELS: [LevelFilter; 4] = [
+    LevelFilter::Warn,
+    LevelFilter::Info,
+    LevelFilter::Debug,
+    LevelFilter::Trace,
+];
 
 /// How much a config wants to hear.
 pub(crate) fn level(config: &Config) -> LevelFilter {
-    let place = if config.quiet { 0 } else { 1 + usize::from(config.verbose.min(2)) };
+    let place = if config.quiet {
+        0
+    } else {
+        1 + usize::from(config.verbose.min(2))
+    };
     LEVELS[place]
 }
 
 /// How much flags want to hear, as long as nothing else is known.
 pub(crate) fn level_of_flags(flags: &Flags) -> LevelFilter {
     let (quiet, verbose) = (flags.quiet.unwrap_or(false), flags.verbose.unwrap_or(0));
-    level(&Config { quiet, verbose, ..Config::default() })
+    level(&Config {
+        quiet,
+        verbose,
+        ..Config::default()
+    })
 }
 
 /// How much is logged, unless `RUST_LOG` says it.
@@ -84,7 +98,8 @@ pub(super) fn log_to_file(config: &Config, rank: Rank) -> Result<()> {
         file.seek(SeekFrom::End(0))?;
         Ok(file)
     });
-    let file = opened.with_context(|| format!("cannot write {} (hint: --log_dir)", path.display()))?;
+    let file =
+        opened.with_context(|| format!("cannot write {} (hint: --log_dir)", path.display()))?;
     *FILE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     Ok(())
 }
@@ -129,7 +144,13 @@ impl Lines {
     /// For people who know the day and the server. An error may be of one host alone.
     fn short(&self, level: Level, words: &str, look: Look) -> String {
         let (start, now) = (if look.over_bar { ERASE } else { "" }, Zoned::now());
-        let colour = |colour: AnsiColor| if look.colours { colour.on_default().bold() } else { Style::new() };
+        let colour = |colour: AnsiColor| {
+            if look.colours {
+                colour.on_default().bold()
+            } else {
+                Style::new()
+            }
+        };
         let time = now.strftime("%H:%M:%S");
         let (kind, style) = match level {
             Level::Info => return format!("{start}{time} {words}\n"),
@@ -144,7 +165,9 @@ impl Lines {
     /// Whose words they are; the server's are not named unless it counts.
     fn named(&self, server_too: bool) -> String {
         match &self.who {
-            Some((rank, host)) if server_too || *rank != Rank::SERVER => format!(" rank {rank} on {host}:"),
+            Some((rank, host)) if server_too || *rank != Rank::SERVER => {
+                format!(" rank {rank} on {host}:")
+            }
             _ => String::new(),
         }
     }
@@ -156,24 +179,45 @@ mod tests {
 
     #[test]
     fn rank_and_host_are_named_where_they_tell_something() {
-        let lines = |rank| Lines { filter: Builder::new().build(), who: Some((Rank(rank), "h".to_owned())) };
-        let short = |rank, level| lines(rank).short(level, "x", Look::default())["00:00:00 ".len()..].to_owned();
+        let lines = |rank| Lines {
+            filter: Builder::new().build(),
+            who: Some((Rank(rank), "h".to_owned())),
+        };
+        let short = |rank, level| {
+            lines(rank).short(level, "x", Look::default())["00:00:00 ".len()..].to_owned()
+        };
         assert_eq!([short(0, Level::Info), short(1, Level::Info)], ["x\n", "x\n"]);
-        assert_eq!([short(0, Level::Warn), short(1, Level::Warn)], ["warning: x\n", "warning: rank 1 on h: x\n"]);
+        assert_eq!(
+            [short(0, Level::Warn), short(1, Level::Warn)],
+            ["warning: x\n", "warning: rank 1 on h: x\n"]
+        );
         assert_eq!(
             [short(0, Level::Error), short(1, Level::Debug)],
             ["error: rank 0 on h: x\n", "debug: rank 1 on h: x\n"]
         );
-        assert!(lines(0).in_full(Level::Warn, "x").ends_with("Z WARN  rank 0 on h: x\n"));
+        assert!(
+            lines(0)
+                .in_full(Level::Warn, "x")
+                .ends_with("Z WARN  rank 0 on h: x\n")
+        );
     }
 
     #[test]
     fn lines_over_a_bar_erase_it_and_colours_are_on_terminals_only() {
-        let lines = Lines { filter: Builder::new().build(), who: None };
-        let look = Look { over_bar: true, colours: true };
-        let [plain, drawn] = [Look::default(), look].map(|look| lines.short(Level::Warn, "x", look));
+        let lines = Lines {
+            filter: Builder::new().build(),
+            who: None,
+        };
+        let look = Look {
+            over_bar: true,
+            colours: true,
+        };
+        let [plain, drawn] =
+            [Look::default(), look].map(|look| lines.short(Level::Warn, "x", look));
         assert!(
-            !plain.contains('\x1b') && drawn.starts_with(ERASE) && drawn.contains("warning:\x1b[0m x"),
+            !plain.contains('\x1b')
+                && drawn.starts_with(ERASE)
+                && drawn.contains("warning:\x1b[0m x"),
             "{drawn:?}"
         );
     }

@@ -1,6 +1,7 @@
 //! The start of a training job, in order: MPI, arguments, logging, seed, GPU mapping, data, model,
-//! training. After each step all ranks settle whether all of them succeeded; if not, the lowest that
-//! failed says why, and every rank ends. So bad input yields one message and leaves no rank behind.
+//! training. After each step all ranks settle whether all of them succeeded; if not, the lowest
+//! that failed says why, and every rank ends. So bad input yields one message and leaves no rank
+//! behind.
 
 mod data;
 mod environment;
@@ -46,8 +47,11 @@ pub(crate) struct Ready {
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
     let config = agree(mpi, launched, flags)?;
-    let screen =
-        if mpi.rank() == Rank::SERVER { Screen::find(&config, launched.rank.is_some()) } else { Screen::default() };
+    let screen = if mpi.rank() == Rank::SERVER {
+        Screen::find(&config, launched.rank.is_some())
+    } else {
+        Screen::default()
+    };
     log::look(mpi.share(&screen.look())[Rank::SERVER.index()]);
     settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
@@ -55,7 +59,14 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let is_server = mpi.rank() == Rank::SERVER;
     let folder = settle(mpi, is_server.then(|| folder::claim(&plan)).transpose())?;
     // Before anything is written: a run that cannot go on stays as it is.
-    let past = settle(mpi, if is_server { folder::past(&plan) } else { Ok(Past::None) })?;
+    let past = settle(
+        mpi,
+        if is_server {
+            folder::past(&plan)
+        } else {
+            Ok(Past::None)
+        },
+    )?;
     let (saved, finished) = match past {
         Past::None => (None, None),
         Past::Saved(saved) => (Some(saved), None),
@@ -65,18 +76,35 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
     if is_server {
-        words::of_run(&plan, trainer.layout().parameters(), &hosts).iter().for_each(|line| ::log::info!("{line}"));
+        words::of_run(&plan, trainer.layout().parameters(), &hosts)
+            .iter()
+            .for_each(|line| ::log::info!("{line}"));
     }
     let environment = environment::gather(mpi, &hosts, &seats);
     let server = folder.zip(environment).map(|(folder, environment)| {
-        folder::server_part(&plan, flags.job.as_deref(), trainer.as_ref(), folder, saved, &environment, screen)
+        folder::server_part(
+            &plan,
+            flags.job.as_deref(),
+            trainer.as_ref(),
+            folder,
+            saved,
+            &environment,
+            screen,
+        )
     });
     let server = settle(mpi, server.transpose())?;
-    Ok(Ready { plan, device, sharers, trainer, server })
+    Ok(Ready {
+        plan,
+        device,
+        sharers,
+        trainer,
+        server,
+    })
 }
 
-/// All steps before a run is trained again, which claims no folder and writes nothing. `look` is the server's look at
-/// what the run left, once there is a plan; what it finds there comes back, with what this job runs on.
+/// All steps before a run is trained again, which claims no folder and writes nothing. `look` is
+/// the server's look at what the run left, once there is a plan; what it finds there comes back,
+/// with what this job runs on.
 pub(crate) fn rehearse<T>(
     mpi: &Mpi,
     launched: Launched,
@@ -91,7 +119,16 @@ pub(crate) fn rehearse<T>(
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
     let environment = environment::gather(mpi, &hosts, &seats);
-    Ok((Ready { plan, device, sharers, trainer, server: None }, found.zip(environment)))
+    Ok((
+        Ready {
+            plan,
+            device,
+            sharers,
+            trainer,
+            server: None,
+        },
+        found.zip(environment),
+    ))
 }
 
 /// What the user wrote, once all ranks know each other and run the same program.
@@ -135,11 +172,23 @@ mod tests {
 
     #[test]
     fn ranks_of_another_launcher_do_not_train_alone() {
-        let by = |ranks| Launched { rank: Some(0), ranks };
-        assert!(together(3, by(Some(3))).is_ok() && together(1, by(None)).is_ok() && together(1, by(Some(1))).is_ok());
+        let by = |ranks| Launched {
+            rank: Some(0),
+            ranks,
+        };
+        assert!(
+            together(3, by(Some(3))).is_ok()
+                && together(1, by(None)).is_ok()
+                && together(1, by(Some(1))).is_ok()
+        );
         // A launcher that counts only those of this host.
         assert!(together(4, by(Some(2))).is_ok());
-        let refusal = together(1, by(Some(3))).expect_err("another launcher's").to_string();
-        assert!(refusal.contains("started 3 ranks") && refusal.contains("fedmpi launch -np 3"), "{refusal}");
+        let refusal = together(1, by(Some(3)))
+            .expect_err("another launcher's")
+            .to_string();
+        assert!(
+            refusal.contains("started 3 ranks") && refusal.contains("fedmpi launch -np 3"),
+            "{refusal}"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Runs that flags name in place of files: `--resume last`, `--cf last~1`, `--init_from 20261126-092156-mnist-2nn`. All
-//! ranks take what the server finds: what is the last run may change while they look.
+//! Runs that flags name in place of files: `--resume last`, `--cf last~1`, `--init_from
+//! 20261126-092156-mnist-2nn`. All ranks take what the server finds: what is the last run may
+//! change while they look.
 
 use super::settle::{Stop, settle};
 use crate::config::{Config, Flags, RUN_CONFIG};
@@ -12,7 +13,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-/// What was found in place of `--resume`, `--cf` and `--init_from`; none where a file was named, or nothing.
+/// What was found in place of `--resume`, `--cf` and `--init_from`; none where a file was named, or
+/// nothing.
 type Found = [Option<PathBuf>; 3];
 
 /// What flags resolve to, runs by name among them.
@@ -26,8 +28,16 @@ pub(crate) fn resolve(flags: &Flags) -> Result<Config> {
 /// The flags with the runs that the server finds.
 pub(super) fn agree(mpi: &Mpi, flags: &Flags) -> Result<Flags, Stop> {
     let is_server = mpi.rank() == Rank::SERVER;
-    let found = settle(mpi, is_server.then(|| find(flags)).transpose().map_err(Error::from))?;
-    let bytes = found.unwrap_or_default().map(|path| path.map(|path| path.into_os_string().into_vec()));
+    let found = settle(
+        mpi,
+        is_server
+            .then(|| find(flags))
+            .transpose()
+            .map_err(Error::from),
+    )?;
+    let bytes = found
+        .unwrap_or_default()
+        .map(|path| path.map(|path| path.into_os_string().into_vec()));
     let told = mpi.share(&bytes).swap_remove(0);
     Ok(with(flags, told.map(|path| path.map(|bytes| OsString::from_vec(bytes).into()))))
 }
@@ -48,8 +58,8 @@ fn find(flags: &Flags) -> Result<Found, NoRun> {
     ])
 }
 
-/// The run, or its file, that somebody means who names no file that is there. What is no run either is left to who
-/// wants to read it.
+/// The run, or its file, that somebody means who names no file that is there. What is no run either
+/// is left to who wants to read it.
 fn meant(given: Option<&Path>, file: Option<&str>) -> Result<Option<PathBuf>, NoRun> {
     let Some(given) = given.filter(|path| !path.is_file()) else { return Ok(None) };
     match record::find(given) {
@@ -70,7 +80,12 @@ mod tests {
         let config = path.join(RUN_CONFIG);
         std::fs::write(&config, "").expect("writable");
         let given = |name: &Path| Some(name.to_owned());
-        let flags = Flags { resume: given(&path), cf: given(&path), init_from: given(&path), ..Flags::default() };
+        let flags = Flags {
+            resume: given(&path),
+            cf: given(&path),
+            init_from: given(&path),
+            ..Flags::default()
+        };
         let named = with(&flags, find(&flags).expect("there"));
         assert_eq!(
             (named.resume, named.cf, named.init_from),

@@ -24,7 +24,11 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
     if mpi.rank() == Rank::SERVER {
         // On CPUs there is little to see.
-        let level = if seats.iter().any(|seat| *seat != Seat::Cpu) { Level::Info } else { Level::Debug };
+        let level = if seats.iter().any(|seat| *seat != Seat::Cpu) {
+            Level::Info
+        } else {
+            Level::Debug
+        };
         log::log!(level, "{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
     }
     Ok((hosts, seats))
@@ -33,7 +37,8 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
 /// A rank's device, and how many ranks compute there.
 pub(super) fn place(rank: Rank, hosts: &[Host], seats: &[Seat]) -> (Device, usize) {
     let here = rank.index();
-    let is_here = |&other: &usize| hosts[other].name == hosts[here].name && seats[other] == seats[here];
+    let is_here =
+        |&other: &usize| hosts[other].name == hosts[here].name && seats[other] == seats[here];
     let sharers = (0..hosts.len()).filter(is_here).count();
     (torch::device(seats[here]), sharers)
 }
@@ -55,22 +60,29 @@ pub(crate) fn mapping(config: &Config) -> Result<Option<GpuMapping>> {
 
 /// The mapping that a file has under `key`.
 fn mapping_in(path: &Path, key: &str, device: DeviceChoice) -> Result<Option<GpuMapping>> {
-    let text = files::text(path).with_context(|| format!("--gpu_mapping_file: cannot read {}", path.display()))?;
+    let text = files::text(path)
+        .with_context(|| format!("--gpu_mapping_file: cannot read {}", path.display()))?;
     let mapping = GpuMapping::parse(&text, key).with_context(|| path.display().to_string())?;
     let unmapped = mapping.is_none() && device == DeviceChoice::Mapped;
     anyhow::ensure!(!unmapped, "--device mapped: `{key}` in {} maps no rank", path.display());
     Ok(mapping)
 }
 
-/// This host, and why none of its GPUs can be used. They are counted only for a mapping, since counting opens
-/// CUDA's library.
+/// This host, and why none of its GPUs can be used. They are counted only for a mapping, since
+/// counting opens CUDA's library.
 fn here(mapped: bool) -> (Host, String) {
     let counted = if mapped { torch::gpus() } else { Ok(0) };
     let (gpus, reason) = match counted {
         Ok(gpus) => (gpus, String::new()),
         Err(reason) => (0, reason),
     };
-    (Host { gpus, ..Host::here() }, reason)
+    (
+        Host {
+            gpus,
+            ..Host::here()
+        },
+        reason,
+    )
 }
 
 /// The first rank of a host says so if a mapping needs more GPUs there than can be used.
@@ -78,8 +90,15 @@ fn warn_of_lack(mapping: &GpuMapping, rank: usize, hosts: &[Host], reason: &str)
     let (here, needed) = (&hosts[rank], mapping.needs(rank, hosts));
     let first = hosts.iter().position(|host| host.name == here.name) == Some(rank);
     if first && here.gpus < needed {
-        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-        log::warn!("GPUs of this host that the mapping needs: {needed}, that can be used: {}{reason}", here.gpus);
+        let reason = if reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {reason}")
+        };
+        log::warn!(
+            "GPUs of this host that the mapping needs: {needed}, that can be used: {}{reason}",
+            here.gpus
+        );
     }
 }
 

@@ -28,19 +28,32 @@ pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
     let model = models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
-        let notes = plan.config.translation.notes().into_iter().chain(plan.notes(workers));
+        let notes = plan
+            .config
+            .translation
+            .notes()
+            .into_iter()
+            .chain(plan.notes(workers));
         notes.for_each(|note| log::warn!("{note}"));
     }
     let threads = plan.config.threads as usize;
     let here = thread::available_parallelism().map_or(threads, usize::from);
-    let cores = Cores { host: host_name(), usable: here, names: host::names_of_cores().unwrap_or_default() };
+    let cores = Cores {
+        host: host_name(),
+        usable: here,
+        names: host::names_of_cores().unwrap_or_default(),
+    };
     let all = mpi.share(&cores);
     if mpi.rank() == Rank::SERVER
         && let Some(note) = short_of_cores(&all, threads)
     {
         log::warn!("{note}");
     }
-    Ok(if is_crowded(&all, threads) { plan.crowded() } else { plan })
+    Ok(if is_crowded(&all, threads) {
+        plan.crowded()
+    } else {
+        plan
+    })
 }
 
 /// Where a rank may compute.
@@ -51,7 +64,8 @@ struct Cores {
     names: BTreeSet<String>,
 }
 
-/// Whether the ranks on the server's host have fewer cores than threads. Alone, a rank is server and worker.
+/// Whether the ranks on the server's host have fewer cores than threads. Alone, a rank is server
+/// and worker.
 fn is_crowded(all: &[Cores], threads: usize) -> bool {
     let Some(server) = all.first() else { return true };
     let there = || all.iter().filter(|cores| cores.host == server.host);
@@ -61,22 +75,38 @@ fn is_crowded(all: &[Cores], threads: usize) -> bool {
 
 /// A note where ranks may use fewer cores than they are to have threads.
 fn short_of_cores(all: &[Cores], threads: usize) -> Option<String> {
-    let (rank, cores) = all.iter().map(|cores| cores.usable).enumerate().find(|(_, usable)| *usable < threads)?;
+    let (rank, cores) = all
+        .iter()
+        .map(|cores| cores.usable)
+        .enumerate()
+        .find(|(_, usable)| *usable < threads)?;
     let many = if cores == 1 { "" } else { "s" };
     let hint = "hint: fewer threads, or --bind-to none for mpirun";
-    Some(format!("--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"))
+    Some(format!(
+        "--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"
+    ))
 }
 
 /// The trainer of this rank, once every rank has its own and can keep what clients keep.
-pub(super) fn settled(mpi: &Mpi, plan: &Plan, device: Device, sharers: usize) -> Result<Box<dyn Trainer>, Stop> {
+pub(super) fn settled(
+    mpi: &Mpi,
+    plan: &Plan,
+    device: Device,
+    sharers: usize,
+) -> Result<Box<dyn Trainer>, Stop> {
     let trainer = settle(mpi, try_trainer(plan, device, sharers, mpi.rank()))?;
     settle(mpi, check_keeping(mpi, plan, trainer.as_ref()))?;
     Ok(trainer)
 }
 
-/// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others waiting in what comes
-/// next.
-fn try_trainer(plan: &Plan, device: Device, sharers: usize, rank: Rank) -> Result<Box<dyn Trainer>> {
+/// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others
+/// waiting in what comes next.
+fn try_trainer(
+    plan: &Plan,
+    device: Device,
+    sharers: usize,
+    rank: Rank,
+) -> Result<Box<dyn Trainer>> {
     let made = stop::catch(|| make_trainer(plan, device, sharers, rank));
     Ok(made.map_err(Error::msg)??)
 }
@@ -97,7 +127,8 @@ pub(crate) fn make_trainer(
     sharers: usize,
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
-    let trainer = TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
+    let trainer =
+        TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
     if let Some(note) = trainer.note().filter(|_| rank == Rank::SERVER) {
         log::warn!("{note}");
     }
@@ -110,11 +141,20 @@ pub(crate) fn make_trainer(
 
 /// Where collective sums are made. All ranks settle it together.
 pub(crate) fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
-    if plan.reduce() != Reduce::Allreduce || plan.config.collective == Collective::Mpi || mpi.size() == 1 {
+    if plan.reduce() != Reduce::Allreduce
+        || plan.config.collective == Collective::Mpi
+        || mpi.size() == 1
+    {
         return Sums::Hosts;
     }
-    let gpu = if let Device::Cuda(index) = device { Some(index) } else { None };
-    let veto = mpi.survives().then_some("this job survives lost ranks, which NCCL does not");
+    let gpu = if let Device::Cuda(index) = device {
+        Some(index)
+    } else {
+        None
+    };
+    let veto = mpi
+        .survives()
+        .then_some("this job survives lost ranks, which NCCL does not");
     nccl::agree(mpi, &Host::here().name, gpu, veto, plan.round_timeout().unwrap_or(Duration::MAX))
 }
 
@@ -124,8 +164,15 @@ mod tests {
 
     #[test]
     fn the_lowest_rank_with_too_few_cores_is_named() {
-        let all =
-            |usable: &[usize]| usable.iter().map(|&usable| Cores { usable, ..Cores::default() }).collect::<Vec<_>>();
+        let all = |usable: &[usize]| {
+            usable
+                .iter()
+                .map(|&usable| Cores {
+                    usable,
+                    ..Cores::default()
+                })
+                .collect::<Vec<_>>()
+        };
         assert_eq!(short_of_cores(&all(&[2, 2]), 2), None);
         let note = short_of_cores(&all(&[4, 1, 2]), 4).expect("too few");
         assert!(note.starts_with("--threads 4, but rank 1 may use 1 core:"), "{note}");
@@ -140,8 +187,23 @@ mod tests {
         };
         // Bound to a core each, and not bound.
         assert!(!is_crowded(&[on("a", &["0"]), on("a", &["1"])], 1));
-        assert!(!is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"]), on("b", &["0"]), on("b", &["0"])], 1));
-        assert!(is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"]), on("a", &["0", "1"])], 1));
+        assert!(!is_crowded(
+            &[
+                on("a", &["0", "1"]),
+                on("a", &["0", "1"]),
+                on("b", &["0"]),
+                on("b", &["0"])
+            ],
+            1
+        ));
+        assert!(is_crowded(
+            &[
+                on("a", &["0", "1"]),
+                on("a", &["0", "1"]),
+                on("a", &["0", "1"])
+            ],
+            1
+        ));
         assert!(is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"])], 2));
         assert!(is_crowded(&[on("a", &["0"])], 1) && !is_crowded(&[on("a", &["0", "1"])], 1));
     }

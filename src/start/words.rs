@@ -11,23 +11,36 @@ use crate::transport::Host;
 pub(super) fn of_run(plan: &Plan, parameters: usize, hosts: &[Host]) -> Vec<String> {
     let (model, places) = (model(plan, parameters), places(hosts));
     let [data, cohort] = [data(plan), cohort(plan)];
-    [side_by_side(data, cohort, ", "), side_by_side(model, places, "; ")].concat()
+    [
+        side_by_side(data, cohort, ", "),
+        side_by_side(model, places, "; "),
+    ]
+    .concat()
 }
 
 /// Two texts in one line if they fit.
 fn side_by_side(one: String, other: String, between: &str) -> Vec<String> {
     let line = format!("{one}{between}{other}");
-    if line.chars().count() <= ROOM { vec![line] } else { vec![one, other] }
+    if line.chars().count() <= ROOM {
+        vec![line]
+    } else {
+        vec![one, other]
+    }
 }
 
 fn data(plan: &Plan) -> String {
     let config = &plan.config;
-    let samples: u64 = plan.partition.ids().map(|client| plan.samples(client)).sum();
+    let samples: u64 = plan
+        .partition
+        .ids()
+        .map(|client| plan.samples(client))
+        .sum();
     let divided = match &config.partition_load {
         Some(_) => "as loaded",
         None => &config.partition_method.name,
     };
-    let (samples, clients) = (counted(samples as usize, "sample"), counted(plan.clients(), "client"));
+    let (samples, clients) =
+        (counted(samples as usize, "sample"), counted(plan.clients(), "client"));
     format!("{}: {samples} of {clients} ({divided})", config.dataset.name)
 }
 
@@ -71,7 +84,10 @@ mod tests {
 
     #[test]
     fn a_newcomer_can_judge_the_result_by_it() {
-        let host = |name: &str| Host { name: name.to_owned(), ..Host::default() };
+        let host = |name: &str| Host {
+            name: name.to_owned(),
+            ..Host::default()
+        };
         let plan = Plan::resolve(Config::default()).expect("sound");
         let samples = plan.dataset.train.count();
         let partition = &plan.config.partition_method.name;

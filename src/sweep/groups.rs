@@ -1,18 +1,27 @@
-//! The ranks of one allocation, divided among members that train at the same time. Each group is a job of its own, not a
-//! part of one MPI world: a member that fails, or loses a worker, ends alone.
+//! The ranks of one allocation, divided among members that train at the same time. Each group is a
+//! job of its own, not a part of one MPI world: a member that fails, or loses a worker, ends alone.
 
 use super::SweepError;
 use crate::hosts::{HostFile, HostName};
 
-/// The hosts of each of some groups of ranks: on one host where one has room for a whole group, else on several.
+/// The hosts of each of some groups of ranks: on one host where one has room for a whole group,
+/// else on several.
 ///
 /// # Errors
 /// More ranks than slots.
 pub fn divide(hosts: &HostFile, groups: usize, ranks: usize) -> Result<Vec<HostFile>, SweepError> {
-    let mut free: Vec<(HostName, usize)> =
-        hosts.hosts().iter().map(|(host, slots)| (host.clone(), slots.unwrap_or(1) as usize)).collect();
+    let mut free: Vec<(HostName, usize)> = hosts
+        .hosts()
+        .iter()
+        .map(|(host, slots)| (host.clone(), slots.unwrap_or(1) as usize))
+        .collect();
     let slots: usize = free.iter().map(|(_, slots)| slots).sum();
-    let too_few = SweepError::Slots { groups, ranks, wanted: groups * ranks, slots };
+    let too_few = SweepError::Slots {
+        groups,
+        ranks,
+        wanted: groups * ranks,
+        slots,
+    };
     let whole: usize = free.iter().map(|(_, slots)| slots / ranks).sum();
     let mut divided = Vec::new();
     for group in 0..groups {
@@ -71,6 +80,9 @@ mod tests {
     #[test]
     fn too_few_slots_are_told() {
         let refused = divided("a:4\nb:4\n", 3, 3).expect_err("nine of eight");
-        assert!(refused.contains("3 groups of 3 ranks need 9 slots, and the hosts have 8"), "{refused}");
+        assert!(
+            refused.contains("3 groups of 3 ranks need 9 slots, and the hosts have 8"),
+            "{refused}"
+        );
     }
 }

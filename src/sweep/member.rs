@@ -37,8 +37,13 @@ impl Member {
         for settings in settings {
             let plain = name(&settings);
             let numbered = (2..).map(|number: usize| format!("{plain}-{number}"));
-            let free = std::iter::once(plain.clone()).chain(numbered).find(|name| names.insert(name.clone()));
-            members.push(Member { name: free.unwrap_or(plain), settings });
+            let free = std::iter::once(plain.clone())
+                .chain(numbered)
+                .find(|name| names.insert(name.clone()));
+            members.push(Member {
+                name: free.unwrap_or(plain),
+                settings,
+            });
         }
         members
     }
@@ -50,18 +55,24 @@ impl Member {
 
     /// What it says beside the flags of the sweep.
     pub fn flags(&self) -> impl Iterator<Item = OsString> {
-        self.settings.iter().map(|(name, value)| format!("--{name}={value}").into())
+        self.settings
+            .iter()
+            .map(|(name, value)| format!("--{name}={value}").into())
     }
 
     /// Its settings but the seed: members that agree in them repeat each other.
     pub fn setting(&self) -> Vec<(String, String)> {
-        self.settings.iter().filter(|(name, _)| name != SEED).cloned().collect()
+        self.settings
+            .iter()
+            .filter(|(name, _)| name != SEED)
+            .cloned()
+            .collect()
     }
 }
 
 impl Way {
-    /// How a member that stands like this is trained; none when there is nothing to do. One that failed, and would again,
-    /// is tried only if that is `wanted`.
+    /// How a member that stands like this is trained; none when there is nothing to do. One that
+    /// failed, and would again, is tried only if that is `wanted`.
     pub fn of(outcome: &Outcome, wanted: bool) -> Option<Way> {
         match outcome.standing {
             None => Some(Way::New),
@@ -85,9 +96,17 @@ impl Way {
 
 /// `lr=0.01,seed=0`, of signs that every file system and shell takes as they are.
 fn name(settings: &[(String, String)]) -> String {
-    let pairs: Vec<String> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = settings
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     let is_kept = |sign: char| sign.is_ascii_alphanumeric() || "=,._+-@".contains(sign);
-    pairs.join(",").chars().take(LONGEST).map(|sign| if is_kept(sign) { sign } else { '_' }).collect()
+    pairs
+        .join(",")
+        .chars()
+        .take(LONGEST)
+        .map(|sign| if is_kept(sign) { sign } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -95,13 +114,22 @@ mod tests {
     use super::*;
 
     fn named(values: &[&str]) -> Vec<String> {
-        let settings = values.iter().map(|value| vec![("model".to_owned(), (*value).to_owned())]).collect();
-        Member::all(settings).into_iter().map(|member| member.name).collect()
+        let settings = values
+            .iter()
+            .map(|value| vec![("model".to_owned(), (*value).to_owned())])
+            .collect();
+        Member::all(settings)
+            .into_iter()
+            .map(|member| member.name)
+            .collect()
     }
 
     #[test]
     fn names_can_be_read_and_tell_members_apart() {
-        assert_eq!(named(&["lr", "a/b", "a:b", "a b"]), ["model=lr", "model=a_b", "model=a_b-2", "model=a_b-3"]);
+        assert_eq!(
+            named(&["lr", "a/b", "a:b", "a b"]),
+            ["model=lr", "model=a_b", "model=a_b-2", "model=a_b-3"]
+        );
         let long = "x".repeat(300);
         assert_eq!(named(&[&long])[0].len(), LONGEST);
     }
@@ -109,7 +137,13 @@ mod tests {
     #[test]
     fn what_is_done_is_left_and_what_was_ended_goes_on() {
         let way = |standing, begun, saved, settled| {
-            let outcome = Outcome { standing, begun, saved, settled, ..Outcome::default() };
+            let outcome = Outcome {
+                standing,
+                begun,
+                saved,
+                settled,
+                ..Outcome::default()
+            };
             Way::of(&outcome, false)
         };
         assert_eq!(way(None, false, false, false), Some(Way::New));
@@ -121,7 +155,12 @@ mod tests {
         assert_eq!(way(Some(Standing::Failed), true, true, true), None);
         // Refused before it had a folder.
         assert_eq!(way(Some(Standing::Failed), false, false, false), Some(Way::New));
-        let settled = Outcome { standing: Some(Standing::Failed), settled: true, begun: true, ..Outcome::default() };
+        let settled = Outcome {
+            standing: Some(Standing::Failed),
+            settled: true,
+            begun: true,
+            ..Outcome::default()
+        };
         assert_eq!(Way::of(&settled, true), Some(Way::Again));
     }
 }

@@ -1,5 +1,5 @@
-//! Many runs of one training that differ in a few settings: which parameters there are, the members that they make, where
-//! each member stands, and what all of them come to. Nothing is started here.
+//! Many runs of one training that differ in a few settings: which parameters there are, the members
+//! that they make, where each member stands, and what all of them come to. Nothing is started here.
 
 mod groups;
 mod member;
@@ -44,13 +44,17 @@ pub enum SweepError {
     #[error("`{0}` is said twice (hint: -L {0} VALUE,VALUE, once, and not among the flags)")]
     Twice(String),
     /// No parameter.
-    #[error("there is nothing to sweep (hint: -L lr 0.01,0.1 or --repeat 5; or --out_dir of a sweep, which goes on)")]
+    #[error(
+        "there is nothing to sweep (hint: -L lr 0.01,0.1 or --repeat 5; or --out_dir of a sweep, which goes on)"
+    )]
     Nothing,
     /// A number of members that nobody trains.
     #[error("this makes more than {0} members (hint: fewer values, or --random N)")]
     TooMany(usize),
     /// More settings wanted than there are.
-    #[error("{wanted} different settings are wanted, and {found} were found (hint: a grid has them all)")]
+    #[error(
+        "{wanted} different settings are wanted, and {found} were found (hint: a grid has them all)"
+    )]
     TooFew {
         /// Asked for.
         wanted: usize,
@@ -66,7 +70,9 @@ pub enum SweepError {
         reason: String,
     },
     /// A folder of another one.
-    #[error("{folder} holds another sweep: {what} (hint: another --out_dir; without parameters and flags it goes on)")]
+    #[error(
+        "{folder} holds another sweep: {what} (hint: another --out_dir; without parameters and flags it goes on)"
+    )]
     Another {
         /// The folder.
         folder: String,
@@ -74,7 +80,9 @@ pub enum SweepError {
         what: String,
     },
     /// Too few slots.
-    #[error("{groups} groups of {ranks} ranks need {wanted} slots, and the hosts have {slots} (hint: fewer --groups)")]
+    #[error(
+        "{groups} groups of {ranks} ranks need {wanted} slots, and the hosts have {slots} (hint: fewer --groups)"
+    )]
     Slots {
         /// Groups.
         groups: usize,

@@ -10,7 +10,13 @@ use serde_yaml::Value;
 use std::fmt;
 
 /// Settings of the run's folder and of the sweep itself.
-const OWN: &[&str] = &["out_dir", "resume", "overwrite", "log_dir", "partition_save"];
+const OWN: &[&str] = &[
+    "out_dir",
+    "resume",
+    "overwrite",
+    "log_dir",
+    "partition_save",
+];
 /// What stands before a range whose logarithm is drawn.
 const LOG: &str = "log:";
 /// Values of one parameter.
@@ -49,13 +55,19 @@ impl Parameter {
     pub fn new(name: &str, values: Values) -> Result<Parameter, SweepError> {
         let name = name.trim().replace('-', "_");
         if OWN.contains(&name.as_str()) {
-            return Err(SweepError::Name { name, hint: "hint: each member has a folder of its own".to_owned() });
+            return Err(SweepError::Name {
+                name,
+                hint: "hint: each member has a folder of its own".to_owned(),
+            });
         }
         if !is_setting(&name) {
             let hint = format!("hint: {}", near(&name));
             return Err(SweepError::Name { name, hint });
         }
-        values.check().map_err(|reason| SweepError::Values { name: name.clone(), reason })?;
+        values.check().map_err(|reason| SweepError::Values {
+            name: name.clone(),
+            reason,
+        })?;
         Ok(Parameter { name, values })
     }
 
@@ -75,7 +87,10 @@ impl Parameter {
 
     /// So many seeds, from 0.
     pub fn seeds(count: usize) -> Parameter {
-        Parameter { name: SEED.to_owned(), values: Values::parse(&format!("0..{}", count.saturating_sub(1))) }
+        Parameter {
+            name: SEED.to_owned(),
+            values: Values::parse(&format!("0..{}", count.saturating_sub(1))),
+        }
     }
 
     /// That of a file: a list, one value, or a text as on the command line.
@@ -83,10 +98,13 @@ impl Parameter {
     /// # Errors
     /// As [`Parameter::new`]; a list of something else than words and numbers.
     pub fn of_yaml(name: &str, values: &Value) -> Result<Parameter, SweepError> {
-        let is_plain = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_));
+        let is_plain =
+            |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_) | Value::String(_));
         let values = match values {
             Value::String(text) => Values::parse(text),
-            Value::Sequence(list) if list.iter().all(is_plain) => Values::List(list.iter().map(word).collect()),
+            Value::Sequence(list) if list.iter().all(is_plain) => {
+                Values::List(list.iter().map(word).collect())
+            }
             one if is_plain(one) => Values::List(vec![word(one)]),
             _ => return Err(no_values(name)),
         };
@@ -96,7 +114,9 @@ impl Parameter {
     /// The same for a file.
     pub fn yaml(&self) -> Value {
         match &self.values {
-            Values::List(values) => Value::Sequence(values.iter().map(|value| as_written(value)).collect()),
+            Values::List(values) => {
+                Value::Sequence(values.iter().map(|value| as_written(value)).collect())
+            }
             range => Value::from(range.to_string()),
         }
     }
@@ -110,7 +130,10 @@ pub(super) fn word(value: &Value) -> String {
 
 fn no_values(name: &str) -> SweepError {
     let reason = "it takes words and numbers (hint: -L NAME VALUE,VALUE, or in a file `NAME: [VALUE, VALUE]`)";
-    SweepError::Values { name: name.to_owned(), reason: reason.to_owned() }
+    SweepError::Values {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 /// A number where it reads back as it was written, else a text.
@@ -122,8 +145,9 @@ fn as_written(text: &str) -> Value {
 }
 
 impl Values {
-    /// Values with commas between them, of which `\,` is none; `0..4` is 0, 1, 2, 3 and 4. A range of numbers with a point
-    /// stands alone, as `0.1..0.9` or `log:1e-4..1e-1`, and is drawn from.
+    /// Values with commas between them, of which `\,` is none; `0..4` is 0, 1, 2, 3 and 4. A range
+    /// of numbers with a point stands alone, as `0.1..0.9` or `log:1e-4..1e-1`, and is drawn
+    /// from.
     ///
     /// ```
     /// use fedmpi::sweep::Values;
@@ -137,7 +161,11 @@ impl Values {
         }
         let parts = text.replace("\\,", "\0");
         let values = parts.split(',').map(|part| part.trim().replace('\0', ","));
-        Values::List(values.flat_map(|part| integers(&part).unwrap_or(vec![part])).collect())
+        Values::List(
+            values
+                .flat_map(|part| integers(&part).unwrap_or(vec![part]))
+                .collect(),
+        )
     }
 
     /// How many there are; none of a range that is drawn from.
@@ -166,10 +194,12 @@ impl Values {
 
     fn check(&self) -> Result<(), String> {
         match self {
-            Values::Between { from, to, .. } if from >= to => Err(format!("{from} is not below {to}")),
-            Values::Between { from, log: true, .. } if *from <= 0.0 => {
-                Err(format!("{from} has no logarithm (hint: a range above 0)"))
+            Values::Between { from, to, .. } if from >= to => {
+                Err(format!("{from} is not below {to}"))
             }
+            Values::Between {
+                from, log: true, ..
+            } if *from <= 0.0 => Err(format!("{from} has no logarithm (hint: a range above 0)")),
             Values::Between { .. } => Ok(()),
             Values::List(values) => {
                 let mut seen = Vec::new();
@@ -190,7 +220,8 @@ impl Values {
 
 /// What makes values equal: 0.1 is 0.10.
 fn as_number(text: &str) -> String {
-    text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string())
+    text.parse::<f64>()
+        .map_or_else(|_| text.to_owned(), |number| number.to_string())
 }
 
 /// `0..4` as five whole numbers.
@@ -204,7 +235,9 @@ fn integers(text: &str) -> Option<Vec<String>> {
 
 /// A range of numbers, unless it is one of whole numbers.
 fn between(text: &str) -> Option<Values> {
-    let (log, range) = text.strip_prefix(LOG).map_or((false, text), |range| (true, range));
+    let (log, range) = text
+        .strip_prefix(LOG)
+        .map_or((false, text), |range| (true, range));
     let (from, to) = range.split_once("..")?;
     let (from, to) = (from.trim().parse::<f64>().ok()?, to.trim().parse::<f64>().ok()?);
     let whole = !log && integers(range).is_some();
@@ -215,10 +248,15 @@ impl fmt::Display for Values {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Values::List(values) => {
-                let values: Vec<String> = values.iter().map(|value| value.replace(',', "\\,")).collect();
+                let values: Vec<String> = values
+                    .iter()
+                    .map(|value| value.replace(',', "\\,"))
+                    .collect();
                 out.write_str(&values.join(","))
             }
-            Values::Between { from, to, log } => write!(out, "{}{from:?}..{to:?}", if *log { LOG } else { "" }),
+            Values::Between { from, to, log } => {
+                write!(out, "{}{from:?}..{to:?}", if *log { LOG } else { "" })
+            }
         }
     }
 }
@@ -231,13 +269,25 @@ mod tests {
     fn said(words: &str) -> Result<Vec<String>, String> {
         let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
         let parameters = Parameter::of_words(&words).map_err(|error| error.to_string())?;
-        Ok(parameters.iter().map(|parameter| format!("{} {}", parameter.name, parameter.values)).collect())
+        Ok(parameters
+            .iter()
+            .map(|parameter| format!("{} {}", parameter.name, parameter.values))
+            .collect())
     }
 
     #[test]
     fn parameters_are_read_in_both_forms() {
-        let read = said("lr 0.01,0.1 seed=0..4 comm-round 5 client_optimizer sgd,adam:beta1=0.8").expect("sound");
-        assert_eq!(read, ["lr 0.01,0.1", "seed 0,1,2,3,4", "comm_round 5", "client_optimizer sgd,adam:beta1=0.8"]);
+        let read = said("lr 0.01,0.1 seed=0..4 comm-round 5 client_optimizer sgd,adam:beta1=0.8")
+            .expect("sound");
+        assert_eq!(
+            read,
+            [
+                "lr 0.01,0.1",
+                "seed 0,1,2,3,4",
+                "comm_round 5",
+                "client_optimizer sgd,adam:beta1=0.8"
+            ]
+        );
         assert_eq!(said("batch_size=-1,10").expect("sound"), ["batch_size -1,10"]);
         assert_eq!(said("seed=-1..1").expect("sound"), ["seed -1,0,1"]);
     }
@@ -271,7 +321,11 @@ mod tests {
         ] {
             let value: Value = serde_yaml::from_str(yaml).expect("YAML");
             let read = Parameter::of_yaml("lr", &value).ok();
-            assert_eq!(read.as_ref().map(|read| read.values.to_string()).as_deref(), shown, "{yaml}");
+            assert_eq!(
+                read.as_ref().map(|read| read.values.to_string()).as_deref(),
+                shown,
+                "{yaml}"
+            );
             if let Some(read) = read {
                 assert_eq!(Parameter::of_yaml("lr", &read.yaml()).expect("own output"), read);
             }
@@ -282,7 +336,9 @@ mod tests {
     fn ranges_are_drawn_within_their_bounds_and_evenly_by_logarithm() {
         let mut stream = Seed(3).stream(Purpose::Sweep);
         let values = Values::parse("log:1e-4..1e-2");
-        let drawn: Vec<f64> = (0..400).map(|_| values.draw(&mut stream).parse().expect("a number")).collect();
+        let drawn: Vec<f64> = (0..400)
+            .map(|_| values.draw(&mut stream).parse().expect("a number"))
+            .collect();
         assert!(drawn.iter().all(|number| (1e-4..=1e-2).contains(number)));
         let low = drawn.iter().filter(|number| **number < 1e-3).count();
         assert!((150..250).contains(&low), "{low}");

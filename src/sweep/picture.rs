@@ -1,4 +1,5 @@
-//! A sweep as a picture: a row for each setting, with a dot for each seed, the mean, and the interval in which it lies.
+//! A sweep as a picture: a row for each setting, with a dot for each seed, the mean, and the
+//! interval in which it lies.
 
 use super::Results;
 use crate::report::figure::{Figure, Interval, intervals};
@@ -32,20 +33,33 @@ mod tests {
     fn settings_have_a_row_each_and_no_figures_no_picture() {
         let member = |lr: &str, accuracy: Option<f64>| {
             let settings = vec![("lr".to_owned(), lr.to_owned())];
-            let metrics = accuracy.map(|accuracy| ("accuracy".to_owned(), accuracy)).into_iter().collect();
+            let metrics = accuracy
+                .map(|accuracy| ("accuracy".to_owned(), accuracy))
+                .into_iter()
+                .collect();
             let standing = Some(Standing::Finished);
             (
                 Member::all(vec![settings]).remove(0),
-                Outcome { standing, metrics, lead: "accuracy", ..Outcome::default() },
+                Outcome {
+                    standing,
+                    metrics,
+                    lead: "accuracy",
+                    ..Outcome::default()
+                },
             )
         };
         let picture = |members| Results::of(members, None).expect("compared").picture();
-        let drawn = picture(vec![member("0.1", Some(0.5)), member("1", Some(0.7)), member("9", Some(f64::NAN))]);
+        let drawn = picture(vec![
+            member("0.1", Some(0.5)),
+            member("1", Some(0.7)),
+            member("9", Some(f64::NAN)),
+        ]);
         let drawn = drawn.expect("three settings").drawing;
         assert_eq!(drawn.matches("lr=").count(), 3);
         assert!(drawn.contains("test accuracy after the last round") && !drawn.contains("NaN"));
         assert!(
-            picture(vec![member("9", Some(f64::NAN))]).is_none() && picture(vec![member("1", Some(0.5))]).is_some()
+            picture(vec![member("9", Some(f64::NAN))]).is_none()
+                && picture(vec![member("1", Some(0.5))]).is_some()
         );
     }
 }

@@ -67,10 +67,19 @@ impl Outcome {
 
     /// One that never came to have a run: it was refused, or never tried.
     fn before_its_run(folder: &Path) -> Outcome {
-        let Ok(said) = files::text(&folder.join(OUTPUT)) else { return Outcome::default() };
+        let Ok(said) = files::text(&folder.join(OUTPUT)) else {
+            return Outcome::default();
+        };
         match last_error(&said) {
-            Some(reason) => Outcome { standing: Some(Standing::Failed), reason, ..Outcome::default() },
-            None => Outcome { standing: Some(Standing::Killed), ..Outcome::default() },
+            Some(reason) => Outcome {
+                standing: Some(Standing::Failed),
+                reason,
+                ..Outcome::default()
+            },
+            None => Outcome {
+                standing: Some(Standing::Killed),
+                ..Outcome::default()
+            },
         }
     }
 
@@ -86,22 +95,39 @@ impl Outcome {
 
     /// In a word or two, and why if there is a reason.
     pub fn words(&self) -> String {
-        let state = self.standing.map_or("not begun".to_owned(), |standing| standing.to_string());
-        let after = if self.rounds > 0 { format!(" after round {}", self.rounds) } else { String::new() };
-        let why = if self.reason.is_empty() { String::new() } else { format!(": {}", self.reason) };
+        let state = self
+            .standing
+            .map_or("not begun".to_owned(), |standing| standing.to_string());
+        let after = if self.rounds > 0 {
+            format!(" after round {}", self.rounds)
+        } else {
+            String::new()
+        };
+        let why = if self.reason.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", self.reason)
+        };
         format!("{state}{after}{why}")
     }
 }
 
 /// The last line that is an error, without what stands before it.
 fn last_error(said: &str) -> Option<String> {
-    let after = |line: &str| line.rsplit_once("error: ").map(|(_, reason)| reason.trim().to_owned());
+    let after = |line: &str| {
+        line.rsplit_once("error: ")
+            .map(|(_, reason)| reason.trim().to_owned())
+    };
     let of_a_rank = |line: &str| {
         let said = line.split_once(" ERROR ")?.1.trim();
-        let named = said.strip_prefix("rank ").and_then(|said| said.split_once(": "));
+        let named = said
+            .strip_prefix("rank ")
+            .and_then(|said| said.split_once(": "));
         Some(named.map_or(said, |(_, reason)| reason).to_owned())
     };
-    said.lines().rev().find_map(|line| after(line).or_else(|| of_a_rank(line)))
+    said.lines()
+        .rev()
+        .find_map(|line| after(line).or_else(|| of_a_rank(line)))
 }
 
 #[cfg(test)]
@@ -133,14 +159,21 @@ mod tests {
     #[test]
     fn figures_are_the_summarys() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("writable");
+        let write =
+            |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("writable");
         write(RUN_CONFIG, "lr: 1\n");
         assert_eq!(Outcome::of(folder.path()).standing, Some(Standing::Killed));
-        write("summary.json", r#"{"rounds": 3, "final_test": {"loss": 0.5}, "final_test_loss": 0.5}"#);
+        write(
+            "summary.json",
+            r#"{"rounds": 3, "final_test": {"loss": 0.5}, "final_test_loss": 0.5}"#,
+        );
         let outcome = Outcome::of(folder.path());
         assert!(outcome.is_finished() && outcome.is_over());
         assert_eq!((outcome.rounds, outcome.lead, outcome.metrics["loss"]), (3, "loss", 0.5));
-        write("summary.json", r#"{"state": "failed", "reason": "NaN", "settled": true, "rounds": 1}"#);
+        write(
+            "summary.json",
+            r#"{"state": "failed", "reason": "NaN", "settled": true, "rounds": 1}"#,
+        );
         let failed = Outcome::of(folder.path());
         assert!(failed.is_over() && !failed.is_finished());
         assert_eq!(failed.words(), "failed after round 1: NaN");

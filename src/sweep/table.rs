@@ -1,4 +1,5 @@
-//! All members together: repeats in one line each, the best of them marked, and every member as CSV.
+//! All members together: repeats in one line each, the best of them marked, and every member as
+//! CSV.
 
 use super::{Member, Outcome, Sample, SweepError};
 use crate::metrics::{ACCURACY, Aim};
@@ -33,11 +34,20 @@ impl Results {
     ///
     /// # Errors
     /// A metric that none of them has.
-    pub fn of(members: Vec<(Member, Outcome)>, metric: Option<&str>) -> Result<Results, SweepError> {
-        let finished: Vec<&Outcome> =
-            members.iter().map(|(_, outcome)| outcome).filter(|outcome| outcome.is_finished()).collect();
-        let known: BTreeSet<&str> =
-            finished.iter().flat_map(|outcome| outcome.metrics.keys()).map(String::as_str).collect();
+    pub fn of(
+        members: Vec<(Member, Outcome)>,
+        metric: Option<&str>,
+    ) -> Result<Results, SweepError> {
+        let finished: Vec<&Outcome> = members
+            .iter()
+            .map(|(_, outcome)| outcome)
+            .filter(|outcome| outcome.is_finished())
+            .collect();
+        let known: BTreeSet<&str> = finished
+            .iter()
+            .flat_map(|outcome| outcome.metrics.keys())
+            .map(String::as_str)
+            .collect();
         let lead = finished.first().map_or(ACCURACY, |outcome| outcome.lead);
         let name = metric.unwrap_or(lead).to_owned();
         if !known.is_empty() && !known.contains(name.as_str()) {
@@ -45,7 +55,11 @@ impl Results {
             return Err(SweepError::Metric { name, known });
         }
         let settings = settings(&members, &name);
-        Ok(Results { members, aim: Aim::of(&name), settings })
+        Ok(Results {
+            members,
+            aim: Aim::of(&name),
+            settings,
+        })
     }
 
     /// What members are compared by.
@@ -58,14 +72,22 @@ impl Results {
         &self.settings
     }
 
-    /// The place of the setting with the best mean; none when no mean is a number, or there is only one setting.
+    /// The place of the setting with the best mean; none when no mean is a number, or there is only
+    /// one setting.
     pub fn best(&self) -> Option<usize> {
         if self.settings.len() < 2 {
             return None;
         }
-        let mean = |place: usize| self.settings[place].sample.map(|sample| sample.mean).filter(|mean| mean.is_finite());
+        let mean = |place: usize| {
+            self.settings[place]
+                .sample
+                .map(|sample| sample.mean)
+                .filter(|mean| mean.is_finite())
+        };
         let mut best: Option<(usize, f64)> = None;
-        for (place, mean) in (0..self.settings.len()).filter_map(|place| Some((place, mean(place)?))) {
+        for (place, mean) in
+            (0..self.settings.len()).filter_map(|place| Some((place, mean(place)?)))
+        {
             if best.is_none_or(|(_, so_far)| self.aim.prefers(mean, so_far)) {
                 best = Some((place, mean));
             }
@@ -76,17 +98,31 @@ impl Results {
     /// A line for each setting, the best one marked, and why members failed.
     pub fn text(&self) -> String {
         let best = self.best();
-        let parameters = self.settings.first().map_or(&[][..], |setting| &setting.values);
+        let parameters = self
+            .settings
+            .first()
+            .map_or(&[][..], |setting| &setting.values);
         let mut head: Vec<String> = vec![String::new()];
         head.extend(parameters.iter().map(|(name, _)| name.clone()));
         head.extend(["n", self.metric(), "deviation", INTERVAL, ""].map(str::to_owned));
         let row = |(place, setting): (usize, &Setting)| setting.row(best == Some(place));
-        let rows: Vec<Vec<String>> = [head].into_iter().chain(self.settings.iter().enumerate().map(row)).collect();
-        let mut text = format!("test {} after the last round, mean over seeds\n{}", self.metric(), aligned(&rows));
+        let rows: Vec<Vec<String>> = [head]
+            .into_iter()
+            .chain(self.settings.iter().enumerate().map(row))
+            .collect();
+        let mut text = format!(
+            "test {} after the last round, mean over seeds\n{}",
+            self.metric(),
+            aligned(&rows)
+        );
         if let Some(best) = best {
             text += &format!("best: {}\n", self.settings[best].name());
         }
-        for (member, outcome) in self.members.iter().filter(|(_, outcome)| !outcome.is_finished()) {
+        for (member, outcome) in self
+            .members
+            .iter()
+            .filter(|(_, outcome)| !outcome.is_finished())
+        {
             text += &format!("{}: {}\n", member.name, outcome.words());
         }
         text
@@ -98,8 +134,15 @@ impl Results {
     /// What cannot be written.
     pub fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut table = csv::Writer::from_writer(Vec::new());
-        let metrics: BTreeSet<&String> = self.members.iter().flat_map(|(_, outcome)| outcome.metrics.keys()).collect();
-        let parameters = self.members.first().map_or(&[][..], |(member, _)| &member.settings);
+        let metrics: BTreeSet<&String> = self
+            .members
+            .iter()
+            .flat_map(|(_, outcome)| outcome.metrics.keys())
+            .collect();
+        let parameters = self
+            .members
+            .first()
+            .map_or(&[][..], |(member, _)| &member.settings);
         let mut head = vec!["member"];
         head.extend(parameters.iter().map(|(name, _)| name.as_str()));
         head.extend(["state", "rounds", "seconds"]);
@@ -107,16 +150,29 @@ impl Results {
         head.extend(["model_hash", "reason"]);
         table.write_record(head)?;
         for (member, outcome) in &self.members {
-            let state = outcome.standing.map_or(String::new(), |standing| standing.to_string());
+            let state = outcome
+                .standing
+                .map_or(String::new(), |standing| standing.to_string());
             let mut line = vec![member.name.clone()];
             line.extend(member.settings.iter().map(|(_, value)| value.clone()));
-            line.extend([state, outcome.rounds.to_string(), outcome.seconds.to_string()]);
-            let value = |name: &&String| outcome.metrics.get(*name).map_or(String::new(), f64::to_string);
+            line.extend([
+                state,
+                outcome.rounds.to_string(),
+                outcome.seconds.to_string(),
+            ]);
+            let value = |name: &&String| {
+                outcome
+                    .metrics
+                    .get(*name)
+                    .map_or(String::new(), f64::to_string)
+            };
             line.extend(metrics.iter().map(value));
             line.extend([outcome.model_hash.clone(), outcome.reason.clone()]);
             table.write_record(line)?;
         }
-        table.into_inner().map_err(|error| error.into_error().into())
+        table
+            .into_inner()
+            .map_err(|error| error.into_error().into())
     }
 }
 
@@ -125,10 +181,19 @@ fn settings(members: &[(Member, Outcome)], metric: &str) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     for (member, outcome) in members {
         let values = member.setting();
-        let place = settings.iter().position(|setting| setting.values == values).unwrap_or_else(|| {
-            settings.push(Setting { values, metrics: Vec::new(), sample: None, failed: 0, left: 0 });
-            settings.len() - 1
-        });
+        let place = settings
+            .iter()
+            .position(|setting| setting.values == values)
+            .unwrap_or_else(|| {
+                settings.push(Setting {
+                    values,
+                    metrics: Vec::new(),
+                    sample: None,
+                    failed: 0,
+                    left: 0,
+                });
+                settings.len() - 1
+            });
         settings[place].take(outcome, metric);
     }
     for setting in &mut settings {
@@ -150,22 +215,40 @@ impl Setting {
 
     /// What it is called; `all` when nothing but the seed differs.
     pub fn name(&self) -> String {
-        let pairs: Vec<String> = self.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if pairs.is_empty() { "all".to_owned() } else { pairs.join(", ") }
+        let pairs: Vec<String> = self
+            .values
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if pairs.is_empty() {
+            "all".to_owned()
+        } else {
+            pairs.join(", ")
+        }
     }
 
     fn row(&self, best: bool) -> Vec<String> {
-        let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+        let number =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
         let mean = self.sample.map(|sample| sample.mean);
-        let interval = self.sample.and_then(|sample| Some((sample.mean, sample.margin?)));
-        let interval = interval.map(|(mean, margin)| format!("{:.4} to {:.4}", mean - margin, mean + margin));
+        let interval = self
+            .sample
+            .and_then(|sample| Some((sample.mean, sample.margin?)));
+        let interval =
+            interval.map(|(mean, margin)| format!("{:.4} to {:.4}", mean - margin, mean + margin));
         let counts = [(self.failed, "failed"), (self.left, "not done")];
-        let notes: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let notes: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
         let mut row = vec![if best { "*".to_owned() } else { String::new() }];
         row.extend(self.values.iter().map(|(_, value)| value.clone()));
         row.extend([self.metrics.len().to_string(), number(mean)]);
-        row.extend([number(self.sample.and_then(|sample| sample.deviation)), interval.unwrap_or("-".to_owned())]);
+        row.extend([
+            number(self.sample.and_then(|sample| sample.deviation)),
+            interval.unwrap_or("-".to_owned()),
+        ]);
         row.push(notes.join(", "));
         row
     }
@@ -174,11 +257,22 @@ impl Setting {
 /// Columns under each other, with two blanks between them; no line ends in blanks.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+    };
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, wide)| format!("{cell:<wide$}")).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, wide)| format!("{cell:<wide$}"))
+            .collect();
         text += cells.join("  ").trim_end();
         text.push('\n');
     }
@@ -191,18 +285,36 @@ mod tests {
     use crate::event::Standing;
 
     fn member(lr: &str, seed: &str, outcome: Outcome) -> (Member, Outcome) {
-        let settings = vec![("lr".to_owned(), lr.to_owned()), ("seed".to_owned(), seed.to_owned())];
+        let settings = vec![
+            ("lr".to_owned(), lr.to_owned()),
+            ("seed".to_owned(), seed.to_owned()),
+        ];
         (Member::all(vec![settings]).remove(0), outcome)
     }
 
     fn done(accuracy: f64) -> Outcome {
-        let metrics = [("accuracy".to_owned(), accuracy), ("loss".to_owned(), 1.0 - accuracy)].into();
-        Outcome { standing: Some(Standing::Finished), metrics, lead: "accuracy", rounds: 2, ..Outcome::default() }
+        let metrics = [
+            ("accuracy".to_owned(), accuracy),
+            ("loss".to_owned(), 1.0 - accuracy),
+        ]
+        .into();
+        Outcome {
+            standing: Some(Standing::Finished),
+            metrics,
+            lead: "accuracy",
+            rounds: 2,
+            ..Outcome::default()
+        }
     }
 
     fn failed() -> Outcome {
         let reason = "client 7 returned NaN".to_owned();
-        Outcome { standing: Some(Standing::Failed), settled: true, reason, ..Outcome::default() }
+        Outcome {
+            standing: Some(Standing::Failed),
+            settled: true,
+            reason,
+            ..Outcome::default()
+        }
     }
 
     fn sweep() -> Vec<(Member, Outcome)> {
@@ -235,16 +347,28 @@ lr=9,seed=0: failed: client 7 returned NaN
     #[test]
     fn losses_are_better_when_they_are_less() {
         let results = Results::of(sweep(), Some("loss")).expect("compared");
-        assert_eq!(results.best().map(|best| results.settings()[best].name()).as_deref(), Some("lr=0.1"));
-        let refused = Results::of(sweep(), Some("f1")).err().map(|error| error.to_string());
+        assert_eq!(
+            results
+                .best()
+                .map(|best| results.settings()[best].name())
+                .as_deref(),
+            Some("lr=0.1")
+        );
+        let refused = Results::of(sweep(), Some("f1"))
+            .err()
+            .map(|error| error.to_string());
         assert!(refused.is_some_and(|refused| refused.contains("`f1` (hint: accuracy, loss)")));
-        let nothing = Results::of(vec![member("9", "0", failed())], Some("f1")).expect("nobody knows");
+        let nothing =
+            Results::of(vec![member("9", "0", failed())], Some("f1")).expect("nobody knows");
         assert_eq!(nothing.best(), None);
     }
 
     #[test]
     fn every_member_is_a_line_of_the_csv() {
-        let csv = Results::of(sweep(), None).expect("compared").csv().expect("in memory");
+        let csv = Results::of(sweep(), None)
+            .expect("compared")
+            .csv()
+            .expect("in memory");
         let csv = String::from_utf8(csv).expect("text");
         let lines: Vec<&str> = csv.lines().collect();
         assert_eq!(lines[0], "member,lr,seed,state,rounds,seconds,accuracy,loss,model_hash,reason");

@@ -10,8 +10,9 @@ pub struct About {
 }
 
 impl About {
-    /// Asks the libtorch of this process. That opens no GPU; but libtorch looks for its CUDA library when it is asked
-    /// for the first time, and never again: where GPUs are used, [`gpus`](super::gpus) comes before.
+    /// Asks the libtorch of this process. That opens no GPU; but libtorch looks for its CUDA
+    /// library when it is asked for the first time, and never again: where GPUs are used,
+    /// [`gpus`](super::gpus) comes before.
     pub fn libtorch() -> About {
         About::parse(&fedmpi_torchscript::about_libtorch())
     }
@@ -19,9 +20,14 @@ impl About {
     fn parse(text: &str) -> About {
         let said = |name: &str| {
             let (_, rest) = text.split_once(&format!(" {name}="))?;
-            rest.split([',', '\n']).next().map(|word| word.trim().to_owned())
+            rest.split([',', '\n'])
+                .next()
+                .map(|word| word.trim().to_owned())
         };
-        About { version: said("TORCH_VERSION").unwrap_or_default(), cuda: said("CUDA_VERSION") }
+        About {
+            version: said("TORCH_VERSION").unwrap_or_default(),
+            cuda: said("CUDA_VERSION"),
+        }
     }
 }
 
@@ -33,9 +39,14 @@ mod tests {
     fn libtorch_tells_its_version() {
         let about = About::libtorch();
         assert!(about.version.starts_with("2."), "{about:?}");
-        let text =
-            "PyTorch built with:\n  - Build settings: BLAS=MKL, CUDA_VERSION=13.0, TORCH_VERSION=2.11.0, USE_X=1\n";
-        assert_eq!(About::parse(text), About { version: "2.11.0".to_owned(), cuda: Some("13.0".to_owned()) });
+        let text = "PyTorch built with:\n  - Build settings: BLAS=MKL, CUDA_VERSION=13.0, TORCH_VERSION=2.11.0, USE_X=1\n";
+        assert_eq!(
+            About::parse(text),
+            About {
+                version: "2.11.0".to_owned(),
+                cuda: Some("13.0".to_owned())
+            }
+        );
         assert_eq!(About::parse(""), About::default());
     }
 }

@@ -1,5 +1,5 @@
-//! Data as tensors, and a client's samples as batches. Rows are gathered into fresh memory, a part of an epoch
-//! at a time, so that alignment does not depend on rank or history.
+//! Data as tensors, and a client's samples as batches. Rows are gathered into fresh memory, a part
+//! of an epoch at a time, so that alignment does not depend on rank or history.
 
 use super::device::{free_bytes, upload};
 use crate::data::{Column, FeatureNoise, Look, Samples};
@@ -17,8 +17,8 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// The named samples, changed if they are looked at so. Numbers are floats there, and classes and tokens 64-bit
-    /// integers.
+    /// The named samples, changed if they are looked at so. Numbers are floats there, and classes
+    /// and tokens 64-bit integers.
     fn gather(
         samples: &Samples,
         order: &[u32],
@@ -26,10 +26,19 @@ impl Rows {
         device: Device,
         look: Option<&Look>,
     ) -> Result<Rows, TchError> {
-        let shape =
-            |own: &[usize]| -> Vec<i64> { [order.len()].iter().chain(own).map(|&count| count as i64).collect() };
+        let shape = |own: &[usize]| -> Vec<i64> {
+            [order.len()]
+                .iter()
+                .chain(own)
+                .map(|&count| count as i64)
+                .collect()
+        };
         // One class or token a sample has no axis of its own.
-        let each = if facts.targets == 1 && samples.targets.is_integers() { vec![] } else { vec![facts.targets] };
+        let each = if facts.targets == 1 && samples.targets.is_integers() {
+            vec![]
+        } else {
+            vec![facts.targets]
+        };
         Ok(Rows {
             inputs: column(&samples.inputs, order, &shape(&facts.shape), device, look)?,
             targets: column(&samples.targets, order, &shape(&each), device, None)?,
@@ -40,7 +49,10 @@ impl Rows {
     fn pick(&self, samples: &[u32]) -> Result<Rows, TchError> {
         let order: Vec<i64> = samples.iter().map(|&sample| i64::from(sample)).collect();
         let order = upload(&order, &[order.len() as i64], self.targets.device())?;
-        Ok(Rows { inputs: self.inputs.f_index_select(0, &order)?, targets: self.targets.f_index_select(0, &order)? })
+        Ok(Rows {
+            inputs: self.inputs.f_index_select(0, &order)?,
+            targets: self.targets.f_index_select(0, &order)?,
+        })
     }
 
     /// The same with noise; `samples` are their numbers.
@@ -51,7 +63,10 @@ impl Rows {
         let mut added = vec![0.0; self.inputs.numel()];
         noise.add(samples, &mut added);
         let added = upload(&added, &self.inputs.size(), self.inputs.device())?;
-        Ok(Rows { inputs: self.inputs + added, ..self })
+        Ok(Rows {
+            inputs: self.inputs + added,
+            ..self
+        })
     }
 
     /// The same with tokens hidden, of samples with these numbers.
@@ -64,11 +79,19 @@ impl Rows {
         samples.targets.gather_integers(order, &mut targets);
         let each = |tokens: &Vec<u32>| (tokens.len() / order.len().max(1)).max(1);
         let (width, count) = (each(&inputs), each(&targets));
-        let rows = inputs.chunks_exact_mut(width).zip(targets.chunks_exact_mut(count));
-        order.iter().zip(rows).for_each(|(&sample, (row, targets))| hider.hide(sample, row, targets));
+        let rows = inputs
+            .chunks_exact_mut(width)
+            .zip(targets.chunks_exact_mut(count));
+        order
+            .iter()
+            .zip(rows)
+            .for_each(|(&sample, (row, targets))| hider.hide(sample, row, targets));
         let device = self.targets.device();
         let inputs = integers(inputs, &self.inputs.size(), device)?;
-        Ok(Rows { inputs, targets: integers(targets, &self.targets.size(), device)? })
+        Ok(Rows {
+            inputs,
+            targets: integers(targets, &self.targets.size(), device)?,
+        })
     }
 
     /// All of them.
@@ -110,8 +133,8 @@ fn column(
     upload(&floats, sizes, device)
 }
 
-/// Where samples are when a device needs them: there, if it has room for all of them, else on the host, from
-/// where they are sent when their turn comes. The tensors are the same either way.
+/// Where samples are when a device needs them: there, if it has room for all of them, else on the
+/// host, from where they are sent when their turn comes. The tensors are the same either way.
 pub struct Stock {
     kept: Option<Rows>,
     facts: Facts,
@@ -121,12 +144,22 @@ pub struct Stock {
 impl Stock {
     /// Samples that stay on the host.
     pub fn on_host(facts: &Facts, device: Device) -> Stock {
-        Stock { kept: None, facts: facts.clone(), device }
+        Stock {
+            kept: None,
+            facts: facts.clone(),
+            device,
+        }
     }
 
-    /// Keeps the first `count` samples on a device that `sharers` ranks use, if it would be at most half full of
-    /// them should all ranks do so, by what is free at the moment.
-    pub fn on_device(samples: &Samples, count: usize, facts: &Facts, device: Device, sharers: usize) -> Stock {
+    /// Keeps the first `count` samples on a device that `sharers` ranks use, if it would be at most
+    /// half full of them should all ranks do so, by what is free at the moment.
+    pub fn on_device(
+        samples: &Samples,
+        count: usize,
+        facts: &Facts,
+        device: Device,
+        sharers: usize,
+    ) -> Stock {
         let bytes = count * (facts.width() * size_of::<f32>() + facts.targets * size_of::<i64>());
         let fits = free_bytes(device).is_none_or(|free| bytes.saturating_mul(sharers) <= free / 2);
         let order: Vec<u32> = (0..count as u32).collect();
@@ -141,7 +174,10 @@ impl Stock {
                 bytes >> 20
             );
         }
-        Stock { kept: kept.ok(), ..Stock::on_host(facts, device) }
+        Stock {
+            kept: kept.ok(),
+            ..Stock::on_host(facts, device)
+        }
     }
 
     /// Samples per part of an epoch in batches of `batch`: whole batches.
@@ -154,7 +190,12 @@ impl Stock {
     ///
     /// # Errors
     /// When the device has no room for them.
-    pub fn rows(&self, samples: &Samples, order: &[u32], look: Option<&Look>) -> Result<Rows, TchError> {
+    pub fn rows(
+        &self,
+        samples: &Samples,
+        order: &[u32],
+        look: Option<&Look>,
+    ) -> Result<Rows, TchError> {
         match (&self.kept, look) {
             (Some(kept), None) => kept.pick(order),
             _ => Rows::gather(samples, order, &self.facts, self.device, look),
@@ -180,7 +221,10 @@ mod tests {
         let batches = |stock: &Stock| -> Vec<(Vec<f32>, Vec<i64>)> {
             let rows = stock.rows(&samples, &[7, 0, 11, 3, 3], None).expect("room");
             let numbers = |(x, y): (Tensor, Tensor)| {
-                (Vec::try_from(x.flatten(0, -1)).expect("floats"), Vec::try_from(y).expect("integers"))
+                (
+                    Vec::try_from(x.flatten(0, -1)).expect("floats"),
+                    Vec::try_from(y).expect("integers"),
+                )
             };
             rows.batches(2).map(numbers).collect()
         };
@@ -191,13 +235,28 @@ mod tests {
 
     #[test]
     fn tokens_stay_integers_and_rows_of_targets_have_an_axis() {
-        let samples =
-            Samples { inputs: Column::integers((0..6).collect(), 3), targets: Column::integers((1..7).collect(), 3) };
-        let task = Task::Next { vocabulary: 7, ignore: None };
-        let facts = Facts { shape: vec![3], task, input: Input::Tokens, targets: 3 };
-        let rows = Stock::on_host(&facts, Device::Cpu).rows(&samples, &[1], None).expect("room");
+        let samples = Samples {
+            inputs: Column::integers((0..6).collect(), 3),
+            targets: Column::integers((1..7).collect(), 3),
+        };
+        let task = Task::Next {
+            vocabulary: 7,
+            ignore: None,
+        };
+        let facts = Facts {
+            shape: vec![3],
+            task,
+            input: Input::Tokens,
+            targets: 3,
+        };
+        let rows = Stock::on_host(&facts, Device::Cpu)
+            .rows(&samples, &[1], None)
+            .expect("room");
         let (inputs, targets) = rows.all();
-        assert_eq!((inputs.size(), inputs.kind(), targets.size()), (vec![1, 3], tch::Kind::Int64, vec![1, 3]));
+        assert_eq!(
+            (inputs.size(), inputs.kind(), targets.size()),
+            (vec![1, 3], tch::Kind::Int64, vec![1, 3])
+        );
         assert_eq!(targets.int64_value(&[0, 2]), 6);
     }
 

@@ -1,5 +1,5 @@
-//! Devices, and numbers on their way there. CUDA's library is opened only when a rank is mapped to a GPU, so
-//! that one binary serves CPU and GPU nodes.
+//! Devices, and numbers on their way there. CUDA's library is opened only when a rank is mapped to
+//! a GPU, so that one binary serves CPU and GPU nodes.
 
 use crate::hosts::Seat;
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
@@ -28,14 +28,23 @@ pub(super) fn name(device: Device) -> String {
 
 /// What libtorch says, without where in its code.
 pub(super) fn first_line(error: TchError) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The file that this process has libtorch from.
 pub fn libtorch() -> Option<PathBuf> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
-    let mut files = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
-    files.find(|file| file.ends_with("/libtorch_cpu.so")).map(PathBuf::from)
+    let mut files = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| &line[at..]));
+    files
+        .find(|file| file.ends_with("/libtorch_cpu.so"))
+        .map(PathBuf::from)
 }
 
 /// Number of GPUs of this host, at least one. Opens CUDA's library.
@@ -48,8 +57,9 @@ pub fn gpus() -> Result<usize, String> {
         let built_ins = open_built_ins();
         // SAFETY: libtorch's own library; its initialisers only register kernels.
         let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
-        let hint =
-            |error: libloading::Error| format!("{error} (hint: scripts/setup.sh on a host with a GPU installs it)");
+        let hint = |error: libloading::Error| {
+            format!("{error} (hint: scripts/setup.sh on a host with a GPU installs it)")
+        };
         library.map(|library| (built_ins, library)).map_err(hint)
     });
     match opened {
@@ -58,14 +68,17 @@ pub fn gpus() -> Result<usize, String> {
     }
 }
 
-/// NVRTC, by which cuDNN and libtorch compile kernels at run time, asks for its built-ins by name alone. In the
-/// wheels they lie where no one looks, so whoever uses these opens them first; `import torch` does too.
+/// NVRTC, by which cuDNN and libtorch compile kernels at run time, asks for its built-ins by name
+/// alone. In the wheels they lie where no one looks, so whoever uses these opens them first;
+/// `import torch` does too.
 fn open_built_ins() -> Option<Library> {
     let folder = libtorch()?.parent()?.join("../../nvidia/cu13/lib");
     let file = folder.join("libnvrtc-builtins.so.13.0");
     // SAFETY: NVIDIA's own library, which holds data.
     let library = unsafe { Library::open(Some(&file), RTLD_NOW | RTLD_GLOBAL) };
-    library.inspect_err(|error| log::debug!("NVRTC is left to find its built-ins: {error}")).ok()
+    library
+        .inspect_err(|error| log::debug!("NVRTC is left to find its built-ins: {error}"))
+        .ok()
 }
 
 /// Number of GPUs by libtorch; if there is none, CUDA's runtime knows why.
@@ -79,18 +92,24 @@ fn counted() -> Result<usize, String> {
     let library = Library::this();
     let missing = |error: libloading::Error| error.to_string();
     let mut there = 0;
-    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the signatures of
-    // its header. The text is a constant of that library, which stays open.
+    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the
+    // signatures of its header. The text is a constant of that library, which stays open.
     unsafe {
-        let count = library.get::<Count>(b"cudaGetDeviceCount\0").map_err(missing)?;
-        let text = library.get::<Text>(b"cudaGetErrorString\0").map_err(missing)?;
+        let count = library
+            .get::<Count>(b"cudaGetDeviceCount\0")
+            .map_err(missing)?;
+        let text = library
+            .get::<Text>(b"cudaGetErrorString\0")
+            .map_err(missing)?;
         let code = count(&mut there);
         if code != 0 {
             return Err(CStr::from_ptr(text(code)).to_string_lossy().into_owned());
         }
     }
     // libtorch looks for its CUDA part once, when something first asks for it.
-    Err(format!("CUDA finds {there} GPUs and libtorch none of them: it was asked before its CUDA library was open"))
+    Err(format!(
+        "CUDA finds {there} GPUs and libtorch none of them: it was asked before its CUDA library was open"
+    ))
 }
 
 /// Bytes that are free on a GPU; none on other devices, or when CUDA does not say.
@@ -98,18 +117,23 @@ pub(super) fn free_bytes(device: Device) -> Option<usize> {
     let Device::Cuda(index) = device else { return None };
     let library = Library::this();
     let (mut free, mut total) = (0, 0);
-    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the signatures of
-    // its header. The device stays the thread's, which uses no other: to go back to GPU 0 would open a context
-    // there, with hundreds of megabytes for each rank.
+    // SAFETY: functions of CUDA's runtime, which libtorch's CUDA library brings along, with the
+    // signatures of its header. The device stays the thread's, which uses no other: to go back
+    // to GPU 0 would open a context there, with hundreds of megabytes for each rank.
     let code = unsafe {
-        let set = library.get::<unsafe extern "C" fn(c_int) -> c_int>(b"cudaSetDevice\0").ok()?;
-        let info = library.get::<unsafe extern "C" fn(*mut usize, *mut usize) -> c_int>(b"cudaMemGetInfo\0").ok()?;
+        let set = library
+            .get::<unsafe extern "C" fn(c_int) -> c_int>(b"cudaSetDevice\0")
+            .ok()?;
+        let info = library
+            .get::<unsafe extern "C" fn(*mut usize, *mut usize) -> c_int>(b"cudaMemGetInfo\0")
+            .ok()?;
         set(index as c_int) | info(&mut free, &mut total)
     };
     (code == 0).then_some(free)
 }
 
-/// What a GPU is called, as `NVIDIA H100 80GB HBM3`; none of other devices, or when CUDA does not say.
+/// What a GPU is called, as `NVIDIA H100 80GB HBM3`; none of other devices, or when CUDA does not
+/// say.
 pub fn gpu_name(device: Device) -> Option<String> {
     /// `cudaDeviceProp`, which begins with the name; it is about 1 KiB.
     #[repr(C, align(16))]
@@ -118,14 +142,21 @@ pub fn gpu_name(device: Device) -> Option<String> {
         others: [u8; 16 << 10],
     }
     let Device::Cuda(index) = device else { return None };
-    let mut facts = Properties { name: [0; 256], others: [0; 16 << 10] };
-    // SAFETY: a function of CUDA's runtime, which libtorch's CUDA library brings along; it writes less than there is
-    // room for.
+    let mut facts = Properties {
+        name: [0; 256],
+        others: [0; 16 << 10],
+    };
+    // SAFETY: a function of CUDA's runtime, which libtorch's CUDA library brings along; it writes
+    // less than there is room for.
     let code = unsafe {
         type Ask = unsafe extern "C" fn(*mut Properties, c_int) -> c_int;
-        Library::this().get::<Ask>(b"cudaGetDeviceProperties\0").ok()?(&mut facts, index as c_int)
+        Library::this()
+            .get::<Ask>(b"cudaGetDeviceProperties\0")
+            .ok()?(&mut facts, index as c_int)
     };
-    let name = CStr::from_bytes_until_nul(&facts.name).ok().filter(|_| code == 0)?;
+    let name = CStr::from_bytes_until_nul(&facts.name)
+        .ok()
+        .filter(|_| code == 0)?;
     Some(name.to_string_lossy().into_owned())
 }
 
@@ -133,7 +164,11 @@ pub fn gpu_name(device: Device) -> Option<String> {
 ///
 /// # Errors
 /// When the device has no room for it.
-pub(super) fn upload<T: Element>(numbers: &[T], sizes: &[i64], device: Device) -> Result<Tensor, TchError> {
+pub(super) fn upload<T: Element>(
+    numbers: &[T],
+    sizes: &[i64],
+    device: Device,
+) -> Result<Tensor, TchError> {
     match device {
         Device::Cpu => Tensor::f_from_slice(numbers)?.f_view(sizes),
         _ => borrowed(numbers, sizes)?.f_to_device(device),
@@ -148,17 +183,25 @@ pub(super) fn overwrite<T: Element>(tensor: &mut Tensor, numbers: &[T]) {
 
 /// Numbers as a tensor, where they are. It must not outlive them.
 fn borrowed<T: Element>(numbers: &[T], sizes: &[i64]) -> Result<Tensor, TchError> {
-    assert_eq!(numbers.len() as i64, sizes.iter().product::<i64>(), "as many numbers as the sizes say");
-    let strides: Vec<i64> = (0..sizes.len()).map(|axis| sizes[axis + 1..].iter().product()).collect();
-    // SAFETY: the memory holds as many numbers as the sizes say, and both callers copy them and drop the tensor.
+    assert_eq!(
+        numbers.len() as i64,
+        sizes.iter().product::<i64>(),
+        "as many numbers as the sizes say"
+    );
+    let strides: Vec<i64> = (0..sizes.len())
+        .map(|axis| sizes[axis + 1..].iter().product())
+        .collect();
+    // SAFETY: the memory holds as many numbers as the sizes say, and both callers copy them and
+    // drop the tensor.
     unsafe { Tensor::f_from_blob(numbers.as_ptr().cast(), sizes, &strides, T::KIND, Device::Cpu) }
 }
 
 /// libtorch's `at::Context`, of which only its address is known here.
 type Context = *mut c_void;
 
-// tch has no names for these settings. They are libtorch's own (2.11), by the names that its compiler gives them: the
-// linker looks for them at build time, so that another libtorch is refused then and not on a GPU.
+// tch has no names for these settings. They are libtorch's own (2.11), by the names that its
+// compiler gives them: the linker looks for them at build time, so that another libtorch is refused
+// then and not on a GPU.
 unsafe extern "C" {
     #[link_name = "_ZN2at13globalContextEv"]
     fn global_context() -> Context;
@@ -170,10 +213,11 @@ unsafe extern "C" {
     fn set_allow_tf32_cublas(context: Context, on: bool);
 }
 
-/// Lets GPUs compute like CPUs: convolutions with all bits of a float instead of TF32's ten, by kernels that
-/// give the same bits every time.
+/// Lets GPUs compute like CPUs: convolutions with all bits of a float instead of TF32's ten, by
+/// kernels that give the same bits every time.
 pub(super) fn exact() {
-    // SAFETY: `at::globalContext()` and setters of one flag, with the signatures of libtorch's header.
+    // SAFETY: `at::globalContext()` and setters of one flag, with the signatures of libtorch's
+    // header.
     unsafe {
         let context = global_context();
         set_deterministic_cudnn(context, true);
@@ -207,7 +251,9 @@ mod tests {
         let deterministic = || unsafe {
             type Get = unsafe extern "C" fn(Context) -> bool;
             let library = Library::this();
-            library.get::<Get>(b"_ZNK2at7Context18deterministicCuDNNEv\0").expect("libtorch")(global_context())
+            library
+                .get::<Get>(b"_ZNK2at7Context18deterministicCuDNNEv\0")
+                .expect("libtorch")(global_context())
         };
         exact();
         assert!(deterministic());

@@ -26,15 +26,31 @@ impl Params {
         let flat = zeros(layout.length())?;
         let view = |(place, slot): (usize, &Slot)| {
             let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
-            let part = flat.narrow(0, slot.offset as i64, slot.count() as i64).view(&shape[..]).detach();
+            let part = flat
+                .narrow(0, slot.offset as i64, slot.count() as i64)
+                .view(&shape[..])
+                .detach();
             part.set_requires_grad(place < trained)
         };
         let views = layout.slots().iter().enumerate().map(view).collect();
-        let ends = layout.slots().iter().skip(1).map(|slot| slot.offset).chain([layout.length()]);
+        let ends = layout
+            .slots()
+            .iter()
+            .skip(1)
+            .map(|slot| slot.offset)
+            .chain([layout.length()]);
         let ranges: Vec<_> = layout.slots().iter().zip(ends).take(trained).collect();
-        let paddings = ranges.iter().map(|(slot, end)| zeros(end - slot.range().end)).collect::<Result<_, _>>()?;
+        let paddings = ranges
+            .iter()
+            .map(|(slot, end)| zeros(end - slot.range().end))
+            .collect::<Result<_, _>>()?;
         let end = ranges.last().map_or(0, |(_, end)| *end as i64);
-        Ok(Params { trained: flat.narrow(0, 0, end), flat, views, paddings })
+        Ok(Params {
+            trained: flat.narrow(0, 0, end),
+            flat,
+            views,
+            paddings,
+        })
     }
 
     /// Takes over flat weights.
@@ -64,8 +80,11 @@ impl Params {
             self.save(&mut values);
             return Cow::Owned(values);
         }
-        // SAFETY: so many floats in host memory, one after another, which live and stay as they are while they are lent.
-        Cow::Borrowed(unsafe { slice::from_raw_parts(self.flat.data_ptr().cast(), self.flat.numel()) })
+        // SAFETY: so many floats in host memory, one after another, which live and stay as they are
+        // while they are lent.
+        Cow::Borrowed(unsafe {
+            slice::from_raw_parts(self.flat.data_ptr().cast(), self.flat.numel())
+        })
     }
 
     /// The parameters, in the order of the layout.
@@ -85,8 +104,15 @@ impl Params {
 
     /// A gradient for each trained parameter as one tensor like [`Params::trained`].
     pub fn gather(&self, gradients: &[Tensor]) -> Tensor {
-        let flat: Vec<Tensor> = gradients.iter().map(|gradient| gradient.reshape([-1])).collect();
-        let parts: Vec<&Tensor> = flat.iter().zip(&self.paddings).flat_map(|(one, zeros)| [one, zeros]).collect();
+        let flat: Vec<Tensor> = gradients
+            .iter()
+            .map(|gradient| gradient.reshape([-1]))
+            .collect();
+        let parts: Vec<&Tensor> = flat
+            .iter()
+            .zip(&self.paddings)
+            .flat_map(|(one, zeros)| [one, zeros])
+            .collect();
         Tensor::cat(&parts, 0)
     }
 }
@@ -102,14 +128,19 @@ mod tests {
         layout.push("b", &[16]);
         layout.push("kept", &[1]);
         let mut params = Params::new(&layout, 2, Device::Cpu).expect("room");
-        let gradients =
-            [Tensor::ones([2, 3], (Kind::Float, Device::Cpu)), Tensor::full([16], 2.0, (Kind::Float, Device::Cpu))];
+        let gradients = [
+            Tensor::ones([2, 3], (Kind::Float, Device::Cpu)),
+            Tensor::full([16], 2.0, (Kind::Float, Device::Cpu)),
+        ];
         let flat = params.gather(&gradients);
         assert_eq!(flat.size(), params.trained().size());
         let _ = no_grad(|| params.trained().g_add_(&flat));
         let mut weights = vec![9.0; layout.length()];
         params.save(&mut weights);
-        let sums = layout.slots().iter().map(|slot| weights[slot.range()].iter().sum::<f32>());
+        let sums = layout
+            .slots()
+            .iter()
+            .map(|slot| weights[slot.range()].iter().sum::<f32>());
         assert_eq!(sums.collect::<Vec<_>>(), [6.0, 32.0, 0.0]);
         assert_eq!(weights.iter().sum::<f32>(), 38.0);
         assert_eq!(params.views()[1].double_value(&[15]), 2.0);

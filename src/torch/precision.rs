@@ -1,4 +1,5 @@
-//! Training in 16 bits: libtorch's autocast to bf16. Weights, gradients, losses and all that is evaluated stay floats.
+//! Training in 16 bits: libtorch's autocast to bf16. Weights, gradients, losses and all that is
+//! evaluated stay floats.
 
 use crate::models::{Network, Noise, Parameter};
 use tch::{Device, Kind, Tensor};
@@ -31,19 +32,34 @@ impl Network for Reduced {
 
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         // Without noise nobody trains.
-        let Some(noise) = noise else { return self.network.forward(parameters, batch, None) };
+        let Some(noise) = noise else {
+            return self.network.forward(parameters, batch, None);
+        };
         let _cast = Cast::begin(self.device);
-        self.network.forward(parameters, batch, Some(noise)).to_kind(Kind::Float)
+        self.network
+            .forward(parameters, batch, Some(noise))
+            .to_kind(Kind::Float)
     }
 
-    fn forward_at(&self, parameters: &[Tensor], batch: &Tensor, places: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let Some(noise) = noise else { return self.network.forward_at(parameters, batch, places, None) };
+    fn forward_at(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        places: &Tensor,
+        noise: Option<&mut Noise>,
+    ) -> Tensor {
+        let Some(noise) = noise else {
+            return self.network.forward_at(parameters, batch, places, None);
+        };
         let _cast = Cast::begin(self.device);
-        self.network.forward_at(parameters, batch, places, Some(noise)).to_kind(Kind::Float)
+        self.network
+            .forward_at(parameters, batch, places, Some(noise))
+            .to_kind(Kind::Float)
     }
 }
 
-/// libtorch's numbers for devices and kinds, by `c10/core/DeviceType.h` and `c10/core/ScalarType.h`.
+/// libtorch's numbers for devices and kinds, by `c10/core/DeviceType.h` and
+/// `c10/core/ScalarType.h`.
 const CPU: i8 = 0;
 const CUDA: i8 = 1;
 const BFLOAT16: i8 = 15;
@@ -58,7 +74,8 @@ unsafe extern "C" {
     fn clear_cache();
 }
 
-/// While it lives, this thread casts. Weights that were cast are forgotten at its end, since a step changes them.
+/// While it lives, this thread casts. Weights that were cast are forgotten at its end, since a step
+/// changes them.
 struct Cast(i8);
 
 impl Cast {
@@ -104,14 +121,20 @@ mod tests {
         tch::manual_seed(3);
         let batch = Tensor::rand([8, 1, 28, 28], (Kind::Float, Device::Cpu));
         let noise = || Noise::new(Seed(2).stream(Purpose::Model));
-        let trained = |network: &dyn Network| network.forward(params.views(), &batch, Some(&mut noise()));
+        let trained =
+            |network: &dyn Network| network.forward(params.views(), &batch, Some(&mut noise()));
         let (exact, cast) = (trained(full.as_ref()), trained(&reduced));
-        let apart = (&exact - &cast).abs().max().double_value(&[]) / exact.abs().max().double_value(&[]);
+        let apart =
+            (&exact - &cast).abs().max().double_value(&[]) / exact.abs().max().double_value(&[]);
         assert!((1e-5..0.05).contains(&apart), "{apart}");
         assert_eq!((cast.kind(), reduced.descent(&layout).is_none()), (Kind::Float, true));
-        assert!(full.forward(params.views(), &batch, None) == reduced.forward(params.views(), &batch, None));
+        assert!(
+            full.forward(params.views(), &batch, None)
+                == reduced.forward(params.views(), &batch, None)
+        );
         let labels = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 5, 6, 7]);
-        let (_, slopes) = gradients(&reduced, &facts.task, params.views(), &batch, &labels, Some(&mut noise()));
+        let (_, slopes) =
+            gradients(&reduced, &facts.task, params.views(), &batch, &labels, Some(&mut noise()));
         assert!(slopes.iter().all(|slope| slope.kind() == Kind::Float));
         // Nothing is left of it.
         assert!(trained(full.as_ref()) == exact);

@@ -1,4 +1,5 @@
-//! How a client sees its samples while it trains: pictures changed, tokens hidden, numbers with noise on them.
+//! How a client sees its samples while it trains: pictures changed, tokens hidden, numbers with
+//! noise on them.
 
 use super::batches::{Rows, Stock};
 use crate::data::{FeatureNoise, Look, Samples, Train};
@@ -29,18 +30,29 @@ impl Sight {
             Train::Generated(_) => None,
         };
         let hider = Hider::new(&dataset.facts.task, stream(Purpose::Hide), first);
-        Sight { look, hider, noise: plan.feature_noise(task.client) }
+        Sight {
+            look,
+            hider,
+            noise: plan.feature_noise(task.client),
+        }
     }
 
     /// Of whoever evaluates: the same tokens are hidden every time, and nothing else is done.
     pub fn of_test(plan: &Plan) -> Sight {
         let hider = Hider::new(&plan.dataset.facts.task, plan.seed().stream(Purpose::Hide), 0);
-        Sight { look: None, hider, noise: None }
+        Sight {
+            look: None,
+            hider,
+            noise: None,
+        }
     }
 
     /// The same of a client that does not train.
     pub fn of_client(plan: &Plan, client: ClientId) -> Sight {
-        Sight { noise: plan.feature_noise(client), ..Sight::of_test(plan) }
+        Sight {
+            noise: plan.feature_noise(client),
+            ..Sight::of_test(plan)
+        }
     }
 
     /// With pictures as they are.
@@ -51,7 +63,9 @@ impl Sight {
     /// Goes on to the pass of this number over the samples.
     pub fn begin(&mut self, pass: usize) {
         self.look.iter_mut().for_each(|look| look.begin(pass));
-        self.hider.iter_mut().for_each(|hider| hider.begin(pass as u32));
+        self.hider
+            .iter_mut()
+            .for_each(|hider| hider.begin(pass as u32));
     }
 
     /// Changes rows of numbers of the named samples.

@@ -18,8 +18,8 @@ fn ignored(task: &Task) -> i64 {
     task.ignored().map_or(NOTHING, i64::from)
 }
 
-/// The loss of a batch: the mean over its targets, of ignored ones none. Cross-entropy in nats, for sets that of each
-/// label, for numbers the squared error.
+/// The loss of a batch: the mean over its targets, of ignored ones none. Cross-entropy in nats, for
+/// sets that of each label, for numbers the squared error.
 pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
     match task {
         Task::Classes(_) => outputs.cross_entropy_for_logits(targets),
@@ -30,17 +30,20 @@ pub fn loss(task: &Task, outputs: &Tensor, targets: &Tensor) -> Tensor {
         Task::Next { .. } | Task::Masked { .. } => {
             let (outputs, targets) = rows(outputs, targets);
             let ignore = ignored(task);
-            let sum = outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, ignore, 0.0);
+            let sum =
+                outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, ignore, 0.0);
             // A batch may ask for nothing.
             sum / targets.ne(ignore).sum(Kind::Float).clamp_min(1.0)
         }
-        Task::Sets(_) => outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean),
+        Task::Sets(_) => {
+            outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Mean)
+        }
         Task::Values(_) => outputs.mse_loss(targets, Reduction::Mean),
     }
 }
 
-/// What a model says of a batch `[inputs, targets]`, and the targets of that. Of rows with hidden tokens only those are asked
-/// for.
+/// What a model says of a batch `[inputs, targets]`, and the targets of that. Of rows with hidden
+/// tokens only those are asked for.
 pub fn answers(
     network: &dyn Network,
     task: &Task,
@@ -79,8 +82,8 @@ pub fn asked(task: &Task, targets: &Tensor) -> f64 {
     }
 }
 
-/// Targets that count in losses, added up over batches. Where some are ignored they are counted on the device, so that
-/// nobody waits for it.
+/// Targets that count in losses, added up over batches. Where some are ignored they are counted on
+/// the device, so that nobody waits for it.
 pub struct Counted {
     ignore: i64,
     seen: f64,
@@ -90,7 +93,11 @@ pub struct Counted {
 impl Counted {
     /// None yet.
     pub fn new(task: &Task, device: Device) -> Counted {
-        Counted { ignore: ignored(task), seen: 0.0, tokens: Tensor::zeros([], (Kind::Float, device)) }
+        Counted {
+            ignore: ignored(task),
+            seen: 0.0,
+            tokens: Tensor::zeros([], (Kind::Float, device)),
+        }
     }
 
     /// The sum of losses over the targets of a batch, of which [`loss`] gives the mean.
@@ -114,12 +121,16 @@ impl Counted {
 /// The metrics of a batch.
 pub fn score(task: &Task, outputs: &Tensor, targets: &Tensor) -> Metrics {
     no_grad(|| match task {
-        Task::Classes(_) | Task::Next { .. } | Task::Masked { .. } => tokens(task, outputs, targets),
+        Task::Classes(_) | Task::Next { .. } | Task::Masked { .. } => {
+            tokens(task, outputs, targets)
+        }
         Task::Sets(_) => sets(outputs, targets),
         Task::Values(_) => {
             let count = targets.numel() as u64;
             let error = outputs.mse_loss(targets, Reduction::Sum).double_value(&[]);
-            Metrics::default().with("loss", error, count).with("squared_error", error, count)
+            Metrics::default()
+                .with("loss", error, count)
+                .with("squared_error", error, count)
         }
     })
 }
@@ -129,9 +140,20 @@ fn tokens(task: &Task, outputs: &Tensor, targets: &Tensor) -> Metrics {
     let (outputs, targets) = rows(outputs, targets);
     let ignore = ignored(task);
     let loss = outputs.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, ignore, 0.0);
-    let hits = count(&outputs.argmax(1, false).eq_tensor(&targets).logical_and(&targets.ne(ignore)));
-    let seen = if ignore == NOTHING { targets.numel() as u64 } else { count(&targets.ne(ignore)) };
-    let metrics = Metrics::default().with("loss", loss.double_value(&[]), seen).with("accuracy", hits as f64, seen);
+    let hits = count(
+        &outputs
+            .argmax(1, false)
+            .eq_tensor(&targets)
+            .logical_and(&targets.ne(ignore)),
+    );
+    let seen = if ignore == NOTHING {
+        targets.numel() as u64
+    } else {
+        count(&targets.ne(ignore))
+    };
+    let metrics = Metrics::default()
+        .with("loss", loss.double_value(&[]), seen)
+        .with("accuracy", hits as f64, seen);
     match task {
         Task::Classes(classes) if *classes >= TOP_CLASSES => {
             let (_, best) = outputs.topk(5, 1, true, false);
@@ -144,7 +166,8 @@ fn tokens(task: &Task, outputs: &Tensor, targets: &Tensor) -> Metrics {
 /// Labels, each there or not. F1 is that of all labels together: `2 tp / (2 tp + fp + fn)`.
 fn sets(outputs: &Tensor, targets: &Tensor) -> Metrics {
     let all = targets.numel() as u64;
-    let loss = outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Sum);
+    let loss =
+        outputs.binary_cross_entropy_with_logits::<Tensor>(targets, None, None, Reduction::Sum);
     let (said, there) = (outputs.gt(0.0), targets.gt(0.5));
     let both = count(&said.logical_and(&there));
     let either = count(&said) + count(&there);
@@ -164,11 +187,21 @@ mod tests {
 
     #[test]
     fn losses_are_weighed_by_the_targets_that_count() {
-        let tasks = [(Task::Next { vocabulary: 10, ignore: Some(0) }, 2.0), (Task::Classes(10), 4.0)];
+        let tasks = [
+            (
+                Task::Next {
+                    vocabulary: 10,
+                    ignore: Some(0),
+                },
+                2.0,
+            ),
+            (Task::Classes(10), 4.0),
+        ];
         for (task, wanted) in tasks {
             let mut counted = Counted::new(&task, Device::Cpu);
             let [one, two] = [[0i64, 3], [0, 5]].map(|targets| Tensor::from_slice(&targets));
-            let sum = counted.weigh(&Tensor::from(2f32), &one) + counted.weigh(&Tensor::from(4f32), &two);
+            let sum =
+                counted.weigh(&Tensor::from(2f32), &one) + counted.weigh(&Tensor::from(4f32), &two);
             assert_eq!((counted.total(), sum.double_value(&[])), (wanted, 3.0 * wanted));
         }
     }
@@ -183,7 +216,10 @@ mod tests {
         // The partition function is e / (e - 1), nearly.
         assert!((classes.loss() - (10.0 / 3.0 + (1.0 / (1.0 - (-1f64).exp())).ln())).abs() < 1e-4);
         // Two tokens, of which one is padding.
-        let task = Task::Next { vocabulary: 2, ignore: Some(1) };
+        let task = Task::Next {
+            vocabulary: 2,
+            ignore: Some(1),
+        };
         let outputs = Tensor::from_slice(&[5f32, -5.0, 5.0, -5.0]).view([1, 2, 2]);
         let next = score(&task, &outputs, &Tensor::from_slice(&[0i64, 1]).view([1, 2]));
         assert_eq!(next.accuracy(), 1.0);

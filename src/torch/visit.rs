@@ -41,9 +41,16 @@ pub struct Visit {
 
 impl Visit {
     /// Takes in what a batch has come to; takes the step that is due.
-    pub fn take(&mut self, params: &mut Params, loss: &Tensor, gradients: Vec<Tensor>, labels: &Tensor) {
+    pub fn take(
+        &mut self,
+        params: &mut Params,
+        loss: &Tensor,
+        gradients: Vec<Tensor>,
+        labels: &Tensor,
+    ) {
         no_grad(|| {
-            self.gathered.add(params.gather(&gradients), labels.size()[0]);
+            self.gathered
+                .add(params.gather(&gradients), labels.size()[0]);
             // A large model's gradients need not be there twice.
             drop(gradients);
             let _ = self.losses.g_add_(&self.counted.weigh(loss, labels));
@@ -70,7 +77,8 @@ impl Visit {
             if let Some(shift) = &self.shift {
                 gradient += shift;
             }
-            self.stepper.step(trained, limited(gradient, self.limit), self.rate);
+            self.stepper
+                .step(trained, limited(gradient, self.limit), self.rate);
         });
         self.reach.step(self.rate);
     }
@@ -79,7 +87,13 @@ impl Visit {
     pub fn end(self) -> Trained {
         let loss = self.losses.double_value(&[]) / self.counted.total().max(1.0);
         let (steps, reach, rate) = (self.course.steps(), self.reach.so_far(), self.rate);
-        Trained { weights: Weights::default(), loss, steps, reach, rate }
+        Trained {
+            weights: Weights::default(),
+            loss,
+            steps,
+            reach,
+            rate,
+        }
     }
 }
 

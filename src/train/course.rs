@@ -19,11 +19,15 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// How many samples are trained on, of so many in batches of so many, each as often as it comes.
+    /// How many samples are trained on, of so many in batches of so many, each as often as it
+    /// comes.
     ///
     /// ```
     /// use fedmpi::train::{Length, Workload};
-    /// let steps = |count| Workload { length: Length::Steps(count), accumulate: 1 };
+    /// let steps = |count| Workload {
+    ///     length: Length::Steps(count),
+    ///     accumulate: 1,
+    /// };
     /// // Ten samples make batches of 4, 4 and 2.
     /// assert_eq!([2, 3, 4].map(|count| steps(count).samples(10, 4)), [8, 10, 14]);
     /// ```
@@ -33,8 +37,12 @@ impl Workload {
             Length::Epochs(epochs) => samples.saturating_mul(epochs),
             Length::Steps(steps) => {
                 let in_a_pass = samples.div_ceil(batch).div_ceil(self.accumulate);
-                let rest = (steps % in_a_pass).saturating_mul(self.accumulate).saturating_mul(batch);
-                (steps / in_a_pass).saturating_mul(samples).saturating_add(rest.min(samples))
+                let rest = (steps % in_a_pass)
+                    .saturating_mul(self.accumulate)
+                    .saturating_mul(batch);
+                (steps / in_a_pass)
+                    .saturating_mul(samples)
+                    .saturating_add(rest.min(samples))
             }
         }
     }
@@ -55,7 +63,14 @@ pub struct Course {
 impl Course {
     /// The beginning, for so many samples in batches of so many.
     pub fn new(work: Workload, samples: usize, batch: usize) -> Course {
-        Course { work, samples, batch, passes: 0, steps: 0, waiting: 0 }
+        Course {
+            work,
+            samples,
+            batch,
+            passes: 0,
+            steps: 0,
+            waiting: 0,
+        }
     }
 
     /// Begins a pass, if there is one: how many samples it takes, of all in a new order.
@@ -64,8 +79,11 @@ impl Course {
             Length::Epochs(epochs) if self.passes < epochs => self.samples,
             Length::Epochs(_) => 0,
             Length::Steps(steps) => {
-                let most = (steps - self.steps).saturating_mul(self.work.accumulate).saturating_mul(self.batch as u64);
-                self.samples.min(usize::try_from(most).unwrap_or(usize::MAX))
+                let most = (steps - self.steps)
+                    .saturating_mul(self.work.accumulate)
+                    .saturating_mul(self.batch as u64);
+                self.samples
+                    .min(usize::try_from(most).unwrap_or(usize::MAX))
             }
         };
         self.passes += 1;
@@ -128,6 +146,16 @@ mod tests {
 
     #[test]
     fn nobody_walks_for_ever_without_samples() {
-        assert_eq!(walked(Workload { length: Length::Steps(3), accumulate: 1 }, 0, 1), (0, 0));
+        assert_eq!(
+            walked(
+                Workload {
+                    length: Length::Steps(3),
+                    accumulate: 1
+                },
+                0,
+                1
+            ),
+            (0, 0)
+        );
     }
 }

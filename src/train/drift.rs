@@ -1,9 +1,10 @@
-//! What a client's steps follow beside its gradients. It is data, so that an algorithm is a file without tensors, and
-//! each way of stepping applies one formula.
+//! What a client's steps follow beside its gradients. It is data, so that an algorithm is a file
+//! without tensors, and each way of stepping applies one formula.
 
 use crate::weights::Weights;
 
-/// Steps go along `g + pull (y - anchor) + shift`, over the trained part of the weights; buffers do not drift.
+/// Steps go along `g + pull (y - anchor) + shift`, over the trained part of the weights; buffers do
+/// not drift.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Drift {
     pull: f64,
@@ -14,12 +15,20 @@ pub struct Drift {
 impl Drift {
     /// Steps along gradients alone.
     pub const fn none() -> Drift {
-        Drift { pull: 0.0, anchor: None, shift: Vec::new() }
+        Drift {
+            pull: 0.0,
+            anchor: None,
+            shift: Vec::new(),
+        }
     }
 
     /// Pulled to `anchor` as well; a pull of 0 is none.
     pub fn pulled(self, pull: f64, anchor: &Weights) -> Drift {
-        Drift { pull, anchor: (pull != 0.0).then(|| Weights::clone(anchor)), ..self }
+        Drift {
+            pull,
+            anchor: (pull != 0.0).then(|| Weights::clone(anchor)),
+            ..self
+        }
     }
 
     /// Shifted as well, by a value for each trained weight.
@@ -44,13 +53,15 @@ impl Drift {
 
     /// At a place: what is added to a gradient there.
     pub fn at(&self, place: usize, weight: f32) -> f64 {
-        let pull = self.pull().map_or(0.0, |(pull, anchor)| pull * (f64::from(weight) - f64::from(anchor[place])));
+        let pull = self
+            .pull()
+            .map_or(0.0, |(pull, anchor)| pull * (f64::from(weight) - f64::from(anchor[place])));
         pull + self.shift.get(place).map_or(0.0, |shift| f64::from(*shift))
     }
 }
 
-/// How far steps lead beyond their gradient: `v <- factor v + (1 - dampening) g`, at first `v <- g`; with Nesterov's look
-/// ahead steps go along `g + factor v`, else along `v`.
+/// How far steps lead beyond their gradient: `v <- factor v + (1 - dampening) g`, at first `v <-
+/// g`; with Nesterov's look ahead steps go along `g + factor v`, else along `v`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Momentum {
     /// How much of a step goes on in the next; 0 for plain steps.
@@ -61,7 +72,8 @@ pub struct Momentum {
     pub nesterov: bool,
 }
 
-/// How far steps go if every gradient is 1: the scalar recurrence of SGD beside the real one (Wang et al. 2020).
+/// How far steps go if every gradient is 1: the scalar recurrence of SGD beside the real one (Wang
+/// et al. 2020).
 ///
 /// ```
 /// use fedmpi::train::{Momentum, Reach};
@@ -88,14 +100,29 @@ pub struct Reach {
 impl Reach {
     /// Steps with this momentum, pulled back to where they began.
     pub fn new(momentum: Momentum, pull: f64) -> Reach {
-        Reach { momentum, pull, velocity: None, gone: 0.0 }
+        Reach {
+            momentum,
+            pull,
+            velocity: None,
+            gone: 0.0,
+        }
     }
 
     /// One step at a rate.
     pub fn step(&mut self, rate: f64) {
-        let Momentum { factor, dampening, nesterov } = self.momentum;
-        let velocity = self.velocity.map_or(1.0, |velocity| factor * velocity + (1.0 - dampening));
-        let forward = if nesterov { 1.0 + factor * velocity } else { velocity };
+        let Momentum {
+            factor,
+            dampening,
+            nesterov,
+        } = self.momentum;
+        let velocity = self
+            .velocity
+            .map_or(1.0, |velocity| factor * velocity + (1.0 - dampening));
+        let forward = if nesterov {
+            1.0 + factor * velocity
+        } else {
+            velocity
+        };
         self.velocity = (factor != 0.0).then_some(velocity);
         self.gone = self.gone * (1.0 - rate * self.pull) + rate * forward;
     }

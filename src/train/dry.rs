@@ -19,7 +19,13 @@ impl Trainer for Dry {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        Ok(Trained { weights: Weights::clone(task.start), loss: 0.0, steps: 0, reach: 0.0, rate: 0.0 })
+        Ok(Trained {
+            weights: Weights::clone(task.start),
+            loss: 0.0,
+            steps: 0,
+            reach: 0.0,
+            rate: 0.0,
+        })
     }
 
     fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
@@ -38,11 +44,19 @@ impl Trainer for Dry {
         self.0.pieces()
     }
 
-    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
+    fn evaluate_pieces(
+        &mut self,
+        weights: &[f32],
+        pieces: Range<usize>,
+    ) -> Result<Metrics, TrainError> {
         self.0.evaluate_pieces(weights, pieces)
     }
 
-    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+    fn evaluate_client(
+        &mut self,
+        weights: &[f32],
+        client: ClientId,
+    ) -> Result<Metrics, TrainError> {
         self.0.evaluate_client(weights, client)
     }
 

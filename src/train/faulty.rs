@@ -1,7 +1,7 @@
 //! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
-//! training of one client panic, `nan:ROUND:CLIENT` makes its weights NaN, `make:RANK` makes a rank panic that makes its
-//! trainer. Rounds count from 1; without rounds they are trainings. For tests of a cluster's job control; never set
-//! otherwise.
+//! training of one client panic, `nan:ROUND:CLIENT` makes its weights NaN, `make:RANK` makes a rank
+//! panic that makes its trainer. Rounds count from 1; without rounds they are trainings. For tests
+//! of a cluster's job control; never set otherwise.
 
 use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
@@ -28,10 +28,16 @@ enum Fault {
 }
 
 impl Faulty {
-    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT` or `nan:ROUND:CLIENT`; any other wish is ignored.
+    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT` or `nan:ROUND:CLIENT`; any other wish is
+    /// ignored.
     pub fn wrap(inner: Box<dyn Trainer>, wish: Option<&str>) -> Box<dyn Trainer> {
         match wish.and_then(parse) {
-            Some((fault, round, client)) => Box::new(Faulty { inner, fault, round, client }),
+            Some((fault, round, client)) => Box::new(Faulty {
+                inner,
+                fault,
+                round,
+                client,
+            }),
             None => inner,
         }
     }
@@ -77,16 +83,30 @@ impl Trainer for Faulty {
         let strikes = self.strikes(task);
         let trained = self.inner.train(task)?;
         let broken = || Arc::new(vec![f32::NAN; trained.weights.len()]);
-        Ok(if strikes { Trained { weights: broken(), ..trained } } else { trained })
+        Ok(if strikes {
+            Trained {
+                weights: broken(),
+                ..trained
+            }
+        } else {
+            trained
+        })
     }
 
     fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
         self.inner.gradient(task)
     }
 
-    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+    fn train_into(
+        &mut self,
+        task: &Task<'_>,
+        share: f64,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
         match self.strikes(task) {
-            true => self.train(task)?.add_to(sum, task.client, share, task.start),
+            true => self
+                .train(task)?
+                .add_to(sum, task.client, share, task.start),
             false => self.inner.train_into(task, share, sum),
         }
     }
@@ -107,11 +127,19 @@ impl Trainer for Faulty {
         self.inner.pieces()
     }
 
-    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
+    fn evaluate_pieces(
+        &mut self,
+        weights: &[f32],
+        pieces: Range<usize>,
+    ) -> Result<Metrics, TrainError> {
         self.inner.evaluate_pieces(weights, pieces)
     }
 
-    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+    fn evaluate_client(
+        &mut self,
+        weights: &[f32],
+        client: ClientId,
+    ) -> Result<Metrics, TrainError> {
         self.inner.evaluate_client(weights, client)
     }
 

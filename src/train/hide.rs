@@ -1,6 +1,6 @@
-//! Which tokens of a row are hidden (Devlin et al. 2019): each with the same probability; of those 80 % become the mask, 10 %
-//! any token, and 10 % stay, so that a model cannot know which are asked for. A row of which none would be hidden hides
-//! one, else a small batch could ask for nothing.
+//! Which tokens of a row are hidden (Devlin et al. 2019): each with the same probability; of those
+//! 80 % become the mask, 10 % any token, and 10 % stay, so that a model cannot know which are asked
+//! for. A row of which none would be hidden hides one, else a small batch could ask for nothing.
 
 use crate::seed::Stream;
 use crate::task::{Hiding, Task};
@@ -12,7 +12,8 @@ const MASKED: f64 = 0.8;
 /// And up to where they become any token.
 const CHANGED: f64 = 0.9;
 
-/// Hides tokens. What it does with a sample depends on its stream, the epoch and the sample, and on nothing else.
+/// Hides tokens. What it does with a sample depends on its stream, the epoch and the sample, and on
+/// nothing else.
 pub struct Hider {
     stream: Stream,
     vocabulary: u32,
@@ -24,11 +25,27 @@ pub struct Hider {
 }
 
 impl Hider {
-    /// For a task that hides tokens, none for others; of samples that are numbered from `first`: what is hidden depends
-    /// on the place among them.
+    /// For a task that hides tokens, none for others; of samples that are numbered from `first`:
+    /// what is hidden depends on the place among them.
     pub fn new(task: &Task, stream: Stream, first: u32) -> Option<Hider> {
-        let &Task::Masked { vocabulary, ignore, hiding: Some(Hiding { mask, share }), .. } = task else { return None };
-        Some(Hider { stream, vocabulary: vocabulary as u32, ignore, mask, share, epoch: 0, first })
+        let &Task::Masked {
+            vocabulary,
+            ignore,
+            hiding: Some(Hiding { mask, share }),
+            ..
+        } = task
+        else {
+            return None;
+        };
+        Some(Hider {
+            stream,
+            vocabulary: vocabulary as u32,
+            ignore,
+            mask,
+            share,
+            epoch: 0,
+            first,
+        })
     }
 
     /// Hides others in another epoch.
@@ -36,13 +53,15 @@ impl Hider {
         self.epoch = epoch;
     }
 
-    /// Hides tokens of a row. `targets` holds the row, with the ignored token where nothing is to be hidden; afterwards,
-    /// where nothing is.
+    /// Hides tokens of a row. `targets` holds the row, with the ignored token where nothing is to
+    /// be hidden; afterwards, where nothing is.
     pub fn hide(&self, sample: u32, row: &mut [u32], targets: &mut [u32]) {
         let mut stream = self.stream.clone();
         stream.set_stream(u64::from(self.epoch) << 32 | u64::from(sample - self.first));
         let places = || (0..targets.len()).filter(|&place| targets[place] != self.ignore);
-        let mut hidden: Vec<usize> = places().filter(|_| stream.random::<f64>() < self.share).collect();
+        let mut hidden: Vec<usize> = places()
+            .filter(|_| stream.random::<f64>() < self.share)
+            .collect();
         if hidden.is_empty() {
             hidden.extend(places().choose(&mut stream));
         }
@@ -69,16 +88,31 @@ mod tests {
     const MASK: u32 = 4;
 
     fn hider(client: u32, first: u32) -> Hider {
-        let hiding = Some(Hiding { mask: MASK, share: 0.15 });
-        let task = Task::Masked { vocabulary: 1000, ignore: IGNORE, hiding, padding: Some(0) };
+        let hiding = Some(Hiding {
+            mask: MASK,
+            share: 0.15,
+        });
+        let task = Task::Masked {
+            vocabulary: 1000,
+            ignore: IGNORE,
+            hiding,
+            padding: Some(0),
+        };
         let stream = Seed(1).for_client(Purpose::Hide, Round(2), ClientId(client));
         Hider::new(&task, stream, first).expect("hides")
     }
 
     /// A row of tokens from 100 on, the last tenth of which is padding.
     fn hidden(hider: &Hider, sample: u32, length: u32) -> (Vec<u32>, Vec<u32>) {
-        let mut row: Vec<u32> =
-            (0..length).map(|at| if at < length * 9 / 10 { 100 + at % 800 } else { IGNORE }).collect();
+        let mut row: Vec<u32> = (0..length)
+            .map(|at| {
+                if at < length * 9 / 10 {
+                    100 + at % 800
+                } else {
+                    IGNORE
+                }
+            })
+            .collect();
         let mut targets = row.clone();
         hider.hide(sample, &mut row, &mut targets);
         (row, targets)
@@ -95,8 +129,19 @@ mod tests {
         assert!((share(masked, asked.len()) - 0.8).abs() < 0.02, "{masked}");
         assert!((share(same, asked.len()) - 0.1).abs() < 0.02, "{same}");
         // Padding and what was not asked for is as it was.
-        let untouched = |at: &usize| row[*at] == if *at < 90_000 { 100 + *at as u32 % 800 } else { IGNORE };
-        assert!((0..row.len()).filter(|&at| targets[at] == IGNORE).all(|at| untouched(&at)));
+        let untouched = |at: &usize| {
+            row[*at]
+                == if *at < 90_000 {
+                    100 + *at as u32 % 800
+                } else {
+                    IGNORE
+                }
+        };
+        assert!(
+            (0..row.len())
+                .filter(|&at| targets[at] == IGNORE)
+                .all(|at| untouched(&at))
+        );
     }
 
     #[test]

@@ -37,12 +37,12 @@ pub trait Trainer {
     /// Trains one client; gives the task's start itself back when nothing was done.
     ///
     /// # Errors
-    /// Whatever keeps the client from being trained; once the others of its round are trained, the job ends with its
-    /// name, unless it has diverged and may be left out.
+    /// Whatever keeps the client from being trained; once the others of its round are trained, the
+    /// job ends with its name, unless it has diverged and may be left out.
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError>;
 
-    /// The mean gradient over all of a client's samples at the task's start, and the mean loss. Only some
-    /// algorithms ask for it.
+    /// The mean gradient over all of a client's samples at the task's start, and the mean loss.
+    /// Only some algorithms ask for it.
     ///
     /// # Errors
     /// A trainer that cannot tell; whatever keeps it from telling.
@@ -51,20 +51,26 @@ pub trait Trainer {
         Err(TrainError::Failed(reason.to_owned()))
     }
 
-    /// Trains one client and adds its change to `sum`, with a share in fixed-point units; gives its loss. A
-    /// trainer may hold the change back until [`Trainer::hand_over`].
+    /// Trains one client and adds its change to `sum`, with a share in fixed-point units; gives its
+    /// loss. A trainer may hold the change back until [`Trainer::hand_over`].
     ///
     /// # Errors
     /// As [`Trainer::train`]; updates that cannot enter the sum.
-    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
-        self.train(task)?.add_to(sum, task.client, share, task.start)
+    fn train_into(
+        &mut self,
+        task: &Task<'_>,
+        share: f64,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
+        self.train(task)?
+            .add_to(sum, task.client, share, task.start)
     }
 
     /// Adds what was held back to `sum`. Most trainers hold nothing back.
     fn hand_over(&mut self, _sum: &mut ExactSum) {}
 
-    /// What was held back on a device, zeros if nothing was, for whoever sums it up there; the trainer
-    /// counts it as handed over. `None` when nothing is ever held on a device.
+    /// What was held back on a device, zeros if nothing was, for whoever sums it up there; the
+    /// trainer counts it as handed over. `None` when nothing is ever held on a device.
     fn take_held(&mut self) -> Option<Held> {
         None
     }
@@ -75,16 +81,22 @@ pub trait Trainer {
     /// Whatever keeps the model from being evaluated.
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError>;
 
-    /// Into how many pieces the test set is cut, the same on every rank that has it: evaluation is divided by them.
+    /// Into how many pieces the test set is cut, the same on every rank that has it: evaluation is
+    /// divided by them.
     fn pieces(&self) -> usize {
         1
     }
 
-    /// Metrics on some of the pieces. Those of all pieces add up to [`Trainer::evaluate`], to the bit and in any order.
+    /// Metrics on some of the pieces. Those of all pieces add up to [`Trainer::evaluate`], to the
+    /// bit and in any order.
     ///
     /// # Errors
     /// As [`Trainer::evaluate`].
-    fn evaluate_pieces(&mut self, weights: &[f32], _pieces: Range<usize>) -> Result<Metrics, TrainError> {
+    fn evaluate_pieces(
+        &mut self,
+        weights: &[f32],
+        _pieces: Range<usize>,
+    ) -> Result<Metrics, TrainError> {
         self.evaluate(weights)
     }
 
@@ -92,12 +104,17 @@ pub trait Trainer {
     ///
     /// # Errors
     /// A trainer that cannot tell; as [`Trainer::evaluate`].
-    fn evaluate_client(&mut self, _weights: &[f32], _client: ClientId) -> Result<Metrics, TrainError> {
+    fn evaluate_client(
+        &mut self,
+        _weights: &[f32],
+        _client: ClientId,
+    ) -> Result<Metrics, TrainError> {
         let reason = "this trainer cannot evaluate on what clients train on";
         Err(TrainError::Failed(reason.to_owned()))
     }
 
-    /// Tensors of the model that are not trained: they are in no flat vector, and the same on every rank.
+    /// Tensors of the model that are not trained: they are in no flat vector, and the same on every
+    /// rank.
     fn frozen(&self) -> Vec<Frozen> {
         Vec::new()
     }
@@ -128,7 +145,14 @@ impl<'a> Task<'a> {
     /// A task of plain steps, of which nobody waits to hear.
     pub fn new(round: Round, client: ClientId, start: &'a Weights) -> Task<'a> {
         static NONE: Drift = Drift::none();
-        Task { round, client, start, drift: &NONE, rate: 1.0, alive: &|| () }
+        Task {
+            round,
+            client,
+            start,
+            drift: &NONE,
+            rate: 1.0,
+            alive: &|| (),
+        }
     }
 
     /// The same task at another rate.
@@ -157,8 +181,9 @@ impl<'a> Task<'a> {
         Task { alive, ..self }
     }
 
-    /// Says that training goes on. Call it now and then when a client takes long: after each batch is
-    /// cheap enough. It does not return when the server is gone: the training is left by an unwinding of the stack.
+    /// Says that training goes on. Call it now and then when a client takes long: after each batch
+    /// is cheap enough. It does not return when the server is gone: the training is left by an
+    /// unwinding of the stack.
     pub fn alive(&self) {
         (self.alive)();
     }
@@ -184,7 +209,8 @@ pub struct Trained {
     pub loss: f64,
     /// Steps that were taken.
     pub steps: u64,
-    /// How far they would have gone if every gradient were 1; without momentum the sum of their rates.
+    /// How far they would have gone if every gradient were 1; without momentum the sum of their
+    /// rates.
     pub reach: f64,
     /// The learning rate of the first step.
     pub rate: f64,
@@ -193,14 +219,26 @@ pub struct Trained {
 impl Trained {
     /// What one step of plain gradient descent led to.
     pub fn step(weights: Weights, loss: f64, rate: f64) -> Trained {
-        Trained { weights, loss, steps: 1, reach: rate, rate }
+        Trained {
+            weights,
+            loss,
+            steps: 1,
+            reach: rate,
+            rate,
+        }
     }
 
     /// Adds a client's change to a sum; gives its loss.
     ///
     /// # Errors
     /// Weights that cannot enter the sum.
-    pub fn add_to(self, sum: &mut ExactSum, client: ClientId, share: f64, start: &Weights) -> Result<f64, TrainError> {
+    pub fn add_to(
+        self,
+        sum: &mut ExactSum,
+        client: ClientId,
+        share: f64,
+        start: &Weights,
+    ) -> Result<f64, TrainError> {
         // A client that gives back what it got has changed nothing.
         if !Arc::ptr_eq(&self.weights, start) {
             sum.add_share(client, share, start, &self.weights)?;

@@ -1,5 +1,5 @@
-//! A trainer with a closed form, for tests of everything but learning: each client has a loss `0.5 k |w - t|^2` and
-//! takes gradient steps.
+//! A trainer with a closed form, for tests of everything but learning: each client has a loss `0.5
+//! k |w - t|^2` and takes gradient steps.
 
 use super::{Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::ClientId;
@@ -26,11 +26,16 @@ pub struct Quadratic {
 }
 
 impl Quadratic {
-    /// A model of `length` values, trained by one step of size `rate` to the target `c + 1` of client `c`.
+    /// A model of `length` values, trained by one step of size `rate` to the target `c + 1` of
+    /// client `c`.
     pub fn new(length: usize, rate: f32) -> Self {
         let mut layout = Layout::default();
         layout.push("w", &[length]);
-        let bowl = |client: ClientId| Bowl { target: client.0 as f32 + 1.0, curvature: 1.0, steps: 1 };
+        let bowl = |client: ClientId| Bowl {
+            target: client.0 as f32 + 1.0,
+            curvature: 1.0,
+            steps: 1,
+        };
         Quadratic { layout, rate, bowl }
     }
 
@@ -50,7 +55,11 @@ impl Trainer for Quadratic {
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
-        let Bowl { target, curvature, steps } = (self.bowl)(task.client);
+        let Bowl {
+            target,
+            curvature,
+            steps,
+        } = (self.bowl)(task.client);
         let rate = self.rate * task.rate as f32;
         let mut weights = task.start.to_vec();
         for _ in 0..steps {
@@ -60,24 +69,53 @@ impl Trainer for Quadratic {
         }
         let loss = 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2);
         let (reach, rate) = (steps as f64 * f64::from(rate), f64::from(rate));
-        Ok(Trained { weights: Arc::new(weights), loss, steps, reach, rate })
+        Ok(Trained {
+            weights: Arc::new(weights),
+            loss,
+            steps,
+            reach,
+            rate,
+        })
     }
 
     fn gradient(&mut self, task: &Task<'_>) -> Result<Gradient, TrainError> {
-        let Bowl { target, curvature, .. } = (self.bowl)(task.client);
+        let Bowl {
+            target, curvature, ..
+        } = (self.bowl)(task.client);
         // Padding stays zero, as in every model.
         let live = self.layout.parameters();
-        let slope = |(place, w): (usize, &f32)| if place < live { curvature * (w - target) } else { 0.0 };
+        let slope = |(place, w): (usize, &f32)| {
+            if place < live {
+                curvature * (w - target)
+            } else {
+                0.0
+            }
+        };
         let values = task.start.iter().enumerate().map(slope).collect();
-        Ok(Gradient { values, loss: 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2) })
+        Ok(Gradient {
+            values,
+            loss: 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2),
+        })
     }
 
-    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
-        let Bowl { target, curvature, .. } = (self.bowl)(client);
-        Ok(Metrics::default().with("loss", 0.5 * f64::from(curvature) * f64::from(weights[0] - target).powi(2), 1))
+    fn evaluate_client(
+        &mut self,
+        weights: &[f32],
+        client: ClientId,
+    ) -> Result<Metrics, TrainError> {
+        let Bowl {
+            target, curvature, ..
+        } = (self.bowl)(client);
+        Ok(Metrics::default().with(
+            "loss",
+            0.5 * f64::from(curvature) * f64::from(weights[0] - target).powi(2),
+            1,
+        ))
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
-        Ok(Metrics::default().with("loss", f64::from(weights[0]), 1).with("accuracy", 0.0, 1))
+        Ok(Metrics::default()
+            .with("loss", f64::from(weights[0]), 1)
+            .with("accuracy", 0.0, 1))
     }
 }

@@ -60,8 +60,19 @@ impl Meeting {
     fn new(members: usize) -> Meeting {
         let outcome = Ok(Units::default());
         let (left, gone) = (Vec::new(), Vec::new());
-        let table = Table { sum: Vec::new(), here: 0, members, left, gone, outcome, meetings: 0 };
-        Meeting { table: Mutex::new(table), changed: Condvar::new() }
+        let table = Table {
+            sum: Vec::new(),
+            here: 0,
+            members,
+            left,
+            gone,
+            outcome,
+            meetings: 0,
+        };
+        Meeting {
+            table: Mutex::new(table),
+            changed: Condvar::new(),
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -73,12 +84,19 @@ impl Meeting {
         let this = table.meetings;
         match table.here {
             0 => table.sum = mine.to_vec(),
-            _ => table.sum.iter_mut().zip(mine).for_each(|(sum, more)| *sum = sum.wrapping_add(*more)),
+            _ => table
+                .sum
+                .iter_mut()
+                .zip(mine)
+                .for_each(|(sum, more)| *sum = sum.wrapping_add(*more)),
         }
         table.here += 1;
         self.end(&mut table);
         while table.meetings == this {
-            table = self.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+            table = self
+                .changed
+                .wait(table)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         table.outcome.clone()
     }
@@ -90,7 +108,11 @@ impl Meeting {
         }
         let lost = std::mem::take(&mut table.left);
         let sum = Arc::new(std::mem::take(&mut table.sum));
-        table.outcome = if lost.is_empty() { Ok(sum) } else { Err(TransportError::Interrupted { lost }) };
+        table.outcome = if lost.is_empty() {
+            Ok(sum)
+        } else {
+            Err(TransportError::Interrupted { lost })
+        };
         table.here = 0;
         table.meetings += 1;
         self.changed.notify_all();
@@ -115,8 +137,13 @@ impl Transport for Local {
     }
 
     fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
-        let outbox = self.outboxes.get(to.index()).ok_or(TransportError::Gone(to))?;
-        outbox.send(Delivery::Frame(self.rank, frame)).map_err(|_| TransportError::Gone(to))
+        let outbox = self
+            .outboxes
+            .get(to.index())
+            .ok_or(TransportError::Gone(to))?;
+        outbox
+            .send(Delivery::Frame(self.rank, frame))
+            .map_err(|_| TransportError::Gone(to))
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
@@ -124,10 +151,14 @@ impl Transport for Local {
         loop {
             match self.inbox.recv_timeout(GLANCE) {
                 Ok(delivery) => return Ok(delivery),
-                Err(RecvTimeoutError::Timeout) if self.rank == Rank::SERVER && stop::end_wanted() => {
+                Err(RecvTimeoutError::Timeout)
+                    if self.rank == Rank::SERVER && stop::end_wanted() =>
+                {
                     return Ok(Delivery::EndWanted);
                 }
-                Err(RecvTimeoutError::Timeout) if self.patience.is_some_and(|all| began.elapsed() > all / 4) => {
+                Err(RecvTimeoutError::Timeout)
+                    if self.patience.is_some_and(|all| began.elapsed() > all / 4) =>
+                {
                     return Ok(Delivery::Silence);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -174,13 +205,20 @@ mod tests {
         let mut worker = ends.pop().expect("two ends");
         let mut server = ends.pop().expect("two ends");
         server.send(Rank(1), Frame::bare(&1u8)).expect("sent");
-        server.send(Rank(1), Frame::bare(&Order::Stop)).expect("sent");
+        server
+            .send(Rank(1), Frame::bare(&Order::Stop))
+            .expect("sent");
         assert_eq!(worker.recv(), Ok(Delivery::Frame(Rank(0), Frame::bare(&1u8))));
         assert_eq!(worker.recv(), Ok(Delivery::Frame(Rank(0), Frame::bare(&Order::Stop))));
         drop(worker);
         assert_eq!(server.recv(), Ok(Delivery::Lost(Rank(1))));
         assert_eq!(server.send(Rank(1), Frame::bare(&1u8)), Err(TransportError::Gone(Rank(1))));
-        assert_eq!(server.all_reduce(&[1]), Err(TransportError::Interrupted { lost: vec![Rank(1)] }));
+        assert_eq!(
+            server.all_reduce(&[1]),
+            Err(TransportError::Interrupted {
+                lost: vec![Rank(1)]
+            })
+        );
         assert_eq!(server.all_reduce(&[1]), Ok(Arc::new(vec![1])));
     }
 
@@ -189,13 +227,20 @@ mod tests {
         let sums = std::thread::scope(|scope| {
             let add = |mut end: Local| {
                 let mine = i64::from(end.rank().0) + 1;
-                let sums: Vec<i64> =
-                    (0..50).map(|round| end.all_reduce(&[mine * round]).expect("all are here")[0]).collect();
+                let sums: Vec<i64> = (0..50)
+                    .map(|round| end.all_reduce(&[mine * round]).expect("all are here")[0])
+                    .collect();
                 // Nobody leaves before everybody has the last sum.
                 end.all_reduce(&[]).map(|_| sums)
             };
-            let threads: Vec<_> = ranks(3).into_iter().map(|end| scope.spawn(move || add(end))).collect();
-            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+            let threads: Vec<_> = ranks(3)
+                .into_iter()
+                .map(|end| scope.spawn(move || add(end)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().expect("no panic"))
+                .collect::<Vec<_>>()
         });
         let wanted: Vec<i64> = (0..50).map(|round| 6 * round).collect();
         assert!(sums.iter().flatten().all(|sums| *sums == wanted));

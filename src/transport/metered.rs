@@ -16,7 +16,11 @@ pub struct Metered<T> {
 impl<T: Transport> Metered<T> {
     /// Counts from zero.
     pub fn new(inner: T) -> Self {
-        Metered { inner, sent: 0, received: 0 }
+        Metered {
+            inner,
+            sent: 0,
+            received: 0,
+        }
     }
 
     /// Bytes of content sent so far.

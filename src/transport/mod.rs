@@ -17,8 +17,9 @@ pub use metered::Metered;
 
 /// Moves frames between ranks.
 ///
-/// Law: frames of one sender arrive in order and unchanged; after the news that it is lost, none does. The server's sends never wait for the
-/// receiver; a worker's may, since the server is always receiving.
+/// Law: frames of one sender arrive in order and unchanged; after the news that it is lost, none
+/// does. The server's sends never wait for the receiver; a worker's may, since the server is always
+/// receiving.
 pub trait Transport {
     /// This rank.
     fn rank(&self) -> Rank;
@@ -41,12 +42,12 @@ pub trait Transport {
     /// Sums vectors of equal length over all ranks; every rank must call it.
     ///
     /// # Errors
-    /// [`TransportError::Interrupted`], on every rank, when some were lost since the last sum. Those that
-    /// are left can try again.
+    /// [`TransportError::Interrupted`], on every rank, when some were lost since the last sum.
+    /// Those that are left can try again.
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError>;
 
-    /// Whether the workers' GPUs make the sums: then a worker calls [`Transport::all_reduce_held`] where
-    /// the server calls [`Transport::all_reduce`], to which it has nothing to add.
+    /// Whether the workers' GPUs make the sums: then a worker calls [`Transport::all_reduce_held`]
+    /// where the server calls [`Transport::all_reduce`], to which it has nothing to add.
     fn sums_on_devices(&self) -> bool {
         false
     }
@@ -56,7 +57,9 @@ pub trait Transport {
     /// # Errors
     /// [`TransportError::Devices`] when that fails, or is not for this transport.
     fn all_reduce_held(&mut self, _mine: Held) -> Result<Units, TransportError> {
-        Err(TransportError::Devices { reason: "this transport cannot reach them".to_owned() })
+        Err(TransportError::Devices {
+            reason: "this transport cannot reach them".to_owned(),
+        })
     }
 
     /// What has come already, if anything: asked now and then by whoever works meanwhile.
@@ -72,8 +75,9 @@ pub trait Transport {
         false
     }
 
-    /// From now on a transfer may take so long at most, and a receive that waits for a quarter of it says
-    /// that there is [`Delivery::Silence`]. Nothing need come of it where nobody can hang.
+    /// From now on a transfer may take so long at most, and a receive that waits for a quarter of
+    /// it says that there is [`Delivery::Silence`]. Nothing need come of it where nobody can
+    /// hang.
     fn set_patience(&mut self, _patience: Option<Duration>) {}
 
     /// Every rank but the server.
@@ -131,7 +135,9 @@ pub enum TransportError {
         reason: String,
     },
     /// The announced numbers do not fit into memory.
-    #[error("rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)")]
+    #[error(
+        "rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)"
+    )]
     TooLarge {
         /// The sender.
         from: Rank,
@@ -157,7 +163,11 @@ impl Host {
         let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
         Host {
             name: host_name(),
-            addresses: interfaces.iter().filter(|i| !i.is_loopback()).map(|i| i.ip().to_string()).collect(),
+            addresses: interfaces
+                .iter()
+                .filter(|i| !i.is_loopback())
+                .map(|i| i.ip().to_string())
+                .collect(),
             gpus: 0,
         }
     }
@@ -168,12 +178,16 @@ impl Host {
     }
 }
 
-/// Whether two names can mean one host. Full names and addresses must be the same; a short name means every full name
-/// that begins with it.
+/// Whether two names can mean one host. Full names and addresses must be the same; a short name
+/// means every full name that begins with it.
 ///
 /// ```
 /// use fedmpi::transport::alike;
-/// assert!(alike("node1", "Node1.x.org") && alike("node1.x.org", "NODE1.X.ORG") && alike("::1", "0:0::1"));
+/// assert!(
+///     alike("node1", "Node1.x.org")
+///         && alike("node1.x.org", "NODE1.X.ORG")
+///         && alike("::1", "0:0::1")
+/// );
 /// assert!(!alike("node1.x.org", "node1.y.org") && !alike("10", "10.0.0.1"));
 /// ```
 pub fn alike(one: &str, other: &str) -> bool {
@@ -210,7 +224,10 @@ pub trait World {
     /// What each rank knows of something, by rank. Every rank must call it.
     fn share<T: Serialize + DeserializeOwned + Default>(&self, mine: &T) -> Vec<T> {
         let text = serde_json::to_string(mine).expect("plain data always encodes");
-        self.tell(&text).iter().map(|told| serde_json::from_str(told).unwrap_or_default()).collect()
+        self.tell(&text)
+            .iter()
+            .map(|told| serde_json::from_str(told).unwrap_or_default())
+            .collect()
     }
 
     /// The lowest rank that has failed, if any has. Every rank must call it.
@@ -223,9 +240,24 @@ mod tests {
 
     #[test]
     fn hosts_answer_to_names_and_addresses() {
-        let host = Host { name: "node1.cluster.example".into(), addresses: vec!["10.0.0.1".into()], gpus: 0 };
-        assert!(["node1", "NODE1", "node1.cluster.example", "10.0.0.1"].iter().all(|name| host.answers_to(name)));
-        let others = ["node2", "node", "10.0.0.2", "node1x", "10", "node1.elsewhere.example"];
+        let host = Host {
+            name: "node1.cluster.example".into(),
+            addresses: vec!["10.0.0.1".into()],
+            gpus: 0,
+        };
+        assert!(
+            ["node1", "NODE1", "node1.cluster.example", "10.0.0.1"]
+                .iter()
+                .all(|name| host.answers_to(name))
+        );
+        let others = [
+            "node2",
+            "node",
+            "10.0.0.2",
+            "node1x",
+            "10",
+            "node1.elsewhere.example",
+        ];
         assert!(!others.iter().any(|name| host.answers_to(name)));
     }
 }

@@ -24,10 +24,16 @@ part! {
 
 impl Update for Clip {
     fn close(&self, change: &mut [f32], _: &mut [f32], _: &mut Stream) -> Option<u64> {
-        let length = change.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        let length = change
+            .iter()
+            .map(|value| f64::from(*value).powi(2))
+            .sum::<f64>()
+            .sqrt();
         if length > self.norm {
             let factor = self.norm / length;
-            change.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+            change
+                .iter_mut()
+                .for_each(|value| *value = (f64::from(*value) * factor) as f32);
         }
         None
     }

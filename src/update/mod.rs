@@ -1,5 +1,6 @@
-//! Between training and the sum: what becomes of a client's change before it is added, such as compression and
-//! privacy. Since the sum gets what was decoded, every reduction gives the same bits.
+//! Between training and the sum: what becomes of a client's change before it is added, such as
+//! compression and privacy. Since the sum gets what was decoded, every reduction gives the same
+//! bits.
 
 mod clip;
 mod topk;
@@ -14,8 +15,8 @@ use std::sync::Arc;
 ///
 /// Law: what it leaves depends on the arguments alone, so it is the same whoever trains the client.
 pub trait Update: Send + Sync {
-    /// Leaves in `change` what enters the sum, and in `kept` what the client keeps for the next time; gives
-    /// the bits that a client would send, if it changes how many.
+    /// Leaves in `change` what enters the sum, and in `kept` what the client keeps for the next
+    /// time; gives the bits that a client would send, if it changes how many.
     fn close(&self, change: &mut [f32], kept: &mut [f32], stream: &mut Stream) -> Option<u64>;
 
     /// Values that a client keeps, for changes of `length`; zeros at first.
@@ -28,7 +29,11 @@ pub trait Update: Send + Sync {
 pub type Build = fn(&Values) -> Arc<dyn Update>;
 
 /// All updates.
-pub const KIND: Kind<Build> = Kind { setting: "update", about: "update", table: UPDATES };
+pub const KIND: Kind<Build> = Kind {
+    setting: "update",
+    about: "update",
+    table: UPDATES,
+};
 
 /// Every update, by the name users write.
 pub const UPDATES: &[Entry<Build>] = &[
@@ -53,7 +58,10 @@ impl std::str::FromStr for Chain {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Chain, Self::Err> {
-        let words = text.split(';').map(str::trim).filter(|word| !word.is_empty());
+        let words = text
+            .split(';')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
         Ok(Chain(words.map(Choice::from).collect()))
     }
 }
@@ -92,7 +100,10 @@ impl Updates {
     /// # Errors
     /// A choice that makes no sense.
     pub fn make(chain: &Chain) -> Result<Updates, PartError> {
-        let made = chain.0.iter().map(|choice| KIND.look_up(choice).map(|(entry, values)| (entry.build)(&values)));
+        let made = chain.0.iter().map(|choice| {
+            KIND.look_up(choice)
+                .map(|(entry, values)| (entry.build)(&values))
+        });
         made.collect::<Result<_, _>>().map(Updates)
     }
 
@@ -127,7 +138,9 @@ mod tests {
     #[test]
     fn chains_are_lines_and_lists() {
         let chain: Chain = "clip:norm=1; topk:share=0.5".parse().expect("never fails");
-        let yaml = serde_yaml::from_str::<Chain>("[{name: clip, norm: 1}, {name: topk, share: 0.5}]").expect("a list");
+        let yaml =
+            serde_yaml::from_str::<Chain>("[{name: clip, norm: 1}, {name: topk, share: 0.5}]")
+                .expect("a list");
         assert_eq!((chain.0.len(), &chain), (2, &yaml));
         let written = serde_yaml::to_string(&chain).expect("plain data");
         assert_eq!(serde_yaml::from_str::<Chain>(&written).expect("own output"), chain);
@@ -139,7 +152,11 @@ mod tests {
             let updates = Updates::make(&Chain(vec![entry.name.into()])).expect("sound");
             let (mut change, mut kept) = ([0.0f32; 5], vec![0.0; updates.kept(5)]);
             let bits = updates.close(&mut change, &mut kept, &mut Seed(0).stream(Purpose::Update));
-            assert!(change == [0.0; 5] && kept.iter().all(|&value| value == 0.0) && bits > 0, "{}", entry.name);
+            assert!(
+                change == [0.0; 5] && kept.iter().all(|&value| value == 0.0) && bits > 0,
+                "{}",
+                entry.name
+            );
         }
     }
 }

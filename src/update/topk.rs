@@ -1,6 +1,7 @@
-//! `topk`: of a change and what was kept of earlier ones, the largest values are sent and the rest is kept (error
-//! feedback): `p = d + e`, `d <- top(p)`, `e <- p - d`. Nothing is lost: what was sent and what is kept add up to all
-//! changes. Of equal values the first counts as larger. Its bits are a float and a place for each value.
+//! `topk`: of a change and what was kept of earlier ones, the largest values are sent and the rest
+//! is kept (error feedback): `p = d + e`, `d <- top(p)`, `e <- p - d`. Nothing is lost: what was
+//! sent and what is kept add up to all changes. Of equal values the first counts as larger. Its
+//! bits are a float and a place for each value.
 //!
 //! ```
 //! use fedmpi::seed::{Purpose, Seed};
@@ -33,14 +34,23 @@ impl Update for TopK {
         if change.is_empty() {
             return Some(0);
         }
-        change.iter_mut().zip(kept.iter()).for_each(|(value, rest)| *value += rest);
+        change
+            .iter_mut()
+            .zip(kept.iter())
+            .for_each(|(value, rest)| *value += rest);
         let count = ((self.share * change.len() as f64).ceil() as usize).clamp(1, change.len());
         let mut order: Vec<u32> = (0..change.len() as u32).collect();
-        let larger = |place: &u32| (std::cmp::Reverse(change[*place as usize].abs().to_bits()), *place);
+        let larger =
+            |place: &u32| (std::cmp::Reverse(change[*place as usize].abs().to_bits()), *place);
         order.select_nth_unstable_by_key(count - 1, larger);
         kept.copy_from_slice(change);
-        order[..count].iter().for_each(|&place| kept[place as usize] = 0.0);
-        change.iter_mut().zip(kept.iter()).for_each(|(value, rest)| *value -= rest);
+        order[..count]
+            .iter()
+            .for_each(|&place| kept[place as usize] = 0.0);
+        change
+            .iter_mut()
+            .zip(kept.iter())
+            .for_each(|(value, rest)| *value -= rest);
         let places = u64::from(usize::BITS - (change.len() - 1).leading_zeros());
         Some(count as u64 * (32 + places))
     }

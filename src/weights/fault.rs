@@ -17,7 +17,9 @@ pub enum SumError {
         value: f32,
     },
     /// A change that would not fit the fixed-point range.
-    #[error("client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: {DIVERGED})")]
+    #[error(
+        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: {DIVERGED})"
+    )]
     Overflow {
         /// Who sent it.
         client: ClientId,
@@ -51,37 +53,67 @@ pub enum SumError {
 }
 
 const DIVERGED: &str = "training diverged; lower --lr";
-const BUFFERS: &str = "a running figure of batch normalisation, which is not trained; larger batches, or lower --lr";
+const BUFFERS: &str =
+    "a running figure of batch normalisation, which is not trained; larger batches, or lower --lr";
 
 impl SumError {
-    /// Whether that client's training came to nothing, as against a vector that is of another model.
+    /// Whether that client's training came to nothing, as against a vector that is of another
+    /// model.
     pub fn is_divergence(&self) -> bool {
         !matches!(self, SumError::Length { .. })
     }
 
-    /// The same with the tensor's name in place of a position. What lies behind the model is what a client says
-    /// beside its change.
+    /// The same with the tensor's name in place of a position. What lies behind the model is what a
+    /// client says beside its change.
     ///
     /// ```
-    /// use fedmpi::{ids::ClientId, weights::{Layout, SumError}};
+    /// use fedmpi::{
+    ///     ids::ClientId,
+    ///     weights::{Layout, SumError},
+    /// };
     /// let mut layout = Layout::default();
     /// layout.push("fc.weight", &[3]);
-    /// let fault = SumError::NotFinite { client: ClientId(4), position: 1, value: f32::NAN };
-    /// assert_eq!(fault.told(&layout), "client 4 returned NaN in fc.weight (hint: training diverged; lower --lr)");
+    /// let fault = SumError::NotFinite {
+    ///     client: ClientId(4),
+    ///     position: 1,
+    ///     value: f32::NAN,
+    /// };
+    /// assert_eq!(
+    ///     fault.told(&layout),
+    ///     "client 4 returned NaN in fc.weight (hint: training diverged; lower --lr)"
+    /// );
     /// ```
     pub fn told(&self, layout: &Layout) -> String {
-        let name = |position| layout.at(position).unwrap_or("what it says beside its change");
+        let name = |position| {
+            layout
+                .at(position)
+                .unwrap_or("what it says beside its change")
+        };
         let hint = |position| match (layout.trained()..layout.length()).contains(&position) {
             true => BUFFERS,
             false => DIVERGED,
         };
         match *self {
-            SumError::NotFinite { client, position, value } => {
-                format!("client {client} returned {value} in {} (hint: {})", name(position), hint(position))
+            SumError::NotFinite {
+                client,
+                position,
+                value,
+            } => {
+                format!(
+                    "client {client} returned {value} in {} (hint: {})",
+                    name(position),
+                    hint(position)
+                )
             }
-            SumError::Overflow { client, position, change } => {
+            SumError::Overflow {
+                client,
+                position,
+                change,
+            } => {
                 let (name, hint) = (name(position), hint(position));
-                format!("client {client} changed {name} by {change:e}, beyond ±{LIMIT:e} (hint: {hint})")
+                format!(
+                    "client {client} changed {name} by {change:e}, beyond ±{LIMIT:e} (hint: {hint})"
+                )
             }
             SumError::Weight { .. } | SumError::Length { .. } => self.to_string(),
         }
@@ -98,9 +130,20 @@ mod tests {
         layout.push("fc.weight", &[20]);
         layout.end_trained();
         layout.push("norm.running_var", &[2]);
-        let told = |position| SumError::Overflow { client: ClientId(1), position, change: 1e9 }.told(&layout);
+        let told = |position| {
+            SumError::Overflow {
+                client: ClientId(1),
+                position,
+                change: 1e9,
+            }
+            .told(&layout)
+        };
         assert!(told(19).contains("fc.weight") && told(19).contains("lower --lr"), "{}", told(19));
-        assert!(told(33).contains("norm.running_var") && told(33).contains("not trained"), "{}", told(33));
+        assert!(
+            told(33).contains("norm.running_var") && told(33).contains("not trained"),
+            "{}",
+            told(33)
+        );
         assert!(told(500).contains("beside its change"), "{}", told(500));
     }
 }

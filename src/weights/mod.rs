@@ -20,7 +20,8 @@ pub type Weights = Arc<Vec<f32>>;
 /// A flat vector of fixed-point changes, as [`ExactSum`] adds them.
 pub type Units = Arc<Vec<i64>>;
 
-/// Fixed-point changes in the memory of a device. Whoever holds them keeps them there until they are summed.
+/// Fixed-point changes in the memory of a device. Whoever holds them keeps them there until they
+/// are summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// Where on the device the first one is.
@@ -68,14 +69,18 @@ pub struct Layout {
 impl Layout {
     /// Appends a tensor at the next aligned offset.
     pub fn push(&mut self, name: &str, shape: &[usize]) {
-        let slot = Slot { name: name.to_owned(), shape: shape.to_vec(), offset: self.length };
+        let slot = Slot {
+            name: name.to_owned(),
+            shape: shape.to_vec(),
+            offset: self.length,
+        };
         let per_line = ALIGNMENT_BYTES / size_of::<f32>();
         self.length = slot.range().end.next_multiple_of(per_line);
         self.slots.push(slot);
     }
 
-    /// What was appended so far is trained; what follows is only kept, such as the running means of batch
-    /// normalisation. Those are averaged, and nothing else is done to them.
+    /// What was appended so far is trained; what follows is only kept, such as the running means of
+    /// batch normalisation. Those are averaged, and nothing else is done to them.
     pub fn end_trained(&mut self) {
         self.trained = Some(self.length);
     }

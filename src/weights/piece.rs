@@ -26,7 +26,10 @@ impl Piece<'_> {
     /// The values in runs, each with what they were before.
     pub(super) fn runs(&self) -> impl Iterator<Item = (&[f32], &[f32])> {
         let old = move |run: usize| self.old.map_or(&ZEROS[..], |old| &old[run * RUN..]);
-        self.new.chunks(RUN).enumerate().map(move |(run, new)| (new, old(run)))
+        self.new
+            .chunks(RUN)
+            .enumerate()
+            .map(move |(run, new)| (new, old(run)))
     }
 
     /// Looks for a value that does not fit a sum.
@@ -38,12 +41,23 @@ impl Piece<'_> {
             if all_within(new, old) {
                 continue;
             }
-            let found = changes(new, old).zip(new).enumerate().find(|(_, (change, _))| !within(*change));
+            let found = changes(new, old)
+                .zip(new)
+                .enumerate()
+                .find(|(_, (change, _))| !within(*change));
             let Some((place, (change, &value))) = found else { continue };
             let position = self.start + run * RUN + place;
             return Err(match value.is_finite() {
-                true => SumError::Overflow { client, position, change },
-                false => SumError::NotFinite { client, position, value },
+                true => SumError::Overflow {
+                    client,
+                    position,
+                    change,
+                },
+                false => SumError::NotFinite {
+                    client,
+                    position,
+                    value,
+                },
             });
         }
         Ok(())

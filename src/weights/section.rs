@@ -16,12 +16,15 @@ pub struct Total {
 impl Total {
     /// What is left without a client of so many samples.
     pub fn without(self, samples: u64) -> Total {
-        Total { samples: self.samples.saturating_sub(samples), clients: self.clients.saturating_sub(1) }
+        Total {
+            samples: self.samples.saturating_sub(samples),
+            clients: self.clients.saturating_sub(1),
+        }
     }
 }
 
-/// A cohort as its clients were told, by which they weigh what they contribute, and as much of it as counts in the
-/// end: clients may be left out.
+/// A cohort as its clients were told, by which they weigh what they contribute, and as much of it
+/// as counts in the end: clients may be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turnout {
     /// What clients were told.
@@ -33,7 +36,10 @@ pub struct Turnout {
 impl Turnout {
     /// Everybody counts.
     pub fn whole(total: Total) -> Turnout {
-        Turnout { told: total, counted: total }
+        Turnout {
+            told: total,
+            counted: total,
+        }
     }
 
     /// What makes a mean over all who were asked one over those who count.
@@ -107,8 +113,14 @@ impl Sections {
         match self.0[place].weigh {
             Weigh::Samples => Ok(who.samples as f64 / total.samples.max(1) as f64),
             Weigh::Clients => Ok(1.0 / clients),
-            Weigh::Own(most) if (0.0..=most).contains(&who.weight) => Ok(who.weight / most / clients),
-            Weigh::Own(most) => Err(SumError::Weight { client: who.client, weight: who.weight, most }),
+            Weigh::Own(most) if (0.0..=most).contains(&who.weight) => {
+                Ok(who.weight / most / clients)
+            }
+            Weigh::Own(most) => Err(SumError::Weight {
+                client: who.client,
+                weight: who.weight,
+                most,
+            }),
         }
     }
 
@@ -138,11 +150,19 @@ mod tests {
     fn shares_are_those_of_their_kind() {
         let kinds = [Weigh::Samples, Weigh::Clients, Weigh::Own(10.0)];
         let sections = Sections(kinds.map(|weigh| Section { length: 2, weigh }).into());
-        let total = Total { samples: 8, clients: 4 };
-        let who = |weight| Who { client: ClientId(3), samples: 2, weight };
+        let total = Total {
+            samples: 8,
+            clients: 4,
+        };
+        let who = |weight| Who {
+            client: ClientId(3),
+            samples: 2,
+            weight,
+        };
         let share = |place, weight| sections.share(place, who(weight), total);
         assert_eq!((share(0, 5.0), share(1, 5.0), share(2, 5.0)), (Ok(0.25), Ok(0.25), Ok(0.125)));
-        let refused = [-1.0, 10.1, f64::NAN].map(|weight| share(2, weight).expect_err("refused").to_string());
+        let refused =
+            [-1.0, 10.1, f64::NAN].map(|weight| share(2, weight).expect_err("refused").to_string());
         assert!(refused.iter().all(|text| text.contains("client 3")), "{refused:?}");
         assert_eq!((sections.length(), sections.starts().collect::<Vec<_>>()), (6, vec![0, 2, 4]));
         let mut sum = [1.0, 2.0, 3.0, 4.0, 0.5, 0.25];
@@ -153,8 +173,14 @@ mod tests {
     fn those_who_are_left_out_do_not_weigh() {
         let kinds = [Weigh::Samples, Weigh::Clients, Weigh::Own(10.0)];
         let sections = Sections(kinds.map(|weigh| Section { length: 1, weigh }).into());
-        let told = Total { samples: 8, clients: 4 };
-        let turnout = Turnout { told, counted: told.without(6) };
+        let told = Total {
+            samples: 8,
+            clients: 4,
+        };
+        let turnout = Turnout {
+            told,
+            counted: told.without(6),
+        };
         // Of eight samples two are left, of four clients three.
         let mut sum = [1.0, 3.0, 0.3];
         let means = sections.split(&mut sum, turnout);

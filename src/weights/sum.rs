@@ -21,13 +21,15 @@ use std::sync::Arc;
 /// sum.add(ClientId(0), 1, &global, &[5.0, 2.0])?;
 /// sum.add(ClientId(1), 3, &global, &[1.0, 6.0])?;
 /// assert_eq!(sum.mean(&global), [2.0, 5.0]); // (1*5 + 3*1) / 4, (1*2 + 3*6) / 4
+///
 /// # Ok::<(), fedmpi::weights::SumError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ExactSum {
     own: Units,
     holds: Holds,
-    // Sums of others that are not added to `own` yet: the last addition happens on the way to the mean.
+    // Sums of others that are not added to `own` yet: the last addition happens on the way to the
+    // mean.
     parts: Vec<Units>,
     total: u64,
 }
@@ -43,7 +45,8 @@ enum Holds {
     Changes,
 }
 
-/// Parts that may wait, of so many values at most: memory for large ones is worth more than the time.
+/// Parts that may wait, of so many values at most: memory for large ones is worth more than the
+/// time.
 const PARTS: usize = 2;
 const WAITING: usize = 1 << 20;
 
@@ -53,7 +56,12 @@ type Put = fn(&mut [i64], &[f32], &[f32], f64) -> bool;
 impl ExactSum {
     /// An empty sum over vectors of `length` values, for updates whose weights add up to `total`.
     pub fn new(length: usize, total: u64) -> Self {
-        ExactSum { own: Arc::new(vec![0; length]), holds: Holds::Zeros, parts: Vec::new(), total: total.max(1) }
+        ExactSum {
+            own: Arc::new(vec![0; length]),
+            holds: Holds::Zeros,
+            parts: Vec::new(),
+            total: total.max(1),
+        }
     }
 
     /// Empties the sum, for updates whose weights add up to `total`; keeps its memory.
@@ -79,7 +87,13 @@ impl ExactSum {
     ///
     /// # Errors
     /// As [`ExactSum::add_pieces`].
-    pub fn add(&mut self, client: ClientId, samples: u64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
+    pub fn add(
+        &mut self,
+        client: ClientId,
+        samples: u64,
+        global: &[f32],
+        update: &[f32],
+    ) -> Result<(), SumError> {
         self.add_share(client, self.share(samples), global, update)
     }
 
@@ -87,8 +101,22 @@ impl ExactSum {
     ///
     /// # Errors
     /// As [`ExactSum::add_pieces`].
-    pub fn add_share(&mut self, client: ClientId, share: f64, global: &[f32], update: &[f32]) -> Result<(), SumError> {
-        self.add_pieces(client, &[Piece { share, start: 0, new: update, old: Some(global) }])
+    pub fn add_share(
+        &mut self,
+        client: ClientId,
+        share: f64,
+        global: &[f32],
+        update: &[f32],
+    ) -> Result<(), SumError> {
+        self.add_pieces(
+            client,
+            &[Piece {
+                share,
+                start: 0,
+                new: update,
+                old: Some(global),
+            }],
+        )
     }
 
     /// Adds all pieces of a client, or nothing.
@@ -97,10 +125,17 @@ impl ExactSum {
     /// Values that are not finite, out of range, or of another length; the sum is then as it was.
     pub fn add_pieces(&mut self, client: ClientId, pieces: &[Piece<'_>]) -> Result<(), SumError> {
         let length = self.own.len();
-        for &Piece { start, new, old, .. } in pieces {
+        for &Piece {
+            start, new, old, ..
+        } in pieces
+        {
             let fits = start + new.len() <= length && old.is_none_or(|old| old.len() == new.len());
             if !fits {
-                return Err(SumError::Length { client, found: start + new.len(), wanted: length });
+                return Err(SumError::Length {
+                    client,
+                    found: start + new.len(),
+                    wanted: length,
+                });
             }
         }
         for (place, piece) in pieces.iter().enumerate() {
@@ -108,7 +143,9 @@ impl ExactSum {
                 continue;
             }
             // Integers: what was added is taken away again to the bit.
-            pieces[..=place].iter().for_each(|piece| _ = self.put(piece, fixed::take_changes));
+            pieces[..=place]
+                .iter()
+                .for_each(|piece| _ = self.put(piece, fixed::take_changes));
             return piece.check(client);
         }
         Ok(())
@@ -123,7 +160,9 @@ impl ExactSum {
             units[..start].fill(0);
             units[end..].fill(0);
         }
-        let runs = self.writable()[start..end].chunks_mut(RUN).zip(piece.runs());
+        let runs = self.writable()[start..end]
+            .chunks_mut(RUN)
+            .zip(piece.runs());
         let sound = runs.fold(true, |sound, (units, (new, old))| {
             if stale {
                 units.fill(0);
@@ -179,8 +218,8 @@ impl ExactSum {
         self.parts.push(units);
     }
 
-    /// The sum as numbers: the mean over the cohort, where the shares add up to one. They take the place of the sum, which
-    /// is empty then.
+    /// The sum as numbers: the mean over the cohort, where the shares add up to one. They take the
+    /// place of the sum, which is empty then.
     pub fn values(&mut self) -> &mut [f64] {
         let parts = std::mem::take(&mut self.parts);
         let counts = self.holds == Holds::Changes;
@@ -212,7 +251,8 @@ mod tests {
         let global = [1e-8, -3.5, 1e6];
         let mut sum = ExactSum::new(3, 7);
         for client in 0..7 {
-            sum.add(ClientId(client), 1, &global, &global).expect("finite");
+            sum.add(ClientId(client), 1, &global, &global)
+                .expect("finite");
         }
         assert_eq!(sum.mean(&global), global);
     }
@@ -250,26 +290,57 @@ mod tests {
     #[test]
     fn faults_name_client_and_position() {
         let mut sum = ExactSum::new(2, 1);
-        let nan = sum.add(ClientId(4), 1, &[0.0; 2], &[0.0, f32::NAN]).expect_err("NaN");
-        assert!(matches!(nan, SumError::NotFinite { client: ClientId(4), position: 1, .. }));
-        let large = sum.add(ClientId(4), 1, &[0.0; 2], &[1e9, 0.0]).expect_err("overflow");
+        let nan = sum
+            .add(ClientId(4), 1, &[0.0; 2], &[0.0, f32::NAN])
+            .expect_err("NaN");
+        assert!(matches!(
+            nan,
+            SumError::NotFinite {
+                client: ClientId(4),
+                position: 1,
+                ..
+            }
+        ));
+        let large = sum
+            .add(ClientId(4), 1, &[0.0; 2], &[1e9, 0.0])
+            .expect_err("overflow");
         assert!(matches!(large, SumError::Overflow { position: 0, .. }));
-        assert!(matches!(sum.add(ClientId(4), 1, &[0.0; 2], &[0.0]), Err(SumError::Length { found: 1, .. })));
+        assert!(matches!(
+            sum.add(ClientId(4), 1, &[0.0; 2], &[0.0]),
+            Err(SumError::Length { found: 1, .. })
+        ));
     }
 
     #[test]
     fn what_cannot_be_added_leaves_the_sum_as_it_was() {
         let mut sum = ExactSum::new(3, 1);
-        sum.add(ClientId(9), 1, &[0.0; 3], &[7.0; 3]).expect("finite");
+        sum.add(ClientId(9), 1, &[0.0; 3], &[7.0; 3])
+            .expect("finite");
         sum.reset(4);
-        sum.add(ClientId(0), 3, &[0.0; 3], &[0.1, -5.0, 1e5]).expect("finite");
+        sum.add(ClientId(0), 3, &[0.0; 3], &[0.1, -5.0, 1e5])
+            .expect("finite");
         let before = sum.units().to_vec();
         let share = sum.share(1);
-        let whole = Piece { share, start: 0, new: &[0.3, 2.0], old: Some(&[1.0, 1.0]) };
+        let whole = Piece {
+            share,
+            start: 0,
+            new: &[0.3, 2.0],
+            old: Some(&[1.0, 1.0]),
+        };
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
-            let said = Piece { share, start: 2, new: &[broken], old: None };
-            let fault = sum.add_pieces(ClientId(4), &[whole, said]).expect_err("refused");
-            assert!(matches!(fault, SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }));
+            let said = Piece {
+                share,
+                start: 2,
+                new: &[broken],
+                old: None,
+            };
+            let fault = sum
+                .add_pieces(ClientId(4), &[whole, said])
+                .expect_err("refused");
+            assert!(matches!(
+                fault,
+                SumError::NotFinite { position: 2, .. } | SumError::Overflow { position: 2, .. }
+            ));
             assert_eq!(*sum.units().as_slice(), before);
         }
     }

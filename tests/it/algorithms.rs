@@ -1,5 +1,5 @@
-//! Methods: the values of the papers' toys, the cases in which one is another to the bit, and one hash for all ways of
-//! running a round.
+//! Methods: the values of the papers' toys, the cases in which one is another to the bit, and one
+//! hash for all ways of running a round.
 
 use crate::modes::modes;
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
@@ -22,7 +22,9 @@ use std::path::{Path, PathBuf};
 /// Two clients with one and three samples.
 fn two_clients(folder: &Path, rounds: i64) -> Config {
     let path = folder.join("partition.json");
-    Partition::new(&[vec![0], vec![1, 2, 3]]).save(&path).expect("writable");
+    Partition::new(&[vec![0], vec![1, 2, 3]])
+        .save(&path)
+        .expect("writable");
     Config {
         client_num_in_total: 2,
         client_num_per_round: 2,
@@ -45,25 +47,36 @@ fn walk(config: Config, rate: f32, bowl: fn(ClientId) -> Bowl) -> Vec<f32> {
         }
     }
     let mut models = Models::default();
-    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(1, rate).with(bowl))) };
+    let make =
+        |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(1, rate).with(bowl))) };
     run_local(&plan(config), 2, &make, &mut models, None).expect("sound");
     models.0
 }
 
 /// Toy T of the catalogue: `(w - 2)^2 / 2` and `(w - 6)^2 / 2`, two steps at rate 0.5.
 fn toy(client: ClientId) -> Bowl {
-    Bowl { target: [2.0, 6.0][client.index()], curvature: 1.0, steps: 2 }
+    Bowl {
+        target: [2.0, 6.0][client.index()],
+        curvature: 1.0,
+        steps: 2,
+    }
 }
 
 #[test]
 fn toy_values_of_the_papers() {
     let folder = tempfile::tempdir().expect("a folder");
     let after = |method: &str, rounds: i64, bowl: fn(ClientId) -> Bowl| {
-        let config = Config { aggregator: Some(method.into()), ..two_clients(folder.path(), rounds) };
+        let config = Config {
+            aggregator: Some(method.into()),
+            ..two_clients(folder.path(), rounds)
+        };
         walk(config, 0.5, bowl)
     };
     let close = |found: &[f32], wanted: &[f64]| {
-        let same = found.iter().zip(wanted).all(|(found, wanted)| (f64::from(*found) - wanted).abs() < 2e-6);
+        let same = found
+            .iter()
+            .zip(wanted)
+            .all(|(found, wanted)| (f64::from(*found) - wanted).abs() < 2e-6);
         assert!(same && found.len() == wanted.len(), "{found:?} {wanted:?}");
     };
     close(&after("fedavg", 1, toy), &[3.75]);
@@ -72,10 +85,16 @@ fn toy_values_of_the_papers() {
     close(&after("feddyn:feddyn_alpha=1", 2, toy), &[4.0, 4.0]);
     close(&after("fedadam:server_lr=0.1", 1, toy), &[0.0997340]);
     close(&after("fedavgm", 2, toy), &[3.75, 8.0625]);
-    let uneven = |client: ClientId| Bowl { steps: 1 + u64::from(client.0), ..toy(client) };
+    let uneven = |client: ClientId| Bowl {
+        steps: 1 + u64::from(client.0),
+        ..toy(client)
+    };
     close(&after("fednova", 1, uneven), &[3.390625]);
     close(&after("fedavg", 1, uneven), &[3.625]);
-    let one_step = |client: ClientId| Bowl { steps: 1, ..toy(client) };
+    let one_step = |client: ClientId| Bowl {
+        steps: 1,
+        ..toy(client)
+    };
     for (q, wanted) in [("0", 2.0), ("1", 1.4), ("2", 0.99186992)] {
         close(&after(&format!("qfedavg:q={q}"), 1, one_step), &[wanted]);
     }
@@ -88,14 +107,34 @@ fn toy_values_of_the_papers() {
 fn scaffold_finds_the_optimum_that_fedavg_misses() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("even.json");
-    Partition::new(&[vec![0], vec![1]]).save(&path).expect("writable");
+    Partition::new(&[vec![0], vec![1]])
+        .save(&path)
+        .expect("writable");
     let bowl = |client: ClientId| match client.0 {
-        0 => Bowl { target: 2.0, curvature: 1.0, steps: 2 },
-        _ => Bowl { target: 3.0, curvature: 2.0, steps: 2 },
+        0 => Bowl {
+            target: 2.0,
+            curvature: 1.0,
+            steps: 2,
+        },
+        _ => Bowl {
+            target: 3.0,
+            curvature: 2.0,
+            steps: 2,
+        },
     };
     let after = |method: &str| {
-        let config = Config { aggregator: Some(method.into()), ..two_clients(folder.path(), 40) };
-        walk(Config { partition_load: Some(path.clone()), ..config }, 0.25, bowl)
+        let config = Config {
+            aggregator: Some(method.into()),
+            ..two_clients(folder.path(), 40)
+        };
+        walk(
+            Config {
+                partition_load: Some(path.clone()),
+                ..config
+            },
+            0.25,
+            bowl,
+        )
     };
     let scaffold = after("scaffold");
     for (found, wanted) in scaffold.iter().zip([1.5625, 2.240234, 2.508362]) {
@@ -109,9 +148,18 @@ fn scaffold_finds_the_optimum_that_fedavg_misses() {
 
 /// Every choice of a method, by itself and with others: the law walks the tables.
 fn methods() -> Vec<Config> {
-    let algorithms = ALGORITHMS.iter().map(|entry| Config { algorithm: Some(entry.name.into()), ..small() });
-    let steps = STEPS.iter().map(|entry| Config { server_step: Some(entry.name.into()), ..small() });
-    let updates = UPDATES.iter().map(|entry| Config { update: entry.name.parse().expect("a chain"), ..small() });
+    let algorithms = ALGORITHMS.iter().map(|entry| Config {
+        algorithm: Some(entry.name.into()),
+        ..small()
+    });
+    let steps = STEPS.iter().map(|entry| Config {
+        server_step: Some(entry.name.into()),
+        ..small()
+    });
+    let updates = UPDATES.iter().map(|entry| Config {
+        update: entry.name.parse().expect("a chain"),
+        ..small()
+    });
     let mixed = Config {
         algorithm: Some("scaffold".into()),
         server_step: Some("adam".into()),
@@ -119,11 +167,23 @@ fn methods() -> Vec<Config> {
         lr_schedule: "step:step_rounds=1".into(),
         ..small()
     };
-    algorithms.chain(steps).chain(updates).chain([mixed]).collect()
+    algorithms
+        .chain(steps)
+        .chain(updates)
+        .chain([mixed])
+        .collect()
 }
 
 fn name(config: &Config) -> String {
-    let Config { algorithm, server_step, update, reduce, dispatch, scheduler, .. } = config;
+    let Config {
+        algorithm,
+        server_step,
+        update,
+        reduce,
+        dispatch,
+        scheduler,
+        ..
+    } = config;
     format!("{algorithm:?} {server_step:?} {update} {reduce:?} {dispatch:?} {scheduler}")
 }
 
@@ -133,7 +193,11 @@ fn every_method_gives_the_same_bits_in_every_mode_on_any_number_of_workers() {
         let wanted = quadratic(&plan(method.clone()), 1).0;
         for config in modes(&method) {
             for workers in [1, 2, 3, 5] {
-                assert!(quadratic(&plan(config.clone()), workers).0 == wanted, "{} on {workers}", name(&config));
+                assert!(
+                    quadratic(&plan(config.clone()), workers).0 == wanted,
+                    "{} on {workers}",
+                    name(&config)
+                );
             }
         }
     }
@@ -167,22 +231,39 @@ fn every_method_goes_on_after_any_round_in_another_mode() {
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
     let orders = [Reduce::Server, Reduce::Worker, Reduce::Allreduce];
     for method in methods() {
-        let method = Config { comm_round: 5, keep_checkpoints: 9, ..method };
+        let method = Config {
+            comm_round: 5,
+            keep_checkpoints: 9,
+            ..method
+        };
         let parent = tempfile::tempdir().expect("a folder");
         let saves = |name: &str| {
             fs::create_dir_all(parent.path().join(name)).expect("writable");
-            Saves { folder: parent.path().join(name), states: Vec::new() }
+            Saves {
+                folder: parent.path().join(name),
+                states: Vec::new(),
+            }
         };
         let mut whole = saves("whole");
         let wanted = run_local(&plan(method.clone()), 2, &make, &mut whole, None).expect("sound");
         for (turn, (state, weights)) in whole.states.into_iter().enumerate() {
             // Resuming is told by the setting; the folder is that of the recorder.
             let there = Some(parent.path().to_owned());
-            let config = Config { reduce: orders[turn % 3], resume: there, ..method.clone() };
+            let config = Config {
+                reduce: orders[turn % 3],
+                resume: there,
+                ..method.clone()
+            };
             let mut rest = saves(&format!("rest{turn}"));
             fs::copy(parent.path().join("whole/kept.bin"), rest.folder.join("kept.bin")).ok();
-            let outcome = run_local(&plan(config.clone()), 3, &make, &mut rest, Some((state, weights)));
-            assert!(outcome.expect("goes on") == wanted, "{} from round {}", name(&config), turn + 1);
+            let outcome =
+                run_local(&plan(config.clone()), 3, &make, &mut rest, Some((state, weights)));
+            assert!(
+                outcome.expect("goes on") == wanted,
+                "{} from round {}",
+                name(&config),
+                turn + 1
+            );
         }
     }
 }
@@ -190,7 +271,8 @@ fn every_method_goes_on_after_any_round_in_another_mode() {
 #[test]
 fn a_run_that_falls_back_goes_on_from_its_best_model_after_a_resume_too() {
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
-    // The loss of this trainer is its weight, which rises: the second round is evaluated first and stays the best.
+    // The loss of this trainer is its weight, which rises: the second round is evaluated first and
+    // stays the best.
     let config = Config {
         fall_back: true,
         target: Some("loss<=-1".into()),
@@ -199,23 +281,45 @@ fn a_run_that_falls_back_goes_on_from_its_best_model_after_a_resume_too() {
         comm_round: 5,
         ..small()
     };
-    let best = quadratic(&plan(Config { comm_round: 2, ..config.clone() }), 1).0;
+    let best = quadratic(
+        &plan(Config {
+            comm_round: 2,
+            ..config.clone()
+        }),
+        1,
+    )
+    .0;
     let parent = tempfile::tempdir().expect("a folder");
-    let saves = || Saves { folder: parent.path().to_owned(), states: Vec::new() };
+    let saves = || Saves {
+        folder: parent.path().to_owned(),
+        states: Vec::new(),
+    };
     let mut whole = saves();
     let wanted = run_local(&plan(config.clone()), 2, &make, &mut whole, None).expect("sound");
     assert!(wanted.weights == best.weights && wanted.test == best.test && wanted.rounds == 5);
-    assert_eq!(whole.states[2].0.memory.len(), 3, "the third round has moved on from the best model");
+    assert_eq!(
+        whole.states[2].0.memory.len(),
+        3,
+        "the third round has moved on from the best model"
+    );
     for reduce in [Reduce::Server, Reduce::Worker, Reduce::Allreduce] {
-        let config = Config { reduce, ..config.clone() };
+        let config = Config {
+            reduce,
+            ..config.clone()
+        };
         assert!(quadratic(&plan(config.clone()), 3).0 == wanted);
         for (state, weights) in whole.states.clone() {
-            let outcome = run_local(&plan(config.clone()), 3, &make, &mut saves(), Some((state, weights)));
+            let outcome =
+                run_local(&plan(config.clone()), 3, &make, &mut saves(), Some((state, weights)));
             assert!(outcome.expect("goes on") == wanted);
         }
     }
     // Where each round is better there is nothing to fall back from.
-    let rising = |fall_back| Config { fall_back, target: Some("loss>=1000".into()), ..config.clone() };
+    let rising = |fall_back| Config {
+        fall_back,
+        target: Some("loss>=1000".into()),
+        ..config.clone()
+    };
     assert!(quadratic(&plan(rising(true)), 2).0 == quadratic(&plan(rising(false)), 2).0);
 }
 
@@ -227,7 +331,11 @@ fn a_lost_worker_costs_no_bit_of_any_method() {
             let plan = plan(config.clone());
             for calls in [1, 3, 4, 6, 9, 13] {
                 let (outcome, _) = crate::loss::with_deaths(&plan, 3, &[(2, calls)]);
-                assert!(outcome.expect("goes on") == wanted, "{} after {calls} calls", name(&config));
+                assert!(
+                    outcome.expect("goes on") == wanted,
+                    "{} after {calls} calls",
+                    name(&config)
+                );
             }
         }
     }
@@ -250,21 +358,39 @@ fn trained(method: Config) -> Vec<f32> {
 }
 
 fn with(aggregator: &str) -> Config {
-    Config { aggregator: Some(aggregator.into()), ..Config::default() }
+    Config {
+        aggregator: Some(aggregator.into()),
+        ..Config::default()
+    }
 }
 
 #[test]
 fn methods_that_do_nothing_are_fedavg_to_the_bit() {
     let wanted = trained(with("fedavg"));
-    let update = |text: &str| Config { update: text.parse().expect("a chain"), ..Config::default() };
+    let update = |text: &str| Config {
+        update: text.parse().expect("a chain"),
+        ..Config::default()
+    };
     for (name, method) in [
         ("no pull", with("fedprox:mu=0")),
         ("no momentum", with("fedavgm:server_momentum=0")),
-        ("ditto's global model", Config { comm_round: 3, ..with("ditto") }),
+        (
+            "ditto's global model",
+            Config {
+                comm_round: 3,
+                ..with("ditto")
+            },
+        ),
         ("all values", update("topk:share=1")),
         ("a long norm", update("clip:norm=1e9")),
         ("both", update("clip:norm=1e9;topk:share=1")),
-        ("one rate", Config { lr_schedule: "step:gamma=1".into(), ..Config::default() }),
+        (
+            "one rate",
+            Config {
+                lr_schedule: "step:gamma=1".into(),
+                ..Config::default()
+            },
+        ),
     ] {
         assert!(trained(method) == wanted, "{name}");
     }
@@ -285,12 +411,28 @@ fn methods_that_do_nothing_are_fedavg_to_the_bit() {
 /// The written-out steps and those by autograd apply one formula.
 #[test]
 fn both_ways_of_stepping_drift_alike() {
-    for method in ["fedprox:mu=0.5", "scaffold", "feddyn:feddyn_alpha=0.1", "fedlin", "fednova"] {
-        let moved = |optimizer: &str| trained(Config { client_optimizer: optimizer.into(), ..with(method) });
+    for method in [
+        "fedprox:mu=0.5",
+        "scaffold",
+        "feddyn:feddyn_alpha=0.1",
+        "fedlin",
+        "fednova",
+    ] {
+        let moved = |optimizer: &str| {
+            trained(Config {
+                client_optimizer: optimizer.into(),
+                ..with(method)
+            })
+        };
         // A tiny momentum goes by autograd.
         let (written, recorded) = (moved("sgd"), moved("sgd:momentum=1e-9"));
-        // Two right ways of rounding drift apart over rounds; a wrong formula would be off by a hundred times more.
-        let largest = written.iter().zip(&recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        // Two right ways of rounding drift apart over rounds; a wrong formula would be off by a
+        // hundred times more.
+        let largest = written
+            .iter()
+            .zip(&recorded)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f32::max);
         assert!(largest < 5e-4, "{method}: {largest:e}");
     }
 }
@@ -299,7 +441,10 @@ fn both_ways_of_stepping_drift_alike() {
 fn batch_normalisation_passes_by_everything() {
     for method in [
         with("scaffold"),
-        Config { update: "clip:norm=0.1;topk:share=0.1".parse().expect("a chain"), ..with("fedadam") },
+        Config {
+            update: "clip:norm=0.1;topk:share=0.1".parse().expect("a chain"),
+            ..with("fedadam")
+        },
     ] {
         let config = Config {
             dataset: "mnist".into(),
@@ -315,7 +460,17 @@ fn batch_normalisation_passes_by_everything() {
         };
         let wanted = train(&plan(config.clone()), 1).0;
         for (reduce, workers) in [(Reduce::Server, 3), (Reduce::Allreduce, 2)] {
-            assert!(train(&plan(Config { reduce, ..config.clone() }), workers).0 == wanted, "{reduce:?}");
+            assert!(
+                train(
+                    &plan(Config {
+                        reduce,
+                        ..config.clone()
+                    }),
+                    workers
+                )
+                .0 == wanted,
+                "{reduce:?}"
+            );
         }
     }
 }
@@ -327,13 +482,23 @@ fn methods_go_on_under_mpirun_on_other_ranks() {
                  --server_step adam:server_lr=0.01 --update topk:share=0.1 --lr_schedule cosine --checkpoint_every 1";
     let job = |ranks, name: &str, more: &str| {
         let job = Job::ranks(ranks).with(flags).path("--data_dir", &mnist());
-        job.path("--out_dir", &parent.path().join(name)).with(more).run().succeeded().model_hash().to_owned()
+        job.path("--out_dir", &parent.path().join(name))
+            .with(more)
+            .run()
+            .succeeded()
+            .model_hash()
+            .to_owned()
     };
     let wanted = job(3, "whole", "--comm_round 6");
     job(3, "part", "--comm_round 6 --target loss<=1000");
     let resume = |ranks, more: &str| {
         let job = Job::ranks(ranks).path("--resume", &parent.path().join("part"));
-        job.with("--target loss<=0").with(more).run().succeeded().model_hash().to_owned()
+        job.with("--target loss<=0")
+            .with(more)
+            .run()
+            .succeeded()
+            .model_hash()
+            .to_owned()
     };
     assert_eq!(resume(2, "--reduce allreduce"), wanted);
 }
@@ -341,7 +506,11 @@ fn methods_go_on_under_mpirun_on_other_ranks() {
 #[test]
 fn names_of_wholes_are_their_three_choices() {
     for preset in PRESETS {
-        let whole = plan(Config { aggregator: Some(preset.name.into()), reduce: Reduce::Server, ..small() });
+        let whole = plan(Config {
+            aggregator: Some(preset.name.into()),
+            reduce: Reduce::Server,
+            ..small()
+        });
         let [algorithm, step, combine] = preset.build;
         let said = Config {
             algorithm: Some(algorithm.into()),
@@ -352,8 +521,17 @@ fn names_of_wholes_are_their_three_choices() {
         };
         assert_eq!(whole.digest(), plan(said).digest(), "{}", preset.name);
     }
-    let clash = Config { aggregator: Some("scaffold".into()), algorithm: Some("fedprox".into()), ..small() };
-    assert!(Plan::resolve(clash).expect_err("refused").to_string().contains("--algorithm is fedprox"));
+    let clash = Config {
+        aggregator: Some("scaffold".into()),
+        algorithm: Some("fedprox".into()),
+        ..small()
+    };
+    assert!(
+        Plan::resolve(clash)
+            .expect_err("refused")
+            .to_string()
+            .contains("--algorithm is fedprox")
+    );
 }
 
 #[test]
@@ -366,19 +544,41 @@ fn without_rounds_only_methods_without_memory_make_sense() {
             ..small()
         })
     };
-    assert!(run("scaffold", "").expect_err("refused").to_string().contains("--algorithm is scaffold"));
-    assert!(run("fedavg", "topk").expect_err("refused").to_string().contains("--update is topk"));
+    assert!(
+        run("scaffold", "")
+            .expect_err("refused")
+            .to_string()
+            .contains("--algorithm is scaffold")
+    );
+    assert!(
+        run("fedavg", "topk")
+            .expect_err("refused")
+            .to_string()
+            .contains("--update is topk")
+    );
     for (algorithm, update) in [("fedprox", ""), ("fedavg", "clip:norm=0.5")] {
         let plan = run(algorithm, update).expect("makes sense");
         let wanted = quadratic(&plan, 1).0;
-        assert!([2, 3].iter().all(|workers| quadratic(&plan, *workers).0 == wanted), "{algorithm} {update}");
+        assert!(
+            [2, 3]
+                .iter()
+                .all(|workers| quadratic(&plan, *workers).0 == wanted),
+            "{algorithm} {update}"
+        );
     }
 }
 
 #[test]
 fn an_empty_round_moves_no_server_step() {
-    let config = Config { deadline: Some(1e-9), server_step: Some("momentum".into()), ..small() };
+    let config = Config {
+        deadline: Some(1e-9),
+        server_step: Some("momentum".into()),
+        ..small()
+    };
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
     let (outcome, memory): (_, Memory) = run_with(&plan(config), 2, &make).expect("sound");
-    assert!(outcome.weights.iter().all(|&weight| weight == 0.0) && memory.rounds().all(|done| done.clients == 0));
+    assert!(
+        outcome.weights.iter().all(|&weight| weight == 0.0)
+            && memory.rounds().all(|done| done.clients == 0)
+    );
 }

@@ -16,13 +16,22 @@ use std::sync::Arc;
 use tch::Device;
 
 fn asynchronous(config: Config) -> Config {
-    Config { mode: Mode::Async, concurrency: 4, comm_round: 12, ..config }
+    Config {
+        mode: Mode::Async,
+        concurrency: 4,
+        comm_round: 12,
+        ..config
+    }
 }
 
 /// A rule, with a small buffer if it has one.
 fn rule(name: &str, size: usize) -> Option<Choice> {
     let buffered = ["fedbuff", "fedavg_async"].contains(&name);
-    Some(if buffered { format!("{name}:buffer_size={size}").as_str().into() } else { name.into() })
+    Some(if buffered {
+        format!("{name}:buffer_size={size}").as_str().into()
+    } else {
+        name.into()
+    })
 }
 
 fn arrivals(memory: &Memory) -> Vec<&Arrived> {
@@ -38,20 +47,35 @@ fn arrivals(memory: &Memory) -> Vec<&Arrived> {
 
 /// What does not depend on the machine.
 fn lines(memory: &Memory) -> Vec<(ClientId, u32, f64)> {
-    arrivals(memory).iter().map(|arrived| (arrived.client, arrived.staleness, arrived.clock)).collect()
+    arrivals(memory)
+        .iter()
+        .map(|arrived| (arrived.client, arrived.staleness, arrived.clock))
+        .collect()
 }
 
 #[test]
 fn every_rule_and_delay_gives_the_same_bits_on_any_number_of_workers() {
     let folder = tempfile::tempdir().expect("a folder");
     let stale = folder.path().join("stale.txt");
-    std::fs::write(&stale, (0..12).map(|i| format!("{}\n", i % 5)).collect::<String>()).expect("writable");
+    std::fs::write(&stale, (0..12).map(|i| format!("{}\n", i % 5)).collect::<String>())
+        .expect("writable");
     let listed = format!("file:{}", stale.display());
-    let delays =
-        ["samples:0.01,1", "constant:1", "uniform:1,3/task", "exponential:1", "halfnormal:2", "classes:1,5", &listed];
+    let delays = [
+        "samples:0.01,1",
+        "constant:1",
+        "uniform:1,3/task",
+        "exponential:1",
+        "halfnormal:2",
+        "classes:1,5",
+        &listed,
+    ];
     for entry in ARRIVALS {
         for delay in delays {
-            let config = Config { aggregator: rule(entry.name, 3), delay: delay.into(), ..asynchronous(small()) };
+            let config = Config {
+                aggregator: rule(entry.name, 3),
+                delay: delay.into(),
+                ..asynchronous(small())
+            };
             let plan = plan(config);
             let (wanted, memory) = quadratic(&plan, 1);
             for workers in [2, 3, 5] {
@@ -79,10 +103,16 @@ fn every_rule_goes_on_from_any_move_with_the_same_bits() {
             let wanted = run_local(&plan, 2, &make, &mut whole, None).expect("sound");
             for (state, weights) in whole.states {
                 let (rounds, mut rest) = (state.rounds as usize, Saves::default());
-                let outcome = run_local(&plan, 3, &make, &mut rest, Some((state, weights))).expect("goes on");
+                let outcome =
+                    run_local(&plan, 3, &make, &mut rest, Some((state, weights))).expect("goes on");
                 assert!(outcome == wanted, "{} {selection} from move {rounds}", entry.name);
                 let (all, later) = (lines(&whole.memory), lines(&rest.memory));
-                assert_eq!(later, all[all.len() - later.len()..], "{} {selection} from move {rounds}", entry.name);
+                assert_eq!(
+                    later,
+                    all[all.len() - later.len()..],
+                    "{} {selection} from move {rounds}",
+                    entry.name
+                );
             }
         }
     }
@@ -93,9 +123,14 @@ fn spans(memory: &Memory) -> BTreeMap<Rank, Vec<(f64, f64)>> {
     let mut spans: BTreeMap<Rank, Vec<(f64, f64)>> = BTreeMap::new();
     for arrived in arrivals(memory) {
         let start = arrived.start.expect("a start");
-        spans.entry(arrived.rank).or_default().push((start, start + arrived.seconds));
+        spans
+            .entry(arrived.rank)
+            .or_default()
+            .push((start, start + arrived.seconds));
     }
-    spans.values_mut().for_each(|spans| spans.sort_by(|one, other| one.0.total_cmp(&other.0)));
+    spans
+        .values_mut()
+        .for_each(|spans| spans.sort_by(|one, other| one.0.total_cmp(&other.0)));
     spans
 }
 
@@ -109,9 +144,21 @@ fn a_worker_trains_one_client_at_a_time_and_later_when_the_run_goes_on() {
     let before = state.taken;
     run_local(&plan, 2, &make, &mut rest, Some((state, weights))).expect("goes on");
     for spans in [&whole.memory, &rest.memory].map(spans) {
-        assert!(spans.values().flat_map(|spans| spans.windows(2)).all(|pair| pair[0].1 <= pair[1].0), "{spans:?}");
+        assert!(
+            spans
+                .values()
+                .flat_map(|spans| spans.windows(2))
+                .all(|pair| pair[0].1 <= pair[1].0),
+            "{spans:?}"
+        );
     }
-    assert!(before > 0.0 && spans(&rest.memory).values().flatten().all(|(start, _)| *start >= before));
+    assert!(
+        before > 0.0
+            && spans(&rest.memory)
+                .values()
+                .flatten()
+                .all(|(start, _)| *start >= before)
+    );
 }
 
 #[test]
@@ -122,10 +169,17 @@ fn real_models_give_the_same_bits_under_mpirun() {
             "--mode async --dataset mnist --model 2nn --comm_round 6 --ci 1 --concurrency 5 \
              --delay lognormal:1,0.7 --aggregator {rule} --rho 0.1 --overwrite"
         );
-        let job = Job::ranks(ranks).path("--data_dir", &mnist()).path("--out_dir", &folder.path().join("run"));
+        let job = Job::ranks(ranks)
+            .path("--data_dir", &mnist())
+            .path("--out_dir", &folder.path().join("run"));
         job.with(&flags).run().succeeded().model_hash().to_owned()
     };
-    for rule in ["fedasync", "fedbuff:buffer_size=4", "fedbuff --buffer_size 4", "semi_async"] {
+    for rule in [
+        "fedasync",
+        "fedbuff:buffer_size=4",
+        "fedbuff --buffer_size 4",
+        "semi_async",
+    ] {
         let wanted = hash(1, rule);
         for ranks in [2, 3, 5] {
             assert_eq!(hash(ranks, rule), wanted, "{rule} on {ranks} ranks");
@@ -149,7 +203,10 @@ fn one_client_at_a_time_is_sequential_sgd() {
     let mut weights = Arc::new(trainer.initial());
     for (task, arrived) in arrivals(&memory).into_iter().enumerate() {
         assert_eq!(arrived.staleness, 0);
-        weights = trainer.train(&Task::new(Round(task as u32), arrived.client, &weights)).expect("trains").weights;
+        weights = trainer
+            .train(&Task::new(Round(task as u32), arrived.client, &weights))
+            .expect("trains")
+            .weights;
     }
     assert!(*weights == outcome.weights);
 }
@@ -168,7 +225,11 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
         ..Config::default()
     };
     // The trainer has no randomness: streams are keyed by rounds here and by tasks there.
-    let rounds = plan(Config { comm_round: 6, batch_size: -1, ..even.clone() });
+    let rounds = plan(Config {
+        comm_round: 6,
+        batch_size: -1,
+        ..even.clone()
+    });
     let buffer = plan(Config {
         mode: Mode::Async,
         concurrency: 5,
@@ -181,27 +242,58 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(40, 0.3))) };
     let (synchronous, rounds) = run_with(&rounds, 2, &make).expect("sound");
     let (buffered, moves) = run_with(&buffer, 2, &make).expect("sound");
-    assert!(arrivals(&moves).iter().all(|arrived| arrived.staleness == 0));
-    let hashes = |memory: &Memory| memory.rounds().map(|done| done.model_hash.clone()).collect::<Vec<_>>();
+    assert!(
+        arrivals(&moves)
+            .iter()
+            .all(|arrived| arrived.staleness == 0)
+    );
+    let hashes = |memory: &Memory| {
+        memory
+            .rounds()
+            .map(|done| done.model_hash.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(hashes(&rounds), hashes(&moves));
     assert!(synchronous.weights == buffered.weights);
 }
 
 #[test]
 fn stale_updates_are_dropped_or_kept_with_a_floor() {
-    let base = Config { delay: "classes:1,20".into(), max_staleness: Some(2), ..asynchronous(small()) };
+    let base = Config {
+        delay: "classes:1,20".into(),
+        max_staleness: Some(2),
+        ..asynchronous(small())
+    };
     let (_, memory) = quadratic(&plan(base.clone()), 2);
     let all = arrivals(&memory);
     assert!(all.iter().any(|arrived| arrived.staleness > 2));
-    assert!(all.iter().all(|arrived| arrived.weight.is_none() == (arrived.staleness > 2)));
+    assert!(
+        all.iter()
+            .all(|arrived| arrived.weight.is_none() == (arrived.staleness > 2))
+    );
     assert_eq!(memory.rounds().last().expect("moves").updates, 12);
-    let (_, memory) = quadratic(&plan(Config { stale_weight: 0.25, ..base }), 2);
-    assert!(arrivals(&memory).iter().all(|arrived| arrived.staleness <= 2 || arrived.weight == Some(0.25)));
+    let (_, memory) = quadratic(
+        &plan(Config {
+            stale_weight: 0.25,
+            ..base
+        }),
+        2,
+    );
+    assert!(
+        arrivals(&memory)
+            .iter()
+            .all(|arrived| arrived.staleness <= 2 || arrived.weight == Some(0.25))
+    );
 }
 
 #[test]
 fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
-    for (selection, c_ratio) in [("uniform", 0.1), ("round_robin", 0.1), ("weighted", 0.1), ("uniform", 1.0)] {
+    for (selection, c_ratio) in [
+        ("uniform", 0.1),
+        ("round_robin", 0.1),
+        ("weighted", 0.1),
+        ("uniform", 1.0),
+    ] {
         let config = Config {
             scheduler_interval: 3,
             client_selection: selection.into(),
@@ -215,7 +307,12 @@ fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
         let plan = plan(config);
         let (wanted, memory) = quadratic(&plan, 1);
         assert_eq!(wanted.rounds, 30, "{selection}");
-        assert!(arrivals(&memory).iter().any(|arrived| arrived.staleness > 0), "{selection}");
+        assert!(
+            arrivals(&memory)
+                .iter()
+                .any(|arrived| arrived.staleness > 0),
+            "{selection}"
+        );
         assert!(quadratic(&plan, 3).0 == wanted, "{selection}");
     }
 }
@@ -230,34 +327,85 @@ fn clients_are_selected_as_in_rounds() {
         ..asynchronous(small())
     };
     let (_, memory) = quadratic(&plan(config), 2);
-    let turns: Vec<u32> = arrivals(&memory).iter().map(|arrived| arrived.client.0).collect();
+    let turns: Vec<u32> = arrivals(&memory)
+        .iter()
+        .map(|arrived| arrived.client.0)
+        .collect();
     assert_eq!(turns, (0..12).collect::<Vec<_>>());
 }
 
 #[test]
 fn deadlocks_and_bad_delays_are_refused_before_training() {
-    let refused = |config: Config| Plan::resolve(config).map(drop).expect_err("refused").to_string();
+    let refused = |config: Config| {
+        Plan::resolve(config)
+            .map(drop)
+            .expect_err("refused")
+            .to_string()
+    };
     let base = || asynchronous(small());
-    assert!(refused(Config { concurrency: 13, ..base() }).contains("--concurrency is 13"));
-    let deadlock = Config { aggregator: rule("fedbuff", 5), ..base() };
+    assert!(
+        refused(Config {
+            concurrency: 13,
+            ..base()
+        })
+        .contains("--concurrency is 13")
+    );
+    let deadlock = Config {
+        aggregator: rule("fedbuff", 5),
+        ..base()
+    };
     assert!(refused(deadlock).contains("only 4 clients train at once"));
-    assert!(refused(Config { delay: "constant:-1".into(), ..base() }).contains("--delay_seconds is -1"));
-    assert!(refused(Config { delay: "uniform:NaN,1".into(), ..base() }).contains("--delay_from is NaN"));
-    assert!(refused(Config { aggregator: Some("median".into()), ..base() }).contains("`median` needs --mode sync"));
-    assert!(refused(Config { aggregator: Some("fedasync:alpha=1.5".into()), ..base() }).contains("--alpha is 1.5"));
+    assert!(
+        refused(Config {
+            delay: "constant:-1".into(),
+            ..base()
+        })
+        .contains("--delay_seconds is -1")
+    );
+    assert!(
+        refused(Config {
+            delay: "uniform:NaN,1".into(),
+            ..base()
+        })
+        .contains("--delay_from is NaN")
+    );
+    assert!(
+        refused(Config {
+            aggregator: Some("median".into()),
+            ..base()
+        })
+        .contains("`median` needs --mode sync")
+    );
+    assert!(
+        refused(Config {
+            aggregator: Some("fedasync:alpha=1.5".into()),
+            ..base()
+        })
+        .contains("--alpha is 1.5")
+    );
     let lines = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(lines.path(), "0 1\n").expect("writable");
     let fixed = format!("fixed:selection_file={}", lines.path().display());
-    let fixed = Config { client_selection: fixed.as_str().into(), ..base() };
+    let fixed = Config {
+        client_selection: fixed.as_str().into(),
+        ..base()
+    };
     assert!(refused(fixed).contains("--client_selection is fixed"));
 }
 
 #[test]
 fn the_real_clock_takes_what_comes() {
-    let config = Config { clock: fedmpi::schedule::Clock::Real, ..asynchronous(small()) };
+    let config = Config {
+        clock: fedmpi::schedule::Clock::Real,
+        ..asynchronous(small())
+    };
     let (outcome, memory) = quadratic(&plan(config), 3);
     assert_eq!((outcome.rounds, arrivals(&memory).len()), (12, 12));
-    assert!(arrivals(&memory).windows(2).all(|pair| pair[0].clock <= pair[1].clock));
+    assert!(
+        arrivals(&memory)
+            .windows(2)
+            .all(|pair| pair[0].clock <= pair[1].clock)
+    );
 }
 
 fn summary(folder: &std::path::Path) -> fedmpi::record::Summary {
@@ -270,7 +418,8 @@ fn summary(folder: &std::path::Path) -> fedmpi::record::Summary {
 fn a_config_of_async_fl_runs_and_is_compared_with_rounds() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("stale.txt"), (0..20).map(|i| format!("{}\n", i % 4)).collect::<String>()).expect("writable");
+    std::fs::write(path("stale.txt"), (0..20).map(|i| format!("{}\n", i % 4)).collect::<String>())
+        .expect("writable");
     let text = format!(
         r#"{{"global": {{"experiment": "x", "data_file": "MNIST", "data_name": "MNIST", "iid": true, "client_num": 20}},
             "server": {{"epochs": 8, "model_file": "CNN", "model_name": "CNN",
@@ -282,14 +431,30 @@ fn a_config_of_async_fl_runs_and_is_compared_with_rounds() {
     );
     std::fs::write(path("config.json"), text).expect("writable");
     let job = |cf: Option<&str>, flags: &str, out: &str| {
-        let job = Job::ranks(3).path("--data_dir", &generated_mnist()).path("--out_dir", &path(out)).with(flags);
-        let job = cf.into_iter().fold(job, |job, name| job.path("--cf", &path(name)));
+        let job = Job::ranks(3)
+            .path("--data_dir", &generated_mnist())
+            .path("--out_dir", &path(out))
+            .with(flags);
+        let job = cf
+            .into_iter()
+            .fold(job, |job, name| job.path("--cf", &path(name)));
         job.run().succeeded()
     };
     job(Some("config.json"), "--ci 1 --model lr --lr 0.001", "async");
-    job(None, "--ci 1 --dataset mnist --client_num_in_total 20 --client_num_per_round 4 --comm_round 3", "sync");
+    job(
+        None,
+        "--ci 1 --dataset mnist --client_num_in_total 20 --client_num_per_round 4 --comm_round 3",
+        "sync",
+    );
     for name in ["accuracy.txt", "time.txt"] {
-        assert_eq!(std::fs::read_to_string(path("async").join(name)).expect("written").lines().count(), 8, "{name}");
+        assert_eq!(
+            std::fs::read_to_string(path("async").join(name))
+                .expect("written")
+                .lines()
+                .count(),
+            8,
+            "{name}"
+        );
     }
     let done = summary(&path("async"));
     assert_eq!((done.updates, done.staleness_histogram.iter().sum::<u64>()), (8, 8));
@@ -303,10 +468,15 @@ fn a_config_of_async_fl_runs_and_is_compared_with_rounds() {
         .expect("runs");
     let said = String::from_utf8_lossy(&compared.stdout);
     assert!(said.contains("myfed, 10 at once") && said.contains("fedavg, rounds of 4"), "{said}");
-    assert!(std::fs::read_to_string(path("both.svg")).expect("drawn").contains("<svg"));
+    assert!(
+        std::fs::read_to_string(path("both.svg"))
+            .expect("drawn")
+            .contains("<svg")
+    );
 }
 
-/// A version of the model is let go when its last client is back: a thousand kept ones would be 31 MiB.
+/// A version of the model is let go when its last client is back: a thousand kept ones would be 31
+/// MiB.
 #[test]
 fn memory_does_not_grow_with_updates() {
     let peak = |moves: u32| {
@@ -315,7 +485,9 @@ fn memory_does_not_grow_with_updates() {
             "--mode async --dataset mnist --model lr --partition_method power_law --client_num_in_total 1000 \
              --delay lognormal:1,1 --comm_round {moves} --frequency_of_the_test 10000 --ci 1"
         );
-        let job = Job::ranks(3).path("--data_dir", &generated_mnist()).path("--out_dir", folder.path());
+        let job = Job::ranks(3)
+            .path("--data_dir", &generated_mnist())
+            .path("--out_dir", folder.path());
         job.with(&flags).run().succeeded();
         summary(folder.path()).peak_rss_mib
     };
@@ -324,8 +496,8 @@ fn memory_does_not_grow_with_updates() {
     }
 }
 
-/// Fewer clients than moves until the next choice, updates that are dropped, buffers that are too large:
-/// whoever is idle then starts, and the run ends.
+/// Fewer clients than moves until the next choice, updates that are dropped, buffers that are too
+/// large: whoever is idle then starts, and the run ends.
 #[test]
 fn a_scheduler_that_chooses_too_few_does_not_stall_the_run() {
     for (rule, checkin_num, max_staleness, c_ratio) in [

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 /// One error that says all of `expected`, exit code 2: before MPI starts without rank and time.
 fn refused(job: Job, expected: &[&str]) {
     let finished: Finished = job.run();
-    let ours = finished.stderr.lines().filter(|line| line.contains(" error: rank ") || line.starts_with("error: "));
+    let ours = finished
+        .stderr
+        .lines()
+        .filter(|line| line.contains(" error: rank ") || line.starts_with("error: "));
     let ours = ours.count();
     assert_eq!((finished.code, ours), (Some(2), 1), "{expected:?}\n{}", finished.stderr);
     for part in expected {
@@ -60,10 +63,13 @@ fn damaged_data_files_are_refused() {
         fs::write(file, &bytes[..bytes.len() / 2]).expect("writable");
     });
     refused(run(folder.path()), &[file.to_str().expect("text"), "truncated"]);
-    let (folder, _) = damaged("t10k-labels-idx1-ubyte", |file| fs::write(file, [1, 2, 3, 4, 5]).expect("writable"));
+    let (folder, _) = damaged("t10k-labels-idx1-ubyte", |file| {
+        fs::write(file, [1, 2, 3, 4, 5]).expect("writable")
+    });
     refused(run(folder.path()), &["t10k-labels-idx1-ubyte", "magic number"]);
-    let (folder, _) =
-        damaged("train-labels-idx1-ubyte", |file| write_idx(file, &[6000], &[11; 6000]).expect("writable"));
+    let (folder, _) = damaged("train-labels-idx1-ubyte", |file| {
+        write_idx(file, &[6000], &[11; 6000]).expect("writable")
+    });
     refused(run(folder.path()), &["train-labels-idx1-ubyte", "label 11"]);
 }
 
@@ -83,8 +89,14 @@ fn mappings_that_do_not_fit_are_refused_with_the_table() {
     };
     refused(run("mapping_default:\n  localhost: [5]\n", ""), &["mapped processes", "sum"]);
     refused(run("mapping_default:\n  elsewhere: [3]\n", ""), &["elsewhere", "not mapped"]);
-    refused(run("mapping_a:\n  localhost: [3]\n", "--gpu_mapping_key mapping_b"), &["did you mean `mapping_a`"]);
-    refused(run("mapping_default:\n\tlocalhost: [3]\n", ""), &["gpu_mapping.yaml", "line 2", "tabs are not allowed"]);
+    refused(
+        run("mapping_a:\n  localhost: [3]\n", "--gpu_mapping_key mapping_b"),
+        &["did you mean `mapping_a`"],
+    );
+    refused(
+        run("mapping_default:\n\tlocalhost: [3]\n", ""),
+        &["gpu_mapping.yaml", "line 2", "tabs are not allowed"],
+    );
 }
 
 #[test]
@@ -118,7 +130,10 @@ fn what_is_not_of_a_run_is_neither_read_as_a_file_nor_replaced() {
         refused(job, &["theirs/checkpoints", "not of a run", "another --out_dir"]);
     }
     assert_eq!(fs::read(path("theirs/checkpoints/best.pt")).expect("there"), b"mine");
-    std::process::Command::new("mkfifo").arg(path("fifo")).status().expect("mkfifo runs");
+    std::process::Command::new("mkfifo")
+        .arg(path("fifo"))
+        .status()
+        .expect("mkfifo runs");
     for flag in ["--cf", "--gpu_mapping_file", "--partition_load"] {
         refused(flags("").path(flag, &path("fifo")), &["fifo", "no plain file"]);
     }
@@ -138,9 +153,18 @@ fn a_runs_config_repeats_it_and_leaves_that_run_alone() {
     let first = job.path("--out_dir", &path("a")).run().succeeded();
     let before = fs::read(path("a/summary.json")).expect("there");
     fs::write(&saved, "thesis").expect("writable");
-    let again = flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("b")).run().succeeded();
+    let again = flags("")
+        .path("--cf", &path("a/config.yaml"))
+        .path("--out_dir", &path("b"))
+        .run()
+        .succeeded();
     assert_eq!(again.model_hash(), first.model_hash());
-    refused(flags("").path("--cf", &path("a/config.yaml")).path("--out_dir", &path("a")), &["holds a run already"]);
+    refused(
+        flags("")
+            .path("--cf", &path("a/config.yaml"))
+            .path("--out_dir", &path("a")),
+        &["holds a run already"],
+    );
     assert_eq!(fs::read(path("a/summary.json")).expect("there"), before);
     assert_eq!(fs::read(&saved).expect("there"), b"thesis");
 }
@@ -151,19 +175,41 @@ fn ways_of_running_a_round_that_do_not_fit_are_refused() {
     let trace = folder.path().join("trace.csv");
     fs::write(&trace, "client,begin,end\n7,1,9\n100,1,9\n").expect("writable");
     let traced = flags("--client_selection availability").path("--selection_file", &trace);
-    refused(traced, &["trace.csv", "line 3", "client 100 does not exist, there are 100"]);
+    refused(
+        traced,
+        &[
+            "trace.csv",
+            "line 3",
+            "client 100 does not exist, there are 100",
+        ],
+    );
     refused(flags("--aggregator median"), &["--reduce is worker", "`median`", "--reduce server"]);
-    refused(flags("--dispatch one_per_worker"), &["is 10, but there are 2 workers", "mpirun -np 11"]);
+    refused(
+        flags("--dispatch one_per_worker"),
+        &["is 10, but there are 2 workers", "mpirun -np 11"],
+    );
     refused(flags("--worker_slowdown 1:2,1:3"), &["`1:3` is neither", "each rank once"]);
-    refused(flags("--mode async --drop_rate 0.1"), &["--drop_rate is 0.1", "--mode async has none"]);
+    refused(
+        flags("--mode async --drop_rate 0.1"),
+        &["--drop_rate is 0.1", "--mode async has none"],
+    );
 }
 
 #[test]
 fn a_rank_that_cannot_make_its_trainer_ends_the_job() {
-    refused(flags("").env("FEDMPI_FAULT", "make:1"), &["rank 1 on", "fault asked for by FEDMPI_FAULT"]);
-    refused(Job::ranks(1).env("FEDMPI_FAULT", "make:0"), &["rank 0 on", "fault asked for by FEDMPI_FAULT"]);
+    refused(
+        flags("").env("FEDMPI_FAULT", "make:1"),
+        &["rank 1 on", "fault asked for by FEDMPI_FAULT"],
+    );
+    refused(
+        Job::ranks(1).env("FEDMPI_FAULT", "make:0"),
+        &["rank 0 on", "fault asked for by FEDMPI_FAULT"],
+    );
     let folder = tempfile::tempdir().expect("a folder");
-    let alone = Job::ranks(1).env("FEDMPI_FAULT", "make:1").path("--out_dir", folder.path()).run();
+    let alone = Job::ranks(1)
+        .env("FEDMPI_FAULT", "make:1")
+        .path("--out_dir", folder.path())
+        .run();
     assert_eq!((alone.code, alone.errors().len()), (Some(1), 1), "{}", alone.stderr);
     assert!(alone.errors()[0].contains("rank 1 cannot work: panicked"), "{}", alone.stderr);
 }

@@ -7,9 +7,12 @@ use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The small files of a data set: those that are kept in `tests/files`, or such as are easily written below `folder`.
+/// The small files of a data set: those that are kept in `tests/files`, or such as are easily
+/// written below `folder`.
 pub fn small_files(folder: &Path, name: &str) -> PathBuf {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(name);
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/files")
+        .join(name);
     if kept.is_dir() {
         return kept;
     }
@@ -38,10 +41,17 @@ fn write_digits(folder: &Path) {
 }
 
 fn write_pictures(folder: &Path) {
-    for picture in ["train/cat/a.png", "train/dog/b.jpg", "test/cat/c.png", "test/dog/d.png"] {
+    for picture in [
+        "train/cat/a.png",
+        "train/dog/b.jpg",
+        "test/cat/c.png",
+        "test/dog/d.png",
+    ] {
         let path = folder.join(picture);
         fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
-        image::RgbImage::from_fn(5, 6, |x, y| image::Rgb([x as u8, y as u8, 9])).save(path).expect("writable");
+        image::RgbImage::from_fn(5, 6, |x, y| image::Rgb([x as u8, y as u8, 9]))
+            .save(path)
+            .expect("writable");
     }
 }
 
@@ -57,7 +67,8 @@ fn write_users(folder: &Path, x: &serde_json::Value, y: &serde_json::Value) {
     }
 }
 
-/// A data set with the settings that its small files need: the test data alone cannot tell how it is standardised.
+/// A data set with the settings that its small files need: the test data alone cannot tell how it
+/// is standardised.
 pub fn choice(name: &str) -> &str {
     match name {
         "arrays" => "arrays:standardise=none",
@@ -71,8 +82,15 @@ pub fn choice(name: &str) -> &str {
 
 /// Reads a data set from a folder.
 pub fn read(choice: &str, folder: &Path, test_only: bool) -> Result<Dataset, String> {
-    let (entry, settings) = KIND.look_up(&choice.into()).map_err(|error| error.to_string())?;
-    let source = Source { folder, clients: 8, seed: Seed(3), test_only };
+    let (entry, settings) = KIND
+        .look_up(&choice.into())
+        .map_err(|error| error.to_string())?;
+    let source = Source {
+        folder,
+        clients: 8,
+        seed: Seed(3),
+        test_only,
+    };
     (entry.build)(&settings, &source).map_err(|error| error.to_string())
 }
 
@@ -81,7 +99,9 @@ pub fn flaw(set: &Dataset) -> Option<&'static str> {
     let everything: Vec<u32> = (0..set.train.count() as u32).collect();
     let (train, _) = set.train.of(&everything);
     let in_order = |owners: &Vec<usize>| {
-        owners.first() == Some(&0) && owners.is_sorted() && owners.last() == Some(&set.train.count())
+        owners.first() == Some(&0)
+            && owners.is_sorted()
+            && owners.last() == Some(&set.train.count())
     };
     match set.owners.as_ref() {
         Some(owners) if !in_order(owners) => Some("owners do not own all rows"),
@@ -90,7 +110,8 @@ pub fn flaw(set: &Dataset) -> Option<&'static str> {
 }
 
 fn flaw_of(set: &Dataset, samples: &Samples) -> Option<&'static str> {
-    let (mut floats, mut integers, mut targets, mut marks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut floats, mut integers, mut targets, mut marks) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let all: Vec<u32> = (0..samples.len() as u32).collect();
     if samples.inputs.len() != samples.len() {
         return Some("there are not as many inputs as targets");
@@ -101,16 +122,30 @@ fn flaw_of(set: &Dataset, samples: &Samples) -> Option<&'static str> {
     samples.targets.gather_floats(&all, &mut marks);
     let outputs = set.facts.task.outputs() as u32;
     let faults = [
-        (floats.len() + integers.len() != samples.len() * set.facts.width(), "rows have another width"),
+        (
+            floats.len() + integers.len() != samples.len() * set.facts.width(),
+            "rows have another width",
+        ),
         (!floats.iter().all(|value| value.is_finite()), "an input is not finite"),
-        (!integers.iter().chain(&targets).all(|&token| token < outputs), "a token or class is out of range"),
+        (
+            !integers
+                .iter()
+                .chain(&targets)
+                .all(|&token| token < outputs),
+            "a token or class is out of range",
+        ),
         (
             set.facts.task.name() == "sets" && !marks.iter().all(|mark| [0.0, 1.0].contains(mark)),
             "a mark is not 0 or 1",
         ),
-        (targets.len() + marks.len() != samples.len() * set.facts.targets, "targets have another width"),
+        (
+            targets.len() + marks.len() != samples.len() * set.facts.targets,
+            "targets have another width",
+        ),
     ];
-    faults.into_iter().find_map(|(found, fault)| found.then_some(fault))
+    faults
+        .into_iter()
+        .find_map(|(found, fault)| found.then_some(fault))
 }
 
 #[test]
@@ -122,7 +157,11 @@ fn every_data_set_is_sound_and_the_same_each_time() {
         let set = read(false);
         assert_eq!((set.digest(), &set), (read(false).digest(), &read(false)), "{}", entry.name);
         assert_eq!(flaw(&set), None, "{}", entry.name);
-        assert!(set.train.count() > 0 && !set.test.is_empty() && set.facts.task.outputs() > 1, "{}", entry.name);
+        assert!(
+            set.train.count() > 0 && !set.test.is_empty() && set.facts.task.outputs() > 1,
+            "{}",
+            entry.name
+        );
         assert!(set.owners.as_ref().is_none_or(|owners| owners.len() > 2), "{}", entry.name);
         let only_test = read(true);
         assert_eq!((&only_test.test, &only_test.facts), (&set.test, &set.facts), "{}", entry.name);
@@ -147,7 +186,8 @@ fn words_of_own_data_are_listed_where_one_is_wrong() {
 #[test]
 fn every_set_of_pictures_takes_every_change_in_training() {
     let folder = tempfile::tempdir().expect("a folder");
-    let is_picture = |set: &Dataset| set.facts.shape.len() == 3 && set.facts.input == Input::Numbers;
+    let is_picture =
+        |set: &Dataset| set.facts.shape.len() == 3 && set.facts.input == Input::Numbers;
     let mut seen = 0;
     for entry in DATASETS {
         let (files, chosen) = (small_files(folder.path(), entry.name), choice(entry.name));
@@ -156,14 +196,24 @@ fn every_set_of_pictures_takes_every_change_in_training() {
         }
         let ends = if chosen.contains(':') { "," } else { ":" };
         let changed = format!("{chosen}{ends}crop=2,flip=true,cutout=3");
-        let Augment { crop, flip, cutout, .. } = read(&changed, &files, false).expect(entry.name).augment;
+        let Augment {
+            crop, flip, cutout, ..
+        } = read(&changed, &files, false).expect(entry.name).augment;
         assert_eq!((crop, flip, cutout), (2, true, 3), "{}", entry.name);
         let has_figures = |name: &str| entry.params.iter().any(|param| param.name == name);
         // FedML has standardised its digits in the files.
-        assert!(has_figures("normalise") || has_figures("standardise") || entry.name == "mnist-leaf", "{}", entry.name);
+        assert!(
+            has_figures("normalise") || has_figures("standardise") || entry.name == "mnist-leaf",
+            "{}",
+            entry.name
+        );
         seen += 1;
     }
     assert!(seen >= 13, "{seen} sets of pictures");
     let flat = small_files(folder.path(), "arrays");
-    assert!(read("arrays:flip=true", &flat, false).expect_err("rows").contains("rows of `x` are none"));
+    assert!(
+        read("arrays:flip=true", &flat, false)
+            .expect_err("rows")
+            .contains("rows of `x` are none")
+    );
 }

@@ -1,4 +1,5 @@
-//! Clients whose training diverges: which one ends the run, and what is left of a round without them.
+//! Clients whose training diverges: which one ends the run, and what is left of a round without
+//! them.
 
 use crate::modes::modes;
 use crate::support::{plan, run_with, small};
@@ -23,7 +24,10 @@ const BROKEN: [(u32, f32); 3] = [(3, f32::NAN), (4, f32::INFINITY), (8, 1e30)];
 struct Broken(Quadratic, fn(ClientId) -> Option<f32>);
 
 fn some(client: ClientId) -> Option<f32> {
-    BROKEN.iter().find(|(id, _)| *id == client.0).map(|(_, value)| *value)
+    BROKEN
+        .iter()
+        .find(|(id, _)| *id == client.0)
+        .map(|(_, value)| *value)
 }
 
 impl Trainer for Broken {
@@ -54,12 +58,17 @@ impl Trainer for Broken {
 }
 
 fn run(plan: &Plan, workers: usize) -> Result<(Outcome, Memory), EngineError> {
-    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Broken(Quadratic::new(3, 0.5), some))) };
+    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Broken(Quadratic::new(3, 0.5), some)))
+    };
     run_with(plan, workers, &make)
 }
 
 fn all() -> Config {
-    Config { client_num_per_round: 12, ..small() }
+    Config {
+        client_num_per_round: 12,
+        ..small()
+    }
 }
 
 /// Who was left out in a round, and how many that makes.
@@ -75,9 +84,11 @@ fn left_out(memory: &Memory, done: &RoundDone) -> (Vec<u32>, usize) {
 fn the_smallest_client_is_named_whoever_came_first() {
     for config in modes(&all()) {
         for workers in [1, 2, 3, 5] {
-            let error = run(&plan(config.clone()), workers).map(|_| ()).expect_err("a fault").to_string();
-            let wanted =
-                "failed to train client 3 in round 1: client 3 returned NaN in w (hint: training diverged; lower --lr)";
+            let error = run(&plan(config.clone()), workers)
+                .map(|_| ())
+                .expect_err("a fault")
+                .to_string();
+            let wanted = "failed to train client 3 in round 1: client 3 returned NaN in w (hint: training diverged; lower --lr)";
             assert!(error.ends_with(wanted), "{error}");
         }
     }
@@ -85,7 +96,10 @@ fn the_smallest_client_is_named_whoever_came_first() {
 
 #[test]
 fn those_who_are_left_out_leave_the_mean_of_the_others() {
-    let skip = Config { on_nan: OnNan::Skip, ..all() };
+    let skip = Config {
+        on_nan: OnNan::Skip,
+        ..all()
+    };
     let plan_of = |config: &Config| plan(config.clone());
     let (wanted, memory) = run(&plan_of(&skip), 1).expect("goes on");
     let sound = |id: &u32| some(ClientId(*id)).is_none();
@@ -94,16 +108,29 @@ fn those_who_are_left_out_leave_the_mean_of_the_others() {
         assert_eq!((done.clients, done.updates), (9, 9 * done.round.number()));
     }
     // From zero everybody goes half way to id + 1; a mean by samples over the nine.
-    let plan = plan_of(&Config { comm_round: 1, ..skip.clone() });
+    let plan = plan_of(&Config {
+        comm_round: 1,
+        ..skip.clone()
+    });
     let samples = |id: u32| plan.samples(ClientId(id)) as f64;
     let total: f64 = (0..12).filter(sound).map(samples).sum();
-    let mean = (0..12).filter(sound).map(|id| samples(id) * 0.5 * f64::from(id + 1)).sum::<f64>() / total;
+    let mean = (0..12)
+        .filter(sound)
+        .map(|id| samples(id) * 0.5 * f64::from(id + 1))
+        .sum::<f64>()
+        / total;
     let first = run(&plan, 2).expect("goes on").0;
     assert!((f64::from(first.weights[0]) - mean).abs() < 1e-6, "{} {mean}", first.weights[0]);
     for config in modes(&skip) {
         for workers in [1, 2, 3, 5] {
             let again = run(&plan_of(&config), workers).expect("goes on").0;
-            assert!(again == wanted, "{:?} {:?} {} on {workers}", config.reduce, config.dispatch, config.scheduler);
+            assert!(
+                again == wanted,
+                "{:?} {:?} {} on {workers}",
+                config.reduce,
+                config.dispatch,
+                config.scheduler
+            );
         }
     }
 }
@@ -132,24 +159,52 @@ fn every_algorithm_goes_on_without_them_the_same_way_everywhere() {
 
 #[test]
 fn the_median_takes_in_broken_clients_unless_they_are_to_be_left_out() {
-    let config = Config { combine: Some("median".into()), reduce: Reduce::Server, comm_round: 1, ..all() };
+    let config = Config {
+        combine: Some("median".into()),
+        reduce: Reduce::Server,
+        comm_round: 1,
+        ..all()
+    };
     let (outcome, memory) = run(&plan(config.clone()), 3).expect("survives");
     // Halves of 1 to 12, of which 3 values are beyond all others in the place that broke.
-    assert_eq!((outcome.weights[0], memory.rounds().map(|done| done.clients).sum::<usize>()), (3.25, 12));
+    assert_eq!(
+        (outcome.weights[0], memory.rounds().map(|done| done.clients).sum::<usize>()),
+        (3.25, 12)
+    );
     assert!(outcome.weights[1].is_finite());
-    let (outcome, memory) = run(&plan(Config { on_nan: OnNan::Skip, ..config }), 2).expect("goes on");
+    let (outcome, memory) = run(
+        &plan(Config {
+            on_nan: OnNan::Skip,
+            ..config
+        }),
+        2,
+    )
+    .expect("goes on");
     // The middle of 1, 2, 3, 6, 7, 8, 10, 11, 12.
-    assert_eq!((&outcome.weights[..3], memory.rounds().map(|done| done.clients).sum::<usize>()), (&[3.5; 3][..], 9));
+    assert_eq!(
+        (&outcome.weights[..3], memory.rounds().map(|done| done.clients).sum::<usize>()),
+        (&[3.5; 3][..], 9)
+    );
 }
 
 #[test]
 fn a_round_of_broken_clients_alone_leaves_the_model_as_it_is() {
-    let plan = plan(Config { on_nan: OnNan::Skip, ..all() });
-    let make =
-        |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN)))) };
+    let plan = plan(Config {
+        on_nan: OnNan::Skip,
+        ..all()
+    });
+    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
+    };
     let (outcome, memory) = run_with(&plan, 2, &make).expect("goes on");
     assert!(outcome.weights.iter().all(|weight| *weight == 0.0));
-    assert_eq!(memory.rounds().map(|done| (done.clients, done.diverged)).collect::<Vec<_>>(), [(0, 12); 3]);
+    assert_eq!(
+        memory
+            .rounds()
+            .map(|done| (done.clients, done.diverged))
+            .collect::<Vec<_>>(),
+        [(0, 12); 3]
+    );
 }
 
 #[test]
@@ -164,13 +219,26 @@ fn every_rule_without_rounds_names_or_leaves_out_the_same_ones_everywhere() {
             ..all()
         };
         let fault = |workers| {
-            let error = run(&plan(config.clone()), workers).map(|_| ()).expect_err("a fault");
-            let EngineError::Training { client, round, reason, .. } = error else { panic!("{error}") };
+            let error = run(&plan(config.clone()), workers)
+                .map(|_| ())
+                .expect_err("a fault");
+            let EngineError::Training {
+                client,
+                round,
+                reason,
+                ..
+            } = error
+            else {
+                panic!("{error}")
+            };
             (client, round, reason)
         };
         assert!(fault(1).2.contains("of the run)"), "{}", entry.name);
         assert_eq!(fault(1), fault(3), "{}", entry.name);
-        let skip = Config { on_nan: OnNan::Skip, ..config };
+        let skip = Config {
+            on_nan: OnNan::Skip,
+            ..config
+        };
         let (wanted, memory) = run(&plan(skip.clone()), 1).expect("goes on");
         assert!(wanted.weights.iter().all(|weight| weight.is_finite()), "{}", entry.name);
         assert!(memory.rounds().map(|done| done.diverged).sum::<usize>() > 0, "{}", entry.name);
@@ -180,9 +248,18 @@ fn every_rule_without_rounds_names_or_leaves_out_the_same_ones_everywhere() {
 
 #[test]
 fn without_rounds_nobody_waits_for_ever() {
-    let plan = plan(Config { mode: Mode::Async, on_nan: OnNan::Skip, concurrency: 4, ..all() });
-    let make =
-        |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN)))) };
-    let error = run_with(&plan, 2, &make).map(|_| ()).expect_err("ends").to_string();
+    let plan = plan(Config {
+        mode: Mode::Async,
+        on_nan: OnNan::Skip,
+        concurrency: 4,
+        ..all()
+    });
+    let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
+    };
+    let error = run_with(&plan, 2, &make)
+        .map(|_| ())
+        .expect_err("ends")
+        .to_string();
     assert!(error.contains("17 trainings in a row diverged"), "{error}");
 }

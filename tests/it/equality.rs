@@ -12,9 +12,16 @@ use std::sync::Arc;
 
 #[test]
 fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
-    let momentum = Config { client_optimizer: "sgd:momentum=0.9,wd=0.01".into(), ..Config::default() };
-    let adam = Config { client_optimizer: "adam:lr=0.001,wd=0.01".into(), ..Config::default() };
-    // Larger ones, and those of larger pictures, are the same layers with more of everything: minutes here.
+    let momentum = Config {
+        client_optimizer: "sgd:momentum=0.9,wd=0.01".into(),
+        ..Config::default()
+    };
+    let adam = Config {
+        client_optimizer: "adam:lr=0.001,wd=0.01".into(),
+        ..Config::default()
+    };
+    // Larger ones, and those of larger pictures, are the same layers with more of everything:
+    // minutes here.
     let is_small = |plan: &Plan| {
         let network = build(&plan.config.model, &plan.dataset.facts).expect("fits");
         let layout = layout(network.as_ref());
@@ -23,7 +30,9 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
     let mut tried = 0;
     for entry in MODELS {
         for optimizer in [&momentum, &adam] {
-            let Some(plan) = fitting(entry.name, optimizer).filter(is_small) else { continue };
+            let Some(plan) = fitting(entry.name, optimizer).filter(is_small) else {
+                continue;
+            };
             tried += 1;
             let alone = train(&plan, 1).0;
             for workers in [2, 4] {
@@ -41,10 +50,14 @@ fn narrow(model: &str) -> Choice {
     }
     let few = ["units=16", "inner=32", ""].map(|setting| format!("{model}:{setting}"));
     let sound = few.iter().filter_map(|choice| choice.parse().ok());
-    sound.into_iter().find(|choice| KIND.look_up(choice).is_ok()).expect("itself at least")
+    sound
+        .into_iter()
+        .find(|choice| KIND.look_up(choice).is_ok())
+        .expect("itself at least")
 }
 
-/// A plan of data that a model takes, if it does: pictures, text, rows of numbers, or text of which tokens are hidden.
+/// A plan of data that a model takes, if it does: pictures, text, rows of numbers, or text of which
+/// tokens are hidden.
 fn fitting(model: &str, config: &Config) -> Option<Plan> {
     let of = |dataset: &str, data_dir: PathBuf, partition: &str| {
         plan(Config {
@@ -60,8 +73,12 @@ fn fitting(model: &str, config: &Config) -> Option<Plan> {
         })
     };
     let text = of("shakespeare", generated_text(), "homo");
-    let plans =
-        [hiding(&text), text, of("synthetic", PathBuf::new(), "natural"), of("mnist", generated_mnist(), "homo")];
+    let plans = [
+        hiding(&text),
+        text,
+        of("synthetic", PathBuf::new(), "natural"),
+        of("mnist", generated_mnist(), "homo"),
+    ];
     let fits = |plan: &Plan| build(&plan.config.model, &plan.dataset.facts).is_ok();
     plans.into_iter().rfind(fits)
 }
@@ -70,12 +87,29 @@ fn fitting(model: &str, config: &Config) -> Option<Plan> {
 fn hiding(plan: &Plan) -> Plan {
     let dataset = &plan.dataset;
     let vocabulary = dataset.facts.task.outputs() + 1;
-    let hiding = Some(Hiding { mask: vocabulary as u32 - 1, share: 0.15 });
-    let task = Task::Masked { vocabulary, ignore: vocabulary as u32, hiding, padding: None };
-    let row = |samples: &Samples| Samples { inputs: samples.inputs.clone(), targets: samples.inputs.clone() };
-    let Train::Stored(train) = &dataset.train else { unreachable!("text is stored") };
+    let hiding = Some(Hiding {
+        mask: vocabulary as u32 - 1,
+        share: 0.15,
+    });
+    let task = Task::Masked {
+        vocabulary,
+        ignore: vocabulary as u32,
+        hiding,
+        padding: None,
+    };
+    let row = |samples: &Samples| Samples {
+        inputs: samples.inputs.clone(),
+        targets: samples.inputs.clone(),
+    };
+    let Train::Stored(train) = &dataset.train else {
+        unreachable!("text is stored")
+    };
     let dataset = Dataset {
-        facts: Facts { task, targets: dataset.facts.width(), ..dataset.facts.clone() },
+        facts: Facts {
+            task,
+            targets: dataset.facts.width(),
+            ..dataset.facts.clone()
+        },
         train: Train::Stored(row(train)),
         test: row(&dataset.test),
         owners: dataset.owners.clone(),
@@ -86,7 +120,8 @@ fn hiding(plan: &Plan) -> Plan {
     plan
 }
 
-/// At a rate that changes nothing every sample has the same loss in any batch, by written-out steps and by autograd.
+/// At a rate that changes nothing every sample has the same loss in any batch, by written-out steps
+/// and by autograd.
 #[test]
 fn the_training_loss_is_a_mean_over_samples_however_they_are_cut() {
     for optimizer in ["sgd:lr=1e-30", "sgd:lr=1e-30,momentum=0.5"] {
@@ -103,7 +138,11 @@ fn the_training_loss_is_a_mean_over_samples_however_they_are_cut() {
                 ..Config::default()
             };
             let (_, memory) = train(&plan(config), 1);
-            memory.rounds().next().and_then(|done| done.train_loss).expect("trained")
+            memory
+                .rounds()
+                .next()
+                .and_then(|done| done.train_loss)
+                .expect("trained")
         };
         let whole = loss(-1);
         // Clients have 60 samples: one batch, two, and one that holds a single sample.
@@ -113,8 +152,8 @@ fn the_training_loss_is_a_mean_over_samples_however_they_are_cut() {
     }
 }
 
-/// With full batches, one epoch, all clients and plain SGD, the weighted mean of the clients' steps is
-/// one step of gradient descent on the pooled data.
+/// With full batches, one epoch, all clients and plain SGD, the weighted mean of the clients' steps
+/// is one step of gradient descent on the pooled data.
 #[test]
 fn full_batch_of_all_clients_equals_centralized_gradient_descent() {
     for (model, method) in [("lr", "hetero"), ("2nn", "shards"), ("cnn", "homo")] {
@@ -131,10 +170,18 @@ fn full_batch_of_all_clients_equals_centralized_gradient_descent() {
             ci: 1,
             ..Config::default()
         };
-        let one =
-            Config { client_num_in_total: 1, client_num_per_round: 1, partition_method: "homo".into(), ..many.clone() };
+        let one = Config {
+            client_num_in_total: 1,
+            client_num_per_round: 1,
+            partition_method: "homo".into(),
+            ..many.clone()
+        };
         let (federated, central) = (train(&plan(many), 2).0, train(&plan(one), 1).0);
-        let differences = federated.weights.iter().zip(&central.weights).map(|(a, b)| (a - b).abs());
+        let differences = federated
+            .weights
+            .iter()
+            .zip(&central.weights)
+            .map(|(a, b)| (a - b).abs());
         let largest = differences.fold(0.0, f32::max);
         assert!(largest < 1e-5, "{model}: {largest:e}");
     }
@@ -142,22 +189,48 @@ fn full_batch_of_all_clients_equals_centralized_gradient_descent() {
 
 #[test]
 fn rounds_do_not_depend_on_how_many_follow() {
-    let (three, five) = (plan(small()), plan(Config { comm_round: 5, ..small() }));
-    let hashes = |plan| train(plan, 2).1.rounds().map(|done| done.model_hash.clone()).collect::<Vec<_>>();
+    let (three, five) = (
+        plan(small()),
+        plan(Config {
+            comm_round: 5,
+            ..small()
+        }),
+    );
+    let hashes = |plan| {
+        train(plan, 2)
+            .1
+            .rounds()
+            .map(|done| done.model_hash.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(hashes(&three), hashes(&five)[..3]);
 }
 
 /// FedProx: the client stays nearer to where it began, and both ways of stepping agree.
 #[test]
 fn the_proximal_term_pulls_back() {
-    let config = Config { client_num_per_round: 1, comm_round: 1, epochs: 2, batch_size: 32, ..small() };
+    let config = Config {
+        client_num_per_round: 1,
+        comm_round: 1,
+        epochs: 2,
+        batch_size: 32,
+        ..small()
+    };
     let moved = |rho: f64, momentum: f64| {
         let prox = format!("fedprox:mu={rho}").as_str().into();
         let optimizer = format!("sgd:lr=0.1,momentum={momentum}").as_str().into();
-        let plan = plan(Config { algorithm: Some(prox), client_optimizer: optimizer, ..config.clone() });
+        let plan = plan(Config {
+            algorithm: Some(prox),
+            client_optimizer: optimizer,
+            ..config.clone()
+        });
         let start = plan_start(&plan);
         let end = train(&plan, 1).0.weights;
-        end.iter().zip(&start).map(|(end, start)| f64::from(end - start).powi(2)).sum::<f64>().sqrt()
+        end.iter()
+            .zip(&start)
+            .map(|(end, start)| f64::from(end - start).powi(2))
+            .sum::<f64>()
+            .sqrt()
     };
     assert!(moved(5.0, 0.0) < 0.9 * moved(0.0, 0.0));
     // A tiny momentum goes by autograd instead of the steps that are written out.
@@ -166,7 +239,9 @@ fn the_proximal_term_pulls_back() {
 
 fn plan_start(plan: &Plan) -> Vec<f32> {
     use fedmpi::train::Trainer;
-    fedmpi::torch::TorchTrainer::new(plan, tch::Device::Cpu).expect("fits").initial()
+    fedmpi::torch::TorchTrainer::new(plan, tch::Device::Cpu)
+        .expect("fits")
+        .initial()
 }
 
 #[test]
@@ -181,12 +256,15 @@ fn mnist_is_learned() {
         frequency_of_the_test: 10,
         ..Config::default()
     };
-    let test = train(&plan(config), 2).0.test.expect("evaluated at the end");
+    let test = train(&plan(config), 2)
+        .0
+        .test
+        .expect("evaluated at the end");
     assert!(test.accuracy() > 0.9, "{test:?}");
 }
 
-/// Crops, mirror images and holes are drawn by round, client and sample: the same bits on any number of workers, by
-/// written-out steps and by autograd; and they change what is learned.
+/// Crops, mirror images and holes are drawn by round, client and sample: the same bits on any
+/// number of workers, by written-out steps and by autograd; and they change what is learned.
 #[test]
 fn changed_pictures_are_the_same_wherever_they_are_trained_on() {
     for model in ["2nn", "resnet20"] {

@@ -1,5 +1,5 @@
-//! Promise 2 and 3 under fire: ranks are killed or stopped at random moments in all modes; every run
-//! ends with the bits of an undisturbed one, every round is on record, and nothing hangs.
+//! Promise 2 and 3 under fire: ranks are killed or stopped at random moments in all modes; every
+//! run ends with the bits of an undisturbed one, every round is on record, and nothing hangs.
 //!
 //! `FEDMPI_KILLS=200 cargo test --release --test it kills -- --nocapture` does more of it.
 
@@ -46,7 +46,12 @@ fn open_mpi_5() -> Option<PathBuf> {
 
 fn launch(mpi: Mpi, mode: &str, folder: &Path) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", &LIMIT.as_secs().to_string(), env!("CARGO_BIN_EXE_fedmpi"), "launch"]);
+    command.args([
+        "--kill-after=5",
+        &LIMIT.as_secs().to_string(),
+        env!("CARGO_BIN_EXE_fedmpi"),
+        "launch",
+    ]);
     command.args(["-np", &RANKS.to_string(), "--max_restarts", "4"]);
     match (mpi, open_mpi_5()) {
         (Mpi::Survivor, Some(home)) => {
@@ -59,20 +64,39 @@ fn launch(mpi: Mpi, mode: &str, folder: &Path) -> Command {
         _ if is_open_mpi() => _ = command.arg("--mpirun_option=--oversubscribe"),
         _ => {}
     }
-    command.arg("--").args(JOB.split_whitespace()).args(mode.split_whitespace());
-    command.arg("--data_dir").arg(generated_mnist()).arg("--out_dir").arg(folder);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .arg("--")
+        .args(JOB.split_whitespace())
+        .args(mode.split_whitespace());
+    command
+        .arg("--data_dir")
+        .arg(generated_mnist())
+        .arg("--out_dir")
+        .arg(folder);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
 /// What every rank and schedule must agree on: the hash after each round.
 fn rounds(folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(folder.join("metrics.csv")).expect("written");
-    text.lines().map(|line| line.rsplit(',').next().expect("a column").to_owned()).collect()
+    text.lines()
+        .map(|line| line.rsplit(',').next().expect("a column").to_owned())
+        .collect()
 }
 
 /// Runs a job and strikes one of its ranks; whether the strike came before the end.
-fn struck(mpi: Mpi, mode: &str, folder: &Path, signal: &str, victim: usize, after: Duration) -> (bool, Finished) {
+fn struck(
+    mpi: Mpi,
+    mode: &str,
+    folder: &Path,
+    signal: &str,
+    victim: usize,
+    after: Duration,
+) -> (bool, Finished) {
     let child = launch(mpi, mode, folder).spawn().expect("timeout");
     let began = Instant::now();
     while !has_checkpoint(folder) {
@@ -98,9 +122,27 @@ fn a_run_whose_worker_was_killed_is_listed_with_the_reason() {
     let parent = tempfile::tempdir().expect("a folder");
     let folder = parent.path().join("run");
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", &LIMIT.as_secs().to_string(), env!("CARGO_BIN_EXE_fedmpi")]);
-    command.args(["launch", "-np", "3", "--", "--comm_round", "1000000", "--checkpoint_every", "1", "--out_dir"]);
-    command.arg(&folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args([
+        "--kill-after=5",
+        &LIMIT.as_secs().to_string(),
+        env!("CARGO_BIN_EXE_fedmpi"),
+    ]);
+    command.args([
+        "launch",
+        "-np",
+        "3",
+        "--",
+        "--comm_round",
+        "1000000",
+        "--checkpoint_every",
+        "1",
+        "--out_dir",
+    ]);
+    command
+        .arg(&folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().expect("timeout");
     let began = Instant::now();
     while !has_checkpoint(&folder) {
@@ -108,17 +150,33 @@ fn a_run_whose_worker_was_killed_is_listed_with_the_reason() {
         thread::sleep(Duration::from_millis(5));
     }
     let worker = ranks_of(&folder).into_iter().max().expect("ranks");
-    assert!(Command::new("kill").args(["-KILL", &worker.to_string()]).status().is_ok_and(|status| status.success()));
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", &worker.to_string()])
+            .status()
+            .is_ok_and(|status| status.success())
+    );
     assert_eq!(Finished::of(child.wait_with_output().expect("ends")).code, Some(1));
-    let listed = Command::new(env!("CARGO_BIN_EXE_fedmpi")).arg("runs").arg(&folder).output().expect("starts");
+    let listed = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
+        .arg("runs")
+        .arg(&folder)
+        .output()
+        .expect("starts");
     let listed = Finished::of(listed).succeeded().stdout;
-    let reason = if is_open_mpi() { "exited on signal 9 (Killed)" } else { "mpirun" };
+    let reason = if is_open_mpi() {
+        "exited on signal 9 (Killed)"
+    } else {
+        "mpirun"
+    };
     assert!(listed.contains(reason), "{listed}");
 }
 
 #[test]
 fn random_kills_cost_no_round_and_no_bit() {
-    let wanted: usize = std::env::var("FEDMPI_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
+    let wanted: usize = std::env::var("FEDMPI_KILLS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(30);
     let parent = tempfile::tempdir().expect("a folder");
     let survivor = open_mpi_5().is_some();
     if !survivor {
@@ -129,7 +187,12 @@ fn random_kills_cost_no_round_and_no_bit() {
         .enumerate()
         .map(|(number, mode)| {
             let folder = parent.path().join(format!("whole{number}"));
-            Finished::of(launch(Mpi::Installed, mode, &folder).output().expect("runs")).succeeded();
+            Finished::of(
+                launch(Mpi::Installed, mode, &folder)
+                    .output()
+                    .expect("runs"),
+            )
+            .succeeded();
             (mode, rounds(&folder))
         })
         .collect();
@@ -141,15 +204,28 @@ fn random_kills_cost_no_round_and_no_bit() {
         }
         assert!(trial < 3 * wanted, "most strikes came too late");
         let mode = MODES[trial % MODES.len()];
-        let mpi = if survivor && stream.random_bool(0.5) { Mpi::Survivor } else { Mpi::Installed };
-        let signal = if stream.random_bool(0.7) { "KILL" } else { "STOP" };
+        let mpi = if survivor && stream.random_bool(0.5) {
+            Mpi::Survivor
+        } else {
+            Mpi::Installed
+        };
+        let signal = if stream.random_bool(0.7) {
+            "KILL"
+        } else {
+            "STOP"
+        };
         let victim = stream.random_range(0..RANKS);
         let after = Duration::from_millis(stream.random_range(0..900));
         let folder = parent.path().join(format!("trial{trial}"));
         let began = Instant::now();
         let (hit, finished) = struck(mpi, mode, &folder, signal, victim, after);
-        let name = format!("trial {trial}: {mpi:?} `{mode}` {signal} to process {victim} after {after:?}");
-        println!("{name}: {:.1} s{}", began.elapsed().as_secs_f64(), if hit { "" } else { ", too late" });
+        let name =
+            format!("trial {trial}: {mpi:?} `{mode}` {signal} to process {victim} after {after:?}");
+        println!(
+            "{name}: {:.1} s{}",
+            began.elapsed().as_secs_f64(),
+            if hit { "" } else { ", too late" }
+        );
         assert_eq!(finished.code, Some(0), "{name}\n{}\n{}", finished.stdout, finished.stderr);
         assert_eq!(rounds(&folder), undisturbed[mode], "{name}");
         kills += usize::from(hit);

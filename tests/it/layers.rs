@@ -1,4 +1,5 @@
-//! The direction of imports: a module may use only what stands on its floor or below, and no floor has a circle.
+//! The direction of imports: a module may use only what stands on its floor or below, and no floor
+//! has a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +7,20 @@ use std::path::{Path, PathBuf};
 
 /// From the vocabulary upwards; modules of one floor may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
-    &["ids", "files", "number", "seed", "part", "weights", "metrics", "shelf", "staleness", "stop", "task", "tuning"],
+    &[
+        "ids",
+        "files",
+        "number",
+        "seed",
+        "part",
+        "weights",
+        "metrics",
+        "shelf",
+        "staleness",
+        "stop",
+        "task",
+        "tuning",
+    ],
     &["event", "message"],
     &[
         "data",
@@ -35,8 +49,10 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Modules that may use less than their floor allows.
-const ONLY: &[(&str, &[&str])] =
-    &[("cli", &["config", "files", "hosts", "report"]), ("hosts", &["config", "ids", "part", "transport"])];
+const ONLY: &[(&str, &[&str])] = &[
+    ("cli", &["config", "files", "hosts", "report"]),
+    ("hosts", &["config", "ids", "part", "transport"]),
+];
 
 /// Names, and the only places that may say them; a name within another comes after it.
 const HOMES: &[(&str, &[&str])] = &[
@@ -64,14 +80,22 @@ const HOMES: &[(&str, &[&str])] = &[
 ];
 
 /// The door, and who asks the system about itself, or writes what only this process knows.
-const OPENERS: &[&str] = &["files.rs", "host.rs", "stop.rs", "torch/device.rs", "engine/mod.rs", "launch/mod.rs"];
+const OPENERS: &[&str] = &[
+    "files.rs",
+    "host.rs",
+    "stop.rs",
+    "torch/device.rs",
+    "engine/mod.rs",
+    "launch/mod.rs",
+];
 
 const PRINTERS: &[&str] = &["commands"];
 
 /// Modules, and the others that each of them uses.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// A file of the library: its path below `src`, its module, and its code without comments and tests.
+/// A file of the library: its path below `src`, its module, and its code without comments and
+/// tests.
 struct Source {
     path: PathBuf,
     module: String,
@@ -81,11 +105,23 @@ struct Source {
 impl Source {
     fn read(root: &Path, path: &Path) -> Source {
         let inner = path.strip_prefix(root).expect("below src");
-        let first = inner.components().next().expect("a name").as_os_str().to_string_lossy();
+        let first = inner
+            .components()
+            .next()
+            .expect("a name")
+            .as_os_str()
+            .to_string_lossy();
         let text = fs::read_to_string(path).expect("text");
         let code = text.split("#[cfg(test)]\nmod tests").next().expect("code");
-        let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        Source { path: inner.to_owned(), module: first.replace(".rs", ""), code: code.join("\n") }
+        let code: Vec<&str> = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        Source {
+            path: inner.to_owned(),
+            module: first.replace(".rs", ""),
+            code: code.join("\n"),
+        }
     }
 
     /// Whether it stands on a floor: the roots name all modules.
@@ -96,14 +132,27 @@ impl Source {
 
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    files(&root).iter().map(|path| Source::read(&root, path)).collect()
+    files(&root)
+        .iter()
+        .map(|path| Source::read(&root, path))
+        .collect()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+    let entries = fs::read_dir(folder)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path());
     // Tests in files of their own are no part of the program.
     let program = entries.filter(|path| !path.ends_with("tests"));
-    program.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    program
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 fn layer(module: &str) -> Option<usize> {
@@ -138,7 +187,10 @@ fn names(path: &str) -> Vec<String> {
 }
 
 fn first_name(path: &str) -> String {
-    path.trim().chars().take_while(|letter| is_of_name(*letter)).collect()
+    path.trim()
+        .chars()
+        .take_while(|letter| is_of_name(*letter))
+        .collect()
 }
 
 fn is_of_name(letter: char) -> bool {
@@ -147,7 +199,8 @@ fn is_of_name(letter: char) -> bool {
 
 /// Whether code says a name that is not the end of a longer one.
 fn says(code: &str, name: &str) -> bool {
-    code.match_indices(name).any(|(at, _)| !code[..at].ends_with(is_of_name))
+    code.match_indices(name)
+        .any(|(at, _)| !code[..at].ends_with(is_of_name))
 }
 
 fn graph(sources: &[Source]) -> Graph {
@@ -155,15 +208,20 @@ fn graph(sources: &[Source]) -> Graph {
     for source in sources.iter().filter(|source| source.has_layer()) {
         let mut used = uses(&source.code);
         used.remove(&source.module);
-        graph.entry(source.module.clone()).or_default().append(&mut used);
+        graph
+            .entry(source.module.clone())
+            .or_default()
+            .append(&mut used);
     }
     graph
 }
 
-/// What is left of a graph when whoever uses nobody left, or is used by nobody left, is taken away: its circles.
+/// What is left of a graph when whoever uses nobody left, or is used by nobody left, is taken away:
+/// its circles.
 fn circles(mut graph: Graph) -> Vec<String> {
     loop {
-        let (before, used) = (graph.len(), graph.values().flatten().cloned().collect::<BTreeSet<_>>());
+        let (before, used) =
+            (graph.len(), graph.values().flatten().cloned().collect::<BTreeSet<_>>());
         let left: BTreeSet<String> = graph.keys().cloned().collect();
         graph.retain(|module, uses| used.contains(module) && !uses.is_disjoint(&left));
         if graph.len() == before {
@@ -181,7 +239,8 @@ fn imports_point_inwards() {
             let theirs = layer(&used).unwrap_or_else(|| panic!("{path}: {used} has no layer"));
             assert!(theirs <= own, "{path} uses {used}");
             let only = ONLY.iter().find(|(few, _)| few == module);
-            let fine = used == *module || only.is_none_or(|(_, theirs)| theirs.contains(&used.as_str()));
+            let fine =
+                used == *module || only.is_none_or(|(_, theirs)| theirs.contains(&used.as_str()));
             assert!(fine, "{path} uses {used}");
         }
     }
@@ -189,7 +248,11 @@ fn imports_point_inwards() {
 
 #[test]
 fn modules_form_no_circles() {
-    assert_eq!(circles(graph(&sources())), Vec::<String>::new(), "these use each other in a circle");
+    assert_eq!(
+        circles(graph(&sources())),
+        Vec::<String>::new(),
+        "these use each other in a circle"
+    );
 }
 
 #[test]
@@ -205,26 +268,50 @@ fn names_stay_in_their_homes() {
     }
 }
 
-/// A number that JSON cannot say must not be lost: whoever adds one to a record says how it is told.
+/// A number that JSON cannot say must not be lost: whoever adds one to a record says how it is
+/// told.
 #[test]
 fn numbers_of_records_are_told_whatever_they_are() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    for file in ["event/mod.rs", "event/state.rs", "metrics.rs", "record/summary.rs"] {
+    for file in [
+        "event/mod.rs",
+        "event/state.rs",
+        "metrics.rs",
+        "record/summary.rs",
+    ] {
         let source = Source::read(&root, &root.join(file));
-        for structure in source.code.split("#[derive(").filter(|text| text.contains("Serialize")) {
+        for structure in source
+            .code
+            .split("#[derive(")
+            .filter(|text| text.contains("Serialize"))
+        {
             let body = structure.split("\n}").next().expect("a body");
-            let lines: Vec<&str> = body.lines().collect();
-            for pair in lines.windows(2).filter(|pair| is_number(pair[1])) {
-                assert!(pair[0].contains("with = \"crate::number\""), "{file}: {}", pair[1].trim());
+            let mut attributes = String::new();
+            for line in body.lines() {
+                let told = attributes.contains("with = \"crate::number\"");
+                assert!(told || !is_number(line), "{file}: {}", line.trim());
+                attributes.push_str(line);
+                if is_field(line) {
+                    attributes.clear();
+                }
             }
         }
     }
 }
 
+/// The name and the type of the field that a line declares.
+fn field(line: &str) -> Option<(&str, &str)> {
+    let (name, kind) = line.trim().strip_suffix(',')?.split_once(": ")?;
+    (!kind.contains('(')).then_some((name, kind))
+}
+
+fn is_field(line: &str) -> bool {
+    field(line).is_some()
+}
+
 /// Whether a line is a field that holds numbers with a point.
 fn is_number(line: &str) -> bool {
-    let field = line.trim_end().strip_suffix(',').and_then(|line| line.split_once(": "));
-    field.is_some_and(|(_, kind)| !kind.contains('(') && says(kind, "f64"))
+    field(line).is_some_and(|(_, kind)| says(kind, "f64"))
 }
 
 #[test]
@@ -232,7 +319,10 @@ fn circles_are_found_and_named() {
     let arrows = ["a b", "b c", "c b", "c d", "e a"];
     let mut graph: Graph = ["d".to_owned()].map(|end| (end, BTreeSet::new())).into();
     for (from, to) in arrows.iter().filter_map(|arrow| arrow.split_once(' ')) {
-        graph.entry(from.to_owned()).or_default().insert(to.to_owned());
+        graph
+            .entry(from.to_owned())
+            .or_default()
+            .insert(to.to_owned());
     }
     assert_eq!(circles(graph.clone()), ["b", "c"]);
     graph.remove("c");

@@ -1,4 +1,5 @@
-//! A lost worker does not lose the run: whoever goes, whenever, the bits are those of an undisturbed run.
+//! A lost worker does not lose the run: whoever goes, whenever, the bits are those of an
+//! undisturbed run.
 
 use crate::modes::modes;
 use crate::support::{plan, quadratic, run_with, small};
@@ -29,7 +30,10 @@ struct Mortal {
 
 impl Mortal {
     fn live(&mut self) -> Result<(), TransportError> {
-        self.calls = self.calls.checked_sub(1).ok_or(TransportError::Gone(self.inner.rank()))?;
+        self.calls = self
+            .calls
+            .checked_sub(1)
+            .ok_or(TransportError::Gone(self.inner.rank()))?;
         Ok(())
     }
 }
@@ -64,7 +68,11 @@ impl Transport for Mortal {
 }
 
 /// Runs a job of which some ranks break down after so many calls.
-pub fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Result<Outcome, EngineError>, Memory) {
+pub fn with_deaths(
+    plan: &Plan,
+    workers: usize,
+    deaths: &[(u32, u32)],
+) -> (Result<Outcome, EngineError>, Memory) {
     let deaths: BTreeMap<u32, u32> = deaths.iter().copied().collect();
     let mut ends = ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
@@ -73,7 +81,9 @@ pub fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Resul
         for inner in ends {
             let calls = deaths.get(&inner.rank().0).copied().unwrap_or(u32::MAX);
             let worker = Mortal { inner, calls };
-            scope.spawn(move || _ = serve(plan, &mut Metered::new(worker), &mut Quadratic::new(3, 0.5)));
+            scope.spawn(move || {
+                _ = serve(plan, &mut Metered::new(worker), &mut Quadratic::new(3, 0.5))
+            });
         }
         run(plan, &mut Metered::new(server), &mut Quadratic::new(3, 0.5), &mut memory, None)
     });
@@ -81,7 +91,11 @@ pub fn with_deaths(plan: &Plan, workers: usize, deaths: &[(u32, u32)]) -> (Resul
 }
 
 fn losses(memory: &Memory) -> usize {
-    memory.events.iter().filter(|event| matches!(event, Event::Lost { .. })).count()
+    memory
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Lost { .. }))
+        .count()
 }
 
 /// The first call of a worker says hello; without that the job never begins.
@@ -108,7 +122,10 @@ fn all_but_one_may_go() {
         let plan = plan(config.clone());
         for (first, second) in [(1, 1), (2, 3), (3, 5), (5, 2), (6, 7), (8, 4)] {
             let (outcome, _) = with_deaths(&plan, 3, &[(1, first), (3, second)]);
-            assert!(outcome.expect("goes on") == wanted, "{config:?} after {first} and {second} calls");
+            assert!(
+                outcome.expect("goes on") == wanted,
+                "{config:?} after {first} and {second} calls"
+            );
         }
     }
 }
@@ -179,25 +196,43 @@ impl Trainer for Slow {
     }
 }
 
-fn slowly(config: &Config, workers: usize, steps: Steps, says_so: bool) -> Result<Outcome, EngineError> {
+fn slowly(
+    config: &Config,
+    workers: usize,
+    steps: Steps,
+    says_so: bool,
+) -> Result<Outcome, EngineError> {
     let make = move |_| -> Result<Box<dyn Trainer>, _> {
-        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so, ended: Arc::default() }))
+        Ok(Box::new(Slow {
+            inner: Quadratic::new(3, 0.5),
+            steps,
+            says_so,
+            ended: Arc::default(),
+        }))
     };
     run_with(&plan(config.clone()), workers, &make).map(|(outcome, _)| outcome)
 }
 
 #[test]
 fn whoever_gives_signs_of_life_may_take_long_and_a_silent_worker_is_named_while_others_work() {
-    let config = Config { round_timeout: Some(2.0), client_num_per_round: 12, comm_round: 1, ..small() };
+    let config = Config {
+        round_timeout: Some(2.0),
+        client_num_per_round: 12,
+        comm_round: 1,
+        ..small()
+    };
     let wanted = quadratic(&plan(config.clone()), 1).0;
     assert!(slowly(&config, 2, ONE_LONG, true).expect("slow, not silent") == wanted);
     assert!(slowly(&config, 1, ALL_SHORT, true).expect("many, not silent") == wanted);
-    let error = slowly(&config, 2, ONE_LONG, false).expect_err("silent").to_string();
+    let error = slowly(&config, 2, ONE_LONG, false)
+        .expect_err("silent")
+        .to_string();
     assert!(error.starts_with("round 1: no sign of life for 2 s: rank "), "{error}");
     assert!(error.matches("rank ").count() == 1, "only one of the workers was silent: {error}");
 }
 
-/// Rank 2 ends one client of a round while rank 1 ends most of the others, and then waits for the rest.
+/// Rank 2 ends one client of a round while rank 1 ends most of the others, and then waits for the
+/// rest.
 #[test]
 fn a_slow_worker_that_leaves_the_rest_to_others_may_be_silent() {
     let config = Config {
@@ -214,8 +249,17 @@ fn a_slow_worker_that_leaves_the_rest_to_others_may_be_silent() {
 
 #[test]
 fn workers_that_owe_nothing_may_be_silent() {
-    let rounds = Config { round_timeout: Some(2.0), client_num_per_round: 1, comm_round: 10, ..small() };
-    let moves = Config { mode: Mode::Async, concurrency: 1, ..rounds.clone() };
+    let rounds = Config {
+        round_timeout: Some(2.0),
+        client_num_per_round: 1,
+        comm_round: 10,
+        ..small()
+    };
+    let moves = Config {
+        mode: Mode::Async,
+        concurrency: 1,
+        ..rounds.clone()
+    };
     for config in [rounds, moves] {
         let wanted = quadratic(&plan(config.clone()), 1).0;
         assert!(slowly(&config, 3, ALL_SHORT, true).expect("idle, not silent") == wanted);
@@ -236,9 +280,16 @@ fn nobody_waits_for_trainings_beyond_the_last_move() {
     };
     let ended = Arc::new(AtomicU32::new(0));
     let make = |_| -> Result<Box<dyn Trainer>, _> {
-        Ok(Box::new(Slow { inner: Quadratic::new(3, 0.5), steps, says_so: true, ended: Arc::clone(&ended) }))
+        Ok(Box::new(Slow {
+            inner: Quadratic::new(3, 0.5),
+            steps,
+            says_so: true,
+            ended: Arc::clone(&ended),
+        }))
     };
     let (outcome, memory) = run_with(&plan(config), 2, &make).expect("a sound run");
     assert_eq!((outcome.rounds, ended.load(Ordering::Relaxed)), (3, 3));
-    assert!(matches!(memory.events.last(), Some(Event::Finished { ranks, .. }) if ranks.len() == 3));
+    assert!(
+        matches!(memory.events.last(), Some(Event::Finished { ranks, .. }) if ranks.len() == 3)
+    );
 }

@@ -1,5 +1,5 @@
-//! Sums over GPUs under `mpirun`, on machines without any: the libraries of `tests/stand_ins` take the place
-//! of NCCL and CUDA's driver, and a trainer holds its changes where they look for them.
+//! Sums over GPUs under `mpirun`, on machines without any: the libraries of `tests/stand_ins` take
+//! the place of NCCL and CUDA's driver, and a trainer holds its changes where they look for them.
 
 use crate::support::{AS_ROOT, Finished, is_open_mpi, plan, small};
 use fedmpi::config::Config;
@@ -29,7 +29,11 @@ struct Holding {
 impl Holding {
     fn new(plan: &Plan) -> Holding {
         let inner = TorchTrainer::new(plan, Device::Cpu).expect("a model");
-        Holding { sum: ExactSum::new(inner.layout().length(), 1), inner, device: Vec::new() }
+        Holding {
+            sum: ExactSum::new(inner.layout().length(), 1),
+            inner,
+            device: Vec::new(),
+        }
     }
 }
 
@@ -46,10 +50,16 @@ impl Trainer for Holding {
         self.inner.train(task)
     }
 
-    fn train_into(&mut self, task: &Task<'_>, share: f64, _: &mut ExactSum) -> Result<f64, TrainError> {
+    fn train_into(
+        &mut self,
+        task: &Task<'_>,
+        share: f64,
+        _: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
         let trained = self.inner.train(task)?;
         let loss = trained.loss;
-        self.sum.add_share(task.client, share, task.start, &trained.weights)?;
+        self.sum
+            .add_share(task.client, share, task.start, &trained.weights)?;
         Ok(loss)
     }
 
@@ -61,7 +71,10 @@ impl Trainer for Holding {
     fn take_held(&mut self) -> Option<Held> {
         self.device = self.sum.units().to_vec();
         self.sum.reset(1);
-        Some(Held { address: self.device.as_mut_ptr() as u64, length: self.device.len() })
+        Some(Held {
+            address: self.device.as_mut_ptr() as u64,
+            length: self.device.len(),
+        })
     }
 
     fn evaluate(&mut self, weights: &[f32]) -> Result<Metrics, TrainError> {
@@ -70,7 +83,12 @@ impl Trainer for Holding {
 }
 
 fn job() -> Plan {
-    plan(Config { reduce: Reduce::Allreduce, comm_round: 5, round_timeout: Some(5.0), ..small() })
+    plan(Config {
+        reduce: Reduce::Allreduce,
+        comm_round: 5,
+        round_timeout: Some(5.0),
+        ..small()
+    })
 }
 
 /// One rank of the jobs below. `FEDMPI_SEATS` says on which GPU each rank is.
@@ -80,11 +98,14 @@ fn one_rank() {
     let mpi = Mpi::start().expect("MPI");
     env_logger::Builder::from_default_env().init();
     mpi.run(|mpi| -> Result<(), Box<dyn std::error::Error>> {
-        let seats: Vec<Option<usize>> =
-            std::env::var("FEDMPI_SEATS")?.split(',').map(|seat| seat.parse().ok()).collect();
+        let seats: Vec<Option<usize>> = std::env::var("FEDMPI_SEATS")?
+            .split(',')
+            .map(|seat| seat.parse().ok())
+            .collect();
         let (plan, rank) = (job(), mpi.rank());
         let sums = nccl::agree(mpi, "here", seats[rank.index()], None, Duration::from_secs(2));
-        let (mut wire, mut trainer) = (Metered::new(mpi.transport().summing(sums)), Holding::new(&plan));
+        let (mut wire, mut trainer) =
+            (Metered::new(mpi.transport().summing(sums)), Holding::new(&plan));
         if rank != Rank::SERVER {
             return Ok(serve(&plan, &mut wire, &mut trainer)?);
         }
@@ -100,9 +121,13 @@ fn libraries() -> &'static Path {
     let compiled = || {
         let folder = tempfile::tempdir().expect("a folder");
         for (source, library) in [("libnccl.c", "libnccl.so.2"), ("libcuda.c", "libcuda.so.1")] {
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stand_ins").join(source);
+            let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("tests/stand_ins")
+                .join(source);
             let mut cc = Command::new("cc");
-            cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(folder.path().join(library)).arg(source);
+            cc.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+                .arg(folder.path().join(library))
+                .arg(source);
             assert!(cc.status().expect("a C compiler").success());
         }
         folder
@@ -117,9 +142,21 @@ fn ranks(seats: &str, with: Option<&Path>, wish: &str) -> Finished {
     if is_open_mpi() {
         command.arg("--oversubscribe");
     }
-    command.args(["-np", &seats.split(',').count().to_string()]).arg(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "nccl::one_rank", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.envs(AS_ROOT).env("FEDMPI_SEATS", seats).env("FEDMPI_NCCL", wish).env("RUST_LOG", "fedmpi=info");
+    command
+        .args(["-np", &seats.split(',').count().to_string()])
+        .arg(std::env::current_exe().expect("this program"));
+    command.args([
+        "--exact",
+        "nccl::one_rank",
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ]);
+    command
+        .envs(AS_ROOT)
+        .env("FEDMPI_SEATS", seats)
+        .env("FEDMPI_NCCL", wish)
+        .env("RUST_LOG", "fedmpi=info");
     if let Some(folder) = with {
         let path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
         command.env("LD_LIBRARY_PATH", format!("{}:{path}", folder.display()));
@@ -130,12 +167,21 @@ fn ranks(seats: &str, with: Option<&Path>, wish: &str) -> Finished {
 /// The same rounds on one worker, in this process.
 fn alone() -> String {
     let plan = job();
-    let make = |_| Ok(Box::new(TorchTrainer::new(&plan, Device::Cpu).expect("a model")) as Box<dyn Trainer>);
-    hash(&run_local(&plan, 1, &make, &mut Memory::default(), None).expect("a sound run").weights)
+    let make = |_| {
+        Ok(Box::new(TorchTrainer::new(&plan, Device::Cpu).expect("a model")) as Box<dyn Trainer>)
+    };
+    hash(
+        &run_local(&plan, 1, &make, &mut Memory::default(), None)
+            .expect("a sound run")
+            .weights,
+    )
 }
 
 fn said_once(finished: &Finished, what: &str) {
-    let said = finished.stderr.lines().filter(|line| line.contains("sums go through"));
+    let said = finished
+        .stderr
+        .lines()
+        .filter(|line| line.contains("sums go through"));
     let said: Vec<&str> = said.collect();
     assert!(said.len() == 1 && said[0].contains(what), "{what}: {}", finished.stderr);
 }
@@ -157,11 +203,19 @@ fn without_nccl_the_hosts_sum_and_say_why() {
         ("0,0,0", Some(libraries()), "", "ranks 1 and 2 share a GPU on here"),
         ("0,0,-", Some(libraries()), "", "rank 2 on here has no GPU"),
         ("0,0,1", None, "", "libnccl.so.2"),
-        ("0,0,1,2", Some(libraries()), "refuse", ": ncclCommInitRankConfig returned 5: as asked for"),
+        (
+            "0,0,1,2",
+            Some(libraries()),
+            "refuse",
+            ": ncclCommInitRankConfig returned 5: as asked for",
+        ),
     ];
     // SAFETY: NVIDIA's library, where this machine has it.
     let installed = unsafe { libloading::Library::new("libnccl.so.2") }.is_ok();
-    for (seats, with, wish, why) in cases.into_iter().filter(|(_, with, ..)| with.is_some() || !installed) {
+    for (seats, with, wish, why) in cases
+        .into_iter()
+        .filter(|(_, with, ..)| with.is_some() || !installed)
+    {
         let finished = ranks(seats, with, wish);
         assert_eq!(finished.code, Some(0), "{why}: {}", finished.stderr);
         said_once(&finished, why);

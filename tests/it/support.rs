@@ -16,7 +16,11 @@ use tch::Device;
 /// The real MNIST where it lies beside the checkout, else a generated set of the same format.
 pub fn mnist() -> PathBuf {
     let real = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/mnist");
-    if real.join("train-images-idx3-ubyte.gz").exists() { real } else { generated_mnist() }
+    if real.join("train-images-idx3-ubyte.gz").exists() {
+        real
+    } else {
+        generated_mnist()
+    }
 }
 
 /// Ten classes told apart by where the bright square lies; written once per process.
@@ -26,7 +30,11 @@ pub fn generated_mnist() -> PathBuf {
         let folder = tempfile::tempdir().expect("a folder");
         for (part, count) in [("train", 6000u32), ("t10k", 1000)] {
             let labels: Vec<u8> = (0..count).map(|i| ((i * 7 + i / 10) % 10) as u8).collect();
-            let images: Vec<u8> = labels.iter().enumerate().flat_map(|(i, &label)| image(i, label)).collect();
+            let images: Vec<u8> = labels
+                .iter()
+                .enumerate()
+                .flat_map(|(i, &label)| image(i, label))
+                .collect();
             let path = |name: &str| folder.path().join(format!("{part}-{name}-ubyte"));
             write_idx(&path("images-idx3"), &[count, 28, 28], &images).expect("writable");
             write_idx(&path("labels-idx1"), &[count], &labels).expect("writable");
@@ -39,7 +47,9 @@ pub fn generated_mnist() -> PathBuf {
 fn image(index: usize, label: u8) -> [u8; 784] {
     let mut pixels = [0; 784];
     let (row, column) = (4 + 10 * (usize::from(label) / 5), 2 + 5 * (usize::from(label) % 5));
-    for (offset, value) in (0..16).map(|i| ((row + i / 4) * 28 + column + i % 4, 128 + (index * 31 + i * 7) % 128)) {
+    for (offset, value) in
+        (0..16).map(|i| ((row + i / 4) * 28 + column + i % 4, 128 + (index * 31 + i * 7) % 128))
+    {
         pixels[offset] = value as u8;
     }
     pixels
@@ -74,7 +84,12 @@ pub fn generated_text() -> PathBuf {
 
 /// A small config over synthetic data.
 pub fn small() -> Config {
-    Config { client_num_in_total: 12, client_num_per_round: 5, comm_round: 3, ..Config::default() }
+    Config {
+        client_num_in_total: 12,
+        client_num_per_round: 5,
+        comm_round: 3,
+        ..Config::default()
+    }
 }
 
 pub fn plan(config: Config) -> Plan {
@@ -104,7 +119,8 @@ impl Recorder for Saves {
 /// Trains in one process with libtorch.
 pub fn train(plan: &Plan, workers: usize) -> (Outcome, Memory) {
     run_with(plan, workers, &|_| {
-        let trainer = TorchTrainer::new(plan, Device::Cpu).map_err(|error| TrainError::Failed(error.to_string()))?;
+        let trainer = TorchTrainer::new(plan, Device::Cpu)
+            .map_err(|error| TrainError::Failed(error.to_string()))?;
         Ok(Box::new(trainer))
     })
     .expect("a sound run")
@@ -127,7 +143,10 @@ pub fn run_with(
 }
 
 /// Open MPI refuses to run as root unless told twice.
-pub const AS_ROOT: [(&str, &str); 2] = [("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")];
+pub const AS_ROOT: [(&str, &str); 2] = [
+    ("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+    ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+];
 
 /// The real program on so many ranks of this machine.
 pub struct Job {
@@ -142,7 +161,10 @@ impl Job {
 
     /// `mpirun -np ranks EXAMPLE`, one of the programs in `examples/`.
     pub fn example(ranks: usize, name: &str) -> Job {
-        let folder = Path::new(env!("CARGO_BIN_EXE_fedmpi")).parent().expect("a folder").join("examples");
+        let folder = Path::new(env!("CARGO_BIN_EXE_fedmpi"))
+            .parent()
+            .expect("a folder")
+            .join("examples");
         Job::program(&["-np", &ranks.to_string()], &folder.join(name))
     }
 
@@ -187,14 +209,23 @@ impl Job {
     /// signals on.
     pub fn start(self) -> std::process::Child {
         let mut command = self.limited();
-        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
         command.spawn().expect("mpirun starts")
     }
 
     fn limited(self) -> Command {
         let mut limited = Command::new("timeout");
-        limited.args(["--kill-after=5", "120"]).arg(self.command.get_program()).args(self.command.get_args());
-        limited.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        limited
+            .args(["--kill-after=5", "120"])
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
+        limited.envs(
+            self.command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         limited.envs(AS_ROOT);
         limited
     }
@@ -203,7 +234,10 @@ impl Job {
 pub fn is_open_mpi() -> bool {
     static VERSION: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
     *VERSION.get_or_init(|| {
-        let output = Command::new("mpirun").arg("--version").output().expect("mpirun is installed");
+        let output = Command::new("mpirun")
+            .arg("--version")
+            .output()
+            .expect("mpirun is installed");
         String::from_utf8_lossy(&output.stdout).contains("Open")
     })
 }
@@ -232,23 +266,36 @@ impl Finished {
 
     /// The lines that are errors of ours: of a rank, or said once before there are ranks.
     pub fn errors(&self) -> Vec<&str> {
-        self.stderr.lines().filter(|line| line.contains(" error: rank ") || line.starts_with("error: ")).collect()
+        self.stderr
+            .lines()
+            .filter(|line| line.contains(" error: rank ") || line.starts_with("error: "))
+            .collect()
     }
 
     /// The word after the last `model ` on stdout.
     pub fn model_hash(&self) -> &str {
-        let line = self.stdout.lines().find(|line| line.starts_with("final ")).expect("a result line");
+        let line = self
+            .stdout
+            .lines()
+            .find(|line| line.starts_with("final "))
+            .expect("a result line");
         line.rsplit("model ").next().expect("a hash")
     }
 }
 
 /// Whether a run has saved itself; a file that is still being written does not count.
 pub fn has_checkpoint(folder: &Path) -> bool {
-    let files = fs::read_dir(folder.join("checkpoints")).into_iter().flatten().flatten();
-    files.map(|file| file.path()).any(|path| path.extension().is_some_and(|end| end == "safetensors"))
+    let files = fs::read_dir(folder.join("checkpoints"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    files
+        .map(|file| file.path())
+        .any(|path| path.extension().is_some_and(|end| end == "safetensors"))
 }
 
-/// Ranks of the job that writes to a folder: processes whose second word is already a training flag.
+/// Ranks of the job that writes to a folder: processes whose second word is already a training
+/// flag.
 pub fn ranks_of(folder: &Path) -> Vec<u32> {
     let folder = folder.display().to_string();
     let rank = |entry: fs::DirEntry| {
@@ -258,5 +305,9 @@ pub fn ranks_of(folder: &Path) -> Vec<u32> {
         let id = entry.file_name().to_str()?.parse().ok()?;
         (trains && command.contains(&folder)).then_some(id)
     };
-    fs::read_dir("/proc").expect("Linux").flatten().filter_map(rank).collect()
+    fs::read_dir("/proc")
+        .expect("Linux")
+        .flatten()
+        .filter_map(rank)
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! `fedmpi sweep`: members that train, that fail and that were stopped, and the table of all of them.
+//! `fedmpi sweep`: members that train, that fail and that were stopped, and the table of all of
+//! them.
 
 use crate::support::{AS_ROOT, Finished};
 use std::collections::BTreeMap;
@@ -11,8 +12,15 @@ const SMALL: &str = "--client_num_in_total 12 --client_num_per_round 4 --comm_ro
 
 fn sweep(arguments: &str, folder: &Path, training: &str) -> Command {
     let mut command = Command::new("timeout");
-    command.args(["--kill-after=5", "120"]).arg(env!("CARGO_BIN_EXE_fedmpi")).arg("sweep").envs(AS_ROOT);
-    command.args(arguments.split_whitespace()).arg("--out_dir").arg(folder);
+    command
+        .args(["--kill-after=5", "120"])
+        .arg(env!("CARGO_BIN_EXE_fedmpi"))
+        .arg("sweep")
+        .envs(AS_ROOT);
+    command
+        .args(arguments.split_whitespace())
+        .arg("--out_dir")
+        .arg(folder);
     if !training.is_empty() {
         command.arg("--").args(training.split_whitespace());
     }
@@ -39,20 +47,35 @@ fn a_member_that_diverges_is_marked_and_what_is_done_stays() {
     let folder = parent.path().join("a");
     let grid = "-L lr 0.05,1e30 -L seed=0..1 -np 2";
     let first = ended(sweep(grid, &folder, SMALL)).succeeded();
-    for words in
-        ["4 members in", "4 to train, 1 at once", "*  0.05  2  0.", "   1e30  0  -", "2 failed", "best: lr=0.05"]
-    {
+    for words in [
+        "4 members in",
+        "4 to train, 1 at once",
+        "*  0.05  2  0.",
+        "   1e30  0  -",
+        "2 failed",
+        "best: lr=0.05",
+    ] {
         assert!(first.stdout.contains(words), "{words}\n{}", first.stdout);
     }
     assert!(first.stdout.contains("lr=1e30,seed=0: failed: "), "{}", first.stdout);
     let csv = fs::read_to_string(folder.join("members.csv")).expect("written");
-    assert_eq!((csv.lines().count(), csv.matches(",finished,2,").count(), csv.matches(",failed,").count()), (5, 2, 2));
-    assert!(fs::read_to_string(folder.join("sweep.svg")).expect("drawn").contains("lr=0.05"));
+    assert_eq!(
+        (csv.lines().count(), csv.matches(",finished,2,").count(), csv.matches(",failed,").count()),
+        (5, 2, 2)
+    );
+    assert!(
+        fs::read_to_string(folder.join("sweep.svg"))
+            .expect("drawn")
+            .contains("lr=0.05")
+    );
 
     let before = written(&folder);
     let again = ended(sweep("-np 2", &folder, "")).succeeded();
     assert!(again.stdout.contains("0 to train") && written(&folder) == before, "{}", again.stdout);
-    let table = Command::new(env!("CARGO_BIN_EXE_fedmpi")).args(["sweep", "--table"]).arg(&folder).output();
+    let table = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
+        .args(["sweep", "--table"])
+        .arg(&folder)
+        .output();
     let table = Finished::of(table.expect("runs")).succeeded().stdout;
     assert!(again.stdout.ends_with(&table), "{table}\n{}", again.stdout);
 
@@ -74,40 +97,61 @@ fn members_are_checked_before_any_is_trained() {
     ] {
         let refused = ended(sweep(arguments, &folder, training));
         assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-        assert!(refused.stderr.contains(reason) && !folder.exists(), "{arguments}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains(reason) && !folder.exists(),
+            "{arguments}: {}",
+            refused.stderr
+        );
     }
     let dry = ended(sweep("-L lr 0.1,1 --repeat 2 -np 2 --dry_run", &folder, SMALL)).succeeded();
-    assert!(dry.stdout.contains("4 members in") && dry.stdout.contains("lr=1,seed=1: not begun"), "{}", dry.stdout);
+    assert!(
+        dry.stdout.contains("4 members in") && dry.stdout.contains("lr=1,seed=1: not begun"),
+        "{}",
+        dry.stdout
+    );
     assert!(!folder.exists());
 }
 
 #[test]
 fn a_stopped_sweep_saves_its_members_and_goes_on_to_the_same_models() {
     let parent = tempfile::tempdir().expect("a folder");
-    let training =
-        "--client_num_in_total 12 --client_num_per_round 4 --comm_round 300 --checkpoint_every 1 --epochs 20";
+    let training = "--client_num_in_total 12 --client_num_per_round 4 --comm_round 300 --checkpoint_every 1 --epochs 20";
     let grid = "-L seed=0..1 -np 2 --groups 2";
     let whole = parent.path().join("whole");
     ended(sweep(grid, &whole, training)).succeeded();
 
     let folder = parent.path().join("stopped");
     let mut command = sweep(grid, &folder, training);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
     let began = Instant::now();
     let saved = |seed: u32| crate::support::has_checkpoint(&folder.join(format!("seed={seed}")));
     while !(saved(0) && saved(1)) {
         assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint");
         std::thread::sleep(Duration::from_millis(5));
     }
-    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .expect("kill runs");
     let stopped = Finished::of(child.wait_with_output().expect("ends"));
     assert_eq!(stopped.code, Some(3), "{}\n{}", stopped.stdout, stopped.stderr);
-    assert!(stopped.stdout.contains("stopped; it goes on with: fedmpi sweep --out_dir"), "{}", stopped.stdout);
+    assert!(
+        stopped
+            .stdout
+            .contains("stopped; it goes on with: fedmpi sweep --out_dir"),
+        "{}",
+        stopped.stdout
+    );
 
     ended(sweep("-np 2 --groups 2", &folder, "")).succeeded();
     let hashes = |folder: &Path| {
         let hash = |seed: u32| {
-            let text = fs::read_to_string(folder.join(format!("seed={seed}/summary.json"))).expect("written");
+            let text = fs::read_to_string(folder.join(format!("seed={seed}/summary.json")))
+                .expect("written");
             serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["model_hash"].clone()
         };
         [hash(0), hash(1)]
@@ -119,25 +163,41 @@ fn a_stopped_sweep_saves_its_members_and_goes_on_to_the_same_models() {
 fn a_file_says_a_sweep_and_slurm_gets_a_task_for_each_member() {
     let parent = tempfile::tempdir().expect("a folder");
     let (file, folder) = (parent.path().join("sweep.yaml"), parent.path().join("a"));
-    let text =
-        format!("parameters:\n  lr: 'log:0.01..0.1'\n  seed: 0..1\nmethod: random\nsamples: 2\nflags: {SMALL}\n");
+    let text = format!(
+        "parameters:\n  lr: 'log:0.01..0.1'\n  seed: 0..1\nmethod: random\nsamples: 2\nflags: {SMALL}\n"
+    );
     fs::write(&file, text).expect("writable");
-    let arguments = format!("-np 2 --jobs slurm --groups 3 --sbatch account=physics --file {}", file.display());
+    let arguments =
+        format!("-np 2 --jobs slurm --groups 3 --sbatch account=physics --file {}", file.display());
     let said = ended(sweep(&arguments, &folder, "")).succeeded().stdout;
     assert!(said.contains("an array job of 4 tasks: sbatch"), "{said}");
     let script = fs::read_to_string(folder.join("job.sbatch")).expect("written");
-    for line in ["#SBATCH --array='0-3%3'", "#SBATCH --account=physics", "#SBATCH --ntasks-per-node=2"] {
+    for line in [
+        "#SBATCH --array='0-3%3'",
+        "#SBATCH --account=physics",
+        "#SBATCH --ntasks-per-node=2",
+    ] {
         assert!(script.lines().any(|written| written == line), "{line}\n{script}");
     }
     // A task of the array, as Slurm would start it.
     let task = |index: &str| {
         let mut bash = Command::new("bash");
-        bash.arg(folder.join("job.sbatch")).current_dir(env!("CARGO_MANIFEST_DIR")).envs(AS_ROOT);
-        bash.env("SLURM_SUBMIT_DIR", parent.path()).env("SLURM_NTASKS", "2").env("SLURM_ARRAY_TASK_ID", index);
+        bash.arg(folder.join("job.sbatch"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .envs(AS_ROOT);
+        bash.env("SLURM_SUBMIT_DIR", parent.path())
+            .env("SLURM_NTASKS", "2")
+            .env("SLURM_ARRAY_TASK_ID", index);
         ended(bash)
     };
     task("3").succeeded();
     assert_eq!(task("4").code, Some(2));
-    let table = ended(sweep("-np 2 --dry_run", &folder, "")).succeeded().stdout;
-    assert_eq!((table.matches(": finished").count(), table.matches(": not begun").count()), (1, 3), "{table}");
+    let table = ended(sweep("-np 2 --dry_run", &folder, ""))
+        .succeeded()
+        .stdout;
+    assert_eq!(
+        (table.matches(": finished").count(), table.matches(": not begun").count()),
+        (1, 3),
+        "{table}"
+    );
 }

@@ -1,5 +1,6 @@
-//! TorchScript modules (`torch.jit.save`) that compute with tensors of the caller: parameters and buffers are told by
-//! name, and set before each pass. So a module's weights may be views of one flat buffer, like those of any model.
+//! TorchScript modules (`torch.jit.save`) that compute with tensors of the caller: parameters and
+//! buffers are told by name, and set before each pass. So a module's weights may be views of one
+//! flat buffer, like those of any model.
 
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr;
@@ -29,7 +30,8 @@ pub struct Module(*mut c_void);
 // SAFETY: a module is no thread's own; it is used by one at a time.
 unsafe impl Send for Module {}
 
-/// Libtorch's generator is one per process: whoever draws from it must have seeded it, and draw alone.
+/// Libtorch's generator is one per process: whoever draws from it must have seeded it, and draw
+/// alone.
 static DRAWING: Mutex<()> = Mutex::new(());
 
 type Text = *mut c_char;
@@ -67,11 +69,25 @@ impl Module {
     /// # Errors
     /// What libtorch says.
     pub fn tensors(&self) -> Result<Vec<Named>, Fault> {
-        extern "C" fn tell(to: *mut c_void, name: *const c_char, tensor: *mut c_void, parameter: bool) {
+        extern "C" fn tell(
+            to: *mut c_void,
+            name: *const c_char,
+            tensor: *mut c_void,
+            parameter: bool,
+        ) {
             // SAFETY: `to` is the list below, the name a text, and the tensor ours from now on.
-            let (all, name, tensor) =
-                unsafe { (&mut *to.cast::<Vec<Named>>(), CStr::from_ptr(name), Tensor::from_ptr(tensor.cast())) };
-            all.push(Named { name: name.to_string_lossy().into_owned(), tensor, parameter });
+            let (all, name, tensor) = unsafe {
+                (
+                    &mut *to.cast::<Vec<Named>>(),
+                    CStr::from_ptr(name),
+                    Tensor::from_ptr(tensor.cast()),
+                )
+            };
+            all.push(Named {
+                name: name.to_string_lossy().into_owned(),
+                tensor,
+                parameter,
+            });
         }
         let mut all: Vec<Named> = Vec::new();
         // SAFETY: the list outlives the call.
@@ -85,11 +101,13 @@ impl Module {
     /// A name that it has not.
     pub fn set(&self, name: &str, tensor: &Tensor) -> Result<(), Fault> {
         let path = CString::new(name).map_err(|error| Fault(error.to_string()))?;
-        // SAFETY: libtorch shares what the tensor holds; the pointers are read only during the call.
+        // SAFETY: libtorch shares what the tensor holds; the pointers are read only during the
+        // call.
         said(unsafe { fedmpi_script_set(self.0, path.as_ptr(), tensor.as_ptr().cast()) })
     }
 
-    /// What it gives for a batch: as in training, random numbers drawn from the seed, or as it is used.
+    /// What it gives for a batch: as in training, random numbers drawn from the seed, or as it is
+    /// used.
     ///
     /// # Errors
     /// What libtorch says of inputs that it does not take, and of outputs that are no tensor.
@@ -112,7 +130,8 @@ impl Drop for Module {
     }
 }
 
-/// What the libtorch of this process says of itself, in lines: its version, how it was built, what it computes with.
+/// What the libtorch of this process says of itself, in lines: its version, how it was built, what
+/// it computes with.
 pub fn about_libtorch() -> String {
     // SAFETY: nothing is given.
     taken(unsafe { fedmpi_libtorch_about() })
@@ -136,9 +155,18 @@ fn said(text: Text) -> Result<(), Fault> {
     let words = taken(text);
     // What was wrong stands at the end of where it was.
     let mut lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line =
-        words.lines().rev().find(|line| line.contains("Error: ")).or(lines.next()).unwrap_or("no reason is given");
-    Err(Fault(line.split(". This is an internal").next().unwrap_or(line).to_owned()))
+    let line = words
+        .lines()
+        .rev()
+        .find(|line| line.contains("Error: "))
+        .or(lines.next())
+        .unwrap_or("no reason is given");
+    Err(Fault(
+        line.split(". This is an internal")
+            .next()
+            .unwrap_or(line)
+            .to_owned(),
+    ))
 }
 
 unsafe extern "C" {
@@ -151,7 +179,9 @@ mod tests {
 
     #[test]
     fn bytes_of_something_else_are_refused_in_a_line() {
-        let fault = Module::load(b"not a module").expect_err("refused").to_string();
+        let fault = Module::load(b"not a module")
+            .expect_err("refused")
+            .to_string();
         assert!(!fault.is_empty() && !fault.contains('\n'), "{fault}");
     }
 }

@@ -6,9 +6,20 @@
 //! ```
 //! use fedmpi::aggregate::arrivals::{Arrival, Facts, make};
 //! use fedmpi::{ids::ClientId, staleness::Staleness};
-//! let facts = Facts { staleness: Staleness::Constant, concurrency: 4, deadline: Some(5.0) };
-//! let arrival = |weight: f32, samples| Arrival { client: ClientId(0), samples, staleness: 0, weight: 1.0, now: 0.0,
-//!     start: std::sync::Arc::new(vec![1.0]), weights: std::sync::Arc::new(vec![weight]) };
+//! let facts = Facts {
+//!     staleness: Staleness::Constant,
+//!     concurrency: 4,
+//!     deadline: Some(5.0),
+//! };
+//! let arrival = |weight: f32, samples| Arrival {
+//!     client: ClientId(0),
+//!     samples,
+//!     staleness: 0,
+//!     weight: 1.0,
+//!     now: 0.0,
+//!     start: std::sync::Arc::new(vec![1.0]),
+//!     weights: std::sync::Arc::new(vec![weight]),
+//! };
 //! for name in ["fedavg_async:buffer_size=2", "semi_async:semi_fraction=0.5"] {
 //!     let mut rule = make(&name.into(), &facts)?;
 //!     assert_eq!(rule.arrive(&[1.0], &arrival(2.0, 3))?, None);
@@ -32,10 +43,17 @@ pub struct Buffered {
 }
 
 impl Buffered {
-    /// Moves the model when `enough` updates are there. `rounds` makes it semi-asynchronous, with the
-    /// seconds that a round may last.
+    /// Moves the model when `enough` updates are there. `rounds` makes it semi-asynchronous, with
+    /// the seconds that a round may last.
     pub fn new(enough: usize, rounds: Option<Option<f64>>, rate: f64) -> Buffered {
-        Buffered { enough, rounds, rate, sum: Vec::new(), weight: 0.0, held: 0 }
+        Buffered {
+            enough,
+            rounds,
+            rate,
+            sum: Vec::new(),
+            weight: 0.0,
+            held: 0,
+        }
     }
 }
 
@@ -43,12 +61,21 @@ impl Arrivals for Buffered {
     fn arrive(&mut self, global: &[f32], arrival: &Arrival) -> Result<Option<Vec<f32>>, SumError> {
         self.sum.resize(global.len(), 0.0);
         let weight = arrival.samples as f64 * arrival.weight;
-        for ((sum, &new), &old) in self.sum.iter_mut().zip(arrival.weights.iter()).zip(arrival.start.iter()) {
+        for ((sum, &new), &old) in self
+            .sum
+            .iter_mut()
+            .zip(arrival.weights.iter())
+            .zip(arrival.start.iter())
+        {
             *sum += weight * (f64::from(new) - f64::from(old));
         }
         self.weight += weight;
         self.held += 1;
-        Ok(if self.held < self.enough { None } else { self.due(global) })
+        Ok(if self.held < self.enough {
+            None
+        } else {
+            self.due(global)
+        })
     }
 
     fn deadline(&self, last: f64) -> Option<f64> {
@@ -59,8 +86,16 @@ impl Arrivals for Buffered {
         if self.held == 0 {
             return None;
         }
-        let rate = if self.weight > 0.0 { self.rate / self.weight } else { 0.0 };
-        let moved = global.iter().zip(&self.sum).map(|(&old, sum)| (f64::from(old) + rate * sum) as f32).collect();
+        let rate = if self.weight > 0.0 {
+            self.rate / self.weight
+        } else {
+            0.0
+        };
+        let moved = global
+            .iter()
+            .zip(&self.sum)
+            .map(|(&old, sum)| (f64::from(old) + rate * sum) as f32)
+            .collect();
         (self.weight, self.held) = (0.0, 0);
         self.sum.fill(0.0);
         Some(moved)
@@ -87,7 +122,10 @@ mod tests {
     #[test]
     fn a_deadline_takes_what_is_there() {
         let mut rule = Buffered::new(9, Some(Some(5.0)), 1.0);
-        assert_eq!((rule.deadline(2.0), rule.refills_at_once(), rule.due(&[1.0])), (Some(7.0), false, None));
+        assert_eq!(
+            (rule.deadline(2.0), rule.refills_at_once(), rule.due(&[1.0])),
+            (Some(7.0), false, None)
+        );
         assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 2.0, 3, 0)), Ok(None));
         assert_eq!(rule.due(&[1.0]), Some(vec![2.0]));
     }

@@ -4,13 +4,21 @@
 //! ```
 //! use fedmpi::aggregate::arrivals::{Arrival, Facts, make};
 //! use fedmpi::{ids::ClientId, staleness::Staleness};
-//! let facts = Facts { staleness: Staleness::Polynomial { a: 0.5 }, concurrency: 2, deadline: None };
+//! let staleness = Staleness::Polynomial { a: 0.5 };
+//! let facts = Facts { staleness, concurrency: 2, deadline: None };
 //! let mut rule = make(&"fedbuff:buffer_size=2".into(), &facts)?;
-//! let arrival = |start: f32, weight: f32, staleness| Arrival { client: ClientId(0), samples: 1, staleness,
-//!     weight: facts.staleness.weight(staleness), now: 0.0, start: std::sync::Arc::new(vec![start]),
-//!     weights: std::sync::Arc::new(vec![weight]) };
+//! let arrival = |start: f32, weight: f32, behind| Arrival {
+//!     client: ClientId(0),
+//!     samples: 1,
+//!     staleness: behind,
+//!     weight: staleness.weight(behind),
+//!     now: 0.0,
+//!     start: std::sync::Arc::new(vec![start]),
+//!     weights: std::sync::Arc::new(vec![weight]),
+//! };
 //! assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 3.0, 0))?, None); // +2, fresh
-//! assert_eq!(rule.arrive(&[1.0], &arrival(-1.0, 7.0, 3))?, Some(vec![4.0])); // +8 * 4^-0.5: 1 + (2 + 4) / 2
+//! let model = rule.arrive(&[1.0], &arrival(-1.0, 7.0, 3))?; // +8 * 4^-0.5 = +4
+//! assert_eq!(model, Some(vec![4.0])); // 1 + (2 + 4) / 2
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -28,13 +36,20 @@ pub struct FedBuff {
 impl FedBuff {
     /// An empty buffer.
     pub fn new(buffer: &Buffer) -> FedBuff {
-        FedBuff { size: buffer.buffer_size, rate: buffer.server_lr, sum: None, held: 0 }
+        FedBuff {
+            size: buffer.buffer_size,
+            rate: buffer.server_lr,
+            sum: None,
+            held: 0,
+        }
     }
 }
 
 impl Arrivals for FedBuff {
     fn arrive(&mut self, global: &[f32], arrival: &Arrival) -> Result<Option<Vec<f32>>, SumError> {
-        let sum = self.sum.get_or_insert_with(|| ExactSum::new(global.len(), self.size as u64));
+        let sum = self
+            .sum
+            .get_or_insert_with(|| ExactSum::new(global.len(), self.size as u64));
         let share = sum.share(1) * arrival.weight;
         sum.add_share(arrival.client, share, &arrival.start, &arrival.weights)?;
         self.held += 1;
@@ -55,7 +70,10 @@ mod tests {
 
     #[test]
     fn two_changes_by_hand() {
-        let mut rule = FedBuff::new(&Buffer { buffer_size: 2, server_lr: 1.0 });
+        let mut rule = FedBuff::new(&Buffer {
+            buffer_size: 2,
+            server_lr: 1.0,
+        });
         assert_eq!(rule.arrive(&[1.0], &arrival(1.0, 3.0, 5, 0)), Ok(None));
         assert_eq!(rule.arrive(&[1.0], &arrival(-1.0, 7.0, 5, 3)), Ok(Some(vec![4.0])));
         // The buffer is empty again, and the rate counts.

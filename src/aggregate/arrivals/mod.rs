@@ -1,5 +1,5 @@
-//! Stage 8 without rounds: how does the global model move when one update arrives? Each rule is a pure
-//! function of its state and the update.
+//! Stage 8 without rounds: how does the global model move when one update arrives? Each rule is a
+//! pure function of its state and the update.
 
 mod buffered;
 mod fedasync;
@@ -111,7 +111,11 @@ part! {
 pub type Build = fn(&Values, &Facts) -> Box<dyn Arrivals>;
 
 /// All rules.
-pub const KIND: Kind<Build> = Kind { setting: "aggregator", about: "aggregator", table: ARRIVALS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "aggregator",
+    about: "aggregator",
+    table: ARRIVALS,
+};
 
 /// What is meant when nobody says.
 pub const PLAIN: &str = "fedasync";
@@ -168,7 +172,8 @@ pub const ARRIVALS: &[Entry<Build>] = &[
 
 /// `(1 - rate) w + rate w_i`: exactly `w_i` at rate 1 and `w` at rate 0.
 fn mixed(global: &[f32], weights: &[f32], rate: f64) -> Vec<f32> {
-    let mix = |(&old, &new): (&f32, &f32)| ((1.0 - rate) * f64::from(old) + rate * f64::from(new)) as f32;
+    let mix =
+        |(&old, &new): (&f32, &f32)| ((1.0 - rate) * f64::from(old) + rate * f64::from(new)) as f32;
     global.iter().zip(weights).map(mix).collect()
 }
 
@@ -177,8 +182,19 @@ fn mixed(global: &[f32], weights: &[f32], rate: f64) -> Vec<f32> {
 /// # Errors
 /// Weights that are not finite, or a change beyond [`LIMIT`](crate::weights::LIMIT).
 pub fn sound(arrival: &Arrival) -> Result<(), SumError> {
-    let Arrival { client, start, weights, .. } = arrival;
-    Piece { share: 1.0, start: 0, new: weights, old: Some(start) }.check(*client)
+    let Arrival {
+        client,
+        start,
+        weights,
+        ..
+    } = arrival;
+    Piece {
+        share: 1.0,
+        start: 0,
+        new: weights,
+        old: Some(start),
+    }
+    .check(*client)
 }
 
 #[cfg(test)]
@@ -187,7 +203,11 @@ pub(crate) mod tests {
     use std::sync::Arc;
 
     pub fn facts() -> Facts {
-        Facts { staleness: Staleness::Polynomial { a: 0.5 }, concurrency: 4, deadline: Some(10.0) }
+        Facts {
+            staleness: Staleness::Polynomial { a: 0.5 },
+            concurrency: 4,
+            deadline: Some(10.0),
+        }
     }
 
     /// A rule with a small buffer, if it has one.
@@ -216,9 +236,16 @@ pub(crate) mod tests {
         for entry in ARRIVALS {
             let mut rule = rule(entry);
             let moved: Vec<Vec<f32>> = (0..4)
-                .filter_map(|staleness| rule.arrive(&[0.25], &arrival(0.25, 0.25, 3, staleness)).expect("finite"))
+                .filter_map(|staleness| {
+                    rule.arrive(&[0.25], &arrival(0.25, 0.25, 3, staleness))
+                        .expect("finite")
+                })
                 .collect();
-            assert!(!moved.is_empty() && moved.iter().all(|model| *model == [0.25]), "{}", entry.name);
+            assert!(
+                !moved.is_empty() && moved.iter().all(|model| *model == [0.25]),
+                "{}",
+                entry.name
+            );
         }
     }
 

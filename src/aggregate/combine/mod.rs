@@ -1,5 +1,5 @@
-//! How the changes of a cohort become one. The mean is made on the way, wherever updates meet; a rule that must see
-//! each of them has them all sent to the server.
+//! How the changes of a cohort become one. The mean is made on the way, wherever updates meet; a
+//! rule that must see each of them has them all sent to the server.
 
 mod median;
 
@@ -32,7 +32,10 @@ pub struct Each {
 impl Each {
     /// Its change of the weight at a place.
     pub fn change(&self, place: usize) -> f64 {
-        let old = self.start.as_ref().map_or(0.0, |start| f64::from(start[place]));
+        let old = self
+            .start
+            .as_ref()
+            .map_or(0.0, |start| f64::from(start[place]));
         f64::from(self.weights[place]) - old
     }
 }
@@ -41,7 +44,11 @@ impl Each {
 pub type Build = fn(&Values) -> Option<Arc<dyn Combine>>;
 
 /// All rules.
-pub const KIND: Kind<Build> = Kind { setting: "combine", about: "combination", table: COMBINES };
+pub const KIND: Kind<Build> = Kind {
+    setting: "combine",
+    about: "combination",
+    table: COMBINES,
+};
 
 /// What is meant when nobody says.
 pub const PLAIN: &str = "mean";
@@ -51,12 +58,17 @@ pub const PLAIN: &str = "mean";
 /// # Errors
 /// A choice that makes no sense.
 pub fn make(choice: &Choice) -> Result<Option<Arc<dyn Combine>>, PartError> {
-    KIND.look_up(choice).map(|(entry, values)| (entry.build)(&values))
+    KIND.look_up(choice)
+        .map(|(entry, values)| (entry.build)(&values))
 }
 
 /// Every rule, by the name users write.
 pub const COMBINES: &[Entry<Build>] = &[
-    Entry::<Build>::new("mean", "the mean, weighted as the algorithm says; made wherever updates meet", |_| None),
+    Entry::<Build>::new(
+        "mean",
+        "the mean, weighted as the algorithm says; made wherever updates meet",
+        |_| None,
+    ),
     Entry::<Build>::new(
         "median",
         "the middle value of each weight, against broken clients (Yin et al. 2018); needs --reduce server",
@@ -70,7 +82,8 @@ mod tests {
 
     #[test]
     fn equal_updates_are_a_fixed_point_of_every_rule() {
-        let (start, end): (Weights, Weights) = (Arc::new(vec![0.25, -1.0]), Arc::new(vec![0.5, -3.0]));
+        let (start, end): (Weights, Weights) =
+            (Arc::new(vec![0.25, -1.0]), Arc::new(vec![0.5, -3.0]));
         let each = [0, 1, 2].map(|id| Each {
             client: ClientId(id),
             samples: u64::from(id) + 1,

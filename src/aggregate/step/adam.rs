@@ -1,8 +1,10 @@
-//! `adam`, `yogi`, `adagrad`: steps scaled by the size of past changes (Reddi et al. 2021, algorithm 2).
+//! `adam`, `yogi`, `adagrad`: steps scaled by the size of past changes (Reddi et al. 2021,
+//! algorithm 2).
 //!
-//! `m <- b1 m + (1 - b1) d`, `w <- w + lr m / (sqrt(v) + tau)`, and `v` by each one's rule: `adagrad` `v + d^2`, `adam`
-//! `b2 v + (1 - b2) d^2`, `yogi` `v - (1 - b2) d^2 sign(v - d^2)`. As in the paper, `tau` is outside the root, and
-//! nothing is corrected for the start unless asked for; `v` begins as `v0`.
+//! `m <- b1 m + (1 - b1) d`, `w <- w + lr m / (sqrt(v) + tau)`, and `v` by each one's rule:
+//! `adagrad` `v + d^2`, `adam` `b2 v + (1 - b2) d^2`, `yogi` `v - (1 - b2) d^2 sign(v - d^2)`. As
+//! in the paper, `tau` is outside the root, and nothing is corrected for the start unless asked
+//! for; `v` begins as `v0`.
 
 use super::ServerStep;
 use crate::ids::Round;
@@ -50,13 +52,26 @@ pub struct Adaptive {
 impl Adaptive {
     /// `adam` or `yogi`.
     pub fn new(second: Second, settings: &Adam) -> Adaptive {
-        Adaptive { second, settings: settings.clone() }
+        Adaptive {
+            second,
+            settings: settings.clone(),
+        }
     }
 
     /// `adagrad`, which has no first moment.
     pub fn adagrad(&Adagrad { server_lr, tau, v0 }: &Adagrad) -> Adaptive {
-        let settings = Adam { server_lr, beta1: 0.0, beta2: 0.0, tau, v0, bias_correction: false };
-        Adaptive { second: Second::Adagrad, settings }
+        let settings = Adam {
+            server_lr,
+            beta1: 0.0,
+            beta2: 0.0,
+            tau,
+            v0,
+            bias_correction: false,
+        };
+        Adaptive {
+            second: Second::Adagrad,
+            settings,
+        }
     }
 
     fn follow(&self, v: f64, square: f64) -> f64 {
@@ -77,11 +92,24 @@ impl ServerStep for Adaptive {
     }
 
     fn step(&self, model: &mut [f32], memory: &mut [f32], change: &[f64], _: Round) {
-        let &Adam { server_lr, beta1, beta2, tau, v0, bias_correction } = &self.settings;
+        let &Adam {
+            server_lr,
+            beta1,
+            beta2,
+            tau,
+            v0,
+            bias_correction,
+        } = &self.settings;
         let (first, rest) = memory.split_at_mut(model.len());
         let (second, steps) = rest.split_at_mut(model.len());
         steps[0] += 1.0;
-        let corrected = |beta: f64| if bias_correction { 1.0 - beta.powf(f64::from(steps[0])) } else { 1.0 };
+        let corrected = |beta: f64| {
+            if bias_correction {
+                1.0 - beta.powf(f64::from(steps[0]))
+            } else {
+                1.0
+            }
+        };
         let (by_first, by_second) = (corrected(beta1), corrected(beta2));
         for (((weight, m), above), change) in model.iter_mut().zip(first).zip(second).zip(change) {
             let new = beta1 * f64::from(*m) + (1.0 - beta1) * change;

@@ -1,4 +1,5 @@
-//! Any step whose rate changes over rounds: the model goes so far of the way as the round's factor says.
+//! Any step whose rate changes over rounds: the model goes so far of the way as the round's factor
+//! says.
 
 use super::ServerStep;
 use crate::ids::Round;
@@ -40,8 +41,13 @@ mod tests {
     fn it_goes_as_far_as_at_that_rate() {
         let halved = |round: Round| if round.0 == 0 { 1.0 } else { 0.5 };
         for name in ["sgd", "momentum", "adam"] {
-            let made = |rate: &str| make(&format!("{name}:server_lr={rate}").as_str().into()).expect("sound");
-            let annealed = Annealed { step: made("0.2"), factor: Arc::new(halved) };
+            let made = |rate: &str| {
+                make(&format!("{name}:server_lr={rate}").as_str().into()).expect("sound")
+            };
+            let annealed = Annealed {
+                step: made("0.2"),
+                factor: Arc::new(halved),
+            };
             let (full, half) = (made("0.2"), made("0.1"));
             let (mut found, mut wanted) = ([1.0f32], [1.0f32]);
             let (mut own, mut other) = (vec![0.0; full.memory(1)], vec![0.0; full.memory(1)]);

@@ -28,7 +28,11 @@ pub trait ServerStep: Send + Sync {
 pub type Build = fn(&Values) -> Arc<dyn ServerStep>;
 
 /// All server steps.
-pub const KIND: Kind<Build> = Kind { setting: "server_step", about: "server step", table: STEPS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "server_step",
+    about: "server step",
+    table: STEPS,
+};
 
 /// What is meant when nobody says.
 pub const PLAIN: &str = "sgd";
@@ -38,16 +42,21 @@ pub const PLAIN: &str = "sgd";
 /// # Errors
 /// A choice that makes no sense.
 pub fn make(choice: &Choice) -> Result<Arc<dyn ServerStep>, PartError> {
-    KIND.look_up(choice).map(|(entry, values)| (entry.build)(&values))
+    KIND.look_up(choice)
+        .map(|(entry, values)| (entry.build)(&values))
 }
 
 /// Every server step, by the name users write.
 pub const STEPS: &[Entry<Build>] = &[
-    Entry::<Build>::new("sgd", "along the change, times a rate", |values| Arc::new(sgd::Sgd::read(values)))
-        .with(sgd::Sgd::PARAMS),
-    Entry::<Build>::new("momentum", "along a velocity that remembers changes (FedAvgM, Hsu et al. 2019)", |values| {
-        Arc::new(momentum::Momentum::read(values))
+    Entry::<Build>::new("sgd", "along the change, times a rate", |values| {
+        Arc::new(sgd::Sgd::read(values))
     })
+    .with(sgd::Sgd::PARAMS),
+    Entry::<Build>::new(
+        "momentum",
+        "along a velocity that remembers changes (FedAvgM, Hsu et al. 2019)",
+        |values| Arc::new(momentum::Momentum::read(values)),
+    )
     .with(momentum::Momentum::PARAMS),
     Entry::<Build>::new("adam", "Adam on the server (FedAdam, Reddi et al. 2021)", |values| {
         Arc::new(adam::Adaptive::new(adam::Second::Adam, &adam::Adam::read(values)))
@@ -57,9 +66,11 @@ pub const STEPS: &[Entry<Build>] = &[
         Arc::new(adam::Adaptive::new(adam::Second::Yogi, &adam::Adam::read(values)))
     })
     .with(adam::Adam::PARAMS),
-    Entry::<Build>::new("adagrad", "Adagrad on the server (FedAdagrad, Reddi et al. 2021)", |values| {
-        Arc::new(adam::Adaptive::adagrad(&adam::Adagrad::read(values)))
-    })
+    Entry::<Build>::new(
+        "adagrad",
+        "Adagrad on the server (FedAdagrad, Reddi et al. 2021)",
+        |values| Arc::new(adam::Adaptive::adagrad(&adam::Adagrad::read(values))),
+    )
     .with(adam::Adagrad::PARAMS),
 ];
 
@@ -92,10 +103,13 @@ mod tests {
         }
     }
 
-    /// Toy T of two clients: changes 1.5 and 4.5 of 1 and 3 samples, so 3.75 in the mean, then 0.9375.
+    /// Toy T of two clients: changes 1.5 and 4.5 of 1 and 3 samples, so 3.75 in the mean, then
+    /// 0.9375.
     #[test]
     fn toy_values_of_the_papers() {
-        let close = |found: f32, wanted: f64| assert!((f64::from(found) - wanted).abs() < 1e-8, "{found} {wanted}");
+        let close = |found: f32, wanted: f64| {
+            assert!((f64::from(found) - wanted).abs() < 1e-8, "{found} {wanted}")
+        };
         assert_eq!(walk("sgd", &[3.75]), [3.75]);
         assert_eq!(walk("sgd:server_lr=0.5", &[3.75]), [1.875]);
         assert_eq!(walk("momentum:server_momentum=0.9", &[3.75, 0.9375]), [3.75, 8.0625]);

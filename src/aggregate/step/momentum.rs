@@ -1,5 +1,5 @@
-//! `momentum`: `v <- beta v + d`, `w <- w + lr v`; with Nesterov's look ahead `w <- w + lr (beta v + d)` (Hsu et al. 2019,
-//! FedAvgM). Without momentum it is `sgd`.
+//! `momentum`: `v <- beta v + d`, `w <- w + lr v`; with Nesterov's look ahead `w <- w + lr (beta v
+//! + d)` (Hsu et al. 2019, FedAvgM). Without momentum it is `sgd`.
 
 use super::ServerStep;
 use crate::ids::Round;
@@ -24,7 +24,11 @@ impl ServerStep for Momentum {
         let beta = self.server_momentum;
         for ((weight, velocity), change) in model.iter_mut().zip(memory).zip(change) {
             let new = beta * f64::from(*velocity) + change;
-            let along = if self.nesterov { beta * new + change } else { new };
+            let along = if self.nesterov {
+                beta * new + change
+            } else {
+                new
+            };
             *velocity = new as f32;
             *weight = (f64::from(*weight) + self.server_lr * along) as f32;
         }

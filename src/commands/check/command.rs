@@ -27,7 +27,12 @@ pub(super) fn of(ranks: usize, checked: impl Iterator<Item = OsString>) -> Strin
 /// Whether a flag of `check` itself has its value with it; nothing for other words.
 fn own(word: &OsStr) -> Option<bool> {
     let word = word.to_str()?;
-    let name = word.split('=').next()?.strip_prefix('-')?.trim_start_matches('-').replace('-', "_");
+    let name = word
+        .split('=')
+        .next()?
+        .strip_prefix('-')?
+        .trim_start_matches('-')
+        .replace('-', "_");
     if name == SWITCH {
         return Some(true);
     }
@@ -44,6 +49,9 @@ mod tests {
         assert_eq!(command("--np 5 --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
         assert_eq!(command("--full --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
         let quoted = "mpirun -np 5 fedmpi --update 'clip;topk' --dataset mnist";
-        assert_eq!(command("-np 5 --update clip;topk --partition-report=x --dataset mnist"), quoted);
+        assert_eq!(
+            command("-np 5 --update clip;topk --partition-report=x --dataset mnist"),
+            quoted
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What a training may take, from one client that is trained here. It is an estimate: other machines, more workers than
-//! cores, messages and evaluation are not in it.
+//! What a training may take, from one client that is trained here. It is an estimate: other
+//! machines, more workers than cores, messages and evaluation are not in it.
 
 use crate::config::{Mode, wrapped};
 use crate::data::Train;
@@ -42,7 +42,11 @@ fn measure(plan: &Plan) -> Result<Measured, String> {
     let alone = with_enough_of(plan, client);
     let samples = alone.samples(ClientId(0)) as usize;
     let seconds = stop::catch(|| seconds_of(&alone))??;
-    Ok(Measured { client, samples, seconds })
+    Ok(Measured {
+        client,
+        samples,
+        seconds,
+    })
 }
 
 fn median_client(plan: &Plan) -> ClientId {
@@ -67,20 +71,31 @@ fn with_enough_of(plan: &Plan, client: ClientId) -> Plan {
 /// Trains the only client; again if that was short, since the first time takes longer.
 fn seconds_of(alone: &Plan) -> Result<f64, String> {
     let cpu = torch::device(Seat::Cpu);
-    let mut trainer = make_trainer(alone, cpu, 1, Rank::SERVER).map_err(|error| error.to_string())?;
+    let mut trainer =
+        make_trainer(alone, cpu, 1, Rank::SERVER).map_err(|error| error.to_string())?;
     let start = Arc::new(trainer.initial());
     let mut once = || {
         let begun = Instant::now();
         let trained = trainer.train(&Task::new(Round(0), ClientId(0), &start));
-        trained.map(|_| begun.elapsed().as_secs_f64()).map_err(|error| error.to_string())
+        trained
+            .map(|_| begun.elapsed().as_secs_f64())
+            .map_err(|error| error.to_string())
     };
     let first = once()?;
-    if first < LONG { Ok(first.min(once()?)) } else { Ok(first) }
+    if first < LONG {
+        Ok(first.min(once()?))
+    } else {
+        Ok(first)
+    }
 }
 
 impl Measured {
     fn told(&self, plan: &Plan, seats: &[Seat]) -> String {
-        let Measured { client, samples, seconds } = self;
+        let Measured {
+            client,
+            samples,
+            seconds,
+        } = self;
         let workers = seats.len().max(2) - 1;
         let a_sample = seconds / (*samples).max(1) as f64;
         let time = match plan.mode() {
@@ -103,7 +118,11 @@ impl Measured {
 /// Seconds of a client, with all that it passes over: the mean.
 fn client_seconds(plan: &Plan, a_sample: f64) -> f64 {
     let work = passed(&plan.config);
-    let all: u64 = plan.partition.ids().map(|client| work(plan.samples(client))).sum();
+    let all: u64 = plan
+        .partition
+        .ids()
+        .map(|client| work(plan.samples(client)))
+        .sum();
     all as f64 / plan.clients().max(1) as f64 * a_sample
 }
 
@@ -112,7 +131,12 @@ fn rounds_take(plan: &Plan, a_sample: f64, workers: usize) -> String {
     let busy = workers.min(cohort).max(1);
     let round = client_seconds(plan, a_sample) * cohort as f64 / busy as f64;
     let all = human(round * f64::from(plan.rounds()));
-    format!("So a round takes about {} on {}, all {} about {all}", human(round), counted(busy, "worker"), plan.rounds())
+    format!(
+        "So a round takes about {} on {}, all {} about {all}",
+        human(round),
+        counted(busy, "worker"),
+        plan.rounds()
+    )
 }
 
 fn trainings_take(plan: &Plan, a_sample: f64, workers: usize) -> String {
@@ -149,7 +173,12 @@ mod tests {
 
     #[test]
     fn a_round_takes_what_its_samples_take_divided_by_its_workers() {
-        let config = Config { client_num_in_total: 4, client_num_per_round: 2, epochs: 3, ..Config::default() };
+        let config = Config {
+            client_num_in_total: 4,
+            client_num_per_round: 2,
+            epochs: 3,
+            ..Config::default()
+        };
         let plan = Plan::resolve(config).expect("sound");
         let mean = plan.dataset.train.count() as f64 / 4.0;
         // More workers than clients help nobody.
@@ -160,8 +189,12 @@ mod tests {
 
     #[test]
     fn one_client_is_trained_and_not_on_everything() {
-        let plan = Plan::resolve(Config { client_num_in_total: 4, client_num_per_round: 2, ..Config::default() })
-            .expect("sound");
+        let plan = Plan::resolve(Config {
+            client_num_in_total: 4,
+            client_num_per_round: 2,
+            ..Config::default()
+        })
+        .expect("sound");
         let measured = measure(&plan).expect("trains");
         assert!(measured.samples <= ENOUGH && measured.seconds > 0.0);
     }

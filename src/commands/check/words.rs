@@ -33,14 +33,22 @@ impl Job<'_> {
             ("model", self.model()),
             ("training", self.training()),
             ("method", self.method()),
-            (if self.is_in_rounds() { "rounds" } else { "moves" }, self.rounds()),
+            (
+                if self.is_in_rounds() {
+                    "rounds"
+                } else {
+                    "moves"
+                },
+                self.rounds(),
+            ),
             ("tests", self.tests()),
             ("hosts", self.places()),
             ("folder", self.folder()),
             ("plan", self.plan()),
         ];
         let told = answers.into_iter().filter(|(_, answer)| !answer.is_empty());
-        told.map(|(question, answer)| line(question, &answer) + "\n").collect()
+        told.map(|(question, answer)| line(question, &answer) + "\n")
+            .collect()
     }
 
     fn is_in_rounds(&self) -> bool {
@@ -48,9 +56,14 @@ impl Job<'_> {
     }
 
     fn data(&self) -> String {
-        let Config { dataset, data_dir, .. } = self.config;
+        let Config {
+            dataset, data_dir, ..
+        } = self.config;
         let Some(Known { plan, .. }) = &self.known else {
-            return format!("{dataset}, what each worker finds in {} on its host", data_dir.display());
+            return format!(
+                "{dataset}, what each worker finds in {} on its host",
+                data_dir.display()
+            );
         };
         let (samples, test) = (plan.dataset.train.count(), plan.test_samples());
         let divided = match &self.config.partition_load {
@@ -66,13 +79,23 @@ impl Job<'_> {
 
     fn model(&self) -> String {
         match &self.known {
-            Some(known) => format!("{}, {}", self.config.model, counted(known.parameters, "parameter")),
+            Some(known) => {
+                format!("{}, {}", self.config.model, counted(known.parameters, "parameter"))
+            }
             None => self.config.model.to_string(),
         }
     }
 
     fn training(&self) -> String {
-        let Config { client_optimizer, epochs, local_steps, batch_size, lr_schedule, dry_train, .. } = self.config;
+        let Config {
+            client_optimizer,
+            epochs,
+            local_steps,
+            batch_size,
+            lr_schedule,
+            dry_train,
+            ..
+        } = self.config;
         if *dry_train {
             return "none: clients give back what they got".to_owned();
         }
@@ -88,28 +111,58 @@ impl Job<'_> {
     }
 
     fn method(&self) -> String {
-        let Config { algorithm, server_step, combine, aggregator, update, .. } = self.config;
+        let Config {
+            algorithm,
+            server_step,
+            combine,
+            aggregator,
+            update,
+            ..
+        } = self.config;
         let name = self.config.method();
-        let chosen = |what: &str, choice: &Option<Choice>| Some(format!("{what} {}", part(choice.as_ref()?)));
+        let chosen = |what: &str, choice: &Option<Choice>| {
+            Some(format!("{what} {}", part(choice.as_ref()?)))
+        };
         let pieces = match self.config.mode {
             Mode::Sync => [
                 chosen("algorithm", algorithm),
                 chosen("server step", server_step),
                 chosen("changes combined by", combine),
             ],
-            Mode::Async => [chosen("arrivals by", aggregator), chosen("algorithm", algorithm), None],
+            Mode::Async => [
+                chosen("arrivals by", aggregator),
+                chosen("algorithm", algorithm),
+                None,
+            ],
         };
-        let updates = update.0.iter().map(|choice| format!("changes through {}", part(choice)));
+        let updates = update
+            .0
+            .iter()
+            .map(|choice| format!("changes through {}", part(choice)));
         let pieces: Vec<String> = pieces.into_iter().flatten().chain(updates).collect();
-        if pieces.is_empty() { name } else { format!("{name}: {}", pieces.join(", ")) }
+        if pieces.is_empty() {
+            name
+        } else {
+            format!("{name}: {}", pieces.join(", "))
+        }
     }
 
     fn rounds(&self) -> String {
-        let Config { comm_round, client_num_per_round, concurrency, client_selection, .. } = self.config;
+        let Config {
+            comm_round,
+            client_num_per_round,
+            concurrency,
+            client_selection,
+            ..
+        } = self.config;
         let chosen = part(client_selection);
         match self.config.mode {
-            Mode::Sync => format!("{comm_round}, each of {client_num_per_round} clients, chosen by {chosen}"),
-            Mode::Async => format!("{comm_round} of the model, {concurrency} clients in training, chosen by {chosen}"),
+            Mode::Sync => {
+                format!("{comm_round}, each of {client_num_per_round} clients, chosen by {chosen}")
+            }
+            Mode::Async => format!(
+                "{comm_round} of the model, {concurrency} clients in training, chosen by {chosen}"
+            ),
         }
     }
 
@@ -124,13 +177,21 @@ impl Job<'_> {
     }
 
     fn places(&self) -> String {
-        let gpus = self.seats.iter().filter(|seat| matches!(seat, Seat::Gpu(_))).count();
+        let gpus = self
+            .seats
+            .iter()
+            .filter(|seat| matches!(seat, Seat::Gpu(_)))
+            .count();
         let ranks = self.seats.len();
         let who = match ranks {
             1 => "1 rank, server and worker".to_owned(),
             _ => format!("{ranks} ranks, a server and {}", counted(ranks - 1, "worker")),
         };
-        let fall = if self.config.device == DeviceChoice::Auto { " where there are any" } else { "" };
+        let fall = if self.config.device == DeviceChoice::Auto {
+            " where there are any"
+        } else {
+            ""
+        };
         let on = match gpus {
             0 => "on CPUs".to_owned(),
             all if all == ranks => format!("on GPUs{fall}"),
@@ -147,17 +208,27 @@ impl Job<'_> {
                 None => by_host.push((&host.name, 1)),
             }
         }
-        let told: Vec<String> = by_host.iter().map(|(name, count)| format!("{count} on {name}")).collect();
+        let told: Vec<String> = by_host
+            .iter()
+            .map(|(name, count)| format!("{count} on {name}"))
+            .collect();
         told.join(", ")
     }
 
     fn folder(&self) -> String {
-        let folder = self.config.out_dir.as_ref().map(|folder| folder.display().to_string());
+        let folder = self
+            .config
+            .out_dir
+            .as_ref()
+            .map(|folder| folder.display().to_string());
         folder.unwrap_or_else(|| "a new one in runs/".to_owned())
     }
 
     fn plan(&self) -> String {
-        self.known.as_ref().map(|known| known.plan.digest()).unwrap_or_default()
+        self.known
+            .as_ref()
+            .map(|known| known.plan.digest())
+            .unwrap_or_default()
     }
 }
 
@@ -170,7 +241,9 @@ fn line(question: &str, answer: &str) -> String {
 /// A part as people say it: `sgd (lr 0.1, momentum 0.9)`.
 fn part(choice: &Choice) -> String {
     let said = choice.values.iter().filter(|(_, value)| !value.is_null());
-    let said: Vec<String> = said.map(|(name, value)| format!("{} {}", plain(name), plain(value))).collect();
+    let said: Vec<String> = said
+        .map(|(name, value)| format!("{} {}", plain(name), plain(value)))
+        .collect();
     match said.is_empty() {
         true => choice.name.clone(),
         false => format!("{} ({})", choice.name, said.join(", ")),

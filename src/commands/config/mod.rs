@@ -1,4 +1,5 @@
-//! `fedmpi config`: what a training would be told, by whom, and in what it differs; and what it may be told.
+//! `fedmpi config`: what a training would be told, by whom, and in what it differs; and what it may
+//! be told.
 
 mod diff;
 mod print;
@@ -13,27 +14,41 @@ use std::path::{Path, PathBuf};
 
 /// Answers the one question that was asked.
 pub(super) fn run(arguments: &ConfigArgs) -> Result<()> {
-    let ConfigArgs { from, diff, keys: system, flags, .. } = arguments;
+    let ConfigArgs {
+        from,
+        diff,
+        keys: system,
+        flags,
+        ..
+    } = arguments;
     say(match (from, diff, system) {
         (Some(file), ..) => translated(file, flags)?,
         (_, Some(files), _) => differing(files, flags)?,
-        (.., Some(name)) => keys(name).with_context(|| format!("`{name}` is none of {}", systems().join(", ")))?,
+        (.., Some(name)) => {
+            keys(name).with_context(|| format!("`{name}` is none of {}", systems().join(", ")))?
+        }
         _ if arguments.print => print::lines(&Traced::of(flags)?)?,
         _ => serde_json::to_string_pretty(&schema::schema()?)?,
     })
 }
 
-/// A config as of these flags over a file, or over what a run was told; a run may be named as everywhere.
+/// A config as of these flags over a file, or over what a run was told; a run may be named as
+/// everywhere.
 fn over(file: &Path, flags: &Flags) -> Result<Config> {
     let cf = find(file).unwrap_or_else(|_| file.to_owned());
-    Ok(Config::resolve(&Flags { cf: Some(cf), ..flags.clone() })?)
+    Ok(Config::resolve(&Flags {
+        cf: Some(cf),
+        ..flags.clone()
+    })?)
 }
 
 fn differing(files: &[PathBuf], flags: &Flags) -> Result<String> {
     match files {
         [] => unusual(&Config::resolve(flags)?),
         [file] => unusual(&over(file, flags)?),
-        [one, other, ..] => Ok(diff::table([one, other], [&over(one, flags)?, &over(other, flags)?])?),
+        [one, other, ..] => {
+            Ok(diff::table([one, other], [&over(one, flags)?, &over(other, flags)?])?)
+        }
     }
 }
 
@@ -52,7 +67,10 @@ fn translated(file: &Path, flags: &Flags) -> Result<String> {
     let mut head = String::new();
     if !config.translation.is_empty() {
         let table = config.translation.table();
-        head = table.lines().map(|line| format!("# {line}").trim_end().to_owned() + "\n").collect();
+        head = table
+            .lines()
+            .map(|line| format!("# {line}").trim_end().to_owned() + "\n")
+            .collect();
     }
     Ok(head + &unusual(&config)?)
 }

@@ -59,7 +59,8 @@ mod tests {
     fn all_is_said_once_with_who_says_it_and_reads_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("run.yaml");
-        std::fs::write(&file, "aggregator: fedadam:tau=0.5\nepochs: 3\nupdate: clip:norm=1;topk\n").expect("writable");
+        std::fs::write(&file, "aggregator: fedadam:tau=0.5\nepochs: 3\nupdate: clip:norm=1;topk\n")
+            .expect("writable");
         let flags = Flags {
             cf: Some(file.clone()),
             set: vec!["batch_size=7".to_owned()],
@@ -71,7 +72,10 @@ mod tests {
         let text = lines(&traced).expect("plain");
         let said = |line: &str, origin: &str| {
             let is_it = |(said, by): (&str, &str)| said.trim_end() == line && by.ends_with(origin);
-            let found = text.lines().filter_map(|all| all.split_once(" # ")).any(is_it);
+            let found = text
+                .lines()
+                .filter_map(|all| all.split_once(" # "))
+                .any(is_it);
             assert!(found, "{line} # {origin}\n{text}");
         };
         said("epochs: 3", "run.yaml");

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use std::any::TypeId;
 use std::ops::Bound;
 
-/// The schema of a `--cf` file (JSON Schema 2020-12): settings in any section or in none, parts by name or as
-/// mappings, and settings of parts by themselves.
+/// The schema of a `--cf` file (JSON Schema 2020-12): settings in any section or in none, parts by
+/// name or as mappings, and settings of parts by themselves.
 pub(super) fn schema() -> Result<Value> {
     let defaults = serde_json::to_value(Config::default())?;
     let mut settings = Map::new();
@@ -23,8 +23,13 @@ pub(super) fn schema() -> Result<Value> {
     }
     for kind in KINDS {
         for param in kind.parts().iter().flat_map(|part| part.params) {
-            settings.entry(param.name).or_insert_with(|| json!({ "anyOf": [] }));
-            let forms = settings[param.name]["anyOf"].as_array_mut().into_iter().next();
+            settings
+                .entry(param.name)
+                .or_insert_with(|| json!({ "anyOf": [] }));
+            let forms = settings[param.name]["anyOf"]
+                .as_array_mut()
+                .into_iter()
+                .next();
             forms.into_iter().for_each(|forms| forms.push(value(param)));
         }
     }
@@ -44,10 +49,21 @@ pub(super) fn schema() -> Result<Value> {
 /// A setting of the run: a part of its kind, a word of several, a number, or text.
 fn setting(argument: &Arg, default: &Value) -> Value {
     let name = argument.get_id().as_str();
-    let mut forms: Vec<Value> = kinds().into_iter().filter(|kind| kind.setting() == name).map(choice).collect();
+    let mut forms: Vec<Value> = kinds()
+        .into_iter()
+        .filter(|kind| kind.setting() == name)
+        .map(choice)
+        .collect();
     if forms.is_empty() {
-        let words: Vec<String> = argument.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
-        let range = RANGES.iter().find(|(known, _)| *known == name).map_or(Range::ANY, |(_, range)| *range);
+        let words: Vec<String> = argument
+            .get_possible_values()
+            .iter()
+            .map(|word| word.get_name().to_owned())
+            .collect();
+        let range = RANGES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or(Range::ANY, |(_, range)| *range);
         forms.push(match (default, words.is_empty()) {
             (Value::Bool(_), _) => json!({ "type": "boolean" }),
             (_, false) => json!({ "enum": words }),
@@ -56,12 +72,19 @@ fn setting(argument: &Arg, default: &Value) -> Value {
     }
     if default.is_array() {
         let list = json!({ "type": "array", "items": { "anyOf": forms } });
-        forms = vec![json!({ "type": "string" }), list, json!({ "type": "object", "anyOf": forms })];
+        forms = vec![
+            json!({ "type": "string" }),
+            list,
+            json!({ "type": "object", "anyOf": forms }),
+        ];
     }
     if default.is_null() {
         forms.push(json!({ "type": "null" }));
     }
-    let about = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let about = argument
+        .get_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     json!({ "description": about, "anyOf": forms })
 }
 
@@ -83,9 +106,15 @@ fn choice(kind: &dyn AnyKind) -> Value {
     let parts = kind.parts();
     let names: Vec<&str> = parts.iter().flat_map(names).collect();
     let any: Vec<String> = names.iter().map(|name| whatever_case(name)).collect();
-    let told = parts.iter().filter(|part| !part.params.is_empty()).map(mapping);
+    let told = parts
+        .iter()
+        .filter(|part| !part.params.is_empty())
+        .map(mapping);
     let word = json!({ "type": "string", "pattern": format!("^({})(:.*)?$", any.join("|")) });
-    let forms: Vec<Value> = [json!({ "enum": names }), word].into_iter().chain(told).collect();
+    let forms: Vec<Value> = [json!({ "enum": names }), word]
+        .into_iter()
+        .chain(told)
+        .collect();
     json!({ "anyOf": forms })
 }
 
@@ -96,9 +125,15 @@ fn names(part: &Described) -> impl Iterator<Item = &'static str> + use<> {
 /// `{name: NAME, key: value}`.
 fn mapping(part: &Described) -> Value {
     let any: Vec<String> = names(part).map(whatever_case).collect();
-    let mut properties: Map<String, Value> =
-        part.params.iter().map(|param| (param.name.to_owned(), value(param))).collect();
-    properties.insert("name".to_owned(), json!({ "type": "string", "pattern": format!("^({})$", any.join("|")) }));
+    let mut properties: Map<String, Value> = part
+        .params
+        .iter()
+        .map(|param| (param.name.to_owned(), value(param)))
+        .collect();
+    properties.insert(
+        "name".to_owned(),
+        json!({ "type": "string", "pattern": format!("^({})$", any.join("|")) }),
+    );
     json!({
         "type": "object",
         "description": part.about,
@@ -130,7 +165,8 @@ fn value(param: &Param) -> Value {
         ParamKind::Word(words) => json!({ "enum": words }),
         ParamKind::Text | ParamKind::File => json!({ "type": ["string", "null"] }),
     };
-    form["description"] = format!("{} ({}) [default: {}]", param.about, param.unit, param.default).into();
+    form["description"] =
+        format!("{} ({}) [default: {}]", param.about, param.unit, param.default).into();
     form
 }
 
@@ -153,7 +189,10 @@ mod tests {
     fn faults(yaml: &str) -> Vec<String> {
         let schema = jsonschema::validator_for(&schema().expect("made")).expect("a schema");
         let written: Value = serde_yaml::from_str(yaml).expect("YAML");
-        schema.iter_errors(&written).map(|fault| format!("{} {fault}", fault.instance_path)).collect()
+        schema
+            .iter_errors(&written)
+            .map(|fault| format!("{} {fault}", fault.instance_path))
+            .collect()
     }
 
     #[test]
@@ -164,24 +203,37 @@ mod tests {
         assert_eq!(faults(&shipped), [""; 0]);
     }
 
-    /// Every setting of every part: its default fits, flat and in its part; what is outside its range does not.
+    /// Every setting of every part: its default fits, flat and in its part; what is outside its
+    /// range does not.
     #[test]
     fn settings_of_parts_are_bounded() {
         for kind in KINDS {
             for part in kind.parts().iter().filter(|part| !part.params.is_empty()) {
-                let whole = kind.complete(&part.name.to_uppercase().as_str().into()).expect("defaults are sound");
+                let whole = kind
+                    .complete(&part.name.to_uppercase().as_str().into())
+                    .expect("defaults are sound");
                 let line = serde_json::to_string(&whole).expect("plain");
-                assert_eq!(faults(&format!("{}: {line}", kind.setting())), [""; 0], "{}", part.name);
+                assert_eq!(
+                    faults(&format!("{}: {line}", kind.setting())),
+                    [""; 0],
+                    "{}",
+                    part.name
+                );
                 for param in part.params {
                     for number in param.range.outside() {
                         let told = format!("{{name: {}, {}: {number}}}", part.name, param.name);
-                        assert!(!faults(&format!("{}: {told}", kind.setting())).is_empty(), "{told}");
+                        assert!(
+                            !faults(&format!("{}: {told}", kind.setting())).is_empty(),
+                            "{told}"
+                        );
                     }
                 }
             }
         }
         assert!(!faults("server_lr: -1").is_empty() && !faults("server_step: adma").is_empty());
-        assert!(faults("federated:\n  server_step: ADAM:server_lr=0.1\n  comm_round: 3").is_empty());
+        assert!(
+            faults("federated:\n  server_step: ADAM:server_lr=0.1\n  comm_round: 3").is_empty()
+        );
         assert!(!faults("comm_round: 0").is_empty() && !faults("comm_rond: 3").is_empty());
     }
 }

@@ -44,14 +44,23 @@ pub(super) fn all(hosts: &HostFile, program: &Path, data_dir: Option<&Path>) -> 
 }
 
 fn locked<T, R>(shared: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
-    work(&mut shared.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    work(
+        &mut shared
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()),
+    )
 }
 
 /// Asks one host for its facts.
 fn one(host: &HostName, program: &Path, data_dir: Option<&Path>) -> Probe {
     let asked = now();
-    let facts = said(&mut question(host, program, data_dir)).and_then(|(out, complaint)| read(&out, &complaint));
-    Probe { host: host.to_string(), facts, window: (asked, now()) }
+    let facts = said(&mut question(host, program, data_dir))
+        .and_then(|(out, complaint)| read(&out, &complaint));
+    Probe {
+        host: host.to_string(),
+        facts,
+        window: (asked, now()),
+    }
 }
 
 /// The command that asks a host, over ssh unless it is this one.
@@ -69,15 +78,28 @@ fn question(host: &HostName, program: &Path, data_dir: Option<&Path>) -> Command
     // Arguments hold no zero bytes, which is all that cannot be quoted.
     let line = shlex::bytes::try_join(words.iter().map(|word| word.as_bytes())).unwrap_or_default();
     let mut command = Command::new("ssh");
-    command.args(["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "--", host.as_str()]).arg(OsString::from_vec(line));
+    command
+        .args([
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "ConnectTimeout=5",
+            "--",
+            host.as_str(),
+        ])
+        .arg(OsString::from_vec(line));
     command
 }
 
-/// What a command says, and its complaints, unless it takes too long. Both are read while it runs, so that it never
-/// waits for a reader.
+/// What a command says, and its complaints, unless it takes too long. Both are read while it runs,
+/// so that it never waits for a reader.
 fn said(command: &mut Command) -> Result<(String, String), String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = child.map_err(|error| format!("cannot run {name}: {error}"))?;
     let (out, complaint) = (Ear::at(child.stdout.take()), Ear::at(child.stderr.take()));
     let ended = wait(&mut child);
@@ -91,7 +113,11 @@ fn said(command: &mut Command) -> Result<(String, String), String> {
 
 fn wait(child: &mut Child) -> Result<(), String> {
     let began = Instant::now();
-    while child.try_wait().map_err(|error| error.to_string())?.is_none() {
+    while child
+        .try_wait()
+        .map_err(|error| error.to_string())?
+        .is_none()
+    {
         if began.elapsed() > ANSWER {
             return Err(format!("no answer in {} s: a file system that hangs?", ANSWER.as_secs()));
         }
@@ -120,7 +146,8 @@ impl Ear {
         Ear { kept, thread }
     }
 
-    /// What was heard. The pipe may stay open in the hands of others, such as a connection that ssh keeps.
+    /// What was heard. The pipe may stay open in the hands of others, such as a connection that ssh
+    /// keeps.
     fn heard(self) -> String {
         let began = Instant::now();
         while !self.thread.is_finished() && began.elapsed() < LAST_WORDS {
@@ -139,8 +166,16 @@ fn keep_last(kept: &mut Vec<u8>, more: &[u8]) {
 
 /// The facts among what a host printed, whatever its shell greets with, or its complaint.
 fn read(out: &str, complaint: &str) -> Result<Facts, String> {
-    let facts = out.lines().find_map(|line| serde_json::from_str(line.trim()).ok());
-    facts.ok_or_else(|| if complaint.trim().is_empty() { out.into() } else { complaint.trim().into() })
+    let facts = out
+        .lines()
+        .find_map(|line| serde_json::from_str(line.trim()).ok());
+    facts.ok_or_else(|| {
+        if complaint.trim().is_empty() {
+            out.into()
+        } else {
+            complaint.trim().into()
+        }
+    })
 }
 
 #[cfg(test)]
@@ -149,7 +184,10 @@ mod tests {
 
     #[test]
     fn facts_are_found_among_greetings() {
-        let facts = Facts { host: "h1".into(), ..Facts::default() };
+        let facts = Facts {
+            host: "h1".into(),
+            ..Facts::default()
+        };
         let out = format!("Welcome\n{}\nBye\n", serde_json::to_string(&facts).expect("plain"));
         assert_eq!(read(&out, "motd"), Ok(facts));
         assert_eq!(read("", "no route\n"), Err("no route".to_owned()));
@@ -159,9 +197,14 @@ mod tests {
     #[test]
     fn whoever_says_much_is_heard_to_the_end() {
         let mut much = Command::new("bash");
-        much.args(["-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; echo end >&2; echo facts"]);
+        much.args([
+            "-c",
+            "head -c 300000 /dev/zero | tr '\\0' x >&2; echo end >&2; echo facts",
+        ]);
         let (out, complaint) = said(&mut much).expect("ends");
-        assert!(out == "facts\n" && complaint.ends_with("xend\n") && complaint.len() <= 2 * LONGEST);
+        assert!(
+            out == "facts\n" && complaint.ends_with("xend\n") && complaint.len() <= 2 * LONGEST
+        );
     }
 
     #[test]

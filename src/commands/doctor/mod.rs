@@ -1,5 +1,5 @@
-//! `fedmpi doctor`: asks every host for its facts over ssh, then lets a small MPI job run over all of
-//! them.
+//! `fedmpi doctor`: asks every host for its facts over ssh, then lets a small MPI job run over all
+//! of them.
 
 mod ask;
 
@@ -26,7 +26,11 @@ pub(super) fn run(arguments: &DoctorArgs) -> Result<u8> {
         Some(hosts) => hosts,
         None => HostFile::of([(HostName::parse("localhost")?, None)])?,
     };
-    Ok(if examine(arguments, &hosts)? { exit::DONE } else { exit::FAILED })
+    Ok(if examine(arguments, &hosts)? {
+        exit::DONE
+    } else {
+        exit::FAILED
+    })
 }
 
 /// What this host says when another one asks.
@@ -38,7 +42,10 @@ pub(super) fn answer(data_dir: Option<&Path>) -> Result<()> {
 fn examine(arguments: &DoctorArgs, hosts: &HostFile) -> Result<bool> {
     let data_dir = arguments.data_dir.as_deref();
     let here = facts(data_dir)?;
-    let text = format!("here: fedmpi {}, libtorch {}, {}, {} cores", here.binary, here.libtorch, here.mpi, here.cores);
+    let text = format!(
+        "here: fedmpi {}, libtorch {}, {}, {} cores",
+        here.binary, here.libtorch, here.mpi, here.cores
+    );
     tell(wrapped(&text, 0, 6));
     let program = env::current_exe()?;
     let probes = ask::all(hosts, &program, data_dir);
@@ -74,9 +81,13 @@ fn connect(arguments: &DoctorArgs, hosts: &HostFile, program: &Path) -> Result<(
         survive: false,
         interface: arguments.interface.clone(),
         options: Vec::new(),
-        program: [program.as_os_str(), "bench".as_ref(), "net".as_ref()].map(Into::into).into(),
+        program: [program.as_os_str(), "bench".as_ref(), "net".as_ref()]
+            .map(Into::into)
+            .into(),
     };
-    let place = tempfile::Builder::new().prefix("fedmpi-hosts-").tempfile()?;
+    let place = tempfile::Builder::new()
+        .prefix("fedmpi-hosts-")
+        .tempfile()?;
     let mut child = launch::command(&job, place.path())?.spawn()?;
     let began = Instant::now();
     loop {

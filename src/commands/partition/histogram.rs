@@ -28,14 +28,19 @@ fn sizes_in_bands(sizes: &[u64]) -> String {
     let most = sizes.iter().max().copied().unwrap_or(0);
     let numbers: Vec<f64> = sizes.iter().map(|&size| size as f64).collect();
     let median = median(&numbers);
-    let mut text = format!("partition: {clients} clients, {total} samples, {least} to {most} each (median {median})");
+    let mut text = format!(
+        "partition: {clients} clients, {total} samples, {least} to {most} each (median {median})"
+    );
     let width = (most - least) / BANDS + 1;
     for band in 0..BANDS {
         let from = least + band * width;
         if from > most {
             break;
         }
-        let count = sizes.iter().filter(|&&size| (from..from + width).contains(&size)).count();
+        let count = sizes
+            .iter()
+            .filter(|&&size| (from..from + width).contains(&size))
+            .count();
         let bar = "#".repeat((count * LONGEST).div_ceil(clients));
         text += &format!("\n{from:>8} to {:<8}{count:>7} {bar}", from + width - 1);
     }

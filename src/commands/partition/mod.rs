@@ -1,5 +1,5 @@
-//! `fedmpi partition`: divides the data without training, into a file that `--partition_load` takes, a table and
-//! pictures.
+//! `fedmpi partition`: divides the data without training, into a file that `--partition_load`
+//! takes, a table and pictures.
 
 mod histogram;
 mod report;
@@ -32,8 +32,16 @@ pub(super) fn run(arguments: &PartitionArgs) -> Result<()> {
     if let Some(path) = plan.save_partition()? {
         written.push(path.to_owned());
     }
-    let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-    say(format_args!("{}\n\nwritten: {}\n{}", histogram(&plan), names.join(", "), how_to_use(&file)))
+    let names: Vec<String> = written
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    say(format_args!(
+        "{}\n\nwritten: {}\n{}",
+        histogram(&plan),
+        names.join(", "),
+        how_to_use(&file)
+    ))
 }
 
 fn how_to_use(file: &Path) -> String {

@@ -24,9 +24,11 @@ pub(in crate::commands) fn write(plan: &Plan, folder: &Path) -> Result<Vec<PathB
         contents.push((path, drawn));
     }
     contents.iter().try_for_each(|(path, _)| is_free(path))?;
-    fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for (path, content) in &contents {
-        files::write_named(path, content).with_context(|| format!("cannot write {}", path.display()))?;
+        files::write_named(path, content)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(contents.into_iter().map(|(path, _)| path).collect())
 }
@@ -46,18 +48,31 @@ mod tests {
     #[test]
     fn the_table_adds_up_and_nothing_is_written_over() {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = Config { client_num_in_total: 7, client_num_per_round: 1, ..Config::default() };
+        let config = Config {
+            client_num_in_total: 7,
+            client_num_per_round: 1,
+            ..Config::default()
+        };
         let plan = Plan::resolve(config).expect("sound");
         let paths = write(&plan, &folder.path().join("new")).expect("written");
         let text = fs::read_to_string(&paths[0]).expect("text");
         assert!(text.starts_with("client,samples,class_0,") && text.lines().count() == 8, "{text}");
         for line in text.lines().skip(1) {
-            let numbers: Vec<u64> = line.split(',').map(|number| number.parse().expect("a number")).collect();
+            let numbers: Vec<u64> = line
+                .split(',')
+                .map(|number| number.parse().expect("a number"))
+                .collect();
             assert_eq!(numbers[1], numbers[2..].iter().sum::<u64>(), "{line}");
         }
-        assert!(fs::read_to_string(&paths[1]).expect("text").contains("client"));
+        assert!(
+            fs::read_to_string(&paths[1])
+                .expect("text")
+                .contains("client")
+        );
         assert!(fs::read(&paths[2]).expect("bytes").starts_with(b"\x89PNG"));
-        let again = write(&plan, &folder.path().join("new")).expect_err("refused").to_string();
+        let again = write(&plan, &folder.path().join("new"))
+            .expect_err("refused")
+            .to_string();
         assert!(again.contains("partition.csv is there already"), "{again}");
     }
 }

@@ -1,5 +1,5 @@
-//! Members at work: each is a `fedmpi launch` of its own, one after another or several at once on divided hosts. A member
-//! that fails ends nothing but itself.
+//! Members at work: each is a `fedmpi launch` of its own, one after another or several at once on
+//! divided hosts. A member that fails ends nothing but itself.
 
 use super::super::{places, tell};
 use super::Sweep;
@@ -24,7 +24,8 @@ use tempfile::TempDir;
 
 /// How often members are looked after.
 const GLANCE: Duration = Duration::from_millis(100);
-/// How long ranks may outlive the launcher of a job that was ended. Until they are gone the member's folder is theirs.
+/// How long ranks may outlive the launcher of a job that was ended. Until they are gone the
+/// member's folder is theirs.
 const OUTLIVED: Duration = Duration::from_secs(20);
 
 /// Who trains a sweep's members.
@@ -57,20 +58,40 @@ impl<'a> Crew<'a> {
         let place = tempfile::Builder::new().prefix("fedmpi-sweep-").tempdir()?;
         let file = arguments.start.hostfile.as_deref();
         let count = arguments.groups.unwrap_or(1);
-        let hosts = if count > 1 { places::hosts(file)? } else { None };
+        let hosts = if count > 1 {
+            places::hosts(file)?
+        } else {
+            None
+        };
         let mut parts = vec![file.map(PathBuf::from); count];
         if let Some(hosts) = hosts {
-            for (number, hosts) in divide(&hosts, count, arguments.np.unwrap_or(1))?.iter().enumerate() {
+            for (number, hosts) in divide(&hosts, count, arguments.np.unwrap_or(1))?
+                .iter()
+                .enumerate()
+            {
                 let path = place.path().join(format!("hosts-{number}"));
                 files::write_named(&path, hosts.write(Dialect::Openmpi).as_bytes())?;
                 parts[number] = Some(path);
             }
         }
-        let groups = parts.into_iter().map(|hosts| Group { hosts, member: None }).collect();
-        Ok(Crew { sweep, arguments, groups, _place: place, done: 0 })
+        let groups = parts
+            .into_iter()
+            .map(|hosts| Group {
+                hosts,
+                member: None,
+            })
+            .collect();
+        Ok(Crew {
+            sweep,
+            arguments,
+            groups,
+            _place: place,
+            done: 0,
+        })
     }
 
-    /// Trains members until all of them have ended, or somebody wants the end. Signals are passed on.
+    /// Trains members until all of them have ended, or somebody wants the end. Signals are passed
+    /// on.
     pub(super) fn train(&mut self, wanted: &[usize]) -> Result<()> {
         let mut waiting = wanted.iter().copied();
         let mut told = false;
@@ -96,7 +117,14 @@ impl<'a> Crew<'a> {
     /// Says how members ended.
     fn look(&mut self, wanted: usize) -> Result<()> {
         for group in &mut self.groups {
-            let Some(Training { place, child, ended }) = &mut group.member else { continue };
+            let Some(Training {
+                place,
+                child,
+                ended,
+            }) = &mut group.member
+            else {
+                continue;
+            };
             if child.try_wait()?.is_none() {
                 continue;
             }
@@ -117,10 +145,15 @@ impl<'a> Crew<'a> {
     fn begin(&mut self, waiting: &mut impl Iterator<Item = usize>) -> Result<()> {
         for number in 0..self.groups.len() {
             if self.groups[number].member.is_none()
-                && let Some((place, way)) = waiting.find_map(|place| Some((place, self.way(place)?)))
+                && let Some((place, way)) =
+                    waiting.find_map(|place| Some((place, self.way(place)?)))
             {
                 let child = self.start(&self.groups[number], place, way)?;
-                self.groups[number].member = Some(Training { place, child, ended: None });
+                self.groups[number].member = Some(Training {
+                    place,
+                    child,
+                    ended: None,
+                });
             }
         }
         Ok(())
@@ -141,7 +174,10 @@ impl<'a> Crew<'a> {
         });
         let output = output.with_context(|| format!("cannot write {}", path.display()))?;
         let mut process = tied_to_us(self.command(group, place, way)?)?;
-        process.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        process
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
         if self.groups.len() > 1 {
             // Slurm lets steps wait for each other otherwise.
             process.env("SLURM_OVERLAP", "1");
@@ -153,16 +189,32 @@ impl<'a> Crew<'a> {
     fn command(&self, group: &Group, place: usize, way: Way) -> Result<Vec<OsString>> {
         let (start, member) = (&self.arguments.start, &self.sweep.members[place]);
         let mut command = vec![env::current_exe()?.into_os_string(), "launch".into()];
-        let mut say = |flag: &str, value: OsString| command.push([flag.into(), value].join("=".as_ref()));
+        let mut say =
+            |flag: &str, value: OsString| command.push([flag.into(), value].join("=".as_ref()));
         say("--np", self.arguments.np.unwrap_or(1).to_string().into());
         say("--max_restarts", start.max_restarts.to_string().into());
-        group.hosts.iter().for_each(|hosts| say("--hostfile", hosts.into()));
-        start.interface.iter().for_each(|name| say("--interface", name.into()));
-        start.mpirun_option.iter().for_each(|option| say("--mpirun_option", option.into()));
+        group
+            .hosts
+            .iter()
+            .for_each(|hosts| say("--hostfile", hosts.into()));
+        start
+            .interface
+            .iter()
+            .for_each(|name| say("--interface", name.into()));
+        start
+            .mpirun_option
+            .iter()
+            .for_each(|option| say("--mpirun_option", option.into()));
         if self.groups.len() > 1 {
-            Launcher::installed()?.unbound().iter().for_each(|option| say("--mpirun_option", option.into()));
+            Launcher::installed()?
+                .unbound()
+                .iter()
+                .for_each(|option| say("--mpirun_option", option.into()));
         }
-        for (flag, is_wanted) in [("--tag_output", start.tag_output), ("--survive", start.survive)] {
+        for (flag, is_wanted) in [
+            ("--tag_output", start.tag_output),
+            ("--survive", start.survive),
+        ] {
             command.extend(is_wanted.then(|| OsString::from(flag)));
         }
         command.push("--".into());
@@ -173,15 +225,24 @@ impl<'a> Crew<'a> {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let alive =
-            self.groups.iter().filter_map(|group| group.member.as_ref()).filter(|member| member.ended.is_none());
-        Ok(alive.map(|member| &member.child).try_for_each(|child| launch::send(child, signal))?)
+        let alive = self
+            .groups
+            .iter()
+            .filter_map(|group| group.member.as_ref())
+            .filter(|member| member.ended.is_none());
+        Ok(alive
+            .map(|member| &member.child)
+            .try_for_each(|child| launch::send(child, signal))?)
     }
 }
 
 /// How a member ended, with its figure if it has one.
 fn words(outcome: &Outcome) -> String {
-    match outcome.metrics.get(outcome.lead).filter(|_| outcome.is_finished()) {
+    match outcome
+        .metrics
+        .get(outcome.lead)
+        .filter(|_| outcome.is_finished())
+    {
         Some(value) => {
             let rounds = counted(outcome.rounds as usize, "round");
             format!("{} {value:.4} after {rounds}, {:.1} s", outcome.lead, outcome.seconds)

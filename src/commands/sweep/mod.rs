@@ -1,4 +1,5 @@
-//! `fedmpi sweep`: checks every member of a sweep, trains those that are not done, and says what all of them come to.
+//! `fedmpi sweep`: checks every member of a sweep, trains those that are not done, and says what
+//! all of them come to.
 
 mod crew;
 
@@ -64,14 +65,26 @@ fn spec(arguments: &SweepArgs, folder: &Path) -> Result<Spec> {
         None if parameters.is_empty() => return going_on(arguments, folder),
         None => Spec::default(),
     };
-    spec.parameters.retain(|known| parameters.iter().all(|parameter| parameter.name != known.name));
+    spec.parameters.retain(|known| {
+        parameters
+            .iter()
+            .all(|parameter| parameter.name != known.name)
+    });
     spec.parameters.extend(parameters);
     spec.samples = arguments.random.or(spec.samples);
     spec.sample_seed = arguments.sample_seed.unwrap_or(spec.sample_seed);
-    let words = spec.flags.iter().map(OsString::from).chain(arguments.training.iter().cloned());
+    let words = spec
+        .flags
+        .iter()
+        .map(OsString::from)
+        .chain(arguments.training.iter().cloned());
     let words = last_wins(&words.collect::<Vec<_>>());
     let text = |word: &OsString| word.to_str().map(str::to_owned);
-    spec.flags = words.iter().map(text).collect::<Option<_>>().context("flags of a sweep are text, and one is not")?;
+    spec.flags = words
+        .iter()
+        .map(text)
+        .collect::<Option<_>>()
+        .context("flags of a sweep are text, and one is not")?;
     Ok(spec)
 }
 
@@ -87,7 +100,11 @@ fn read(file: &Path) -> Result<Spec> {
 fn going_on(arguments: &SweepArgs, folder: &Path) -> Result<Spec> {
     let spec = Spec::read(folder)?.ok_or(SweepError::Nothing)?;
     let says_more = !arguments.training.is_empty() || arguments.random.is_some();
-    ensure!(!says_more, "{} has its flags already (hint: say its parameters and flags, or none)", folder.display());
+    ensure!(
+        !says_more,
+        "{} has its flags already (hint: say its parameters and flags, or none)",
+        folder.display()
+    );
     Ok(spec)
 }
 
@@ -101,7 +118,11 @@ impl Sweep {
     fn of(spec: Spec, folder: PathBuf, arguments: &SweepArgs) -> Result<Sweep> {
         let metric = arguments.metric.clone().or(spec.metric);
         let spec = Spec { metric, ..spec };
-        Ok(Sweep { members: spec.members()?, spec, folder })
+        Ok(Sweep {
+            members: spec.members()?,
+            spec,
+            folder,
+        })
     }
 
     /// Every member as far as that needs no data, before any is trained.
@@ -109,34 +130,52 @@ impl Sweep {
         let (flags, groups) = (self.spec.words(), arguments.groups.unwrap_or(1));
         for member in &self.members {
             let words: Vec<OsString> = flags.iter().cloned().chain(member.flags()).collect();
-            let config =
-                checked(&words, arguments.np.unwrap_or(1)).with_context(|| format!("member {}", member.name))?;
+            let config = checked(&words, arguments.np.unwrap_or(1))
+                .with_context(|| format!("member {}", member.name))?;
             let named = config.out_dir.is_some() || config.resume.is_some();
-            ensure!(!named, "each member has its own folder in the sweep's (hint: --out_dir before --, for the sweep)");
-            let mapped = groups > 1 && arguments.jobs.is_none() && start::mapping(&config)?.is_some();
-            ensure!(!mapped, "groups would share the GPUs of one mapping (hint: leave --groups out, or --jobs slurm)");
+            ensure!(
+                !named,
+                "each member has its own folder in the sweep's (hint: --out_dir before --, for the sweep)"
+            );
+            let mapped =
+                groups > 1 && arguments.jobs.is_none() && start::mapping(&config)?.is_some();
+            ensure!(
+                !mapped,
+                "groups would share the GPUs of one mapping (hint: leave --groups out, or --jobs slurm)"
+            );
         }
         Ok(())
     }
 
     fn outcomes(&self) -> Vec<Outcome> {
-        self.members.iter().map(|member| Outcome::of(&member.folder(&self.folder))).collect()
+        self.members
+            .iter()
+            .map(|member| Outcome::of(&member.folder(&self.folder)))
+            .collect()
     }
 
     /// Every member and how it stands.
     fn list(&self) -> String {
         let lines = self.members.iter().zip(self.outcomes());
-        let lines: String = lines.map(|(member, outcome)| format!("{}: {}\n", member.name, outcome.words())).collect();
+        let lines: String = lines
+            .map(|(member, outcome)| format!("{}: {}\n", member.name, outcome.words()))
+            .collect();
         format!("{} in {}\n{lines}", counted(self.members.len(), "member"), self.folder.display())
     }
 
     /// The table; the picture and every member as CSV go to the folder.
     fn results(&self, outcomes: &[Outcome]) -> Result<String> {
-        let members = self.members.iter().cloned().zip(outcomes.iter().cloned()).collect();
+        let members = self
+            .members
+            .iter()
+            .cloned()
+            .zip(outcomes.iter().cloned())
+            .collect();
         let results = Results::of(members, self.spec.metric.as_deref())?;
         let write = |name: &str, content: &[u8]| {
             let path = self.folder.join(name);
-            files::write_whole(&path, content).with_context(|| format!("cannot write {}", path.display()))
+            files::write_whole(&path, content)
+                .with_context(|| format!("cannot write {}", path.display()))
         };
         write(MEMBERS, &results.csv()?)?;
         let mut written = vec![MEMBERS];
@@ -165,11 +204,19 @@ impl Sweep {
         let outcomes = self.outcomes();
         tell(self.results(&outcomes)?);
         if stop::end_wanted() {
-            let again = ["sweep".as_ref(), "--out_dir".as_ref(), self.folder.as_os_str()];
+            let again = [
+                "sweep".as_ref(),
+                "--out_dir".as_ref(),
+                self.folder.as_os_str(),
+            ];
             tell(format_args!("stopped; it goes on with: fedmpi {} -np RANKS", pasteable(again)));
             return Ok(exit::ENDED);
         }
-        Ok(if outcomes.iter().all(Outcome::is_over) { exit::DONE } else { exit::FAILED })
+        Ok(if outcomes.iter().all(Outcome::is_over) {
+            exit::DONE
+        } else {
+            exit::FAILED
+        })
     }
 
     /// Trains one member, as a task of an array job does.
@@ -190,7 +237,11 @@ impl Sweep {
     fn hand_over(&self, arguments: &SweepArgs) -> Result<u8> {
         let program = env::current_exe()?;
         let folder = std::path::absolute(&self.folder)?;
-        let array = SlurmArray { folder, members: self.members.len(), at_once: arguments.groups };
+        let array = SlurmArray {
+            folder,
+            members: self.members.len(),
+            at_once: arguments.groups,
+        };
         let job = SlurmJob {
             directives: directives(arguments),
             environment: environment(&program),
@@ -202,8 +253,11 @@ impl Sweep {
         let written = files::write_whole(&path, job.script()?.as_bytes());
         written.with_context(|| format!("cannot write {}", path.display()))?;
         let tasks = counted(self.members.len(), "task");
-        let (submit, show) = (pasteable(["sbatch".as_ref(), path.as_os_str()]), pasteable([&self.folder]));
-        say(format_args!("an array job of {tasks}: {submit}\nits table, at any time: fedmpi sweep --table {show}"))?;
+        let (submit, show) =
+            (pasteable(["sbatch".as_ref(), path.as_os_str()]), pasteable([&self.folder]));
+        say(format_args!(
+            "an array job of {tasks}: {submit}\nits table, at any time: fedmpi sweep --table {show}"
+        ))?;
         Ok(exit::DONE)
     }
 }
@@ -212,10 +266,18 @@ impl Sweep {
 fn directives(arguments: &SweepArgs) -> Vec<(String, String)> {
     let mut directives = wishes(&arguments.sbatch);
     let ranks = arguments.np.unwrap_or(1).to_string();
-    let ours = [("nodes", Some("1".to_owned())), ("ntasks-per-node", Some(ranks)), ("time", arguments.time.clone())];
+    let ours = [
+        ("nodes", Some("1".to_owned())),
+        ("ntasks-per-node", Some(ranks)),
+        ("time", arguments.time.clone()),
+    ];
     for (name, value) in ours {
         let is_said = directives.iter().any(|(said, _)| said == name);
-        directives.extend(value.filter(|_| !is_said).map(|value| (name.to_owned(), value)));
+        directives.extend(
+            value
+                .filter(|_| !is_said)
+                .map(|value| (name.to_owned(), value)),
+        );
     }
     directives
 }

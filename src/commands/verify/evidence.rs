@@ -39,16 +39,22 @@ impl Evidence {
     /// Reads a run's folder, and plans what is trained again.
     ///
     /// # Errors
-    /// Records that cannot be read; a run of another plan or other data, or one that cannot be repeated; rounds that
-    /// are on no record.
+    /// Records that cannot be read; a run of another plan or other data, or one that cannot be
+    /// repeated; rounds that are on no record.
     pub(super) fn read(folder: &Path, rounds: &Rounds, plan: &Plan) -> Result<Evidence> {
         let summary = Summary::read(folder)?.unwrap_or_default();
         let history = History::read(folder)?;
         let timed = plan.mode() == Mode::Async && plan.clock() == Clock::Real;
-        ensure!(!timed, "updates arrived by the real clock, which never comes again (hint: --clock virtual can be)");
+        ensure!(
+            !timed,
+            "updates arrived by the real clock, which never comes again (hint: --clock virtual can be)"
+        );
         check_plan(folder, &summary, plan)?;
-        let recorded: BTreeMap<u32, RoundDone> =
-            history.rounds.into_iter().map(|done| (done.round.0 + 1, done)).collect();
+        let recorded: BTreeMap<u32, RoundDone> = history
+            .rounds
+            .into_iter()
+            .map(|done| (done.round.0 + 1, done))
+            .collect();
         let asked = asked(rounds, &recorded).with_context(|| folder.display().to_string())?;
         let mut evidence = Evidence {
             folder: folder.to_owned(),
@@ -83,35 +89,54 @@ impl Evidence {
 
     /// What is wrong with the model of a checkpoint.
     fn other_model(&self, done: u32, saved: &Saved, plan: &Plan) -> Option<String> {
-        let (found, recorded) = (weights::hash(&saved.weights), &self.recorded.get(&done)?.model_hash);
+        let (found, recorded) =
+            (weights::hash(&saved.weights), &self.recorded.get(&done)?.model_hash);
         // A run that falls back goes on from an earlier model.
         let differs = found != *recorded && !plan.config.fall_back;
-        differs.then(|| format!("the checkpoint after round {done} holds the model {found}, recorded is {recorded}"))
+        differs.then(|| {
+            format!(
+                "the checkpoint after round {done} holds the model {found}, recorded is {recorded}"
+            )
+        })
     }
 
     /// Where a stretch begins; none at the initial model.
     ///
     /// # Errors
     /// A checkpoint that was there before and is not any more.
-    pub(super) fn saved(&self, plan: &Plan, stretch: Stretch) -> Result<Option<(State, Vec<f32>)>, EngineError> {
+    pub(super) fn saved(
+        &self,
+        plan: &Plan,
+        stretch: Stretch,
+    ) -> Result<Option<(State, Vec<f32>)>, EngineError> {
         if stretch.from == 0 {
             return Ok(None);
         }
-        let path = checkpoint::by_rounds(&checkpoints(&self.folder)).remove(&stretch.from).unwrap_or_default();
+        let path = checkpoint::by_rounds(&checkpoints(&self.folder))
+            .remove(&stretch.from)
+            .unwrap_or_default();
         let unread = |fault: CheckpointError| RecordError::Unread {
             path: path.display().to_string(),
             reason: described(&fault),
         };
         let saved = checkpoint::read(&path, plan).map_err(unread)?;
         // What is on record already is not looked at again.
-        Ok(Some((State { open: None, ..saved.state }, saved.weights)))
+        Ok(Some((
+            State {
+                open: None,
+                ..saved.state
+            },
+            saved.weights,
+        )))
     }
 }
 
 /// A fault without advice for those who resume.
 fn described(fault: &CheckpointError) -> String {
     match fault {
-        CheckpointError::Damaged { path, reason, .. } => format!("{} is damaged: {reason}", path.display()),
+        CheckpointError::Damaged { path, reason, .. } => {
+            format!("{} is damaged: {reason}", path.display())
+        }
         other => other.to_string(),
     }
 }
@@ -131,7 +156,11 @@ fn check_plan(folder: &Path, summary: &Summary, plan: &Plan) -> Result<()> {
         _ if is_other_data => OTHER_DATA.to_owned(),
         _ => "other settings, or another version of the program".to_owned(),
     };
-    let digests = if is_other_data { format!(" (data {data}, recorded is {then})") } else { String::new() };
+    let digests = if is_other_data {
+        format!(" (data {data}, recorded is {then})")
+    } else {
+        String::new()
+    };
     bail!(
         "{} cannot be verified: {differs}{digests} (hint: the settings of its config.yaml as they are, and its data; \
          `fedmpi verify RUN -- --data_dir FOLDER` says where that is)",
@@ -141,7 +170,9 @@ fn check_plan(folder: &Path, summary: &Summary, plan: &Plan) -> Result<()> {
 
 /// The rounds that are asked for, all of which are on record.
 fn asked(rounds: &Rounds, recorded: &BTreeMap<u32, RoundDone>) -> Result<BTreeSet<u32>> {
-    let Some((&last, _)) = recorded.last_key_value() else { bail!("no round of the run is on record yet") };
+    let Some((&last, _)) = recorded.last_key_value() else {
+        bail!("no round of the run is on record yet")
+    };
     match rounds {
         Rounds::Last => Ok([last].into()),
         Rounds::All => Ok(recorded.keys().copied().collect()),
@@ -149,7 +180,9 @@ fn asked(rounds: &Rounds, recorded: &BTreeMap<u32, RoundDone>) -> Result<BTreeSe
             let missing = rounds.iter().find(|round| !recorded.contains_key(round));
             match missing {
                 None => Ok(rounds.iter().copied().collect()),
-                Some(round) => bail!("round {round} is on no record (hint: --rounds, from 1 to {last})"),
+                Some(round) => {
+                    bail!("round {round} is on no record (hint: --rounds, from 1 to {last})")
+                }
             }
         }
     }
@@ -159,19 +192,33 @@ fn asked(rounds: &Rounds, recorded: &BTreeMap<u32, RoundDone>) -> Result<BTreeSe
 fn gaps(recorded: &BTreeMap<u32, RoundDone>) -> Vec<String> {
     let last = recorded.keys().next_back().copied().unwrap_or(0);
     let missing = (1..last).filter(|round| !recorded.contains_key(round));
-    missing.map(|round| format!("round {round} is on no record: the journal is damaged")).collect()
+    missing
+        .map(|round| format!("round {round} is on no record: the journal is damaged"))
+        .collect()
 }
 
-/// What must be trained so that all asked rounds are: each begins at the nearest checkpoint that can be used, unless it
-/// is on the way from the one before. `kept` says after which rounds there are checkpoints.
-fn stretches(asked: &BTreeSet<u32>, kept: &[u32], mut is_usable: impl FnMut(u32) -> bool) -> Vec<Stretch> {
+/// What must be trained so that all asked rounds are: each begins at the nearest checkpoint that
+/// can be used, unless it is on the way from the one before. `kept` says after which rounds there
+/// are checkpoints.
+fn stretches(
+    asked: &BTreeSet<u32>,
+    kept: &[u32],
+    mut is_usable: impl FnMut(u32) -> bool,
+) -> Vec<Stretch> {
     let mut stretches: Vec<Stretch> = Vec::new();
     for &round in asked {
         let reached = stretches.last().map_or(0, |stretch| stretch.to);
-        let mut nearer = kept.iter().rev().copied().filter(|done| (reached + 1..round).contains(done));
+        let mut nearer = kept
+            .iter()
+            .rev()
+            .copied()
+            .filter(|done| (reached + 1..round).contains(done));
         match (nearer.find(|&done| is_usable(done)), stretches.last_mut()) {
             (None, Some(stretch)) => stretch.to = round,
-            (from, _) => stretches.push(Stretch { from: from.unwrap_or(0), to: round }),
+            (from, _) => stretches.push(Stretch {
+                from: from.unwrap_or(0),
+                to: round,
+            }),
         }
     }
     stretches
@@ -182,14 +229,20 @@ mod tests {
     use super::*;
 
     fn recorded(rounds: &[u32]) -> BTreeMap<u32, RoundDone> {
-        rounds.iter().map(|round| (*round, RoundDone::default())).collect()
+        rounds
+            .iter()
+            .map(|round| (*round, RoundDone::default()))
+            .collect()
     }
 
     #[test]
     fn each_round_begins_at_the_nearest_checkpoint_unless_it_is_on_the_way() {
         let planned = |asked: &[u32], kept: &[u32], damaged: u32| {
             let found = stretches(&asked.iter().copied().collect(), kept, |done| done != damaged);
-            found.into_iter().map(|stretch| (stretch.from, stretch.to)).collect::<Vec<_>>()
+            found
+                .into_iter()
+                .map(|stretch| (stretch.from, stretch.to))
+                .collect::<Vec<_>>()
         };
         assert_eq!(planned(&[10], &[9, 10], 0), [(9, 10)]);
         assert_eq!(planned(&[10], &[10], 0), [(0, 10)]);
@@ -205,7 +258,9 @@ mod tests {
         let known = recorded(&[1, 2, 4]);
         assert_eq!(asked(&Rounds::Last, &known).expect("there"), [4].into());
         assert_eq!(asked(&Rounds::All, &known).expect("there"), [1, 2, 4].into());
-        let refused = asked(&Rounds::These(vec![2, 3]), &known).expect_err("missing").to_string();
+        let refused = asked(&Rounds::These(vec![2, 3]), &known)
+            .expect_err("missing")
+            .to_string();
         assert!(refused.contains("round 3 is on no record"), "{refused}");
         assert!(asked(&Rounds::Last, &recorded(&[])).is_err());
         assert_eq!(gaps(&known), ["round 3 is on no record: the journal is damaged"]);

@@ -1,5 +1,5 @@
-//! `fedmpi verify`: trains rounds of a recorded run again, on whatever ranks are there, and says whether what comes of
-//! them is what the run recorded. Nothing in the run's folder is written.
+//! `fedmpi verify`: trains rounds of a recorded run again, on whatever ranks are there, and says
+//! whether what comes of them is what the run recorded. Nothing in the run's folder is written.
 
 mod evidence;
 mod receipt;
@@ -29,13 +29,23 @@ pub(super) fn run(arguments: &VerifyArgs) -> Result<u8> {
     let run = record::find(&arguments.run)?;
     let flags = flags_of_run(&run, &arguments.training)?;
     let look = |plan: &Plan| Evidence::read(&run, &arguments.rounds, plan);
-    rehearsing(&flags, look, |mpi, ready, found| verify(mpi, ready, found, arguments.json.as_deref()))
+    rehearsing(&flags, look, |mpi, ready, found| {
+        verify(mpi, ready, found, arguments.json.as_deref())
+    })
 }
 
 /// All stretches, one after another, and the receipt; gives the exit code.
-fn verify(mpi: &Mpi, mut ready: Ready, found: Option<(Evidence, Environment)>, json: Option<&Path>) -> Result<u8> {
+fn verify(
+    mpi: &Mpi,
+    mut ready: Ready,
+    found: Option<(Evidence, Environment)>,
+    json: Option<&Path>,
+) -> Result<u8> {
     let (evidence, now) = found.unzip();
-    let stretches = evidence.as_ref().map(|evidence| evidence.stretches.clone()).unwrap_or_default();
+    let stretches = evidence
+        .as_ref()
+        .map(|evidence| evidence.stretches.clone())
+        .unwrap_or_default();
     let stretches = mpi.share(&stretches).swap_remove(0);
     let mut rounds = Vec::new();
     for stretch in stretches {
@@ -44,8 +54,15 @@ fn verify(mpi: &Mpi, mut ready: Ready, found: Option<(Evidence, Environment)>, j
     }
     let mut failed = false;
     if let Some((evidence, now)) = evidence.zip(now) {
-        let whole = Whole { layout: ready.trainer.layout().clone(), frozen: ready.trainer.frozen() };
-        let again = Again { rounds, workers: mpi.size().max(2) - 1, now };
+        let whole = Whole {
+            layout: ready.trainer.layout().clone(),
+            frozen: ready.trainer.frozen(),
+        };
+        let again = Again {
+            rounds,
+            workers: mpi.size().max(2) - 1,
+            now,
+        };
         let receipt = Receipt::of(evidence, &ready.plan, again, &whole);
         failed = !receipt.verified;
         tell(receipt.text());
@@ -55,11 +72,20 @@ fn verify(mpi: &Mpi, mut ready: Ready, found: Option<(Evidence, Environment)>, j
             files::write_named(path, text.as_bytes()).with_context(unwritten)?;
         }
     }
-    Ok(if mpi.first_failure(failed).is_some() { exit::FAILED } else { exit::DONE })
+    Ok(if mpi.first_failure(failed).is_some() {
+        exit::FAILED
+    } else {
+        exit::DONE
+    })
 }
 
 /// A rank's part in a stretch: the server has the evidence, and finds something.
-fn train(mpi: &Mpi, ready: &mut Ready, evidence: Option<&Evidence>, stretch: Stretch) -> Result<Vec<Finding>> {
+fn train(
+    mpi: &Mpi,
+    ready: &mut Ready,
+    evidence: Option<&Evidence>,
+    stretch: Stretch,
+) -> Result<Vec<Finding>> {
     let sums = sums(mpi, &ready.plan, ready.device);
     let together = matches!(sums, Sums::Devices(_));
     if let Some(evidence) = evidence {
@@ -68,7 +94,9 @@ fn train(mpi: &Mpi, ready: &mut Ready, evidence: Option<&Evidence>, stretch: Str
         return Ok(found);
     }
     let served = engine::serve(&ready.plan, &mut wire(mpi, sums), ready.trainer.as_mut());
-    served.map(|()| stay(mpi, together)).or_else(|fault| without_server(mpi, fault))?;
+    served
+        .map(|()| stay(mpi, together))
+        .or_else(|fault| without_server(mpi, fault))?;
     Ok(Vec::new())
 }
 
@@ -80,7 +108,13 @@ fn lead(
     stretch: Stretch,
     sums: Sums,
 ) -> Result<Vec<Finding>, EngineError> {
-    let Ready { plan, device, sharers, trainer, .. } = ready;
+    let Ready {
+        plan,
+        device,
+        sharers,
+        trainer,
+        ..
+    } = ready;
     let saved = evidence.saved(plan, stretch)?;
     let mut witness = Witness::new(evidence, stretch)?;
     if mpi.size() == 1 {

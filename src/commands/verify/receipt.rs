@@ -57,7 +57,10 @@ impl Digest {
     fn text(&self) -> String {
         match &self.recorded {
             Some(recorded) if *recorded == self.found => format!("{recorded}, as recorded"),
-            Some(recorded) => format!("{}, recorded is {recorded}: what differs does not touch the result", self.found),
+            Some(recorded) => format!(
+                "{}, recorded is {recorded}: what differs does not touch the result",
+                self.found
+            ),
             None => format!("{}, on no record", self.found),
         }
     }
@@ -82,15 +85,26 @@ impl Receipt {
         });
         let mut models = Vec::new();
         for (file, is_last) in MODELS {
-            // A run that falls back ends with an earlier model, and one that goes on has not written its last one yet.
-            let is_last = is_last && !plan.config.fall_back && evidence.summary.state == Standing::Finished;
+            // A run that falls back ends with an earlier model, and one that goes on has not
+            // written its last one yet.
+            let is_last =
+                is_last && !plan.config.fall_back && evidence.summary.state == Standing::Finished;
             match look(&evidence, file, is_last, whole) {
                 Ok(found) => models.extend(found),
                 Err(fault) => faults.push(fault),
             }
         }
-        let Evidence { folder: run, summary, asked, .. } = evidence;
-        let Again { rounds, workers, now } = again;
+        let Evidence {
+            folder: run,
+            summary,
+            asked,
+            ..
+        } = evidence;
+        let Again {
+            rounds,
+            workers,
+            now,
+        } = again;
         let known = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
         let about = format!(
             "{}, {} on {}, {}, {}",
@@ -102,8 +116,14 @@ impl Receipt {
         );
         Receipt {
             verified: faults.is_empty() && rounds.iter().all(|finding| finding.same),
-            plan: Digest { recorded: known(summary.plan_digest), found: plan.digest() },
-            data: Digest { recorded: known(summary.data_digest), found: plan.data_digest() },
+            plan: Digest {
+                recorded: known(summary.plan_digest),
+                found: plan.digest(),
+            },
+            data: Digest {
+                recorded: known(summary.data_digest),
+                found: plan.data_digest(),
+            },
             then,
             now,
             run,
@@ -122,7 +142,10 @@ impl Receipt {
         let workers = counted(self.workers, "worker");
         let mut lines = vec![
             format!("run      {}: {}", self.run.display(), self.about),
-            format!("program  fedmpi {}, libtorch {}, {workers} on {}", now.version, now.libtorch, now.processor),
+            format!(
+                "program  fedmpi {}, libtorch {}, {workers} on {}",
+                now.version, now.libtorch, now.processor
+            ),
         ];
         match self.then.last() {
             None => lines.push("then     unknown: the run has no environment.json".to_owned()),
@@ -130,17 +153,32 @@ impl Receipt {
         }
         lines.push(format!("plan     {}", self.plan.text()));
         lines.push(format!("data     {}", self.data.text()));
-        let model =
-            |found: &ModelFound| format!("model    {} is of round {} ({})", found.file, found.round, found.hash);
+        let model = |found: &ModelFound| {
+            format!("model    {} is of round {} ({})", found.file, found.round, found.hash)
+        };
         lines.extend(self.models.iter().map(model));
         lines.extend(self.faults.iter().map(|fault| format!("fault    {fault}")));
-        let good = self.rounds.iter().filter(|finding| self.asked.contains(&finding.round) && finding.same).count();
+        let good = self
+            .rounds
+            .iter()
+            .filter(|finding| self.asked.contains(&finding.round) && finding.same)
+            .count();
         let asked = counted(self.asked.len(), "round");
-        let on_the_way = self.rounds.iter().filter(|finding| !self.asked.contains(&finding.round)).count();
-        let way = if on_the_way > 0 { format!(", and {on_the_way} more on the way to them") } else { String::new() };
+        let on_the_way = self
+            .rounds
+            .iter()
+            .filter(|finding| !self.asked.contains(&finding.round))
+            .count();
+        let way = if on_the_way > 0 {
+            format!(", and {on_the_way} more on the way to them")
+        } else {
+            String::new()
+        };
         lines.push(match self.verified {
             true => format!("verified: {good} of {asked} came out as recorded{way}"),
-            false if self.faults.is_empty() => format!("NOT VERIFIED: {good} of {asked} came out as recorded"),
+            false if self.faults.is_empty() => {
+                format!("NOT VERIFIED: {good} of {asked} came out as recorded")
+            }
             false => {
                 let faults = counted(self.faults.len(), "fault");
                 format!("NOT VERIFIED: {faults}, and {good} of {asked} came out as recorded")
@@ -151,17 +189,30 @@ impl Receipt {
 }
 
 /// Whose model a file holds; none where there is no such file.
-fn look(evidence: &Evidence, file: &'static str, is_last: bool, whole: &Whole) -> Result<Option<ModelFound>, String> {
+fn look(
+    evidence: &Evidence,
+    file: &'static str,
+    is_last: bool,
+    whole: &Whole,
+) -> Result<Option<ModelFound>, String> {
     let bytes = match files::bytes(&evidence.folder.join(file)) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|error| format!("{file} cannot be read: {error}"))?,
     };
-    let weights = whole.weights(&bytes).map_err(|reason| format!("{file} is damaged: {reason}"))?;
+    let weights = whole
+        .weights(&bytes)
+        .map_err(|reason| format!("{file} is damaged: {reason}"))?;
     let hash = weights::hash(&weights);
     let last = evidence.recorded.keys().next_back();
-    let mut rounds = evidence.recorded.iter().rev().filter(|(_, done)| done.model_hash == hash);
+    let mut rounds = evidence
+        .recorded
+        .iter()
+        .rev()
+        .filter(|(_, done)| done.model_hash == hash);
     match rounds.next().map(|(round, _)| *round) {
-        Some(round) if !is_last || Some(&round) == last => Ok(Some(ModelFound { file, round, hash })),
+        Some(round) if !is_last || Some(&round) == last => {
+            Ok(Some(ModelFound { file, round, hash }))
+        }
         Some(round) => Err(format!("{file} is the model of round {round}, not of the last one")),
         None => Err(format!("{file} ({hash}) is the model of no recorded round")),
     }
@@ -180,7 +231,9 @@ fn differing(then: &Environment, now: &Environment) -> Vec<String> {
         ("GPUs", then.gpus.join(", "), now.gpus.join(", ")),
     ];
     let others = pairs.into_iter().filter(|(_, then, now)| then != now);
-    others.map(|(name, then, now)| format!("then     {name} was {then}, and is {now}")).collect()
+    others
+        .map(|(name, then, now)| format!("then     {name} was {then}, and is {now}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -189,12 +242,23 @@ mod tests {
 
     #[test]
     fn what_was_another_is_said() {
-        let now = Environment { version: "2".to_owned(), libtorch: "2.9".to_owned(), ..Environment::default() };
-        let then = Environment { libtorch: "2.8".to_owned(), cuda: Some("13.0".to_owned()), ..now.clone() };
+        let now = Environment {
+            version: "2".to_owned(),
+            libtorch: "2.9".to_owned(),
+            ..Environment::default()
+        };
+        let then = Environment {
+            libtorch: "2.8".to_owned(),
+            cuda: Some("13.0".to_owned()),
+            ..now.clone()
+        };
         assert_eq!(differing(&now, &now), Vec::<String>::new());
         assert_eq!(
             differing(&then, &now),
-            ["then     libtorch was 2.8, and is 2.9", "then     CUDA was 13.0, and is none"]
+            [
+                "then     libtorch was 2.8, and is 2.9",
+                "then     CUDA was 13.0, and is none"
+            ]
         );
     }
 }

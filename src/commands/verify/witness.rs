@@ -35,7 +35,14 @@ impl Finding {
         let hash = recorded.map(|recorded| recorded.model_hash.clone());
         let same = hash.as_ref() == Some(&done.model_hash) && metrics.is_empty();
         let (round, found) = (done.round.0 + 1, done.model_hash.clone());
-        Finding { round, from, recorded: hash, found, same, metrics }
+        Finding {
+            round,
+            from,
+            recorded: hash,
+            found,
+            same,
+            metrics,
+        }
     }
 
     /// One line.
@@ -44,7 +51,9 @@ impl Finding {
         let metric = self.metrics.iter().next();
         match (&self.recorded, metric) {
             (None, _) => format!("round {round}: {found}, but it is on no record"),
-            (Some(recorded), _) if recorded != found => format!("round {round}: {found}, but recorded is {recorded}"),
+            (Some(recorded), _) if recorded != found => {
+                format!("round {round}: {found}, but recorded is {recorded}")
+            }
             (_, Some((name, [then, now]))) => {
                 format!("round {round}: {found}, but {name} is {now}, recorded is {then}")
             }
@@ -57,7 +66,11 @@ impl Finding {
 fn differing(then: Option<&Metrics>, now: Option<&Metrics>) -> BTreeMap<String, [f64; 2]> {
     let (Some(then), Some(now)) = (then, now) else { return BTreeMap::new() };
     let pair = |(name, now): (&str, f64)| Some((name.to_owned(), [then.value(name)?, now]));
-    now.shown().into_iter().filter_map(pair).filter(|(_, [then, now])| then.to_bits() != now.to_bits()).collect()
+    now.shown()
+        .into_iter()
+        .filter_map(pair)
+        .filter(|(_, [then, now])| then.to_bits() != now.to_bits())
+        .collect()
 }
 
 /// Compares every round with the record of it, and says so as it comes.
@@ -74,7 +87,10 @@ impl<'a> Witness<'a> {
     ///
     /// # Errors
     /// What clients keep cannot be copied.
-    pub(super) fn new(evidence: &'a Evidence, stretch: Stretch) -> Result<Witness<'a>, RecordError> {
+    pub(super) fn new(
+        evidence: &'a Evidence,
+        stretch: Stretch,
+    ) -> Result<Witness<'a>, RecordError> {
         let own = evidence.folder.join(KEPT_FILE);
         let copied = || -> io::Result<TempDir> {
             let folder = tempfile::tempdir()?;
@@ -88,7 +104,12 @@ impl<'a> Witness<'a> {
             reason: format!("it cannot be copied: {error}"),
         };
         let kept = copied().map_err(unread)?;
-        Ok(Witness { recorded: &evidence.recorded, from: stretch.from, kept, findings: Vec::new() })
+        Ok(Witness {
+            recorded: &evidence.recorded,
+            from: stretch.from,
+            kept,
+            findings: Vec::new(),
+        })
     }
 }
 
@@ -120,7 +141,10 @@ mod tests {
             ..RoundDone::default()
         };
         let text = |now: &RoundDone, then: Option<&RoundDone>| Finding::of(now, then, 0).text();
-        assert_eq!(text(&done("a", Some(0.5)), Some(&done("a", Some(0.5)))), "round 3: a, as recorded");
+        assert_eq!(
+            text(&done("a", Some(0.5)), Some(&done("a", Some(0.5)))),
+            "round 3: a, as recorded"
+        );
         // Not evaluated then.
         assert!(Finding::of(&done("a", Some(0.5)), Some(&done("a", None)), 0).same);
         assert_eq!(text(&done("a", None), Some(&done("b", None))), "round 3: a, but recorded is b");

@@ -18,9 +18,18 @@ const TRAINING: Style = Style::new().fg(Color::Yellow);
 pub(super) fn draw(seen: &Seen, area: Rect, buffer: &mut Buffer) {
     let has_accuracy = !seen.accuracy.is_empty() || seen.loss.is_empty();
     if has_accuracy {
-        let [left, right] = Layout::horizontal([1, 1].map(ratatui::layout::Constraint::Fill)).areas(area);
-        let percents: Vec<(f64, f64)> = seen.accuracy.iter().map(|(round, share)| (*round, 100.0 * share)).collect();
-        let curve = Curve { points: &percents, style: TEST, marker: Marker::Braille };
+        let [left, right] =
+            Layout::horizontal([1, 1].map(ratatui::layout::Constraint::Fill)).areas(area);
+        let percents: Vec<(f64, f64)> = seen
+            .accuracy
+            .iter()
+            .map(|(round, share)| (*round, 100.0 * share))
+            .collect();
+        let curve = Curve {
+            points: &percents,
+            style: TEST,
+            marker: Marker::Braille,
+        };
         curves(accuracy_title(seen), &[curve], seen.done, left, buffer);
         losses(seen, right, buffer);
     } else {
@@ -29,22 +38,44 @@ pub(super) fn draw(seen: &Seen, area: Rect, buffer: &mut Buffer) {
 }
 
 fn losses(seen: &Seen, area: Rect, buffer: &mut Buffer) {
-    let train = Curve { points: &seen.train_loss, style: TRAINING, marker: Marker::Dot };
-    let test = Curve { points: &seen.loss, style: TEST, marker: Marker::Braille };
+    let train = Curve {
+        points: &seen.train_loss,
+        style: TRAINING,
+        marker: Marker::Dot,
+    };
+    let test = Curve {
+        points: &seen.loss,
+        style: TEST,
+        marker: Marker::Braille,
+    };
     curves(loss_title(seen), &[train, test], seen.done, area, buffer);
 }
 
 fn accuracy_title(seen: &Seen) -> Line<'static> {
-    let Some((now, last)) = seen.accuracy.last().copied() else { return " accuracy ".into() };
+    let Some((now, last)) = seen.accuracy.last().copied() else {
+        return " accuracy ".into();
+    };
     let best = seen.best().filter(|(round, _)| *round < now);
-    let best = best.map_or_else(String::new, |(round, best)| format!("(best {} at {round}) ", percent(best)));
-    Line::from(vec![" accuracy ".into(), Span::styled(percent(last), TEST), format!(" {best}").into()])
+    let best = best
+        .map_or_else(String::new, |(round, best)| format!("(best {} at {round}) ", percent(best)));
+    Line::from(vec![
+        " accuracy ".into(),
+        Span::styled(percent(last), TEST),
+        format!(" {best}").into(),
+    ])
 }
 
 fn loss_title(seen: &Seen) -> Line<'static> {
     let mut words = vec![Span::from(" loss ")];
-    for (name, points, style) in [("test ", &seen.loss, TEST), ("training ", &seen.train_loss, TRAINING)] {
-        words.extend(points.last().map(|(_, last)| Span::styled(format!("{name}{}  ", figure(*last)), style)));
+    for (name, points, style) in [
+        ("test ", &seen.loss, TEST),
+        ("training ", &seen.train_loss, TRAINING),
+    ] {
+        words.extend(
+            points
+                .last()
+                .map(|(_, last)| Span::styled(format!("{name}{}  ", figure(*last)), style)),
+        );
     }
     words.into()
 }
@@ -54,7 +85,11 @@ fn percent(share: f64) -> String {
 }
 
 fn figure(value: f64) -> String {
-    if value.abs() < 1e6 { format!("{value:.4}") } else { format!("{value:.2e}") }
+    if value.abs() < 1e6 {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.2e}")
+    }
 }
 
 /// One line of a chart.
@@ -65,20 +100,48 @@ struct Curve<'a> {
 }
 
 fn curves(title: Line<'_>, curves: &[Curve<'_>], rounds: u32, area: Rect, buffer: &mut Buffer) {
-    let block = Block::bordered().title(title).border_style(Modifier::DIM).title_style(BRIGHT);
-    let values: Vec<f64> = curves.iter().flat_map(|curve| curve.points).map(|(_, value)| *value).collect();
+    let block = Block::bordered()
+        .title(title)
+        .border_style(Modifier::DIM)
+        .title_style(BRIGHT);
+    let values: Vec<f64> = curves
+        .iter()
+        .flat_map(|curve| curve.points)
+        .map(|(_, value)| *value)
+        .collect();
     let Some(range) = Range::of(&values) else {
-        return Paragraph::new("nothing is evaluated yet").style(Modifier::DIM).block(block).render(area, buffer);
+        return Paragraph::new("nothing is evaluated yet")
+            .style(Modifier::DIM)
+            .block(block)
+            .render(area, buffer);
     };
     let sets = curves.iter().map(|curve| {
-        let kind = if curve.points.len() > 1 { GraphType::Line } else { GraphType::Scatter };
-        Dataset::default().marker(curve.marker).graph_type(kind).style(curve.style).data(curve.points)
+        let kind = if curve.points.len() > 1 {
+            GraphType::Line
+        } else {
+            GraphType::Scatter
+        };
+        Dataset::default()
+            .marker(curve.marker)
+            .graph_type(kind)
+            .style(curve.style)
+            .data(curve.points)
     });
     let last = rounds.max(2);
-    let along =
-        Axis::default().bounds([1.0, f64::from(last)]).labels([1.to_string(), last.to_string()]).style(Modifier::DIM);
-    let up = Axis::default().bounds([range.low, range.high]).labels(range.labels()).style(Modifier::DIM);
-    Chart::new(sets.collect()).block(block).x_axis(along).y_axis(up).legend_position(None).render(area, buffer);
+    let along = Axis::default()
+        .bounds([1.0, f64::from(last)])
+        .labels([1.to_string(), last.to_string()])
+        .style(Modifier::DIM);
+    let up = Axis::default()
+        .bounds([range.low, range.high])
+        .labels(range.labels())
+        .style(Modifier::DIM);
+    Chart::new(sets.collect())
+        .block(block)
+        .x_axis(along)
+        .y_axis(up)
+        .legend_position(None)
+        .render(area, buffer);
 }
 
 /// What an axis spans, in round figures.
@@ -94,12 +157,19 @@ impl Range {
         let low = values.iter().copied().reduce(f64::min)?;
         let high = values.iter().copied().reduce(f64::max)?;
         // A curve that is flat stands in the middle.
-        let span = if high > low { high - low } else { high.abs().max(1e-3) / 2.0 };
+        let span = if high > low {
+            high - low
+        } else {
+            high.abs().max(1e-3) / 2.0
+        };
         let power = span.log10().floor();
         let step = 10f64.powf(power) / 2.0;
         let below = if high > low { low } else { low - span };
         let above = if high > low { high } else { high + span };
-        Some(Range { low: (below / step).floor() * step, high: (above / step).ceil() * step })
+        Some(Range {
+            low: (below / step).floor() * step,
+            high: (above / step).ceil() * step,
+        })
     }
 
     fn labels(&self) -> [String; 3] {

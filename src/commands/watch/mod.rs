@@ -1,5 +1,6 @@
-//! `fedmpi watch`: a run as it goes on, or as it ended. All of it is read from the run's folder, so it may be watched from
-//! any host that sees the folder, and nothing of the run waits for who looks on.
+//! `fedmpi watch`: a run as it goes on, or as it ended. All of it is read from the run's folder, so
+//! it may be watched from any host that sees the folder, and nothing of the run waits for who looks
+//! on.
 
 mod charts;
 mod screen;
@@ -59,7 +60,11 @@ impl Watch {
     fn of(name: &Path) -> Result<Watch> {
         let folder = record::find(name)?;
         let begun = record::is_run(&folder);
-        ensure!(begun, "{} is not the folder of a run (hint: fedmpi runs lists those in runs/)", folder.display());
+        ensure!(
+            begun,
+            "{} is not the folder of a run (hint: fedmpi runs lists those in runs/)",
+            folder.display()
+        );
         let now = Instant::now();
         let mut watch = Watch {
             run: Run::look(&folder),
@@ -98,7 +103,13 @@ impl Watch {
     /// How the run stands, as text: every worker is shown.
     fn picture(&self, columns: u16) -> String {
         let seen = self.seen();
-        let view = View { seen: &seen, page: 0, help: false, trouble: self.trouble.as_deref(), keys: false };
+        let view = View {
+            seen: &seen,
+            page: 0,
+            help: false,
+            trouble: self.trouble.as_deref(),
+            keys: false,
+        };
         let area = Rect::new(0, 0, columns.max(view::LEAST.0), view.whole_height(columns));
         let mut buffer = Buffer::empty(area);
         view.render(area, &mut buffer);
@@ -110,7 +121,13 @@ impl Watch {
         while !stop::end_wanted() {
             let seen = self.seen();
             let trouble = self.trouble.as_deref();
-            let view = View { seen: &seen, page: self.page, help: self.help, trouble, keys: true };
+            let view = View {
+                seen: &seen,
+                page: self.page,
+                help: self.help,
+                trouble,
+                keys: true,
+            };
             self.page = screen.draw(&view)?;
             if event::poll(POLL.saturating_sub(looked.elapsed()))? && !self.react(&event::read()?) {
                 break;
@@ -126,14 +143,24 @@ impl Watch {
 
     /// Does what a key says; false when somebody has seen enough.
     fn react(&mut self, event: &Event) -> bool {
-        let Event::Key(KeyEvent { code, modifiers, kind: KeyEventKind::Press, .. }) = event else { return true };
+        let Event::Key(KeyEvent {
+            code,
+            modifiers,
+            kind: KeyEventKind::Press,
+            ..
+        }) = event
+        else {
+            return true;
+        };
         match code {
             KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => return false,
             KeyCode::Char('q') => return false,
             KeyCode::Esc if self.help => self.help = false,
             KeyCode::Esc => return false,
             KeyCode::Char('?' | 'h') => self.help = !self.help,
-            KeyCode::Down | KeyCode::Right | KeyCode::PageDown | KeyCode::Char(' ' | 'j') => self.page += 1,
+            KeyCode::Down | KeyCode::Right | KeyCode::PageDown | KeyCode::Char(' ' | 'j') => {
+                self.page += 1
+            }
             KeyCode::Up | KeyCode::Left | KeyCode::PageUp | KeyCode::Char('k') => {
                 self.page = self.page.saturating_sub(1)
             }
@@ -149,5 +176,7 @@ impl Watch {
 fn text(buffer: &Buffer) -> String {
     let lines = buffer.content.chunks(buffer.area.width.max(1).into());
     let letters = lines.map(|line| line.iter().map(|cell| cell.symbol()).collect::<String>());
-    letters.map(|line| line.trim_end().to_owned() + "\n").collect()
+    letters
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
 }

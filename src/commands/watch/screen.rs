@@ -6,7 +6,9 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
-use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use std::io::{self, Stdout};
@@ -20,7 +22,9 @@ pub(super) struct Screen {
 impl Screen {
     /// Takes the terminal.
     pub(super) fn enter() -> io::Result<Screen> {
-        let screen = Screen { terminal: Terminal::new(CrosstermBackend::new(io::stdout()))? };
+        let screen = Screen {
+            terminal: Terminal::new(CrosstermBackend::new(io::stdout()))?,
+        };
         thread::spawn(end_with_the_terminal);
         enable_raw_mode()?;
         execute!(io::stdout(), EnterAlternateScreen)?;
@@ -38,7 +42,8 @@ impl Screen {
     }
 }
 
-/// Ends the process when its terminal is closed: crossterm would wait for keys without a rest, and hear no signal.
+/// Ends the process when its terminal is closed: crossterm would wait for keys without a rest, and
+/// hear no signal.
 fn end_with_the_terminal() {
     let out = io::stdout();
     let mut hung_up = [PollFd::new(&out, PollFlags::empty())];

@@ -73,16 +73,28 @@ impl Seen {
         let started = history.starts.last().cloned().unwrap_or_default();
         let done = history.rounds.last().map_or(0, |done| done.round.0 + 1);
         let underway = history.underway.as_ref().filter(|_| goes_on);
-        let in_hand =
-            underway.map_or(0.0, |underway| underway.seconds) + if goes_on { quiet.as_secs_f64() } else { 0.0 };
+        let in_hand = underway.map_or(0.0, |underway| underway.seconds)
+            + if goes_on { quiet.as_secs_f64() } else { 0.0 };
         let evaluated = |value: fn(&Metrics) -> Option<f64>| {
-            let tested =
-                history.rounds.iter().filter_map(|done| Some((number(done.round), value(done.test.as_ref()?)?)));
-            tested.filter(|(_, value)| value.is_finite()).collect::<Vec<_>>()
+            let tested = history
+                .rounds
+                .iter()
+                .filter_map(|done| Some((number(done.round), value(done.test.as_ref()?)?)));
+            tested
+                .filter(|(_, value)| value.is_finite())
+                .collect::<Vec<_>>()
         };
-        let trained = history.rounds.iter().filter_map(|done| Some((number(done.round), done.train_loss?)));
+        let trained = history
+            .rounds
+            .iter()
+            .filter_map(|done| Some((number(done.round), done.train_loss?)));
         Seen {
-            name: run.folder.file_name().unwrap_or(run.folder.as_os_str()).to_string_lossy().into_owned(),
+            name: run
+                .folder
+                .file_name()
+                .unwrap_or(run.folder.as_os_str())
+                .to_string_lossy()
+                .into_owned(),
             what: what(run, &started),
             standing,
             reason,
@@ -90,7 +102,11 @@ impl Seen {
             planned: started.rounds,
             clients: underway.map(|underway| (underway.done, underway.clients)),
             seconds: history.rounds.iter().map(whole).sum::<f64>() + in_hand,
-            left: if goes_on { left(history, started.rounds.saturating_sub(done), in_hand) } else { None },
+            left: if goes_on {
+                left(history, started.rounds.saturating_sub(done), in_hand)
+            } else {
+                None
+            },
             quiet: quiet.as_secs_f64(),
             accuracy: evaluated(|test| test.value(ACCURACY)),
             loss: evaluated(|test| Some(test.loss())),
@@ -102,12 +118,17 @@ impl Seen {
 
     /// The best accuracy, and its round.
     pub(super) fn best(&self) -> Option<(f64, f64)> {
-        self.accuracy.iter().copied().reduce(|best, next| if next.1 > best.1 { next } else { best })
+        self.accuracy
+            .iter()
+            .copied()
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     /// The share that is done, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
-        let in_hand = self.clients.map_or(0.0, |(done, all)| done as f64 / all.max(1) as f64);
+        let in_hand = self
+            .clients
+            .map_or(0.0, |(done, all)| done as f64 / all.max(1) as f64);
         ((f64::from(self.done) + in_hand) / f64::from(self.planned.max(1))).min(1.0)
     }
 }
@@ -143,19 +164,31 @@ fn what(run: &Run, started: &Started) -> String {
     let trained = run.config.as_ref().map_or_else(String::new, |config| {
         format!(
             "{}, {}, {} clients ({}), ",
-            config.model.name, config.dataset.name, config.client_num_in_total, config.partition_method.name
+            config.model.name,
+            config.dataset.name,
+            config.client_num_in_total,
+            config.partition_method.name
         )
     });
     // Nobody knows how many there are of a run that never started.
-    let ranks = if started.workers > 0 { format!("{} ranks{place}", started.workers + 1) } else { String::new() };
-    format!("{trained}{ranks}").trim_end_matches(", ").to_owned()
+    let ranks = if started.workers > 0 {
+        format!("{} ranks{place}", started.workers + 1)
+    } else {
+        String::new()
+    };
+    format!("{trained}{ranks}")
+        .trim_end_matches(", ")
+        .to_owned()
 }
 
 /// Seconds that so many rounds will take, if they go on as the last ones did.
 fn left(history: &History, rounds: u32, in_hand: f64) -> Option<f64> {
     let recent = &history.rounds[history.rounds.len().saturating_sub(RECENT)..];
     let pace = if recent.is_empty() {
-        let underway = history.underway.as_ref().filter(|underway| underway.done > 0)?;
+        let underway = history
+            .underway
+            .as_ref()
+            .filter(|underway| underway.done > 0)?;
         underway.seconds * underway.clients as f64 / underway.done as f64
     } else {
         recent.iter().map(whole).sum::<f64>() / recent.len() as f64
@@ -165,7 +198,11 @@ fn left(history: &History, rounds: u32, in_hand: f64) -> Option<f64> {
 
 /// Every worker that the run began with, by rank.
 fn workers(history: &History, started: &Started, lanes: Option<&[Lane]>) -> Vec<Worker> {
-    let lanes: BTreeMap<Rank, &Lane> = lanes.unwrap_or_default().iter().map(|lane| (lane.rank, lane)).collect();
+    let lanes: BTreeMap<Rank, &Lane> = lanes
+        .unwrap_or_default()
+        .iter()
+        .map(|lane| (lane.rank, lane))
+        .collect();
     let recent = &history.rounds[history.rounds.len().saturating_sub(RECENT)..];
     let offered: f64 = recent.iter().map(|done| done.seconds).sum();
     let busy = seconds_of_training(history, recent);
@@ -190,7 +227,11 @@ fn workers(history: &History, started: &Started, lanes: Option<&[Lane]>) -> Vec<
 fn seconds_of_training(history: &History, recent: &[RoundDone]) -> BTreeMap<Rank, f64> {
     let mut seconds = BTreeMap::new();
     let Some(first) = recent.first().map(|done| done.round) else { return seconds };
-    let trained = history.trained.iter().rev().take_while(|trained| trained.round >= first);
+    let trained = history
+        .trained
+        .iter()
+        .rev()
+        .take_while(|trained| trained.round >= first);
     // Updates without rounds are those that the last moves of the model have taken in.
     let arrived: usize = recent.iter().map(|done| done.clients + done.dropped).sum();
     let arrived = history.arrived.iter().rev().take(arrived);
@@ -205,7 +246,12 @@ fn seconds_of_training(history: &History, recent: &[RoundDone]) -> BTreeMap<Rank
 fn last_round(history: &History) -> BTreeMap<Rank, usize> {
     let mut counts = BTreeMap::new();
     let last = history.trained.last().map(|trained| trained.round);
-    for trained in history.trained.iter().rev().take_while(|trained| Some(trained.round) == last) {
+    for trained in history
+        .trained
+        .iter()
+        .rev()
+        .take_while(|trained| Some(trained.round) == last)
+    {
         *counts.entry(trained.rank).or_insert(0) += 1;
     }
     counts

@@ -40,32 +40,56 @@ pub(super) fn workers(seen: &Seen, page: usize, area: Rect, buffer: &mut Buffer)
     let room = lanes_in(area);
     let pages = seen.workers.len().div_ceil(room).max(1);
     let page = page.min(pages - 1);
-    let paged = if pages > 1 { format!("(page {} of {pages}) ", page + 1) } else { String::new() };
-    let busy = seen.workers.iter().filter(|worker| worker.client.is_some()).count();
-    let at_work =
-        if seen.clients.is_some() { format!("{busy} of {} at work ", seen.workers.len()) } else { String::new() };
+    let paged = if pages > 1 {
+        format!("(page {} of {pages}) ", page + 1)
+    } else {
+        String::new()
+    };
+    let busy = seen
+        .workers
+        .iter()
+        .filter(|worker| worker.client.is_some())
+        .count();
+    let at_work = if seen.clients.is_some() {
+        format!("{busy} of {} at work ", seen.workers.len())
+    } else {
+        String::new()
+    };
     let block = panel(format!(" workers {at_work}{paged}"));
     let inner = block.inner(area);
     block.render(area, buffer);
     let rows = usize::from(inner.height.saturating_sub(1)).max(1);
     let shown: Vec<&Worker> = seen.workers.iter().skip(page * room).take(room).collect();
     for (column, lanes) in shown.chunks(rows).enumerate() {
-        let done = if seen.clients.is_some() { "done" } else { "last" };
+        let done = if seen.clients.is_some() {
+            "done"
+        } else {
+            "last"
+        };
         let head = format!("{:>4} {:<HOST$} {:>7} {done:>4} busy", "rank", "host", "client");
         let mut lines = vec![Line::styled(head, Modifier::DIM)];
         lines.extend(lanes.iter().map(|worker| lane(worker)));
-        let place =
-            Rect { x: inner.x + column as u16 * LANE, width: LANE.min(inner.width), ..inner }.intersection(inner);
+        let place = Rect {
+            x: inner.x + column as u16 * LANE,
+            width: LANE.min(inner.width),
+            ..inner
+        }
+        .intersection(inner);
         Paragraph::new(lines).render(place, buffer);
     }
 }
 
 fn lane(worker: &Worker) -> Line<'static> {
     let host = cut(worker.host.split('.').next().unwrap_or_default(), HOST);
-    let client = worker.client.map_or("-".to_owned(), |client| client.to_string());
+    let client = worker
+        .client
+        .map_or("-".to_owned(), |client| client.to_string());
     let start = format!("{:>4} {host:<HOST$} {client:>7} {:>4} ", worker.rank, worker.done);
     if worker.lost {
-        return Line::from(vec![start.into(), Span::styled("lost", Style::new().fg(Color::Red))]);
+        return Line::from(vec![
+            start.into(),
+            Span::styled("lost", Style::new().fg(Color::Red)),
+        ]);
     }
     let Some(busy) = worker.busy else { return start.into() };
     Line::from(vec![
@@ -77,7 +101,11 @@ fn lane(worker: &Worker) -> Line<'static> {
 
 /// Who waits most is seen first.
 fn colour(busy: f64) -> Style {
-    Style::new().fg(if busy < 0.5 { Color::Yellow } else { Color::Green })
+    Style::new().fg(if busy < 0.5 {
+        Color::Yellow
+    } else {
+        Color::Green
+    })
 }
 
 /// A share as so many cells.
@@ -96,14 +124,25 @@ pub(super) fn clients(seen: &Seen, area: Rect, buffer: &mut Buffer) {
 }
 
 fn client((client, effort): &(ClientId, Effort)) -> Line<'static> {
-    let samples = if effort.samples > 0 { effort.samples.to_string() } else { "-".to_owned() };
+    let samples = if effort.samples > 0 {
+        effort.samples.to_string()
+    } else {
+        "-".to_owned()
+    };
     let mean = effort.mean();
-    let seconds = if mean < 100.0 { format!("{mean:.3}") } else { format!("{mean:.0}") };
+    let seconds = if mean < 100.0 {
+        format!("{mean:.3}")
+    } else {
+        format!("{mean:.0}")
+    };
     format!("{client:>7} {:>5} {samples:>7} {seconds:>6} {:.2}", effort.times, effort.loss).into()
 }
 
 fn panel(title: String) -> Block<'static> {
-    Block::bordered().title(title).border_style(Modifier::DIM).title_style(BRIGHT)
+    Block::bordered()
+        .title(title)
+        .border_style(Modifier::DIM)
+        .title_style(BRIGHT)
 }
 
 /// A text in no more than so many cells.
@@ -111,5 +150,8 @@ pub(super) fn cut(text: &str, cells: usize) -> String {
     if text.chars().count() <= cells {
         return text.to_owned();
     }
-    text.chars().take(cells.saturating_sub(1)).chain(['…']).collect()
+    text.chars()
+        .take(cells.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }

@@ -35,7 +35,12 @@ impl Effort {
     }
 
     fn add(&mut self, samples: u64, loss: f64, seconds: f64) {
-        *self = Effort { times: self.times + 1, seconds: self.seconds + seconds, samples, loss };
+        *self = Effort {
+            times: self.times + 1,
+            seconds: self.seconds + seconds,
+            samples,
+            loss,
+        };
     }
 }
 
@@ -44,20 +49,40 @@ impl Tally {
     pub(super) fn take_in(&mut self, history: &History) {
         let (trained, arrived) = (history.trained.len(), history.arrived.len());
         if self.starts != history.starts.len() || trained < self.trained || arrived < self.arrived {
-            *self = Tally { starts: history.starts.len(), ..Tally::default() };
+            *self = Tally {
+                starts: history.starts.len(),
+                ..Tally::default()
+            };
         }
-        for Trained { client, samples, loss, seconds, .. } in &history.trained[self.trained..] {
-            self.efforts.entry(*client).or_default().add(*samples, *loss, *seconds);
+        for Trained {
+            client,
+            samples,
+            loss,
+            seconds,
+            ..
+        } in &history.trained[self.trained..]
+        {
+            self.efforts
+                .entry(*client)
+                .or_default()
+                .add(*samples, *loss, *seconds);
         }
         for update in &history.arrived[self.arrived..] {
-            self.efforts.entry(update.client).or_default().add(0, update.loss, update.seconds);
+            self.efforts
+                .entry(update.client)
+                .or_default()
+                .add(0, update.loss, update.seconds);
         }
         (self.trained, self.arrived) = (trained, arrived);
     }
 
     /// Clients by mean seconds, the slowest first.
     pub(super) fn slowest(&self, most: usize) -> Vec<(ClientId, Effort)> {
-        let mut all: Vec<(ClientId, Effort)> = self.efforts.iter().map(|(client, effort)| (*client, *effort)).collect();
+        let mut all: Vec<(ClientId, Effort)> = self
+            .efforts
+            .iter()
+            .map(|(client, effort)| (*client, *effort))
+            .collect();
         all.sort_by(|(_, one), (_, other)| other.mean().total_cmp(&one.mean()));
         all.truncate(most);
         all
@@ -71,8 +96,16 @@ mod tests {
 
     #[test]
     fn clients_are_counted_once_and_anew_when_the_run_goes_on() {
-        let mut history = History { starts: vec![Started::default()], ..History::default() };
-        let train = |client, seconds| Trained { client: ClientId(client), seconds, samples: 6, ..Trained::default() };
+        let mut history = History {
+            starts: vec![Started::default()],
+            ..History::default()
+        };
+        let train = |client, seconds| Trained {
+            client: ClientId(client),
+            seconds,
+            samples: 6,
+            ..Trained::default()
+        };
         history.trained = vec![train(1, 1.0), train(2, 4.0)];
         let mut tally = Tally::default();
         tally.take_in(&history);
@@ -81,7 +114,10 @@ mod tests {
         tally.take_in(&history);
         let slowest = tally.slowest(2);
         assert_eq!(
-            slowest.iter().map(|(client, effort)| (client.0, effort.mean())).collect::<Vec<_>>(),
+            slowest
+                .iter()
+                .map(|(client, effort)| (client.0, effort.mean()))
+                .collect::<Vec<_>>(),
             [(2, 4.0), (1, 1.5)]
         );
         history.trained.truncate(2);

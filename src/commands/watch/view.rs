@@ -60,14 +60,30 @@ impl Places {
     /// The tables get what they need, on a terminal no more than half; the charts get the rest.
     fn of(seen: &Seen, keys: bool, area: Rect) -> Places {
         let body = area.height.saturating_sub(HEAD + 1);
-        let needed = tables::rows_of(seen.workers.len(), area.width.saturating_sub(tables::CLIENTS));
-        let most = if keys { body * 11 / 20 } else { body.saturating_sub(CHART) };
+        let needed =
+            tables::rows_of(seen.workers.len(), area.width.saturating_sub(tables::CLIENTS));
+        let most = if keys {
+            body * 11 / 20
+        } else {
+            body.saturating_sub(CHART)
+        };
         let table = needed.max(body / 3).max(TABLE).min(most);
-        let rows = [Constraint::Length(HEAD), Constraint::Fill(1), Constraint::Length(table), Constraint::Length(1)];
+        let rows = [
+            Constraint::Length(HEAD),
+            Constraint::Fill(1),
+            Constraint::Length(table),
+            Constraint::Length(1),
+        ];
         let [head, charts, tables, foot] = Layout::vertical(rows).areas(area);
         let columns = [Constraint::Fill(1), Constraint::Length(tables::CLIENTS)];
         let [workers, clients] = Layout::horizontal(columns).areas(tables);
-        Places { head, charts, workers, clients, foot }
+        Places {
+            head,
+            charts,
+            workers,
+            clients,
+            foot,
+        }
     }
 }
 
@@ -75,12 +91,15 @@ impl View<'_> {
     /// The page that is shown in an area: the last one is not passed.
     pub(super) fn page_in(&self, area: Rect) -> usize {
         let room = tables::lanes_in(Places::of(self.seen, self.keys, area).workers);
-        self.page.min(self.seen.workers.len().div_ceil(room).saturating_sub(1))
+        self.page
+            .min(self.seen.workers.len().div_ceil(room).saturating_sub(1))
     }
 
     /// Rows in which every worker is shown.
     pub(super) fn whole_height(&self, columns: u16) -> u16 {
-        let table = tables::rows_of(self.seen.workers.len(), columns.saturating_sub(tables::CLIENTS)).max(TABLE);
+        let table =
+            tables::rows_of(self.seen.workers.len(), columns.saturating_sub(tables::CLIENTS))
+                .max(TABLE);
         HEAD + table.saturating_add(CHART) + 1
     }
 
@@ -93,7 +112,8 @@ impl View<'_> {
         };
         let state = seen.standing.to_string();
         let name = tables::cut(&seen.name, width.saturating_sub(state.len() + time.len() + 4));
-        let gap = " ".repeat(width.saturating_sub(name.chars().count() + state.len() + time.len() + 4));
+        let gap =
+            " ".repeat(width.saturating_sub(name.chars().count() + state.len() + time.len() + 4));
         let bold = Style::new().add_modifier(Modifier::BOLD);
         let first = vec![
             format!(" {name}  ").into(),
@@ -102,11 +122,16 @@ impl View<'_> {
             time.into(),
         ];
         let round = format!(" round {}/{} ", seen.done, seen.planned);
-        let clients = seen.clients.map_or_else(String::new, |(done, all)| format!(" {done} of {all} clients"));
+        let clients = seen
+            .clients
+            .map_or_else(String::new, |(done, all)| format!(" {done} of {all} clients"));
         let cells = width.saturating_sub(round.len() + clients.len() + 1);
         let bar = Span::styled(tables::bar(seen.share(), cells), Style::new().fg(Color::Cyan));
         let second = vec![round.into(), bar, clients.into()];
-        let third = Line::styled(format!(" {}", tables::cut(&seen.what, width.saturating_sub(2))), Modifier::DIM);
+        let third = Line::styled(
+            format!(" {}", tables::cut(&seen.what, width.saturating_sub(2))),
+            Modifier::DIM,
+        );
         Paragraph::new(vec![first.into(), second.into(), third]).render(area, buffer);
     }
 
@@ -115,24 +140,31 @@ impl View<'_> {
         let red = Style::new().fg(Color::Red);
         let (text, style) = match (self.trouble, self.seen.standing) {
             (Some(trouble), Standing::Running) => (trouble.to_owned(), red),
-            (None, Standing::Running) if self.seen.quiet > QUIET => {
-                (format!("nothing new for {}", length(self.seen.quiet)), Style::new().fg(Color::Yellow))
-            }
+            (None, Standing::Running) if self.seen.quiet > QUIET => (
+                format!("nothing new for {}", length(self.seen.quiet)),
+                Style::new().fg(Color::Yellow),
+            ),
             (None, Standing::Running) if self.keys => {
                 ("q leaves, ? helps, arrows show further workers".to_owned(), Modifier::DIM.into())
             }
             (None, Standing::Running) => return,
             (_, Standing::Finished) => (self.seen.reason.clone(), Style::new()),
-            (_, standing) => (format!("{standing}: {}", self.seen.reason), Style::new().fg(colour(standing))),
+            (_, standing) => {
+                (format!("{standing}: {}", self.seen.reason), Style::new().fg(colour(standing)))
+            }
         };
-        Line::styled(format!(" {}", tables::cut(&text, usize::from(area.width) - 2)), style).render(area, buffer);
+        Line::styled(format!(" {}", tables::cut(&text, usize::from(area.width) - 2)), style)
+            .render(area, buffer);
     }
 
     fn help(area: Rect, buffer: &mut Buffer) {
         let (rows, columns) = (HELP.lines().count() as u16 + 2, 64.min(area.width));
-        let place = area.centered(Constraint::Length(columns), Constraint::Length(rows.min(area.height)));
+        let place =
+            area.centered(Constraint::Length(columns), Constraint::Length(rows.min(area.height)));
         Clear.render(place, buffer);
-        Paragraph::new(HELP).block(Block::bordered().title(" keys and words ")).render(place, buffer);
+        Paragraph::new(HELP)
+            .block(Block::bordered().title(" keys and words "))
+            .render(place, buffer);
     }
 
     fn too_small(&self, area: Rect, buffer: &mut Buffer) {
@@ -141,7 +173,9 @@ impl View<'_> {
             "{}: round {}/{}. {} x {} is too small to show more: {} x {} is enough.",
             seen.standing, seen.done, seen.planned, area.width, area.height, LEAST.0, LEAST.1
         );
-        Paragraph::new(text).wrap(Wrap { trim: true }).render(area, buffer);
+        Paragraph::new(text)
+            .wrap(Wrap { trim: true })
+            .render(area, buffer);
     }
 }
 

@@ -1,5 +1,5 @@
-//! FLUTE's YAML: sections `model_config`, `server_config` and `client_config`; what is trained follows from the task,
-//! which the model's folder tells.
+//! FLUTE's YAML: sections `model_config`, `server_config` and `client_config`; what is trained
+//! follows from the task, which the model's folder tells.
 
 use super::places::{data_folder, has_leaf};
 use super::reading::Reading;
@@ -8,7 +8,13 @@ use crate::config::document::Entry;
 use serde_yaml::Mapping;
 
 /// FLUTE.
-pub const SYSTEM: System = System { name: "FLUTE", is_one, is_flat: false, table: TABLE, always };
+pub const SYSTEM: System = System {
+    name: "FLUTE",
+    is_one,
+    is_flat: false,
+    table: TABLE,
+    always,
+};
 
 fn is_one(entries: &[Entry]) -> bool {
     has_sections(entries, &["model_config", "server_config", "client_config"])
@@ -36,29 +42,59 @@ const TABLE: &[Line] = &[
         Fate::Nothing("unknown words are words like others here; there they never count as right"),
     ),
     line("model_config.BERT.model.model_name", Fate::Rule(size, "`size` of BERT")),
-    line("model_config.BERT.*", Fate::Nothing("Hugging Face's, of which tokens and weights are not fetched here")),
+    line(
+        "model_config.BERT.*",
+        Fate::Nothing("Hugging Face's, of which tokens and weights are not fetched here"),
+    ),
     line("model_config.*", Fate::Rule(of_task, "of the task")),
-    line("dp_config.enable_local_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
-    line("dp_config.enable_global_dp", Fate::NothingWhile(&["false"], "differential privacy is not here")),
+    line(
+        "dp_config.enable_local_dp",
+        Fate::NothingWhile(&["false"], "differential privacy is not here"),
+    ),
+    line(
+        "dp_config.enable_global_dp",
+        Fate::NothingWhile(&["false"], "differential privacy is not here"),
+    ),
     line("dp_config.*", Fate::Rule(of_privacy, "nothing while it is off; else refused")),
-    line("privacy_metrics_config.apply_metrics", Fate::NothingWhile(&["false"], "metrics of leakage are not here")),
-    line("privacy_metrics_config.*", Fate::Rule(of_metrics, "nothing while they are off; else refused")),
-    line("server_config.wantRL", Fate::NothingWhile(&["false"], "weights by reinforcement learning are not here")),
+    line(
+        "privacy_metrics_config.apply_metrics",
+        Fate::NothingWhile(&["false"], "metrics of leakage are not here"),
+    ),
+    line(
+        "privacy_metrics_config.*",
+        Fate::Rule(of_metrics, "nothing while they are off; else refused"),
+    ),
+    line(
+        "server_config.wantRL",
+        Fate::NothingWhile(&["false"], "weights by reinforcement learning are not here"),
+    ),
     line("server_config.RL.*", Fate::Rule(of_learning, "nothing while it is off; else refused")),
-    line("server_config.resume_from_checkpoint", Fate::NothingWhile(&["false"], "a run goes on by --resume FOLDER")),
+    line(
+        "server_config.resume_from_checkpoint",
+        Fate::NothingWhile(&["false"], "a run goes on by --resume FOLDER"),
+    ),
     line("server_config.do_profiling", Fate::Nothing(LOGS)),
     line("server_config.fast_aggregation", Fate::Nothing("updates are always summed as they come")),
     line("server_config.send_dicts", Fate::Nothing("weights always travel as bytes")),
-    line("server_config.optimizer_config.type", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
+    line(
+        "server_config.optimizer_config.type",
+        Fate::Rule(server_optimizer, "`server_step`, as torch has it"),
+    ),
     line("server_config.optimizer_config.lr", Fate::Same("server_lr", "")),
     line(
         "server_config.optimizer_config.momentum",
         Fate::NothingWhile(&["0"], "the server has no momentum here; use --server_step momentum"),
     ),
-    line("server_config.optimizer_config.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
+    line(
+        "server_config.optimizer_config.weight_decay",
+        Fate::NothingWhile(&["0"], "the server does not decay here"),
+    ),
     line(
         "server_config.annealing_config.type",
-        Fate::Rule(annealing, "nothing while gamma is 1; else `server_lr_schedule`: step_lr, multi_step_lr"),
+        Fate::Rule(
+            annealing,
+            "nothing while gamma is 1; else `server_lr_schedule`: step_lr, multi_step_lr",
+        ),
     ),
     line("server_config.annealing_config.*", Fate::Rule(of_annealing, "of its type")),
     line("server_config.val_freq", Fate::Nothing(UNTESTED)),
@@ -68,15 +104,30 @@ const TABLE: &[Line] = &[
     line("server_config.max_iteration", Fate::Same("comm_round", "")),
     line("server_config.num_clients_per_iteration", Fate::Rule(cohort, "`client_num_per_round`")),
     line("server_config.data_config.val.val_data", Fate::Nothing(UNTESTED)),
-    line("server_config.data_config.test.test_data", Fate::Rule(test_file, "`test_file` of its tasks")),
+    line(
+        "server_config.data_config.test.test_data",
+        Fate::Rule(test_file, "`test_file` of its tasks"),
+    ),
     line("server_config.data_config.*", Fate::Nothing(LOADERS)),
     line(
         "server_config.type",
-        Fate::NothingWhile(&["model_optimization"], "personalisation is not here (nearest: --algorithm ditto)"),
+        Fate::NothingWhile(
+            &["model_optimization"],
+            "personalisation is not here (nearest: --algorithm ditto)",
+        ),
     ),
-    line("server_config.aggregate_median", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
-    line("server_config.weight_train_loss", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
-    line("server_config.softmax_beta", Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused")),
+    line(
+        "server_config.aggregate_median",
+        Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused"),
+    ),
+    line(
+        "server_config.weight_train_loss",
+        Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused"),
+    ),
+    line(
+        "server_config.softmax_beta",
+        Fate::Rule(of_weights, "nothing; DGA, whose it is, is refused"),
+    ),
     line("server_config.initial_lr_client", Fate::Same("lr", "")),
     line("server_config.lr_decay_factor", Fate::Nothing("FLUTE never reaches it")),
     line("server_config.best_model_criterion", Fate::Nothing(OFF)),
@@ -84,21 +135,39 @@ const TABLE: &[Line] = &[
         "server_config.fall_back_to_best_model",
         Fate::Same("fall_back", "the best by the target's metric, else by accuracy, else by loss"),
     ),
-    line("server_config.model_backup_freq", Fate::Nothing("checkpoints are written as often as costs 5 %")),
-    line("server_config.stale_prob", Fate::NothingWhile(&["0"], "late updates are not here (nearest: --mode async)")),
+    line(
+        "server_config.model_backup_freq",
+        Fate::Nothing("checkpoints are written as often as costs 5 %"),
+    ),
+    line(
+        "server_config.stale_prob",
+        Fate::NothingWhile(&["0"], "late updates are not here (nearest: --mode async)"),
+    ),
     line("server_config.dump_norm_stats", Fate::Nothing(LOGS)),
     line("client_config.do_profiling", Fate::Nothing(LOGS)),
     line("client_config.ignore_subtask", Fate::Nothing(LOADERS)),
     line("client_config.copying_train_data", Fate::Nothing(LOADERS)),
     line("client_config.stats_on_smooth_grad", Fate::Nothing(LOGS)),
-    line("client_config.type", Fate::NothingWhile(&["optimization"], "only plain training of clients is here")),
+    line(
+        "client_config.type",
+        Fate::NothingWhile(&["optimization"], "only plain training of clients is here"),
+    ),
     line("client_config.meta_learning", Fate::NothingWhile(&["basic"], "only `basic` is here")),
     line("client_config.mu", Fate::Rule(proximal, "`mu` of FedProx; nothing else")),
     line("client_config.data_config.train.batch_size", Fate::Same("batch_size", "")),
-    line("client_config.data_config.train.list_of_train_data", Fate::Rule(train_file, "`train_file` of its tasks")),
-    line("client_config.data_config.train.vocab_dict", Fate::Same("vocabulary", "a path as it stands")),
+    line(
+        "client_config.data_config.train.list_of_train_data",
+        Fate::Rule(train_file, "`train_file` of its tasks"),
+    ),
+    line(
+        "client_config.data_config.train.vocab_dict",
+        Fate::Same("vocabulary", "a path as it stands"),
+    ),
     line("client_config.data_config.train.max_num_words", Fate::Same("length", "")),
-    line("client_config.data_config.train.max_seq_length", Fate::Same("length", "a text a row; there they are joined")),
+    line(
+        "client_config.data_config.train.max_seq_length",
+        Fate::Same("length", "a text a row; there they are joined"),
+    ),
     line("client_config.data_config.train.mlm_probability", Fate::Same("hide", "")),
     line("client_config.data_config.train.tokenizer_type", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.tokenizer_type_fast", Fate::Nothing(LOADERS)),
@@ -106,24 +175,45 @@ const TABLE: &[Line] = &[
     line("client_config.data_config.train.max_batch_size", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.unsorted_batch", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.num_frames", Fate::Nothing(LOADERS)),
-    line("client_config.data_config.train.task", Fate::NothingWhile(&["mlm"], "only masked words are here")),
+    line(
+        "client_config.data_config.train.task",
+        Fate::NothingWhile(&["mlm"], "only masked words are here"),
+    ),
     line("client_config.data_config.train.mask_token", Fate::Nothing(LOADERS)),
-    line("client_config.data_config.train.min_words_per_utt", Fate::Nothing("every text counts here")),
+    line(
+        "client_config.data_config.train.min_words_per_utt",
+        Fate::Nothing("every text counts here"),
+    ),
     line("client_config.data_config.train.cache_dir", Fate::Nothing(LOADERS)),
-    line("client_config.data_config.train.desired_max_samples", Fate::Rule(most_samples, "nothing; said")),
+    line(
+        "client_config.data_config.train.desired_max_samples",
+        Fate::Rule(most_samples, "nothing; said"),
+    ),
     line("client_config.data_config.train.max_grad_norm", Fate::Same("max_grad_norm", "")),
     line("client_config.data_config.train.loader_type", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.num_workers", Fate::Nothing(LOADERS)),
     line("client_config.data_config.train.prepend_datapath", Fate::Nothing(LOADERS)),
-    line("client_config.optimizer_config.type", Fate::Rule(optimizer, "`client_optimizer`: sgd, adam, adamW")),
-    line("client_config.optimizer_config.lr", Fate::Rule(second_rate, "nothing beside `initial_lr_client`; else `lr`")),
+    line(
+        "client_config.optimizer_config.type",
+        Fate::Rule(optimizer, "`client_optimizer`: sgd, adam, adamW"),
+    ),
+    line(
+        "client_config.optimizer_config.lr",
+        Fate::Rule(second_rate, "nothing beside `initial_lr_client`; else `lr`"),
+    ),
     line("client_config.optimizer_config.momentum", Fate::Same("momentum", "")),
     line("client_config.optimizer_config.weight_decay", Fate::Same("wd", "")),
     line("client_config.optimizer_config.amsgrad", Fate::Same("amsgrad", "")),
     line("client_config.optimizer_config.nesterov", Fate::Same("client_nesterov", "")),
     line("client_config.optimizer_config.dampening", Fate::Same("dampening", "")),
-    line("client_config.quant_thresh", Fate::Refused("rounding of changes is not here (nearest: --update topk)")),
-    line("client_config.quant_*", Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused")),
+    line(
+        "client_config.quant_thresh",
+        Fate::Refused("rounding of changes is not here (nearest: --update topk)"),
+    ),
+    line(
+        "client_config.quant_*",
+        Fate::Rule(of_rounding, "nothing while changes are not rounded; else refused"),
+    ),
     line("client_config.convex_model_interp", Fate::Nothing("of personalisation")),
 ];
 
@@ -141,19 +231,54 @@ const TEXTS: &str = "flute_text";
 const HIDDEN: &str = "flute_text:learn=hidden";
 
 const TASKS: &[Task] = &[
-    Task { folder: "cv_lr_mnist", theirs: "LR", model: "lr_sigmoid", dataset: "mnist-leaf" },
-    Task { folder: "cv_cnn_femnist", theirs: "CNN", model: "cnn_dropout_62", dataset: "femnist" },
+    Task {
+        folder: "cv_lr_mnist",
+        theirs: "LR",
+        model: "lr_sigmoid",
+        dataset: "mnist-leaf",
+    },
+    Task {
+        folder: "cv_cnn_femnist",
+        theirs: "CNN",
+        model: "cnn_dropout_62",
+        dataset: "femnist",
+    },
     Task {
         folder: "cv_resnet_fedcifar100",
         theirs: "RESNET",
         model: "resnet18:stem=large,norm=pairs",
         dataset: "fed_cifar100",
     },
-    Task { folder: "nlp_rnn_fedshakespeare", theirs: "RNN", model: "rnn", dataset: "fed_shakespeare" },
-    Task { folder: "classif_cnn", theirs: "CNN", model: "lenet", dataset: FILES },
-    Task { folder: "ecg_cnn", theirs: "SuperNet", model: "ecg_cnn:softmax=true", dataset: FILES },
-    Task { folder: "nlg_gru", theirs: "GRU", model: "gru_lm", dataset: TEXTS },
-    Task { folder: "mlm_bert", theirs: "BERT", model: "bert", dataset: HIDDEN },
+    Task {
+        folder: "nlp_rnn_fedshakespeare",
+        theirs: "RNN",
+        model: "rnn",
+        dataset: "fed_shakespeare",
+    },
+    Task {
+        folder: "classif_cnn",
+        theirs: "CNN",
+        model: "lenet",
+        dataset: FILES,
+    },
+    Task {
+        folder: "ecg_cnn",
+        theirs: "SuperNet",
+        model: "ecg_cnn:softmax=true",
+        dataset: FILES,
+    },
+    Task {
+        folder: "nlg_gru",
+        theirs: "GRU",
+        model: "gru_lm",
+        dataset: TEXTS,
+    },
+    Task {
+        folder: "mlm_bert",
+        theirs: "BERT",
+        model: "bert",
+        dataset: HIDDEN,
+    },
 ];
 
 /// Tasks that are not here, and why.
@@ -165,7 +290,8 @@ const ABSENT: &[(&str, &str)] = &[
 
 fn always(reading: &mut Reading<'_>) {
     if reading.get("strategy").is_none() {
-        reading.lacks("strategy", "without it FLUTE takes DGA, which is not here (nearest: FedAvg)");
+        reading
+            .lacks("strategy", "without it FLUTE takes DGA, which is not here (nearest: FedAvg)");
     }
     reading.adds("client_num_in_total", 0, "as many as the data has users, as there");
     reading.adds("epochs", 1, "");
@@ -173,15 +299,28 @@ fn always(reading: &mut Reading<'_>) {
 
 fn task(reading: &mut Reading<'_>, word: &Word) {
     let (folder, theirs) = (reading.text("model_config.model_folder"), reading.text(&word.key));
-    if let Some(task) = TASKS.iter().find(|task| folder.contains(task.folder) && task.theirs == theirs) {
+    if let Some(task) = TASKS
+        .iter()
+        .find(|task| folder.contains(task.folder) && task.theirs == theirs)
+    {
         reading.becomes(word, "model", task.model.into(), "");
         let files = data_folder(reading, "");
         let is_there = task.needs_no_leaf() || has_leaf(&files) || has_leaf(&files.join("MNIST"));
-        let note = if is_there { "by its folder" } else { "by its folder; --data_dir names where LEAF's JSON lies" };
+        let note = if is_there {
+            "by its folder"
+        } else {
+            "by its folder; --data_dir names where LEAF's JSON lies"
+        };
         return reading.adds("dataset", task.dataset, note);
     }
-    let needs = ABSENT.iter().find(|(name, _)| folder.contains(name)).map(|(_, needs)| *needs);
-    let why = needs.map_or_else(|| "nobody knows what it trains".to_owned(), |needs| format!("it needs {needs}"));
+    let needs = ABSENT
+        .iter()
+        .find(|(name, _)| folder.contains(name))
+        .map(|(_, needs)| *needs);
+    let why = needs.map_or_else(
+        || "nobody knows what it trains".to_owned(),
+        |needs| format!("it needs {needs}"),
+    );
     reading.refuse(word, &format!("the task of {theirs} in {folder} is not here: {why}"));
 }
 
@@ -217,7 +356,9 @@ fn test_file(reading: &mut Reading<'_>, word: &Word) {
 fn named_file(reading: &mut Reading<'_>, word: &Word, setting: &str) {
     match known(reading).is_some_and(Task::has_files) {
         true => reading.same(word, setting, "in --data_dir"),
-        false => reading.refuse(word, "the data set of this task finds its own files in --data_dir"),
+        false => {
+            reading.refuse(word, "the data set of this task finds its own files in --data_dir")
+        }
     }
 }
 
@@ -237,11 +378,18 @@ fn width(reading: &mut Reading<'_>, word: &Word) {
 fn size(reading: &mut Reading<'_>, word: &Word) {
     let name = reading.text(&word.key);
     let sizes = ["tiny", "mini", "small", "medium", "base"];
-    match sizes.iter().find(|size| name.contains("bert") && !name.contains("roberta") && name.contains(*size)) {
-        Some(size) => {
-            reading.becomes(word, "size", (*size).into(), "from random weights unless --init_from says where they are")
-        }
-        None => reading.not_here(word, "bert-tiny, bert-mini, bert-small, bert-medium, bert-base-uncased"),
+    match sizes
+        .iter()
+        .find(|size| name.contains("bert") && !name.contains("roberta") && name.contains(*size))
+    {
+        Some(size) => reading.becomes(
+            word,
+            "size",
+            (*size).into(),
+            "from random weights unless --init_from says where they are",
+        ),
+        None => reading
+            .not_here(word, "bert-tiny, bert-mini, bert-small, bert-medium, bert-base-uncased"),
     }
 }
 
@@ -259,14 +407,15 @@ fn strategy(reading: &mut Reading<'_>, word: &Word) {
             let note = "as published; there early layers are pulled several times";
             reading.becomes(word, "aggregator", "fedprox".into(), note);
         }
-        "DGA" => reading.refuse(word, "weights by loss are not here (nearest: FedAvg, or --algorithm qfedavg)"),
+        "DGA" => reading
+            .refuse(word, "weights by loss are not here (nearest: FedAvg, or --algorithm qfedavg)"),
         _ => reading.not_here(word, "FedAvg, FedProx"),
     }
 }
 
 fn of_privacy(reading: &mut Reading<'_>, word: &Word) {
-    let is_on =
-        reading.says("dp_config.enable_local_dp", &["true"]) || reading.says("dp_config.enable_global_dp", &["true"]);
+    let is_on = reading.says("dp_config.enable_local_dp", &["true"])
+        || reading.says("dp_config.enable_global_dp", &["true"]);
     switched(reading, word, is_on);
 }
 
@@ -295,16 +444,31 @@ fn switched(reading: &mut Reading<'_>, word: &Word, is_on: bool) {
 
 /// The server's rate falls after rounds, as torch's schedules have it.
 fn annealing(reading: &mut Reading<'_>, word: &Word) {
-    let said = |key: &str| reading.get(&format!("server_config.annealing_config.{key}")).cloned();
+    let said = |key: &str| {
+        reading
+            .get(&format!("server_config.annealing_config.{key}"))
+            .cloned()
+    };
     let pairs: &[(&str, &str)] = match reading.text(&word.key).as_str() {
-        _ if reading.says("server_config.annealing_config.gamma", &["1"]) => return reading.nothing(word, OFF),
+        _ if reading.says("server_config.annealing_config.gamma", &["1"]) => {
+            return reading.nothing(word, OFF);
+        }
         "step_lr" => &[("step_rounds", "step_size"), ("gamma", "gamma")],
         "multi_step_lr" => &[("milestones", "milestones"), ("gamma", "gamma")],
         _ => return reading.not_here(word, "step_lr, multi_step_lr"),
     };
-    let name = if pairs[0].0 == "milestones" { "multi_step" } else { "step" };
-    let settings = pairs.iter().filter_map(|(ours, theirs)| Some(((*ours).into(), said(theirs)?)));
-    let choice: Mapping = [("name".into(), name.into())].into_iter().chain(settings).collect();
+    let name = if pairs[0].0 == "milestones" {
+        "multi_step"
+    } else {
+        "step"
+    };
+    let settings = pairs
+        .iter()
+        .filter_map(|(ours, theirs)| Some(((*ours).into(), said(theirs)?)));
+    let choice: Mapping = [("name".into(), name.into())]
+        .into_iter()
+        .chain(settings)
+        .collect();
     reading.becomes(word, "server_lr_schedule", choice.into(), "");
 }
 
@@ -313,7 +477,9 @@ fn of_annealing(reading: &mut Reading<'_>, word: &Word) {
     let is_told = matches!(word.key.rsplit('.').next(), Some("gamma" | "step_size" | "milestones"));
     match (is_off, reading.get("server_config.annealing_config.type").is_some()) {
         (true, _) => reading.nothing(word, OFF),
-        (false, false) => reading.lacks("server_config.annealing_config.type", "annealing needs it"),
+        (false, false) => {
+            reading.lacks("server_config.annealing_config.type", "annealing needs it")
+        }
         (false, true) if is_told => reading.row(word, "server_lr_schedule", ""),
         (false, true) => reading.nothing(word, "the server's rate falls after rounds"),
     }
@@ -335,7 +501,9 @@ fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
 
 fn cohort(reading: &mut Reading<'_>, word: &Word) {
     match word.value.as_u64() {
-        Some(_) => reading.same(word, "client_num_per_round", "drawn from the seed; there anew each time"),
+        Some(_) => {
+            reading.same(word, "client_num_per_round", "drawn from the seed; there anew each time")
+        }
         None => reading.refuse(word, "a number that changes is not here (nearest: one number)"),
     }
 }
@@ -361,11 +529,22 @@ fn optimizer(reading: &mut Reading<'_>, word: &Word) {
 
 /// FLUTE's own comes from Hugging Face: without decay unless said, and with another epsilon.
 fn adamw(reading: &mut Reading<'_>, word: &Word) {
-    let mut choice = Mapping::from_iter([("name".into(), "adamw".into()), ("client_epsilon".into(), 1e-6.into())]);
-    if reading.get("client_config.optimizer_config.weight_decay").is_none() {
+    let mut choice = Mapping::from_iter([
+        ("name".into(), "adamw".into()),
+        ("client_epsilon".into(), 1e-6.into()),
+    ]);
+    if reading
+        .get("client_config.optimizer_config.weight_decay")
+        .is_none()
+    {
         choice.insert("wd".into(), 0.0.into());
     }
-    reading.becomes(word, "client_optimizer", choice.into(), "decays before the step, as in torch; there after it");
+    reading.becomes(
+        word,
+        "client_optimizer",
+        choice.into(),
+        "decays before the step, as in torch; there after it",
+    );
 }
 
 fn second_rate(reading: &mut Reading<'_>, word: &Word) {

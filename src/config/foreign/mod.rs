@@ -1,5 +1,6 @@
-//! Files of other systems, each by a table: what a key becomes, why it decides nothing, or why it is refused. No key is
-//! dropped in silence and nothing is replaced; what means something else here is said.
+//! Files of other systems, each by a table: what a key becomes, why it decides nothing, or why it
+//! is refused. No key is dropped in silence and nothing is replaced; what means something else here
+//! is said.
 
 mod async_fl;
 mod fedml;
@@ -51,11 +52,19 @@ struct Named {
 }
 
 const fn named(theirs: &'static str, ours: &'static str, about: &'static str) -> Named {
-    Named { theirs, ours: Some(ours), about }
+    Named {
+        theirs,
+        ours: Some(ours),
+        about,
+    }
 }
 
 const fn absent(theirs: &'static str, about: &'static str) -> Named {
-    Named { theirs, ours: None, about }
+    Named {
+        theirs,
+        ours: None,
+        about,
+    }
 }
 
 /// What becomes of a key.
@@ -99,7 +108,12 @@ struct System {
 }
 
 /// Every system; what is nobody else's is ours.
-const SYSTEMS: &[&System] = &[&fedml::SYSTEM, &flute::SYSTEM, &async_fl::SYSTEM, &own::SYSTEM];
+const SYSTEMS: &[&System] = &[
+    &fedml::SYSTEM,
+    &flute::SYSTEM,
+    &async_fl::SYSTEM,
+    &own::SYSTEM,
+];
 
 /// A file of another system in our words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -129,8 +143,14 @@ pub struct Row {
 ///
 /// # Errors
 /// All that is not understood or not here.
-pub fn translate(entries: &[Entry], around: Around<'_>) -> Result<(Mapping, Translation), Findings> {
-    let system = SYSTEMS.iter().find(|system| (system.is_one)(entries)).unwrap_or(&&own::SYSTEM);
+pub fn translate(
+    entries: &[Entry],
+    around: Around<'_>,
+) -> Result<(Mapping, Translation), Findings> {
+    let system = SYSTEMS
+        .iter()
+        .find(|system| (system.is_one)(entries))
+        .unwrap_or(&&own::SYSTEM);
     let mut reading = Reading::new(system.name, words(entries, system.is_flat), around);
     for word in reading.words().to_vec() {
         apply(system, &mut reading, &word);
@@ -139,12 +159,15 @@ pub fn translate(entries: &[Entry], around: Around<'_>) -> Result<(Mapping, Tran
     reading.finish()
 }
 
-/// What becomes of a word, by the system's table; settings of ours that the system does not know are ours.
+/// What becomes of a word, by the system's table; settings of ours that the system does not know
+/// are ours.
 fn apply(system: &System, reading: &mut Reading<'_>, word: &Word) {
     let is_ours = is_setting(&word.key);
     let line = system.table.iter().find(|line| fits(line.key, &word.key));
     match line.map(|line| &line.fate) {
-        _ if word.value.is_null() && (line.is_some() || is_ours) => reading.nothing(word, reading::EMPTY),
+        _ if word.value.is_null() && (line.is_some() || is_ours) => {
+            reading.nothing(word, reading::EMPTY)
+        }
         Some(Fate::Same(setting, note)) => reading.same(word, setting, note),
         Some(Fate::Nothing(why)) => reading.nothing(word, why),
         Some(Fate::NothingWhile(values, _)) if reading::is_one_of(&word.value, values) => {
@@ -160,7 +183,10 @@ fn apply(system: &System, reading: &mut Reading<'_>, word: &Word) {
 
 /// What to say of a key that nobody knows.
 fn unknown(system: &System, key: &str) -> String {
-    let close = system.table.iter().find(|line| strsim::levenshtein(line.key, key) <= 2);
+    let close = system
+        .table
+        .iter()
+        .find(|line| strsim::levenshtein(line.key, key) <= 2);
     match (system.name, close) {
         ("", _) => format!("is no setting ({})", near(key)),
         (name, Some(line)) => format!("is no key of {name} (did you mean `{}`?)", line.key),
@@ -168,17 +194,27 @@ fn unknown(system: &System, key: &str) -> String {
     }
 }
 
-/// All keys of a system with what becomes of each, as a table in Markdown; none for a name of nothing.
+/// All keys of a system with what becomes of each, as a table in Markdown; none for a name of
+/// nothing.
 pub fn keys(system: &str) -> Option<String> {
-    let system = SYSTEMS.iter().find(|known| !known.name.is_empty() && known.name.eq_ignore_ascii_case(system))?;
+    let system = SYSTEMS
+        .iter()
+        .find(|known| !known.name.is_empty() && known.name.eq_ignore_ascii_case(system))?;
     let head = format!("| {} | here |\n|---|---|", system.name);
-    let lines = system.table.iter().map(|line| format!("\n| `{}` | {} |", line.key, line.fate.words()));
+    let lines = system
+        .table
+        .iter()
+        .map(|line| format!("\n| `{}` | {} |", line.key, line.fate.words()));
     Some(lines.fold(head, |text, line| text + &line))
 }
 
 /// The systems, for those who ask for [`keys`].
 pub fn systems() -> Vec<&'static str> {
-    SYSTEMS.iter().map(|system| system.name).filter(|name| !name.is_empty()).collect()
+    SYSTEMS
+        .iter()
+        .map(|system| system.name)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 impl Fate {
@@ -188,7 +224,9 @@ impl Fate {
             Fate::Same(setting, "") => format!("`{setting}`"),
             Fate::Same(setting, note) => format!("`{setting}`; {note}"),
             Fate::Nothing(why) => format!("nothing: {why}"),
-            Fate::NothingWhile(values, why) => format!("nothing while {}; else refused: {why}", values.join(", ")),
+            Fate::NothingWhile(values, why) => {
+                format!("nothing while {}; else refused: {why}", values.join(", "))
+            }
             Fate::Refused(why) => format!("refused: {why}"),
             Fate::Rule(_, words) => (*words).to_owned(),
         }
@@ -213,20 +251,40 @@ fn words(entries: &[Entry], is_flat: bool) -> Vec<Word> {
 }
 
 fn collect(entry: &Entry, above: &str, is_flat: bool, words: &mut Vec<Word>) {
-    let key = if is_flat || above.is_empty() { entry.key.clone() } else { format!("{above}.{}", entry.key) };
-    let is_choice = |below: &[Entry]| is_flat && (!above.is_empty() || below.iter().any(|entry| entry.key == "name"));
+    let key = if is_flat || above.is_empty() {
+        entry.key.clone()
+    } else {
+        format!("{above}.{}", entry.key)
+    };
+    let is_choice = |below: &[Entry]| {
+        is_flat && (!above.is_empty() || below.iter().any(|entry| entry.key == "name"))
+    };
     match &entry.node {
         Node::Map(below) if !is_choice(below) => {
-            let title = if is_flat { entry.key.as_str() } else { key.as_str() };
-            below.iter().for_each(|entry| collect(entry, title, is_flat, words));
+            let title = if is_flat {
+                entry.key.as_str()
+            } else {
+                key.as_str()
+            };
+            below
+                .iter()
+                .for_each(|entry| collect(entry, title, is_flat, words));
         }
         node if node.is_empty() && above.is_empty() => {}
-        node => words.push(Word { key, line: entry.line, value: node.value() }),
+        node => words.push(Word {
+            key,
+            line: entry.line,
+            value: node.value(),
+        }),
     }
 }
 
 /// Whether all of these titles are there, as sections.
 fn has_sections(entries: &[Entry], titles: &[&str]) -> bool {
-    let has = |title: &&str| entries.iter().any(|entry| entry.key == **title && matches!(entry.node, Node::Map(_)));
+    let has = |title: &&str| {
+        entries
+            .iter()
+            .any(|entry| entry.key == **title && matches!(entry.node, Node::Map(_)))
+    };
     titles.iter().all(has)
 }

@@ -3,7 +3,13 @@
 use super::{Fate, Line, System, line};
 
 /// This program.
-pub const SYSTEM: System = System { name: "", is_one: |_| true, is_flat: true, table: TABLE, always: |_| {} };
+pub const SYSTEM: System = System {
+    name: "",
+    is_one: |_| true,
+    is_flat: true,
+    table: TABLE,
+    always: |_| {},
+};
 
 /// Other names, and what scripts of seed systems say everywhere.
 const TABLE: &[Line] = &[

@@ -1,4 +1,5 @@
-//! One file on its way into our words: what was said, what it became, and what could not be understood.
+//! One file on its way into our words: what was said, what it became, and what could not be
+//! understood.
 
 use super::screen::{Finding, Findings};
 use super::{Around, Named, Row, Translation, Word};
@@ -27,10 +28,20 @@ pub struct Reading<'a> {
 impl<'a> Reading<'a> {
     /// Takes the words of a file, in which the same key again must say the same.
     pub fn new(system: &'static str, words: Vec<Word>, around: Around<'a>) -> Reading<'a> {
-        let done = Translation { system, ..Translation::default() };
+        let done = Translation {
+            system,
+            ..Translation::default()
+        };
         let (settings, sources, findings) = (Mapping::new(), BTreeMap::new(), Vec::new());
-        let mut reading =
-            Reading { words: Vec::new(), places: BTreeMap::new(), around, settings, sources, done, findings };
+        let mut reading = Reading {
+            words: Vec::new(),
+            places: BTreeMap::new(),
+            around,
+            settings,
+            sources,
+            done,
+            findings,
+        };
         words.into_iter().for_each(|word| reading.keep(word));
         reading
     }
@@ -91,7 +102,11 @@ impl<'a> Reading<'a> {
         if let Some(fault) = kinds::fault(setting, &value) {
             return self.refuse(word, &fault);
         }
-        let earlier = self.settings.get(setting).filter(|earlier| **earlier != value).map(shown);
+        let earlier = self
+            .settings
+            .get(setting)
+            .filter(|earlier| **earlier != value)
+            .map(shown);
         match (earlier, self.sources.get(setting)) {
             (Some(earlier), Some((key, line))) if !key.is_empty() => {
                 let text = format!("line {line} says {earlier} for the same, as `{key}`");
@@ -100,7 +115,8 @@ impl<'a> Reading<'a> {
             _ => {}
         }
         self.settings.insert(setting.into(), value.clone());
-        self.sources.insert(setting.to_owned(), (word.key.clone(), word.line));
+        self.sources
+            .insert(setting.to_owned(), (word.key.clone(), word.line));
         self.row(word, &format!("{setting}: {}", shown(&value)), note);
     }
 
@@ -109,20 +125,39 @@ impl<'a> Reading<'a> {
         let value = value.into();
         let here = format!("{setting}: {}", shown(&value));
         self.settings.insert(setting.into(), value);
-        self.done.rows.push(Row { here, note: note.to_owned(), ..Row::default() });
+        self.done.rows.push(Row {
+            here,
+            note: note.to_owned(),
+            ..Row::default()
+        });
     }
 
     /// A name of theirs in our words.
     pub fn name(&mut self, word: &Word, setting: &str, names: &'static [Named]) {
         let theirs = shown(&word.value);
-        match names.iter().find(|name| name.theirs.eq_ignore_ascii_case(&theirs)) {
-            Some(Named { ours: Some(ours), about, .. }) => self.becomes(word, setting, Value::from(*ours), about),
-            Some(Named { about, .. }) => self.refuse(word, &format!("{theirs} is not here ({about})")),
+        match names
+            .iter()
+            .find(|name| name.theirs.eq_ignore_ascii_case(&theirs))
+        {
+            Some(Named {
+                ours: Some(ours),
+                about,
+                ..
+            }) => self.becomes(word, setting, Value::from(*ours), about),
+            Some(Named { about, .. }) => {
+                self.refuse(word, &format!("{theirs} is not here ({about})"))
+            }
             None if kinds::fault(setting, &word.value).is_none() && kinds::is_choice(setting) => {
                 self.same(word, setting, "")
             }
             None => {
-                let hint = suggest(&theirs, names.iter().filter(|name| name.ours.is_some()).map(|name| name.theirs));
+                let hint = suggest(
+                    &theirs,
+                    names
+                        .iter()
+                        .filter(|name| name.ours.is_some())
+                        .map(|name| name.theirs),
+                );
                 self.refuse(word, &format!("{theirs} is not known here ({hint})"));
             }
         }
@@ -131,7 +166,12 @@ impl<'a> Reading<'a> {
     /// A word that decides something there and nothing here, or something by another key.
     pub fn row(&mut self, word: &Word, here: &str, note: &str) {
         let (key, value) = (Some((word.key.clone(), word.line)), shown(&word.value));
-        self.done.rows.push(Row { key, value, here: here.to_owned(), note: note.to_owned() });
+        self.done.rows.push(Row {
+            key,
+            value,
+            here: here.to_owned(),
+            note: note.to_owned(),
+        });
     }
 
     /// A word that decides nothing.
@@ -141,7 +181,11 @@ impl<'a> Reading<'a> {
 
     /// A word that cannot be followed.
     pub fn refuse(&mut self, word: &Word, text: &str) {
-        self.findings.push(Finding { line: word.line, key: word.key.clone(), text: text.to_owned() });
+        self.findings.push(Finding {
+            line: word.line,
+            key: word.key.clone(),
+            text: text.to_owned(),
+        });
     }
 
     /// A value that there is nothing like here.
@@ -151,7 +195,11 @@ impl<'a> Reading<'a> {
 
     /// A file that lacks what its system needs.
     pub fn lacks(&mut self, key: &str, text: &str) {
-        self.findings.push(Finding { line: 0, key: key.to_owned(), text: text.to_owned() });
+        self.findings.push(Finding {
+            line: 0,
+            key: key.to_owned(),
+            text: text.to_owned(),
+        });
     }
 
     /// What the file came to; of our own files there is nothing to tell but what decides nothing.
@@ -181,11 +229,16 @@ pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Sequence(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Sequence(values) => {
+            format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", "))
+        }
         Value::Mapping(map) => {
             let pair = |(key, value): (&Value, &Value)| format!("{}: {}", shown(key), shown(value));
             format!("{{{}}}", map.iter().map(pair).collect::<Vec<_>>().join(", "))
         }
-        value => serde_yaml::to_string(value).unwrap_or_default().trim().to_owned(),
+        value => serde_yaml::to_string(value)
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
     }
 }

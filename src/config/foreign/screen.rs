@@ -41,10 +41,22 @@ impl Findings {
 
 impl fmt::Display for Findings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whose = if self.system.is_empty() { String::new() } else { format!("{} ", self.system) };
-        write!(out, "{} of this {whose}file cannot be followed:", counted(self.list.len(), "line"))?;
+        let whose = if self.system.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", self.system)
+        };
+        write!(
+            out,
+            "{} of this {whose}file cannot be followed:",
+            counted(self.list.len(), "line")
+        )?;
         for Finding { line, key, text } in self.list.iter().take(MOST) {
-            let place = if *line == 0 { String::new() } else { format!("line {line}: ") };
+            let place = if *line == 0 {
+                String::new()
+            } else {
+                format!("line {line}: ")
+            };
             write!(out, "\n{}", wrapped(&format!("{place}{key}: {text}"), 2, 6))?;
         }
         match self.list.len().saturating_sub(MOST) {
@@ -80,7 +92,8 @@ impl Translation {
         }
     }
 
-    /// What to tell once when the file is run: each difference in meaning, and what decides nothing.
+    /// What to tell once when the file is run: each difference in meaning, and what decides
+    /// nothing.
     pub fn notes(&self) -> Vec<String> {
         if self.is_empty() {
             return Vec::new();
@@ -90,7 +103,8 @@ impl Translation {
             Some((key, line)) => format!("{} file, line {line}, {key}: {}", self.system, row.note),
             None => format!("{} file: {} ({})", self.system, row.note, row.here),
         });
-        note.chain(Some(self.nothing()).filter(|nothing| !nothing.is_empty())).collect()
+        note.chain(Some(self.nothing()).filter(|nothing| !nothing.is_empty()))
+            .collect()
     }
 
     /// One line of all that decides nothing, by the reason.
@@ -99,7 +113,10 @@ impl Translation {
         for (key, why) in &self.idle {
             by_reason.entry(why).or_default().insert(key);
         }
-        let groups: Vec<String> = by_reason.iter().map(|(why, keys)| format!("{} ({why})", listed(keys))).collect();
+        let groups: Vec<String> = by_reason
+            .iter()
+            .map(|(why, keys)| format!("{} ({why})", listed(keys)))
+            .collect();
         match groups.is_empty() {
             true => String::new(),
             false => format!("decide nothing here: {}", groups.join("; ")),
@@ -123,7 +140,10 @@ fn two_columns(left: &str, right: &str) -> String {
 /// Words in lines of a screen, the first one indented by `first`, the others by `rest`.
 pub fn wrapped(text: &str, first: usize, rest: usize) -> String {
     let mut lines = vec![" ".repeat(first)];
-    for word in text.split_whitespace().flat_map(|word| pieces(word, WIDTH - rest - 1)) {
+    for word in text
+        .split_whitespace()
+        .flat_map(|word| pieces(word, WIDTH - rest - 1))
+    {
         let line = lines.last_mut().expect("one at least");
         let is_blank = line.trim().is_empty();
         let needed = line.chars().count() + usize::from(!is_blank) + word.chars().count();
@@ -138,11 +158,17 @@ pub fn wrapped(text: &str, first: usize, rest: usize) -> String {
 
 /// The same as comments of YAML, each line ended.
 pub fn commented(text: &str) -> String {
-    wrapped(text, 2, 4).lines().map(|line| format!("#{}\n", &line[1..])).collect()
+    wrapped(text, 2, 4)
+        .lines()
+        .map(|line| format!("#{}\n", &line[1..]))
+        .collect()
 }
 
 /// A word that is longer than a line, in pieces.
 fn pieces(word: &str, most: usize) -> Vec<String> {
     let letters: Vec<char> = word.chars().collect();
-    letters.chunks(most).map(|piece| piece.iter().collect()).collect()
+    letters
+        .chunks(most)
+        .map(|piece| piece.iter().collect())
+        .collect()
 }

@@ -1,10 +1,11 @@
 //! FLUTE's files of users, in all their shapes: JSON or HDF5, told apart by how they begin.
 //!
 //! * `user_data.USER.x`, a list of samples; labels, where there are any, in `user_data_label.USER`;
-//! * `user_data.USER`, directly the list of samples: its pictures in JSON, and its texts for masked words, which are JSON in
-//!   a file that is called `.txt`.
+//! * `user_data.USER`, directly the list of samples: its pictures in JSON, and its texts for masked
+//!   words, which are JSON in a file that is called `.txt`.
 //!
-//! Users come in the order of `users`. `num_samples` may be longer than that, and is not looked at: the samples are counted.
+//! Users come in the order of `users`. `num_samples` may be longer than that, and is not looked at:
+//! the samples are counted.
 
 mod nested;
 mod numbers;
@@ -85,19 +86,25 @@ fn file(folder: &Path, name: &str) -> PathBuf {
 }
 
 fn fault(path: &Path, reason: String) -> DataError {
-    DataError::Format { path: path.to_owned(), reason }
+    DataError::Format {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 impl<T: DeserializeOwned> Blob<T> {
     fn open(path: &Path) -> Result<Blob<T>, DataError> {
         let mut start = Vec::new();
         let file = files::open(path).map_err(DataError::unread(path))?;
-        file.take(SIGNATURE.len() as u64).read_to_end(&mut start).map_err(DataError::unread(path))?;
+        file.take(SIGNATURE.len() as u64)
+            .read_to_end(&mut start)
+            .map_err(DataError::unread(path))?;
         if start == SIGNATURE {
             return Ok(Blob::Hdf5(Node::open(path)?));
         }
         let bytes = files::bytes(path).map_err(DataError::unread(path))?;
-        let json = serde_json::from_slice(&bytes).map_err(|error| fault(path, error.to_string()))?;
+        let json =
+            serde_json::from_slice(&bytes).map_err(|error| fault(path, error.to_string()))?;
         Ok(Blob::Json(json))
     }
 }

@@ -1,4 +1,5 @@
-//! Numbers in lists of lists, as JSON has arrays: read one by one into one vector, since there may be many millions.
+//! Numbers in lists of lists, as JSON has arrays: read one by one into one vector, since there may
+//! be many millions.
 
 use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -17,8 +18,16 @@ impl<'de> Deserialize<'de> for Nested {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Nested, D::Error> {
         let mut lengths = Vec::new();
         let mut values = Vec::new();
-        Level { lengths: &mut lengths, values: &mut values, depth: 0 }.deserialize(deserializer)?;
-        Ok(Nested { shape: lengths.into_iter().flatten().collect(), values })
+        Level {
+            lengths: &mut lengths,
+            values: &mut values,
+            depth: 0,
+        }
+        .deserialize(deserializer)?;
+        Ok(Nested {
+            shape: lengths.into_iter().flatten().collect(),
+            values,
+        })
     }
 }
 
@@ -68,7 +77,11 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Level { lengths, values, depth } = self;
+        let Level {
+            lengths,
+            values,
+            depth,
+        } = self;
         if depth == lengths.len() {
             if !values.is_empty() {
                 return Err(A::Error::custom("a list stands where others have a number"));
@@ -76,12 +89,21 @@ impl<'de> Visitor<'de> for Level<'_> {
             lengths.push(None);
         }
         let mut length = 0;
-        while list.next_element_seed(Level { lengths, values, depth: depth + 1 })?.is_some() {
+        while list
+            .next_element_seed(Level {
+                lengths,
+                values,
+                depth: depth + 1,
+            })?
+            .is_some()
+        {
             length += 1;
         }
         match *lengths[depth].get_or_insert(length) {
             known if known == length => Ok(()),
-            known => Err(A::Error::custom(format!("a list of {length} stands where others have {known}"))),
+            known => Err(A::Error::custom(format!(
+                "a list of {length} stands where others have {known}"
+            ))),
         }
     }
 }
@@ -92,13 +114,36 @@ mod tests {
 
     #[test]
     fn lists_of_equal_length_are_an_array_and_others_are_none() {
-        let read = |text: &str| serde_json::from_str::<Nested>(text).map_err(|error| error.to_string());
+        let read =
+            |text: &str| serde_json::from_str::<Nested>(text).map_err(|error| error.to_string());
         let found = read("[[[1, 2.5]], [[-3, 4]], [[5, 6]]]").expect("sound");
-        assert_eq!(found, Nested { shape: vec![3, 1, 2], values: vec![1.0, 2.5, -3.0, 4.0, 5.0, 6.0] });
+        assert_eq!(
+            found,
+            Nested {
+                shape: vec![3, 1, 2],
+                values: vec![1.0, 2.5, -3.0, 4.0, 5.0, 6.0]
+            }
+        );
         assert_eq!(read("[]").expect("sound").shape, [0]);
-        assert!(read("[[1], [2, 3]]").expect_err("refused").contains("a list of 2 stands where others have 1"));
-        assert!(read("[[1], 2]").expect_err("refused").contains("a number stands"));
-        assert!(read("[1, [2]]").expect_err("refused").contains("a list stands"));
-        assert!(read("[\"1\"]").expect_err("refused").contains("a number, or a list"));
+        assert!(
+            read("[[1], [2, 3]]")
+                .expect_err("refused")
+                .contains("a list of 2 stands where others have 1")
+        );
+        assert!(
+            read("[[1], 2]")
+                .expect_err("refused")
+                .contains("a number stands")
+        );
+        assert!(
+            read("[1, [2]]")
+                .expect_err("refused")
+                .contains("a list stands")
+        );
+        assert!(
+            read("[\"1\"]")
+                .expect_err("refused")
+                .contains("a number, or a list")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Numbers and their classes: pictures of any size with three colours last, which become planes of bytes, and rows of numbers
-//! such as heart beats, a channel each. In HDF5 numbers may be texts.
+//! Numbers and their classes: pictures of any size with three colours last, which become planes of
+//! bytes, and rows of numbers such as heart beats, a channel each. In HDF5 numbers may be texts.
 
 use super::nested::Nested;
 use super::{Blob, Json, Own, fault, file, once};
@@ -33,23 +33,53 @@ struct Rows {
 impl Numbered {
     /// Reads both files.
     pub fn dataset(&self, source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-        let [train_path, test_path] = [&self.train_file, &self.test_file].map(|name| file(source.folder, name));
+        let [train_path, test_path] =
+            [&self.train_file, &self.test_file].map(|name| file(source.folder, name));
         let (train, test) = (Rows::read(&train_path)?, Rows::read(&test_path)?);
         if train.shape != test.shape {
-            let reason = format!("a sample is {:?}, and {:?} in {}", test.shape, train.shape, train_path.display());
+            let reason = format!(
+                "a sample is {:?}, and {:?} in {}",
+                test.shape,
+                train.shape,
+                train_path.display()
+            );
             return Err(fault(&test_path, reason));
         }
-        let largest = train.classes.iter().chain(&test.classes).copied().max().unwrap_or_default();
-        let classes = if self.classes > 0 { self.classes } else { largest as usize + 1 };
+        let largest = train
+            .classes
+            .iter()
+            .chain(&test.classes)
+            .copied()
+            .max()
+            .unwrap_or_default();
+        let classes = if self.classes > 0 {
+            self.classes
+        } else {
+            largest as usize + 1
+        };
         if largest as usize >= classes {
-            return Err(fault(&train_path, format!("class {largest} is none of {classes}, here or in the test file")));
+            return Err(fault(
+                &train_path,
+                format!("class {largest} is none of {classes}, here or in the test file"),
+            ));
         }
         let shape = facing(&test.shape);
         let owners = (!source.test_only).then(|| train.starts.clone());
         let standard = augment.standard([0.5; 3], [0.5; 3]);
-        let train = if source.test_only { Samples::default() } else { train.samples(&standard, &train_path)? };
+        let train = if source.test_only {
+            Samples::default()
+        } else {
+            train.samples(&standard, &train_path)?
+        };
         let (facts, test) = (Facts::classes(&shape, classes), test.samples(&standard, &test_path)?);
-        Ok(Dataset { facts, train: Train::Stored(train), test, owners, ..Dataset::default() }.changed(augment))
+        Ok(Dataset {
+            facts,
+            train: Train::Stored(train),
+            test,
+            owners,
+            ..Dataset::default()
+        }
+        .changed(augment))
     }
 }
 
@@ -72,17 +102,35 @@ impl Rows {
         let width = self.shape.iter().product();
         let targets = Column::integers(self.classes, 1);
         if !is_picture(&self.shape) {
-            return Ok(Samples { inputs: Column::floats(self.values, width), targets });
+            return Ok(Samples {
+                inputs: Column::floats(self.values, width),
+                targets,
+            });
         }
-        let byte = |value: &f32| if (0.0..=255.0).contains(value) { Some(value.round() as u8) } else { None };
+        let byte = |value: &f32| {
+            if (0.0..=255.0).contains(value) {
+                Some(value.round() as u8)
+            } else {
+                None
+            }
+        };
         let bytes: Option<Vec<u8>> = self.values.iter().map(byte).collect();
         let bytes = bytes.ok_or_else(|| fault(path, "a pixel is not from 0 to 255".to_owned()))?;
-        let turned: Vec<u8> = bytes.chunks_exact(width).flat_map(|row| planes(row, 3)).collect();
-        Ok(Samples { inputs: Column::new(Numbers::Bytes(turned.into(), standard.clone()), width), targets })
+        let turned: Vec<u8> = bytes
+            .chunks_exact(width)
+            .flat_map(|row| planes(row, 3))
+            .collect();
+        Ok(Samples {
+            inputs: Column::new(Numbers::Bytes(turned.into(), standard.clone()), width),
+            targets,
+        })
     }
 
     fn read(path: &Path) -> Result<Rows, DataError> {
-        let mut rows = Rows { starts: vec![0], ..Rows::default() };
+        let mut rows = Rows {
+            starts: vec![0],
+            ..Rows::default()
+        };
         match Blob::<Nested>::open(path)? {
             Blob::Json(json) => rows.add_json(json, path)?,
             Blob::Hdf5(root) => rows.add_hdf5(&root, path)?,
@@ -94,7 +142,9 @@ impl Rows {
         once(&json.users, path)?;
         for user in std::mem::take(&mut json.users) {
             let own = json.user_data.remove(&user);
-            let (Some(Own(Nested { shape, values })), Some(labels)) = (own, json.user_data_label.remove(&user)) else {
+            let (Some(Own(Nested { shape, values })), Some(labels)) =
+                (own, json.user_data_label.remove(&user))
+            else {
                 return Err(fault(path, format!("user `{user}` has no data or no labels")));
             };
             self.add(&user, shape.get(1..).unwrap_or_default(), &values, &labels)
@@ -109,7 +159,12 @@ impl Rows {
         let (data, marks) = (root.group("user_data")?, root.group("user_data_label")?);
         for user in users {
             let samples = data.group(&user)?.array("x")?;
-            let labels: Vec<f64> = marks.array(&user)?.whole()?.into_iter().map(|label| label as f64).collect();
+            let labels: Vec<f64> = marks
+                .array(&user)?
+                .whole()?
+                .into_iter()
+                .map(|label| label as f64)
+                .collect();
             let shape = samples.shape();
             let values = samples.floats()?;
             self.add(&user, shape.get(1..).unwrap_or_default(), &values, &labels)
@@ -119,14 +174,23 @@ impl Rows {
     }
 
     /// Adds a user's samples, or says what is wrong with them.
-    fn add(&mut self, user: &str, shape: &[usize], values: &[f32], labels: &[f64]) -> Result<(), String> {
+    fn add(
+        &mut self,
+        user: &str,
+        shape: &[usize],
+        values: &[f32],
+        labels: &[f64],
+    ) -> Result<(), String> {
         let width: usize = shape.iter().product();
         if self.starts.len() == 1 {
             self.shape = shape.to_vec();
         }
         if self.shape != shape || values.len() != labels.len() * width || values.is_empty() {
             let found = (values.len(), labels.len());
-            return Err(format!("user `{user}` has {} values of {shape:?} and {} labels", found.0, found.1));
+            return Err(format!(
+                "user `{user}` has {} values of {shape:?} and {} labels",
+                found.0, found.1
+            ));
         }
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(format!("user `{user}`, sample {}: a value is not finite", place / width));
@@ -172,18 +236,31 @@ mod tests {
     #[test]
     fn faults_name_the_user() {
         let refused = |users: &str, data: &str, labels: &str| {
-            let text = format!(r#"{{"users": {users}, "user_data": {data}, "user_data_label": {labels}}}"#);
+            let text = format!(
+                r#"{{"users": {users}, "user_data": {data}, "user_data_label": {labels}}}"#
+            );
             read(&text).expect_err("refused")
         };
         assert!(refused(r#"["a", "a"]"#, "{}", "{}").contains("user `a` comes twice"));
         assert!(refused("[]", "{}", "{}").contains("no users"));
-        assert!(refused(r#"["a"]"#, r#"{"a": [[1]]}"#, "{}").contains("user `a` has no data or no labels"));
+        assert!(
+            refused(r#"["a"]"#, r#"{"a": [[1]]}"#, "{}")
+                .contains("user `a` has no data or no labels")
+        );
         assert!(
             refused(r#"["a"]"#, r#"{"a": [[1], [2]]}"#, r#"{"a": [1]}"#)
                 .contains("user `a` has 2 values of [1] and 1 labels")
         );
-        assert!(refused(r#"["a"]"#, r#"{"a": []}"#, r#"{"a": []}"#).contains("user `a` has 0 values"));
-        assert!(refused(r#"["a"]"#, r#"{"a": [[1]]}"#, r#"{"a": [-1]}"#).contains("label -1 is no class"));
-        assert!(refused(r#"["a"]"#, r#"{"a": [[1e99]]}"#, r#"{"a": [1]}"#).contains("sample 0: a value is not finite"));
+        assert!(
+            refused(r#"["a"]"#, r#"{"a": []}"#, r#"{"a": []}"#).contains("user `a` has 0 values")
+        );
+        assert!(
+            refused(r#"["a"]"#, r#"{"a": [[1]]}"#, r#"{"a": [-1]}"#)
+                .contains("label -1 is no class")
+        );
+        assert!(
+            refused(r#"["a"]"#, r#"{"a": [[1e99]]}"#, r#"{"a": [1]}"#)
+                .contains("sample 0: a value is not finite")
+        );
     }
 }

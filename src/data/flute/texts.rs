@@ -1,6 +1,7 @@
-//! Texts: sentences, or lists of words that were split before, or of sentences. The next of each word is learned (FLUTE's
-//! `nlg_gru`), or hidden ones (`mlm_bert`). Tokens: 0 padding, 1 unknown, 2 begin, 3 end, then words, the most frequent
-//! first; where words are hidden, the mask after them.
+//! Texts: sentences, or lists of words that were split before, or of sentences. The next of each
+//! word is learned (FLUTE's `nlg_gru`), or hidden ones (`mlm_bert`). Tokens: 0 padding, 1 unknown,
+//! 2 begin, 3 end, then words, the most frequent first; where words are hidden, the mask after
+//! them.
 
 use super::{Blob, Json, Own, fault, file, once};
 use crate::data::h5::Node;
@@ -61,7 +62,11 @@ impl Sentence {
 
 /// A word as it is; a sentence in words.
 fn apart(text: String) -> Vec<String> {
-    if text.contains(char::is_whitespace) { split(&text) } else { vec![text] }
+    if text.contains(char::is_whitespace) {
+        split(&text)
+    } else {
+        vec![text]
+    }
 }
 
 /// Sentences of users, and where each one's begin.
@@ -78,25 +83,57 @@ impl Texts {
         let test = Said::read(&file(source.folder, &self.test_file))?;
         let words = match &self.vocabulary {
             Some(path) => Words::read(path, self.words)?,
-            None => Words::counted(train.sentences.iter().flatten().map(String::as_str), self.words),
+            None => {
+                Words::counted(train.sentences.iter().flatten().map(String::as_str), self.words)
+            }
         };
         let owners = (!source.test_only).then(|| train.starts.clone());
-        let train = if source.test_only { Samples::default() } else { self.samples(&train, &words) };
+        let train = if source.test_only {
+            Samples::default()
+        } else {
+            self.samples(&train, &words)
+        };
         let task = self.task(words.len() + BEFORE as usize);
-        let facts = Facts { shape: vec![self.length], task, input: Input::Tokens, targets: self.length };
+        let facts = Facts {
+            shape: vec![self.length],
+            task,
+            input: Input::Tokens,
+            targets: self.length,
+        };
         let test = self.samples(&test, &words);
         let vocabulary = words.after(&["<pad>", "<unknown>", "<begin>", "<end>"]);
-        let about = About { vocabulary, ..About::default() };
-        Ok(Dataset { facts, train: Train::Stored(train), test, owners, about, ..Dataset::default() })
+        let about = About {
+            vocabulary,
+            ..About::default()
+        };
+        Ok(Dataset {
+            facts,
+            train: Train::Stored(train),
+            test,
+            owners,
+            about,
+            ..Dataset::default()
+        })
     }
 
     /// What is learned with so many words and tokens before them.
     fn task(&self, count: usize) -> Task {
         match self.learn {
-            Learn::Next => Task::Next { vocabulary: count, ignore: Some(PADDING) },
+            Learn::Next => Task::Next {
+                vocabulary: count,
+                ignore: Some(PADDING),
+            },
             Learn::Hidden => {
-                let hiding = Some(Hiding { mask: count as u32, share: self.hide });
-                Task::Masked { vocabulary: count + 1, ignore: PADDING, hiding, padding: Some(PADDING) }
+                let hiding = Some(Hiding {
+                    mask: count as u32,
+                    share: self.hide,
+                });
+                Task::Masked {
+                    vocabulary: count + 1,
+                    ignore: PADDING,
+                    hiding,
+                    padding: Some(PADDING),
+                }
             }
         }
     }
@@ -104,7 +141,9 @@ impl Texts {
     fn samples(&self, said: &Said, words: &Words) -> Samples {
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         for sentence in &said.sentences {
-            let places = sentence.iter().map(|word| words.place(word).map_or(UNKNOWN, |place| place + BEFORE));
+            let places = sentence
+                .iter()
+                .map(|word| words.place(word).map_or(UNKNOWN, |place| place + BEFORE));
             let row: Vec<u32> = [BEGIN].into_iter().chain(places).chain([END]).collect();
             let row = padded(row, self.length + 1, PADDING);
             inputs.extend(&row[..self.length]);
@@ -117,13 +156,19 @@ impl Texts {
                 }
             }
         }
-        Samples { inputs: Column::integers(inputs, self.length), targets: Column::integers(targets, self.length) }
+        Samples {
+            inputs: Column::integers(inputs, self.length),
+            targets: Column::integers(targets, self.length),
+        }
     }
 }
 
 impl Said {
     fn read(path: &Path) -> Result<Said, DataError> {
-        let mut said = Said { starts: vec![0], ..Said::default() };
+        let mut said = Said {
+            starts: vec![0],
+            ..Said::default()
+        };
         match Blob::<Vec<Sentence>>::open(path)? {
             Blob::Json(json) => said.add_json(json, path)?,
             Blob::Hdf5(root) => said.add_hdf5(&root, path)?,
@@ -154,8 +199,14 @@ impl Said {
     }
 
     /// Adds a user's sentences; empty ones teach nothing.
-    fn add(&mut self, user: &str, sentences: impl Iterator<Item = Vec<String>>, path: &Path) -> Result<(), DataError> {
-        self.sentences.extend(sentences.filter(|sentence| !sentence.is_empty()));
+    fn add(
+        &mut self,
+        user: &str,
+        sentences: impl Iterator<Item = Vec<String>>,
+        path: &Path,
+    ) -> Result<(), DataError> {
+        self.sentences
+            .extend(sentences.filter(|sentence| !sentence.is_empty()));
         if self.starts.last() == Some(&self.sentences.len()) {
             return Err(fault(path, format!("user `{user}` has no sentences")));
         }
@@ -185,19 +236,51 @@ mod tests {
             words,
             vocabulary: None,
         };
-        let source = Source { folder: folder.path(), clients: 1, seed: Seed(0), test_only: false };
+        let source = Source {
+            folder: folder.path(),
+            clients: 1,
+            seed: Seed(0),
+            test_only: false,
+        };
         let set = texts(10).dataset(&source).expect("sound");
         let Train::Stored(train) = &set.train else { panic!("stored") };
         assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
         assert_eq!(train.targets, Column::integers(vec![4, 5, 3, 4, 3, 0], 3));
-        assert_eq!((set.test.targets, set.facts.task.outputs()), (Column::integers(vec![4, 1, 3], 3), 6));
-        let hidden = Texts { learn: Learn::Hidden, ..texts(10) }.dataset(&source).expect("sound");
+        assert_eq!(
+            (set.test.targets, set.facts.task.outputs()),
+            (Column::integers(vec![4, 1, 3], 3), 6)
+        );
+        let hidden = Texts {
+            learn: Learn::Hidden,
+            ..texts(10)
+        }
+        .dataset(&source)
+        .expect("sound");
         let Train::Stored(train) = &hidden.train else { panic!("stored") };
         assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
         assert_eq!(train.targets, Column::integers(vec![0, 4, 5, 0, 4, 0], 3));
-        let hiding = Some(Hiding { mask: 6, share: 0.15 });
-        assert_eq!(hidden.facts.task, Task::Masked { vocabulary: 7, ignore: 0, hiding, padding: Some(0) });
+        let hiding = Some(Hiding {
+            mask: 6,
+            share: 0.15,
+        });
+        assert_eq!(
+            hidden.facts.task,
+            Task::Masked {
+                vocabulary: 7,
+                ignore: 0,
+                hiding,
+                padding: Some(0)
+            }
+        );
         assert_eq!(apart("How are you".to_owned()), ["how", "are", "you"]);
-        assert_eq!(texts(1).dataset(&source).expect("sound").facts.task.outputs(), 5);
+        assert_eq!(
+            texts(1)
+                .dataset(&source)
+                .expect("sound")
+                .facts
+                .task
+                .outputs(),
+            5
+        );
     }
 }

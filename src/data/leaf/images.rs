@@ -23,7 +23,8 @@ pub fn femnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataErr
     characters(source, source.folder, CHARACTERS, standard.as_ref()).map(|set| set.changed(augment))
 }
 
-/// FedML's MNIST: standardised already, pixel by pixel, in the folder `MNIST` or the one that is named.
+/// FedML's MNIST: standardised already, pixel by pixel, in the folder `MNIST` or the one that is
+/// named.
 pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
     let folder = found(source.folder, &["MNIST", ""]);
     characters(source, &folder, DIGITS, None).map(|set| set.changed(augment))
@@ -52,25 +53,60 @@ fn characters(
             Some(standard) => inputs.standardised(standard),
             None => inputs,
         };
-        Samples { inputs, targets: Column::integers(targets, 1) }
+        Samples {
+            inputs,
+            targets: Column::integers(targets, 1),
+        }
     };
     let (facts, train) = (Facts::classes(&[1, 28, 28], classes), Train::Stored(made(parts.train)));
-    Ok(Dataset { facts, train, test: made(parts.test), owners, ..Dataset::default() })
+    Ok(Dataset {
+        facts,
+        train,
+        test: made(parts.test),
+        owners,
+        ..Dataset::default()
+    })
 }
 
-/// CelebA: who smiles, by celebrities. The files name pictures, which lie in `raw/img_align_celeba`.
+/// CelebA: who smiles, by celebrities. The files name pictures, which lie in
+/// `raw/img_align_celeba`.
 pub fn celeba(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    let parts = read(source.folder, source.test_only, |x: String, y: f64| Ok(vec![(x, class(y, 2)?)]))?;
+    let parts =
+        read(source.folder, source.test_only, |x: String, y: f64| Ok(vec![(x, class(y, 2)?)]))?;
     let owners = parts.owners();
     let raw = found(source.folder, &["raw/img_align_celeba", "data/raw/img_align_celeba"]);
-    let standard = if augment.normalise { Standard::one(0.5, 0.5) } else { Standard::units() };
+    let standard = if augment.normalise {
+        Standard::one(0.5, 0.5)
+    } else {
+        Standard::units()
+    };
     let made = |part: Part<(String, u32)>| {
         let mut faces = Pictures::default();
-        let paths: Vec<_> = part.samples.iter().map(|(name, _)| raw.join(name)).collect();
-        let decoded = decode::pictures(&paths, Form { coloured: true, size: Some([FACE; 2]) })?;
-        decoded.iter().zip(&part.samples).for_each(|(face, (_, class))| faces.push(&face.bytes, *class));
+        let paths: Vec<_> = part
+            .samples
+            .iter()
+            .map(|(name, _)| raw.join(name))
+            .collect();
+        let decoded = decode::pictures(
+            &paths,
+            Form {
+                coloured: true,
+                size: Some([FACE; 2]),
+            },
+        )?;
+        decoded
+            .iter()
+            .zip(&part.samples)
+            .for_each(|(face, (_, class))| faces.push(&face.bytes, *class));
         Ok::<_, DataError>(faces.samples(3 * FACE * FACE, standard.clone()))
     };
     let (facts, train) = (Facts::classes(&[3, FACE, FACE], 2), Train::Stored(made(parts.train)?));
-    Ok(Dataset { facts, train, test: made(parts.test)?, owners, ..Dataset::default() }.changed(augment))
+    Ok(Dataset {
+        facts,
+        train,
+        test: made(parts.test)?,
+        owners,
+        ..Dataset::default()
+    }
+    .changed(augment))
 }

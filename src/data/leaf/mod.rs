@@ -1,6 +1,6 @@
-//! LEAF's JSON (Caldas et al. 2018): folders `train` and `test` with any number of files, each with `users` and `user_data`,
-//! a pair of lists `x` and `y` for each user. Users are clients, in the order of the files; all must come to the same
-//! users in both folders, as LEAF itself demands.
+//! LEAF's JSON (Caldas et al. 2018): folders `train` and `test` with any number of files, each with
+//! `users` and `user_data`, a pair of lists `x` and `y` for each user. Users are clients, in the
+//! order of the files; all must come to the same users in both folders, as LEAF itself demands.
 
 mod images;
 mod numbers;
@@ -46,11 +46,15 @@ struct Part<S> {
 
 impl<S> Default for Part<S> {
     fn default() -> Part<S> {
-        Part { samples: Vec::new(), starts: vec![0] }
+        Part {
+            samples: Vec::new(),
+            starts: vec![0],
+        }
     }
 }
 
-/// Reads both folders, or only the test one. `samples` makes samples of an x and a y, or says what is wrong.
+/// Reads both folders, or only the test one. `samples` makes samples of an x and a y, or says what
+/// is wrong.
 fn read<X, Y, S>(
     folder: &Path,
     test_only: bool,
@@ -69,7 +73,11 @@ where
     // LEAF's own folders have them in `data`.
     let place = found(folder, &["test", "data/test"]);
     let test = part(&place)?;
-    let train = if test_only { Part::default() } else { part(&place.with_file_name("train"))? };
+    let train = if test_only {
+        Part::default()
+    } else {
+        part(&place.with_file_name("train"))?
+    };
     Ok(Parts { train, test })
 }
 
@@ -84,16 +92,28 @@ impl<S> Part<S> {
     where
         File<X, Y>: for<'de> Deserialize<'de>,
     {
-        let fault = |reason: String| DataError::Format { path: path.to_owned(), reason };
+        let fault = |reason: String| DataError::Format {
+            path: path.to_owned(),
+            reason,
+        };
         let bytes = door::bytes(path).map_err(DataError::unread(path))?;
-        let mut file: File<X, Y> = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
+        let mut file: File<X, Y> =
+            serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
         for user in file.users {
-            let own = file.user_data.remove(&user).ok_or(fault(format!("user `{user}` has no data")))?;
+            let own = file
+                .user_data
+                .remove(&user)
+                .ok_or(fault(format!("user `{user}` has no data")))?;
             if own.x.is_empty() || own.x.len() != own.y.len() {
-                return Err(fault(format!("user `{user}` has {} x and {} y", own.x.len(), own.y.len())));
+                return Err(fault(format!(
+                    "user `{user}` has {} x and {} y",
+                    own.x.len(),
+                    own.y.len()
+                )));
             }
             for (row, (x, y)) in own.x.into_iter().zip(own.y).enumerate() {
-                let made = samples(x, y).map_err(|reason| fault(format!("user `{user}`, row {row}: {reason}")))?;
+                let made = samples(x, y)
+                    .map_err(|reason| fault(format!("user `{user}`, row {row}: {reason}")))?;
                 self.samples.extend(made);
             }
             if let Some(user) = users.replace(user) {
@@ -122,10 +142,19 @@ fn class(y: f64, classes: usize) -> Result<u32, String> {
 
 /// The files of a folder, by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let unread = |reason: String| DataError::Read { path: folder.to_owned(), reason };
+    let unread = |reason: String| DataError::Read {
+        path: folder.to_owned(),
+        reason,
+    };
     let entries = fs::read_dir(folder).map_err(|error| unread(error.to_string()))?;
     let paths = entries.flatten().map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+    let mut files: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .collect();
     files.sort();
-    if files.is_empty() { Err(unread("there is no .json file".to_owned())) } else { Ok(files) }
+    if files.is_empty() {
+        Err(unread("there is no .json file".to_owned()))
+    } else {
+        Ok(files)
+    }
 }

@@ -1,4 +1,5 @@
-//! Synthetic data as LEAF and FedProx have written it: rows of numbers, classes of which no file says how many there are.
+//! Synthetic data as LEAF and FedProx have written it: rows of numbers, classes of which no file
+//! says how many there are.
 
 use super::{Part, class, read};
 use crate::data::{Column, DataError, Dataset, Samples, Source, Train};
@@ -29,9 +30,19 @@ impl Synthetic {
         let owners = parts.owners();
         let made = |part: Part<(Vec<f32>, u32)>| {
             let (inputs, targets): (Vec<_>, Vec<_>) = part.samples.into_iter().unzip();
-            Samples { inputs: Column::floats(inputs.concat(), width), targets: Column::integers(targets, 1) }
+            Samples {
+                inputs: Column::floats(inputs.concat(), width),
+                targets: Column::integers(targets, 1),
+            }
         };
-        let (facts, train) = (Facts::classes(&[width], self.classes), Train::Stored(made(parts.train)));
-        Ok(Dataset { facts, train, test: made(parts.test), owners, ..Dataset::default() })
+        let (facts, train) =
+            (Facts::classes(&[width], self.classes), Train::Stored(made(parts.train)));
+        Ok(Dataset {
+            facts,
+            train,
+            test: made(parts.test),
+            owners,
+            ..Dataset::default()
+        })
     }
 }

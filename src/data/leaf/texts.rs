@@ -12,7 +12,8 @@ use std::path::PathBuf;
 /// Characters of a row.
 const LENGTH: usize = 80;
 /// LEAF's characters; a token is the place in it.
-const ALPHABET: &str = "\n !\"&'(),-.0123456789:;>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz}";
+const ALPHABET: &str =
+    "\n !\"&'(),-.0123456789:;>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz}";
 /// Where the text stands among what is known of a message.
 const TEXT: usize = 4;
 /// Words of a row of comments.
@@ -57,7 +58,10 @@ type Row = (Vec<u32>, Vec<u32>);
 /// Rows and their targets, so many of each.
 fn samples(rows: Vec<Row>, length: usize, targets: usize) -> Samples {
     let (inputs, wanted): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-    Samples { inputs: Column::integers(inputs.concat(), length), targets: Column::integers(wanted.concat(), targets) }
+    Samples {
+        inputs: Column::integers(inputs.concat(), length),
+        targets: Column::integers(wanted.concat(), targets),
+    }
 }
 
 /// Shakespeare: the next character after each row of 80.
@@ -67,15 +71,31 @@ pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
         let (x, y) = (characters(&x)?, characters(&y)?);
         match (x.len(), y.len()) {
             (LENGTH, 1) => Ok(vec![(x, y)]),
-            (found, next) => Err(format!("{found} characters and {next} next ones, where {LENGTH} and 1 belong")),
+            (found, next) => {
+                Err(format!("{found} characters and {next} next ones, where {LENGTH} and 1 belong"))
+            }
         }
     };
     let parts = read(source.folder, source.test_only, row)?;
     let owners = parts.owners();
     let made = |part: Part<Row>| samples(part.samples, LENGTH, 1);
-    let task = Task::Next { vocabulary, ignore: None };
-    let facts = Facts { shape: vec![LENGTH], task, input: Input::Tokens, targets: 1 };
-    Ok(Dataset { facts, train: Train::Stored(made(parts.train)), test: made(parts.test), owners, ..Dataset::default() })
+    let task = Task::Next {
+        vocabulary,
+        ignore: None,
+    };
+    let facts = Facts {
+        shape: vec![LENGTH],
+        task,
+        input: Input::Tokens,
+        targets: 1,
+    };
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(made(parts.train)),
+        test: made(parts.test),
+        owners,
+        ..Dataset::default()
+    })
 }
 
 /// Places of characters in the alphabet.
@@ -97,22 +117,47 @@ part! {
     }
 }
 
-/// Sentiment140: whether a message is glad, by who wrote it; how often each word comes in it (LEAF's bag of words).
+/// Sentiment140: whether a message is glad, by who wrote it; how often each word comes in it
+/// (LEAF's bag of words).
 pub fn sent140(source: &Source<'_>, counts: &Counts) -> Result<Dataset, DataError> {
     let message = |x: Vec<String>, y: f64| {
-        let text = x.get(TEXT).ok_or(format!("{} texts are known of a message, not {}", x.len(), TEXT + 2))?;
+        let text = x.get(TEXT).ok_or(format!(
+            "{} texts are known of a message, not {}",
+            x.len(),
+            TEXT + 2
+        ))?;
         // The set itself says 0 and 4.
         Ok(vec![(split(text), class(if y == 4.0 { 1.0 } else { y }, 2)?)])
     };
     let parts: Parts<(Vec<String>, u32)> = read(source.folder, false, message)?;
     let said = parts.train.samples.iter().flat_map(|(words, _)| words);
-    let known = Known { words: counts.words, vocabulary: counts.vocabulary.clone() };
+    let known = Known {
+        words: counts.words,
+        vocabulary: counts.vocabulary.clone(),
+    };
     let words = known.of(said.map(String::as_str))?;
     let owners = parts.owners().filter(|_| !source.test_only);
-    let (test, train) = (parts.test, if source.test_only { Part::default() } else { parts.train });
+    let (test, train) = (
+        parts.test,
+        if source.test_only {
+            Part::default()
+        } else {
+            parts.train
+        },
+    );
     let (facts, train) = (Facts::classes(&[words.len()], 2), Train::Stored(counted(train, &words)));
-    let about = About { features: words.after(&[]), ..About::default() };
-    Ok(Dataset { facts, train, test: counted(test, &words), owners, about, ..Dataset::default() })
+    let about = About {
+        features: words.after(&[]),
+        ..About::default()
+    };
+    Ok(Dataset {
+        facts,
+        train,
+        test: counted(test, &words),
+        owners,
+        about,
+        ..Dataset::default()
+    })
 }
 
 /// How often each known word comes in each text, up to 255 times.
@@ -143,10 +188,15 @@ struct Following {
 pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> {
     let comment = |x: Vec<Vec<String>>, y: Following| {
         let rows: Vec<(Vec<String>, Vec<String>)> = x.into_iter().zip(y.target_tokens).collect();
-        match rows.iter().find(|(row, next)| row.len() != COMMENT || next.len() != COMMENT) {
-            Some((row, next)) => {
-                Err(format!("{} words and {} next ones, where {COMMENT} belong", row.len(), next.len()))
-            }
+        match rows
+            .iter()
+            .find(|(row, next)| row.len() != COMMENT || next.len() != COMMENT)
+        {
+            Some((row, next)) => Err(format!(
+                "{} words and {} next ones, where {COMMENT} belong",
+                row.len(),
+                next.len()
+            )),
             None => Ok(rows),
         }
     };
@@ -155,14 +205,41 @@ pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> 
     let words = known.of(said.map(String::as_str))?;
     let owners = parts.owners().filter(|_| !source.test_only);
     let made = |part: Part<(Vec<String>, Vec<String>)>| {
-        let row = |(row, next): (Vec<String>, Vec<String>)| (tokens_of(&words, &row), tokens_of(&words, &next));
+        let row = |(row, next): (Vec<String>, Vec<String>)| {
+            (tokens_of(&words, &row), tokens_of(&words, &next))
+        };
         samples(part.samples.into_iter().map(row).collect(), COMMENT, COMMENT)
     };
-    let task = Task::Next { vocabulary: words.len() + BEFORE as usize, ignore: Some(PADDING) };
-    let facts = Facts { shape: vec![COMMENT], task, input: Input::Tokens, targets: COMMENT };
-    let (test, train) = (made(parts.test), if source.test_only { Part::default() } else { parts.train });
-    let about = About { vocabulary: words.after(&[FILLING, "<unknown>"]), ..About::default() };
-    Ok(Dataset { facts, train: Train::Stored(made(train)), test, owners, about, ..Dataset::default() })
+    let task = Task::Next {
+        vocabulary: words.len() + BEFORE as usize,
+        ignore: Some(PADDING),
+    };
+    let facts = Facts {
+        shape: vec![COMMENT],
+        task,
+        input: Input::Tokens,
+        targets: COMMENT,
+    };
+    let (test, train) = (
+        made(parts.test),
+        if source.test_only {
+            Part::default()
+        } else {
+            parts.train
+        },
+    );
+    let about = About {
+        vocabulary: words.after(&[FILLING, "<unknown>"]),
+        ..About::default()
+    };
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(made(train)),
+        test,
+        owners,
+        about,
+        ..Dataset::default()
+    })
 }
 
 #[cfg(test)]
@@ -182,26 +259,46 @@ mod tests {
     }
 
     fn source(folder: &Path) -> Source<'_> {
-        Source { folder, clients: 2, seed: Seed(0), test_only: false }
+        Source {
+            folder,
+            clients: 2,
+            seed: Seed(0),
+            test_only: false,
+        }
     }
 
     fn text(users: &[(&str, &str, &str)]) -> String {
-        let names: Vec<String> = users.iter().map(|(name, ..)| format!("\"{name}\"")).collect();
-        let data: Vec<String> =
-            users.iter().map(|(name, x, y)| format!("\"{name}\": {{\"x\": [{x}], \"y\": [{y}]}}")).collect();
-        format!("{{\"users\": [{}], \"num_samples\": [], \"user_data\": {{{}}}}}", names.join(","), data.join(","))
+        let names: Vec<String> = users
+            .iter()
+            .map(|(name, ..)| format!("\"{name}\""))
+            .collect();
+        let data: Vec<String> = users
+            .iter()
+            .map(|(name, x, y)| format!("\"{name}\": {{\"x\": [{x}], \"y\": [{y}]}}"))
+            .collect();
+        format!(
+            "{{\"users\": [{}], \"num_samples\": [], \"user_data\": {{{}}}}}",
+            names.join(","),
+            data.join(",")
+        )
     }
 
     #[test]
     fn text_becomes_tokens_and_users_own_their_rows() {
         let row = format!("\"{}\"", "To be or".repeat(10));
         let folder = written(
-            &text(&[("HAMLET", &format!("{row},{row}"), "\"a\",\"b\""), ("GHOST", &row, "\"}\"")]),
+            &text(&[
+                ("HAMLET", &format!("{row},{row}"), "\"a\",\"b\""),
+                ("GHOST", &row, "\"}\""),
+            ]),
             &text(&[("HAMLET", &row, "\"a\"")]),
         );
         let set = shakespeare(&source(folder.path())).expect("well-formed");
         let Train::Stored(train) = &set.train else { panic!("stored") };
-        assert_eq!((set.owners, train.targets.classes()), (Some(vec![0, 2, 3]), Some(&[53, 54, 79][..])));
+        assert_eq!(
+            (set.owners, train.targets.classes()),
+            (Some(vec![0, 2, 3]), Some(&[53, 54, 79][..]))
+        );
         let mut first = Vec::new();
         train.inputs.gather_integers(&[2], &mut first);
         assert_eq!((first.len(), &first[..3]), (80, &characters("To ").expect("known")[..]));
@@ -212,13 +309,20 @@ mod tests {
         let good = format!("\"{}\"", "x".repeat(80));
         let refused = |x: &str, y: &str| {
             let folder = written(&text(&[("A", x, y)]), &text(&[("A", &good, "\"a\"")]));
-            shakespeare(&source(folder.path())).expect_err("refused").to_string()
+            shakespeare(&source(folder.path()))
+                .expect_err("refused")
+                .to_string()
         };
         assert!(refused("\"short\"", "\"a\"").contains("user `A`, row 0: 5 characters"));
         assert!(refused(&good, "\"~\"").contains("'~' is not one of LEAF's 80"));
         assert!(refused(&good, "").contains("1 x and 0 y"));
         assert!(refused("7", "\"a\"").contains("all.json"));
         let folder = tempfile::tempdir().expect("a folder");
-        assert!(shakespeare(&source(folder.path())).expect_err("nothing there").to_string().contains("test"));
+        assert!(
+            shakespeare(&source(folder.path()))
+                .expect_err("nothing there")
+                .to_string()
+                .contains("test")
+        );
     }
 }

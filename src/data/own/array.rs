@@ -95,7 +95,10 @@ impl Kind {
 }
 
 fn cast<T: AnyBitPattern, U>(bytes: &[u8], into: impl Fn(T) -> U) -> Vec<U> {
-    bytes.chunks_exact(size_of::<T>()).map(|cell| into(bytemuck::pod_read_unaligned(cell))).collect()
+    bytes
+        .chunks_exact(size_of::<T>())
+        .map(|cell| into(bytemuck::pod_read_unaligned(cell)))
+        .collect()
 }
 
 fn signed(bytes: &[u8]) -> Result<Vec<i64>, String> {
@@ -106,19 +109,28 @@ fn signed(bytes: &[u8]) -> Result<Vec<i64>, String> {
 }
 
 /// Words of so many bytes each.
-fn words(bytes: &[u8], width: usize, word: fn(&[u8]) -> Option<String>) -> Result<Vec<String>, String> {
+fn words(
+    bytes: &[u8],
+    width: usize,
+    word: fn(&[u8]) -> Option<String>,
+) -> Result<Vec<String>, String> {
     let cells = bytes.chunks_exact(width.max(1)).enumerate();
     let read = |(row, cell): (usize, &[u8])| word(cell).ok_or(format!("row {row} is no text"));
     cells.map(read).collect()
 }
 
 fn letters(cell: &[u8]) -> Option<String> {
-    let end = cell.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    let end = cell
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
     String::from_utf8(cell[..end].to_vec()).ok()
 }
 
 fn characters(cell: &[u8]) -> Option<String> {
-    let codes = cell.chunks_exact(4).map(bytemuck::pod_read_unaligned::<u32>);
+    let codes = cell
+        .chunks_exact(4)
+        .map(bytemuck::pod_read_unaligned::<u32>);
     let word: Option<String> = codes.map(char::from_u32).collect();
     word.map(|word| word.trim_end_matches('\0').to_owned())
 }
@@ -148,7 +160,9 @@ impl Array {
     /// The cells as integers, if they are some: floats too, where all of them are whole.
     pub fn integers(&self) -> Option<Vec<i64>> {
         match &self.cells {
-            Cells::Flags(values) | Cells::Bytes(values) => Some(values.iter().map(|&value| value.into()).collect()),
+            Cells::Flags(values) | Cells::Bytes(values) => {
+                Some(values.iter().map(|&value| value.into()).collect())
+            }
             Cells::Integers(values) => Some(values.clone()),
             Cells::Floats(values) => values.iter().map(|&value| whole(value)).collect(),
             Cells::Texts(_) => None,
@@ -158,7 +172,9 @@ impl Array {
     /// The cells as floats, if they are numbers.
     pub fn floats(&self) -> Option<Vec<f32>> {
         match &self.cells {
-            Cells::Flags(values) | Cells::Bytes(values) => Some(values.iter().map(|&value| value.into()).collect()),
+            Cells::Flags(values) | Cells::Bytes(values) => {
+                Some(values.iter().map(|&value| value.into()).collect())
+            }
             Cells::Integers(values) => Some(values.iter().map(|&value| value as f32).collect()),
             Cells::Floats(values) => Some(values.clone()),
             Cells::Texts(_) => None,
@@ -168,7 +184,9 @@ impl Array {
     /// The cells as words.
     pub fn texts(&self) -> Vec<String> {
         match &self.cells {
-            Cells::Flags(values) | Cells::Bytes(values) => values.iter().map(u8::to_string).collect(),
+            Cells::Flags(values) | Cells::Bytes(values) => {
+                values.iter().map(u8::to_string).collect()
+            }
             Cells::Integers(values) => values.iter().map(i64::to_string).collect(),
             Cells::Floats(values) => values.iter().map(f32::to_string).collect(),
             Cells::Texts(values) => values.clone(),
@@ -197,17 +215,26 @@ mod tests {
 
     #[test]
     fn words_end_before_their_zeros() {
-        let texts = |words: &[&str]| Ok(Cells::Texts(words.iter().map(|&word| word.to_owned()).collect()));
+        let texts =
+            |words: &[&str]| Ok(Cells::Texts(words.iter().map(|&word| word.to_owned()).collect()));
         assert_eq!(Kind::Letters(3).decode(b"ab\0c\0\0"[..].into()), texts(&["ab", "c"]));
-        let codes = ['é', '\0'].map(|letter| u32::from(letter).to_le_bytes()).concat();
+        let codes = ['é', '\0']
+            .map(|letter| u32::from(letter).to_le_bytes())
+            .concat();
         assert_eq!(Kind::Characters(2).decode(codes.into()), texts(&["é"]));
-        assert_eq!(Kind::Letters(1).decode(vec![b'a', 0xff].into()), Err("row 1 is no text".to_owned()));
+        assert_eq!(
+            Kind::Letters(1).decode(vec![b'a', 0xff].into()),
+            Err("row 1 is no text".to_owned())
+        );
         assert!(Kind::Characters(1).decode(vec![0xff; 4].into()).is_err());
     }
 
     #[test]
     fn floats_are_integers_where_all_are_whole() {
-        let array = |values: &[f32]| Array { shape: vec![values.len()], cells: Cells::Floats(values.to_vec()) };
+        let array = |values: &[f32]| Array {
+            shape: vec![values.len()],
+            cells: Cells::Floats(values.to_vec()),
+        };
         assert_eq!(array(&[1.0, -100.0]).integers(), Some(vec![1, -100]));
         assert_eq!(array(&[1.0, 0.5]).integers(), None);
         assert_eq!(array(&[f32::NAN]).integers(), None);

@@ -43,8 +43,18 @@ struct Opened {
 
 /// Reads the files of a folder.
 pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    let Arrays { task, inputs, classes, standardise, test_share } = Arrays::read(values);
-    let said = Said { task, inputs, classes };
+    let Arrays {
+        task,
+        inputs,
+        classes,
+        standardise,
+        test_share,
+    } = Arrays::read(values);
+    let said = Said {
+        task,
+        inputs,
+        classes,
+    };
     let standardise = Wanted::read(&standardise).map_err(|reason| fault(source.folder, reason))?;
     let train = match source.test_only {
         true => None,
@@ -54,16 +64,22 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let raw = together(source.folder, train, test, &said)?;
     let augment = Augment::without_figures(values);
     if !augment.is_none() && raw.facts.shape.len() != 3 {
-        let reason =
-            "crop, flip and cutout change pictures, and rows of `x` are none (hint: a height and a width each)";
+        let reason = "crop, flip and cutout change pictures, and rows of `x` are none (hint: a height and a width each)";
         return Err(fault(source.folder, reason));
     }
-    let set = raw.finish(&Finish { test_share, standardise: &standardise, seed: source.seed })?;
+    let set = raw.finish(&Finish {
+        test_share,
+        standardise: &standardise,
+        seed: source.seed,
+    })?;
     Ok(set.changed(augment))
 }
 
 fn missing(folder: &Path) -> DataError {
-    fault(folder, "there is neither train.npz nor train.safetensors (hint: fedmpi.save_dataset in Python writes one)")
+    fault(
+        folder,
+        "there is neither train.npz nor train.safetensors (hint: fedmpi.save_dataset in Python writes one)",
+    )
 }
 
 /// Reads arrays of these names.
@@ -74,7 +90,9 @@ const FORMS: [(&str, Read); 2] = [("npz", npz::read), ("safetensors", tensors::r
 
 /// The file of a name, in whichever form it is there.
 fn open(folder: &Path, name: &str, said: &Said) -> Result<Option<Opened>, DataError> {
-    let paths = FORMS.iter().map(|(form, read)| (folder.join(format!("{name}.{form}")), read));
+    let paths = FORMS
+        .iter()
+        .map(|(form, read)| (folder.join(format!("{name}.{form}")), read));
     let there: Vec<_> = paths.filter(|(path, _)| files::is_there(path)).collect();
     match &there[..] {
         [] => Ok(None),
@@ -82,7 +100,9 @@ fn open(folder: &Path, name: &str, said: &Said) -> Result<Option<Opened>, DataEr
             let opened = read(path, ARRAYS).and_then(|arrays| opened(path, arrays, said));
             opened.map(Some).map_err(|reason| fault(path, reason))
         }
-        [(one, _), (other, _), ..] => Err(fault(one, format!("{} is there too (hint: keep one)", other.display()))),
+        [(one, _), (other, _), ..] => {
+            Err(fault(one, format!("{} is there too (hint: keep one)", other.display())))
+        }
     }
 }
 
@@ -90,24 +110,34 @@ fn open(folder: &Path, name: &str, said: &Said) -> Result<Option<Opened>, DataEr
 fn opened(path: &Path, mut arrays: BTreeMap<String, Array>, said: &Said) -> Result<Opened, String> {
     let mut taken = |name: &str| arrays.remove(name);
     let x = taken("x").ok_or("there is no array `x` (hint: arrays are called x, y and users)")?;
-    let targets = taken("y").ok_or("there is no array `y` (hint: arrays are called x, y and users)")?;
+    let targets =
+        taken("y").ok_or("there is no array `y` (hint: arrays are called x, y and users)")?;
     let users = taken("users");
     if x.shape.is_empty() || x.rows() == 0 || x.rows() > u32::MAX as usize {
         return Err(format!("`x` has the shape {:?} (hint: a row for each sample)", x.shape));
     }
     as_many("y", &targets, &x)?;
-    users.iter().try_for_each(|users| as_many("users", users, &x))?;
+    users
+        .iter()
+        .try_for_each(|users| as_many("users", users, &x))?;
     let users = users.map(|users| owners(&users)).transpose()?;
     let (shape, inputs) = learn::inputs(x, said)?;
-    Ok(Opened { path: path.to_owned(), shape, inputs, targets, users })
+    Ok(Opened {
+        path: path.to_owned(),
+        shape,
+        inputs,
+        targets,
+        users,
+    })
 }
 
 fn as_many(name: &str, array: &Array, x: &Array) -> Result<(), String> {
     match array.rows() == x.rows() && !array.shape.is_empty() {
         true => Ok(()),
-        false => {
-            Err(format!("`{name}` has the shape {:?} and `x` {:?} (hint: one for each row of x)", array.shape, x.shape))
-        }
+        false => Err(format!(
+            "`{name}` has the shape {:?} and `x` {:?} (hint: one for each row of x)",
+            array.shape, x.shape
+        )),
     }
 }
 
@@ -119,26 +149,53 @@ fn owners(users: &Array) -> Result<Named, String> {
 }
 
 /// What the files mean together.
-fn together(folder: &Path, train: Option<Opened>, test: Option<Opened>, said: &Said) -> Result<Raw, DataError> {
+fn together(
+    folder: &Path,
+    train: Option<Opened>,
+    test: Option<Opened>,
+    said: &Said,
+) -> Result<Raw, DataError> {
     let there: Vec<&Opened> = train.iter().chain(&test).collect();
     let first = there.first().ok_or_else(|| missing(folder))?;
     if let Some(other) = there.iter().find(|other| other.shape != first.shape) {
         let (found, wanted) = (&other.shape, &first.shape);
-        let reason = format!("rows are {found:?}, in {} {wanted:?} (hint: the same in both)", first.path.display());
+        let reason = format!(
+            "rows are {found:?}, in {} {wanted:?} (hint: the same in both)",
+            first.path.display()
+        );
         return Err(fault(&other.path, reason));
     }
-    let largest = there.iter().filter_map(|opened| opened.inputs.largest()).max();
+    let largest = there
+        .iter()
+        .filter_map(|opened| opened.inputs.largest())
+        .max();
     let targets: Vec<&Array> = there.iter().map(|opened| &opened.targets).collect();
     let meaning = learn::meaning(said, &first.shape, largest, &targets);
     let meaning = meaning.map_err(|reason| fault(&first.path, reason))?;
     let rows = |opened: Option<Opened>| opened.map(|opened| rows(opened, &meaning)).transpose();
     let (train, test) = (rows(train)?, rows(test)?);
-    let about = About { classes: meaning.names, ..About::default() };
-    Ok(Raw { place: folder.to_owned(), facts: meaning.facts, about, measured: vec![], train, test })
+    let about = About {
+        classes: meaning.names,
+        ..About::default()
+    };
+    Ok(Raw {
+        place: folder.to_owned(),
+        facts: meaning.facts,
+        about,
+        measured: vec![],
+        train,
+        test,
+    })
 }
 
 fn rows(opened: Opened, meaning: &Meaning) -> Result<Rows, DataError> {
-    let Opened { path, inputs, targets, users, .. } = opened;
+    let Opened {
+        path,
+        inputs,
+        targets,
+        users,
+        ..
+    } = opened;
     let fault = |reason| fault(&path, reason);
     if let (Some(token), vocabulary) = (inputs.largest(), meaning.facts.task.outputs())
         && meaning.facts.task.is_of_tokens()
@@ -150,7 +207,10 @@ fn rows(opened: Opened, meaning: &Meaning) -> Result<Rows, DataError> {
         )));
     }
     let targets = learn::targets(&targets, meaning).map_err(fault)?;
-    Ok(Rows { samples: Samples { inputs, targets }, users })
+    Ok(Rows {
+        samples: Samples { inputs, targets },
+        users,
+    })
 }
 
 #[cfg(test)]
@@ -161,21 +221,32 @@ mod tests {
     use safetensors::{Dtype, tensor::TensorView};
 
     fn write(path: &Path, arrays: &[(&str, Dtype, &[usize], &[u8])]) {
-        let views = arrays
-            .iter()
-            .map(|&(name, kind, shape, bytes)| (name, TensorView::new(kind, shape.to_vec(), bytes).expect("fits")));
-        std::fs::write(path, safetensors::serialize(views, &None).expect("sound")).expect("writable");
+        let views = arrays.iter().map(|&(name, kind, shape, bytes)| {
+            (name, TensorView::new(kind, shape.to_vec(), bytes).expect("fits"))
+        });
+        std::fs::write(path, safetensors::serialize(views, &None).expect("sound"))
+            .expect("writable");
     }
 
     fn dataset(folder: &Path, choice: &str) -> Result<Dataset, DataError> {
         let (_, values) = KIND.look_up(&choice.into()).expect("sound settings");
-        read(&values, &Source { folder, clients: 2, seed: Seed(1), test_only: false })
+        read(
+            &values,
+            &Source {
+                folder,
+                clients: 2,
+                seed: Seed(1),
+                test_only: false,
+            },
+        )
     }
 
     fn refused(arrays: &[(&str, Dtype, &[usize], &[u8])], choice: &str) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         write(&folder.path().join("train.safetensors"), arrays);
-        dataset(folder.path(), choice).expect_err("refused").to_string()
+        dataset(folder.path(), choice)
+            .expect_err("refused")
+            .to_string()
     }
 
     #[test]
@@ -193,9 +264,15 @@ mod tests {
         write(&folder.path().join("test.safetensors"), &of(&[1, 1, 1, 1]));
         let set = dataset(folder.path(), "arrays").expect("sound");
         let Train::Stored(train) = &set.train else { panic!("stored") };
-        assert_eq!((&set.facts.shape, set.facts.task.outputs(), set.owners), (&vec![1, 2, 2], 3, Some(vec![0, 2, 4])));
+        assert_eq!(
+            (&set.facts.shape, set.facts.task.outputs(), set.owners),
+            (&vec![1, 2, 2], 3, Some(vec![0, 2, 4]))
+        );
         assert!(matches!(train.inputs.numbers(), Numbers::Bytes(..)));
-        assert_eq!((train.targets.classes(), set.about.owners.join(" ")), (Some(&[0, 2, 1, 1][..]), "7 3".to_owned()));
+        assert_eq!(
+            (train.targets.classes(), set.about.owners.join(" ")),
+            (Some(&[0, 2, 1, 1][..]), "7 3".to_owned())
+        );
         let mut floats = Vec::new();
         train.inputs.gather_floats(&[0, 1, 2, 3], &mut floats);
         assert!(
@@ -208,7 +285,10 @@ mod tests {
     fn faults_name_the_file_and_the_array() {
         let x = ("x", Dtype::U8, &[2, 1][..], &[1u8, 2][..]);
         let fault = refused(&[x, ("y", Dtype::U8, &[1], &[0])], "arrays");
-        assert!(fault.contains("train.safetensors: `y` has the shape [1] and `x` [2, 1] (hint:"), "{fault}");
+        assert!(
+            fault.contains("train.safetensors: `y` has the shape [1] and `x` [2, 1] (hint:"),
+            "{fault}"
+        );
         assert!(refused(&[x], "arrays").contains("no array `y` (hint:"));
         let y = ("y", Dtype::U8, &[2][..], &[0u8, 5][..]);
         assert!(refused(&[x, y], "arrays:classes=3").contains("`y` holds 5 in row 1"));
@@ -217,19 +297,34 @@ mod tests {
                 .contains("standardise is `x`")
         );
         assert!(refused(&[x, y], "arrays:test_share=0").contains("too few rows"));
-        assert!(refused(&[x, y], "arrays:inputs=tokens,task=next,classes=2").contains("`x` holds token 2"));
+        assert!(
+            refused(&[x, y], "arrays:inputs=tokens,task=next,classes=2")
+                .contains("`x` holds token 2")
+        );
     }
 
     #[test]
     fn two_files_of_one_name_and_none_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        let fault = dataset(folder.path(), "arrays").expect_err("nothing there").to_string();
+        let fault = dataset(folder.path(), "arrays")
+            .expect_err("nothing there")
+            .to_string();
         assert!(fault.contains("neither train.npz nor train.safetensors"), "{fault}");
         ["train.npz", "train.safetensors"]
             .iter()
             .for_each(|name| std::fs::write(folder.path().join(name), "x").expect("writable"));
-        assert!(dataset(folder.path(), "arrays").expect_err("two").to_string().contains("is there too"));
+        assert!(
+            dataset(folder.path(), "arrays")
+                .expect_err("two")
+                .to_string()
+                .contains("is there too")
+        );
         std::fs::remove_file(folder.path().join("train.safetensors")).expect("there");
-        assert!(dataset(folder.path(), "arrays").expect_err("torn").to_string().contains("train.npz: no whole zip"));
+        assert!(
+            dataset(folder.path(), "arrays")
+                .expect_err("torn")
+                .to_string()
+                .contains("train.npz: no whole zip")
+        );
     }
 }

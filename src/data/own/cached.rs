@@ -1,5 +1,6 @@
-//! Pixels of many pictures, decoded once: they are kept in a hidden file beside the pictures, with a key of all names, sizes and
-//! times of change. Where it cannot be written pictures are decoded each time.
+//! Pixels of many pictures, decoded once: they are kept in a hidden file beside the pictures, with
+//! a key of all names, sizes and times of change. Where it cannot be written pictures are decoded
+//! each time.
 
 use crate::data::DataError;
 use crate::data::decode::{self, Form};
@@ -17,16 +18,26 @@ const KEY: &str = "key";
 ///
 /// # Errors
 /// The first picture that cannot be decoded.
-pub fn pixels(folder: &Path, part: &str, pictures: &[PathBuf], form: Form) -> Result<Vec<u8>, DataError> {
+pub fn pixels(
+    folder: &Path,
+    part: &str,
+    pictures: &[PathBuf],
+    form: Form,
+) -> Result<Vec<u8>, DataError> {
     let key = key(pictures, form);
     let kept = folder.join(format!(".fedmpi-{part}.safetensors"));
     if let Some(pixels) = read(&kept, &key) {
         return Ok(pixels);
     }
     let decoded = decode::pictures(pictures, form)?;
-    let pixels = decoded.into_iter().map(|planes| planes.bytes).collect::<Vec<_>>().concat();
+    let pixels = decoded
+        .into_iter()
+        .map(|planes| planes.bytes)
+        .collect::<Vec<_>>()
+        .concat();
     if let Some(written) = written(&pixels, &key) {
-        let _ = files::write_whole(&kept, &written).inspect_err(|error| log::debug!("{}: {error}", kept.display()));
+        let _ = files::write_whole(&kept, &written)
+            .inspect_err(|error| log::debug!("{}: {error}", kept.display()));
     }
     Ok(pixels)
 }
@@ -37,7 +48,9 @@ fn key(pictures: &[PathBuf], form: Form) -> String {
     hasher.update(format!("{form:?}").as_bytes());
     for picture in pictures {
         let facts = fs::metadata(picture).ok();
-        let changed = facts.as_ref().and_then(|facts| facts.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+        let changed = facts
+            .as_ref()
+            .and_then(|facts| facts.modified().ok()?.duration_since(UNIX_EPOCH).ok());
         let length = facts.map(|facts| facts.len());
         hasher.update(format!("{} {length:?} {changed:?}\n", picture.display()).as_bytes());
     }

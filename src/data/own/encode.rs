@@ -1,5 +1,6 @@
-//! From tables to rows of numbers: numeric columns as they are, categories as a one where it is theirs, the target as a class or
-//! a value. Categories and classes are those of the training table, in the order of letters or numbers.
+//! From tables to rows of numbers: numeric columns as they are, categories as a one where it is
+//! theirs, the target as a class or a value. Categories and classes are those of the training
+//! table, in the order of letters or numbers.
 
 use super::rows::Rows;
 use super::table::{Cells, Field, Table};
@@ -88,24 +89,33 @@ impl Encoder {
     /// # Errors
     /// Columns that there are not; a target of which cannot be told what it is; no inputs.
     pub fn new(roles: Roles, train: &Table, test: Option<&Table>) -> Result<Encoder, String> {
-        let named = [&roles.leave_out, &roles.categorical].into_iter().flatten().chain([&roles.label]);
+        let named = [&roles.leave_out, &roles.categorical]
+            .into_iter()
+            .flatten()
+            .chain([&roles.label]);
         for name in named.chain(Some(&roles.user).filter(|user| !user.is_empty())) {
             train.field(name)?;
         }
         let others = [&roles.label, &roles.user];
-        let inputs = train
-            .fields
-            .iter()
-            .filter(|field| !others.contains(&&field.name) && !roles.leave_out.contains(&field.name));
+        let inputs = train.fields.iter().filter(|field| {
+            !others.contains(&&field.name) && !roles.leave_out.contains(&field.name)
+        });
         let features: Vec<Feature> = inputs.map(|field| feature(field, &roles)).collect();
         if features.is_empty() {
             return Err("no column is left to learn from (hint: leave_out names fewer)".to_owned());
         }
         let tables = [Some(train), test];
-        let targets: Result<Vec<&Field>, String> =
-            tables.into_iter().flatten().map(|table| table.field(&roles.label)).collect();
+        let targets: Result<Vec<&Field>, String> = tables
+            .into_iter()
+            .flatten()
+            .map(|table| table.field(&roles.label))
+            .collect();
         let label = label(&targets?, roles.task)?;
-        Ok(Encoder { roles, features, label })
+        Ok(Encoder {
+            roles,
+            features,
+            label,
+        })
     }
 
     /// What a model must know.
@@ -114,16 +124,22 @@ impl Encoder {
             Label::Classes(names) => Task::Classes(names.len()),
             Label::Value => Task::Values(1),
         };
-        Facts { shape: vec![self.names().len()], task, input: Input::Numbers, targets: 1 }
+        Facts {
+            shape: vec![self.names().len()],
+            task,
+            input: Input::Numbers,
+            targets: 1,
+        }
     }
 
     /// What the numbers of an input are called.
     pub fn names(&self) -> Vec<String> {
         let names = |feature: &Feature| match feature {
             Feature::Number(name) => vec![name.clone()],
-            Feature::Category(name, categories) => {
-                categories.iter().map(|category| format!("{name}={category}")).collect()
-            }
+            Feature::Category(name, categories) => categories
+                .iter()
+                .map(|category| format!("{name}={category}"))
+                .collect(),
         };
         self.features.iter().flat_map(names).collect()
     }
@@ -145,16 +161,21 @@ impl Encoder {
         }
     }
 
-    /// The rows of a table, and how many were left out. What is missing and is to be the mean is NaN.
+    /// The rows of a table, and how many were left out. What is missing and is to be the mean is
+    /// NaN.
     ///
     /// # Errors
-    /// Columns that are missing or of another kind; missing cells where they are refused, with their row.
+    /// Columns that are missing or of another kind; missing cells where they are refused, with
+    /// their row.
     pub fn rows(&self, table: &Table) -> Result<(Rows, usize), String> {
         let whole = self.whole_rows(table)?;
         let left_out = table.rows - whole.len();
         let table = table.pick(&whole);
-        let columns: Result<Vec<Vec<Vec<f32>>>, String> =
-            self.features.iter().map(|feature| self.numbers(feature, &table)).collect();
+        let columns: Result<Vec<Vec<Vec<f32>>>, String> = self
+            .features
+            .iter()
+            .map(|feature| self.numbers(feature, &table))
+            .collect();
         let columns: Vec<Vec<f32>> = columns?.into_iter().flatten().collect();
         let rows = (0..table.rows).flat_map(|row| columns.iter().map(move |column| column[row]));
         let inputs = Column::floats(rows.collect(), columns.len());
@@ -163,7 +184,13 @@ impl Encoder {
             user => Some(table.field(user)?.cells.words()),
         };
         let targets = self.targets(table.field(&self.roles.label)?)?;
-        Ok((Rows { samples: Samples { inputs, targets }, users }, left_out))
+        Ok((
+            Rows {
+                samples: Samples { inputs, targets },
+                users,
+            },
+            left_out,
+        ))
     }
 
     /// Rows that stay: all of them, unless missing cells are left out or refused.
@@ -171,8 +198,12 @@ impl Encoder {
         let inputs = self.features.iter().map(|feature| match feature {
             Feature::Number(name) | Feature::Category(name, _) => name,
         });
-        let needed = [&self.roles.label, &self.roles.user].into_iter().filter(|name| !name.is_empty());
-        let names = inputs.map(|name| (name, false)).chain(needed.map(|name| (name, true)));
+        let needed = [&self.roles.label, &self.roles.user]
+            .into_iter()
+            .filter(|name| !name.is_empty());
+        let names = inputs
+            .map(|name| (name, false))
+            .chain(needed.map(|name| (name, true)));
         let mut whole = vec![true; table.rows];
         for (name, is_needed) in names {
             let missing = table.field(name)?.cells.missing();
@@ -183,7 +214,9 @@ impl Encoder {
                 (Some(row), _) => return Err(refused(name, *row + 1, missing.len(), is_needed)),
             }
         }
-        Ok((0..table.rows as u32).filter(|&row| whole[row as usize]).collect())
+        Ok((0..table.rows as u32)
+            .filter(|&row| whole[row as usize])
+            .collect())
     }
 
     /// A column's numbers, or the numbers of its categories.
@@ -201,7 +234,12 @@ impl Encoder {
             },
             Feature::Category(name, categories) => {
                 let words = table.field(name)?.cells.words();
-                let of = |category: &String| words.rows().map(|word| f32::from(word == category)).collect();
+                let of = |category: &String| {
+                    words
+                        .rows()
+                        .map(|word| f32::from(word == category))
+                        .collect()
+                };
                 Ok(categories.iter().map(of).collect())
             }
         }
@@ -209,22 +247,34 @@ impl Encoder {
 
     /// What stands for a number that is missing.
     fn unknown(&self) -> f32 {
-        if self.roles.missing == Missing::Mean { f32::NAN } else { 0.0 }
+        if self.roles.missing == Missing::Mean {
+            f32::NAN
+        } else {
+            0.0
+        }
     }
 
     fn targets(&self, field: &Field) -> Result<Column, String> {
         match &self.label {
             Label::Classes(names) => {
-                let places: BTreeMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
+                let places: BTreeMap<&str, u32> =
+                    names.iter().map(String::as_str).zip(0..).collect();
                 let words = field.cells.words();
                 Ok(Column::integers(
-                    words.rows().map(|word| places.get(word).copied().unwrap_or_default()).collect(),
+                    words
+                        .rows()
+                        .map(|word| places.get(word).copied().unwrap_or_default())
+                        .collect(),
                     1,
                 ))
             }
             Label::Value => match &field.cells {
-                Cells::Numbers(numbers) => Ok(Column::floats(floats(&field.name, numbers, f32::NAN)?, 1)),
-                Cells::Words(_) => Err(format!("column `{}` holds words (hint: task=classes)", field.name)),
+                Cells::Numbers(numbers) => {
+                    Ok(Column::floats(floats(&field.name, numbers, f32::NAN)?, 1))
+                }
+                Cells::Words(_) => {
+                    Err(format!("column `{}` holds words (hint: task=classes)", field.name))
+                }
             },
         }
     }
@@ -270,13 +320,21 @@ pub fn distinct(columns: &[&Cells]) -> Vec<String> {
         })
         .collect();
     if let Some(numbers) = numbers {
-        let mut known: Vec<f64> = numbers.into_iter().flatten().copied().filter(|number| !number.is_nan()).collect();
+        let mut known: Vec<f64> = numbers
+            .into_iter()
+            .flatten()
+            .copied()
+            .filter(|number| !number.is_nan())
+            .collect();
         known.sort_unstable_by(f64::total_cmp);
         known.dedup();
         return known.iter().map(f64::to_string).collect();
     }
-    let mut words: Vec<String> =
-        columns.iter().flat_map(|cells| cells.words().groups()).map(|(word, _)| word).collect();
+    let mut words: Vec<String> = columns
+        .iter()
+        .flat_map(|cells| cells.words().groups())
+        .map(|(word, _)| word)
+        .collect();
     words.retain(|word| !word.is_empty());
     words.sort_unstable();
     words.dedup();
@@ -286,9 +344,13 @@ pub fn distinct(columns: &[&Cells]) -> Vec<String> {
 /// What targets are: words and few whole numbers are classes, other numbers values.
 fn label(fields: &[&Field], task: Target) -> Result<Label, String> {
     let columns: Vec<&Cells> = fields.iter().map(|field| &field.cells).collect();
-    let are_numbers = columns.iter().all(|cells| matches!(cells, Cells::Numbers(_)));
+    let are_numbers = columns
+        .iter()
+        .all(|cells| matches!(cells, Cells::Numbers(_)));
     let whole = columns.iter().all(|cells| match cells {
-        Cells::Numbers(numbers) => numbers.iter().all(|number| number.is_nan() || number.fract() == 0.0),
+        Cells::Numbers(numbers) => numbers
+            .iter()
+            .all(|number| number.is_nan() || number.fract() == 0.0),
         Cells::Words(_) => true,
     });
     let name = fields.first().map_or("", |field| field.name.as_str());
@@ -312,21 +374,51 @@ mod tests {
     use super::*;
 
     fn field(name: &str, cells: &str) -> Field {
-        let words: Vec<&str> = cells.split(' ').map(|cell| cell.trim_matches('-')).collect();
-        let numbers: Option<Vec<f64>> =
-            words.iter().map(|word| if word.is_empty() { Some(f64::NAN) } else { word.parse().ok() }).collect();
+        let words: Vec<&str> = cells
+            .split(' ')
+            .map(|cell| cell.trim_matches('-'))
+            .collect();
+        let numbers: Option<Vec<f64>> = words
+            .iter()
+            .map(|word| {
+                if word.is_empty() {
+                    Some(f64::NAN)
+                } else {
+                    word.parse().ok()
+                }
+            })
+            .collect();
         let cells = numbers.map_or_else(|| Cells::Words(words.iter().collect()), Cells::Numbers);
-        Field { name: name.to_owned(), cells }
+        Field {
+            name: name.to_owned(),
+            cells,
+        }
     }
 
     fn table() -> Table {
-        let fields = [("age", "50 - 70"), ("sex", "f m f"), ("site", "x y x"), ("ill", "0 2 0")];
-        Table { fields: fields.iter().map(|(name, cells)| field(name, cells)).collect(), rows: 3 }
+        let fields = [
+            ("age", "50 - 70"),
+            ("sex", "f m f"),
+            ("site", "x y x"),
+            ("ill", "0 2 0"),
+        ];
+        Table {
+            fields: fields
+                .iter()
+                .map(|(name, cells)| field(name, cells))
+                .collect(),
+            rows: 3,
+        }
     }
 
     fn roles(missing: Missing) -> Roles {
         let [label, user] = ["ill", "site"].map(str::to_owned);
-        Roles { label, user, missing, ..Roles::default() }
+        Roles {
+            label,
+            user,
+            missing,
+            ..Roles::default()
+        }
     }
 
     fn inputs(missing: Missing) -> Vec<f32> {
@@ -358,40 +450,86 @@ mod tests {
         let encoder = Encoder::new(roles(Missing::Refuse), &table(), None).expect("fits");
         let fault = encoder.rows(&table()).expect_err("refused");
         assert!(
-            fault.starts_with("column `age` is empty in row 2, and in 1 rows in all (hint: missing=mean"),
+            fault.starts_with(
+                "column `age` is empty in row 2, and in 1 rows in all (hint: missing=mean"
+            ),
             "{fault}"
         );
         let mut other = table();
         other.fields[3] = field("ill", "0 - 0");
         let encoder = Encoder::new(roles(Missing::Zero), &other, None).expect("fits");
-        assert!(encoder.rows(&other).expect_err("no target").contains("`ill` is empty in row 2"));
+        assert!(
+            encoder
+                .rows(&other)
+                .expect_err("no target")
+                .contains("`ill` is empty in row 2")
+        );
     }
 
     #[test]
     fn targets_are_classes_or_values() {
         let told = |cells: &str, task: Target| label(&[&field("y", cells)], task);
-        assert_eq!(told("b a b", Target::Detect), Ok(Label::Classes(vec!["a".to_owned(), "b".to_owned()])));
-        assert_eq!(told("10 9", Target::Detect), Ok(Label::Classes(vec!["9".to_owned(), "10".to_owned()])));
-        assert_eq!((told("0.5 1", Target::Detect), told("1 2", Target::Values)), (Ok(Label::Value), Ok(Label::Value)));
-        assert!(told("a b", Target::Values).expect_err("words").contains("holds words"));
+        assert_eq!(
+            told("b a b", Target::Detect),
+            Ok(Label::Classes(vec!["a".to_owned(), "b".to_owned()]))
+        );
+        assert_eq!(
+            told("10 9", Target::Detect),
+            Ok(Label::Classes(vec!["9".to_owned(), "10".to_owned()]))
+        );
+        assert_eq!(
+            (told("0.5 1", Target::Detect), told("1 2", Target::Values)),
+            (Ok(Label::Value), Ok(Label::Value))
+        );
+        assert!(
+            told("a b", Target::Values)
+                .expect_err("words")
+                .contains("holds words")
+        );
         let many: Vec<String> = (0..200).map(|number| number.to_string()).collect();
-        assert!(told(&many.join(" "), Target::Detect).expect_err("either").contains("200 whole numbers"));
+        assert!(
+            told(&many.join(" "), Target::Detect)
+                .expect_err("either")
+                .contains("200 whole numbers")
+        );
     }
 
     #[test]
     fn unknown_columns_and_words_among_numbers_are_refused() {
         let refused = |roles: Roles| Encoder::new(roles, &table(), None).expect_err("refused");
-        let typed = Roles { leave_out: vec!["agee".to_owned()], ..roles(Missing::Zero) };
+        let typed = Roles {
+            leave_out: vec!["agee".to_owned()],
+            ..roles(Missing::Zero)
+        };
         assert!(refused(typed).contains("no column `agee` (hint: did you mean `age`?)"));
-        let all = Roles { leave_out: vec!["age".to_owned(), "sex".to_owned()], ..roles(Missing::Zero) };
+        let all = Roles {
+            leave_out: vec!["age".to_owned(), "sex".to_owned()],
+            ..roles(Missing::Zero)
+        };
         assert!(refused(all).contains("no column is left"));
         let encoder = Encoder::new(roles(Missing::Zero), &table(), None).expect("fits");
         let mut other = table();
         other.fields[0] = field("age", "50 old 70");
-        assert!(encoder.rows(&other).expect_err("a word").contains("`age` holds `old`, in training numbers"));
+        assert!(
+            encoder
+                .rows(&other)
+                .expect_err("a word")
+                .contains("`age` holds `old`, in training numbers")
+        );
         other.fields[0] = field("age", "50 1e39 70");
-        assert!(encoder.rows(&other).expect_err("too large").contains("`age` holds 1e39, beyond 32-bit floats"));
-        let grouped = Roles { categorical: vec!["age".to_owned()], ..roles(Missing::Zero) };
-        assert_eq!(Encoder::new(grouped, &table(), None).expect("fits").names()[..2], ["age=50", "age=70"]);
+        assert!(
+            encoder
+                .rows(&other)
+                .expect_err("too large")
+                .contains("`age` holds 1e39, beyond 32-bit floats")
+        );
+        let grouped = Roles {
+            categorical: vec!["age".to_owned()],
+            ..roles(Missing::Zero)
+        };
+        assert_eq!(
+            Encoder::new(grouped, &table(), None).expect("fits").names()[..2],
+            ["age=50", "age=70"]
+        );
     }
 }

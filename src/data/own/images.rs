@@ -1,6 +1,6 @@
-//! `images`: PNG and JPEG, in a folder for each class, or listed in a CSV file with the columns `file`, `label` and, if you like,
-//! `user`. They are decoded once: the bytes are kept in a hidden file of the data's folder, as long as the pictures are the
-//! same.
+//! `images`: PNG and JPEG, in a folder for each class, or listed in a CSV file with the columns
+//! `file`, `label` and, if you like, `user`. They are decoded once: the bytes are kept in a hidden
+//! file of the data's folder, as long as the pictures are the same.
 
 use super::encode::distinct;
 use super::named::Named;
@@ -41,20 +41,44 @@ pub struct Listed {
 /// Reads the pictures of a folder.
 pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
     let images = Images::read(values);
-    let standardise = Wanted::read(&images.standardise).map_err(|reason| fault(source.folder, reason))?;
+    let standardise =
+        Wanted::read(&images.standardise).map_err(|reason| fault(source.folder, reason))?;
     let channels = if images.grey { 1 } else { 3 };
-    let form = Form { coloured: !images.grey, size: Some([images.side, images.side]) };
+    let form = Form {
+        coloured: !images.grey,
+        size: Some([images.side, images.side]),
+    };
     let (train, test) = listed(source)?;
-    let labels: Vec<&Cells> = train.iter().chain(&test).map(|listed| &listed.labels).collect();
+    let labels: Vec<&Cells> = train
+        .iter()
+        .chain(&test)
+        .map(|listed| &listed.labels)
+        .collect();
     let classes = distinct(&labels);
     let rows = |listed: Option<Listed>, part| {
-        listed.map(|listed| rows(source.folder, part, listed, form, &classes)).transpose()
+        listed
+            .map(|listed| rows(source.folder, part, listed, form, &classes))
+            .transpose()
     };
     let (train, test) = (rows(train, "train")?, rows(test, "test")?);
     let facts = Facts::classes(&[channels, images.side, images.side], classes.len());
-    let about = About { classes, ..About::default() };
-    let raw = Raw { place: source.folder.to_owned(), facts, about, measured: vec![], train, test };
-    let set = raw.finish(&Finish { test_share: images.test_share, standardise: &standardise, seed: source.seed })?;
+    let about = About {
+        classes,
+        ..About::default()
+    };
+    let raw = Raw {
+        place: source.folder.to_owned(),
+        facts,
+        about,
+        measured: vec![],
+        train,
+        test,
+    };
+    let set = raw.finish(&Finish {
+        test_share: images.test_share,
+        standardise: &standardise,
+        seed: source.seed,
+    })?;
     Ok(set.changed(Augment::without_figures(values)))
 }
 
@@ -62,20 +86,33 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
 fn listed(source: &Source<'_>) -> Result<(Option<Listed>, Option<Listed>), DataError> {
     let folder = source.folder;
     let lists = files_of(folder, &[".csv"])?;
-    let of = |name: &str| lists.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
+    let of = |name: &str| {
+        lists
+            .iter()
+            .find(|path| path.file_stem().is_some_and(|stem| stem == name))
+    };
     let [train, test] = ["train", "test"].map(|name| folder.join(name));
     let (train, test) = match lists.is_empty() {
         true => {
-            let train = if train.is_dir() { train } else { folder.to_owned() };
+            let train = if train.is_dir() {
+                train
+            } else {
+                folder.to_owned()
+            };
             (Some(Place::Folders(train)), test.is_dir().then_some(Place::Folders(test)))
         }
         false => {
-            let first = lists.iter().find(|path| path.file_stem().is_none_or(|stem| stem != "test"));
+            let first = lists
+                .iter()
+                .find(|path| path.file_stem().is_none_or(|stem| stem != "test"));
             let train = of("train").or(first);
             (train.cloned().map(Place::List), of("test").cloned().map(Place::List))
         }
     };
-    let train = train.filter(|_| !source.test_only).map(Place::read).transpose()?;
+    let train = train
+        .filter(|_| !source.test_only)
+        .map(Place::read)
+        .transpose()?;
     Ok((train, test.map(Place::read).transpose()?))
 }
 
@@ -96,9 +133,16 @@ impl Place {
 
 /// A folder for each class.
 fn folders(folder: &Path) -> Result<Listed, DataError> {
-    let unread = |error: std::io::Error| DataError::Read { path: folder.to_owned(), reason: error.to_string() };
+    let unread = |error: std::io::Error| DataError::Read {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    };
     let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(unread)?.collect();
-    let mut classes: Vec<PathBuf> = entries.map_err(unread)?.iter().map(|entry| entry.path()).collect();
+    let mut classes: Vec<PathBuf> = entries
+        .map_err(unread)?
+        .iter()
+        .map(|entry| entry.path())
+        .collect();
     classes.retain(|path| path.is_dir());
     classes.sort();
     let (mut files, mut labels) = (Vec::new(), Named::default());
@@ -119,7 +163,11 @@ fn folders(folder: &Path) -> Result<Listed, DataError> {
             folder,
             "there are no pictures (hint: a folder for each class, or a CSV of file, label and user)",
         )),
-        false => Ok(Listed { files, labels: Cells::Words(labels), users: None }),
+        false => Ok(Listed {
+            files,
+            labels: Cells::Words(labels),
+            users: None,
+        }),
     }
 }
 
@@ -129,20 +177,28 @@ fn list(path: &Path) -> Result<Listed, String> {
     let needed = |name: &str| {
         let cells = &table.field(name)?.cells;
         match cells.missing().first() {
-            Some(row) => {
-                Err(format!("column `{name}` is empty in row {} (hint: fill it, or leave the row out)", row + 1))
-            }
+            Some(row) => Err(format!(
+                "column `{name}` is empty in row {} (hint: fill it, or leave the row out)",
+                row + 1
+            )),
             None => Ok(cells.clone()),
         }
     };
     let names = needed("file")?.words();
     let mut known = BTreeSet::new();
-    if let Some((row, twice)) = names.rows().enumerate().find(|(_, name)| !known.insert(*name)) {
+    if let Some((row, twice)) = names
+        .rows()
+        .enumerate()
+        .find(|(_, name)| !known.insert(*name))
+    {
         return Err(format!("`{twice}` comes again in row {} (hint: each picture once)", row + 1));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let files: Vec<PathBuf> = names.rows().map(|name| folder.join(name)).collect();
-    if let Some(row) = files.iter().position(|file| !has_end(file, ENDS) || !file.is_file()) {
+    if let Some(row) = files
+        .iter()
+        .position(|file| !has_end(file, ENDS) || !file.is_file())
+    {
         return Err(format!(
             "row {} names {}, which is no picture (hint: a .png or .jpg beside this list)",
             row + 1,
@@ -150,17 +206,42 @@ fn list(path: &Path) -> Result<Listed, String> {
         ));
     }
     let hinto_users = table.fields.iter().any(|field| field.name == "user");
-    let users = if hinto_users { Some(needed("user")?.words()) } else { None };
-    Ok(Listed { files, labels: needed("label")?, users })
+    let users = if hinto_users {
+        Some(needed("user")?.words())
+    } else {
+        None
+    };
+    Ok(Listed {
+        files,
+        labels: needed("label")?,
+        users,
+    })
 }
 
-fn rows(folder: &Path, part: &str, listed: Listed, form: Form, classes: &[String]) -> Result<Rows, DataError> {
+fn rows(
+    folder: &Path,
+    part: &str,
+    listed: Listed,
+    form: Form,
+    classes: &[String],
+) -> Result<Rows, DataError> {
     let places: BTreeMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    let targets = listed.labels.words().rows().map(|name| places.get(name).copied().unwrap_or_default()).collect();
+    let targets = listed
+        .labels
+        .words()
+        .rows()
+        .map(|name| places.get(name).copied().unwrap_or_default())
+        .collect();
     let pixels = cached::pixels(folder, part, &listed.files, form)?;
     let width = pixels.len() / listed.files.len().max(1);
     let inputs = Column::new(Numbers::Bytes(pixels.into(), Standard::units()), width);
-    Ok(Rows { samples: Samples { inputs, targets: Column::integers(targets, 1) }, users: listed.users })
+    Ok(Rows {
+        samples: Samples {
+            inputs,
+            targets: Column::integers(targets, 1),
+        },
+        users: listed.users,
+    })
 }
 
 #[cfg(test)]
@@ -172,12 +253,21 @@ mod tests {
 
     fn picture(path: &Path, shade: u8) {
         fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
-        GrayImage::from_pixel(3, 3, image::Luma([shade])).save(path).expect("writable");
+        GrayImage::from_pixel(3, 3, image::Luma([shade]))
+            .save(path)
+            .expect("writable");
     }
 
     fn dataset(folder: &Path) -> Result<Dataset, String> {
-        let (_, values) = KIND.look_up(&"images:side=2,grey=true,test_share=0.5".into()).expect("sound settings");
-        let source = Source { folder, clients: 2, seed: Seed(1), test_only: false };
+        let (_, values) = KIND
+            .look_up(&"images:side=2,grey=true,test_share=0.5".into())
+            .expect("sound settings");
+        let source = Source {
+            folder,
+            clients: 2,
+            seed: Seed(1),
+            test_only: false,
+        };
         read(&values, &source).map_err(|error| error.to_string())
     }
 
@@ -185,17 +275,33 @@ mod tests {
     fn folders_are_classes_and_pictures_are_decoded_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
-        let shades = [("cat/a.png", 10), ("cat/b.png", 20), ("dog/c.jpg", 30), ("dog/d.png", 40)];
-        shades.iter().for_each(|(name, shade)| picture(&path(name), *shade));
+        let shades = [
+            ("cat/a.png", 10),
+            ("cat/b.png", 20),
+            ("dog/c.jpg", 30),
+            ("dog/d.png", 40),
+        ];
+        shades
+            .iter()
+            .for_each(|(name, shade)| picture(&path(name), *shade));
         let set = dataset(folder.path()).expect("sound");
-        assert_eq!((set.facts.shape.clone(), set.about.classes.join(" ")), (vec![1, 2, 2], "cat dog".to_owned()));
+        assert_eq!(
+            (set.facts.shape.clone(), set.about.classes.join(" ")),
+            (vec![1, 2, 2], "cat dog".to_owned())
+        );
         assert_eq!((set.train.count(), set.test.len()), (2, 2));
         assert_eq!(dataset(folder.path()).expect("kept"), set);
         // Another picture of another size is noticed.
-        GrayImage::from_pixel(9, 9, image::Luma([90])).save(path("cat/a.png")).expect("writable");
+        GrayImage::from_pixel(9, 9, image::Luma([90]))
+            .save(path("cat/a.png"))
+            .expect("writable");
         assert_ne!(dataset(folder.path()).expect("decoded again").digest(), set.digest());
         fs::create_dir(path("cow")).expect("writable");
-        assert!(dataset(folder.path()).expect_err("an empty class").contains("cow: there is no .png"));
+        assert!(
+            dataset(folder.path())
+                .expect_err("an empty class")
+                .contains("cow: there is no .png")
+        );
     }
 
     #[test]
@@ -205,15 +311,32 @@ mod tests {
             fs::write(folder.path().join("list.csv"), text).expect("writable");
             dataset(folder.path())
         };
-        ["a", "b", "c"].iter().for_each(|name| picture(&folder.path().join(format!("x/{name}.png")), 9));
-        let set = listed("user,file,label\nu,x/a.png,1\nv,x/b.png,0\nu,x/c.png,0\n").expect("sound");
+        ["a", "b", "c"]
+            .iter()
+            .for_each(|name| picture(&folder.path().join(format!("x/{name}.png")), 9));
+        let set =
+            listed("user,file,label\nu,x/a.png,1\nv,x/b.png,0\nu,x/c.png,0\n").expect("sound");
         let Train::Stored(train) = &set.train else { panic!("stored") };
         assert_eq!((set.about.owners.join(" "), train.len()), ("u v".to_owned(), 2));
         assert!(
-            listed("file,label\nx/a.png,1\nx/a.png,0\n").expect_err("twice").contains("`x/a.png` comes again in row 2")
+            listed("file,label\nx/a.png,1\nx/a.png,0\n")
+                .expect_err("twice")
+                .contains("`x/a.png` comes again in row 2")
         );
-        assert!(listed("file,label\nx/z.png,1\n").expect_err("not there").contains("row 1 names"));
-        assert!(listed("file,label\nx/a.png,\n").expect_err("no label").contains("`label` is empty in row 1"));
-        assert!(listed("file\nx/a.png\n").expect_err("no column").contains("no column `label`"));
+        assert!(
+            listed("file,label\nx/z.png,1\n")
+                .expect_err("not there")
+                .contains("row 1 names")
+        );
+        assert!(
+            listed("file,label\nx/a.png,\n")
+                .expect_err("no label")
+                .contains("`label` is empty in row 1")
+        );
+        assert!(
+            listed("file\nx/a.png\n")
+                .expect_err("no column")
+                .contains("no column `label`")
+        );
     }
 }

@@ -63,10 +63,18 @@ pub fn inputs(x: Array, said: &Said) -> Result<(Vec<usize>, Column), String> {
         false => numbers(x.cells, width)?,
     };
     let planes = shape.first().copied().unwrap_or(1);
-    Ok((shape, if last { column.channels_first(planes) } else { column }))
+    Ok((
+        shape,
+        if last {
+            column.channels_first(planes)
+        } else {
+            column
+        },
+    ))
 }
 
-/// Rows of three sides are images: channels first, unless only the last side can be the channels. Rows of two are grey.
+/// Rows of three sides are images: channels first, unless only the last side can be the channels.
+/// Rows of two are grey.
 fn image_shape(row: &[usize]) -> Result<Vec<usize>, String> {
     match *row {
         [] => Ok(vec![1]),
@@ -76,7 +84,10 @@ fn image_shape(row: &[usize]) -> Result<Vec<usize>, String> {
             Ok(vec![last, first, height])
         }
         [channels, height, width] => Ok(vec![channels, height, width]),
-        _ => Err(format!("`x` has rows of {} sides (hint: at most channels, height and width)", row.len())),
+        _ => Err(format!(
+            "`x` has rows of {} sides (hint: at most channels, height and width)",
+            row.len()
+        )),
     }
 }
 
@@ -90,9 +101,13 @@ fn are_tokens(x: &Array, taken: Taken) -> Result<bool, String> {
 }
 
 fn tokens(x: &Array, width: usize) -> Result<Vec<u32>, String> {
-    let values = x.integers().ok_or("`x` is to be tokens and holds other numbers (hint: inputs=numbers)")?;
+    let values = x
+        .integers()
+        .ok_or("`x` is to be tokens and holds other numbers (hint: inputs=numbers)")?;
     let hint = "hint: tokens count from 0; inputs=numbers for other integers";
-    bounded(&values, width, 0..i64::from(u32::MAX), |row, value| format!("`x` holds {value} in row {row} ({hint})"))
+    bounded(&values, width, 0..i64::from(u32::MAX), |row, value| {
+        format!("`x` holds {value} in row {row} ({hint})")
+    })
 }
 
 /// Integers as they are kept, if all lie in a range.
@@ -110,9 +125,16 @@ fn bounded(
 
 fn numbers(cells: Cells, width: usize) -> Result<Column, String> {
     let floats = match cells {
-        Cells::Bytes(values) => return Ok(Column::new(Numbers::Bytes(values.into(), Standard::units()), width)),
+        Cells::Bytes(values) => {
+            return Ok(Column::new(Numbers::Bytes(values.into(), Standard::units()), width));
+        }
         Cells::Floats(values) => finite(values, width, "x")?,
-        other => Array { shape: vec![], cells: other }.floats().unwrap_or_default(),
+        other => Array {
+            shape: vec![],
+            cells: other,
+        }
+        .floats()
+        .unwrap_or_default(),
     };
     Ok(Column::floats(floats, width))
 }
@@ -129,13 +151,21 @@ fn finite(values: Vec<f32>, width: usize, name: &str) -> Result<Vec<f32>, String
     }
 }
 
-/// What the targets of all files mean, for inputs of this shape; `largest` is the largest token in inputs.
+/// What the targets of all files mean, for inputs of this shape; `largest` is the largest token in
+/// inputs.
 ///
 /// # Errors
 /// A task that cannot be told or does not fit.
-pub fn meaning(said: &Said, shape: &[usize], largest: Option<u32>, targets: &[&Array]) -> Result<Meaning, String> {
+pub fn meaning(
+    said: &Said,
+    shape: &[usize],
+    largest: Option<u32>,
+    targets: &[&Array],
+) -> Result<Meaning, String> {
     let is_text = largest.is_some();
-    let first = targets.first().ok_or("there are no targets (hint: an array `y`)")?;
+    let first = targets
+        .first()
+        .ok_or("there are no targets (hint: an array `y`)")?;
     let learned = learned(said, first, is_text)?;
     let mut names = Vec::new();
     let task = match learned {
@@ -147,20 +177,44 @@ pub fn meaning(said: &Said, shape: &[usize], largest: Option<u32>, targets: &[&A
         Learned::Sets => Task::Sets(width(first)),
         Learned::Next => {
             let vocabulary = count(said, targets, 0, largest)?;
-            let ignore = targets.iter().any(|array| has_holes(array)).then_some(vocabulary as u32);
+            let ignore = targets
+                .iter()
+                .any(|array| has_holes(array))
+                .then_some(vocabulary as u32);
             Task::Next { vocabulary, ignore }
         }
         Learned::Masked => {
             let vocabulary = count(said, targets, 0, largest)?;
-            Task::Masked { vocabulary, ignore: vocabulary as u32, hiding: None, padding: None }
+            Task::Masked {
+                vocabulary,
+                ignore: vocabulary as u32,
+                hiding: None,
+                padding: None,
+            }
         }
     };
-    if matches!(learned, Learned::Next | Learned::Masked) && ![1, shape.iter().product()].contains(&width(first)) {
+    if matches!(learned, Learned::Next | Learned::Masked)
+        && ![1, shape.iter().product()].contains(&width(first))
+    {
         let (found, wanted) = (width(first), shape.iter().product::<usize>());
-        return Err(format!("`y` has {found} tokens a row and `x` {wanted} (hint: one next token, or one for each)"));
+        return Err(format!(
+            "`y` has {found} tokens a row and `x` {wanted} (hint: one next token, or one for each)"
+        ));
     }
-    let input = if is_text { Input::Tokens } else { Input::Numbers };
-    Ok(Meaning { facts: Facts { shape: shape.to_vec(), task, input, targets: width(first) }, names })
+    let input = if is_text {
+        Input::Tokens
+    } else {
+        Input::Numbers
+    };
+    Ok(Meaning {
+        facts: Facts {
+            shape: shape.to_vec(),
+            task,
+            input,
+            targets: width(first),
+        },
+        names,
+    })
 }
 
 fn learned(said: &Said, y: &Array, is_text: bool) -> Result<Learned, String> {
@@ -176,7 +230,9 @@ fn learned(said: &Said, y: &Array, is_text: bool) -> Result<Learned, String> {
 
 fn detected(y: &Array, is_text: bool) -> Result<Learned, String> {
     let several = width(y) > 1;
-    let bits = y.integers().is_some_and(|values| values.iter().all(|value| [0, 1].contains(value)));
+    let bits = y
+        .integers()
+        .is_some_and(|values| values.iter().all(|value| [0, 1].contains(value)));
     match (&y.cells, several) {
         (Cells::Texts(_), false) => Ok(Learned::Classes),
         (Cells::Floats(_), _) => Ok(Learned::Values),
@@ -204,20 +260,28 @@ fn has_holes(y: &Array) -> bool {
 
 /// Words as classes, in the order of letters; none of numbers.
 fn class_names(targets: &[&Array]) -> Vec<String> {
-    let texts = targets.iter().filter(|array| matches!(array.cells, Cells::Texts(_)));
+    let texts = targets
+        .iter()
+        .filter(|array| matches!(array.cells, Cells::Texts(_)));
     let names: BTreeSet<String> = texts.flat_map(|array| array.texts()).collect();
     names.into_iter().collect()
 }
 
 /// How many classes or tokens there are: as said, or as the files have.
-fn count(said: &Said, targets: &[&Array], named: usize, largest: Option<u32>) -> Result<usize, String> {
+fn count(
+    said: &Said,
+    targets: &[&Array],
+    named: usize,
+    largest: Option<u32>,
+) -> Result<usize, String> {
     if said.classes > 0 || named > 0 {
         return Ok(said.classes.max(named));
     }
     let mut most = largest.map_or(0, i64::from);
     for array in targets {
-        let values =
-            array.integers().ok_or(format!("`y` holds {} that are no classes (hint: task=values)", array.kind()))?;
+        let values = array
+            .integers()
+            .ok_or(format!("`y` holds {} that are no classes (hint: task=values)", array.kind()))?;
         most = most.max(values.into_iter().max().unwrap_or(0));
     }
     match usize::try_from(most + 1) {
@@ -231,9 +295,16 @@ fn count(said: &Said, targets: &[&Array], named: usize, largest: Option<u32>) ->
 /// # Errors
 /// Targets of another shape or kind, or out of range, with their row.
 pub fn targets(y: &Array, meaning: &Meaning) -> Result<Column, String> {
-    let Facts { task, targets: wanted, .. } = &meaning.facts;
+    let Facts {
+        task,
+        targets: wanted,
+        ..
+    } = &meaning.facts;
     if width(y) != *wanted {
-        return Err(format!("`y` has {} numbers a row, elsewhere {wanted} (hint: the same in all files)", width(y)));
+        return Err(format!(
+            "`y` has {} numbers a row, elsewhere {wanted} (hint: the same in all files)",
+            width(y)
+        ));
     }
     match *task {
         Task::Values(count) => {
@@ -244,13 +315,18 @@ pub fn targets(y: &Array, meaning: &Meaning) -> Result<Column, String> {
         Task::Classes(count) if !meaning.names.is_empty() => named(y, &meaning.names, count),
         Task::Classes(count) => classes(y, count, None),
         Task::Next { vocabulary, ignore } => classes(y, vocabulary, ignore),
-        Task::Masked { vocabulary, ignore, .. } => classes(y, vocabulary, Some(ignore)),
+        Task::Masked {
+            vocabulary, ignore, ..
+        } => classes(y, vocabulary, Some(ignore)),
     }
 }
 
 fn sets(y: &Array, count: usize) -> Result<Column, String> {
     let values = y.floats().ok_or("`y` holds words (hint: task=classes)")?;
-    match values.iter().position(|&value| value != 0.0 && value != 1.0) {
+    match values
+        .iter()
+        .position(|&value| value != 0.0 && value != 1.0)
+    {
         Some(place) => {
             let (row, value) = (place / count.max(1), values[place]);
             Err(format!("`y` holds {value} in row {row} (hint: task=sets takes 0 and 1)"))
@@ -262,15 +338,27 @@ fn sets(y: &Array, count: usize) -> Result<Column, String> {
 fn named(y: &Array, names: &[String], count: usize) -> Result<Column, String> {
     let place = |name: String| names.binary_search(&name).unwrap_or_default() as i64;
     let places: Vec<i64> = y.texts().into_iter().map(place).collect();
-    classes(&Array { shape: y.shape.clone(), cells: Cells::Integers(places) }, count, None)
+    classes(
+        &Array {
+            shape: y.shape.clone(),
+            cells: Cells::Integers(places),
+        },
+        count,
+        None,
+    )
 }
 
 /// Classes or tokens below a count; what is not learned becomes `ignore`.
 fn classes(y: &Array, count: usize, ignore: Option<u32>) -> Result<Column, String> {
-    let mut values = y.integers().ok_or(format!("`y` holds {} that are no classes (hint: task=values)", y.kind()))?;
+    let mut values = y
+        .integers()
+        .ok_or(format!("`y` holds {} that are no classes (hint: task=values)", y.kind()))?;
     let mut most = count as i64;
     if let Some(ignore) = ignore {
-        values.iter_mut().filter(|value| **value == NOTHING).for_each(|value| *value = ignore.into());
+        values
+            .iter_mut()
+            .filter(|value| **value == NOTHING)
+            .for_each(|value| *value = ignore.into());
         most = most.max(i64::from(ignore) + 1);
     }
     let width = width(y);
@@ -288,15 +376,25 @@ mod tests {
     use super::*;
 
     fn said(task: Sought) -> Said {
-        Said { task, inputs: Taken::Detect, classes: 0 }
+        Said {
+            task,
+            inputs: Taken::Detect,
+            classes: 0,
+        }
     }
 
     fn integers(shape: &[usize], values: &[i64]) -> Array {
-        Array { shape: shape.to_vec(), cells: Cells::Integers(values.to_vec()) }
+        Array {
+            shape: shape.to_vec(),
+            cells: Cells::Integers(values.to_vec()),
+        }
     }
 
     fn floats(shape: &[usize], values: &[f32]) -> Array {
-        Array { shape: shape.to_vec(), cells: Cells::Floats(values.to_vec()) }
+        Array {
+            shape: shape.to_vec(),
+            cells: Cells::Floats(values.to_vec()),
+        }
     }
 
     fn task(said: &Said, largest: Option<u32>, y: &Array) -> Result<Task, String> {
@@ -310,12 +408,29 @@ mod tests {
         assert_eq!(task(&auto, None, &integers(&[3], &[0, 4, 1])), Ok(Task::Classes(5)));
         assert_eq!(task(&auto, None, &floats(&[1, 2], &[0.5, 1.0])), Ok(Task::Values(2)));
         assert_eq!(task(&auto, None, &pairs), Ok(Task::Sets(2)));
-        assert_eq!(task(&auto, Some(8), &pairs), Ok(Task::Next { vocabulary: 9, ignore: None }));
+        assert_eq!(
+            task(&auto, Some(8), &pairs),
+            Ok(Task::Next {
+                vocabulary: 9,
+                ignore: None
+            })
+        );
         let holes = integers(&[1, 2], &[-100, 3]);
-        assert_eq!(task(&auto, Some(2), &holes), Ok(Task::Next { vocabulary: 4, ignore: Some(4) }));
+        assert_eq!(
+            task(&auto, Some(2), &holes),
+            Ok(Task::Next {
+                vocabulary: 4,
+                ignore: Some(4)
+            })
+        );
         assert_eq!(
             task(&said(Sought::Masked), Some(2), &holes),
-            Ok(Task::Masked { vocabulary: 4, ignore: 4, hiding: None, padding: None })
+            Ok(Task::Masked {
+                vocabulary: 4,
+                ignore: 4,
+                hiding: None,
+                padding: None
+            })
         );
         let meaning = meaning(&auto, &[2], Some(2), &[&holes]).expect("tokens");
         assert_eq!(targets(&holes, &meaning).expect("in range"), Column::integers(vec![4, 3], 2));
@@ -325,18 +440,31 @@ mod tests {
     fn what_cannot_be_told_asks_for_the_task() {
         let auto = said(Sought::Detect);
         assert!(
-            task(&auto, Some(1), &integers(&[1], &[0])).expect_err("two ways").contains("task=classes or task=next")
+            task(&auto, Some(1), &integers(&[1], &[0]))
+                .expect_err("two ways")
+                .contains("task=classes or task=next")
         );
-        assert!(task(&auto, None, &integers(&[1, 2], &[0, 2])).expect_err("two ways").contains("task=sets"));
-        let wrong = task(&said(Sought::Next), Some(1), &integers(&[1, 3], &[0; 3])).expect_err("three of two");
+        assert!(
+            task(&auto, None, &integers(&[1, 2], &[0, 2]))
+                .expect_err("two ways")
+                .contains("task=sets")
+        );
+        let wrong = task(&said(Sought::Next), Some(1), &integers(&[1, 3], &[0; 3]))
+            .expect_err("three of two");
         assert!(wrong.contains("3 tokens a row and `x` 2"), "{wrong}");
     }
 
     #[test]
     fn words_are_classes_by_name() {
-        let y = Array { shape: vec![3], cells: Cells::Texts(["dog", "cat", "dog"].map(str::to_owned).to_vec()) };
+        let y = Array {
+            shape: vec![3],
+            cells: Cells::Texts(["dog", "cat", "dog"].map(str::to_owned).to_vec()),
+        };
         let meaning = meaning(&said(Sought::Detect), &[2], None, &[&y]).expect("words");
-        assert_eq!((&meaning.facts.task, meaning.names.join(" ")), (&Task::Classes(2), "cat dog".to_owned()));
+        assert_eq!(
+            (&meaning.facts.task, meaning.names.join(" ")),
+            (&Task::Classes(2), "cat dog".to_owned())
+        );
         assert_eq!(targets(&y, &meaning).expect("known"), Column::integers(vec![1, 0, 1], 1));
     }
 
@@ -344,27 +472,55 @@ mod tests {
     fn images_have_their_channels_first() {
         let bytes = |shape: &[usize]| {
             let count = shape.iter().product::<usize>() as u8;
-            inputs(Array { shape: shape.to_vec(), cells: Cells::Bytes((0..count).collect()) }, &said(Sought::Detect))
+            inputs(
+                Array {
+                    shape: shape.to_vec(),
+                    cells: Cells::Bytes((0..count).collect()),
+                },
+                &said(Sought::Detect),
+            )
         };
         assert_eq!(bytes(&[1, 2, 3]).expect("grey").0, [1, 2, 3]);
         let (shape, column) = bytes(&[1, 2, 2, 3]).expect("last");
-        assert_eq!((shape, column.bytes()), (vec![3, 2, 2], &[0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11][..]));
+        assert_eq!(
+            (shape, column.bytes()),
+            (vec![3, 2, 2], &[0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11][..])
+        );
         let (shape, column) = bytes(&[1, 3, 2, 2]).expect("first");
         assert_eq!((shape, column.bytes()[1]), (vec![3, 2, 2], 1));
-        assert!(bytes(&[1, 1, 1, 1, 1]).expect_err("too many").contains("4 sides"));
-        assert!(bytes(&[2, 0]).expect_err("empty").contains("which are empty"));
+        assert!(
+            bytes(&[1, 1, 1, 1, 1])
+                .expect_err("too many")
+                .contains("4 sides")
+        );
+        assert!(
+            bytes(&[2, 0])
+                .expect_err("empty")
+                .contains("which are empty")
+        );
     }
 
     #[test]
     fn faults_name_array_row_and_remedy() {
         let auto = said(Sought::Detect);
-        let fault = inputs(floats(&[2, 2], &[0.0, 1.0, f32::NAN, 0.0]), &auto).expect_err("not a number");
+        let fault =
+            inputs(floats(&[2, 2], &[0.0, 1.0, f32::NAN, 0.0]), &auto).expect_err("not a number");
         assert!(fault.starts_with("`x` holds NaN in row 1, place 0 (hint:"), "{fault}");
-        assert!(inputs(integers(&[1, 2], &[0, -1]), &auto).expect_err("below 0").contains("-1 in row 0"));
-        let few = Said { classes: 2, ..said(Sought::Detect) };
+        assert!(
+            inputs(integers(&[1, 2], &[0, -1]), &auto)
+                .expect_err("below 0")
+                .contains("-1 in row 0")
+        );
+        let few = Said {
+            classes: 2,
+            ..said(Sought::Detect)
+        };
         let y = integers(&[2], &[1, 2]);
         let meaning = meaning(&few, &[2], None, &[&y]).expect("two classes");
         let fault = targets(&y, &meaning).expect_err("a third");
-        assert!(fault.starts_with("`y` holds 2 in row 1, which is none of 0 to 1 (hint:"), "{fault}");
+        assert!(
+            fault.starts_with("`y` holds 2 in row 1, which is none of 0 to 1 (hint:"),
+            "{fault}"
+        );
     }
 }

@@ -1,6 +1,7 @@
-//! Data of one's own: arrays, tables, images and text from files as people have them. Each format is a file here and a line
-//! in the table of data sets; all end in [`rows`], so that users, test shares and standardisation mean the same everywhere.
-//! Faults name the file, the place and a remedy.
+//! Data of one's own: arrays, tables, images and text from files as people have them. Each format
+//! is a file here and a line in the table of data sets; all end in [`rows`], so that users, test
+//! shares and standardisation mean the same everywhere. Faults name the file, the place and a
+//! remedy.
 
 mod array;
 pub mod arrays;
@@ -27,14 +28,24 @@ use std::path::{Path, PathBuf};
 
 /// A fault of a user's file or folder; the reason ends with a hint.
 fn fault(path: &Path, reason: impl Into<String>) -> DataError {
-    DataError::Own { path: path.to_owned(), reason: reason.into() }
+    DataError::Own {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
 }
 
 /// The files of a folder whose names end so, by name.
 fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
-    let unread = |error: std::io::Error| DataError::Read { path: folder.to_owned(), reason: error.to_string() };
+    let unread = |error: std::io::Error| DataError::Read {
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    };
     let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(unread)?.collect();
-    let mut paths: Vec<PathBuf> = entries.map_err(unread)?.iter().map(|entry| entry.path()).collect();
+    let mut paths: Vec<PathBuf> = entries
+        .map_err(unread)?
+        .iter()
+        .map(|entry| entry.path())
+        .collect();
     paths.retain(|path| has_end(path, ends));
     paths.sort();
     Ok(paths)
@@ -42,6 +53,9 @@ fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
 
 /// Whether a file's name ends so, whatever the case; hidden files never do.
 fn has_end(path: &Path, ends: &[&str]) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().to_ascii_lowercase())
+        .unwrap_or_default();
     !name.starts_with('.') && ends.iter().any(|end| name.ends_with(end))
 }

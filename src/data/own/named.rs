@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Names in the order in which they first appear, and which one each row has. An empty name says that there is none.
+/// Names in the order in which they first appear, and which one each row has. An empty name says
+/// that there is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Named {
     names: Vec<String>,
@@ -13,7 +14,11 @@ pub struct Named {
 impl Named {
     /// The next row has this name.
     pub fn push(&mut self, name: &str) {
-        let number = self.numbers.get(name).copied().unwrap_or_else(|| self.new_name(name));
+        let number = self
+            .numbers
+            .get(name)
+            .copied()
+            .unwrap_or_else(|| self.new_name(name));
         self.rows.push(number);
     }
 
@@ -27,12 +32,19 @@ impl Named {
     /// Only these rows; names keep their order.
     pub fn pick(&self, rows: &[u32]) -> Named {
         let rows = rows.iter().map(|&row| self.rows[row as usize]).collect();
-        Named { rows, ..self.clone() }
+        Named {
+            rows,
+            ..self.clone()
+        }
     }
 
     /// Each name that rows have, and which rows.
     pub fn groups(&self) -> Vec<(String, Vec<u32>)> {
-        let mut groups: Vec<_> = self.names.iter().map(|name| (name.clone(), Vec::new())).collect();
+        let mut groups: Vec<_> = self
+            .names
+            .iter()
+            .map(|name| (name.clone(), Vec::new()))
+            .collect();
         for (row, &name) in (0..).zip(&self.rows) {
             groups[name as usize].1.push(row);
         }
@@ -42,7 +54,9 @@ impl Named {
 
     /// The name of each row.
     pub fn rows(&self) -> impl Iterator<Item = &str> {
-        self.rows.iter().map(|&name| self.names[name as usize].as_str())
+        self.rows
+            .iter()
+            .map(|&name| self.names[name as usize].as_str())
     }
 
     /// These as users, of whom every row needs one.
@@ -52,7 +66,9 @@ impl Named {
     pub fn into_users(self) -> Result<Named, String> {
         let unnamed = self.rows().position(|name| name.trim().is_empty());
         match unnamed {
-            Some(row) => Err(format!("row {row} has no user (hint: name one, or leave the row out)")),
+            Some(row) => {
+                Err(format!("row {row} has no user (hint: name one, or leave the row out)"))
+            }
             None => Ok(self),
         }
     }
@@ -75,7 +91,11 @@ mod tests {
         let users: Named = ["b", "a", "b"].into_iter().collect();
         assert_eq!(users.groups(), [("b".to_owned(), vec![0, 2]), ("a".to_owned(), vec![1])]);
         assert_eq!(users.pick(&[1]).groups(), [("a".to_owned(), vec![0])]);
-        let unnamed = ["b", " "].into_iter().collect::<Named>().into_users().expect_err("unnamed");
+        let unnamed = ["b", " "]
+            .into_iter()
+            .collect::<Named>()
+            .into_users()
+            .expect_err("unnamed");
         assert!(unnamed.starts_with("row 1 has no user"), "{unnamed}");
     }
 }

@@ -24,15 +24,21 @@ const STEP: usize = 1 << 20;
 /// What is wrong with the file, in words.
 pub fn read(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, String> {
     let file = files::open(path).map_err(|error| error.to_string())?;
-    let mut archive =
-        NpzArchive::new(BufReader::new(file)).map_err(|error| format!("no whole zip: {error} {AGAIN}"))?;
+    let mut archive = NpzArchive::new(BufReader::new(file))
+        .map_err(|error| format!("no whole zip: {error} {AGAIN}"))?;
     let found: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    let wanted = found.into_iter().filter(|name| names.contains(&name.as_str()));
-    wanted.map(|name| entry(&mut archive, &name).map(|array| (name, array))).collect()
+    let wanted = found
+        .into_iter()
+        .filter(|name| names.contains(&name.as_str()));
+    wanted
+        .map(|name| entry(&mut archive, &name).map(|array| (name, array)))
+        .collect()
 }
 
 fn entry(archive: &mut NpzArchive<BufReader<File>>, name: &str) -> Result<Array, String> {
-    let packed = archive.zip_archive().by_name(&npyz::npz::file_name_from_array_name(name));
+    let packed = archive
+        .zip_archive()
+        .by_name(&npyz::npz::file_name_from_array_name(name));
     let packed = packed.map_err(|error| format!("`{name}` cannot be unpacked: {error} {AGAIN}"))?;
     npy(packed).map_err(|reason| format!("`{name}`: {reason}"))
 }
@@ -45,9 +51,14 @@ fn npy(mut reader: impl Read) -> Result<Array, String> {
     let shape: Option<Vec<usize>> = header.shape().iter().map(fits).collect();
     let shape = shape.ok_or(format!("it has an impossible shape {AGAIN}"))?;
     if header.order() == Order::Fortran && shape.len() > 1 {
-        return Err("it lies in Fortran's order (hint: write numpy.ascontiguousarray of it)".to_owned());
+        return Err(
+            "it lies in Fortran's order (hint: write numpy.ascontiguousarray of it)".to_owned()
+        );
     }
-    let size = shape.iter().copied().try_fold(kind.size().unwrap_or(usize::MAX), usize::checked_mul);
+    let size = shape
+        .iter()
+        .copied()
+        .try_fold(kind.size().unwrap_or(usize::MAX), usize::checked_mul);
     let size = size.ok_or(format!("it has an impossible shape {shape:?} {AGAIN}"))?;
     let cells = kind.decode(exactly(reader, size)?.into())?;
     Ok(Array { shape, cells })
@@ -61,7 +72,10 @@ fn header(reader: &mut impl Read) -> Result<NpyHeader, String> {
     let wide = start[6] > 1;
     let mut length = vec![0; if wide { 4 } else { 2 }];
     reader.read_exact(&mut length).map_err(torn)?;
-    let count = length.iter().rev().fold(0usize, |count, &byte| count << 8 | usize::from(byte));
+    let count = length
+        .iter()
+        .rev()
+        .fold(0usize, |count, &byte| count << 8 | usize::from(byte));
     if !start.starts_with(b"\x93NUMPY") || count > LONGEST_HEADER {
         return Err(format!("it does not begin as an array of numbers does {AGAIN}"));
     }
@@ -71,7 +85,8 @@ fn header(reader: &mut impl Read) -> Result<NpyHeader, String> {
         return Err(format!("its header is none of a plain array {AGAIN}"));
     }
     let whole = [start, length, text].concat();
-    NpyHeader::from_reader(&whole[..]).map_err(|error| format!("its header cannot be read: {error} {AGAIN}"))
+    NpyHeader::from_reader(&whole[..])
+        .map_err(|error| format!("its header cannot be read: {error} {AGAIN}"))
 }
 
 /// So many bytes and no more. Memory grows only as they arrive, whatever the header says.
@@ -79,9 +94,11 @@ fn exactly(mut reader: impl Read, size: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while bytes.len() < size {
         let more = (size - bytes.len()).min(bytes.len().max(STEP));
-        bytes
-            .try_reserve_exact(more)
-            .map_err(|_| format!("there is no memory for its {size} bytes (hint: fewer rows, or a host with more)"))?;
+        bytes.try_reserve_exact(more).map_err(|_| {
+            format!(
+                "there is no memory for its {size} bytes (hint: fewer rows, or a host with more)"
+            )
+        })?;
         let read = reader.by_ref().take(more as u64).read_to_end(&mut bytes);
         if read.map_err(|error| format!("damaged content: {error} {AGAIN}"))? == 0 {
             return Err(format!("torn: {} of {size} bytes {AGAIN}", bytes.len()));
@@ -97,14 +114,20 @@ fn exactly(mut reader: impl Read, size: usize) -> Result<Vec<u8>, String> {
 
 fn kind(found: &DType) -> Result<Kind, String> {
     let DType::Plain(plain) = found else {
-        return Err("it is an array of records (hint: write each of its columns as an array)".to_owned());
+        return Err(
+            "it is an array of records (hint: write each of its columns as an array)".to_owned()
+        );
     };
     if plain.endianness() == Endianness::Big {
-        return Err(format!("it is big-endian, {plain} (hint: write it as the machine's own numbers)"));
+        return Err(format!(
+            "it is big-endian, {plain} (hint: write it as the machine's own numbers)"
+        ));
     }
     plain_kind(plain).ok_or_else(|| match plain.uses_pickled_array() {
         true => "it holds Python's objects (hint: write numbers of one kind, or words)".to_owned(),
-        false => format!("it is of kind {plain} (hint: write it as float32, int64, uint8 or words)"),
+        false => {
+            format!("it is of kind {plain} (hint: write it as float32, int64, uint8 or words)")
+        }
     })
 }
 
@@ -136,7 +159,13 @@ mod tests {
     /// An array as NumPy writes it.
     fn written(kind: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
         let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n");
-        [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes(), bytes].concat()
+        [
+            b"\x93NUMPY\x01\x00",
+            &(text.len() as u16).to_le_bytes()[..],
+            text.as_bytes(),
+            bytes,
+        ]
+        .concat()
     }
 
     fn refused(kind: &str, shape: &str, bytes: &[u8]) -> String {
@@ -146,7 +175,13 @@ mod tests {
     #[test]
     fn arrays_are_read_as_their_header_says() {
         let array = npy(&written("<i2", "(2, 1)", &[1, 0, 255, 255])[..]).expect("well-formed");
-        assert_eq!(array, Array { shape: vec![2, 1], cells: Cells::Integers(vec![1, -1]) });
+        assert_eq!(
+            array,
+            Array {
+                shape: vec![2, 1],
+                cells: Cells::Integers(vec![1, -1])
+            }
+        );
         let words = npy(&written("|S2", "(2,)", b"a\0bc")[..]).expect("well-formed");
         assert_eq!(words.texts(), ["a", "bc"]);
     }
@@ -162,6 +197,10 @@ mod tests {
         assert!(refused("<f8", "(99999999999,)", &[]).contains("torn: 0 of"));
         let nested = format!("{}1{}", "(".repeat(1000), ")".repeat(1000));
         assert!(refused("<f8", &nested, &[]).contains("none of a plain array"));
-        assert!(npy(&b"\x93NUMPY\x01\x00\xff"[..]).expect_err("refused").contains("torn header"));
+        assert!(
+            npy(&b"\x93NUMPY\x01\x00\xff"[..])
+                .expect_err("refused")
+                .contains("torn header")
+        );
     }
 }

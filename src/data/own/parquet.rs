@@ -35,7 +35,10 @@ fn torn(error: ParquetError) -> String {
 
 fn add(table: &mut Table, row: &Row) -> Result<(), String> {
     if table.fields.is_empty() {
-        let numbers = |(name, _): (&String, &Cell)| Field { name: name.clone(), cells: Cells::Numbers(Vec::new()) };
+        let numbers = |(name, _): (&String, &Cell)| Field {
+            name: name.clone(),
+            cells: Cells::Numbers(Vec::new()),
+        };
         table.fields = row.get_column_iter().map(numbers).collect();
     }
     for (field, (name, cell)) in table.fields.iter_mut().zip(row.get_column_iter()) {
@@ -51,7 +54,9 @@ fn add(table: &mut Table, row: &Row) -> Result<(), String> {
                 field.cells = Cells::Words(words);
             }
             _ => {
-                return Err(format!("column `{name}` holds {cell} (hint: numbers or words; leave nested columns out)"));
+                return Err(format!(
+                    "column `{name}` holds {cell} (hint: numbers or words; leave nested columns out)"
+                ));
             }
         }
     }

@@ -24,16 +24,23 @@ impl Owners {
         match self {
             Owners::Nobody | Owners::Files => vec![(file.into_owned(), text.to_owned())],
             Owners::Lines => {
-                let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-                lines.map(|(number, line)| (format!("{file}:{number}"), line.to_owned())).collect()
+                let lines = (1..)
+                    .zip(text.lines())
+                    .filter(|(_, line)| !line.trim().is_empty());
+                lines
+                    .map(|(number, line)| (format!("{file}:{number}"), line.to_owned()))
+                    .collect()
             }
-            Owners::Roles => speeches(text).into_iter().map(|(role, text)| (format!("{file}/{role}"), text)).collect(),
+            Owners::Roles => speeches(text)
+                .into_iter()
+                .map(|(role, text)| (format!("{file}/{role}"), text))
+                .collect(),
         }
     }
 }
 
-/// What each role says, in the order in which they first speak. A role is a line of its own, `**NAME**` or `NAME:`. Headings
-/// and what stands between underscores is said by nobody.
+/// What each role says, in the order in which they first speak. A role is a line of its own,
+/// `**NAME**` or `NAME:`. Headings and what stands between underscores is said by nobody.
 fn speeches(text: &str) -> Vec<(String, String)> {
     let mut roles: Vec<(String, String)> = Vec::new();
     let mut speaks = None;
@@ -56,11 +63,17 @@ fn speeches(text: &str) -> Vec<(String, String)> {
 }
 
 fn role(line: &str) -> Option<&str> {
-    let starred = line.strip_prefix("**").and_then(|rest| rest.strip_suffix("**"));
+    let starred = line
+        .strip_prefix("**")
+        .and_then(|rest| rest.strip_suffix("**"));
     let name = starred.or_else(|| line.strip_suffix(':'))?;
-    let is_name = !name.is_empty() && name.len() <= 40 && !name.contains(['*', '.', ',', ';', '!', '?']);
+    let is_name =
+        !name.is_empty() && name.len() <= 40 && !name.contains(['*', '.', ',', ';', '!', '?']);
     // A line of verse may end with a colon; a name begins with a capital and has few words.
-    let few = name.split(' ').count() <= 3 && name.split(' ').all(|word| word.starts_with(char::is_uppercase));
+    let few = name.split(' ').count() <= 3
+        && name
+            .split(' ')
+            .all(|word| word.starts_with(char::is_uppercase));
     (is_name && (starred.is_some() || few)).then_some(name)
 }
 
@@ -87,16 +100,28 @@ mod tests {
     fn roles_own_what_they_say() {
         let found = passages(Owners::Roles, PLAY);
         let francisco = "Nay, answer me: stand,\nand unfold:\nYou come.\n";
-        let wanted = [("hamlet/FRANCISCO", francisco), ("hamlet/BERNARDO", "He.\n")];
+        let wanted = [
+            ("hamlet/FRANCISCO", francisco),
+            ("hamlet/BERNARDO", "He.\n"),
+        ];
         assert_eq!(found, wanted.map(|(role, text)| (role.to_owned(), text.to_owned())));
         let plain = passages(Owners::Roles, "First Citizen:\nBefore we proceed:\nhear me.\n");
-        assert_eq!(plain, [("hamlet/First Citizen".to_owned(), "Before we proceed:\nhear me.\n".to_owned())]);
+        assert_eq!(
+            plain,
+            [("hamlet/First Citizen".to_owned(), "Before we proceed:\nhear me.\n".to_owned())]
+        );
     }
 
     #[test]
     fn files_and_lines_own_their_text() {
         assert_eq!(passages(Owners::Files, "a\nb"), [("hamlet".to_owned(), "a\nb".to_owned())]);
         let lines = passages(Owners::Lines, "a\n\nb\n");
-        assert_eq!(lines, [("hamlet:1".to_owned(), "a".to_owned()), ("hamlet:3".to_owned(), "b".to_owned())]);
+        assert_eq!(
+            lines,
+            [
+                ("hamlet:1".to_owned(), "a".to_owned()),
+                ("hamlet:3".to_owned(), "b".to_owned())
+            ]
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! From rows to a data set: a share is set aside for testing where there is no test file, rows are put together by users,
-//! and numbers are standardised by what is trained on.
+//! From rows to a data set: a share is set aside for testing where there is no test file, rows are
+//! put together by users, and numbers are standardised by what is trained on.
 
 use super::named::Named;
 use super::standard::{self, Wanted};
@@ -20,8 +20,14 @@ pub struct Rows {
 
 impl Rows {
     fn pick(&self, rows: &[u32]) -> Rows {
-        let samples = Samples { inputs: self.samples.inputs.pick(rows), targets: self.samples.targets.pick(rows) };
-        Rows { samples, users: self.users.as_ref().map(|users| users.pick(rows)) }
+        let samples = Samples {
+            inputs: self.samples.inputs.pick(rows),
+            targets: self.samples.targets.pick(rows),
+        };
+        Rows {
+            samples,
+            users: self.users.as_ref().map(|users| users.pick(rows)),
+        }
     }
 
     /// The rows of each user; all of them as one group where there are none.
@@ -65,8 +71,18 @@ impl Raw {
     /// # Errors
     /// No rows to train or test on; a standardisation that does not fit.
     pub fn finish(self, how: &Finish<'_>) -> Result<Dataset, DataError> {
-        let Raw { place, facts, mut about, measured, train, test } = self;
-        let fault = |reason: String| DataError::Own { path: place.clone(), reason };
+        let Raw {
+            place,
+            facts,
+            mut about,
+            measured,
+            train,
+            test,
+        } = self;
+        let fault = |reason: String| DataError::Own {
+            path: place.clone(),
+            reason,
+        };
         let here = train.is_some();
         let (train, test) = match (train, test) {
             (Some(train), Some(test)) => (train, test),
@@ -80,24 +96,37 @@ impl Raw {
         };
         if test.samples.is_empty() || (here && train.samples.is_empty()) {
             return Err(fault(
-                "too few rows to train and to test on (hint: a test file, or another test_share)".to_owned(),
+                "too few rows to train and to test on (hint: a test file, or another test_share)"
+                    .to_owned(),
             ));
         }
         let (mut train, owners) = by_users(train, &mut about);
         let mut test = test.samples;
         if let Some(means) =
-            standard::gaps(&[&train.inputs, &test.inputs], here.then_some(&train.inputs)).map_err(fault)?
+            standard::gaps(&[&train.inputs, &test.inputs], here.then_some(&train.inputs))
+                .map_err(fault)?
         {
             train.inputs = standard::filled(&train.inputs, &means);
             test.inputs = standard::filled(&test.inputs, &means);
         }
         let known = here.then_some(&train.inputs);
-        if let Some(standard) = how.standardise.figures(known, &facts, &measured).map_err(fault)? {
+        if let Some(standard) = how
+            .standardise
+            .figures(known, &facts, &measured)
+            .map_err(fault)?
+        {
             train.inputs = train.inputs.standardised(&standard);
             test.inputs = test.inputs.standardised(&standard);
             about.standard = Some(standard);
         }
-        Ok(Dataset { facts, train: Train::Stored(train), test, owners, about, ..Dataset::default() })
+        Ok(Dataset {
+            facts,
+            train: Train::Stored(train),
+            test,
+            owners,
+            about,
+            ..Dataset::default()
+        })
     }
 }
 
@@ -107,7 +136,8 @@ fn divide(rows: &Rows, share: f64, seed: Seed) -> (Rows, Rows) {
     let (mut train, mut test) = (Vec::new(), Vec::new());
     for mut group in rows.groups() {
         group.shuffle(&mut stream);
-        let aside = ((share * group.len() as f64).round() as usize).min(group.len().saturating_sub(1));
+        let aside =
+            ((share * group.len() as f64).round() as usize).min(group.len().saturating_sub(1));
         test.extend_from_slice(&group[..aside]);
         train.extend_from_slice(&group[aside..]);
     }
@@ -138,10 +168,20 @@ mod tests {
         let places = || (0..users.len() as u32).collect::<Vec<_>>();
         let inputs = Column::floats(places().iter().map(|&place| place as f32).collect(), 1);
         let users = users.iter().collect();
-        Rows { samples: Samples { inputs, targets: Column::integers(places(), 1) }, users: Some(users) }
+        Rows {
+            samples: Samples {
+                inputs,
+                targets: Column::integers(places(), 1),
+            },
+            users: Some(users),
+        }
     }
 
-    fn finished(train: Option<Rows>, test: Option<Rows>, test_share: f64) -> Result<Dataset, DataError> {
+    fn finished(
+        train: Option<Rows>,
+        test: Option<Rows>,
+        test_share: f64,
+    ) -> Result<Dataset, DataError> {
         let raw = Raw {
             place: "folder".into(),
             facts: Facts::classes(&[1], 9),
@@ -150,7 +190,11 @@ mod tests {
             train,
             test,
         };
-        raw.finish(&Finish { test_share, standardise: &Wanted::None, seed: Seed(3) })
+        raw.finish(&Finish {
+            test_share,
+            standardise: &Wanted::None,
+            seed: Seed(3),
+        })
     }
 
     #[test]
@@ -160,19 +204,38 @@ mod tests {
         let Train::Stored(train) = &set.train else { panic!("stored") };
         let starts = set.owners.expect("users");
         assert_eq!((set.about.owners.join(""), starts), ("abc".to_owned(), vec![0, 3, 4, 5]));
-        assert!(train.targets.classes().expect("one each")[..3].iter().all(|&row| names[row as usize] == "a"));
-        let mut all = [train.targets.classes(), set.test.targets.classes()].map(|rows| rows.expect("one")).concat();
+        assert!(
+            train.targets.classes().expect("one each")[..3]
+                .iter()
+                .all(|&row| names[row as usize] == "a")
+        );
+        let mut all = [train.targets.classes(), set.test.targets.classes()]
+            .map(|rows| rows.expect("one"))
+            .concat();
         all.sort_unstable();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
     }
 
     #[test]
     fn nothing_to_test_on_is_refused_and_a_test_file_needs_no_share() {
-        let refused = finished(Some(rows(&["a", "a"])), None, 0.0).expect_err("no test rows").to_string();
+        let refused = finished(Some(rows(&["a", "a"])), None, 0.0)
+            .expect_err("no test rows")
+            .to_string();
         assert!(refused.starts_with("folder: too few rows"), "{refused}");
-        assert!(finished(None, None, 0.5).expect_err("nothing").to_string().contains("no test file"));
+        assert!(
+            finished(None, None, 0.5)
+                .expect_err("nothing")
+                .to_string()
+                .contains("no test file")
+        );
         let set = finished(Some(rows(&["a"])), Some(rows(&["b"])), 0.5).expect("both");
         assert_eq!((set.train.count(), set.test.len()), (1, 1));
-        assert_eq!(finished(None, Some(rows(&["b"])), 0.5).expect("a test").train.count(), 0);
+        assert_eq!(
+            finished(None, Some(rows(&["b"])), 0.5)
+                .expect("a test")
+                .train
+                .count(),
+            0
+        );
     }
 }

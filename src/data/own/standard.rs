@@ -1,5 +1,6 @@
-//! How numbers are standardised: `(value - mean) / deviation`, of bytes `value / 255`. The figures are of what is trained on,
-//! never of what is tested on. Images have a pair for each channel, rows one for each number.
+//! How numbers are standardised: `(value - mean) / deviation`, of bytes `value / 255`. The figures
+//! are of what is trained on, never of what is tested on. Images have a pair for each channel, rows
+//! one for each number.
 
 use crate::data::{Channel, Column, Numbers, Standard};
 use crate::task::Facts;
@@ -16,7 +17,8 @@ pub enum Wanted {
 }
 
 /// What users may write.
-pub const FORMS: &str = "`none`, `set` (by the training data), or MEAN/DEVIATION, several as 0.49+0.48/0.2+0.2";
+pub const FORMS: &str =
+    "`none`, `set` (by the training data), or MEAN/DEVIATION, several as 0.49+0.48/0.2+0.2";
 
 impl Wanted {
     /// What a user wrote.
@@ -31,11 +33,17 @@ impl Wanted {
         }
     }
 
-    /// The figures for data of this kind, where only some of its numbers may be measured. None where nothing is to be done.
+    /// The figures for data of this kind, where only some of its numbers may be measured. None
+    /// where nothing is to be done.
     ///
     /// # Errors
     /// Figures of data that is not here; pairs that are not one or one a channel.
-    pub fn figures(&self, train: Option<&Column>, facts: &Facts, which: &[bool]) -> Result<Option<Standard>, String> {
+    pub fn figures(
+        &self,
+        train: Option<&Column>,
+        facts: &Facts,
+        which: &[bool],
+    ) -> Result<Option<Standard>, String> {
         let channels = facts.shape.first().copied().unwrap_or(1);
         match (self, train) {
             (Wanted::None, _) => Ok(None),
@@ -58,20 +66,28 @@ impl Wanted {
 /// `1+2/3+4`: means, then deviations.
 fn given(text: &str) -> Option<Wanted> {
     let (means, deviations) = text.split_once('/')?;
-    let numbers = |text: &str| -> Option<Vec<f32>> { text.split('+').map(|word| word.trim().parse().ok()).collect() };
+    let numbers = |text: &str| -> Option<Vec<f32>> {
+        text.split('+')
+            .map(|word| word.trim().parse().ok())
+            .collect()
+    };
     let (means, deviations) = (numbers(means)?, numbers(deviations)?);
     let sound = means.iter().all(|mean| mean.is_finite())
-        && deviations.iter().all(|&deviation| deviation.is_finite() && deviation > 0.0);
+        && deviations
+            .iter()
+            .all(|&deviation| deviation.is_finite() && deviation > 0.0);
     if !sound || means.len() != deviations.len() {
         return None;
     }
     let pairs = means.into_iter().zip(deviations);
-    let channels = pairs.map(|(mean, deviation)| Channel { mean, deviation }).collect();
+    let channels = pairs
+        .map(|(mean, deviation)| Channel { mean, deviation })
+        .collect();
     Some(Wanted::Given(Standard::new(channels)))
 }
 
-/// Mean and deviation of each channel, of what is not missing; none of tokens. What never changes has deviation 1. Sums are taken in the order of
-/// rows, so the figures are the same everywhere.
+/// Mean and deviation of each channel, of what is not missing; none of tokens. What never changes
+/// has deviation 1. Sums are taken in the order of rows, so the figures are the same everywhere.
 fn measured(column: &Column, channels: usize) -> Option<Vec<Channel>> {
     let scale = match column.numbers() {
         Numbers::Integers(_) => return None,
@@ -85,9 +101,14 @@ fn measured(column: &Column, channels: usize) -> Option<Vec<Channel>> {
         counts[channel] += 1.0;
         means[channel] += value * scale;
     });
-    means.iter_mut().zip(&counts).for_each(|(sum, count)| *sum /= f64::max(*count, 1.0));
+    means
+        .iter_mut()
+        .zip(&counts)
+        .for_each(|(sum, count)| *sum /= f64::max(*count, 1.0));
     let mut squares = vec![0.0; channels];
-    each(column, plane, |channel, value| squares[channel] += (value * scale - means[channel]).powi(2));
+    each(column, plane, |channel, value| {
+        squares[channel] += (value * scale - means[channel]).powi(2)
+    });
     let figures = means.iter().zip(squares.iter().zip(&counts));
     let channel = |(&mean, (&sum, &count)): (&f64, (&f64, &f64))| Channel {
         mean: mean as f32,
@@ -99,7 +120,10 @@ fn measured(column: &Column, channels: usize) -> Option<Vec<Channel>> {
 /// The figures of some channels; the others stay as they are.
 fn only(figures: Vec<Channel>, which: &[bool]) -> Standard {
     let keep = |(place, channel): (usize, Channel)| match which.get(place) {
-        Some(false) => Channel { mean: 0.0, deviation: 1.0 },
+        Some(false) => Channel {
+            mean: 0.0,
+            deviation: 1.0,
+        },
         _ => channel,
     };
     Standard::new(figures.into_iter().enumerate().map(keep).collect())
@@ -114,7 +138,9 @@ pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f3
     if !columns.iter().any(has_gaps) {
         return Ok(None);
     }
-    let train = train.ok_or("missing=mean needs the training data, which is not here (hint: missing=zero or drop)")?;
+    let train = train.ok_or(
+        "missing=mean needs the training data, which is not here (hint: missing=zero or drop)",
+    )?;
     let figures = measured(train, train.width()).unwrap_or_default();
     Ok(Some(figures.iter().map(|channel| channel.mean).collect()))
 }
@@ -122,7 +148,13 @@ pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f3
 /// A column of floats whose missing numbers are means.
 pub fn filled(column: &Column, means: &[f32]) -> Column {
     let Numbers::Floats(values) = column.numbers() else { return column.clone() };
-    let known = |(place, &value): (usize, &f32)| if value.is_nan() { means[place % means.len()] } else { value };
+    let known = |(place, &value): (usize, &f32)| {
+        if value.is_nan() {
+            means[place % means.len()]
+        } else {
+            value
+        }
+    };
     Column::floats(values.iter().enumerate().map(known).collect(), column.width())
 }
 
@@ -135,8 +167,14 @@ fn each(column: &Column, plane: usize, mut visit: impl FnMut(usize, f64)) {
         }
     };
     match column.numbers() {
-        Numbers::Floats(values) => values.iter().enumerate().for_each(|(place, &value)| visit(place, value.into())),
-        Numbers::Bytes(values, _) => values.iter().enumerate().for_each(|(place, &value)| visit(place, value.into())),
+        Numbers::Floats(values) => values
+            .iter()
+            .enumerate()
+            .for_each(|(place, &value)| visit(place, value.into())),
+        Numbers::Bytes(values, _) => values
+            .iter()
+            .enumerate()
+            .for_each(|(place, &value)| visit(place, value.into())),
         Numbers::Integers(_) => {}
     }
 }
@@ -151,9 +189,15 @@ mod tests {
     use super::*;
 
     fn figures(column: &Column, shape: &[usize]) -> Vec<(f32, f32)> {
-        let standard =
-            Wanted::Set.figures(Some(column), &Facts::classes(shape, 2), &[]).expect("fits").expect("numbers");
-        standard.channels().iter().map(|channel| (channel.mean, channel.deviation)).collect()
+        let standard = Wanted::Set
+            .figures(Some(column), &Facts::classes(shape, 2), &[])
+            .expect("fits")
+            .expect("numbers");
+        standard
+            .channels()
+            .iter()
+            .map(|channel| (channel.mean, channel.deviation))
+            .collect()
     }
 
     #[test]
@@ -167,27 +211,56 @@ mod tests {
 
     #[test]
     fn what_is_missing_becomes_the_mean_and_ones_stay_ones() {
-        let (train, test) =
-            (Column::floats(vec![1.0, 1.0, f32::NAN, 0.0, 3.0, 1.0], 2), Column::floats(vec![f32::NAN, 0.0], 2));
-        let means = gaps(&[&train, &test], Some(&train)).expect("here").expect("gaps");
+        let (train, test) = (
+            Column::floats(vec![1.0, 1.0, f32::NAN, 0.0, 3.0, 1.0], 2),
+            Column::floats(vec![f32::NAN, 0.0], 2),
+        );
+        let means = gaps(&[&train, &test], Some(&train))
+            .expect("here")
+            .expect("gaps");
         assert_eq!(filled(&train, &means), Column::floats(vec![1.0, 1.0, 2.0, 0.0, 3.0, 1.0], 2));
         assert_eq!(filled(&test, &means), Column::floats(vec![2.0, 0.0], 2));
-        assert!(gaps(&[&train], None).expect_err("not here").contains("missing=zero"));
+        assert!(
+            gaps(&[&train], None)
+                .expect_err("not here")
+                .contains("missing=zero")
+        );
         let figures = Wanted::Set.figures(Some(&train), &Facts::classes(&[2], 2), &[true, false]);
         let figures = figures.expect("fits").expect("numbers");
-        assert_eq!(figures.channels()[1], Channel { mean: 0.0, deviation: 1.0 });
+        assert_eq!(
+            figures.channels()[1],
+            Channel {
+                mean: 0.0,
+                deviation: 1.0
+            }
+        );
     }
 
     #[test]
     fn figures_are_given_as_means_and_deviations() {
-        let Ok(Wanted::Given(standard)) = Wanted::read("0.5+1/0.25+2") else { panic!("well-formed") };
-        assert_eq!(standard.channels()[1], Channel { mean: 1.0, deviation: 2.0 });
+        let Ok(Wanted::Given(standard)) = Wanted::read("0.5+1/0.25+2") else {
+            panic!("well-formed")
+        };
+        assert_eq!(
+            standard.channels()[1],
+            Channel {
+                mean: 1.0,
+                deviation: 2.0
+            }
+        );
         let two = Wanted::Given(standard);
-        let fault = two.figures(None, &Facts::classes(&[3, 2, 2], 2), &[]).expect_err("three channels");
+        let fault = two
+            .figures(None, &Facts::classes(&[3, 2, 2], 2), &[])
+            .expect_err("three channels");
         assert!(fault.contains("2 means where data has 3 channels"), "{fault}");
         for text in ["sett", "1/0", "1/nan", "1+2/1", "1"] {
             assert!(Wanted::read(text).expect_err("refused").contains("hint"), "{text}");
         }
-        assert!(Wanted::Set.figures(None, &Facts::default(), &[]).expect_err("no data").contains("not here"));
+        assert!(
+            Wanted::Set
+                .figures(None, &Facts::default(), &[])
+                .expect_err("no data")
+                .contains("not here")
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Tables: columns of numbers or words with a name each. A cell may be missing: empty, or one of the words that programs write
-//! there.
+//! Tables: columns of numbers or words with a name each. A cell may be missing: empty, or one of
+//! the words that programs write there.
 
 use super::named::Named;
 use crate::files;
@@ -58,7 +58,9 @@ impl Cells {
     /// The cells of these rows.
     pub fn pick(&self, rows: &[u32]) -> Cells {
         match self {
-            Cells::Numbers(numbers) => Cells::Numbers(rows.iter().map(|&row| numbers[row as usize]).collect()),
+            Cells::Numbers(numbers) => {
+                Cells::Numbers(rows.iter().map(|&row| numbers[row as usize]).collect())
+            }
             Cells::Words(words) => Cells::Words(words.pick(rows)),
         }
     }
@@ -69,7 +71,12 @@ impl Cells {
             Cells::Numbers(numbers) => numbers.iter().map(|number| number.is_nan()).collect(),
             Cells::Words(words) => words.rows().map(str::is_empty).collect(),
         };
-        empty.iter().enumerate().filter(|(_, empty)| **empty).map(|(row, _)| row).collect()
+        empty
+            .iter()
+            .enumerate()
+            .filter(|(_, empty)| **empty)
+            .map(|(row, _)| row)
+            .collect()
     }
 
     /// The cells as words.
@@ -82,7 +89,11 @@ impl Cells {
 }
 
 fn word(number: f64) -> String {
-    if number.is_nan() { String::new() } else { number.to_string() }
+    if number.is_nan() {
+        String::new()
+    } else {
+        number.to_string()
+    }
 }
 
 impl Table {
@@ -92,14 +103,24 @@ impl Table {
     /// There is none; the columns that there are.
     pub fn field(&self, name: &str) -> Result<&Field, String> {
         let names = self.fields.iter().map(|field| field.name.as_str());
-        let unknown = || format!("there is no column `{name}` (hint: {})", crate::part::suggest(name, names));
-        self.fields.iter().find(|field| field.name == name).ok_or_else(unknown)
+        let unknown =
+            || format!("there is no column `{name}` (hint: {})", crate::part::suggest(name, names));
+        self.fields
+            .iter()
+            .find(|field| field.name == name)
+            .ok_or_else(unknown)
     }
 
     /// Only these rows.
     pub fn pick(&self, rows: &[u32]) -> Table {
-        let only = |field: &Field| Field { name: field.name.clone(), cells: field.cells.pick(rows) };
-        Table { fields: self.fields.iter().map(only).collect(), rows: rows.len() }
+        let only = |field: &Field| Field {
+            name: field.name.clone(),
+            cells: field.cells.pick(rows),
+        };
+        Table {
+            fields: self.fields.iter().map(only).collect(),
+            rows: rows.len(),
+        }
     }
 }
 
@@ -112,17 +133,22 @@ pub fn checked(table: Table) -> Result<Table, String> {
     for field in &table.fields {
         if field.name.trim().is_empty() || !names.insert(&field.name) {
             let name = &field.name;
-            return Err(format!("a column is called `{name}` (hint: the first line names columns, each otherwise)"));
+            return Err(format!(
+                "a column is called `{name}` (hint: the first line names columns, each otherwise)"
+            ));
         }
     }
     if table.rows == 0 || table.rows > u32::MAX as usize {
-        return Err(format!("it has {} rows (hint: a line for each sample below the names of columns)", table.rows));
+        return Err(format!(
+            "it has {} rows (hint: a line for each sample below the names of columns)",
+            table.rows
+        ));
     }
     Ok(table)
 }
 
-/// Reads a CSV file. The first line names columns; `,`, `;` or tabs stand between cells; a column is of numbers when all of
-/// its cells are that or missing.
+/// Reads a CSV file. The first line names columns; `,`, `;` or tabs stand between cells; a column
+/// is of numbers when all of its cells are that or missing.
 ///
 /// # Errors
 /// What is wrong with the file, with the line.
@@ -130,33 +156,56 @@ pub fn csv(path: &Path) -> Result<Table, String> {
     let text = files::bytes(path).map_err(|error| error.to_string())?;
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let separator = SEPARATORS.into_iter().find(|separator| first.contains(separator)).unwrap_or(b',');
+    let separator = SEPARATORS
+        .into_iter()
+        .find(|separator| first.contains(separator))
+        .unwrap_or(b',');
     let reader = || ReaderBuilder::new().delimiter(separator).from_reader(text);
     let names = reader().headers().map_err(torn)?.clone();
     let mut are_numbers = vec![true; names.len()];
     walk(reader(), |place, cell| are_numbers[place] &= number(cell).is_some())?;
-    let column = |&numbers: &bool| if numbers { Cells::Numbers(Vec::new()) } else { Cells::Words(Named::default()) };
+    let column = |&numbers: &bool| {
+        if numbers {
+            Cells::Numbers(Vec::new())
+        } else {
+            Cells::Words(Named::default())
+        }
+    };
     let mut columns: Vec<Cells> = are_numbers.iter().map(column).collect();
     let rows = walk(reader(), |place, cell| match &mut columns[place] {
         Cells::Numbers(numbers) => numbers.push(number(cell).unwrap_or(f64::NAN)),
         Cells::Words(words) => words.push(trimmed(cell)),
     })?;
-    let named = names.iter().zip(columns).map(|(name, cells)| Field { name: name.trim().to_owned(), cells });
-    checked(Table { fields: named.collect(), rows })
+    let named = names.iter().zip(columns).map(|(name, cells)| Field {
+        name: name.trim().to_owned(),
+        cells,
+    });
+    checked(Table {
+        fields: named.collect(),
+        rows,
+    })
 }
 
 /// Visits all cells with the number of their column, and counts rows.
-fn walk(mut reader: csv::Reader<&[u8]>, mut visit: impl FnMut(usize, &str)) -> Result<usize, String> {
+fn walk(
+    mut reader: csv::Reader<&[u8]>,
+    mut visit: impl FnMut(usize, &str),
+) -> Result<usize, String> {
     let (mut record, mut rows) = (StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(torn)? {
-        record.iter().enumerate().for_each(|(place, cell)| visit(place, cell));
+        record
+            .iter()
+            .enumerate()
+            .for_each(|(place, cell)| visit(place, cell));
         rows += 1;
     }
     Ok(rows)
 }
 
 fn torn(error: csv::Error) -> String {
-    format!("{error} (hint: every line has as many cells as the first, in UTF-8; quotes around cells with separators)")
+    format!(
+        "{error} (hint: every line has as many cells as the first, in UTF-8; quotes around cells with separators)"
+    )
 }
 
 #[cfg(test)]
@@ -172,21 +221,48 @@ mod tests {
 
     #[test]
     fn columns_are_numbers_or_words_and_cells_may_be_missing() {
-        let table = read("\u{feff}age,sex\n63,Male\n?, \nNA,\"a,b\"\n".as_bytes()).expect("well-formed");
-        let Cells::Numbers(ages) = &table.field("age").expect("there").cells else { panic!("numbers") };
+        let table =
+            read("\u{feff}age,sex\n63,Male\n?, \nNA,\"a,b\"\n".as_bytes()).expect("well-formed");
+        let Cells::Numbers(ages) = &table.field("age").expect("there").cells else {
+            panic!("numbers")
+        };
         assert!(ages[0] == 63.0 && ages[1].is_nan() && ages[2].is_nan());
         let words = &table.field("sex").expect("there").cells;
-        assert_eq!((words.words().rows().collect::<Vec<_>>(), words.missing()), (vec!["Male", "", "a,b"], vec![1]));
+        assert_eq!(
+            (words.words().rows().collect::<Vec<_>>(), words.missing()),
+            (vec!["Male", "", "a,b"], vec![1])
+        );
         assert_eq!(read(b"a;b\n1,5;2\n").expect("semicolons").fields.len(), 2);
-        assert!(table.field("agee").expect_err("unknown").contains("did you mean `age`?"));
+        assert!(
+            table
+                .field("agee")
+                .expect_err("unknown")
+                .contains("did you mean `age`?")
+        );
     }
 
     #[test]
     fn torn_tables_are_refused_with_their_line() {
-        assert!(read(b"a,b\n1,2\n3\n").expect_err("short").contains("line: 3"));
-        assert!(read(b"a,a\n1,2\n").expect_err("twice").contains("a column is called `a`"));
-        assert!(read(b"a,b\n").expect_err("no rows").contains("it has 0 rows"));
+        assert!(
+            read(b"a,b\n1,2\n3\n")
+                .expect_err("short")
+                .contains("line: 3")
+        );
+        assert!(
+            read(b"a,a\n1,2\n")
+                .expect_err("twice")
+                .contains("a column is called `a`")
+        );
+        assert!(
+            read(b"a,b\n")
+                .expect_err("no rows")
+                .contains("it has 0 rows")
+        );
         assert!(read(b"").expect_err("empty").contains("it has 0 rows"));
-        assert!(read(b"a\n\xff\xfe\n").expect_err("no text").contains("UTF-8"));
+        assert!(
+            read(b"a\n\xff\xfe\n")
+                .expect_err("no text")
+                .contains("UTF-8")
+        );
     }
 }

@@ -32,12 +32,26 @@ struct Form {
 
 /// Text with separators.
 pub fn csv(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(values, source, &Form { end: ".csv", read: table::csv })
+    dataset(
+        values,
+        source,
+        &Form {
+            end: ".csv",
+            read: table::csv,
+        },
+    )
 }
 
 /// Apache Parquet.
 pub fn parquet(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(values, source, &Form { end: ".parquet", read: parquet::read })
+    dataset(
+        values,
+        source,
+        &Form {
+            end: ".parquet",
+            read: parquet::read,
+        },
+    )
 }
 
 fn dataset(values: &Values, source: &Source<'_>, form: &Form) -> Result<Dataset, DataError> {
@@ -53,33 +67,68 @@ fn dataset(values: &Values, source: &Source<'_>, form: &Form) -> Result<Dataset,
         missing: tables.missing,
     };
     let raw = raw(source, form, roles)?;
-    raw.finish(&Finish { test_share: tables.test_share, standardise: &standardise, seed: source.seed })
+    raw.finish(&Finish {
+        test_share: tables.test_share,
+        standardise: &standardise,
+        seed: source.seed,
+    })
 }
 
 /// Words between plus signs.
 fn list(text: &str) -> Vec<String> {
-    text.split('+').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.split('+')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError> {
     let (train, test) = paths(source.folder, form.end)?;
-    let read = |path: PathBuf| (form.read)(&path).map_err(|reason| fault(&path, reason)).map(|table| (path, table));
-    let train = if source.test_only { None } else { Some(read(train)?) };
+    let read = |path: PathBuf| {
+        (form.read)(&path)
+            .map_err(|reason| fault(&path, reason))
+            .map(|table| (path, table))
+    };
+    let train = if source.test_only {
+        None
+    } else {
+        Some(read(train)?)
+    };
     let test = test.map(read).transpose()?;
     let Some((path, known)) = train.as_ref().or(test.as_ref()) else {
-        return Err(fault(source.folder, format!("there is no test{} (hint: the server tests on one)", form.end)));
+        return Err(fault(
+            source.folder,
+            format!("there is no test{} (hint: the server tests on one)", form.end),
+        ));
     };
     if roles.label.is_empty() {
-        let names: Vec<&str> = known.fields.iter().map(|field| field.name.as_str()).collect();
-        return Err(fault(path, format!("no column is the target (hint: label=COLUMN of {})", names.join(", "))));
+        let names: Vec<&str> = known
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        return Err(fault(
+            path,
+            format!("no column is the target (hint: label=COLUMN of {})", names.join(", ")),
+        ));
     }
     let other = test.as_ref().map(|(_, table)| table);
     let encoder = Encoder::new(roles, known, other).map_err(|reason| fault(path, reason))?;
     let mut notes = Vec::new();
-    let mut rows =
-        |table: &Option<(PathBuf, Table)>| table.as_ref().map(|table| encoded(&encoder, table, &mut notes)).transpose();
+    let mut rows = |table: &Option<(PathBuf, Table)>| {
+        table
+            .as_ref()
+            .map(|table| encoded(&encoder, table, &mut notes))
+            .transpose()
+    };
     let (train, test) = (rows(&train)?, rows(&test)?);
-    let about = About { features: encoder.names(), classes: encoder.classes(), notes, ..About::default() };
+    let about = About {
+        features: encoder.names(),
+        classes: encoder.classes(),
+        notes,
+        ..About::default()
+    };
     Ok(Raw {
         place: source.folder.to_owned(),
         facts: encoder.facts(),
@@ -90,29 +139,46 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     })
 }
 
-fn encoded(encoder: &Encoder, (path, table): &(PathBuf, Table), notes: &mut Vec<String>) -> Result<Rows, DataError> {
+fn encoded(
+    encoder: &Encoder,
+    (path, table): &(PathBuf, Table),
+    notes: &mut Vec<String>,
+) -> Result<Rows, DataError> {
     let (rows, left_out) = encoder.rows(table).map_err(|reason| fault(path, reason))?;
     if left_out > 0 {
         let name = path.file_name().unwrap_or_default().display();
-        notes.push(format!("{left_out} of {} rows of {name} are left out for empty cells", table.rows));
+        notes.push(format!(
+            "{left_out} of {} rows of {name} are left out for empty cells",
+            table.rows
+        ));
     }
     Ok(rows)
 }
 
 /// The training table, which is `train` or the only other one, and the test table, if there is one.
 fn paths(folder: &Path, end: &str) -> Result<(PathBuf, Option<PathBuf>), DataError> {
-    let (test, others): (Vec<_>, Vec<_>) =
-        files_of(folder, &[end])?.into_iter().partition(|path| path.file_stem().is_some_and(|stem| stem == "test"));
-    let train = others.iter().find(|path| path.file_stem().is_some_and(|stem| stem == "train"));
+    let (test, others): (Vec<_>, Vec<_>) = files_of(folder, &[end])?
+        .into_iter()
+        .partition(|path| path.file_stem().is_some_and(|stem| stem == "test"));
+    let train = others
+        .iter()
+        .find(|path| path.file_stem().is_some_and(|stem| stem == "train"));
     match (train, &others[..]) {
         (Some(train), _) | (None, [train]) => Ok((train.clone(), test.into_iter().next())),
-        (None, []) if !test.is_empty() => Ok((folder.join(format!("train{end}")), test.into_iter().next())),
-        (None, []) => {
-            Err(fault(folder, format!("there is no {end} file (hint: --data_dir names the folder of the tables)")))
+        (None, []) if !test.is_empty() => {
+            Ok((folder.join(format!("train{end}")), test.into_iter().next()))
         }
+        (None, []) => Err(fault(
+            folder,
+            format!("there is no {end} file (hint: --data_dir names the folder of the tables)"),
+        )),
         (None, [one, other, ..]) => {
-            let names = [one, other].map(|path| path.file_name().unwrap_or_default().display().to_string());
-            Err(fault(folder, format!("{} and {} are there (hint: call one train{end})", names[0], names[1])))
+            let names =
+                [one, other].map(|path| path.file_name().unwrap_or_default().display().to_string());
+            Err(fault(
+                folder,
+                format!("{} and {} are there (hint: call one train{end})", names[0], names[1]),
+            ))
         }
     }
 }
@@ -125,13 +191,21 @@ mod tests {
 
     fn read(files: &[(&str, &str)], choice: &str) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().expect("a folder");
-        files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).expect("writable"));
+        files.iter().for_each(|(name, text)| {
+            std::fs::write(folder.path().join(name), text).expect("writable")
+        });
         let (entry, values) = KIND.look_up(&choice.into()).expect("sound settings");
-        let source = Source { folder: folder.path(), clients: 2, seed: Seed(1), test_only: false };
+        let source = Source {
+            folder: folder.path(),
+            clients: 2,
+            seed: Seed(1),
+            test_only: false,
+        };
         (entry.build)(&values, &source).map_err(|error| error.to_string())
     }
 
-    const PATIENTS: &str = "id,age,sex,site,ill\n1,40,f,x,yes\n2,60,m,y,no\n3,,f,x,no\n4,50,,y,yes\n";
+    const PATIENTS: &str =
+        "id,age,sex,site,ill\n1,40,f,x,yes\n2,60,m,y,no\n3,,f,x,no\n4,50,,y,yes\n";
 
     #[test]
     fn a_table_becomes_a_data_set_by_its_columns_names() {
@@ -143,25 +217,45 @@ mod tests {
             (set.about.features.join(" "), set.about.classes.join(" ")),
             ("age sex=f sex=m".to_owned(), "no yes".to_owned())
         );
-        assert_eq!((set.about.owners.join(" "), &set.owners), ("x y".to_owned(), &Some(vec![0, 2, 4])));
-        assert_eq!((train.targets.classes(), set.test.targets.classes()), (Some(&[1, 0, 0, 1][..]), Some(&[1][..])));
+        assert_eq!(
+            (set.about.owners.join(" "), &set.owners),
+            ("x y".to_owned(), &Some(vec![0, 2, 4]))
+        );
+        assert_eq!(
+            (train.targets.classes(), set.test.targets.classes()),
+            (Some(&[1, 0, 0, 1][..]), Some(&[1][..]))
+        );
         let Numbers::Floats(values) = train.inputs.numbers() else { panic!("floats") };
-        // The mean age is 50, which the missing one becomes; of a category that is not known there is none.
+        // The mean age is 50, which the missing one becomes; of a category that is not known there
+        // is none.
         assert_eq!((values[3], &values[9..]), (0.0, &[0.0, 0.0, 0.0][..]));
-        let rest = read(&files, "csv:label=ill,user=site,leave_out=id,missing=drop").expect("sound");
+        let rest =
+            read(&files, "csv:label=ill,user=site,leave_out=id,missing=drop").expect("sound");
         assert_eq!((rest.train.count(), rest.about.notes.len()), (2, 1));
     }
 
     #[test]
     fn faults_name_the_file_the_column_and_a_remedy() {
         let refused = |choice: &str| read(&[("train.csv", PATIENTS)], choice).expect_err("refused");
-        assert!(refused("csv").contains("train.csv: no column is the target (hint: label=COLUMN of id, age, sex"));
+        assert!(
+            refused("csv")
+                .contains("train.csv: no column is the target (hint: label=COLUMN of id, age, sex")
+        );
         assert!(refused("csv:label=ill").contains("column `age` is empty in row 3"));
-        let rule = KIND.look_up(&"csv:label=ill,missing=x".into()).map(|_| ()).expect_err("no rule").to_string();
+        let rule = KIND
+            .look_up(&"csv:label=ill,missing=x".into())
+            .map(|_| ())
+            .expect_err("no rule")
+            .to_string();
         assert!(rule.contains("drop") && rule.contains("mean"), "{rule}");
         assert!(refused("csv:label=illl").contains("did you mean `ill`?"));
-        let two = read(&[("a.csv", PATIENTS), ("b.csv", PATIENTS)], "csv:label=ill").expect_err("which?");
+        let two =
+            read(&[("a.csv", PATIENTS), ("b.csv", PATIENTS)], "csv:label=ill").expect_err("which?");
         assert!(two.contains("a.csv and b.csv are there (hint: call one train.csv)"), "{two}");
-        assert!(read(&[], "csv:label=ill").expect_err("nothing").contains("there is no .csv file"));
+        assert!(
+            read(&[], "csv:label=ill")
+                .expect_err("nothing")
+                .contains("there is no .csv file")
+        );
     }
 }

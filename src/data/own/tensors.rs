@@ -17,16 +17,27 @@ pub fn read(path: &Path, names: &[&str]) -> Result<BTreeMap<String, Array>, Stri
     let bytes = unsafe { Mmap::map(&file) }.map_err(|error| error.to_string())?;
     let torn = |error| format!("no whole safetensors: {error:?} (hint: write the file again)");
     let tensors = SafeTensors::deserialize(&bytes).map_err(torn)?;
-    let wanted = tensors.tensors().into_iter().filter(|(name, _)| names.contains(&name.as_str()));
-    wanted.map(|(name, tensor)| array(&name, &tensor).map(|array| (name, array))).collect()
+    let wanted = tensors
+        .tensors()
+        .into_iter()
+        .filter(|(name, _)| names.contains(&name.as_str()));
+    wanted
+        .map(|(name, tensor)| array(&name, &tensor).map(|array| (name, array)))
+        .collect()
 }
 
 fn array(name: &str, tensor: &TensorView<'_>) -> Result<Array, String> {
     let found = tensor.dtype();
-    let unknown = || format!("`{name}` is of kind {found:?} (hint: write it as float32, int64 or uint8)");
+    let unknown =
+        || format!("`{name}` is of kind {found:?} (hint: write it as float32, int64 or uint8)");
     let kind = kind(found).ok_or_else(unknown)?;
-    let cells = kind.decode(tensor.data().into()).map_err(|reason| format!("`{name}`: {reason}"))?;
-    Ok(Array { shape: tensor.shape().to_vec(), cells })
+    let cells = kind
+        .decode(tensor.data().into())
+        .map_err(|reason| format!("`{name}`: {reason}"))?;
+    Ok(Array {
+        shape: tensor.shape().to_vec(),
+        cells,
+    })
 }
 
 fn kind(found: Dtype) -> Option<Kind> {
@@ -57,14 +68,26 @@ mod tests {
         let path = folder.path().join("train.safetensors");
         let bytes = [1.5f32, 2.0].map(f32::to_le_bytes).concat();
         let tensor = |kind| TensorView::new(kind, vec![2, 4 / kind.size()], &bytes).expect("fits");
-        let written = safetensors::serialize([("x", tensor(Dtype::F32)), ("z", tensor(Dtype::F16))], &None);
+        let written =
+            safetensors::serialize([("x", tensor(Dtype::F32)), ("z", tensor(Dtype::F16))], &None);
         let written = written.expect("sound");
         std::fs::write(&path, &written).expect("writable");
         let found = read(&path, &["x", "y"]).expect("whole");
-        let x = Array { shape: vec![2, 1], cells: Cells::Floats(vec![1.5, 2.0]) };
+        let x = Array {
+            shape: vec![2, 1],
+            cells: Cells::Floats(vec![1.5, 2.0]),
+        };
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("x".to_owned(), x)]);
-        assert!(read(&path, &["z"]).expect_err("refused").contains("`z` is of kind F16"));
+        assert!(
+            read(&path, &["z"])
+                .expect_err("refused")
+                .contains("`z` is of kind F16")
+        );
         std::fs::write(&path, &written[..written.len() - 1]).expect("writable");
-        assert!(read(&path, &["x"]).expect_err("torn").contains("no whole safetensors"));
+        assert!(
+            read(&path, &["x"])
+                .expect_err("torn")
+                .contains("no whole safetensors")
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! `text`: files of plain text or Markdown, cut into rows of tokens; the target of each token is the next. Files in `test` below
-//! the folder are for testing, with those of `train` or the folder itself to train on.
+//! `text`: files of plain text or Markdown, cut into rows of tokens; the target of each token is
+//! the next. Files in `test` below the folder are for testing, with those of `train` or the folder
+//! itself to train on.
 
 use super::named::Named;
 use super::passages::Owners;
@@ -37,32 +38,76 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let text = Text::read(values);
     let (unit, owners) = (text.unit, text.users);
     let (train, test) = folders(source.folder);
-    let train = if source.test_only { None } else { Some(passages(&train, owners)?) };
+    let train = if source.test_only {
+        None
+    } else {
+        Some(passages(&train, owners)?)
+    };
     let test = test.map(|folder| passages(&folder, owners)).transpose()?;
-    let known: Vec<&str> =
-        train.as_ref().or(test.as_ref()).into_iter().flatten().map(|(_, text)| text.as_str()).collect();
+    let known: Vec<&str> = train
+        .as_ref()
+        .or(test.as_ref())
+        .into_iter()
+        .flatten()
+        .map(|(_, text)| text.as_str())
+        .collect();
     let vocabulary = match &text.vocabulary {
         Some(path) => Vocabulary::given(path).map_err(|reason| fault(path, reason))?,
         None => Vocabulary::found(unit, &known, text.most),
     };
-    let mut about = About { vocabulary: vocabulary.names().to_vec(), ..About::default() };
-    let cut = Cut { unit, length: text.length, vocabulary: &vocabulary, owned: owners != Owners::Nobody };
+    let mut about = About {
+        vocabulary: vocabulary.names().to_vec(),
+        ..About::default()
+    };
+    let cut = Cut {
+        unit,
+        length: text.length,
+        vocabulary: &vocabulary,
+        owned: owners != Owners::Nobody,
+    };
     let train = train.map(|passages| cut.rows(passages, &mut about.notes));
     let test = test.map(|passages| cut.rows(passages, &mut Vec::new()));
-    if train.as_ref().or(test.as_ref()).is_some_and(|rows| rows.samples.is_empty()) {
+    if train
+        .as_ref()
+        .or(test.as_ref())
+        .is_some_and(|rows| rows.samples.is_empty())
+    {
         let reason = format!("no text has {} tokens (hint: a smaller length)", text.length + 1);
         return Err(fault(source.folder, reason));
     }
-    let task = Task::Next { vocabulary: vocabulary.names().len(), ignore: Some(0) };
-    let facts = Facts { shape: vec![text.length], task, input: Input::Tokens, targets: text.length };
-    let raw = Raw { place: source.folder.to_owned(), facts, about, measured: vec![], train, test };
-    raw.finish(&Finish { test_share: text.test_share, standardise: &Wanted::None, seed: source.seed })
+    let task = Task::Next {
+        vocabulary: vocabulary.names().len(),
+        ignore: Some(0),
+    };
+    let facts = Facts {
+        shape: vec![text.length],
+        task,
+        input: Input::Tokens,
+        targets: text.length,
+    };
+    let raw = Raw {
+        place: source.folder.to_owned(),
+        facts,
+        about,
+        measured: vec![],
+        train,
+        test,
+    };
+    raw.finish(&Finish {
+        test_share: text.test_share,
+        standardise: &Wanted::None,
+        seed: source.seed,
+    })
 }
 
 /// Where texts to train and to test on lie.
 fn folders(folder: &Path) -> (PathBuf, Option<PathBuf>) {
     let [train, test] = ["train", "test"].map(|name| folder.join(name));
-    let train = if train.is_dir() { train } else { folder.to_owned() };
+    let train = if train.is_dir() {
+        train
+    } else {
+        folder.to_owned()
+    };
     (train, test.is_dir().then_some(test))
 }
 
@@ -70,18 +115,28 @@ fn folders(folder: &Path) -> (PathBuf, Option<PathBuf>) {
 fn passages(folder: &Path, owners: Owners) -> Result<Passages, DataError> {
     let paths = files_of(folder, ENDS)?;
     if paths.is_empty() {
-        return Err(fault(folder, "there is no .txt or .md file (hint: --data_dir names the folder of the texts)"));
+        return Err(fault(
+            folder,
+            "there is no .txt or .md file (hint: --data_dir names the folder of the texts)",
+        ));
     }
     let (mut all, mut files_by_name) = (Vec::new(), BTreeMap::new());
     for path in paths {
-        if let Some(other) = files_by_name.insert(path.file_stem().map(ToOwned::to_owned), path.clone()) {
-            let reason = format!("{} would be the same user (hint: call one otherwise)", other.display());
+        if let Some(other) =
+            files_by_name.insert(path.file_stem().map(ToOwned::to_owned), path.clone())
+        {
+            let reason =
+                format!("{} would be the same user (hint: call one otherwise)", other.display());
             return Err(fault(&path, reason));
         }
-        let text = files::text(&path).map_err(|error| fault(&path, format!("{error} (hint: plain text in UTF-8)")))?;
+        let text = files::text(&path)
+            .map_err(|error| fault(&path, format!("{error} (hint: plain text in UTF-8)")))?;
         let own = owners.passages(&path, &text);
         if own.iter().all(|(_, text)| text.trim().is_empty()) {
-            return Err(fault(&path, "it has no text of any user (hint: remove it, or another setting of users)"));
+            return Err(fault(
+                &path,
+                "it has no text of any user (hint: remove it, or another setting of users)",
+            ));
         }
         all.extend(own);
     }
@@ -97,8 +152,8 @@ struct Cut<'a> {
 }
 
 impl Cut<'_> {
-    /// Rows of tokens, and the token after each as its target. What is left at the end of a text is no row; owners without
-    /// one are left out.
+    /// Rows of tokens, and the token after each as its target. What is left at the end of a text is
+    /// no row; owners without one are left out.
     fn rows(&self, passages: Passages, notes: &mut Vec<String>) -> Rows {
         let (mut inputs, mut targets) = (Vec::new(), Vec::new());
         let (mut users, mut left_out) = (Named::default(), 0);
@@ -111,11 +166,20 @@ impl Cut<'_> {
             (0..rows).for_each(|_| users.push(&owner));
         }
         if left_out > 0 {
-            notes.push(format!("{left_out} users are left out: they have less than {} tokens", self.length + 1));
+            notes.push(format!(
+                "{left_out} users are left out: they have less than {} tokens",
+                self.length + 1
+            ));
         }
         let column = |tokens| Column::integers(tokens, self.length);
-        let samples = Samples { inputs: column(inputs), targets: column(targets) };
-        Rows { samples, users: self.owned.then_some(users) }
+        let samples = Samples {
+            inputs: column(inputs),
+            targets: column(targets),
+        };
+        Rows {
+            samples,
+            users: self.owned.then_some(users),
+        }
     }
 }
 
@@ -133,31 +197,55 @@ mod tests {
             std::fs::write(path, text).expect("writable");
         }
         let (_, values) = KIND.look_up(&choice.into()).expect("sound settings");
-        let source = Source { folder: folder.path(), clients: 2, seed: Seed(1), test_only: false };
+        let source = Source {
+            folder: folder.path(),
+            clients: 2,
+            seed: Seed(1),
+            test_only: false,
+        };
         read(&values, &source).map_err(|error| error.to_string())
     }
 
     #[test]
     fn each_token_learns_the_next() {
-        let files = [("train/a.txt", "abcabca"), ("train/b.txt", "ba"), ("test/c.txt", "cabz")];
+        let files = [
+            ("train/a.txt", "abcabca"),
+            ("train/b.txt", "ba"),
+            ("test/c.txt", "cabz"),
+        ];
         let set = dataset(&files, "text:length=3").expect("sound");
         let Train::Stored(train) = &set.train else { panic!("stored") };
         assert_eq!(set.about.vocabulary, ["<unknown>", "a", "b", "c"]);
         assert_eq!(
             (&train.inputs, &train.targets),
-            (&Column::integers(vec![1, 2, 3, 1, 2, 3], 3), &Column::integers(vec![2, 3, 1, 2, 3, 1], 3))
+            (
+                &Column::integers(vec![1, 2, 3, 1, 2, 3], 3),
+                &Column::integers(vec![2, 3, 1, 2, 3, 1], 3)
+            )
         );
         assert_eq!(set.test.targets, Column::integers(vec![1, 2, 0], 3));
         assert_eq!((set.about.owners.join(" "), set.owners), ("a".to_owned(), Some(vec![0, 2])));
         assert_eq!(set.about.notes, ["1 users are left out: they have less than 4 tokens"]);
-        assert_eq!(set.facts.task, Task::Next { vocabulary: 4, ignore: Some(0) });
+        assert_eq!(
+            set.facts.task,
+            Task::Next {
+                vocabulary: 4,
+                ignore: Some(0)
+            }
+        );
     }
 
     #[test]
     fn faults_name_the_file_and_a_remedy() {
-        let refused = |files: &[(&str, &str)], choice: &str| dataset(files, choice).expect_err("refused");
-        assert!(refused(&[("a.txt", "x")], "text").contains("no text has 81 tokens (hint: a smaller length)"));
-        assert!(refused(&[("a.txt", "x"), ("a.md", "x")], "text").contains("would be the same user"));
+        let refused =
+            |files: &[(&str, &str)], choice: &str| dataset(files, choice).expect_err("refused");
+        assert!(
+            refused(&[("a.txt", "x")], "text")
+                .contains("no text has 81 tokens (hint: a smaller length)")
+        );
+        assert!(
+            refused(&[("a.txt", "x"), ("a.md", "x")], "text").contains("would be the same user")
+        );
         assert!(refused(&[("a.txt", " \n")], "text").contains("a.txt: it has no text of any user"));
         assert!(refused(&[("a.csv", "x")], "text").contains("there is no .txt or .md file"));
         assert!(refused(&[("a.txt", "x")], "text:vocabulary=/nowhere").contains("/nowhere: "));

@@ -1,8 +1,9 @@
-//! What is done to pictures in training, and only there: a crop of a padded picture, a mirror image, a hole. Each picture is
-//! drawn anew by (round, client, pass, sample), so that it is the same on whichever rank it is trained on.
+//! What is done to pictures in training, and only there: a crop of a padded picture, a mirror
+//! image, a hole. Each picture is drawn anew by (round, client, pass, sample), so that it is the
+//! same on whichever rank it is trained on.
 //!
-//! In the order of FedML's CIFAR: the crop (He et al. 2016), the mirror image, then the hole (DeVries and Taylor 2017), whose
-//! pixels become 0, the mean of standardised ones.
+//! In the order of FedML's CIFAR: the crop (He et al. 2016), the mirror image, then the hole
+//! (DeVries and Taylor 2017), whose pixels become 0, the mean of standardised ones.
 
 use crate::data::{Column, Numbers, Standard};
 use crate::part;
@@ -24,14 +25,27 @@ part! {
 
 impl Augment {
     /// How bytes become values: by these means and deviations of each channel, or from 0 to 1.
-    pub fn standard<const CHANNELS: usize>(&self, means: [f32; CHANNELS], deviations: [f32; CHANNELS]) -> Standard {
-        if self.normalise { Standard::each(means, deviations) } else { Standard::units() }
+    pub fn standard<const CHANNELS: usize>(
+        &self,
+        means: [f32; CHANNELS],
+        deviations: [f32; CHANNELS],
+    ) -> Standard {
+        if self.normalise {
+            Standard::each(means, deviations)
+        } else {
+            Standard::units()
+        }
     }
 
     /// Of a set that is standardised by another setting, or in its files.
     pub fn without_figures(values: &Values) -> Augment {
         let [crop, cutout] = ["crop", "cutout"].map(|name| values.get(name));
-        Augment { crop, flip: values.get("flip"), cutout, normalise: false }
+        Augment {
+            crop,
+            flip: values.get("flip"),
+            cutout,
+            normalise: false,
+        }
     }
 
     /// Whether training sees pictures as they are.
@@ -51,19 +65,34 @@ pub struct Look {
     black: Vec<f32>,
     // Which pass over the client's samples it is.
     pass: u64,
-    // The first of the client's samples: a picture's stream depends on its place among them, wherever they are held.
+    // The first of the client's samples: a picture's stream depends on its place among them,
+    // wherever they are held.
     first: u32,
 }
 
 impl Look {
-    /// Of rows of this column and shape, numbered from `first`; none when they are seen as they are, or are no pictures.
-    pub fn new(augment: &Augment, column: &Column, shape: &[usize], stream: Stream, first: u32) -> Option<Look> {
+    /// Of rows of this column and shape, numbered from `first`; none when they are seen as they
+    /// are, or are no pictures.
+    pub fn new(
+        augment: &Augment,
+        column: &Column,
+        shape: &[usize],
+        stream: Stream,
+        first: u32,
+    ) -> Option<Look> {
         let &[channels, height, width] = shape else { return None };
         let black = match column.numbers() {
             Numbers::Bytes(_, standard) => standard.black(),
             Numbers::Floats(_) | Numbers::Integers(_) => vec![0.0],
         };
-        let look = Look { augment: augment.clone(), stream, shape: [channels, height, width], black, pass: 0, first };
+        let look = Look {
+            augment: augment.clone(),
+            stream,
+            shape: [channels, height, width],
+            black,
+            pass: 0,
+            first,
+        };
         (!augment.is_none() && channels * height * width > 0).then_some(look)
     }
 
@@ -87,15 +116,21 @@ impl Look {
     /// One picture, from one place to another.
     fn view(&self, from: &[f32], to: &mut [f32], stream: &mut Stream) {
         let [_, height, width] = self.shape;
-        let Augment { crop, flip, cutout, .. } = self.augment;
+        let Augment {
+            crop, flip, cutout, ..
+        } = self.augment;
         let (down, right) = (stream.random_range(0..=2 * crop), stream.random_range(0..=2 * crop));
         let mirrored = flip && stream.random::<bool>();
         let (y, x) = (stream.random_range(0..height), stream.random_range(0..width));
-        let planes = from.chunks_exact(height * width).zip(to.chunks_exact_mut(height * width));
+        let planes = from
+            .chunks_exact(height * width)
+            .zip(to.chunks_exact_mut(height * width));
         for (channel, (from, to)) in planes.enumerate() {
             let black = self.black[channel.min(self.black.len() - 1)];
             for (row, line) in to.chunks_exact_mut(width).enumerate() {
-                let origin = (row + down).checked_sub(crop).filter(|&origin| origin < height);
+                let origin = (row + down)
+                    .checked_sub(crop)
+                    .filter(|&origin| origin < height);
                 let origin = origin.map(|origin| &from[origin * width..(origin + 1) * width]);
                 shifted(origin, line, right as isize - crop as isize, black);
                 if mirrored {
@@ -143,12 +178,24 @@ mod tests {
     const SHAPE: [usize; 3] = [2, 3, 3];
 
     fn look(augment: Augment) -> Option<Look> {
-        let column = Column::new(Numbers::Bytes(vec![0; 18].into(), Standard::each([0.5, 0.25], [0.5, 0.25])), 18);
-        Look::new(&augment, &column, &SHAPE, Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2)), 0)
+        let column = Column::new(
+            Numbers::Bytes(vec![0; 18].into(), Standard::each([0.5, 0.25], [0.5, 0.25])),
+            18,
+        );
+        Look::new(
+            &augment,
+            &column,
+            &SHAPE,
+            Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2)),
+            0,
+        )
     }
 
     fn seen(augment: Augment, pass: usize, samples: &[u32]) -> Vec<f32> {
-        let mut rows = (1..=18).map(|value| value as f32).collect::<Vec<_>>().repeat(samples.len());
+        let mut rows = (1..=18)
+            .map(|value| value as f32)
+            .collect::<Vec<_>>()
+            .repeat(samples.len());
         let mut look = look(augment).expect("of pictures");
         look.begin(pass);
         look.apply(samples, &mut rows);
@@ -157,7 +204,12 @@ mod tests {
 
     #[test]
     fn what_a_picture_becomes_depends_on_itself_and_on_the_pass_alone() {
-        let all = Augment { crop: 1, flip: true, cutout: 1, normalise: true };
+        let all = Augment {
+            crop: 1,
+            flip: true,
+            cutout: 1,
+            normalise: true,
+        };
         let together = seen(all.clone(), 3, &[7, 8, 9, 10]);
         assert_eq!(together[18..36], seen(all.clone(), 3, &[8]));
         let passes: Vec<Vec<f32>> = (0..8).map(|pass| seen(all.clone(), pass, &[8])).collect();
@@ -166,29 +218,61 @@ mod tests {
 
     #[test]
     fn pictures_are_mirrored_about_half_the_time_and_all_colours_alike() {
-        let rows = seen(Augment { flip: true, ..Augment::default() }, 0, &(0..200).collect::<Vec<_>>());
-        let (mirrored, plain): (Vec<&[f32]>, Vec<&[f32]>) = rows.chunks(18).partition(|row| row[0] == 3.0);
+        let rows = seen(
+            Augment {
+                flip: true,
+                ..Augment::default()
+            },
+            0,
+            &(0..200).collect::<Vec<_>>(),
+        );
+        let (mirrored, plain): (Vec<&[f32]>, Vec<&[f32]>) =
+            rows.chunks(18).partition(|row| row[0] == 3.0);
         assert!((70..130).contains(&mirrored.len()), "{}", mirrored.len());
         assert!(plain.iter().all(|row| row[..4] == [1.0, 2.0, 3.0, 4.0]));
-        assert!(mirrored.iter().all(|row| row[..4] == [3.0, 2.0, 1.0, 6.0] && row[9..12] == [12.0, 11.0, 10.0]));
+        assert!(
+            mirrored
+                .iter()
+                .all(|row| row[..4] == [3.0, 2.0, 1.0, 6.0] && row[9..12] == [12.0, 11.0, 10.0])
+        );
     }
 
     #[test]
     fn crops_move_pictures_and_black_comes_in() {
-        let rows = seen(Augment { crop: 1, ..Augment::default() }, 0, &(0..100).collect::<Vec<_>>());
+        let rows = seen(
+            Augment {
+                crop: 1,
+                ..Augment::default()
+            },
+            0,
+            &(0..100).collect::<Vec<_>>(),
+        );
         // The middle of the first plane tells where the picture went: each of nine places.
-        let middles: std::collections::BTreeSet<u32> = rows.chunks(18).map(|row| row[4] as u32).collect();
+        let middles: std::collections::BTreeSet<u32> =
+            rows.chunks(18).map(|row| row[4] as u32).collect();
         assert_eq!(middles, (1..=9).collect());
-        let moved = rows.chunks(18).find(|row| row[4] == 1.0).expect("among so many");
+        let moved = rows
+            .chunks(18)
+            .find(|row| row[4] == 1.0)
+            .expect("among so many");
         assert_eq!(moved[..9], [-1.0, -1.0, -1.0, -1.0, 1.0, 2.0, -1.0, 4.0, 5.0]);
         assert_eq!(moved[9..13], [-1.0, -1.0, -1.0, -1.0]);
     }
 
     #[test]
     fn holes_are_as_large_as_the_border_lets_them() {
-        let rows = seen(Augment { cutout: 2, ..Augment::default() }, 0, &(0..100).collect::<Vec<_>>());
-        let holes: std::collections::BTreeSet<usize> =
-            rows.chunks(18).map(|row| row.iter().filter(|&&value| value == 0.0).count()).collect();
+        let rows = seen(
+            Augment {
+                cutout: 2,
+                ..Augment::default()
+            },
+            0,
+            &(0..100).collect::<Vec<_>>(),
+        );
+        let holes: std::collections::BTreeSet<usize> = rows
+            .chunks(18)
+            .map(|row| row.iter().filter(|&&value| value == 0.0).count())
+            .collect();
         assert_eq!(holes, [2, 4, 8].into());
     }
 
@@ -197,6 +281,18 @@ mod tests {
         assert!(look(Augment::default()).is_none());
         let column = Column::floats(vec![0.0; 4], 4);
         let stream = Seed(1).for_client(Purpose::Augment, Round(1), ClientId(2));
-        assert!(Look::new(&Augment { flip: true, ..Augment::default() }, &column, &[4], stream, 0).is_none());
+        assert!(
+            Look::new(
+                &Augment {
+                    flip: true,
+                    ..Augment::default()
+                },
+                &column,
+                &[4],
+                stream,
+                0
+            )
+            .is_none()
+        );
     }
 }

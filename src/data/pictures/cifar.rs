@@ -1,5 +1,6 @@
-//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 and 10,000 colour pictures of 32x32, in the binary form (one byte of class,
-//! for CIFAR-100 a coarse one before it, then three planes) or the Python form (pickles), as torchvision unpacks them.
+//! CIFAR-10 and CIFAR-100 (Krizhevsky 2009): 50,000 and 10,000 colour pictures of 32x32, in the
+//! binary form (one byte of class, for CIFAR-100 a coarse one before it, then three planes) or the
+//! Python form (pickles), as torchvision unpacks them.
 
 use super::{Augment, Pictures, pickle};
 use crate::data::{DataError, Dataset, Source, Standard, Train};
@@ -31,7 +32,13 @@ struct Set {
 const TEN: Set = Set {
     binary: "cifar-10-batches-bin",
     python: "cifar-10-batches-py",
-    train: &["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"],
+    train: &[
+        "data_batch_1",
+        "data_batch_2",
+        "data_batch_3",
+        "data_batch_4",
+        "data_batch_5",
+    ],
     test: "test_batch",
     header: 1,
     place: 0,
@@ -52,25 +59,48 @@ const HUNDRED: Set = Set {
 
 /// CIFAR-10, standardised by the means and deviations of its training pixels, by colour.
 pub fn ten(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    read(source, &TEN, augment.standard([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]), augment)
+    read(
+        source,
+        &TEN,
+        augment.standard([0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
+        augment,
+    )
 }
 
 /// CIFAR-100 with its fine classes, standardised likewise.
 pub fn hundred(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    read(source, &HUNDRED, augment.standard([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]), augment)
+    read(
+        source,
+        &HUNDRED,
+        augment.standard([0.5071, 0.4865, 0.4409], [0.2673, 0.2564, 0.2762]),
+        augment,
+    )
 }
 
-fn read(source: &Source<'_>, set: &Set, standard: Standard, augment: Augment) -> Result<Dataset, DataError> {
+fn read(
+    source: &Source<'_>,
+    set: &Set,
+    standard: Standard,
+    augment: Augment,
+) -> Result<Dataset, DataError> {
     let form = Form::found(source.folder, set);
     let pictures = |names: &[&str]| {
         let mut pictures = Pictures::default();
-        names.iter().try_for_each(|name| form.append(set, name, &mut pictures))?;
+        names
+            .iter()
+            .try_for_each(|name| form.append(set, name, &mut pictures))?;
         Ok(pictures.samples(WIDTH, standard.clone()))
     };
     let test = pictures(&[set.test])?;
     let train = pictures(if source.test_only { &[] } else { set.train })?;
     let facts = Facts::classes(&[3, SIDE, SIDE], set.classes);
-    Ok(Dataset { facts, train: Train::Stored(train), test, ..Dataset::default() }.changed(augment))
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(train),
+        test,
+        ..Dataset::default()
+    }
+    .changed(augment))
 }
 
 /// Which form there is, and in which folder.
@@ -110,9 +140,15 @@ impl Form {
             Form::Binary(_) => binary(reader, set, pictures),
             Form::Python(_) => python(reader, set, pictures),
         };
-        added.map_err(|reason| DataError::Format { path: path.clone(), reason })?;
+        added.map_err(|reason| DataError::Format {
+            path: path.clone(),
+            reason,
+        })?;
         match pictures.len() == first {
-            true => Err(DataError::Format { path, reason: "it holds no pictures".to_owned() }),
+            true => Err(DataError::Format {
+                path,
+                reason: "it holds no pictures".to_owned(),
+            }),
             false => Ok(()),
         }
     }
@@ -125,7 +161,10 @@ fn binary(mut reader: impl Read, set: &Set, pictures: &mut Pictures) -> Result<(
         match fill(&mut reader, &mut record).map_err(|error| format!("picture {row}: {error}"))? {
             0 => break,
             bytes if bytes < record.len() => {
-                return Err(format!("truncated: picture {row} has {bytes} of {} bytes", record.len()));
+                return Err(format!(
+                    "truncated: picture {row} has {bytes} of {} bytes",
+                    record.len()
+                ));
             }
             _ => {}
         }
@@ -159,7 +198,9 @@ fn python(reader: impl Read, set: &Set, pictures: &mut Pictures) -> Result<(), S
 }
 
 fn class_of(label: i64, row: usize, set: &Set) -> Result<u32, String> {
-    let class = u32::try_from(label).ok().filter(|&class| (class as usize) < set.classes);
+    let class = u32::try_from(label)
+        .ok()
+        .filter(|&class| (class as usize) < set.classes);
     class.ok_or_else(|| format!("label {label} of picture {row} is not below {}", set.classes))
 }
 
@@ -171,18 +212,30 @@ mod tests {
     use std::fs;
 
     fn source(folder: &Path) -> Source<'_> {
-        Source { folder, clients: 2, seed: Seed(0), test_only: false }
+        Source {
+            folder,
+            clients: 2,
+            seed: Seed(0),
+            test_only: false,
+        }
     }
 
     /// Pictures of one value each: its class, and so many more.
     fn pixels(classes: &[u8]) -> Vec<Vec<u8>> {
-        classes.iter().map(|class| vec![class + 100; WIDTH]).collect()
+        classes
+            .iter()
+            .map(|class| vec![class + 100; WIDTH])
+            .collect()
     }
 
     /// Records as the authors' archives have them.
     fn records(header: &[u8], classes: &[u8]) -> Vec<u8> {
         let record = |(pixels, &class): (Vec<u8>, &u8)| [header, &[class], &pixels[..]].concat();
-        pixels(classes).into_iter().zip(classes).flat_map(record).collect()
+        pixels(classes)
+            .into_iter()
+            .zip(classes)
+            .flat_map(record)
+            .collect()
     }
 
     /// A pickle as Python 2 made it for the authors' archives.
@@ -192,7 +245,9 @@ mod tests {
         bytes.push(labels.len() as u8);
         bytes.extend(labels.as_bytes());
         bytes.extend(b"q\x04]q\x05(");
-        classes.iter().for_each(|&class| bytes.extend([b'K', class]));
+        classes
+            .iter()
+            .for_each(|&class| bytes.extend([b'K', class]));
         bytes.extend(b"eU\x04dataq\x06cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08K\x00\x85q\x09");
         bytes.extend(b"U\x01b\x87q\x0aRq\x0b(K\x01K");
         bytes.push(classes.len() as u8);
@@ -218,15 +273,21 @@ mod tests {
     fn found(set: &Dataset) -> (Vec<u32>, Vec<u8>) {
         let Train::Stored(train) = &set.train else { panic!("stored") };
         let Numbers::Bytes(pixels, _) = train.inputs.numbers() else { panic!("bytes") };
-        (train.targets.classes().expect("one each").to_vec(), pixels.iter().copied().step_by(WIDTH).collect())
+        (
+            train.targets.classes().expect("one each").to_vec(),
+            pixels.iter().copied().step_by(WIDTH).collect(),
+        )
     }
 
     #[test]
     fn both_forms_are_the_same_set_wherever_they_lie() {
-        let parts = |place: &str, end: &str, make: &dyn Fn(&[u8]) -> Vec<u8>| -> Vec<(String, Vec<u8>)> {
-            let names = TEN.train.iter().chain([&TEN.test]).zip(0..);
-            names.map(|(name, class)| (format!("{place}{name}{end}"), make(&[class, 9]))).collect()
-        };
+        let parts =
+            |place: &str, end: &str, make: &dyn Fn(&[u8]) -> Vec<u8>| -> Vec<(String, Vec<u8>)> {
+                let names = TEN.train.iter().chain([&TEN.test]).zip(0..);
+                names
+                    .map(|(name, class)| (format!("{place}{name}{end}"), make(&[class, 9])))
+                    .collect()
+            };
         let places = [
             parts("cifar-10-batches-bin/", ".bin", &|classes| records(&[], classes)),
             parts("cifar-10-batches-py/", "", &|classes| pickled("labels", classes)),
@@ -234,11 +295,17 @@ mod tests {
             parts("", "", &|classes| pickled("labels", classes)),
         ];
         for files in places {
-            let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, file)| (&name[..], file.clone())).collect();
+            let files: Vec<(&str, Vec<u8>)> = files
+                .iter()
+                .map(|(name, file)| (&name[..], file.clone()))
+                .collect();
             let folder = written(&files);
             let set = ten(&source(folder.path()), Augment::default()).expect("well-formed");
             let classes = vec![0, 9, 1, 9, 2, 9, 3, 9, 4, 9];
-            assert_eq!(found(&set), (classes.clone(), classes.iter().map(|&class| class as u8 + 100).collect()));
+            assert_eq!(
+                found(&set),
+                (classes.clone(), classes.iter().map(|&class| class as u8 + 100).collect())
+            );
             assert_eq!(set.test.targets.classes(), Some(&[5, 9][..]));
         }
     }
@@ -252,8 +319,14 @@ mod tests {
         let set = hundred(&source(folder.path()), Augment::default()).expect("well-formed");
         assert_eq!(found(&set).0, [99, 3]);
         let python = |part: &[u8]| pickled("fine_labels", part);
-        let folder = written(&[("cifar-100-python/train", python(&[98])), ("cifar-100-python/test", python(&[0]))]);
-        assert_eq!(found(&hundred(&source(folder.path()), Augment::default()).expect("well-formed")).0, [98]);
+        let folder = written(&[
+            ("cifar-100-python/train", python(&[98])),
+            ("cifar-100-python/test", python(&[0])),
+        ]);
+        assert_eq!(
+            found(&hundred(&source(folder.path()), Augment::default()).expect("well-formed")).0,
+            [98]
+        );
     }
 
     #[test]
@@ -262,22 +335,34 @@ mod tests {
         let refused = |train: Vec<u8>, name: &str| {
             let test = format!("{}/{}", name.split('/').next().expect("a folder"), "test.bin");
             let folder = written(&[(name, train), (&test, good())]);
-            hundred(&source(folder.path()), Augment::default()).expect_err("refused").to_string()
+            hundred(&source(folder.path()), Augment::default())
+                .expect_err("refused")
+                .to_string()
         };
         let binary = "cifar-100-binary/train.bin";
         let torn = refused(good()[..4000].to_vec(), binary);
-        assert!(torn.contains("train.bin") && torn.contains("picture 1 has 926 of 3074 bytes"), "{torn}");
-        assert!(refused(records(&[0], &[1, 100]), binary).contains("label 100 of picture 1 is not below 100"));
+        assert!(
+            torn.contains("train.bin") && torn.contains("picture 1 has 926 of 3074 bytes"),
+            "{torn}"
+        );
+        assert!(
+            refused(records(&[0], &[1, 100]), binary)
+                .contains("label 100 of picture 1 is not below 100")
+        );
         assert!(refused(vec![], binary).contains("no pictures"));
         let python = |bytes: Vec<u8>| {
             let folder = written(&[("test", bytes)]);
-            hundred(&source(folder.path()), Augment::default()).expect_err("refused").to_string()
+            hundred(&source(folder.path()), Augment::default())
+                .expect_err("refused")
+                .to_string()
         };
         let whole = pickled("fine_labels", &[1, 2]);
         assert!(python(whole[..whole.len() - 9].to_vec()).contains("no pickle"));
         assert!(python(pickled("labels", &[1])).contains("has no `fine_labels`"));
         let nothing = tempfile::tempdir().expect("a folder");
-        let missing = hundred(&source(nothing.path()), Augment::default()).expect_err("refused").to_string();
+        let missing = hundred(&source(nothing.path()), Augment::default())
+            .expect_err("refused")
+            .to_string();
         assert!(missing.contains("cifar-100-python/test"), "{missing}");
     }
 }

@@ -1,5 +1,5 @@
-//! CINIC-10 (Darlow et al. 2018): 90,000 pictures of 32x32 each in `train` and `test`, a folder of PNG files for each class;
-//! `valid` is left alone, as FedML does.
+//! CINIC-10 (Darlow et al. 2018): 90,000 pictures of 32x32 each in `train` and `test`, a folder of
+//! PNG files for each class; `valid` is left alone, as FedML does.
 
 use super::{Augment, Pictures};
 use crate::data::decode::{self, Form};
@@ -12,22 +12,45 @@ use std::path::{Path, PathBuf};
 const SIDE: usize = 32;
 const WIDTH: usize = 3 * SIDE * SIDE;
 
-/// Ten classes, in the order of their folders' names, standardised by the means and deviations of its training pixels.
+/// Ten classes, in the order of their folders' names, standardised by the means and deviations of
+/// its training pixels.
 pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
     let folder = found(source.folder, &["CINIC-10", "cinic-10", ""]);
-    let classes: Vec<String> =
-        inside(&folder.join("test"))?.iter().filter(|path| path.is_dir()).map(|path| name(path)).collect();
+    let classes: Vec<String> = inside(&folder.join("test"))?
+        .iter()
+        .filter(|path| path.is_dir())
+        .map(|path| name(path))
+        .collect();
     if classes.len() < 2 {
         let reason = format!("it has {} folders of classes", classes.len());
-        return Err(DataError::Read { path: folder.join("test"), reason });
+        return Err(DataError::Read {
+            path: folder.join("test"),
+            reason,
+        });
     }
     let standard = augment.standard([0.4789, 0.4723, 0.4305], [0.2421, 0.2383, 0.2587]);
-    let part = |name: &str| Ok::<_, DataError>(read(&folder.join(name), &classes)?.samples(WIDTH, standard.clone()));
+    let part = |name: &str| {
+        Ok::<_, DataError>(read(&folder.join(name), &classes)?.samples(WIDTH, standard.clone()))
+    };
     let test = part("test")?;
-    let train = if source.test_only { Pictures::default().samples(WIDTH, standard.clone()) } else { part("train")? };
+    let train = if source.test_only {
+        Pictures::default().samples(WIDTH, standard.clone())
+    } else {
+        part("train")?
+    };
     let facts = Facts::classes(&[3, SIDE, SIDE], classes.len());
-    let about = About { classes, ..About::default() };
-    Ok(Dataset { facts, train: Train::Stored(train), test, about, ..Dataset::default() }.changed(augment))
+    let about = About {
+        classes,
+        ..About::default()
+    };
+    Ok(Dataset {
+        facts,
+        train: Train::Stored(train),
+        test,
+        about,
+        ..Dataset::default()
+    }
+    .changed(augment))
 }
 
 /// The pictures of a part, class by class.
@@ -35,10 +58,17 @@ fn read(folder: &Path, classes: &[String]) -> Result<Pictures, DataError> {
     let mut pictures = Pictures::default();
     for (class, name) in (0..).zip(classes) {
         let paths = inside(&folder.join(name))?;
-        let decoded = decode::pictures(&paths, Form { coloured: true, size: None })?;
+        let decoded = decode::pictures(
+            &paths,
+            Form {
+                coloured: true,
+                size: None,
+            },
+        )?;
         for (path, found) in paths.into_iter().zip(decoded) {
             if found.size != [SIDE, SIDE] {
-                let reason = format!("it is {}x{}, not {SIDE}x{SIDE}", found.size[0], found.size[1]);
+                let reason =
+                    format!("it is {}x{}, not {SIDE}x{SIDE}", found.size[0], found.size[1]);
                 return Err(DataError::Format { path, reason });
             }
             pictures.push(&found.bytes, class);
@@ -57,5 +87,7 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 }
 
 fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }

@@ -1,6 +1,6 @@
-//! Google Landmarks by their photographers (Hsu et al. 2020), as FedML has them: `gld23k` with 233 users and 203 classes,
-//! `gld160k` with 1,262 and 2,028. `data_user_dict/SET_user_dict_train.csv` and `..._test.csv` name user, picture and class;
-//! the pictures are JPEG files in `images`.
+//! Google Landmarks by their photographers (Hsu et al. 2020), as FedML has them: `gld23k` with 233
+//! users and 203 classes, `gld160k` with 1,262 and 2,028. `data_user_dict/SET_user_dict_train.csv`
+//! and `..._test.csv` name user, picture and class; the pictures are JPEG files in `images`.
 
 use super::{Augment, Pictures};
 use crate::data::decode::{self, Form};
@@ -35,7 +35,12 @@ impl Landmarks {
     /// Reads both lists and their pictures. Users come in the order of their numbers or names.
     pub fn dataset(&self, source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
         let (train, test) = (self.list(source, "train")?, self.list(source, "test")?);
-        let classes = train.iter().chain(&test).map(|line| usize::from(line.class) + 1).max().unwrap_or_default();
+        let classes = train
+            .iter()
+            .chain(&test)
+            .map(|line| usize::from(line.class) + 1)
+            .max()
+            .unwrap_or_default();
         let (width, standard) = (3 * self.side * self.side, augment.standard([0.5; 3], [0.5; 3]));
         let images = found(source.folder, &["images/", ""]);
         let mut stored = Pictures::default();
@@ -60,16 +65,41 @@ impl Landmarks {
         let name = format!("{}_user_dict_{part}.csv", self.set);
         let path = found(source.folder, &[&format!("data_user_dict/{name}"), &name]);
         let file = files::open(&path).map_err(DataError::unread(&path))?;
-        let lines: Result<Vec<Line>, csv::Error> = csv::Reader::from_reader(file).into_deserialize().collect();
-        let fault = |reason: String| DataError::Format { path: path.clone(), reason };
+        let lines: Result<Vec<Line>, csv::Error> =
+            csv::Reader::from_reader(file).into_deserialize().collect();
+        let fault = |reason: String| DataError::Format {
+            path: path.clone(),
+            reason,
+        };
         let lines = lines.map_err(|error| fault(error.to_string()))?;
-        if lines.is_empty() { Err(fault("it has no lines".to_owned())) } else { Ok(lines) }
+        if lines.is_empty() {
+            Err(fault("it has no lines".to_owned()))
+        } else {
+            Ok(lines)
+        }
     }
 
-    fn add(&self, lines: &[&Line], images: &Path, pictures: &mut Pictures) -> Result<(), DataError> {
-        let paths: Vec<PathBuf> = lines.iter().map(|line| images.join(format!("{}.jpg", line.image_id))).collect();
-        let decoded = decode::pictures(&paths, Form { coloured: true, size: Some([self.side; 2]) })?;
-        decoded.iter().zip(lines).for_each(|(found, line)| pictures.push(&found.bytes, u32::from(line.class)));
+    fn add(
+        &self,
+        lines: &[&Line],
+        images: &Path,
+        pictures: &mut Pictures,
+    ) -> Result<(), DataError> {
+        let paths: Vec<PathBuf> = lines
+            .iter()
+            .map(|line| images.join(format!("{}.jpg", line.image_id)))
+            .collect();
+        let decoded = decode::pictures(
+            &paths,
+            Form {
+                coloured: true,
+                size: Some([self.side; 2]),
+            },
+        )?;
+        decoded
+            .iter()
+            .zip(lines)
+            .for_each(|(found, line)| pictures.push(&found.bytes, u32::from(line.class)));
         Ok(())
     }
 }

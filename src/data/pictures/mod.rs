@@ -42,7 +42,10 @@ impl Pictures {
     /// There is no memory for them; it names the file that wants it.
     pub fn reserve(&mut self, bytes: usize, path: &Path) -> Result<(), DataError> {
         let room = self.pixels.try_reserve_exact(bytes);
-        room.map_err(|_| DataError::NoMemory { path: path.to_owned(), values: bytes })
+        room.map_err(|_| DataError::NoMemory {
+            path: path.to_owned(),
+            values: bytes,
+        })
     }
 
     /// Rows of so many bytes each, and their classes.
@@ -54,8 +57,8 @@ impl Pictures {
     }
 }
 
-/// Pixels with their colours side by side, as planes of one colour each: `[height, width, colour]` to
-/// `[colour, height, width]`.
+/// Pixels with their colours side by side, as planes of one colour each: `[height, width, colour]`
+/// to `[colour, height, width]`.
 pub fn planes(pixels: &[u8], colours: usize) -> Vec<u8> {
     let plane = |colour: usize| pixels.iter().skip(colour).step_by(colours).copied();
     (0..colours).flat_map(plane).collect()

@@ -1,5 +1,6 @@
-//! Python's pickles of CIFAR, read without running anything: a dictionary with numpy's array of bytes, and lists of labels.
-//! Calls in a pickle are not made; what an array is built from stands in its place, `(version, shape, type, order, bytes)`.
+//! Python's pickles of CIFAR, read without running anything: a dictionary with numpy's array of
+//! bytes, and lists of labels. Calls in a pickle are not made; what an array is built from stands
+//! in its place, `(version, shape, type, order, bytes)`.
 
 use serde_pickle::{DeOptions, HashableValue, Value, value_from_reader};
 use std::io::Read;
@@ -13,15 +14,19 @@ const MOST_BYTES: u64 = 1 << 31;
 /// What is wrong with it, in words.
 pub fn batch(reader: impl Read, labels: &str) -> Result<(Vec<u8>, Vec<i64>), String> {
     let options = DeOptions::new().replace_unresolved_globals();
-    let value = value_from_reader(reader.take(MOST_BYTES), options).map_err(|error| format!("no pickle: {error}"))?;
-    let Value::Dict(mut entries) = value else { return Err("the pickle holds no dictionary".to_owned()) };
+    let value = value_from_reader(reader.take(MOST_BYTES), options)
+        .map_err(|error| format!("no pickle: {error}"))?;
+    let Value::Dict(mut entries) = value else {
+        return Err("the pickle holds no dictionary".to_owned());
+    };
     let mut entry = |name: &str| {
         let bytes = entries.remove(&HashableValue::Bytes(name.as_bytes().to_vec()));
         let found = bytes.or_else(|| entries.remove(&HashableValue::String(name.to_owned())));
         found.ok_or_else(|| format!("the pickle has no `{name}`"))
     };
     let pixels = array(entry("data")?).ok_or("its `data` is no array of bytes, row by row")?;
-    let classes = numbers(entry(labels)?).ok_or_else(|| format!("its `{labels}` are no list of whole numbers"))?;
+    let classes = numbers(entry(labels)?)
+        .ok_or_else(|| format!("its `{labels}` are no list of whole numbers"))?;
     Ok((pixels, classes))
 }
 
@@ -36,7 +41,15 @@ fn array(built: Value) -> Option<Vec<u8>> {
 
 fn numbers(list: Value) -> Option<Vec<i64>> {
     let Value::List(list) = list else { return None };
-    list.into_iter().map(|value| if let Value::I64(number) = value { Some(number) } else { None }).collect()
+    list.into_iter()
+        .map(|value| {
+            if let Value::I64(number) = value {
+                Some(number)
+            } else {
+                None
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! TensorFlow Federated's HDF5 files: a group `examples` with one group for each client, and in it one array for each field,
-//! along whose first axis its samples lie. Clients come in the order of their names. The clients of the test file need not be
-//! those of the training file, so its samples are evaluated on together.
+//! TensorFlow Federated's HDF5 files: a group `examples` with one group for each client, and in it
+//! one array for each field, along whose first axis its samples lie. Clients come in the order of
+//! their names. The clients of the test file need not be those of the training file, so its samples
+//! are evaluated on together.
 
 mod pictures;
 mod posts;
@@ -37,19 +38,25 @@ struct Set<'a> {
 impl Set<'_> {
     /// A file of the set, wherever it lies.
     fn file(&self, name: &str) -> PathBuf {
-        let [inner, beside] = ["datasets/", ""].map(|below| format!("{}{below}{name}", self.folder));
+        let [inner, beside] =
+            ["datasets/", ""].map(|below| format!("{}{below}{name}", self.folder));
         found(self.source.folder, &[name, &format!("datasets/{name}"), &inner, &beside])
     }
 
-    /// Visits the clients of a part. `visit` adds a client's samples and gives how many there are so far. Gives where each
-    /// client's begin, and the end.
+    /// Visits the clients of a part. `visit` adds a client's samples and gives how many there are
+    /// so far. Gives where each client's begin, and the end.
     fn clients(
         &self,
         part: &str,
         mut visit: impl FnMut(&Node) -> Result<usize, DataError>,
     ) -> Result<Vec<usize>, DataError> {
-        let examples = Node::open(&self.file(&format!("{}{part}.h5", self.stem)))?.group("examples")?;
-        let most = if self.most_users == 0 { usize::MAX } else { self.most_users };
+        let examples =
+            Node::open(&self.file(&format!("{}{part}.h5", self.stem)))?.group("examples")?;
+        let most = if self.most_users == 0 {
+            usize::MAX
+        } else {
+            self.most_users
+        };
         let mut starts = vec![0];
         for name in examples.names()?.into_iter().take(most) {
             let client = examples.group(&name)?;
@@ -65,8 +72,8 @@ impl Set<'_> {
         }
     }
 
-    /// Reads the training part, or nothing of it where only the test part is wanted; then the test part. Gives the
-    /// training part with where each client's samples begin, and the test part.
+    /// Reads the training part, or nothing of it where only the test part is wanted; then the test
+    /// part. Gives the training part with where each client's samples begin, and the test part.
     fn parts<S: Default>(
         &self,
         mut add: impl FnMut(&Node, &mut S) -> Result<usize, DataError>,

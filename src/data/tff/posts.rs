@@ -1,5 +1,6 @@
-//! Stack Overflow's posts by 342,477 users: the next word (Reddi et al. 2021), or the tags of a post by the words that it has.
-//! `stackoverflow.word_count` has the words, `stackoverflow.tag_count` the tags, the most frequent first.
+//! Stack Overflow's posts by 342,477 users: the next word (Reddi et al. 2021), or the tags of a
+//! post by the words that it has. `stackoverflow.word_count` has the words,
+//! `stackoverflow.tag_count` the tags, the most frequent first.
 
 use super::Set;
 use crate::data::h5::Node;
@@ -25,7 +26,12 @@ part! {
 }
 
 fn set<'a>(source: &'a Source<'a>, posts: &Posts) -> Set<'a> {
-    Set { source, stem: "stackoverflow_", folder: "stackoverflow/", most_users: posts.most_users }
+    Set {
+        source,
+        stem: "stackoverflow_",
+        folder: "stackoverflow/",
+        most_users: posts.most_users,
+    }
 }
 
 /// Rows of inputs and targets.
@@ -45,7 +51,12 @@ pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataErr
         for sentence in client.array("tokens")?.texts()? {
             let places = sentence.split_whitespace().take(LENGTH);
             let places = places.map(|word| words.place(word).map_or(unknown, |place| place + 1));
-            let row: Vec<u32> = [begin].into_iter().chain(places).chain([end]).take(LENGTH + 1).collect();
+            let row: Vec<u32> = [begin]
+                .into_iter()
+                .chain(places)
+                .chain([end])
+                .take(LENGTH + 1)
+                .collect();
             let row = padded(row, LENGTH + 1, PADDING);
             rows.inputs.extend(&row[..LENGTH]);
             rows.targets.extend(&row[1..]);
@@ -56,10 +67,21 @@ pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataErr
         inputs: Column::integers(rows.inputs, LENGTH),
         targets: Column::integers(rows.targets, LENGTH),
     };
-    let task = Task::Next { vocabulary: known as usize + 4, ignore: Some(PADDING) };
-    let facts = Facts { shape: vec![LENGTH], task, input: Input::Tokens, targets: LENGTH };
+    let task = Task::Next {
+        vocabulary: known as usize + 4,
+        ignore: Some(PADDING),
+    };
+    let facts = Facts {
+        shape: vec![LENGTH],
+        task,
+        input: Input::Tokens,
+        targets: LENGTH,
+    };
     let ends = ["<begin>", "<end>", "<unknown>"].map(str::to_owned);
-    let about = About { vocabulary: [words.after(&["<pad>"]), ends.to_vec()].concat(), ..About::default() };
+    let about = About {
+        vocabulary: [words.after(&["<pad>"]), ends.to_vec()].concat(),
+        ..About::default()
+    };
     Ok(Dataset {
         facts,
         train: Train::Stored(samples(train)),
@@ -70,7 +92,8 @@ pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataErr
     })
 }
 
-/// The tags of a post by the share of each known word among those of its text and title; unknown ones count too.
+/// The tags of a post by the share of each known word among those of its text and title; unknown
+/// ones count too.
 pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     let set = set(source, posts);
     let words = Words::read(&set.file("stackoverflow.word_count"), posts.words)?;
@@ -88,11 +111,19 @@ pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
             )));
         }
         for ((tokens, title), marks) in tokens.iter().zip(&titles).zip(&marks) {
-            let said: Vec<&str> = tokens.split_whitespace().chain(title.split_whitespace()).collect();
+            let said: Vec<&str> = tokens
+                .split_whitespace()
+                .chain(title.split_whitespace())
+                .collect();
             let known = said.iter().filter_map(|word| words.place(word));
-            rows.inputs.extend(marked(width, known, 1.0 / said.len().max(1) as f32));
+            rows.inputs
+                .extend(marked(width, known, 1.0 / said.len().max(1) as f32));
             let known = marks.split('|').filter_map(|tag| tags.place(tag));
-            rows.targets.extend(marked(labels, known, 1.0).into_iter().map(|mark| mark.min(1.0)));
+            rows.targets.extend(
+                marked(labels, known, 1.0)
+                    .into_iter()
+                    .map(|mark| mark.min(1.0)),
+            );
         }
         Ok(rows.inputs.len() / width)
     })?;
@@ -100,8 +131,17 @@ pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
         inputs: Column::floats(rows.inputs, width),
         targets: Column::floats(rows.targets, labels),
     };
-    let facts = Facts { shape: vec![width], task: Task::Sets(labels), input: Input::Numbers, targets: labels };
-    let about = About { features: words.after(&[]), classes: tags.after(&[]), ..About::default() };
+    let facts = Facts {
+        shape: vec![width],
+        task: Task::Sets(labels),
+        input: Input::Numbers,
+        targets: labels,
+    };
+    let about = About {
+        features: words.after(&[]),
+        classes: tags.after(&[]),
+        ..About::default()
+    };
     Ok(Dataset {
         facts,
         train: Train::Stored(samples(train)),
@@ -123,10 +163,15 @@ fn marked(width: usize, places: impl Iterator<Item = u32>, weight: f32) -> Vec<f
 fn tags_of(set: &Set<'_>, most: usize) -> Result<Words, DataError> {
     let path = set.file("stackoverflow.tag_count");
     let text = files::text(&path).map_err(DataError::unread(&path))?;
-    let counts: Map<String, Value> = serde_json::from_str(&text)
-        .map_err(|error| DataError::Format { path: path.clone(), reason: error.to_string() })?;
-    let mut counts: Vec<(String, u64)> =
-        counts.into_iter().map(|(tag, count)| (tag, count.as_u64().unwrap_or_default())).collect();
+    let counts: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| DataError::Format {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+    let mut counts: Vec<(String, u64)> = counts
+        .into_iter()
+        .map(|(tag, count)| (tag, count.as_u64().unwrap_or_default()))
+        .collect();
     // The parser keeps no order; counts are it.
     counts.sort_by(|(one, often), (other, rarely)| rarely.cmp(often).then(one.cmp(other)));
     Ok(Words::listed(counts.into_iter().take(most).map(|(tag, _)| tag)))

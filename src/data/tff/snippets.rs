@@ -1,5 +1,6 @@
-//! `fed_shakespeare`: what 715 roles say. A snippet becomes a begin, its characters and an end, padded to a multiple of 81;
-//! each 81 are a row of 80 and the next of each (McMahan et al. 2017, as FedML prepares it).
+//! `fed_shakespeare`: what 715 roles say. A snippet becomes a begin, its characters and an end,
+//! padded to a multiple of 81; each 81 are a row of 80 and the next of each (McMahan et al. 2017,
+//! as FedML prepares it).
 
 use super::Set;
 use crate::data::{Column, DataError, Dataset, Samples, Source, Train};
@@ -8,7 +9,8 @@ use crate::task::{Facts, Input, Task};
 /// Characters of a row.
 const LENGTH: usize = 80;
 /// TFF's characters; a token is the place in it, from 1.
-const ALPHABET: &str = "dhlptx@DHLPTX $(,048cgkoswCGKOSW[_#'/37;?bfjnrvzBFJNRVZ\"&*.26:\naeimquyAEIMQUY]!%)-159\r";
+const ALPHABET: &str =
+    "dhlptx@DHLPTX $(,048cgkoswCGKOSW[_#'/37;?bfjnrvzBFJNRVZ\"&*.26:\naeimquyAEIMQUY]!%)-159\r";
 const PADDING: u32 = 0;
 const BEGIN: u32 = 87;
 const END: u32 = 88;
@@ -24,15 +26,38 @@ struct Rows {
 
 /// The next of each character, 90 tokens.
 pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let set = Set { source, stem: "shakespeare_", folder: "fed_shakespeare/", most_users: 0 };
+    let set = Set {
+        source,
+        stem: "shakespeare_",
+        folder: "fed_shakespeare/",
+        most_users: 0,
+    };
     let (train, owners, test) = set.parts(|client, rows: &mut Rows| {
-        client.array("snippets")?.texts()?.iter().for_each(|snippet| rows.add(snippet));
+        client
+            .array("snippets")?
+            .texts()?
+            .iter()
+            .for_each(|snippet| rows.add(snippet));
         Ok(rows.inputs.len() / LENGTH)
     })?;
-    let task = Task::Next { vocabulary: VOCABULARY, ignore: Some(PADDING) };
-    let facts = Facts { shape: vec![LENGTH], task, input: Input::Tokens, targets: LENGTH };
+    let task = Task::Next {
+        vocabulary: VOCABULARY,
+        ignore: Some(PADDING),
+    };
+    let facts = Facts {
+        shape: vec![LENGTH],
+        task,
+        input: Input::Tokens,
+        targets: LENGTH,
+    };
     let train = Train::Stored(train.samples());
-    Ok(Dataset { facts, train, test: test.samples(), owners, ..Dataset::default() })
+    Ok(Dataset {
+        facts,
+        train,
+        test: test.samples(),
+        owners,
+        ..Dataset::default()
+    })
 }
 
 impl Rows {
@@ -48,7 +73,10 @@ impl Rows {
     }
 
     fn samples(self) -> Samples {
-        Samples { inputs: Column::integers(self.inputs, LENGTH), targets: Column::integers(self.targets, LENGTH) }
+        Samples {
+            inputs: Column::integers(self.inputs, LENGTH),
+            targets: Column::integers(self.targets, LENGTH),
+        }
     }
 }
 
@@ -63,7 +91,10 @@ mod tests {
 
     #[test]
     fn snippets_are_cut_in_rows_that_follow_each_other() {
-        assert_eq!((ALPHABET.chars().count(), token('d'), token('\r'), token('~')), (86, 1, 86, UNKNOWN));
+        assert_eq!(
+            (ALPHABET.chars().count(), token('d'), token('\r'), token('~')),
+            (86, 1, 86, UNKNOWN)
+        );
         let mut rows = Rows::default();
         rows.add(&"d".repeat(81));
         assert_eq!((rows.inputs.len(), rows.targets.len()), (2 * LENGTH, 2 * LENGTH));

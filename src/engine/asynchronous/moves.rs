@@ -40,18 +40,45 @@ impl<T: Transport> Server<'_, T> {
         let mut moved = None;
         if let Some(weight) = weight {
             let (client, samples) = (update.client, plan.samples(update.client));
-            let arrival = Arrival { client, samples, staleness, weight, now, start: task.start, weights };
-            let mixed = arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
-            moved = mixed
-                .map_err(|fault| failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout()))?;
+            let arrival = Arrival {
+                client,
+                samples,
+                staleness,
+                weight,
+                now,
+                start: task.start,
+                weights,
+            };
+            let mixed =
+                arrivals::sound(&arrival).and_then(|()| self.rule.arrive(&self.global, &arrival));
+            moved = mixed.map_err(|fault| {
+                failure(client, update.seconds, &TrainError::Unfit(fault), self.trainer.layout())
+            })?;
         }
-        Ok(Mixed { update, staleness, weight, moved })
+        Ok(Mixed {
+            update,
+            staleness,
+            weight,
+            moved,
+        })
     }
 
     /// Takes note of an update, and moves the model if it does.
     fn count(&mut self, rank: Rank, mixed: Mixed) -> Result<(), EngineError> {
-        let Mixed { update, staleness, weight, moved } = mixed;
-        let Update { client, loss, start, seconds, bits, .. } = update;
+        let Mixed {
+            update,
+            staleness,
+            weight,
+            moved,
+        } = mixed;
+        let Update {
+            client,
+            loss,
+            start,
+            seconds,
+            bits,
+            ..
+        } = update;
         self.updates += u64::from(weight.is_some());
         self.pending.in_vain = 0;
         self.pending.bits += bits;
@@ -91,10 +118,22 @@ impl<T: Transport> Server<'_, T> {
         self.pending.diverged += 1;
         self.pending.in_vain += 1;
         let Failure { client, reason, .. } = failure;
-        self.recorder.record(&Event::LeftOut { round, client, rank, reason }, &self.global)?;
+        self.recorder.record(
+            &Event::LeftOut {
+                round,
+                client,
+                rank,
+                reason,
+            },
+            &self.global,
+        )?;
         let trainings = self.pending.in_vain;
         let all = self.link.plan.clients() + self.link.plan.config.concurrency as usize;
-        if trainings > all { Err(EngineError::InVain { trainings }) } else { Ok(()) }
+        if trainings > all {
+            Err(EngineError::InVain { trainings })
+        } else {
+            Ok(())
+        }
     }
 
     /// The model moves, if it does.
@@ -137,7 +176,8 @@ impl<T: Transport> Server<'_, T> {
         self.moved_at = self.flight.now;
         self.stopwatch = Stopwatch::start();
         self.test = test.or(self.test.take());
-        self.recorder.record(&Event::RoundDone(done), &self.global)?;
+        self.recorder
+            .record(&Event::RoundDone(done), &self.global)?;
         match self.recorder.wants_state() {
             true => self.save(),
             false => Ok(()),

@@ -31,23 +31,40 @@ impl<T: Transport> Server<'_, T> {
     pub(super) fn passes(&mut self, round: Round, cohort: &[Job]) -> Result<Passed, EngineError> {
         let (mut cohort, mut left_out, mut surveyed) = (cohort.to_vec(), Vec::new(), 0);
         for pass in 0.. {
-            let phase = Phase { round, pass, total: total(&cohort) };
+            let phase = Phase {
+                round,
+                pass,
+                total: total(&cohort),
+            };
             let exchange = Exchange::new(&cohort, self.schedule(&cohort), self.link.plan.reduce());
             let (mut returned, turnout) = self.exchange(phase, exchange)?;
             left_out.append(&mut returned.failed);
             if !self.global.is_before(pass) {
                 left_out.sort_unstable_by_key(|failed| failed.failure.client);
-                return Ok(Passed { returned, left_out, turnout, surveyed });
+                return Ok(Passed {
+                    returned,
+                    left_out,
+                    turnout,
+                    surveyed,
+                });
             }
             self.global.hear(turnout, self.gathering.sum(pass));
             surveyed += returned.bits();
-            cohort.retain(|job| left_out.iter().all(|failed| failed.failure.client != job.client));
+            cohort.retain(|job| {
+                left_out
+                    .iter()
+                    .all(|failed| failed.failure.client != job.client)
+            });
         }
         unreachable!("the last pass returns")
     }
 
     /// Stages 5 to 7: sends orders and takes in what comes back, until the sum is whole.
-    fn exchange(&mut self, phase: Phase, mut exchange: Exchange) -> Result<(Returned, Turnout), EngineError> {
+    fn exchange(
+        &mut self,
+        phase: Phase,
+        mut exchange: Exchange,
+    ) -> Result<(Returned, Turnout), EngineError> {
         self.gathering.enter(phase);
         self.post.enter();
         self.link.begin_pass();
@@ -55,7 +72,9 @@ impl<T: Transport> Server<'_, T> {
         loop {
             self.collect(phase, &mut exchange)?;
             let turnout = self.turnout(phase, &exchange)?;
-            let Err(lost) = self.reduce(phase, turnout)? else { return Ok((exchange.finish(), turnout)) };
+            let Err(lost) = self.reduce(phase, turnout)? else {
+                return Ok((exchange.finish(), turnout));
+            };
             for rank in lost {
                 if self.link.lose(rank)? {
                     self.replace(phase, &mut exchange, rank)?;
@@ -80,10 +99,14 @@ impl<T: Transport> Server<'_, T> {
                 News::Report(rank, Report::Trained { round, pass, part }, content)
                     if (round, pass) == (phase.round, phase.pass) =>
                 {
-                    self.post.ended(rank, part.updates.len() + part.failed.len());
+                    self.post
+                        .ended(rank, part.updates.len() + part.failed.len());
                     let part = self.merge(phase, rank, part, &content)?;
                     let next = exchange.note(rank, part);
-                    self.order(phase, next.map_err(|what| EngineError::Unexpected { rank, what })?)?;
+                    self.order(
+                        phase,
+                        next.map_err(|what| EngineError::Unexpected { rank, what })?,
+                    )?;
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => self.replace(phase, exchange, rank)?,
@@ -96,35 +119,68 @@ impl<T: Transport> Server<'_, T> {
     fn tell_underway(&mut self, phase: Phase, exchange: &Exchange) -> Result<(), EngineError> {
         let Some(seconds) = self.stopwatch.rings() else { return Ok(()) };
         let (workers, done) = exchange.lanes(&self.link.workers, |rank| self.link.doing(rank));
-        let underway = Underway { round: phase.round, seconds, clients: phase.total.clients as usize, done, workers };
-        Ok(self.recorder.record(&Event::Underway(underway), &self.global.weights)?)
+        let underway = Underway {
+            round: phase.round,
+            seconds,
+            clients: phase.total.clients as usize,
+            done,
+            workers,
+        };
+        Ok(self
+            .recorder
+            .record(&Event::Underway(underway), &self.global.weights)?)
     }
 
-    /// Who counts, now that all are back. Of faults that end the run that of the first client is told, whoever came
-    /// first: it is the same for any number of ranks.
+    /// Who counts, now that all are back. Of faults that end the run that of the first client is
+    /// told, whoever came first: it is the same for any number of ranks.
     fn turnout(&self, phase: Phase, exchange: &Exchange) -> Result<Turnout, EngineError> {
-        if let Some(Failed { rank, failure, .. }) = exchange.failed().find(|failed| self.link.ends(&failed.failure)) {
+        if let Some(Failed { rank, failure, .. }) = exchange
+            .failed()
+            .find(|failed| self.link.ends(&failed.failure))
+        {
             return Err(EngineError::training(*rank, phase.round, failure.clone()));
         }
-        let counted = exchange.failed().fold(phase.total, |total, failed| total.without(failed.samples));
-        Ok(Turnout { told: phase.total, counted })
+        let counted = exchange
+            .failed()
+            .fold(phase.total, |total, failed| total.without(failed.samples));
+        Ok(Turnout {
+            told: phase.total,
+            counted,
+        })
     }
 
     /// The others train what a lost worker has not handed over.
-    fn replace(&mut self, phase: Phase, exchange: &mut Exchange, rank: Rank) -> Result<(), EngineError> {
+    fn replace(
+        &mut self,
+        phase: Phase,
+        exchange: &mut Exchange,
+        rank: Rank,
+    ) -> Result<(), EngineError> {
         let again = exchange.lose(rank);
         self.post.lose(rank);
         let event = self.link.loss(phase.round, rank, again.len());
         self.recorder.record(&event, &self.global.weights)?;
-        let assigned = self.link.assign(self.scheduler.as_mut(), &self.cost, &again);
+        let assigned = self
+            .link
+            .assign(self.scheduler.as_mut(), &self.cost, &again);
         self.order(phase, exchange.reassign(assigned))
     }
 
     /// Sends orders. Weights go along with the first of a part, unless every rank has them.
-    fn order(&mut self, Phase { round, pass, total }: Phase, batches: Vec<Batch>) -> Result<(), EngineError> {
+    fn order(
+        &mut self,
+        Phase { round, pass, total }: Phase,
+        batches: Vec<Batch>,
+    ) -> Result<(), EngineError> {
         let rate = self.link.plan.rate(round);
         self.post.put(batches);
-        while let Some(Batch { rank, clients, first, last }) = self.post.next() {
+        while let Some(Batch {
+            rank,
+            clients,
+            first,
+            last,
+        }) = self.post.next()
+        {
             let more = if last { "" } else { ", more may follow" };
             log::trace!("round {round}: rank {rank} trains {} clients{more}", clients.len());
             let start = match self.link.plan.reduce() {
@@ -132,7 +188,18 @@ impl<T: Transport> Server<'_, T> {
                 Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::nothing(),
             };
             let (errands, content) = self.post.errands(rank, &clients, start)?;
-            self.link.send(rank, &Order::Train { round, pass, total, rate, errands, last }, content)?;
+            self.link.send(
+                rank,
+                &Order::Train {
+                    round,
+                    pass,
+                    total,
+                    rate,
+                    errands,
+                    last,
+                },
+                content,
+            )?;
         }
         Ok(())
     }
@@ -141,45 +208,79 @@ impl<T: Transport> Server<'_, T> {
     fn starting(&self) -> Content {
         let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
         let told = self.global.told();
-        if told.is_empty() { content } else { content.with(Label::Told, Arc::new(told)) }
+        if told.is_empty() {
+            content
+        } else {
+            content.with(Label::Told, Arc::new(told))
+        }
     }
 
-    /// Adds one client's update, or one worker's partial sum, and takes note of what clients keep. An update that
-    /// cannot be added becomes a failure.
-    fn merge(&mut self, phase: Phase, rank: Rank, part: Part, content: &Content) -> Result<Part, EngineError> {
-        if content.units(Label::Units).is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global)) {
-            return Err(EngineError::Unexpected { rank, what: "a sum that is not of this model".to_owned() });
+    /// Adds one client's update, or one worker's partial sum, and takes note of what clients keep.
+    /// An update that cannot be added becomes a failure.
+    fn merge(
+        &mut self,
+        phase: Phase,
+        rank: Rank,
+        part: Part,
+        content: &Content,
+    ) -> Result<Part, EngineError> {
+        if content
+            .units(Label::Units)
+            .is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global))
+        {
+            return Err(EngineError::Unexpected {
+                rank,
+                what: "a sum that is not of this model".to_owned(),
+            });
         }
         let trains = !self.global.is_before(phase.pass);
         let [update] = part.updates[..] else {
             for update in part.updates.iter().filter(|_| trains) {
-                self.post.states.note(rank, update.client, phase.round, None)?;
+                self.post
+                    .states
+                    .note(rank, update.client, phase.round, None)?;
             }
             return Ok(part);
         };
-        let unread = || EngineError::Unexpected { rank, what: "a change that is not of this model".to_owned() };
-        let contribution = Contribution::of(update, content, self.global.weights.len()).ok_or_else(unread)?;
+        let unread = || EngineError::Unexpected {
+            rank,
+            what: "a change that is not of this model".to_owned(),
+        };
+        let contribution =
+            Contribution::of(update, content, self.global.weights.len()).ok_or_else(unread)?;
         let kept = contribution.kept.clone();
         let samples = self.link.plan.samples(update.client);
-        match self.gathering.add(phase, contribution, samples, &self.global) {
+        match self
+            .gathering
+            .add(phase, contribution, samples, &self.global)
+        {
             Ok(()) if trains => {
                 let kept = kept.as_ref().map(|kept| kept.as_slice());
-                self.post.states.note(rank, update.client, phase.round, kept)?;
+                self.post
+                    .states
+                    .note(rank, update.client, phase.round, kept)?;
             }
             Ok(()) => {}
             Err(fault) => {
                 // Its worker took what it keeps for settled.
                 self.post.states.distrust(update.client);
-                let Update { client, seconds, .. } = update;
-                let failed = failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
-                return Ok(Part { updates: Vec::new(), failed: vec![failed], ..part });
+                let Update {
+                    client, seconds, ..
+                } = update;
+                let failed =
+                    failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
+                return Ok(Part {
+                    updates: Vec::new(),
+                    failed: vec![failed],
+                    ..part
+                });
             }
         }
         Ok(part)
     }
 
-    /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks were
-    /// lost the sum is not whole, and the answer is which.
+    /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks
+    /// were lost the sum is not whole, and the answer is which.
     fn reduce(
         &mut self,
         Phase { round, pass, .. }: Phase,
@@ -189,12 +290,21 @@ impl<T: Transport> Server<'_, T> {
             return Ok(Ok(()));
         }
         for rank in self.link.workers.clone() {
-            self.link.send(rank, &Order::Reduce { round, pass, turnout }, Content::nothing())?;
+            self.link.send(
+                rank,
+                &Order::Reduce {
+                    round,
+                    pass,
+                    turnout,
+                },
+                Content::nothing(),
+            )?;
         }
         let sum = self.gathering.sum(pass);
         match self.link.wire.all_reduce(sum.units()) {
             Ok(reduced) => {
-                self.post.summed += (size_of_val(reduced.as_slice()) * self.link.workers.len()) as u64;
+                self.post.summed +=
+                    (size_of_val(reduced.as_slice()) * self.link.workers.len()) as u64;
                 sum.replace(reduced);
                 Ok(Ok(()))
             }
@@ -207,14 +317,18 @@ impl<T: Transport> Server<'_, T> {
     fn schedule(&mut self, cohort: &[Job]) -> Dispatch {
         match self.link.plan.dispatch() {
             DispatchMode::Pull => Dispatch::pull(cohort, &self.link.workers, &self.cost),
-            DispatchMode::Planned | DispatchMode::OnePerWorker => {
-                Dispatch::planned(self.link.assign(self.scheduler.as_mut(), &self.cost, cohort))
-            }
+            DispatchMode::Planned | DispatchMode::OnePerWorker => Dispatch::planned(
+                self.link
+                    .assign(self.scheduler.as_mut(), &self.cost, cohort),
+            ),
         }
     }
 }
 
 /// What stands behind a cohort.
 fn total(cohort: &[Job]) -> Total {
-    Total { samples: cohort.iter().map(|job| job.samples).sum(), clients: cohort.len() as u32 }
+    Total {
+        samples: cohort.iter().map(|job| job.samples).sum(),
+        clients: cohort.len() as u32,
+    }
 }

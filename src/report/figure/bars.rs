@@ -15,21 +15,35 @@ pub fn bars(name: &str, title: &str, axes: &Axes<'_>, of: &[(String, f64)]) -> F
         _ => String::new(),
     };
     let drawing = drawing(HEIGHT, |area| {
-        let mut chart =
-            axes.plain(area, -0.5..of.len() as f64 - 0.5, 0.0..most * 1.05, (of.len().min(10), 6), (&named, &number))?;
+        let mut chart = axes.plain(
+            area,
+            -0.5..of.len() as f64 - 0.5,
+            0.0..most * 1.05,
+            (of.len().min(10), 6),
+            (&named, &number),
+        )?;
         let bar = |(place, (_, amount)): (usize, &(String, f64))| {
             let middle = place as f64;
             let corners = [(middle - WIDE / 2.0, 0.0), (middle + WIDE / 2.0, *amount)];
             Rectangle::new(corners, ink::line(0).filled())
         };
-        let there = of.iter().enumerate().filter(|(_, (_, amount))| amount.is_finite());
+        let there = of
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, amount))| amount.is_finite());
         chart.draw_series(there.map(bar)).map(|_| ())
     });
     let mut table = csv::Writer::from_writer(Vec::new());
     // Writing to memory does not fail.
     let _ = table.write_record([axes.x, axes.y]);
-    of.iter().for_each(|(name, amount)| _ = table.write_record([name, &amount.to_string()]));
-    Figure { name: name.to_owned(), title: title.to_owned(), drawing, table: text(table) }
+    of.iter()
+        .for_each(|(name, amount)| _ = table.write_record([name, &amount.to_string()]));
+    Figure {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        drawing,
+        table: text(table),
+    }
 }
 
 #[cfg(test)]
@@ -38,8 +52,21 @@ mod tests {
 
     #[test]
     fn each_amount_has_its_bar_and_row() {
-        let of = [("0".to_owned(), 3.0), ("1".to_owned(), f64::NAN), ("2".to_owned(), 1.0)];
-        let figure = bars("a", "A", &Axes { x: "staleness", y: "updates", holds: None }, &of);
+        let of = [
+            ("0".to_owned(), 3.0),
+            ("1".to_owned(), f64::NAN),
+            ("2".to_owned(), 1.0),
+        ];
+        let figure = bars(
+            "a",
+            "A",
+            &Axes {
+                x: "staleness",
+                y: "updates",
+                holds: None,
+            },
+            &of,
+        );
         assert_eq!(figure.drawing.matches("fill=\"#010000\"").count(), 2);
         assert!(figure.table.starts_with("staleness,updates\n0,3\n"));
     }

@@ -63,11 +63,17 @@ pub fn letters() -> TextStyle<'static> {
 
 impl Axes<'_> {
     /// Draws axes that hold these ranges, with numbers.
-    pub fn on<'a>(&self, area: &Area<'a>, x: Range<f64>, y: Range<f64>) -> Result<Chart<'a>, Fault> {
+    pub fn on<'a>(
+        &self,
+        area: &Area<'a>,
+        x: Range<f64>,
+        y: Range<f64>,
+    ) -> Result<Chart<'a>, Fault> {
         self.drawn(area, x, y, (6, 6), (&number, &number), GRID.to_rgba())
     }
 
-    /// For areas, which hide what is behind them: about so many numbers, written as is said for below and the left.
+    /// For areas, which hide what is behind them: about so many numbers, written as is said for
+    /// below and the left.
     pub fn plain<'a>(
         &self,
         area: &Area<'a>,
@@ -121,7 +127,10 @@ pub type Fault = DrawingAreaErrorKind<std::io::Error>;
 fn whole(range: Range<f64>) -> Range<f64> {
     match range.start.is_finite() && range.end.is_finite() {
         true if range.end > range.start => range,
-        true => range.start - range.start.abs().max(1.0) * 0.05..range.start + range.start.abs().max(1.0) * 0.05,
+        true => {
+            range.start - range.start.abs().max(1.0) * 0.05
+                ..range.start + range.start.abs().max(1.0) * 0.05
+        }
         false => 0.0..1.0,
     }
 }

@@ -1,4 +1,5 @@
-//! Figures as files: SVG, PNG and PDF. All three come from one drawing, with letters that are in the file or drawn.
+//! Figures as files: SVG, PNG and PDF. All three come from one drawing, with letters that are in
+//! the file or drawn.
 
 use super::on_paper;
 use resvg::tiny_skia::{Color, Pixmap, Transform};
@@ -34,7 +35,9 @@ impl Export {
 
     /// By the end of a name.
     pub fn named(end: &str) -> Option<Export> {
-        Export::ALL.into_iter().find(|kind| end.eq_ignore_ascii_case(kind.end()))
+        Export::ALL
+            .into_iter()
+            .find(|kind| end.eq_ignore_ascii_case(kind.end()))
     }
 }
 
@@ -67,23 +70,33 @@ static LETTERS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
 });
 
 fn tree(paper: &str) -> Result<Tree, String> {
-    let options = Options { fontdb: LETTERS.clone(), ..Options::default() };
+    let options = Options {
+        fontdb: LETTERS.clone(),
+        ..Options::default()
+    };
     Tree::from_str(paper, &options).map_err(|error| error.to_string())
 }
 
 fn png(tree: &Tree) -> Result<Vec<u8>, String> {
-    let size = tree.size().to_int_size().scale_by(SCALE).ok_or("it has no size")?;
+    let size = tree
+        .size()
+        .to_int_size()
+        .scale_by(SCALE)
+        .ok_or("it has no size")?;
     let mut pixels = Pixmap::new(size.width(), size.height()).ok_or("it has no size")?;
     pixels.fill(Color::WHITE);
-    let scale =
-        Transform::from_scale(size.width() as f32 / tree.size().width(), size.height() as f32 / tree.size().height());
+    let scale = Transform::from_scale(
+        size.width() as f32 / tree.size().width(),
+        size.height() as f32 / tree.size().height(),
+    );
     resvg::render(tree, scale, &mut pixels.as_mut());
     pixels.encode_png().map_err(|error| error.to_string())
 }
 
 fn pdf(tree: &Tree) -> Result<Vec<u8>, String> {
     let page = svg2pdf::PageOptions { dpi: 96.0 };
-    svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page).map_err(|error| error.to_string())
+    svg2pdf::to_pdf(tree, svg2pdf::ConversionOptions::default(), page)
+        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -93,9 +106,22 @@ mod tests {
 
     #[test]
     fn one_drawing_becomes_three_kinds_of_files() {
-        let points = [1.0, 2.0].map(|x| Point { x, y: x, spread: 0.0 });
-        let drawing =
-            lines(&Axes { x: "x", y: "y", holds: None }, &[Line { label: "line".into(), points: points.into() }]);
+        let points = [1.0, 2.0].map(|x| Point {
+            x,
+            y: x,
+            spread: 0.0,
+        });
+        let drawing = lines(
+            &Axes {
+                x: "x",
+                y: "y",
+                holds: None,
+            },
+            &[Line {
+                label: "line".into(),
+                points: points.into(),
+            }],
+        );
         let content = |kind| export(&drawing, kind).expect("drawn");
         assert!(String::from_utf8_lossy(&content(Export::Svg)).contains("width=\"85mm\""));
         assert!(String::from_utf8_lossy(&content(Export::Svg)).contains(">\n<rect width=\"100%\""));
@@ -103,11 +129,16 @@ mod tests {
         // The letters are in the file, and the page is a column wide: 85 mm are 241 points.
         assert!(pdf.starts_with(b"%PDF") && String::from_utf8_lossy(&pdf).contains("FontFile"));
         assert!(String::from_utf8_lossy(&pdf).contains("MediaBox [0 0 24"));
-        let mut reader = png::Decoder::new(std::io::Cursor::new(content(Export::Png))).read_info().expect("a PNG");
+        let mut reader = png::Decoder::new(std::io::Cursor::new(content(Export::Png)))
+            .read_info()
+            .expect("a PNG");
         let mut pixels = vec![0; reader.output_buffer_size().expect("small")];
         let info = reader.next_frame(&mut pixels).expect("a picture");
         assert!((2000..2015).contains(&info.width), "{}", info.width);
-        let blue = pixels.chunks_exact(4).filter(|pixel| pixel[2] > 150 && pixel[0] < 50).count();
+        let blue = pixels
+            .chunks_exact(4)
+            .filter(|pixel| pixel[2] > 150 && pixel[0] < 50)
+            .count();
         assert!(blue > 1000, "{blue}");
         assert_eq!((Export::named("PNG"), Export::named("jpg")), (Some(Export::Png), None));
         assert!(export("<svg", Export::Png).is_err());

@@ -1,14 +1,25 @@
 //! Inks: what figures are drawn in, and which colours they become.
 //!
-//! A drawing says `#0100NN` for the line NN and `#0200NN` for everything else, so that one drawing can be shown on white
-//! paper and on a dark screen.
+//! A drawing says `#0100NN` for the line NN and `#0200NN` for everything else, so that one drawing
+//! can be shown on white paper and on a dark screen.
 
 use plotters::style::RGBColor;
 
-/// Colours that the colour-blind can tell apart (Okabe and Ito), without the yellow, which is pale on white.
-const COLOURS: [&str; 7] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"];
+/// Colours that the colour-blind can tell apart (Okabe and Ito), without the yellow, which is pale
+/// on white.
+const COLOURS: [&str; 7] = [
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000",
+];
 /// Dashes tell lines apart without any colour. In tenths of a point.
-const DASHES: [&str; 7] = ["none", "60 20", "20 20", "90 25 20 25", "35 15", "90 20 20 20 20 20", "120 40"];
+const DASHES: [&str; 7] = [
+    "none",
+    "60 20",
+    "20 20",
+    "90 25 20 25",
+    "35 15",
+    "90 20 20 20 20 20",
+    "120 40",
+];
 /// Lines of which each looks different.
 pub const MOST: usize = COLOURS.len() * DASHES.len();
 
@@ -22,7 +33,8 @@ pub fn line(place: usize) -> RGBColor {
     RGBColor(1, 0, (place % MOST) as u8)
 }
 
-/// What a line looks like: its colour and its dashes. The second seven have the colours again, in other dashes.
+/// What a line looks like: its colour and its dashes. The second seven have the colours again, in
+/// other dashes.
 fn look(place: usize) -> (usize, usize) {
     (place % COLOURS.len(), (place + place / COLOURS.len()) % DASHES.len())
 }
@@ -34,7 +46,11 @@ pub fn on_paper(drawing: &str) -> String {
 
 /// A drawing within a page, in the colours of the page.
 pub fn on_page(drawing: &str) -> String {
-    painted(drawing, |place| format!("var(--line-{})", look(place).0), ["currentColor", "var(--grid)"])
+    painted(
+        drawing,
+        |place| format!("var(--line-{})", look(place).0),
+        ["currentColor", "var(--grid)"],
+    )
 }
 
 /// Puts colours in the place of inks.
@@ -44,7 +60,11 @@ fn painted(drawing: &str, colour: impl Fn(usize) -> String, others: [&str; 2]) -
     while let Some(at) = rest.find("\"#0") {
         let (before, ink) = rest.split_at(at);
         painted += before;
-        let (kind, place) = (ink.get(2..6), ink.get(6..8).and_then(|digits| usize::from_str_radix(digits, 16).ok()));
+        let (kind, place) = (
+            ink.get(2..6),
+            ink.get(6..8)
+                .and_then(|digits| usize::from_str_radix(digits, 16).ok()),
+        );
         match (kind, place) {
             (Some("0100"), Some(place)) => {
                 painted += &format!("\"{}\"", colour(place));
@@ -85,11 +105,13 @@ mod tests {
 
     #[test]
     fn inks_become_colours() {
-        let drawing = r##"<a stroke="#010001" fill="#010000"/><b fill="#020000" stroke="#020001"/>"##;
+        let drawing =
+            r##"<a stroke="#010001" fill="#010000"/><b fill="#020000" stroke="#020001"/>"##;
         let paper = on_paper(drawing);
-        let wanted =
-            r##"<a stroke="#D55E00" stroke-dasharray="60 20" fill="#0072B2"/><b fill="#000000" stroke="#DDDDDD"/>"##;
+        let wanted = r##"<a stroke="#D55E00" stroke-dasharray="60 20" fill="#0072B2"/><b fill="#000000" stroke="#DDDDDD"/>"##;
         assert_eq!(paper, wanted);
-        assert!(on_page(drawing).contains("var(--line-1)") && on_page(drawing).contains("currentColor"));
+        assert!(
+            on_page(drawing).contains("var(--line-1)") && on_page(drawing).contains("currentColor")
+        );
     }
 }

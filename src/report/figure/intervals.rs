@@ -26,22 +26,34 @@ pub struct Interval {
     pub best: bool,
 }
 
-/// Draws rows from above, with a point for each measurement; none where nothing finite was measured.
+/// Draws rows from above, with a point for each measurement; none where nothing finite was
+/// measured.
 pub fn intervals(name: &str, title: &str, x: &str, rows: &[Interval]) -> Option<Figure> {
     let (low, high) = extent(rows)?;
     let height = AROUND + ROW * rows.len() as u32;
     let drawing = drawing(height, |area| {
-        let axes = Axes { x, y: "", holds: None };
+        let axes = Axes {
+            x,
+            y: "",
+            holds: None,
+        };
         let unnamed = |_: &f64| String::new();
-        let mut chart = axes.plain(area, low..high, 0.0..rows.len() as f64, (6, 1), (&number, &unnamed))?;
+        let mut chart =
+            axes.plain(area, low..high, 0.0..rows.len() as f64, (6, 1), (&number, &unnamed))?;
         for (place, row) in rows.iter().enumerate() {
             let top = (rows.len() - place) as f64;
             let (at, line) = (top - 0.7, ink::line(usize::from(row.best)));
             let style = letters().pos(Pos::new(HPos::Left, VPos::Top));
             let beside = low + 0.01 * (high - low);
-            chart.draw_series([Text::new(shortened(&row.label, NAME), (beside, top - 0.05), style)])?;
+            chart.draw_series([Text::new(
+                shortened(&row.label, NAME),
+                (beside, top - 0.05),
+                style,
+            )])?;
             let points = row.points.iter().filter(|point| point.is_finite());
-            chart.draw_series(points.map(|point| Circle::new((*point, at), 22, ink::TEXT.mix(0.35).filled())))?;
+            chart.draw_series(
+                points.map(|point| Circle::new((*point, at), 22, ink::TEXT.mix(0.35).filled())),
+            )?;
             if let Some((mean, margin)) = row.mean {
                 let reach = [(mean - margin, at), (mean + margin, at)];
                 chart.draw_series([PathElement::new(reach, line.stroke_width(STROKE))])?;
@@ -50,13 +62,24 @@ pub fn intervals(name: &str, title: &str, x: &str, rows: &[Interval]) -> Option<
         }
         Ok(())
     });
-    Some(Figure { name: name.to_owned(), title: title.to_owned(), drawing, table: table(rows) })
+    Some(Figure {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        drawing,
+        table: table(rows),
+    })
 }
 
 /// The least and the largest number that is shown, with some room.
 fn extent(rows: &[Interval]) -> Option<(f64, f64)> {
-    let ends = rows.iter().filter_map(|row| row.mean).flat_map(|(mean, margin)| [mean - margin, mean + margin]);
-    let shown = rows.iter().flat_map(|row| row.points.iter().copied()).chain(ends);
+    let ends = rows
+        .iter()
+        .filter_map(|row| row.mean)
+        .flat_map(|(mean, margin)| [mean - margin, mean + margin]);
+    let shown = rows
+        .iter()
+        .flat_map(|row| row.points.iter().copied())
+        .chain(ends);
     let shown: Vec<f64> = shown.filter(|number| number.is_finite()).collect();
     let low = shown.iter().copied().reduce(f64::min)?;
     let high = shown.iter().copied().reduce(f64::max)?;
@@ -71,7 +94,12 @@ fn table(rows: &[Interval]) -> String {
     for row in rows {
         let told = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         let (mean, margin) = row.mean.unzip();
-        let _ = table.write_record([row.label.clone(), row.points.len().to_string(), told(mean), told(margin)]);
+        let _ = table.write_record([
+            row.label.clone(),
+            row.points.len().to_string(),
+            told(mean),
+            told(margin),
+        ]);
     }
     text(table)
 }
@@ -85,10 +113,22 @@ mod tests {
         let row = |label: &str, points: &[f64]| Interval {
             label: label.into(),
             points: points.into(),
-            mean: points.first().map(|first| (*first, 0.1)).filter(|(mean, _)| mean.is_finite()),
+            mean: points
+                .first()
+                .map(|first| (*first, 0.1))
+                .filter(|(mean, _)| mean.is_finite()),
             best: label == "b",
         };
-        let figure = intervals("s", "S", "x", &[row("a", &[0.5, 0.6]), row("b", &[0.7]), row("c", &[f64::NAN])]);
+        let figure = intervals(
+            "s",
+            "S",
+            "x",
+            &[
+                row("a", &[0.5, 0.6]),
+                row("b", &[0.7]),
+                row("c", &[f64::NAN]),
+            ],
+        );
         let drawn = figure.expect("numbers").drawing;
         assert_eq!(drawn.matches("<circle").count(), 3 + 2);
         assert!(drawn.contains("\nc\n") && drawn.contains("\"#010001\"") && !drawn.contains("NaN"));

@@ -39,43 +39,74 @@ pub struct Lanes<'a> {
 /// Draws lanes.
 pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
     let (bars, span) = (&shown.bars, &shown.span);
-    let mut lanes: BTreeMap<u32, Vec<&Bar>> = shown.lanes.iter().map(|lane| (*lane, Vec::new())).collect();
-    bars.iter().for_each(|bar| lanes.entry(bar.lane).or_default().push(bar));
+    let mut lanes: BTreeMap<u32, Vec<&Bar>> =
+        shown.lanes.iter().map(|lane| (*lane, Vec::new())).collect();
+    bars.iter()
+        .for_each(|bar| lanes.entry(bar.lane).or_default().push(bar));
     let count = lanes.len();
     let names: Vec<u32> = lanes.keys().copied().collect();
-    let axes = Axes { x: shown.x, y: "worker", holds: None };
+    let axes = Axes {
+        x: shown.x,
+        y: "worker",
+        holds: None,
+    };
     let named = |number: &f64| {
         let place = (count as f64 - 1.0 - number).round();
         let is_lane = (number - number.round()).abs() < 1e-6 && place >= 0.0;
-        names.get(place as usize).filter(|_| is_lane).map_or(String::new(), u32::to_string)
+        names
+            .get(place as usize)
+            .filter(|_| is_lane)
+            .map_or(String::new(), u32::to_string)
     };
     let tall = 300 + (count * (1100 / count.max(1)).clamp(LANE.start, LANE.end)) as u32;
     let drawing = drawing(tall, |area| {
-        let mut chart =
-            axes.plain(area, span.clone(), -0.5..count as f64 - 0.5, (6, count.min(12)), (&number, &named))?;
+        let mut chart = axes.plain(
+            area,
+            span.clone(),
+            -0.5..count as f64 - 0.5,
+            (6, count.min(12)),
+            (&number, &named),
+        )?;
         let least = (span.end - span.start) * count as f64 / MOST as f64;
         for (place, lane) in lanes.values().enumerate() {
             let middle = (count - 1 - place) as f64;
-            let shapes = joined(lane, least).into_iter().enumerate().map(|(number, (from, to))| {
-                // Neighbours are told apart by how dark they are.
-                let shade = if number % 2 == 0 { 0.95 } else { 0.55 };
-                Rectangle::new([(from, middle - 0.38), (to, middle + 0.38)], ink::line(0).mix(shade).filled())
-            });
+            let shapes = joined(lane, least)
+                .into_iter()
+                .enumerate()
+                .map(|(number, (from, to))| {
+                    // Neighbours are told apart by how dark they are.
+                    let shade = if number % 2 == 0 { 0.95 } else { 0.55 };
+                    Rectangle::new(
+                        [(from, middle - 0.38), (to, middle + 0.38)],
+                        ink::line(0).mix(shade).filled(),
+                    )
+                });
             chart.draw_series(shapes)?;
         }
         Ok(())
     });
-    Figure { name: name.to_owned(), title: title.to_owned(), drawing, table: table(bars) }
+    Figure {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        drawing,
+        table: table(bars),
+    }
 }
 
-/// From when to when something is drawn: bars that are too short share one with what follows at once.
+/// From when to when something is drawn: bars that are too short share one with what follows at
+/// once.
 fn joined(bars: &[&Bar], least: f64) -> Vec<(f64, f64)> {
-    let mut sorted: Vec<(f64, f64)> = bars.iter().map(|bar| (bar.start, bar.start + bar.seconds)).collect();
+    let mut sorted: Vec<(f64, f64)> = bars
+        .iter()
+        .map(|bar| (bar.start, bar.start + bar.seconds))
+        .collect();
     sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
     let mut joined: Vec<(f64, f64)> = Vec::new();
     for (from, to) in sorted {
         match joined.last_mut() {
-            Some(last) if last.1 - last.0 < least && from - last.1 < least / 2.0 => last.1 = last.1.max(to),
+            Some(last) if last.1 - last.0 < least && from - last.1 < least / 2.0 => {
+                last.1 = last.1.max(to)
+            }
             _ => joined.push((from, to)),
         }
     }
@@ -87,7 +118,12 @@ fn table(bars: &[Bar]) -> String {
     // Writing to memory does not fail.
     let _ = table.write_record(["worker", "client", "start", "seconds"]);
     for bar in bars {
-        let words = [bar.lane.to_string(), bar.label.to_string(), bar.start.to_string(), bar.seconds.to_string()];
+        let words = [
+            bar.lane.to_string(),
+            bar.label.to_string(),
+            bar.start.to_string(),
+            bar.seconds.to_string(),
+        ];
         let _ = table.write_record(words);
     }
     text(table)
@@ -99,13 +135,28 @@ mod tests {
 
     #[test]
     fn every_worker_has_a_lane_and_many_bars_become_few() {
-        let bar = |lane: u32, place: u32| Bar { lane, label: place, start: place.into(), seconds: 0.9 };
-        let shown = |bars, end| Lanes { x: "s", span: 0.0..end, bars, lanes: [3].into() };
+        let bar = |lane: u32, place: u32| Bar {
+            lane,
+            label: place,
+            start: place.into(),
+            seconds: 0.9,
+        };
+        let shown = |bars, end| Lanes {
+            x: "s",
+            span: 0.0..end,
+            bars,
+            lanes: [3].into(),
+        };
         let few = lanes("a", "A", &shown(vec![bar(1, 0), bar(1, 1), bar(2, 0)], 2.0));
         assert_eq!(few.drawing.matches("fill=\"#010000\"").count(), 3);
         assert!(few.drawing.contains("\n1\n") && few.drawing.contains("\n3\n"), "{}", few.drawing);
-        let many: Vec<Bar> = (0..64).flat_map(|lane| (0..100).map(move |place| bar(lane, place))).collect();
-        let drawn = lanes("a", "A", &shown(many, 100.0)).drawing.matches("fill=\"#010000\"").count();
+        let many: Vec<Bar> = (0..64)
+            .flat_map(|lane| (0..100).map(move |place| bar(lane, place)))
+            .collect();
+        let drawn = lanes("a", "A", &shown(many, 100.0))
+            .drawing
+            .matches("fill=\"#010000\"")
+            .count();
         assert!((64..=2 * MOST).contains(&drawn), "{drawn}");
         assert_eq!(joined(&[&bar(1, 5), &bar(1, 0)], 0.5), [(0.0, 0.9), (5.0, 5.9)]);
     }

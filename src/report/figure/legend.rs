@@ -24,8 +24,16 @@ pub struct Legend<'a> {
 impl<'a> Legend<'a> {
     /// Of lines by their places.
     pub fn of(labels: Vec<(usize, &'a str)>) -> Legend<'a> {
-        let longest = labels.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(0);
-        let columns = if longest <= LETTERS_WIDE / 2 - 6 { 2 } else { 1 };
+        let longest = labels
+            .iter()
+            .map(|(_, label)| label.chars().count())
+            .max()
+            .unwrap_or(0);
+        let columns = if longest <= LETTERS_WIDE / 2 - 6 {
+            2
+        } else {
+            1
+        };
         Legend { labels, columns }
     }
 
@@ -43,9 +51,16 @@ impl<'a> Legend<'a> {
         for (place, (line, label)) in self.labels.iter().enumerate() {
             let x = LEFT + wide * (place % self.columns) as i32;
             let y = (ROW * (place / self.columns) as u32 + ROW / 2) as i32;
-            area.draw(&PathElement::new([(x, y), (x + SAMPLE, y)], ink::line(*line).stroke_width(STROKE)))?;
+            area.draw(&PathElement::new(
+                [(x, y), (x + SAMPLE, y)],
+                ink::line(*line).stroke_width(STROKE),
+            ))?;
             let text = shortened(label, LETTERS_WIDE / self.columns - 4);
-            area.draw(&Text::new(text, (x + SAMPLE + 40, y), letters().pos(Pos::new(HPos::Left, VPos::Center))))?;
+            area.draw(&Text::new(
+                text,
+                (x + SAMPLE + 40, y),
+                letters().pos(Pos::new(HPos::Left, VPos::Center)),
+            ))?;
         }
         Ok(())
     }

@@ -28,33 +28,56 @@ pub struct Point {
     pub spread: f64,
 }
 
-/// What is so many times higher than most of a figure is cut off, or nothing else could be told apart.
+/// What is so many times higher than most of a figure is cut off, or nothing else could be told
+/// apart.
 const CUT: f64 = 10.0;
 /// How much a band hides.
 const BAND: f64 = 0.2;
 
 /// Draws lines, in inks.
 pub fn lines(axes: &Axes<'_>, lines: &[Line]) -> String {
-    let thin: Vec<Line> =
-        lines.iter().map(|line| Line { label: line.label.clone(), points: thinned(&line.points) }).collect();
+    let thin: Vec<Line> = lines
+        .iter()
+        .map(|line| Line {
+            label: line.label.clone(),
+            points: thinned(&line.points),
+        })
+        .collect();
     // A run has its colour in all figures, also where others have nothing to show.
-    let there = thin.iter().enumerate().filter(|(_, line)| !line.points.is_empty());
-    let legend = Legend::of(there.map(|(place, line)| (place, line.label.as_str())).collect());
+    let there = thin
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| !line.points.is_empty());
+    let legend = Legend::of(
+        there
+            .map(|(place, line)| (place, line.label.as_str()))
+            .collect(),
+    );
     let (x, y) = (across(&thin), up(&thin, axes.holds.clone()));
     drawing(HEIGHT + legend.height(), |area| {
         let (plot, below) = area.split_vertically(HEIGHT);
         let mut chart = axes.on(&plot, x, y.clone())?;
         for (place, line) in thin.iter().enumerate() {
             if line.points.iter().any(|point| point.spread > 0.0) {
-                chart.draw_series([Polygon::new(band(&line.points, &y), ink::line(place).mix(BAND).filled())])?;
+                chart.draw_series([Polygon::new(
+                    band(&line.points, &y),
+                    ink::line(place).mix(BAND).filled(),
+                )])?;
             }
         }
         for (place, line) in thin.iter().enumerate() {
-            let points = line.points.iter().map(|point| (point.x, point.y.clamp(y.start, y.end)));
+            let points = line
+                .points
+                .iter()
+                .map(|point| (point.x, point.y.clamp(y.start, y.end)));
             let style = ink::line(place).stroke_width(STROKE);
             if let [alone] = line.points[..] {
                 let at = (alone.x, alone.y.clamp(y.start, y.end));
-                chart.draw_series([Circle::new(at, 2 * STROKE as i32, ink::line(place).filled())])?;
+                chart.draw_series([Circle::new(
+                    at,
+                    2 * STROKE as i32,
+                    ink::line(place).filled(),
+                )])?;
             }
             chart.draw_series(LineSeries::new(points, style))?;
         }
@@ -72,23 +95,45 @@ fn band(points: &[Point], y: &Range<f64>) -> Vec<(f64, f64)> {
 
 /// From where to where lines go.
 fn across(lines: &[Line]) -> Range<f64> {
-    let all = || lines.iter().flat_map(|line| &line.points).map(|point| point.x);
-    let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let all = || {
+        lines
+            .iter()
+            .flat_map(|line| &line.points)
+            .map(|point| point.x)
+    };
+    let (least, most) =
+        (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
     // Most axes count from nothing.
-    let start = if least > 0.0 && least < 0.5 * most { 0.0 } else { least };
+    let start = if least > 0.0 && least < 0.5 * most {
+        0.0
+    } else {
+        least
+    };
     start..most
 }
 
 /// From the lowest to the highest point, with air, and what the axis is to hold.
 fn up(lines: &[Line], holds: Option<Range<f64>>) -> Range<f64> {
     let all = || lines.iter().flat_map(|line| &line.points);
-    let low = all().map(|point| point.y - point.spread).fold(f64::INFINITY, f64::min);
-    let high = all().map(|point| point.y + point.spread).fold(f64::NEG_INFINITY, f64::max);
+    let low = all()
+        .map(|point| point.y - point.spread)
+        .fold(f64::INFINITY, f64::min);
+    let high = all()
+        .map(|point| point.y + point.spread)
+        .fold(f64::NEG_INFINITY, f64::max);
     let middle = median(&all().map(|point| point.y).collect::<Vec<f64>>());
-    let high = if middle > 0.0 { high.min(CUT * middle) } else { high };
+    let high = if middle > 0.0 {
+        high.min(CUT * middle)
+    } else {
+        high
+    };
     let air = (high - low) * 0.04;
     // Nothing that is counted is less than nothing.
-    let (low, high) = if low >= 0.0 { ((low - air).max(0.0), high + air) } else { (low - air, high + air) };
+    let (low, high) = if low >= 0.0 {
+        ((low - air).max(0.0), high + air)
+    } else {
+        (low - air, high + air)
+    };
     match holds {
         Some(holds) => low.min(holds.start)..high.max(holds.end),
         None => low..high,
@@ -101,25 +146,60 @@ mod tests {
     use crate::report::figure::{on_page, on_paper};
 
     fn axes() -> Axes<'static> {
-        Axes { x: "rounds", y: "a < b", holds: None }
+        Axes {
+            x: "rounds",
+            y: "a < b",
+            holds: None,
+        }
     }
 
     #[test]
     fn lines_bands_and_odd_numbers_are_drawn() {
-        let point = |x: u32, y: f64| Point { x: x.into(), y, spread: 0.1 };
-        let line = |label: &str, y: f64| Line { label: label.into(), points: (1..9).map(|x| point(x, y)).collect() };
+        let point = |x: u32, y: f64| Point {
+            x: x.into(),
+            y,
+            spread: 0.1,
+        };
+        let line = |label: &str, y: f64| Line {
+            label: label.into(),
+            points: (1..9).map(|x| point(x, y)).collect(),
+        };
         let drawn = lines(&axes(), &[line("one & two", 0.5), line("wild", 1e30), Line::default()]);
-        assert_eq!((drawn.matches("<polygon").count(), drawn.matches("<polyline").count() >= 4), (2, true));
-        assert!(drawn.contains("one &amp; two") && drawn.contains("a &lt; b") && !drawn.contains("NaN"));
+        assert_eq!(
+            (drawn.matches("<polygon").count(), drawn.matches("<polyline").count() >= 4),
+            (2, true)
+        );
+        assert!(
+            drawn.contains("one &amp; two") && drawn.contains("a &lt; b") && !drawn.contains("NaN")
+        );
         assert!(on_paper(&drawn).contains("#0072B2") && !on_page(&drawn).contains("\"#0"));
         assert!(lines(&axes(), &[]).contains("<svg"));
-        assert!(lines(&axes(), &[Line { label: "dot".into(), points: vec![point(3, 0.0)] }]).contains("<circle"));
+        assert!(
+            lines(
+                &axes(),
+                &[Line {
+                    label: "dot".into(),
+                    points: vec![point(3, 0.0)]
+                }]
+            )
+            .contains("<circle")
+        );
     }
 
     #[test]
     fn what_towers_over_the_rest_is_cut_off() {
-        let points = [1.0, 1.1, 0.9, 1e9].map(|y| Point { x: y, y, spread: 0.0 });
-        let range = up(&[Line { label: String::new(), points: points.into() }], Some(0.0..1.0));
+        let points = [1.0, 1.1, 0.9, 1e9].map(|y| Point {
+            x: y,
+            y,
+            spread: 0.0,
+        });
+        let range = up(
+            &[Line {
+                label: String::new(),
+                points: points.into(),
+            }],
+            Some(0.0..1.0),
+        );
         assert!(range.start == 0.0 && range.end < 20.0);
     }
 }

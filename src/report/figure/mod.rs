@@ -1,6 +1,8 @@
-//! Figures: drawn once, as wide as a column of a paper, for pages (in the colours of the page) and for files (SVG, PNG, PDF).
+//! Figures: drawn once, as wide as a column of a paper, for pages (in the colours of the page) and
+//! for files (SVG, PNG, PDF).
 //!
-//! What is drawn has inks instead of colours; `ink` says which colours they are on paper and on a page.
+//! What is drawn has inks instead of colours; `ink` says which colours they are on paper and on a
+//! page.
 
 mod bars;
 mod canvas;
@@ -39,7 +41,9 @@ pub struct Figure {
 impl Figure {
     /// Lines along an axis.
     pub fn of_lines(name: &str, title: &str, axes: &Axes<'_>, of: &[Line]) -> Figure {
-        let rows = of.iter().flat_map(|line| line.points.iter().map(|point| (&line.label, point)));
+        let rows = of
+            .iter()
+            .flat_map(|line| line.points.iter().map(|point| (&line.label, point)));
         let mut table = csv::Writer::from_writer(Vec::new());
         // Writing to memory does not fail.
         let _ = table.write_record(["line", "x", "y", "deviation"]);
@@ -47,7 +51,12 @@ impl Figure {
             let numbers = [point.x, point.y, point.spread].map(|number| number.to_string());
             let _ = table.write_record([label.clone()].into_iter().chain(numbers));
         }
-        Figure { name: name.to_owned(), title: title.to_owned(), drawing: lines(axes, of), table: text(table) }
+        Figure {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            drawing: lines(axes, of),
+            table: text(table),
+        }
     }
 }
 

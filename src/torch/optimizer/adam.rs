@@ -1,4 +1,5 @@
-//! `adam`, and the moments that its relatives have too; its settings are in `train/optimizer/adam.rs`.
+//! `adam`, and the moments that its relatives have too; its settings are in
+//! `train/optimizer/adam.rs`.
 
 use super::{Stepper, blend, decayed};
 use crate::train::optimizer::Adam;
@@ -16,7 +17,12 @@ pub struct Moments {
 impl Moments {
     /// Of no gradient yet, which will be like this one.
     pub fn like(gradient: &Tensor) -> Moments {
-        Moments { steps: 0, first: gradient.zeros_like(), second: gradient.zeros_like(), largest: None }
+        Moments {
+            steps: 0,
+            first: gradient.zeros_like(),
+            second: gradient.zeros_like(),
+            largest: None,
+        }
     }
 
     /// Takes a gradient in.
@@ -29,15 +35,25 @@ impl Moments {
     /// Remembers the largest second moment, which then counts.
     pub fn keep_largest(&mut self) {
         let second = &self.second;
-        let largest = self.largest.take().map_or_else(|| second.copy(), |largest| largest.maximum(second));
+        let largest = self
+            .largest
+            .take()
+            .map_or_else(|| second.copy(), |largest| largest.maximum(second));
         self.largest = Some(largest);
     }
 
     /// Moves parameters by the moments, both without the pull of their zeros at the beginning.
-    pub fn apply(&self, parameters: &mut Tensor, rate: f64, (beta1, beta2): (f64, f64), epsilon: f64) {
+    pub fn apply(
+        &self,
+        parameters: &mut Tensor,
+        rate: f64,
+        (beta1, beta2): (f64, f64),
+        epsilon: f64,
+    ) {
         let rate = rate / (1.0 - beta1.powi(self.steps));
         let correction = (1.0 - beta2.powi(self.steps)).sqrt();
-        let denominator = self.largest.as_ref().unwrap_or(&self.second).sqrt() / correction + epsilon;
+        let denominator =
+            self.largest.as_ref().unwrap_or(&self.second).sqrt() / correction + epsilon;
         let _ = parameters.g_add_(&(&self.first / denominator * -rate));
     }
 }
@@ -51,13 +67,23 @@ pub struct Steps {
 impl Steps {
     /// Before the first gradient.
     pub fn new(settings: Adam) -> Steps {
-        Steps { settings, moments: None }
+        Steps {
+            settings,
+            moments: None,
+        }
     }
 }
 
 impl Stepper for Steps {
     fn step(&mut self, parameters: &mut Tensor, gradient: Tensor, rate: f64) {
-        let Adam { wd, amsgrad, client_beta1, client_beta2, client_epsilon, .. } = self.settings;
+        let Adam {
+            wd,
+            amsgrad,
+            client_beta1,
+            client_beta2,
+            client_epsilon,
+            ..
+        } = self.settings;
         let gradient = decayed(parameters, gradient, wd);
         let moments = self.moments.get_or_insert_with(|| Moments::like(&gradient));
         moments.take(&gradient, client_beta1, client_beta2);

@@ -14,13 +14,23 @@ pub struct Steps {
 impl Steps {
     /// Before the first gradient.
     pub fn new(settings: AdamW) -> Steps {
-        Steps { settings, moments: None }
+        Steps {
+            settings,
+            moments: None,
+        }
     }
 }
 
 impl Stepper for Steps {
     fn step(&mut self, parameters: &mut Tensor, gradient: Tensor, rate: f64) {
-        let AdamW { wd, amsgrad, client_beta1, client_beta2, client_epsilon, .. } = self.settings;
+        let AdamW {
+            wd,
+            amsgrad,
+            client_beta1,
+            client_beta2,
+            client_epsilon,
+            ..
+        } = self.settings;
         let _ = parameters.g_mul_scalar_(1.0 - rate * wd);
         let moments = self.moments.get_or_insert_with(|| Moments::like(&gradient));
         moments.take(&gradient, client_beta1, client_beta2);

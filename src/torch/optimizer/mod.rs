@@ -1,5 +1,5 @@
-//! The arithmetic of the client optimizers, one file each. State is made anew for every client, as FedAvg's clients
-//! keep none.
+//! The arithmetic of the client optimizers, one file each. State is made anew for every client, as
+//! FedAvg's clients keep none.
 
 mod adagrad;
 mod adam;
@@ -29,7 +29,11 @@ pub fn stepper(optimizer: &Optimizer) -> Box<dyn Stepper> {
 
 /// The gradient with weight decay.
 fn decayed(parameters: &Tensor, gradient: Tensor, wd: f64) -> Tensor {
-    if wd == 0.0 { gradient } else { gradient + parameters * wd }
+    if wd == 0.0 {
+        gradient
+    } else {
+        gradient + parameters * wd
+    }
 }
 
 /// `mean <- stays mean + (1 - stays) value`.
@@ -61,7 +65,8 @@ mod tests {
 
     /// Steps on the loss `sum 0.5 c (w - t)^2 - cos(w)`.
     fn walked(cases: &Cases, optimizer: &Optimizer, steps: usize) -> Vec<Vec<f64>> {
-        let [scale, target] = [&cases.scale, &cases.target].map(|values| Tensor::from_slice(values));
+        let [scale, target] =
+            [&cases.scale, &cases.target].map(|values| Tensor::from_slice(values));
         let mut parameters = Tensor::from_slice(&cases.start);
         let mut stepper = stepper(optimizer);
         let mut step = || {
@@ -74,15 +79,31 @@ mod tests {
 
     #[test]
     fn steps_are_those_of_torch() {
-        let cases: Cases = serde_json::from_str(include_str!("../../../tests/cases/optimizers.json")).expect("cases");
+        let cases: Cases =
+            serde_json::from_str(include_str!("../../../tests/cases/optimizers.json"))
+                .expect("cases");
         for Walk { optimizer, steps } in &cases.walks {
             let made = make(&optimizer.as_str().into()).expect("sound");
-            for (number, (found, wanted)) in walked(&cases, &made, steps.len()).iter().zip(steps).enumerate() {
-                let close = |(one, other): (&f64, &f64)| (one - other).abs() <= 1e-6 * other.abs().max(1e-3);
-                assert!(found.iter().zip(wanted).all(close), "{optimizer}, step {number}: {found:?} {wanted:?}");
+            for (number, (found, wanted)) in walked(&cases, &made, steps.len())
+                .iter()
+                .zip(steps)
+                .enumerate()
+            {
+                let close = |(one, other): (&f64, &f64)| {
+                    (one - other).abs() <= 1e-6 * other.abs().max(1e-3)
+                };
+                assert!(
+                    found.iter().zip(wanted).all(close),
+                    "{optimizer}, step {number}: {found:?} {wanted:?}"
+                );
             }
         }
-        let tried = |name: &str| cases.walks.iter().any(|walk| walk.optimizer.split(':').next() == Some(name));
+        let tried = |name: &str| {
+            cases
+                .walks
+                .iter()
+                .any(|walk| walk.optimizer.split(':').next() == Some(name))
+        };
         assert!(OPTIMIZERS.iter().all(|entry| tried(entry.name)));
     }
 
@@ -94,7 +115,12 @@ mod tests {
             let mut parameters = Tensor::ones([3], (Kind::Float, Device::Cpu));
             let zeros = parameters.zeros_like();
             no_grad(|| stepper(&optimizer).step(&mut parameters, zeros, 0.5));
-            assert_eq!(Vec::<f32>::try_from(parameters).expect("numbers"), [1.0; 3], "{}", entry.name);
+            assert_eq!(
+                Vec::<f32>::try_from(parameters).expect("numbers"),
+                [1.0; 3],
+                "{}",
+                entry.name
+            );
         }
     }
 }

@@ -16,12 +16,22 @@ pub struct Steps {
 impl Steps {
     /// Before the first gradient.
     pub fn new(settings: RmsProp) -> Steps {
-        Steps { settings, square: None, mean: None, velocity: None }
+        Steps {
+            settings,
+            square: None,
+            mean: None,
+            velocity: None,
+        }
     }
 
     /// Takes a gradient in; gives what it is divided by.
     fn divisor(&mut self, gradient: &Tensor) -> Tensor {
-        let RmsProp { smoothing, client_epsilon, centered, .. } = self.settings;
+        let RmsProp {
+            smoothing,
+            client_epsilon,
+            centered,
+            ..
+        } = self.settings;
         let square = self.square.get_or_insert_with(|| gradient.zeros_like());
         blend(square, smoothing, &gradient.square());
         if !centered {

@@ -13,21 +13,37 @@ pub struct Steps {
 impl Steps {
     /// At rest.
     pub fn new(settings: Sgd) -> Steps {
-        Steps { settings, velocity: None }
+        Steps {
+            settings,
+            velocity: None,
+        }
     }
 
     /// Takes a gradient in; gives where to go.
     fn direction(&mut self, gradient: Tensor) -> Tensor {
-        let Sgd { momentum, dampening, client_nesterov, .. } = self.settings;
+        let Sgd {
+            momentum,
+            dampening,
+            client_nesterov,
+            ..
+        } = self.settings;
         if momentum == 0.0 {
             return gradient;
         }
         let velocity = match self.velocity.take() {
-            Some(mut velocity) if dampening == 0.0 => velocity.g_mul_scalar_(momentum).g_add_(&gradient),
-            Some(mut velocity) => velocity.g_mul_scalar_(momentum).g_add_(&(&gradient * (1.0 - dampening))),
+            Some(mut velocity) if dampening == 0.0 => {
+                velocity.g_mul_scalar_(momentum).g_add_(&gradient)
+            }
+            Some(mut velocity) => velocity
+                .g_mul_scalar_(momentum)
+                .g_add_(&(&gradient * (1.0 - dampening))),
             None => gradient.copy(),
         };
-        let direction = if client_nesterov { gradient + &velocity * momentum } else { velocity.shallow_clone() };
+        let direction = if client_nesterov {
+            gradient + &velocity * momentum
+        } else {
+            velocity.shallow_clone()
+        };
         self.velocity = Some(velocity);
         direction
     }

@@ -20,7 +20,9 @@ use crate::torch::sum::DeviceSum;
 use crate::torch::task::{self, Counted, answers, gradients};
 use crate::torch::visit::{Gathered, Visit};
 use crate::train::optimizer::{Optimizer, make};
-use crate::train::{Course, Drift, Frozen, Gradient, Limit, Reach, Task, TrainError, Trained, Trainer};
+use crate::train::{
+    Course, Drift, Frozen, Gradient, Limit, Reach, Task, TrainError, Trained, Trainer,
+};
 use crate::weights::{ExactSum, Held, Layout, Weights};
 use network::network;
 use rand::seq::SliceRandom;
@@ -34,8 +36,8 @@ const EVALUATION_BATCH: usize = 500;
 /// Values in the samples of such a pass on a CPU: activations of so few stay in its caches.
 const EVALUATION_VALUES_CPU: usize = 80_000;
 
-/// Largest batch of which the steps are written out: for larger ones matrix libraries are at home, and
-/// sum with less rounding.
+/// Largest batch of which the steps are written out: for larger ones matrix libraries are at home,
+/// and sum with less rounding.
 const SMALL_BATCH: usize = 64;
 
 /// One model, one optimizer and the data, whatever the number of clients.
@@ -57,7 +59,8 @@ pub struct TorchTrainer {
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
     descent: Option<Box<dyn Descent>>,
-    // On a GPU the round's weights stay there, and changes are summed there and leave once a round.
+    // On a GPU the round's weights stay there, and changes are summed there and leave once a
+    // round.
     held: Option<DeviceSum>,
 }
 
@@ -69,22 +72,39 @@ impl TorchTrainer {
     pub fn new(plan: &Plan, device: Device) -> Result<Self, ModelError> {
         let config = &plan.config;
         if device.is_cuda() {
-            gpus().map_err(|reason| ModelError::Device { device: name(device), reason })?;
+            gpus().map_err(|reason| ModelError::Device {
+                device: name(device),
+                reason,
+            })?;
         }
         let (network, note) = network(plan, device)?;
         let layout = models::layout(network.as_ref());
         let optimizer = make(&config.client_optimizer)?;
-        // Written-out steps know cross-entropy of classes, and step along each batch's gradient as it is.
-        let is_plain = optimizer.plain().is_some() && plan.limit() == Limit::None && plan.workload().accumulate == 1;
-        let is_known = device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_));
-        let descent = if is_plain && is_known { network.descent(&layout) } else { None };
-        let held = device.is_cuda().then(|| DeviceSum::new(layout.length(), device));
+        // Written-out steps know cross-entropy of classes, and step along each batch's gradient as
+        // it is.
+        let is_plain = optimizer.plain().is_some()
+            && plan.limit() == Limit::None
+            && plan.workload().accumulate == 1;
+        let is_known =
+            device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_));
+        let descent = if is_plain && is_known {
+            network.descent(&layout)
+        } else {
+            None
+        };
+        let held = device
+            .is_cuda()
+            .then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
         if device.is_cuda() {
             exact();
         }
-        let params = Params::new(&layout, network.trained(), device)
-            .map_err(|error| ModelError::Device { device: name(device), reason: first_line(error) })?;
+        let params = Params::new(&layout, network.trained(), device).map_err(|error| {
+            ModelError::Device {
+                device: name(device),
+                reason: first_line(error),
+            }
+        })?;
         Ok(TorchTrainer {
             params,
             optimizer,
@@ -110,7 +130,10 @@ impl TorchTrainer {
 
     /// So many ranks, this one included, use the device.
     pub fn shared_by(self, sharers: usize) -> Self {
-        TorchTrainer { sharers: sharers.max(1), ..self }
+        TorchTrainer {
+            sharers: sharers.max(1),
+            ..self
+        }
     }
 
     /// How far steps of the optimizer go.
@@ -131,13 +154,19 @@ impl TorchTrainer {
     }
 
     /// The named samples, as a client sees them.
-    fn rows(&mut self, samples: &Samples, order: &[u32], sight: &Sight) -> Result<Rows, TrainError> {
+    fn rows(
+        &mut self,
+        samples: &Samples,
+        order: &[u32],
+        sight: &Sight,
+    ) -> Result<Rows, TrainError> {
         let device = self.device;
         let seen = sight.of(self.stock(), samples, order);
         seen.map_err(|error| no_room(device, order.len(), error))
     }
 
-    /// Takes over the weights that training starts from. On a GPU they travel only once, whoever trains from them.
+    /// Takes over the weights that training starts from. On a GPU they travel only once, whoever
+    /// trains from them.
     fn begin(&mut self, task: &Task<'_>) {
         match &mut self.held {
             Some(held) => self.params.copy_from(held.start(task.start)),
@@ -145,8 +174,8 @@ impl TorchTrainer {
         }
     }
 
-    /// Trains a client by autograd and an optimizer; its weights stay where they are. Gives what is known of it
-    /// but the weights.
+    /// Trains a client by autograd and an optimizer; its weights stay where they are. Gives what is
+    /// known of it but the weights.
     fn optimize(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
         self.begin(task);
         let (plan, device) = (self.plan.clone(), self.device);
@@ -168,7 +197,11 @@ impl TorchTrainer {
             limit: plan.limit(),
             gathered: Gathered::default(),
             pull: self.pull(task)?,
-            shift: task.drift.shift().map(|shift| self.on_device(shift)).transpose()?,
+            shift: task
+                .drift
+                .shift()
+                .map(|shift| self.on_device(shift))
+                .transpose()?,
         };
         let mut sight = Sight::new(&plan, task, &order);
         let part = self.stock().part(batch);
@@ -187,7 +220,8 @@ impl TorchTrainer {
 
     /// Whether a client's steps are written out by hand.
     fn descends(&self, task: &Task<'_>) -> bool {
-        self.descent.is_some() && self.plan.batch(self.plan.partition.of(task.client).len()) <= SMALL_BATCH
+        self.descent.is_some()
+            && self.plan.batch(self.plan.partition.of(task.client).len()) <= SMALL_BATCH
     }
 
     /// Where a drift pulls, on the device.
@@ -227,7 +261,8 @@ impl TorchTrainer {
         let learned = &self.plan.dataset.facts.task;
         for (features, labels) in rows.batches(EVALUATION_BATCH) {
             let parameters = self.params.views();
-            let (mean, gradients) = gradients(self.network.as_ref(), learned, parameters, &features, &labels, None);
+            let (mean, gradients) =
+                gradients(self.network.as_ref(), learned, parameters, &features, &labels, None);
             let count = task::asked(learned, &labels);
             no_grad(|| slope.sum += self.params.gather(&gradients) * count);
             slope.loss += mean.double_value(&[]) * count;
@@ -247,7 +282,8 @@ struct Slope {
 /// Metrics of a model on rows.
 fn score(network: &dyn Network, params: &Params, task: &Learned, rows: &Rows) -> Metrics {
     let (inputs, targets) = rows.all();
-    let (outputs, targets) = no_grad(|| answers(network, task, params.views(), [inputs, targets], None));
+    let (outputs, targets) =
+        no_grad(|| answers(network, task, params.views(), [inputs, targets], None));
     task::score(task, &outputs, &targets)
 }
 
@@ -272,7 +308,11 @@ impl Trainer for TorchTrainer {
     }
 
     fn initial(&mut self) -> Vec<f32> {
-        models::initial(self.network.as_ref(), &self.layout, &mut self.plan.seed().stream(Purpose::Initial))
+        models::initial(
+            self.network.as_ref(),
+            &self.layout,
+            &mut self.plan.seed().stream(Purpose::Initial),
+        )
     }
 
     fn train(&mut self, task: &Task<'_>) -> Result<Trained, TrainError> {
@@ -285,7 +325,9 @@ impl Trainer for TorchTrainer {
             }
             None => {
                 let trained = self.optimize(task)?;
-                let weights = self.updates.filled(self.layout.length(), |weights| self.params.save(weights));
+                let weights = self
+                    .updates
+                    .filled(self.layout.length(), |weights| self.params.save(weights));
                 Trained { weights, ..trained }
             }
         })
@@ -298,7 +340,11 @@ impl Trainer for TorchTrainer {
         let (rows, order) = plan.dataset.train.of(&samples);
         let trained = self.layout.trained();
         let zeros = Tensor::zeros([trained as i64], (Kind::Float, device));
-        let mut slope = Slope { sum: zeros, loss: 0.0, count: 0.0 };
+        let mut slope = Slope {
+            sum: zeros,
+            loss: 0.0,
+            count: 0.0,
+        };
         let sight = Sight::new(&plan, task, &order).without_look();
         let part = self.stock().part(EVALUATION_BATCH);
         for part in order.chunks(part) {
@@ -308,12 +354,22 @@ impl Trainer for TorchTrainer {
         let count = slope.count.max(1.0);
         let mut values = vec![0.0; trained];
         (slope.sum / count).copy_data(&mut values, trained);
-        Ok(Gradient { values, loss: slope.loss / count })
+        Ok(Gradient {
+            values,
+            loss: slope.loss / count,
+        })
     }
 
-    fn train_into(&mut self, task: &Task<'_>, share: f64, sum: &mut ExactSum) -> Result<f64, TrainError> {
+    fn train_into(
+        &mut self,
+        task: &Task<'_>,
+        share: f64,
+        sum: &mut ExactSum,
+    ) -> Result<f64, TrainError> {
         if self.held.is_none() && self.descends(task) {
-            return self.train(task)?.add_to(sum, task.client, share, task.start);
+            return self
+                .train(task)?
+                .add_to(sum, task.client, share, task.start);
         }
         let loss = self.optimize(task)?.loss;
         match &mut self.held {
@@ -339,7 +395,11 @@ impl Trainer for TorchTrainer {
         self.plan.test_samples().div_ceil(self.piece)
     }
 
-    fn evaluate_pieces(&mut self, weights: &[f32], pieces: Range<usize>) -> Result<Metrics, TrainError> {
+    fn evaluate_pieces(
+        &mut self,
+        weights: &[f32],
+        pieces: Range<usize>,
+    ) -> Result<Metrics, TrainError> {
         self.params.load(weights);
         let (plan, device, sharers) = (&self.plan, self.device, self.sharers);
         let (samples, count) = (&plan.dataset.test, plan.test_samples());
@@ -351,15 +411,27 @@ impl Trainer for TorchTrainer {
         let sight = Sight::of_test(plan);
         let mut metrics = Metrics::default();
         for piece in pieces {
-            let order: Vec<u32> =
-                (piece * self.piece..count.min((piece + 1) * self.piece)).map(|row| row as u32).collect();
-            let rows = sight.of(stock, samples, &order).map_err(|error| no_room(device, order.len(), error))?;
-            metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
+            let order: Vec<u32> = (piece * self.piece..count.min((piece + 1) * self.piece))
+                .map(|row| row as u32)
+                .collect();
+            let rows = sight
+                .of(stock, samples, &order)
+                .map_err(|error| no_room(device, order.len(), error))?;
+            metrics.add(&score(
+                self.network.as_ref(),
+                &self.params,
+                &plan.dataset.facts.task,
+                &rows,
+            ));
         }
         Ok(metrics)
     }
 
-    fn evaluate_client(&mut self, weights: &[f32], client: ClientId) -> Result<Metrics, TrainError> {
+    fn evaluate_client(
+        &mut self,
+        weights: &[f32],
+        client: ClientId,
+    ) -> Result<Metrics, TrainError> {
         self.params.load(weights);
         let plan = self.plan.clone();
         let samples = plan.partition.of(client);
@@ -367,7 +439,12 @@ impl Trainer for TorchTrainer {
         let (sight, mut metrics) = (Sight::of_client(&plan, client), Metrics::default());
         for part in order.chunks(self.piece) {
             let rows = self.rows(&stored, part, &sight)?;
-            metrics.add(&score(self.network.as_ref(), &self.params, &plan.dataset.facts.task, &rows));
+            metrics.add(&score(
+                self.network.as_ref(),
+                &self.params,
+                &plan.dataset.facts.task,
+                &rows,
+            ));
         }
         Ok(metrics)
     }
@@ -377,8 +454,14 @@ impl Trainer for TorchTrainer {
         frozen
             .map(|(name, tensor)| {
                 let mut values = vec![0.0; tensor.numel()];
-                tensor.to_device(Device::Cpu).copy_data(&mut values, tensor.numel());
-                Frozen { name, shape: tensor.size().iter().map(|&size| size as usize).collect(), values }
+                tensor
+                    .to_device(Device::Cpu)
+                    .copy_data(&mut values, tensor.numel());
+                Frozen {
+                    name,
+                    shape: tensor.size().iter().map(|&size| size as usize).collect(),
+                    values,
+                }
             })
             .collect()
     }

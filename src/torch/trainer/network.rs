@@ -15,10 +15,21 @@ pub fn parameters(plan: &Plan) -> Result<usize, ModelError> {
 }
 
 /// The plan's model, ready to be trained; and what did not match of what it starts from.
-pub(super) fn network(plan: &Plan, device: Device) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
+pub(super) fn network(
+    plan: &Plan,
+    device: Device,
+) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
     let config = &plan.config;
-    let trained = models::Trained { only: config.train_only.as_ref(), lora: config.lora.as_ref() };
-    let start = models::Start { from: config.init_from.as_deref(), trained, device, seed: plan.seed() };
+    let trained = models::Trained {
+        only: config.train_only.as_ref(),
+        lora: config.lora.as_ref(),
+    };
+    let start = models::Start {
+        from: config.init_from.as_deref(),
+        trained,
+        device,
+        seed: plan.seed(),
+    };
     let (network, note) = models::make(&config.model, &plan.dataset.facts, start)?;
     Ok(match config.precision {
         Precision::Full => (network, note),

@@ -17,8 +17,15 @@ impl TorchTrainer {
         let batch = self.plan.batch(order.len());
         let rate = self.optimizer.lr() * task.rate;
         let (keep, offset) = self.pace(task.drift, rate);
-        let pace = Pace { rate: rate as f32, keep, offset: &offset };
-        let mut stream = self.plan.seed().for_client(Purpose::Shuffle, task.round, client);
+        let pace = Pace {
+            rate: rate as f32,
+            keep,
+            offset: &offset,
+        };
+        let mut stream = self
+            .plan
+            .seed()
+            .for_client(Purpose::Shuffle, task.round, client);
         let (mut losses, mut seen) = (0.0, 0.0);
         let mut course = Course::new(self.plan.workload(), order.len(), batch);
         let mut reach = self.reach(task.drift);
@@ -44,11 +51,17 @@ impl TorchTrainer {
             }
         });
         let (steps, reach) = (course.steps(), reach.so_far());
-        Trained { weights, loss: losses / f64::max(seen, 1.0), steps, reach, rate }
+        Trained {
+            weights,
+            loss: losses / f64::max(seen, 1.0),
+            steps,
+            reach,
+            rate,
+        }
     }
 
-    /// Weight decay and drift as what stays of each weight and what is added to it in a step at this rate:
-    /// `w - rate (wd w + pull (w - anchor) + shift)`.
+    /// Weight decay and drift as what stays of each weight and what is added to it in a step at
+    /// this rate: `w - rate (wd w + pull (w - anchor) + shift)`.
     fn pace(&self, drift: &Drift, rate: f64) -> (f32, Vec<f32>) {
         let wd = self.optimizer.plain().unwrap_or(0.0);
         if drift.is_none() {
@@ -58,10 +71,16 @@ impl TorchTrainer {
         let mut pulled = 0.0;
         if let Some((pull, anchor)) = drift.pull() {
             pulled = pull;
-            offset.iter_mut().zip(anchor.iter()).for_each(|(by, to)| *by = (rate * pull) as f32 * to);
+            offset
+                .iter_mut()
+                .zip(anchor.iter())
+                .for_each(|(by, to)| *by = (rate * pull) as f32 * to);
         }
         if let Some(shift) = drift.shift() {
-            offset.iter_mut().zip(shift).for_each(|(by, shift)| *by -= rate as f32 * shift);
+            offset
+                .iter_mut()
+                .zip(shift)
+                .for_each(|(by, shift)| *by -= rate as f32 * shift);
         }
         ((1.0 - rate * (wd + pulled)) as f32, offset)
     }

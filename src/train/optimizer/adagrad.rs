@@ -1,4 +1,5 @@
-//! `adagrad` (Duchi et al. 2011), with `g <- g + wd w`, `s <- s + g^2` and `w <- w - lr / (1 + (t - 1) decay) g / (sqrt(s) + e)`.
+//! `adagrad` (Duchi et al. 2011), with `g <- g + wd w`, `s <- s + g^2` and `w <- w - lr / (1 + (t -
+//! 1) decay) g / (sqrt(s) + e)`.
 
 use crate::part;
 use crate::part::Range;

@@ -1,5 +1,6 @@
-//! `adam` (Kingma and Ba 2015), with `g <- g + wd w`, `m <- b1 m + (1 - b1) g`, `v <- b2 v + (1 - b2) g^2` and
-//! `w <- w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e)`; AMSGrad (Reddi et al. 2018) has the largest `v` so far.
+//! `adam` (Kingma and Ba 2015), with `g <- g + wd w`, `m <- b1 m + (1 - b1) g`, `v <- b2 v + (1 -
+//! b2) g^2` and `w <- w - lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + e)`; AMSGrad (Reddi et al.
+//! 2018) has the largest `v` so far.
 
 use crate::part;
 use crate::part::Range;

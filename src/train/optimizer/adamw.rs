@@ -1,5 +1,5 @@
-//! `adamw` (Loshchilov and Hutter 2019): Adam whose decay does not enter the moments: `w <- w - lr wd w` comes first,
-//! then Adam's step along the gradient alone.
+//! `adamw` (Loshchilov and Hutter 2019): Adam whose decay does not enter the moments: `w <- w - lr
+//! wd w` comes first, then Adam's step along the gradient alone.
 
 use crate::part;
 use crate::part::Range;

@@ -1,5 +1,6 @@
-//! The client optimizers: their names and settings, one file each. Names, formulas and defaults are those of
-//! `torch.optim`, but for the rate's default. The arithmetic is with the tensors, where a file has the same name.
+//! The client optimizers: their names and settings, one file each. Names, formulas and defaults are
+//! those of `torch.optim`, but for the rate's default. The arithmetic is with the tensors, where a
+//! file has the same name.
 
 mod adagrad;
 mod adam;
@@ -54,9 +55,16 @@ impl Optimizer {
     /// How far steps lead beyond their gradient.
     pub fn momentum(&self) -> Momentum {
         match *self {
-            Optimizer::Sgd(Sgd { momentum: factor, dampening, client_nesterov: nesterov, .. }) => {
-                Momentum { factor, dampening, nesterov }
-            }
+            Optimizer::Sgd(Sgd {
+                momentum: factor,
+                dampening,
+                client_nesterov: nesterov,
+                ..
+            }) => Momentum {
+                factor,
+                dampening,
+                nesterov,
+            },
             _ => Momentum::default(),
         }
     }
@@ -66,14 +74,19 @@ impl Optimizer {
 pub type Build = fn(&Values) -> Optimizer;
 
 /// All client optimizers.
-pub const KIND: Kind<Build> = Kind { setting: "client_optimizer", about: "client optimizer", table: OPTIMIZERS };
+pub const KIND: Kind<Build> = Kind {
+    setting: "client_optimizer",
+    about: "client optimizer",
+    table: OPTIMIZERS,
+};
 
 /// The optimizer of a choice.
 ///
 /// # Errors
 /// A choice that makes no sense.
 pub fn make(choice: &Choice) -> Result<Optimizer, PartError> {
-    KIND.look_up(choice).map(|(entry, values)| (entry.build)(&values))
+    KIND.look_up(choice)
+        .map(|(entry, values)| (entry.build)(&values))
 }
 
 /// Every client optimizer, by the name users write.
@@ -82,18 +95,24 @@ pub const OPTIMIZERS: &[Entry<Build>] = &[
         Optimizer::Sgd(Sgd::read(values))
     })
     .with(Sgd::PARAMS),
-    Entry::<Build>::new("adam", "Adam with --wd added to the gradient", |values| Optimizer::Adam(Adam::read(values)))
-        .with(Adam::PARAMS),
+    Entry::<Build>::new("adam", "Adam with --wd added to the gradient", |values| {
+        Optimizer::Adam(Adam::read(values))
+    })
+    .with(Adam::PARAMS),
     Entry::<Build>::new("adamw", "Adam with --wd apart from the gradient", |values| {
         Optimizer::AdamW(AdamW::read(values))
     })
     .with(AdamW::PARAMS),
-    Entry::<Build>::new("rmsprop", "divides by a running root mean square of gradients", |values| {
-        Optimizer::RmsProp(RmsProp::read(values))
-    })
+    Entry::<Build>::new(
+        "rmsprop",
+        "divides by a running root mean square of gradients",
+        |values| Optimizer::RmsProp(RmsProp::read(values)),
+    )
     .with(RmsProp::PARAMS),
-    Entry::<Build>::new("adagrad", "divides by the root of the sum of all squared gradients", |values| {
-        Optimizer::Adagrad(Adagrad::read(values))
-    })
+    Entry::<Build>::new(
+        "adagrad",
+        "divides by the root of the sum of all squared gradients",
+        |values| Optimizer::Adagrad(Adagrad::read(values)),
+    )
     .with(Adagrad::PARAMS),
 ];

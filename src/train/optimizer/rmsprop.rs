@@ -1,5 +1,6 @@
-//! `rmsprop` (Tieleman and Hinton 2012), with `g <- g + wd w`, `s <- a s + (1 - a) g^2` and `w <- w - lr g / (sqrt(s) + e)`;
-//! with momentum `v <- m v + g / (sqrt(s) + e)`, `w <- w - lr v`; centred, `s - mean(g)^2` takes the place of `s`.
+//! `rmsprop` (Tieleman and Hinton 2012), with `g <- g + wd w`, `s <- a s + (1 - a) g^2` and `w <- w
+//! - lr g / (sqrt(s) + e)`; with momentum `v <- m v + g / (sqrt(s) + e)`, `w <- w - lr v`; centred,
+//! `s - mean(g)^2` takes the place of `s`.
 
 use crate::part;
 use crate::part::Range;

@@ -1,5 +1,5 @@
-//! `sgd`: stochastic gradient descent, with `g <- g + wd w`, `v <- m v + (1 - dampening) g` (at first `v <- g`) and
-//! `w <- w - lr v`; with Nesterov's look ahead `w <- w - lr (g + m v)`.
+//! `sgd`: stochastic gradient descent, with `g <- g + wd w`, `v <- m v + (1 - dampening) g` (at
+//! first `v <- g`) and `w <- w - lr v`; with Nesterov's look ahead `w <- w - lr (g + m v)`.
 
 use crate::part;
 use crate::part::Range;

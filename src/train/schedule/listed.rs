@@ -26,7 +26,10 @@ impl Listed {
             Ok(factors) => {
                 let (listed, own) = (Arc::new(factors.clone()), factors);
                 let factor = move |round: u32, _| own[(round as usize).min(own.len() - 1)];
-                Ok(Rate { listed, ..Rate::new(factor) })
+                Ok(Rate {
+                    listed,
+                    ..Rate::new(factor)
+                })
             }
             Err(reason) => Err(RateError::File { path, reason }),
         }
@@ -39,9 +42,15 @@ fn parse(text: &str) -> Result<Vec<f64>, String> {
         true => serde_json::from_str(text).map_err(|error| error.to_string())?,
         false => lines(text)?,
     };
-    if let Some(round) = factors.iter().position(|factor| !factor.is_finite() || *factor < 0.0) {
+    if let Some(round) = factors
+        .iter()
+        .position(|factor| !factor.is_finite() || *factor < 0.0)
+    {
         let factor = factors[round];
-        return Err(format!("round {} has the factor {factor}, it must be finite and from 0 up", round + 1));
+        return Err(format!(
+            "round {} has the factor {factor}, it must be finite and from 0 up",
+            round + 1
+        ));
     }
     match factors.is_empty() {
         true => Err("it names no factor (hint: a number a line, one for each round)".to_owned()),
@@ -50,11 +59,15 @@ fn parse(text: &str) -> Result<Vec<f64>, String> {
 }
 
 fn lines(text: &str) -> Result<Vec<f64>, String> {
-    let written = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let written = (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty());
     written
         .map(|(number, line)| {
             let line = line.trim();
-            line.parse().map_err(|_| format!("line {number}: `{line}` is no number (hint: a factor a line)"))
+            line.parse().map_err(|_| {
+                format!("line {number}: `{line}` is no number (hint: a factor a line)")
+            })
         })
         .collect()
 }
@@ -67,7 +80,11 @@ mod tests {
     fn read(text: &str) -> Result<Rate, String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("writable");
-        Listed { rates_file: Some(file.path().to_owned()) }.rate().map_err(|error| error.to_string())
+        Listed {
+            rates_file: Some(file.path().to_owned()),
+        }
+        .rate()
+        .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -91,6 +108,13 @@ mod tests {
             let fault = read(text).err().expect("refused");
             assert!(fault.contains(said), "{text}: {fault}");
         }
-        assert!(Listed { rates_file: None }.rate().err().expect("refused").to_string().contains("--rates_file"));
+        assert!(
+            Listed { rates_file: None }
+                .rate()
+                .err()
+                .expect("refused")
+                .to_string()
+                .contains("--rates_file")
+        );
     }
 }

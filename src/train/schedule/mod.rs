@@ -1,5 +1,5 @@
-//! Schedules of the clients' learning rate: a factor for each round, from 0 counted; without rounds, for each move of
-//! the model.
+//! Schedules of the clients' learning rate: a factor for each round, from 0 counted; without
+//! rounds, for each move of the model.
 
 mod cosine;
 mod exponential;
@@ -23,7 +23,10 @@ pub struct Rate {
 
 impl Rate {
     fn new(factor: impl Fn(u32, u32) -> f64 + Send + Sync + 'static) -> Rate {
-        Rate { factor: Arc::new(factor), listed: Arc::default() }
+        Rate {
+            factor: Arc::new(factor),
+            listed: Arc::default(),
+        }
     }
 
     /// The factor in a round, of so many that are planned.
@@ -60,11 +63,18 @@ pub enum RateError {
 pub type Build = fn(&Values) -> Result<Rate, RateError>;
 
 /// All schedules.
-pub const KIND: Kind<Build> = Kind { setting: "lr_schedule", about: "learning-rate schedule", table: SCHEDULES };
+pub const KIND: Kind<Build> = Kind {
+    setting: "lr_schedule",
+    about: "learning-rate schedule",
+    table: SCHEDULES,
+};
 
 /// The same, for the rate of the server's step.
-pub const SERVER_KIND: Kind<Build> =
-    Kind { setting: "server_lr_schedule", about: "schedule of the server's rate", table: SCHEDULES };
+pub const SERVER_KIND: Kind<Build> = Kind {
+    setting: "server_lr_schedule",
+    about: "schedule of the server's rate",
+    table: SCHEDULES,
+};
 
 /// What is meant when nobody says.
 pub const PLAIN: &str = "constant";
@@ -87,9 +97,12 @@ pub fn make(choice: &Choice) -> Result<Rate, RateError> {
 
 /// Every schedule, by the name users write.
 pub const SCHEDULES: &[Entry<Build>] = &[
-    Entry::<Build>::new(PLAIN, "the same rate in every round", |_| Ok(Rate::new(|_, _| 1.0))).also(&["none"]),
-    Entry::<Build>::new("step", "falls by a factor every so many rounds", |values| Ok(step::Step::read(values).rate()))
-        .with(step::Step::PARAMS),
+    Entry::<Build>::new(PLAIN, "the same rate in every round", |_| Ok(Rate::new(|_, _| 1.0)))
+        .also(&["none"]),
+    Entry::<Build>::new("step", "falls by a factor every so many rounds", |values| {
+        Ok(step::Step::read(values).rate())
+    })
+    .with(step::Step::PARAMS),
     Entry::<Build>::new("multi_step", "falls by a factor after each of some rounds", |values| {
         Ok(multi_step::MultiStep::read(values).rate())
     })
@@ -102,11 +115,15 @@ pub const SCHEDULES: &[Entry<Build>] = &[
         Ok(cosine::Cosine::read(values).rate())
     })
     .with(cosine::Cosine::PARAMS),
-    Entry::<Build>::new("warmup", "rises in equal steps, then stays", |values| Ok(warmup::WarmUp::read(values).rate()))
-        .with(warmup::WarmUp::PARAMS),
-    Entry::<Build>::new("listed", "as a file says: a factor a line, or a JSON list; the last one stays", |values| {
-        listed::Listed::read(values).rate()
+    Entry::<Build>::new("warmup", "rises in equal steps, then stays", |values| {
+        Ok(warmup::WarmUp::read(values).rate())
     })
+    .with(warmup::WarmUp::PARAMS),
+    Entry::<Build>::new(
+        "listed",
+        "as a file says: a factor a line, or a JSON list; the last one stays",
+        |values| listed::Listed::read(values).rate(),
+    )
     .also(&["file"])
     .with(listed::Listed::PARAMS),
 ];
@@ -122,11 +139,17 @@ mod tests {
         for entry in SCHEDULES {
             let mut choice = Choice::from(entry.name);
             if entry.params.iter().any(|param| param.name == "rates_file") {
-                choice.values.insert("rates_file".into(), file.path().display().to_string().into());
+                choice
+                    .values
+                    .insert("rates_file".into(), file.path().display().to_string().into());
             }
             let rate = make(&choice).expect(entry.name);
             for rounds in [0, 1, 10] {
-                assert!((0..20).all(|round| (0.0..=1.0).contains(&rate.at(Round(round), rounds))), "{}", entry.name);
+                assert!(
+                    (0..20).all(|round| (0.0..=1.0).contains(&rate.at(Round(round), rounds))),
+                    "{}",
+                    entry.name
+                );
             }
         }
     }

@@ -16,7 +16,11 @@ impl MultiStep {
     /// The schedule.
     pub fn rate(self) -> Rate {
         Rate::new(move |round, _| {
-            let gone_by = self.milestones.iter().filter(|milestone| f64::from(round) >= **milestone).count();
+            let gone_by = self
+                .milestones
+                .iter()
+                .filter(|milestone| f64::from(round) >= **milestone)
+                .count();
             self.gamma.powi(gone_by as i32)
         })
     }
@@ -29,7 +33,14 @@ mod tests {
 
     #[test]
     fn the_rate_falls_after_each_milestone() {
-        let rate = MultiStep { milestones: vec![4.0, 2.0], gamma: 0.5 }.rate();
-        assert_eq!([0, 1, 2, 3, 4, 9].map(|round| rate.at(Round(round), 10)), [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
+        let rate = MultiStep {
+            milestones: vec![4.0, 2.0],
+            gamma: 0.5,
+        }
+        .rate();
+        assert_eq!(
+            [0, 1, 2, 3, 4, 9].map(|round| rate.at(Round(round), 10)),
+            [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+        );
     }
 }

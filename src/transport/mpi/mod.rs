@@ -20,7 +20,11 @@ pub use wire::Wire;
 /// The MPI library, as it says itself; needs no initialisation.
 pub fn library_version() -> String {
     let text = mpi::environment::library_version().unwrap_or_default();
-    text.split(['\0', '\n']).next().unwrap_or_default().trim().to_owned()
+    text.split(['\0', '\n'])
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 /// MPI, from initialisation to finalisation.
@@ -33,7 +37,10 @@ impl Mpi {
     /// Initialises MPI; `None` when that was done before in this process.
     pub fn start() -> Option<Mpi> {
         let universe = mpi::initialize()?;
-        Some(Mpi { world: universe.world(), universe: ManuallyDrop::new(universe) })
+        Some(Mpi {
+            world: universe.world(),
+            universe: ManuallyDrop::new(universe),
+        })
     }
 
     /// Ranks in the job.
@@ -59,8 +66,8 @@ impl Mpi {
         })
     }
 
-    /// Does a rank's whole work. When it fails or panics, says why and ends the job on every rank, so
-    /// that none waits for ever.
+    /// Does a rank's whole work. When it fails or panics, says why and ends the job on every rank,
+    /// so that none waits for ever.
     pub fn run<E: std::fmt::Display>(&self, work: impl FnOnce(&Mpi) -> Result<(), E>) {
         let fault = match stop::catch(|| work(self)) {
             Ok(Ok(())) => return,
@@ -80,7 +87,8 @@ impl Mpi {
     /// A round's traffic as bare sends and receives, to measure against: `weights` to every worker,
     /// `units` back from each.
     pub fn bare_exchange(&self, weights: &mut [f32], units: &mut [i64]) {
-        let peers = |ranks: std::ops::Range<i32>| ranks.map(|rank| self.world.process_at_rank(rank));
+        let peers =
+            |ranks: std::ops::Range<i32>| ranks.map(|rank| self.world.process_at_rank(rank));
         match self.world.rank() {
             0 => {
                 peers(1..self.world.size()).for_each(|peer| peer.send(weights));
@@ -100,7 +108,8 @@ impl Mpi {
 
     /// There and back between the server and one other rank; the rest have nothing to do.
     pub fn bare_echo(&self, rank: Rank, bytes: &mut [u8]) {
-        let (server, other) = (self.world.process_at_rank(0), self.world.process_at_rank(rank.0 as mpi::Rank));
+        let (server, other) =
+            (self.world.process_at_rank(0), self.world.process_at_rank(rank.0 as mpi::Rank));
         if self.rank() == Rank::SERVER {
             other.send(bytes);
             other.receive_into(bytes);
@@ -112,7 +121,8 @@ impl Mpi {
 
     /// A round's collective sum as a bare operation.
     pub fn bare_all_reduce(&self, mine: &[i64], sum: &mut [i64]) {
-        self.world.all_reduce_into(mine, sum, SystemOperation::sum());
+        self.world
+            .all_reduce_into(mine, sum, SystemOperation::sum());
     }
 
     /// The transport between the ranks. Every rank must ask for it.
@@ -131,7 +141,8 @@ impl Drop for Mpi {
     }
 }
 
-/// Ends the job. With ULFM an abort would end nobody; the others see that this rank is gone. Alone there is nobody else.
+/// Ends the job. With ULFM an abort would end nobody; the others see that this rank is gone. Alone
+/// there is nobody else.
 fn abort(world: &SimpleCommunicator, code: u8) -> ! {
     if world.size() == 1 || Ulfm::find().is_some() {
         std::process::exit(code.into());
@@ -146,19 +157,23 @@ impl World for Mpi {
 
     fn tell(&self, text: &str) -> Vec<String> {
         let (mine, mut most) = (text.len() as u64, 0u64);
-        self.world.all_reduce_into(&mine, &mut most, SystemOperation::max());
+        self.world
+            .all_reduce_into(&mine, &mut most, SystemOperation::max());
         let most = (most as usize).max(1);
         let mut mine = text.as_bytes().to_vec();
         mine.resize(most, b' ');
         let mut all = vec![0u8; most * self.size()];
         self.world.all_gather_into(&mine[..], &mut all[..]);
-        all.chunks(most).map(|told| String::from_utf8_lossy(told).trim_end().to_owned()).collect()
+        all.chunks(most)
+            .map(|told| String::from_utf8_lossy(told).trim_end().to_owned())
+            .collect()
     }
 
     fn first_failure(&self, failed: bool) -> Option<Rank> {
         let mine = if failed { self.world.rank() } else { i32::MAX };
         let mut lowest = i32::MAX;
-        self.world.all_reduce_into(&mine, &mut lowest, SystemOperation::min());
+        self.world
+            .all_reduce_into(&mine, &mut lowest, SystemOperation::min());
         (lowest != i32::MAX).then(|| Rank::from(lowest as usize))
     }
 }

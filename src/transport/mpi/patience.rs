@@ -13,7 +13,11 @@ pub struct Patience {
 impl Patience {
     /// For so long at most; none is for ever.
     pub fn new(most: Option<Duration>) -> Patience {
-        Patience { polls: 0, began: Instant::now(), most }
+        Patience {
+            polls: 0,
+            began: Instant::now(),
+            most,
+        }
     }
 
     /// Waits a little; false when there is no patience left.

@@ -1,4 +1,5 @@
-//! The MPI calls whose outcome matters once a peer may be lost: rsmpi takes every call for a success.
+//! The MPI calls whose outcome matters once a peer may be lost: rsmpi takes every call for a
+//! success.
 
 use mpi::ffi::{self, MPI_Comm, MPI_Message, MPI_Request, MPI_Status};
 use std::mem::MaybeUninit;
@@ -11,11 +12,15 @@ pub struct Broken;
 
 /// What a call returned.
 pub fn outcome(code: i32) -> Result<(), Broken> {
-    if code == ffi::MPI_SUCCESS as i32 { Ok(()) } else { Err(Broken) }
+    if code == ffi::MPI_SUCCESS as i32 {
+        Ok(())
+    } else {
+        Err(Broken)
+    }
 }
 
-/// Something under way. MPI uses its buffer until it has ended; until then it may be forgotten, with its buffer, but
-/// not dropped.
+/// Something under way. MPI uses its buffer until it has ended; until then it may be forgotten,
+/// with its buffer, but not dropped.
 pub struct Request(MPI_Request);
 
 impl Request {
@@ -36,8 +41,8 @@ impl Request {
 }
 
 impl Drop for Request {
-    /// Whoever drops one that is under way frees memory that MPI still reads or writes: better no process than another
-    /// one's bytes.
+    /// Whoever drops one that is under way frees memory that MPI still reads or writes: better no
+    /// process than another one's bytes.
     fn drop(&mut self) {
         if self.0 != none() {
             log::error!("a message was given up while it was under way");
@@ -65,16 +70,25 @@ pub fn start(call: impl FnOnce(*mut MPI_Request) -> i32) -> Result<Request, Brok
 /// The bytes stay where they are until the request has ended.
 pub unsafe fn send(comm: MPI_Comm, to: i32, tag: i32, bytes: &[u8]) -> Result<Request, Broken> {
     let (count, kind) = (bytes.len() as i32, unsafe { ffi::RSMPI_UINT8_T });
-    start(|request| unsafe { ffi::MPI_Isend(bytes.as_ptr().cast(), count, kind, to, tag, comm, request) })
+    start(|request| unsafe {
+        ffi::MPI_Isend(bytes.as_ptr().cast(), count, kind, to, tag, comm, request)
+    })
 }
 
 /// Starts to receive into `bytes`.
 ///
 /// # Safety
 /// As [`send`].
-pub unsafe fn receive(comm: MPI_Comm, from: i32, tag: i32, bytes: &mut [u8]) -> Result<Request, Broken> {
+pub unsafe fn receive(
+    comm: MPI_Comm,
+    from: i32,
+    tag: i32,
+    bytes: &mut [u8],
+) -> Result<Request, Broken> {
     let (count, kind) = (bytes.len() as i32, unsafe { ffi::RSMPI_UINT8_T });
-    start(|request| unsafe { ffi::MPI_Irecv(bytes.as_mut_ptr().cast(), count, kind, from, tag, comm, request) })
+    start(|request| unsafe {
+        ffi::MPI_Irecv(bytes.as_mut_ptr().cast(), count, kind, from, tag, comm, request)
+    })
 }
 
 /// Starts to sum over all ranks.
@@ -103,7 +117,13 @@ impl Waiting {
         // SAFETY: the buffer has the length that was announced.
         let code = unsafe {
             let (place, kind) = (bytes.as_mut_ptr().cast(), ffi::RSMPI_UINT8_T);
-            ffi::MPI_Mrecv(place, self.bytes as i32, kind, &mut self.message, ffi::RSMPI_STATUS_IGNORE)
+            ffi::MPI_Mrecv(
+                place,
+                self.bytes as i32,
+                kind,
+                &mut self.message,
+                ffi::RSMPI_STATUS_IGNORE,
+            )
         };
         outcome(code).ok().map(|()| bytes)
     }
@@ -123,6 +143,10 @@ pub fn look(comm: MPI_Comm, tag: i32) -> Option<Waiting> {
         let status = status.assume_init();
         let mut bytes = 0;
         ffi::MPI_Get_count(&status, ffi::RSMPI_UINT8_T, &mut bytes);
-        Some(Waiting { from: status.MPI_SOURCE, bytes: bytes.max(0) as usize, message })
+        Some(Waiting {
+            from: status.MPI_SOURCE,
+            bytes: bytes.max(0) as usize,
+            message,
+        })
     }
 }

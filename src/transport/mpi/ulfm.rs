@@ -1,5 +1,5 @@
-//! User-level failure mitigation: what an MPI offers beyond the standard to go on without lost ranks.
-//! Looked up at run time, so that one binary serves every MPI.
+//! User-level failure mitigation: what an MPI offers beyond the standard to go on without lost
+//! ranks. Looked up at run time, so that one binary serves every MPI.
 
 use super::raw::{Broken, Request, outcome, start};
 use crate::ids::Rank;
@@ -47,7 +47,8 @@ impl Ulfm {
     pub fn failed(&self, comm: MPI_Comm) -> Vec<i32> {
         // SAFETY: both groups are made here and freed here.
         unsafe {
-            let (mut failed, mut all, mut count) = (ffi::RSMPI_GROUP_NULL, ffi::RSMPI_GROUP_NULL, 0);
+            let (mut failed, mut all, mut count) =
+                (ffi::RSMPI_GROUP_NULL, ffi::RSMPI_GROUP_NULL, 0);
             if outcome((self.failed)(comm, &mut failed)).is_err() {
                 return Vec::new();
             }
@@ -56,7 +57,13 @@ impl Ulfm {
             if count > 0 {
                 let places: Vec<i32> = (0..count).collect();
                 ffi::MPI_Comm_group(comm, &mut all);
-                ffi::MPI_Group_translate_ranks(failed, count, places.as_ptr(), all, ranks.as_mut_ptr());
+                ffi::MPI_Group_translate_ranks(
+                    failed,
+                    count,
+                    places.as_ptr(),
+                    all,
+                    ranks.as_mut_ptr(),
+                );
                 ffi::MPI_Group_free(&mut all);
             }
             ffi::MPI_Group_free(&mut failed);
@@ -77,8 +84,9 @@ impl Ulfm {
         unsafe { (self.revoke)(comm) };
     }
 
-    /// Starts to find out whether `flag` is up on every rank that is left: then it still is when the
-    /// request has ended, on all. That it ends with an error tells of losses, which are seen elsewhere.
+    /// Starts to find out whether `flag` is up on every rank that is left: then it still is when
+    /// the request has ended, on all. That it ends with an error tells of losses, which are
+    /// seen elsewhere.
     ///
     /// # Safety
     /// The flag stays where it is until the request has ended.
@@ -111,7 +119,11 @@ pub fn missing(all: MPI_Comm, left: MPI_Comm) -> Vec<Rank> {
         ffi::MPI_Group_free(&mut whole);
         ffi::MPI_Group_free(&mut part);
         let gone = |rank: &i32| places[*rank as usize] == ffi::RSMPI_UNDEFINED;
-        ranks.into_iter().filter(gone).map(|rank| Rank::from(rank as usize)).collect()
+        ranks
+            .into_iter()
+            .filter(gone)
+            .map(|rank| Rank::from(rank as usize))
+            .collect()
     }
 }
 

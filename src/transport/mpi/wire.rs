@@ -4,8 +4,8 @@
 //! themselves in chunks below MPI's count limit, straight from and into the vectors that hold them.
 //! Waiting sleeps instead of spinning, so that an idle rank leaves its core to one that trains.
 //!
-//! With ULFM a lost rank is news. Sums have a communicator of their own: who learns of a loss during a
-//! sum revokes it, all agree whether the sum is whole, and go on with those that are left.
+//! With ULFM a lost rank is news. Sums have a communicator of their own: who learns of a loss
+//! during a sum revokes it, all agree whether the sum is whole, and go on with those that are left.
 
 use super::abort;
 use super::patience::Patience;
@@ -88,10 +88,14 @@ impl Transport for Wire<'_> {
         let mut head = postcard::to_allocvec(&announced).expect("plain data always encodes");
         head.extend(&frame.head);
         let sent = self.post(to, Arc::new(head), HEAD).and_then(|()| {
-            frame.content.0.into_iter().try_for_each(|(_, numbers)| match numbers {
-                Numbers::Floats(floats) => self.post(to, floats, NUMBERS),
-                Numbers::Units(units) => self.post(to, units, NUMBERS),
-            })
+            frame
+                .content
+                .0
+                .into_iter()
+                .try_for_each(|(_, numbers)| match numbers {
+                    Numbers::Floats(floats) => self.post(to, floats, NUMBERS),
+                    Numbers::Units(units) => self.post(to, units, NUMBERS),
+                })
         });
         sent.map_err(|Broken| TransportError::Gone(to))
     }
@@ -120,31 +124,43 @@ impl Transport for Wire<'_> {
         if let Sums::Devices(ring) = &self.sums {
             return match ring {
                 None => self.sum_of_devices(mine.len()),
-                Some(_) => {
-                    Err(TransportError::Devices { reason: "this rank holds its changes on its host".to_owned() })
-                }
+                Some(_) => Err(TransportError::Devices {
+                    reason: "this rank holds its changes on its host".to_owned(),
+                }),
             };
         }
-        let comm = self.survival.as_ref().map_or(self.world.as_raw(), |survival| survival.sums);
+        let comm = self
+            .survival
+            .as_ref()
+            .map_or(self.world.as_raw(), |survival| survival.sums);
         let (world, patience, survival) = (self.world, self.patience, &self.survival);
         let watch = || {
             let failed = |survival: &&Survival| !survival.ulfm.failed(comm).is_empty();
-            survival.iter().filter(failed).for_each(|survival| survival.ulfm.revoke(comm));
+            survival
+                .iter()
+                .filter(failed)
+                .for_each(|survival| survival.ulfm.revoke(comm));
         };
         let mut whole = Ok(());
         let sum = self.units.filled(mine.len(), |sum| {
             let pieces = mine.chunks(PIECE).zip(sum.chunks_mut(PIECE));
             // SAFETY: both slices outlive the requests, which end below.
-            let started: Vec<_> = pieces.map(|(mine, sum)| unsafe { raw::all_reduce(comm, mine, sum) }).collect();
+            let started: Vec<_> = pieces
+                .map(|(mine, sum)| unsafe { raw::all_reduce(comm, mine, sum) })
+                .collect();
             for part in started {
                 let ended = part.and_then(|part| finish(world, part, patience, watch));
                 whole = whole.and(ended);
             }
         });
         match &mut self.survival {
-            Some(survival) => survival.settle(self.world, whole, self.patience).map(|()| sum),
+            Some(survival) => survival
+                .settle(self.world, whole, self.patience)
+                .map(|()| sum),
             // Errors are fatal without ULFM, so this is not reached.
-            None => whole.map(|()| sum).map_err(|Broken| TransportError::Gone(Rank::SERVER)),
+            None => whole
+                .map(|()| sum)
+                .map_err(|Broken| TransportError::Gone(Rank::SERVER)),
         }
     }
 
@@ -154,19 +170,28 @@ impl Transport for Wire<'_> {
 
     fn all_reduce_held(&mut self, mine: Held) -> Result<Units, TransportError> {
         let Sums::Devices(Some(ring)) = &mut self.sums else {
-            return Err(TransportError::Devices { reason: "this rank has no part in it".to_owned() });
+            return Err(TransportError::Devices {
+                reason: "this rank has no part in it".to_owned(),
+            });
         };
         let mut ended = Ok(());
-        let sum = self.units.filled(mine.length, |sum| ended = ring.sum(mine, sum));
+        let sum = self
+            .units
+            .filled(mine.length, |sum| ended = ring.sum(mine, sum));
         ended.map_err(|reason| TransportError::Devices { reason })?;
         if self.rank() == SPOKESMAN {
-            self.post(Rank::SERVER, Arc::clone(&sum), SUM).map_err(|Broken| TransportError::Gone(Rank::SERVER))?;
+            self.post(Rank::SERVER, Arc::clone(&sum), SUM)
+                .map_err(|Broken| TransportError::Gone(Rank::SERVER))?;
         }
         Ok(sum)
     }
 
     fn is_gone(&self, peer: Rank) -> bool {
-        self.survival.as_ref().is_some_and(|own| own.ulfm.failed(self.world.as_raw()).contains(&(peer.0 as i32)))
+        self.survival.as_ref().is_some_and(|own| {
+            own.ulfm
+                .failed(self.world.as_raw())
+                .contains(&(peer.0 as i32))
+        })
     }
 
     fn set_patience(&mut self, patience: Option<Duration>) {
@@ -189,7 +214,11 @@ impl Survival {
             }
             sums
         };
-        Some(Survival { ulfm, losses: Losses::default(), sums })
+        Some(Survival {
+            ulfm,
+            losses: Losses::default(),
+            sums,
+        })
     }
 
     /// All that are left agree whether a sum is whole, and leave the others out of the next one.
@@ -211,7 +240,9 @@ impl Survival {
         // SAFETY: nothing is under way on it any more, and nobody else has the handle.
         unsafe { ffi::MPI_Comm_free(&mut self.sums) };
         self.sums = left;
-        Err(TransportError::Interrupted { lost: ulfm::missing(world.as_raw(), left) })
+        Err(TransportError::Interrupted {
+            lost: ulfm::missing(world.as_raw(), left),
+        })
     }
 }
 
@@ -239,20 +270,32 @@ impl<'a> Wire<'a> {
     fn sum_of_devices(&mut self, length: usize) -> Result<Units, TransportError> {
         // Should the GPUs hang, their own ranks say so first.
         let (world, patience, mut whole) = (self.world, self.patience.map(|all| all * 2), Ok(()));
-        let sum = self.units.filled(length, |sum| whole = receive(world, SPOKESMAN, SUM, sum, patience));
-        whole.map(|()| sum).map_err(|Broken| TransportError::Gone(SPOKESMAN))
+        let sum = self
+            .units
+            .filled(length, |sum| whole = receive(world, SPOKESMAN, SUM, sum, patience));
+        whole
+            .map(|()| sum)
+            .map_err(|Broken| TransportError::Gone(SPOKESMAN))
     }
 
-    /// Sends numbers in chunks. A worker waits until they are gone, since nobody moves them on while it
-    /// trains; the server does not, since the peer may be busy.
-    fn post<T: NoUninit + Send + Sync>(&mut self, to: Rank, numbers: Arc<Vec<T>>, tag: i32) -> Result<(), Broken> {
+    /// Sends numbers in chunks. A worker waits until they are gone, since nobody moves them on
+    /// while it trains; the server does not, since the peer may be busy.
+    fn post<T: NoUninit + Send + Sync>(
+        &mut self,
+        to: Rank,
+        numbers: Arc<Vec<T>>,
+        tag: i32,
+    ) -> Result<(), Broken> {
         let bytes: &[u8] = bytemuck::cast_slice(&numbers);
         for chunk in bytes.chunks(CHUNK) {
-            // SAFETY: the parcel owns the vector, which nobody changes while it is shared, and is only
-            // forgotten, never freed, before MPI is done with it.
+            // SAFETY: the parcel owns the vector, which nobody changes while it is shared, and is
+            // only forgotten, never freed, before MPI is done with it.
             let request = unsafe { raw::send(self.world.as_raw(), to.0 as i32, tag, chunk) }?;
             if self.world.rank() == 0 {
-                self.outbox.push(Parcel { request, _content: Arc::clone(&numbers) as Arc<dyn Any + Send + Sync> });
+                self.outbox.push(Parcel {
+                    request,
+                    _content: Arc::clone(&numbers) as Arc<dyn Any + Send + Sync>,
+                });
             } else {
                 finish(self.world, request, self.patience, || {})?;
             }
@@ -262,7 +305,8 @@ impl<'a> Wire<'a> {
 
     /// Lets go of what has been sent, or never will be.
     fn tidy(&mut self) {
-        self.outbox.retain_mut(|parcel| parcel.request.ended().is_continue());
+        self.outbox
+            .retain_mut(|parcel| parcel.request.ended().is_continue());
     }
 
     /// The next head, or what happens instead.
@@ -291,26 +335,41 @@ impl<'a> Wire<'a> {
     /// Receives a frame that has begun to arrive; none when its sender is lost.
     fn take(&mut self, waiting: Waiting) -> Result<Option<Delivery>, TransportError> {
         let from = Rank::from(waiting.from as usize);
-        let lost_before = self.survival.as_ref().is_some_and(|survival| survival.losses.has(from));
-        let frame = waiting.take().map(|head| self.frame(from, head)).transpose()?.flatten();
-        Ok(frame.filter(|_| !lost_before).map(|frame| Delivery::Frame(from, frame)))
+        let lost_before = self
+            .survival
+            .as_ref()
+            .is_some_and(|survival| survival.losses.has(from));
+        let frame = waiting
+            .take()
+            .map(|head| self.frame(from, head))
+            .transpose()?
+            .flatten();
+        Ok(frame
+            .filter(|_| !lost_before)
+            .map(|frame| Delivery::Frame(from, frame)))
     }
 
     /// Receives the rest of a frame; none when its sender is lost.
     fn frame(&mut self, from: Rank, head: Vec<u8>) -> Result<Option<Frame>, TransportError> {
         // A head that cannot be read is not of this program; decoding says so.
-        let (announced, rest) = postcard::take_from_bytes::<Announced>(&head).unwrap_or((Vec::new(), &[]));
+        let (announced, rest) =
+            postcard::take_from_bytes::<Announced>(&head).unwrap_or((Vec::new(), &[]));
         let (world, patience) = (self.world, self.patience);
         let mut content = Content::nothing();
         for (label, summed, count) in announced {
             let received = match summed {
-                false => numbers(world, from, count, &mut self.weights, patience)?.map(Numbers::Floats),
+                false => {
+                    numbers(world, from, count, &mut self.weights, patience)?.map(Numbers::Floats)
+                }
                 true => numbers(world, from, count, &mut self.units, patience)?.map(Numbers::Units),
             };
             let Some(received) = received else { return Ok(None) };
             content.0.push((label, received));
         }
-        Ok(Some(Frame { head: rest.to_vec(), content }))
+        Ok(Some(Frame {
+            head: rest.to_vec(),
+            content,
+        }))
     }
 }
 
@@ -342,7 +401,9 @@ fn numbers<T: Pod + Default>(
     patience: Option<Duration>,
 ) -> Result<Option<Arc<Vec<T>>>, TransportError> {
     let mut whole = Ok(());
-    let all = shelf.filled(length::<T>(from, count)?, |all| whole = receive(world, from, NUMBERS, all, patience));
+    let all = shelf.filled(length::<T>(from, count)?, |all| {
+        whole = receive(world, from, NUMBERS, all, patience)
+    });
     Ok(whole.ok().map(|()| all))
 }
 
@@ -362,8 +423,8 @@ fn receive<T: Pod>(
     })
 }
 
-/// Waits for what is on its way, or being summed. The peers are at it, so nobody else wants the core.
-/// When that takes too long the job ends here: what MPI may still write to cannot be left.
+/// Waits for what is on its way, or being summed. The peers are at it, so nobody else wants the
+/// core. When that takes too long the job ends here: what MPI may still write to cannot be left.
 fn finish(
     world: &SimpleCommunicator,
     mut request: Request,
@@ -378,7 +439,9 @@ fn finish(
         if let Some(most) = patience
             && began.elapsed() > most
         {
-            log::error!("a transfer did not end in {most:?}: some rank hangs (hint: look at the hosts)");
+            log::error!(
+                "a transfer did not end in {most:?}: some rank hangs (hint: look at the hosts)"
+            );
             log::logger().flush();
             abort(world, exit::FAILED);
         }

@@ -1,10 +1,13 @@
-//! The calls to NCCL and to CUDA's driver. Both libraries are opened at run time. A communicator never
-//! blocks inside NCCL: it is asked how far it is, so that a peer that has gone silent is noticed.
+//! The calls to NCCL and to CUDA's driver. Both libraries are opened at run time. A communicator
+//! never blocks inside NCCL: it is asked how far it is, so that a peer that has gone silent is
+//! noticed.
 
 use super::Fault;
 use crate::weights::Held;
 use cudarc::driver::{result as cuda, sys as driver};
-use cudarc::nccl::sys::{ncclComm_t, ncclConfig_t, ncclDataType_t, ncclRedOp_t, ncclResult_t, ncclUniqueId};
+use cudarc::nccl::sys::{
+    ncclComm_t, ncclConfig_t, ncclDataType_t, ncclRedOp_t, ncclResult_t, ncclUniqueId,
+};
 use libloading::os::unix::Library;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr::{null, null_mut};
@@ -12,8 +15,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The name that NVIDIA's packages and libtorch's wheels give it. cudarc 0.19 does not look for it, which
-/// is why its loader is not used.
+/// The name that NVIDIA's packages and libtorch's wheels give it. cudarc 0.19 does not look for it,
+/// which is why its loader is not used.
 const NAME: &str = "libnccl.so.2";
 
 /// How long GPUs may take to find each other.
@@ -26,10 +29,18 @@ const IN_PROGRESS: c_int = ncclResult_t::ncclInProgress as c_int;
 type GetVersion = unsafe extern "C" fn(*mut c_int) -> c_int;
 type GetUniqueId = unsafe extern "C" fn(*mut ncclUniqueId) -> c_int;
 type GetLastError = unsafe extern "C" fn(ncclComm_t) -> *const c_char;
-type Init = unsafe extern "C" fn(*mut ncclComm_t, c_int, ncclUniqueId, c_int, *mut ncclConfig_t) -> c_int;
+type Init =
+    unsafe extern "C" fn(*mut ncclComm_t, c_int, ncclUniqueId, c_int, *mut ncclConfig_t) -> c_int;
 type GetAsyncError = unsafe extern "C" fn(ncclComm_t, *mut c_int) -> c_int;
-type AllReduce =
-    unsafe extern "C" fn(*const c_void, *mut c_void, usize, c_uint, c_uint, ncclComm_t, *mut c_void) -> c_int;
+type AllReduce = unsafe extern "C" fn(
+    *const c_void,
+    *mut c_void,
+    usize,
+    c_uint,
+    c_uint,
+    ncclComm_t,
+    *mut c_void,
+) -> c_int;
 
 /// What names a communicator that is about to be joined.
 pub type Id = [c_char; 128];
@@ -88,14 +99,22 @@ impl Nccl {
         let mut id = ncclUniqueId { internal: [0; 128] };
         // SAFETY: the call fills the id.
         let code = unsafe { (self.unique_id)(&mut id) };
-        if code == SUCCESS { Ok(id.internal) } else { Err(self.fault("ncclGetUniqueId", code)) }
+        if code == SUCCESS {
+            Ok(id.internal)
+        } else {
+            Err(self.fault("ncclGetUniqueId", code))
+        }
     }
 
     fn fault(&self, call: &str, code: c_int) -> Fault {
         // SAFETY: a string that lives until the next fault, or null.
         let text = unsafe {
             let text = (self.last_error)(null_mut());
-            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().trim().to_owned() }
+            if text.is_null() {
+                String::new()
+            } else {
+                CStr::from_ptr(text).to_string_lossy().trim().to_owned()
+            }
         };
         Fault(format!("{call} returned {code}{}{text}", if text.is_empty() { "" } else { ": " }))
     }
@@ -113,20 +132,25 @@ impl Gpu {
     pub fn prepare(ordinal: usize) -> Result<Gpu, Fault> {
         cuda::init()?;
         let device = cuda::device::get(ordinal as c_int)?;
-        // SAFETY: the device's own context, which libtorch uses too and which lives as long as the process.
+        // SAFETY: the device's own context, which libtorch uses too and which lives as long as the
+        // process.
         let context = unsafe {
             let context = cuda::primary_ctx::retain(device)?;
             cuda::ctx::set_current(context)?;
             context
         };
-        let name = cuda::device::get_uuid(device)?.bytes.iter().map(|byte| format!("{:02x}", *byte as u8)).collect();
+        let name = cuda::device::get_uuid(device)?
+            .bytes
+            .iter()
+            .map(|byte| format!("{:02x}", *byte as u8))
+            .collect();
         Ok(Gpu { context, name })
     }
 }
 
-/// GPUs that sum together, as seen by one of them. Used by the thread that made it. At an orderly end it is
-/// left to the process's own: a peer may still be reading the last sum from here. So it is after a fault,
-/// which ends the job.
+/// GPUs that sum together, as seen by one of them. Used by the thread that made it. At an orderly
+/// end it is left to the process's own: a peer may still be reading the last sum from here. So it
+/// is after a fault, which ends the job.
 pub struct Communicator {
     nccl: Nccl,
     raw: ncclComm_t,
@@ -135,13 +159,27 @@ pub struct Communicator {
 }
 
 impl Communicator {
-    /// Becomes number `place` of `count`, on this GPU. All must join, within [`JOIN`]; later a sum may take as
-    /// long as `limit`.
-    pub fn join(nccl: Nccl, gpu: Gpu, id: Id, place: usize, count: usize, limit: Duration) -> Result<Self, Fault> {
-        let mut joined = Communicator { nccl, raw: null_mut(), gpu, limit: JOIN };
+    /// Becomes number `place` of `count`, on this GPU. All must join, within [`JOIN`]; later a sum
+    /// may take as long as `limit`.
+    pub fn join(
+        nccl: Nccl,
+        gpu: Gpu,
+        id: Id,
+        place: usize,
+        count: usize,
+        limit: Duration,
+    ) -> Result<Self, Fault> {
+        let mut joined = Communicator {
+            nccl,
+            raw: null_mut(),
+            gpu,
+            limit: JOIN,
+        };
         let (id, mut config) = (ncclUniqueId { internal: id }, settings());
         // SAFETY: the handle is set by the call.
-        let code = unsafe { (nccl.init)(&mut joined.raw, count as c_int, id, place as c_int, &mut config) };
+        let code = unsafe {
+            (nccl.init)(&mut joined.raw, count as c_int, id, place as c_int, &mut config)
+        };
         joined.settle("ncclCommInitRankConfig", code)?;
         Ok(Communicator { limit, ..joined })
     }
@@ -183,7 +221,10 @@ impl Communicator {
         while !ended()? {
             self.state(call)?;
             if began.elapsed() > self.limit {
-                return Err(Fault(format!("{call} did not end in {:?}: some rank hangs", self.limit)));
+                return Err(Fault(format!(
+                    "{call} did not end in {:?}: some rank hangs",
+                    self.limit
+                )));
             }
             thread::yield_now();
         }

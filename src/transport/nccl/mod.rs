@@ -1,5 +1,5 @@
-//! Collective sums between GPUs, one per worker, through NCCL. The sums are of integers, so they are the
-//! same as over MPI, to the bit.
+//! Collective sums between GPUs, one per worker, through NCCL. The sums are of integers, so they
+//! are the same as over MPI, to the bit.
 
 #[cfg_attr(not(feature = "nccl"), path = "absent.rs")]
 mod library;
@@ -29,22 +29,41 @@ struct Offer {
     fault: Option<String>,
 }
 
-/// Sums through NCCL if every worker has a GPU of its own and all can join, else through MPI; where workers
-/// have GPUs the log says which. Every rank must call it, with the GPU that it computes on and the same `veto`,
-/// a reason not to; later a sum may take as long as `limit`.
-pub fn agree(world: &impl World, host: &str, gpu: Option<usize>, veto: Option<&str>, limit: Duration) -> Sums {
+/// Sums through NCCL if every worker has a GPU of its own and all can join, else through MPI; where
+/// workers have GPUs the log says which. Every rank must call it, with the GPU that it computes on
+/// and the same `veto`, a reason not to; later a sum may take as long as `limit`.
+pub fn agree(
+    world: &impl World,
+    host: &str,
+    gpu: Option<usize>,
+    veto: Option<&str>,
+    limit: Duration,
+) -> Sums {
     let worker = world.rank() != Rank::SERVER;
     let ready = match gpu {
         // Whatever can fail alone fails here, before anybody waits for the others.
-        Some(ordinal) if worker => Some(Nccl::open().and_then(|nccl| Ok((nccl, Gpu::prepare(ordinal)?)))),
+        Some(ordinal) if worker => {
+            Some(Nccl::open().and_then(|nccl| Ok((nccl, Gpu::prepare(ordinal)?))))
+        }
         _ => None,
     };
     let offer = match &ready {
         None => Offer::default(),
-        Some(Ok((nccl, gpu))) => Offer { gpu: Some(gpu.name.clone()), version: nccl.version(), ..Offer::default() },
-        Some(Err(fault)) => Offer { gpu: Some(String::new()), fault: Some(fault.to_string()), ..Offer::default() },
+        Some(Ok((nccl, gpu))) => Offer {
+            gpu: Some(gpu.name.clone()),
+            version: nccl.version(),
+            ..Offer::default()
+        },
+        Some(Err(fault)) => Offer {
+            gpu: Some(String::new()),
+            fault: Some(fault.to_string()),
+            ..Offer::default()
+        },
     };
-    let offers = world.share(&Offer { host: host.to_owned(), ..offer });
+    let offers = world.share(&Offer {
+        host: host.to_owned(),
+        ..offer
+    });
     let workers = &offers[1..];
     if workers.iter().all(|offer| offer.gpu.is_none()) {
         return Sums::Hosts;
@@ -65,8 +84,19 @@ pub fn agree(world: &impl World, host: &str, gpu: Option<usize>, veto: Option<&s
 fn obstacle(workers: &[Offer]) -> Option<String> {
     let mut seats: BTreeMap<&str, usize> = BTreeMap::new();
     let first = &workers[0].version;
-    for (rank, Offer { host, gpu, version, fault }) in (1..).zip(workers) {
-        let Some(gpu) = gpu else { return Some(format!("rank {rank} on {host} has no GPU")) };
+    for (
+        rank,
+        Offer {
+            host,
+            gpu,
+            version,
+            fault,
+        },
+    ) in (1..).zip(workers)
+    {
+        let Some(gpu) = gpu else {
+            return Some(format!("rank {rank} on {host} has no GPU"));
+        };
         if let Some(fault) = fault {
             return Some(format!("rank {rank} on {host}: {fault}"));
         }
@@ -80,7 +110,8 @@ fn obstacle(workers: &[Offer]) -> Option<String> {
     None
 }
 
-/// All workers join, or none does, for one reason. The server, which has nothing to join with, looks on.
+/// All workers join, or none does, for one reason. The server, which has nothing to join with,
+/// looks on.
 fn join(
     world: &impl World,
     own: Option<(Nccl, Gpu)>,
@@ -89,28 +120,41 @@ fn join(
 ) -> Result<Option<Box<dyn Ring>>, String> {
     let first = Rank(1);
     let (id, fault) = match &own {
-        Some((nccl, _)) if world.rank() == first => {
-            nccl.unique_id().map_or_else(|fault| (Vec::new(), Some(fault.to_string())), |id| (id.to_vec(), None))
-        }
+        Some((nccl, _)) if world.rank() == first => nccl
+            .unique_id()
+            .map_or_else(|fault| (Vec::new(), Some(fault.to_string())), |id| (id.to_vec(), None)),
         _ => Default::default(),
     };
     let (id, fault) = world.share(&(id, fault)).swap_remove(first.index());
     let id: Id = id.try_into().map_err(|_| fault.unwrap_or_default())?;
     let began = Instant::now();
     let place = world.rank().index().saturating_sub(1);
-    let mine = own.map(|(nccl, gpu)| Communicator::join(nccl, gpu, id, place, workers, limit)).transpose();
-    let fault = mine.as_ref().err().map(|fault| (began.elapsed(), fault.to_string()));
+    let mine = own
+        .map(|(nccl, gpu)| Communicator::join(nccl, gpu, id, place, workers, limit))
+        .transpose();
+    let fault = mine
+        .as_ref()
+        .err()
+        .map(|fault| (began.elapsed(), fault.to_string()));
     // The others only waited for whoever failed first. What did join is left as it is.
-    let faults = world.share(&fault).into_iter().zip(0..).filter_map(|(fault, rank)| Some((fault?, rank)));
+    let faults = world
+        .share(&fault)
+        .into_iter()
+        .zip(0..)
+        .filter_map(|(fault, rank)| Some((fault?, rank)));
     match faults.min() {
-        None => Ok(mine.ok().flatten().map(|ring| Box::new(ring) as Box<dyn Ring>)),
+        None => Ok(mine
+            .ok()
+            .flatten()
+            .map(|ring| Box::new(ring) as Box<dyn Ring>)),
         Some(((_, fault), rank)) => Err(format!("rank {rank}: {fault}")),
     }
 }
 
 impl Ring for Communicator {
     fn sum(&mut self, held: Held, sum: &mut [i64]) -> Result<(), String> {
-        self.all_reduce(held, sum).map_err(|fault| fault.to_string())
+        self.all_reduce(held, sum)
+            .map_err(|fault| fault.to_string())
     }
 }
 
@@ -120,7 +164,12 @@ mod tests {
 
     fn worker(host: &str, gpu: Option<&str>, version: &str) -> Offer {
         let fault = version.is_empty().then(|| "not found".to_owned());
-        Offer { host: host.to_owned(), gpu: gpu.map(str::to_owned), version: version.to_owned(), fault }
+        Offer {
+            host: host.to_owned(),
+            gpu: gpu.map(str::to_owned),
+            version: version.to_owned(),
+            fault,
+        }
     }
 
     #[test]
@@ -131,6 +180,9 @@ mod tests {
         assert_eq!(with(a("g1")), "ranks 2 and 3 share a GPU on a");
         assert_eq!(with(worker("b", None, "")), "rank 3 on b has no GPU");
         assert_eq!(with(worker("b", Some("g2"), "")), "rank 3 on b: not found");
-        assert_eq!(with(worker("b", Some("g2"), "2.27.3")), "rank 3 on b has NCCL 2.27.3, rank 1 has 2.28.9");
+        assert_eq!(
+            with(worker("b", Some("g2"), "2.27.3")),
+            "rank 3 on b has NCCL 2.27.3, rank 1 has 2.28.9"
+        );
     }
 }

@@ -27,15 +27,31 @@ pub fn listed(reading: &mut Reading<'_>, word: &Word) {
 
 /// So many clients without delay, so many with up to one step, so many with up to two, and so on.
 pub fn grouped(reading: &mut Reading<'_>, word: &Word) {
-    let counts: Vec<u64> = word.value.as_sequence().into_iter().flatten().filter_map(Value::as_u64).collect();
-    let total = counts.iter().try_fold(0u64, |sum, &count| sum.checked_add(count)).unwrap_or(u64::MAX);
+    let counts: Vec<u64> = word
+        .value
+        .as_sequence()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_u64)
+        .collect();
+    let total = counts
+        .iter()
+        .try_fold(0u64, |sum, &count| sum.checked_add(count))
+        .unwrap_or(u64::MAX);
     let wanted = reading.number("global.client_num").unwrap_or_default();
-    let step = reading.get("global.stale.step").and_then(Value::as_u64).unwrap_or_default();
+    let step = reading
+        .get("global.stale.step")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     if total as f64 != wanted || total > MOST || !(1..=LONGEST).contains(&step) {
-        let needs = "needs a step from 1 to 1000000000, and as many clients in all as client_num says";
+        let needs =
+            "needs a step from 1 to 1000000000, and as many clients in all as client_num says";
         return reading.refuse(word, needs);
     }
-    let seed = reading.get("global.seed").and_then(Value::as_u64).unwrap_or_default();
+    let seed = reading
+        .get("global.seed")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let mut stream = Seed(seed).stream(Purpose::Speed);
     let mut seconds = drawn(&counts, step, &mut stream);
     if reading.says("global.stale.shuffle", &["true"]) {
@@ -55,7 +71,13 @@ fn drawn(counts: &[u64], step: u64, stream: &mut Stream) -> Vec<u64> {
     let mut seconds = Vec::new();
     for (group, &count) in counts.iter().enumerate() {
         let bound = group as u64 * step;
-        let mut one = || if group == 0 { 0 } else { stream.random_range(bound - step + 1..=bound) };
+        let mut one = || {
+            if group == 0 {
+                0
+            } else {
+                stream.random_range(bound - step + 1..=bound)
+            }
+        };
         seconds.extend((0..count).map(|_| one()));
     }
     seconds
@@ -72,7 +94,10 @@ pub fn of_groups(reading: &mut Reading<'_>, word: &Word) {
 pub fn file(reading: &mut Reading<'_>, word: &Word) {
     let named = reading.text(&word.key);
     let results = format!("results/{}/{named}", reading.text("global.experiment"));
-    let places = [beside(reading.around, &named), beside(reading.around, &results)];
+    let places = [
+        beside(reading.around, &named),
+        beside(reading.around, &results),
+    ];
     match places.iter().find(|place| place.is_file()) {
         _ if reading.get("global.stale").is_some() => reading.nothing(word, "`stale` tells"),
         Some(file) => reading.becomes(word, "delay", format!("file:{}", file.display()).into(), ""),

@@ -1,5 +1,5 @@
-//! async-FL's `config.json` and `config.yaml` in its three generations: parts named by `..._file` and `..._name`, by
-//! `..._path`, and by `path` with `params`. A class is known by its last name.
+//! async-FL's `config.json` and `config.yaml` in its three generations: parts named by `..._file`
+//! and `..._name`, by `..._path`, and by `path` with `params`. A class is known by its last name.
 
 mod delays;
 mod server;
@@ -10,7 +10,13 @@ use crate::config::document::Entry;
 use serde_yaml::{Mapping, Value};
 
 /// async-FL.
-pub const SYSTEM: System = System { name: "async-FL", is_one, is_flat: false, table: TABLE, always };
+pub const SYSTEM: System = System {
+    name: "async-FL",
+    is_one,
+    is_flat: false,
+    table: TABLE,
+    always,
+};
 
 fn is_one(entries: &[Entry]) -> bool {
     has_sections(entries, &["global", "server", "client"])
@@ -33,8 +39,14 @@ const TABLE: &[Line] = &[
     line("global.dataset_path", Fate::Rule(dataset, "`dataset`")),
     line("global.dataset.path", Fate::Rule(dataset, "`dataset`")),
     line("global.iid", Fate::Rule(iid, "`partition_method`: true `homo`, false `shards`")),
-    line("global.iid.beta", Fate::Rule(beta, "`partition_method: hetero` with this `partition_alpha`")),
-    line("global.iid.*", Fate::Refused("a division by lists is not here (nearest: iid {beta: 0.5})")),
+    line(
+        "global.iid.beta",
+        Fate::Rule(beta, "`partition_method: hetero` with this `partition_alpha`"),
+    ),
+    line(
+        "global.iid.*",
+        Fate::Refused("a division by lists is not here (nearest: iid {beta: 0.5})"),
+    ),
     line("global.client_num", Fate::Same("client_num_in_total", "")),
     line("global.stale", Fate::Rule(delays::listed, "`delay`: false none, a list for each client")),
     line("global.stale.list", Fate::Rule(delays::grouped, "`delay: list`, drawn from the seed")),
@@ -50,8 +62,14 @@ const TABLE: &[Line] = &[
     line("server.model_name", Fate::Rule(model, "`model`")),
     line("server.model_path", Fate::Rule(model, "`model`")),
     line("server.model.path", Fate::Rule(model, "`model`")),
-    line("server.checkin.checkin_interval", Fate::Rule(checkin, "the same in asynchronous mode; nothing else")),
-    line("server.checkin.checkin_num", Fate::Rule(checkin, "the same in asynchronous mode; nothing else")),
+    line(
+        "server.checkin.checkin_interval",
+        Fate::Rule(checkin, "the same in asynchronous mode; nothing else"),
+    ),
+    line(
+        "server.checkin.checkin_num",
+        Fate::Rule(checkin, "the same in asynchronous mode; nothing else"),
+    ),
     line("server.scheduler.path", Fate::Rule(of_mode, "nothing; the mode tells")),
     line("server.scheduler.scheduler_path", Fate::Rule(of_mode, "nothing; the mode tells")),
     line(
@@ -63,12 +81,18 @@ const TABLE: &[Line] = &[
         Fate::Rule(interval, "`scheduler_interval` in asynchronous mode; nothing else"),
     ),
     line("server.scheduler.params.schedule_interval", Fate::Nothing("scheduler_interval tells")),
-    line("server.scheduler.schedule_delay", Fate::Rule(queue, "nothing; said in asynchronous mode")),
+    line(
+        "server.scheduler.schedule_delay",
+        Fate::Rule(queue, "nothing; said in asynchronous mode"),
+    ),
     line("server.scheduler.schedule_file", Fate::Nothing(BY_CLASS)),
     line("server.scheduler.schedule_name", Fate::Rule(server::schedule, "`client_selection`")),
     line("server.scheduler.schedule_path", Fate::Rule(server::schedule, "`client_selection`")),
     line("server.scheduler.schedule.path", Fate::Rule(server::schedule, "`client_selection`")),
-    line("server.scheduler.params.c_ratio", Fate::Rule(server::share, "`c_ratio`; in rounds `client_num_per_round`")),
+    line(
+        "server.scheduler.params.c_ratio",
+        Fate::Rule(server::share, "`c_ratio`; in rounds `client_num_per_round`"),
+    ),
     line(
         "server.scheduler.schedule.params.c_ratio",
         Fate::Rule(server::share, "`c_ratio`; in rounds `client_num_per_round`"),
@@ -86,23 +110,53 @@ const TABLE: &[Line] = &[
     line("server.updater.update.path", Fate::Rule(server::update, "`aggregator`, and `staleness`")),
     line(
         "server.updater.params.*",
-        Fate::Rule(server::of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+        Fate::Rule(
+            server::of_update,
+            "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed",
+        ),
     ),
     line(
         "server.updater.update.params.*",
-        Fate::Rule(server::of_update, "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed"),
+        Fate::Rule(
+            server::of_update,
+            "`staleness_a`, `staleness_b`, `alpha` (times `r`) of FedAsync and MyFed",
+        ),
     ),
-    line("server.updater.optimizer.path", Fate::Rule(server_optimizer, "`server_step`, as torch has it")),
+    line(
+        "server.updater.optimizer.path",
+        Fate::Rule(server_optimizer, "`server_step`, as torch has it"),
+    ),
     line("server.updater.optimizer.params.lr", Fate::Same("server_lr", "")),
-    line("server.updater.optimizer.params.weight_decay", Fate::NothingWhile(&["0"], "the server does not decay here")),
-    line("queue_manager.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
-    line("queue_manager.receiver.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
-    line("queue_manager.checker.path", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
-    line("queue_manager.*", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
-    line("client_manager.*", Fate::Rule(plain_class, "nothing while it is the plain one; else refused")),
+    line(
+        "server.updater.optimizer.params.weight_decay",
+        Fate::NothingWhile(&["0"], "the server does not decay here"),
+    ),
+    line(
+        "queue_manager.path",
+        Fate::Rule(plain_class, "nothing while it is the plain one; else refused"),
+    ),
+    line(
+        "queue_manager.receiver.path",
+        Fate::Rule(plain_class, "nothing while it is the plain one; else refused"),
+    ),
+    line(
+        "queue_manager.checker.path",
+        Fate::Rule(plain_class, "nothing while it is the plain one; else refused"),
+    ),
+    line(
+        "queue_manager.*",
+        Fate::Rule(plain_class, "nothing while it is the plain one; else refused"),
+    ),
+    line(
+        "client_manager.*",
+        Fate::Rule(plain_class, "nothing while it is the plain one; else refused"),
+    ),
     line("client.path", Fate::Rule(client, "nothing while it takes plain steps; else refused")),
     line("client.client_file", Fate::Nothing(BY_CLASS)),
-    line("client.client_name", Fate::Rule(client, "nothing while it takes plain steps; else refused")),
+    line(
+        "client.client_name",
+        Fate::Rule(client, "nothing while it takes plain steps; else refused"),
+    ),
     line("client.epochs", Fate::Same("epochs", "")),
     line("client.batch_size", Fate::Same("batch_size", "")),
     line("client.test_size", Fate::Nothing("its clients do not test")),
@@ -110,12 +164,24 @@ const TABLE: &[Line] = &[
     line("client.num_workers", Fate::Nothing(THREADS)),
     line("client.model_type", Fate::Nothing(UNREAD)),
     line("client.model_file", Fate::Nothing(BY_CLASS)),
-    line("client.model_name", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
-    line("client.model_path", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
-    line("client.model.path", Fate::Rule(client_model, "nothing while it is the server's; else refused")),
+    line(
+        "client.model_name",
+        Fate::Rule(client_model, "nothing while it is the server's; else refused"),
+    ),
+    line(
+        "client.model_path",
+        Fate::Rule(client_model, "nothing while it is the server's; else refused"),
+    ),
+    line(
+        "client.model.path",
+        Fate::Rule(client_model, "nothing while it is the server's; else refused"),
+    ),
     line("client.loss", Fate::Rule(loss, "nothing; only cross-entropy is here")),
     line("client.mu", Fate::Rule(proximal, "`algorithm: fedprox` with this `mu`; nothing at 0")),
-    line("client.stale_file", Fate::Rule(delays::file, "`delay: file`, where the file is; else none, as there")),
+    line(
+        "client.stale_file",
+        Fate::Rule(delays::file, "`delay: file`, where the file is; else none, as there"),
+    ),
     line("client.optimizer.name", Fate::Rule(optimizer, "`client_optimizer`")),
     line("client.optimizer.path", Fate::Rule(optimizer, "`client_optimizer`")),
     line("client.optimizer.lr", Fate::Same("lr", "")),
@@ -124,8 +190,14 @@ const TABLE: &[Line] = &[
     line("client.optimizer.params.weight_decay", Fate::Same("wd", "")),
     line("client.optimizer.momentum", Fate::Same("momentum", "")),
     line("client.optimizer.params.momentum", Fate::Same("momentum", "")),
-    line("client.params.straggler", Fate::NothingWhile(&["false"], "clients that train fewer epochs are not here")),
-    line("client.params.local_epoch", Fate::Rule(straggler, "nothing while there are no stragglers; else refused")),
+    line(
+        "client.params.straggler",
+        Fate::NothingWhile(&["false"], "clients that train fewer epochs are not here"),
+    ),
+    line(
+        "client.params.local_epoch",
+        Fate::Rule(straggler, "nothing while there are no stragglers; else refused"),
+    ),
 ];
 
 const DATASETS: &[Named] = &[
@@ -169,27 +241,49 @@ fn class(value: &str) -> &str {
 /// What a class becomes.
 fn translate(reading: &mut Reading<'_>, word: &Word, setting: &str, names: &'static [Named]) {
     let text = reading.text(&word.key);
-    let alone = Word { value: Value::from(class(&text)), ..word.clone() };
+    let alone = Word {
+        value: Value::from(class(&text)),
+        ..word.clone()
+    };
     reading.name(&alone, setting, names);
 }
 
 /// Whether the model moves in rounds.
 fn is_sync(reading: &Reading<'_>) -> bool {
-    let paths = ["server.path", "server.scheduler.path", "server.updater.path"];
+    let paths = [
+        "server.path",
+        "server.scheduler.path",
+        "server.updater.path",
+    ];
     let is_class = |key: &&str| class(&reading.text(key)).starts_with("Sync");
     reading.says("global.mode", &["sync"]) || paths.iter().any(is_class)
 }
 
 fn always(reading: &mut Reading<'_>) {
     if is_sync(reading) {
-        let all = server::is_full(reading).then(|| reading.number("global.client_num")).flatten();
-        all.into_iter().for_each(|all| reading.adds("client_num_per_round", all as i64, "its schedule takes all"));
+        let all = server::is_full(reading)
+            .then(|| reading.number("global.client_num"))
+            .flatten();
+        all.into_iter().for_each(|all| {
+            reading.adds("client_num_per_round", all as i64, "its schedule takes all")
+        });
     } else {
-        reading.adds("mode", "async", "a client in training is not chosen again; there its work may be lost");
+        reading.adds(
+            "mode",
+            "async",
+            "a client in training is not chosen again; there its work may be lost",
+        );
     }
     if !reading.has("client_optimizer") {
-        let settings = [("name", Value::from("adam")), ("lr", 0.01.into()), ("wd", 0.005.into())];
-        let choice: Mapping = settings.into_iter().map(|(name, value)| (Value::from(name), value)).collect();
+        let settings = [
+            ("name", Value::from("adam")),
+            ("lr", 0.01.into()),
+            ("wd", 0.005.into()),
+        ];
+        let choice: Mapping = settings
+            .into_iter()
+            .map(|(name, value)| (Value::from(name), value))
+            .collect();
         reading.adds("client_optimizer", choice, "its first generation has no other");
     }
     if !reading.has("delay") {
@@ -249,7 +343,12 @@ fn model(reading: &mut Reading<'_>, word: &Word) {
 /// Clients train the server's model.
 fn client_model(reading: &mut Reading<'_>, word: &Word) {
     let ours = reading.text(&word.key);
-    let server = ["server.model.path", "server.model_path", "server.model_name"].map(|key| reading.text(key));
+    let server = [
+        "server.model.path",
+        "server.model_path",
+        "server.model_name",
+    ]
+    .map(|key| reading.text(key));
     match server.iter().any(|theirs| class(theirs) == class(&ours)) {
         true => reading.nothing(word, SERVERS),
         false => reading.refuse(word, "is another model than the server's, which is not here"),
@@ -276,7 +375,9 @@ fn interval(reading: &mut Reading<'_>, word: &Word) {
 fn queue(reading: &mut Reading<'_>, word: &Word) {
     match is_sync(reading) {
         true => reading.nothing(word, OF_ASYNC),
-        false => reading.row(word, "", "updates that wait do not keep clients from being chosen here"),
+        false => {
+            reading.row(word, "", "updates that wait do not keep clients from being chosen here")
+        }
     }
 }
 

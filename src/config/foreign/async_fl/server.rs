@@ -18,7 +18,11 @@ const ARRIVALS: &[Named] = &[
     named("FedAsync", "fedasync", ""),
     named("Avg", "avg", ""),
     named("MyFed", "myfed", "what is taken and what stays add up to 1; there to more"),
-    named("FedAvg", "fedavg_async", "the arrivals' changes are added; there the mean of their models takes over"),
+    named(
+        "FedAvg",
+        "fedavg_async",
+        "the arrivals' changes are added; there the mean of their models takes over",
+    ),
     absent("StepAsyncAvg", "nearest: FedAsync"),
     absent("FedAT", "nearest: FedAsync"),
     absent("TWAFL", "nearest: FedAsync"),
@@ -34,8 +38,13 @@ const ROUNDS: &[Named] = &[
 ];
 
 pub fn is_full(reading: &Reading<'_>) -> bool {
-    let keys = ["server.scheduler.schedule_name", "server.scheduler.schedule_path", "server.scheduler.schedule.path"];
-    keys.iter().any(|key| ALL.contains(&class(&reading.text(key))))
+    let keys = [
+        "server.scheduler.schedule_name",
+        "server.scheduler.schedule_path",
+        "server.scheduler.schedule.path",
+    ];
+    keys.iter()
+        .any(|key| ALL.contains(&class(&reading.text(key))))
 }
 
 pub fn schedule(reading: &mut Reading<'_>, word: &Word) {
@@ -64,7 +73,10 @@ pub fn update(reading: &mut Reading<'_>, word: &Word) {
         _ if is_sync(reading) => {}
         "FedAsync" | "MyFed" => reading.adds("staleness", "hinge", ""),
         "FedAvg" if reading.number("server.updater.num_generator").is_none() => {
-            reading.lacks("server.updater.num_generator", "an asynchronous FedAvg needs it: arrivals for each move");
+            reading.lacks(
+                "server.updater.num_generator",
+                "an asynchronous FedAvg needs it: arrivals for each move",
+            );
         }
         _ => reading.adds("staleness", "constant", ""),
     }
@@ -79,8 +91,8 @@ pub fn of_update(reading: &mut Reading<'_>, word: &Word) {
         ("a", true) => reading.same(word, "staleness_a", ""),
         ("b", true) => reading.same(word, "staleness_b", ""),
         ("alpha", true) => {
-            let rate =
-                reading.number(&word.key).unwrap_or_default() * reading.number(&format!("{beside}r")).unwrap_or(1.0);
+            let rate = reading.number(&word.key).unwrap_or_default()
+                * reading.number(&format!("{beside}r")).unwrap_or(1.0);
             reading.becomes(word, "alpha", rate.into(), "");
         }
         ("r", true) => reading.row(word, "alpha", ""),
@@ -90,15 +102,22 @@ pub fn of_update(reading: &mut Reading<'_>, word: &Word) {
 }
 
 fn mixes(reading: &Reading<'_>) -> bool {
-    let keys = ["server.updater.update_name", "server.updater.update_path", "server.updater.update.path"];
-    keys.iter().any(|key| ["FedAsync", "MyFed"].contains(&class(&reading.text(key))))
+    let keys = [
+        "server.updater.update_name",
+        "server.updater.update_path",
+        "server.updater.update.path",
+    ];
+    keys.iter()
+        .any(|key| ["FedAsync", "MyFed"].contains(&class(&reading.text(key))))
 }
 
 pub fn buffer(reading: &mut Reading<'_>, word: &Word) {
     match (is_sync(reading), reading.says(&word.key, &["1"]), mixes(reading)) {
         (true, ..) => reading.nothing(word, OF_ASYNC),
         (false, true, true) => reading.nothing(word, "off"),
-        (false, false, true) => reading.refuse(word, "several arrivals at a time are not here with this rule"),
+        (false, false, true) => {
+            reading.refuse(word, "several arrivals at a time are not here with this rule")
+        }
         _ => reading.same(word, "buffer_size", ""),
     }
 }

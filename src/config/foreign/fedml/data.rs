@@ -1,4 +1,5 @@
-//! What FedML's keys about data and models come to: much follows from the data set's name and from what its folder holds.
+//! What FedML's keys about data and models come to: much follows from the data set's name and from
+//! what its folder holds.
 
 use crate::config::foreign::places::{data_folder, has_idx, has_leaf};
 use crate::config::foreign::reading::Reading;
@@ -29,8 +30,11 @@ const FIXED_BATCHES: &[(&str, i64)] = &[
 ];
 
 /// Photographs as FedML changes them in training.
-const PHOTOGRAPHS: [&str; 3] =
-    ["cifar10:crop=4,flip=true,cutout=16", "cifar100:crop=4,flip=true,cutout=16", "cinic10:crop=4,flip=true,cutout=16"];
+const PHOTOGRAPHS: [&str; 3] = [
+    "cifar10:crop=4,flip=true,cutout=16",
+    "cifar100:crop=4,flip=true,cutout=16",
+    "cinic10:crop=4,flip=true,cutout=16",
+];
 const CHANGED: &str = "cropped, mirrored and blotted as there, drawn from the seed";
 
 /// Data sets by FedML's names, and what is nearest to those that are not here.
@@ -41,7 +45,11 @@ const DATASETS: &[Named] = &[
     named("cinic10", PHOTOGRAPHS[2], CHANGED),
     named("fed_cifar100", "fed_cifar100", "not changed in training; there once, when it is read"),
     named("fed_shakespeare", "fed_shakespeare", ""),
-    named("stackoverflow_lr", "stackoverflow_lr", "rows of floats: `most_users` reads only so many users"),
+    named(
+        "stackoverflow_lr",
+        "stackoverflow_lr",
+        "rows of floats: `most_users` reads only so many users",
+    ),
     named("stackoverflow_nwp", "stackoverflow_nwp", "`most_users` reads only so many users"),
     named("gld23k", "landmarks:set=gld23k", "scaled to squares; cut out of the middle there"),
     named("gld160k", "landmarks:set=gld160k", "scaled to squares; cut out of the middle there"),
@@ -59,11 +67,19 @@ const MODELS: &[Named] = &[
     named("cnn", "cnn_dropout_62", ""),
     named("rnn", "rnn", "as many outputs as the data has characters; 90 there"),
     named("resnet56", "resnet56", ""),
-    named("resnet18_gn", GROUPED, "as the name says; the code there has batch normalisation, and 1000 outputs"),
+    named(
+        "resnet18_gn",
+        GROUPED,
+        "as the name says; the code there has batch normalisation, and 1000 outputs",
+    ),
     named("resnet18_torch", TORCHVISION, "as many outputs as classes"),
     named("resnet18", TORCHVISION, "with batch normalisation, as the code there has it"),
     named("mobilenet", "mobilenet", ""),
-    named("mobilenet_v3", "mobilenet_v3", "as torchvision has it; there with further biases, and 1000 outputs"),
+    named(
+        "mobilenet_v3",
+        "mobilenet_v3",
+        "as torchvision has it; there with further biases, and 1000 outputs",
+    ),
     named("efficientnet", "efficientnet_b0", "as torchvision has it; there it cannot be made"),
     absent("darts", "FedNAS is not here"),
     absent("GAN", "FedGAN is not here"),
@@ -79,7 +95,11 @@ fn is_owned(reading: &Reading<'_>) -> bool {
 }
 
 fn folder(reading: &Reading<'_>) -> PathBuf {
-    let key = if reading.get("data_cache_dir").is_some() { "data_cache_dir" } else { "data_dir" };
+    let key = if reading.get("data_cache_dir").is_some() {
+        "data_cache_dir"
+    } else {
+        "data_dir"
+    };
     data_folder(reading, key)
 }
 
@@ -100,8 +120,7 @@ pub fn dataset(reading: &mut Reading<'_>, word: &Word) {
             reading.becomes(word, "dataset", ours("mnist"), note);
         }
         "femnist" if has_leaf(&folder) => {
-            let note =
-                "LEAF's JSON, which the folder holds, for TFF's HDF5; clients weigh by samples, by batches there";
+            let note = "LEAF's JSON, which the folder holds, for TFF's HDF5; clients weigh by samples, by batches there";
             reading.becomes(word, "dataset", ours("femnist"), note);
         }
         "femnist" => {
@@ -135,18 +154,26 @@ const DIVIDED: &str = "the data comes divided by its users";
 pub fn partition_method(reading: &mut Reading<'_>, word: &Word) {
     match is_owned(reading) {
         true => reading.nothing(word, DIVIDED),
-        false if reading.says(&word.key, &["homo", "hetero"]) => reading.same(word, "partition_method", ""),
-        false if reading.says(&word.key, &["hetero-fix"]) => {
-            reading.same(word, "partition_method", "the file's place is in FedML's code: --partition_file names it")
+        false if reading.says(&word.key, &["homo", "hetero"]) => {
+            reading.same(word, "partition_method", "")
         }
-        false => reading.refuse(word, "this partition is not here (nearest: homo, hetero, hetero-fix)"),
+        false if reading.says(&word.key, &["hetero-fix"]) => reading.same(
+            word,
+            "partition_method",
+            "the file's place is in FedML's code: --partition_file names it",
+        ),
+        false => {
+            reading.refuse(word, "this partition is not here (nearest: homo, hetero, hetero-fix)")
+        }
     }
 }
 
 pub fn partition_alpha(reading: &mut Reading<'_>, word: &Word) {
     match is_owned(reading) {
         true => reading.nothing(word, DIVIDED),
-        false if reading.says("partition_method", &["hetero"]) => reading.same(word, "partition_alpha", ""),
+        false if reading.says("partition_method", &["hetero"]) => {
+            reading.same(word, "partition_alpha", "")
+        }
         false => reading.nothing(word, "of partition_method hetero"),
     }
 }
@@ -162,9 +189,12 @@ pub fn model(reading: &mut Reading<'_>, word: &Word) {
 pub fn batch_size(reading: &mut Reading<'_>, word: &Word) {
     let dataset = reading.text("dataset");
     match FIXED_BATCHES.iter().find(|(name, _)| *name == dataset) {
-        Some((_, size)) => {
-            reading.becomes(word, "batch_size", (*size).into(), "its batches have this size there, whatever is said")
-        }
+        Some((_, size)) => reading.becomes(
+            word,
+            "batch_size",
+            (*size).into(),
+            "its batches have this size there, whatever is said",
+        ),
         None => reading.same(word, "batch_size", ""),
     }
 }

@@ -1,4 +1,5 @@
-//! What FedML's keys about algorithms, optimizers, defences and schedules come to: most of them matter only together.
+//! What FedML's keys about algorithms, optimizers, defences and schedules come to: most of them
+//! matter only together.
 
 use crate::config::foreign::reading::Reading;
 use crate::config::foreign::{Word, steps};
@@ -17,8 +18,16 @@ const ALGORITHMS: &[(&str, &str, &str)] = &[
     ("FedAvg_seq", "fedavg", ""),
     ("FedOpt", "fedopt", ""),
     ("FedOpt_seq", "fedopt", ""),
-    ("FedNova", "fednova", "weights are shares of the cohort, as published; there of all clients"),
-    ("SCAFFOLD", "scaffold", "as published; there the last client's variate takes the place of all"),
+    (
+        "FedNova",
+        "fednova",
+        "weights are shares of the cohort, as published; there of all clients",
+    ),
+    (
+        "SCAFFOLD",
+        "scaffold",
+        "as published; there the last client's variate takes the place of all",
+    ),
     ("FedDyn", "feddyn", "as published; there the regulariser has no gradient"),
 ];
 
@@ -45,8 +54,13 @@ pub fn algorithm(reading: &mut Reading<'_>, word: &Word) {
         "FedProx" => fedprox(reading, word),
         "Async_FedAvg" => asynchronous(reading, word),
         _ => {
-            let nearest = NEAREST.iter().find(|(name, _)| *name == theirs).map(|(_, nearest)| *nearest);
-            let hint = nearest.map(|nearest| format!(" (nearest: {nearest})")).unwrap_or_default();
+            let nearest = NEAREST
+                .iter()
+                .find(|(name, _)| *name == theirs)
+                .map(|(_, nearest)| *nearest);
+            let hint = nearest
+                .map(|nearest| format!(" (nearest: {nearest})"))
+                .unwrap_or_default();
             reading.refuse(word, &format!("{theirs} is not here{hint}"));
         }
     }
@@ -71,7 +85,8 @@ fn fedprox(reading: &mut Reading<'_>, word: &Word) {
 
 /// Each arrival counts `1 / (1 + staleness)`.
 fn asynchronous(reading: &mut Reading<'_>, word: &Word) {
-    let note = "w <- (1 - s) w + s w_i with s = 1 / (1 + staleness); there w <- w + s w_i, which grows";
+    let note =
+        "w <- (1 - s) w + s w_i with s = 1 / (1 + staleness); there w <- w + s w_i, which grows";
     reading.becomes(word, "aggregator", "fedasync".into(), note);
     reading.adds("alpha", 1.0, "the share of an arrival that is not stale");
     reading.adds("mode", "async", "");
@@ -100,7 +115,10 @@ pub fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match reading.text(&word.key).as_str() {
         "sgd" => reading.same(word, "client_optimizer", ""),
         "adam" => {
-            let choice = Mapping::from_iter([("name".into(), "adam".into()), ("amsgrad".into(), true.into())]);
+            let choice = Mapping::from_iter([
+                ("name".into(), "adam".into()),
+                ("amsgrad".into(), true.into()),
+            ]);
             reading.becomes(word, "client_optimizer", choice.into(), "");
         }
         other => {
@@ -110,7 +128,8 @@ pub fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     }
 }
 
-/// `learning_rate` is what the algorithms here read; `lr` is read by older versions, which have no other.
+/// `learning_rate` is what the algorithms here read; `lr` is read by older versions, which have no
+/// other.
 pub fn second_rate(reading: &mut Reading<'_>, word: &Word) {
     match reading.get("learning_rate").is_some() {
         true => reading.row(word, "", "learning_rate counts, as in FedML's code"),
@@ -166,7 +185,9 @@ pub fn server_optimizer(reading: &mut Reading<'_>, word: &Word) {
     if !is_fedopt(reading) {
         return reading.nothing(word, OF_FEDOPT);
     }
-    let has_momentum = reading.number("server_momentum").is_some_and(|momentum| momentum != 0.0);
+    let has_momentum = reading
+        .number("server_momentum")
+        .is_some_and(|momentum| momentum != 0.0);
     let Some(step) = steps::of_torch(&reading.text(&word.key), has_momentum) else {
         return reading.not_here(word, "sgd, adam, adagrad");
     };
@@ -185,11 +206,14 @@ pub fn server_momentum(reading: &mut Reading<'_>, word: &Word) {
         (false, _) => reading.nothing(word, OF_FEDOPT),
         (true, true) if reading.says(&word.key, &["0"]) => reading.nothing(word, "off"),
         (true, true) => reading.same(word, "server_momentum", ""),
-        (true, false) => reading.row(word, "", "only SGD has momentum; there torch refuses it for others"),
+        (true, false) => {
+            reading.row(word, "", "only SGD has momentum; there torch refuses it for others")
+        }
     }
 }
 
-/// Whether several clients are trained one after another by a worker there, so that they are scheduled.
+/// Whether several clients are trained one after another by a worker there, so that they are
+/// scheduled.
 pub fn is_sequential(reading: &Reading<'_>) -> bool {
     reading.says("federated_optimizer", &["FedAvg_seq", "FedOpt_seq"])
 }
@@ -198,14 +222,23 @@ const NO_SCHEDULE: &str = "of FedAvg_seq and FedOpt_seq";
 
 pub fn schedule(reading: &mut Reading<'_>, word: &Word) {
     match is_sequential(reading) {
-        true => reading.becomes(word, "scheduler", "runtime".into(), "changes only how long rounds take"),
+        true => reading.becomes(
+            word,
+            "scheduler",
+            "runtime".into(),
+            "changes only how long rounds take",
+        ),
         false => reading.nothing(word, NO_SCHEDULE),
     }
 }
 
 pub fn estimate(reading: &mut Reading<'_>, word: &Word) {
     match is_sequential(reading) {
-        true => reading.row(word, "", "the scheduler weighs past times its own way; no result depends on it"),
+        true => reading.row(
+            word,
+            "",
+            "the scheduler weighs past times its own way; no result depends on it",
+        ),
         false => reading.nothing(word, NO_SCHEDULE),
     }
 }
@@ -215,14 +248,21 @@ pub fn slow_gpus(reading: &mut Reading<'_>, word: &Word) {
     let (workers, ratio) = (reading.number("worker_num"), reading.number("gpu_hetero_ratio"));
     match (is_sequential(reading), workers, ratio) {
         (false, ..) => reading.nothing(word, NO_SCHEDULE),
-        (true, ..) if reading.get("simulation_gpu_hetero").is_none() => reading.nothing(word, "off"),
+        (true, ..) if reading.get("simulation_gpu_hetero").is_none() => {
+            reading.nothing(word, "off")
+        }
         (true, Some(workers), Some(ratio)) if (2.0..=4096.0).contains(&workers) && ratio >= 0.0 => {
-            let slow = |worker: u32| format!("{}:{}", worker + 1, 1.0 + ratio * f64::from(worker) / workers);
+            let slow = |worker: u32| {
+                format!("{}:{}", worker + 1, 1.0 + ratio * f64::from(worker) / workers)
+            };
             let text: Vec<String> = (1..workers as u32).map(slow).collect();
             let note = "for as many workers as worker_num says";
             reading.becomes(word, "worker_slowdown", text.join(",").into(), note);
         }
-        _ => reading.refuse(word, "needs worker_num and gpu_hetero_ratio (nearest: --worker_slowdown 2:1.5)"),
+        _ => reading.refuse(
+            word,
+            "needs worker_num and gpu_hetero_ratio (nearest: --worker_slowdown 2:1.5)",
+        ),
     }
 }
 
@@ -240,13 +280,19 @@ pub fn waves(reading: &mut Reading<'_>, word: &Word) {
 }
 
 pub fn defense(reading: &mut Reading<'_>, word: &Word) {
-    match (reading.says(&word.key, &["false"]), reading.text("defense_type").as_str(), reading.number("norm_bound")) {
+    match (
+        reading.says(&word.key, &["false"]),
+        reading.text("defense_type").as_str(),
+        reading.number("norm_bound"),
+    ) {
         (true, ..) => reading.nothing(word, "off"),
         (false, "norm_diff_clipping", Some(bound)) => {
             let chain = format!("clip:norm={bound}");
             reading.becomes(word, "update", chain.into(), "");
         }
-        (false, "norm_diff_clipping", None) => reading.lacks("norm_bound", "norm_diff_clipping needs it"),
+        (false, "norm_diff_clipping", None) => {
+            reading.lacks("norm_bound", "norm_diff_clipping needs it")
+        }
         (false, other, _) => {
             let text = format!("defence {other} is not here (nearest: norm_diff_clipping)");
             reading.refuse(word, &text);

@@ -60,23 +60,67 @@ client:
 #[test]
 fn three_generations_of_async_fl_mean_what_they_say() {
     let first = told(FIRST);
-    has(&first, &[("dataset", "mnist".into()), ("model", "cnn".into()), ("aggregator", "myfed".into())]);
     has(
         &first,
-        &[("mode", "async".into()), ("alpha", 0.4.into()), ("staleness_a", 10.into()), ("comm_round", 60.into())],
+        &[
+            ("dataset", "mnist".into()),
+            ("model", "cnn".into()),
+            ("aggregator", "myfed".into()),
+        ],
     );
-    has(&first, &[("delay", "constant:0".into()), ("scheduler_interval", 5.into())]);
+    has(
+        &first,
+        &[
+            ("mode", "async".into()),
+            ("alpha", 0.4.into()),
+            ("staleness_a", 10.into()),
+            ("comm_round", 60.into()),
+        ],
+    );
+    has(
+        &first,
+        &[
+            ("delay", "constant:0".into()),
+            ("scheduler_interval", 5.into()),
+        ],
+    );
     let second = told(SECOND);
-    has(&second, &[("mode", "sync".into()), ("client_num_per_round", 2.into()), ("delay", "list:0,2,4,6".into())]);
-    has(&second, &[("partition_method", "hetero".into()), ("partition_alpha", 0.5.into()), ("mu", 0.1.into())]);
+    has(
+        &second,
+        &[
+            ("mode", "sync".into()),
+            ("client_num_per_round", 2.into()),
+            ("delay", "list:0,2,4,6".into()),
+        ],
+    );
+    has(
+        &second,
+        &[
+            ("partition_method", "hetero".into()),
+            ("partition_alpha", 0.5.into()),
+            ("mu", 0.1.into()),
+        ],
+    );
     let third = told(THIRD);
     has(
         &third,
-        &[("dataset", "fashion-mnist".into()), ("aggregator", "fedavg_async".into()), ("buffer_size", 3.into())],
+        &[
+            ("dataset", "fashion-mnist".into()),
+            ("aggregator", "fedavg_async".into()),
+            ("buffer_size", 3.into()),
+        ],
     );
-    has(&third, &[("client_optimizer", "adam".into()), ("wd", 0.1.into()), ("partition_method", "homo".into())]);
+    has(
+        &third,
+        &[
+            ("client_optimizer", "adam".into()),
+            ("wd", 0.1.into()),
+            ("partition_method", "homo".into()),
+        ],
+    );
     for settings in [first, second, third] {
-        let config = crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"));
+        let config =
+            crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"));
         config.expect("a config");
     }
 }
@@ -110,8 +154,13 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
 
 #[test]
 fn groups_of_delays_beyond_all_bounds_are_refused() {
-    for (step, list) in [("9223372036854775808", "[1, 2, 1]"), ("2", "[9223372036854775808, 9223372036854775808, 4]")] {
-        let text = THIRD.replace("step: 2", &format!("step: {step}")).replace("[1, 2, 1]", list);
+    for (step, list) in [
+        ("9223372036854775808", "[1, 2, 1]"),
+        ("2", "[9223372036854775808, 9223372036854775808, 4]"),
+    ] {
+        let text = THIRD
+            .replace("step: 2", &format!("step: {step}"))
+            .replace("[1, 2, 1]", list);
         assert!(refused(&text).contains("global.stale.list: needs a step"), "{step} {list}");
     }
 }

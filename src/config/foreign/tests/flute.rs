@@ -44,17 +44,36 @@ client_config:
 #[test]
 fn a_task_of_flute_means_what_it_says() {
     let settings = told(FLUTE);
-    has(&settings, &[("dataset", "mnist-leaf".into()), ("model", "lr_sigmoid".into()), ("lr", 0.03.into())]);
-    has(&settings, &[("comm_round", 100.into()), ("frequency_of_the_test", 20.into()), ("mu", 0.2.into())]);
-    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    has(
+        &settings,
+        &[
+            ("dataset", "mnist-leaf".into()),
+            ("model", "lr_sigmoid".into()),
+            ("lr", 0.03.into()),
+        ],
+    );
+    has(
+        &settings,
+        &[
+            ("comm_round", 100.into()),
+            ("frequency_of_the_test", 20.into()),
+            ("mu", 0.2.into()),
+        ],
+    );
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
+        .expect("a config");
 }
 
 #[test]
 fn flutes_tasks_of_text_and_beats_name_their_files_and_sizes() {
     let of = |folder: &str, model: &str, model_keys: &str, data_keys: &str| {
-        let text = FLUTE.replace("cv_lr_mnist", folder).replace("model_type: LR", model);
+        let text = FLUTE
+            .replace("cv_lr_mnist", folder)
+            .replace("model_type: LR", model);
         let text = text.replace("  input_dim: 784\n  output_dim: 10\n", model_keys);
-        let text = text.replace("test_data: null", "test_data: t").replace("list_of_train_data: null", data_keys);
+        let text = text
+            .replace("test_data: null", "test_data: t")
+            .replace("list_of_train_data: null", data_keys);
         told(&text)
     };
     let settings = of(
@@ -63,34 +82,84 @@ fn flutes_tasks_of_text_and_beats_name_their_files_and_sizes() {
         "  embed_dim: 160\n  vocab_size: 100\n  hidden_dim: 512\n  OOV_correct: false\n",
         "list_of_train_data: a, max_num_words: 25, vocab_dict: v",
     );
-    has(&settings, &[("dataset", "flute_text".into()), ("model", "gru_lm".into()), ("units", 512.into())]);
-    has(&settings, &[("train_file", "a".into()), ("test_file", "t".into()), ("words", 100.into())]);
-    has(&settings, &[("length", 25.into()), ("vocabulary", "v".into()), ("embedding", 160.into())]);
-    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    has(
+        &settings,
+        &[
+            ("dataset", "flute_text".into()),
+            ("model", "gru_lm".into()),
+            ("units", 512.into()),
+        ],
+    );
+    has(
+        &settings,
+        &[
+            ("train_file", "a".into()),
+            ("test_file", "t".into()),
+            ("words", 100.into()),
+        ],
+    );
+    has(
+        &settings,
+        &[
+            ("length", 25.into()),
+            ("vocabulary", "v".into()),
+            ("embedding", 160.into()),
+        ],
+    );
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
+        .expect("a config");
     let bert = "  BERT: {model: {model_name: bert-base-uncased}, training: {seed: 1}}\n";
-    let settings = of("mlm_bert", "model_type: BERT", bert, "list_of_train_data: a, task: mlm, mlm_probability: 0.25");
+    let settings = of(
+        "mlm_bert",
+        "model_type: BERT",
+        bert,
+        "list_of_train_data: a, task: mlm, mlm_probability: 0.25",
+    );
     has(&settings, &[("size", "base".into()), ("hide", 0.25.into())]);
-    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
+        .expect("a config");
     let settings = of("ecg_cnn", "model_type: SuperNet", "", "list_of_train_data: a");
-    has(&settings, &[("dataset", "flute".into()), ("model", "ecg_cnn:softmax=true".into())]);
-    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain")).expect("a config");
+    has(
+        &settings,
+        &[
+            ("dataset", "flute".into()),
+            ("model", "ecg_cnn:softmax=true".into()),
+        ],
+    );
+    crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
+        .expect("a config");
 }
 
 #[test]
 fn clients_of_flute_train_as_they_are_told() {
     let text = FLUTE
         .replace("desired_max_samples: 5000", "max_grad_norm: 5.0")
-        .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: adamW, weight_decay: 0.02}");
+        .replace(
+            "optimizer_config: {type: sgd, lr: 0.5}",
+            "optimizer_config: {type: adamW, weight_decay: 0.02}",
+        );
     let config = crate::config::Config::parse(&text).expect("a config");
     let values = &config.client_optimizer.values;
     assert_eq!((config.client_optimizer.name.as_str(), config.max_grad_norm), ("adamw", Some(5.0)));
-    assert_eq!((values["wd"].as_f64(), values["client_epsilon"].as_f64()), (Some(0.02), Some(1e-6)));
-    let falling = FLUTE.replace("gamma: 1.0, step_size: 100", "gamma: 0.5, step_size: 20");
-    let schedule = crate::config::Config::parse(&falling).expect("a config").server_lr_schedule;
-    assert_eq!((schedule.name.as_str(), schedule.values["step_rounds"].as_u64()), ("step", Some(20)));
-    let nesterov = FLUTE.replace("{type: sgd, lr: 0.5}", "{type: sgd, momentum: 0.9, nesterov: true}");
     assert_eq!(
-        crate::config::Config::parse(&nesterov).expect("a config").client_optimizer.values["client_nesterov"],
+        (values["wd"].as_f64(), values["client_epsilon"].as_f64()),
+        (Some(0.02), Some(1e-6))
+    );
+    let falling = FLUTE.replace("gamma: 1.0, step_size: 100", "gamma: 0.5, step_size: 20");
+    let schedule = crate::config::Config::parse(&falling)
+        .expect("a config")
+        .server_lr_schedule;
+    assert_eq!(
+        (schedule.name.as_str(), schedule.values["step_rounds"].as_u64()),
+        ("step", Some(20))
+    );
+    let nesterov =
+        FLUTE.replace("{type: sgd, lr: 0.5}", "{type: sgd, momentum: 0.9, nesterov: true}");
+    assert_eq!(
+        crate::config::Config::parse(&nesterov)
+            .expect("a config")
+            .client_optimizer
+            .values["client_nesterov"],
         true
     );
 }
@@ -104,7 +173,10 @@ fn one_flute_file_with_every_mistake_is_one_screen() {
         .replace("max_iteration", "max_iterations")
         .replace("num_clients_per_iteration: 10", "num_clients_per_iteration: \"4,8\"")
         .replace("list_of_train_data: null", "list_of_train_data: a.hdf5")
-        .replace("optimizer_config: {type: sgd, lr: 0.5}", "optimizer_config: {type: lars, lr: 0.5}");
+        .replace(
+            "optimizer_config: {type: sgd, lr: 0.5}",
+            "optimizer_config: {type: lars, lr: 0.5}",
+        );
     let said = refused(&text);
     for part in [
         "line 3: model_config.model_type: the task of LR in experiments/semisupervision/model.py is not here: it needs semi-supervised training",

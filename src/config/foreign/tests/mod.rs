@@ -12,15 +12,25 @@ use std::fs;
 
 fn read(text: &str, data: &Path) -> Result<(Mapping, Translation), Findings> {
     let entries = Node::parse(text).expect("well-formed");
-    translate(&entries, Around { file: Path::new("config/run.yaml"), data_dir: Some(data) })
+    translate(
+        &entries,
+        Around {
+            file: Path::new("config/run.yaml"),
+            data_dir: Some(data),
+        },
+    )
 }
 
 fn told(text: &str) -> Mapping {
-    read(text, Path::new("nowhere")).unwrap_or_else(|findings| panic!("{text}\n{findings}")).0
+    read(text, Path::new("nowhere"))
+        .unwrap_or_else(|findings| panic!("{text}\n{findings}"))
+        .0
 }
 
 fn refused(text: &str) -> String {
-    let text = read(text, Path::new("nowhere")).expect_err("refused").to_string();
+    let text = read(text, Path::new("nowhere"))
+        .expect_err("refused")
+        .to_string();
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -37,7 +47,10 @@ fn the_documented_tables_are_those_in_force() {
     let page = fs::read_to_string("docs/fedml.md").expect("a page");
     for system in systems() {
         let table = keys(system).expect("known");
-        assert!(page.contains(&table), "docs/fedml.md lacks what `fedmpi config --keys {system}` prints");
+        assert!(
+            page.contains(&table),
+            "docs/fedml.md lacks what `fedmpi config --keys {system}` prints"
+        );
     }
     assert_eq!(keys("nobody"), None);
 }
