@@ -290,7 +290,7 @@ CASES = {
     "resnet18": ("resnet18", lambda: small_stem(TORCHVISION.resnet18(num_classes=10)), TINY, 8),
     "resnet18_groups": ("resnet18:stem=large,norm=group", lambda: TORCHVISION.resnet18(num_classes=10, norm_layer=GROUPS),
                         CIFAR, 2),
-    "resnet18_pairs": ("resnet18:stem=large,norm=pairs", lambda: TORCHVISION.resnet18(num_classes=10, norm_layer=Pairs),
+    "resnet18_shared": ("resnet18:stem=large,norm=shared", lambda: TORCHVISION.resnet18(num_classes=10, norm_layer=Pairs),
                        CIFAR, 2),
     "resnet34": ("resnet34:stem=large", lambda: TORCHVISION.resnet34(num_classes=10), CIFAR, 8),
     "resnet50": ("resnet50:stem=large", lambda: TORCHVISION.resnet50(num_classes=10), CIFAR, 8),

@@ -144,14 +144,10 @@ impl Chain {
     pub fn norm_from(&mut self, name: &str, norm: Norm, scale: f32) -> &mut Chain {
         let (first, channels) = (self.trained.len(), self.channels());
         let values = norm.values(channels);
-        if let Some(groups) = norm
-            .groups(channels)
-            .filter(|&groups| !channels.is_multiple_of(groups))
-        {
-            self.refuse(
-                "groups that divide the channels",
-                format!("{channels} channels in {groups} groups"),
-            );
+        let groups = norm.groups(channels).unwrap_or(1);
+        if !norm.divides(channels) {
+            let fault = format!("{channels} channels in {groups} groups");
+            self.refuse("groups that divide the channels", fault);
         }
         self.trained
             .push(constant(format!("{name}.weight"), values, scale));
@@ -170,10 +166,9 @@ impl Chain {
                 epsilon,
             });
         }
-        let groups = norm.groups(channels).unwrap_or(1) as i64;
         self.then(GroupNorm {
             first,
-            groups,
+            groups: groups as i64,
             each: (channels / values) as i64,
         })
     }

@@ -16,33 +16,34 @@ words! {
         Batch = "batch";
         /// See [`Norm::Groups`].
         Group = "group";
-        /// See [`Norm::Pairs`].
-        Pairs = "pairs";
+        /// See [`Norm::Shared`].
+        Shared = "shared";
     }
 }
 
 part! {
     /// Settings of models that normalise.
     pub Normalised {
-        norm: Over = "batch", "batch|group|pairs", Range::ANY, "normalise over batches, over groups of channels, or over pairs of channels that share scale and shift (FedML's and FLUTE's resnet18_gn)";
+        norm: Over = "batch", "batch|group|shared", Range::ANY, "normalise over batches, over groups of channels, or over groups that share one scale and one shift (FedML's and FLUTE's resnet18_gn)";
         groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
+        channels: usize = "2", "CHANNELS", Range::COUNT, "channels of a group, with norm=shared";
     }
 }
 
 impl Normalised {
     /// What they say.
     pub fn norm(&self) -> Norm {
-        self.norm.with(self.groups)
+        self.norm.with(self.groups, self.channels)
     }
 }
 
 impl Over {
-    /// Groups being so many.
-    pub fn with(self, groups: usize) -> Norm {
+    /// Groups being so many, or of so many channels.
+    pub fn with(self, groups: usize, channels: usize) -> Norm {
         match self {
             Over::Batch => Norm::BATCH,
             Over::Group => Norm::Groups(groups),
-            Over::Pairs => Norm::Pairs,
+            Over::Shared => Norm::Shared(channels),
         }
     }
 }
@@ -59,9 +60,9 @@ pub enum Norm {
     },
     /// Over so many groups of channels.
     Groups(usize),
-    /// Over every two channels, which share one scale and one shift: FedML's and FLUTE's group
-    /// normalisation.
-    Pairs,
+    /// Over groups of so many channels, which share one scale and one shift: FedML's and FLUTE's
+    /// group normalisation.
+    Shared(usize),
 }
 
 impl Norm {
@@ -76,16 +77,23 @@ impl Norm {
         match self {
             Norm::Batch { .. } => None,
             Norm::Groups(groups) => Some(groups),
-            Norm::Pairs => Some(channels.div_ceil(2)),
+            Norm::Shared(each) => Some(channels.div_ceil(each)),
         }
     }
 
     /// Scales, and as many shifts.
     pub fn values(self, channels: usize) -> usize {
-        if self == Norm::Pairs {
-            channels / 2
-        } else {
-            channels
+        match self {
+            Norm::Batch { .. } | Norm::Groups(_) => channels,
+            Norm::Shared(each) => channels.div_ceil(each),
+        }
+    }
+
+    /// Whether groups divide so many channels.
+    pub fn divides(self, channels: usize) -> bool {
+        match self {
+            Norm::Batch { .. } => true,
+            Norm::Groups(number) | Norm::Shared(number) => channels.is_multiple_of(number),
         }
     }
 }

@@ -22,8 +22,9 @@ words! {
 part! {
     /// Settings of those in four stages.
     pub Wide {
-        norm: Over = "batch", "batch|group|pairs", Range::ANY, "normalise over batches, over groups of channels, or over pairs of channels that share scale and shift (FedML's and FLUTE's resnet18_gn)";
+        norm: Over = "batch", "batch|group|shared", Range::ANY, "normalise over batches, over groups of channels, or over groups that share one scale and one shift (FedML's and FLUTE's resnet18_gn)";
         groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
+        channels: usize = "2", "CHANNELS", Range::COUNT, "channels of a group, with norm=shared";
         stem: Stem = "small", "small|large", Range::ANY, "first a 3x3 convolution, for images like CIFAR's, or a 7x7 one that halves and maxima, as torchvision has it";
     }
 }
@@ -83,7 +84,8 @@ impl Shape {
 
 /// In four stages.
 pub fn wide(facts: &Facts, shape: Shape, settings: &Wide) -> Result<Box<dyn Network>, Unfit> {
-    resnet(facts, shape, settings.stem, settings.norm.with(settings.groups))
+    let norm = settings.norm.with(settings.groups, settings.channels);
+    resnet(facts, shape, settings.stem, norm)
 }
 
 /// In three stages.
@@ -196,7 +198,11 @@ impl Block {
     fn last(&self, net: &mut Chain, place: usize, outputs: usize, form: Form) {
         let [convolution, norm] = ["conv", "bn"].map(|kind| format!("{}.{kind}{place}", self.name));
         // FedML's blocks begin as doing nothing.
-        let scale = if self.norm == Norm::Pairs { 0.0 } else { 1.0 };
+        let scale = if matches!(self.norm, Norm::Shared(_)) {
+            0.0
+        } else {
+            1.0
+        };
         net.convolution(&convolution, outputs, form.without_bias())
             .norm_from(&norm, self.norm, scale);
     }

@@ -43,7 +43,7 @@ pub const UPDATES: &[Entry<Build>] = &[
     .with(clip::Clip::PARAMS),
     Entry::<Build>::new(
         "topk",
-        "only the largest values are sent; the rest is kept and added the next time",
+        "only the largest values are sent; the rest is kept and added the next time, if wanted",
         |values| Arc::new(topk::TopK::read(values)),
     )
     .with(topk::TopK::PARAMS),

@@ -246,7 +246,7 @@ const TASKS: &[Task] = &[
     Task {
         folder: "cv_resnet_fedcifar100",
         theirs: "RESNET",
-        model: "resnet18:stem=large,norm=pairs",
+        model: "resnet18:stem=large,norm=shared",
         dataset: "fed_cifar100",
     },
     Task {

@@ -86,13 +86,27 @@ const OFF: &[&str] = &["false", "0", "none"];
 
 /// A line of a system's table.
 struct Line {
-    /// The key; a star at the end stands for anything.
-    key: &'static str,
+    /// Keys with `|` between; a star at the end of one stands for anything.
+    keys: &'static str,
     fate: Fate,
 }
 
-const fn line(key: &'static str, fate: Fate) -> Line {
-    Line { key, fate }
+const fn line(keys: &'static str, fate: Fate) -> Line {
+    Line { keys, fate }
+}
+
+impl Line {
+    fn keys(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.split('|')
+    }
+
+    /// Whether it is about a key.
+    fn fits(&self, key: &str) -> bool {
+        self.keys().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => key.starts_with(start),
+            None => pattern == key,
+        })
+    }
 }
 
 /// A system whose files are understood.
@@ -163,7 +177,7 @@ pub fn translate(
 /// are ours.
 fn apply(system: &System, reading: &mut Reading<'_>, word: &Word) {
     let is_ours = is_setting(&word.key);
-    let line = system.table.iter().find(|line| fits(line.key, &word.key));
+    let line = system.table.iter().find(|line| line.fits(&word.key));
     match line.map(|line| &line.fate) {
         _ if word.value.is_null() && (line.is_some() || is_ours) => {
             reading.nothing(word, reading::EMPTY)
@@ -186,10 +200,11 @@ fn unknown(system: &System, key: &str) -> String {
     let close = system
         .table
         .iter()
-        .find(|line| strsim::levenshtein(line.key, key) <= 2);
+        .flat_map(Line::keys)
+        .find(|known| strsim::levenshtein(known, key) <= 2);
     match (system.name, close) {
         ("", _) => format!("is no setting ({})", near(key)),
-        (name, Some(line)) => format!("is no key of {name} (did you mean `{}`?)", line.key),
+        (name, Some(known)) => format!("is no key of {name} (did you mean `{known}`?)"),
         (name, None) => format!("is no key of {name} that is known here, so it is not ignored"),
     }
 }
@@ -201,10 +216,10 @@ pub fn keys(system: &str) -> Option<String> {
         .iter()
         .find(|known| !known.name.is_empty() && known.name.eq_ignore_ascii_case(system))?;
     let head = format!("| {} | here |\n|---|---|", system.name);
-    let lines = system
-        .table
-        .iter()
-        .map(|line| format!("\n| `{}` | {} |", line.key, line.fate.words()));
+    let lines = system.table.iter().map(|line| {
+        let keys: Vec<String> = line.keys().map(|key| format!("`{key}`")).collect();
+        format!("\n| {} | {} |", keys.join(", "), line.fate.words())
+    });
     Some(lines.fold(head, |text, line| text + &line))
 }
 
@@ -230,14 +245,6 @@ impl Fate {
             Fate::Refused(why) => format!("refused: {why}"),
             Fate::Rule(_, words) => (*words).to_owned(),
         }
-    }
-}
-
-/// Whether a line of a table is about a key.
-fn fits(line: &str, key: &str) -> bool {
-    match line.strip_suffix('*') {
-        Some(start) => key.starts_with(start),
-        None => line == key,
     }
 }
 

@@ -59,7 +59,7 @@ const DATASETS: &[Named] = &[
 ];
 
 const TORCHVISION: &str = "resnet18:stem=large";
-const GROUPED: &str = "resnet18:stem=large,norm=pairs";
+const GROUPED: &str = "resnet18:stem=large,norm=shared";
 
 /// Models by FedML's names.
 const MODELS: &[Named] = &[
@@ -178,11 +178,35 @@ pub fn partition_alpha(reading: &mut Reading<'_>, word: &Word) {
     }
 }
 
+/// Residual networks that FedML can normalise over groups.
+const GROUPABLE: &[&str] = &["resnet18", "resnet18_torch"];
+
 pub fn model(reading: &mut Reading<'_>, word: &Word) {
     let theirs = reading.text(&word.key);
-    match MODELS.iter().any(|named| named.theirs == theirs) {
-        true => reading.name(word, "model", MODELS),
-        false => reading.same(word, "model", ""),
+    if let Some(channels) = group(reading).filter(|_| GROUPABLE.contains(&theirs.as_str())) {
+        let ours = format!("{TORCHVISION},norm=shared,channels={channels}");
+        let note = "the second half of each block begins at zero, as in resnet18_gn";
+        reading.becomes(word, "model", ours.into(), note);
+    } else if MODELS.iter().any(|named| named.theirs == theirs) {
+        reading.name(word, "model", MODELS);
+    } else {
+        reading.same(word, "model", "");
+    }
+}
+
+/// Channels of a group, if there are groups.
+fn group(reading: &Reading<'_>) -> Option<u32> {
+    let channels = reading.number("group_norm_channels")?;
+    (channels >= 1.0).then_some(channels as u32)
+}
+
+pub fn group_norm(reading: &mut Reading<'_>, word: &Word) {
+    if reading.says(&word.key, &["0"]) {
+        reading.nothing(word, "off");
+    } else if group(reading).is_some() && reading.says("model", GROUPABLE) {
+        reading.row(word, "norm: shared", "");
+    } else {
+        reading.refuse(word, "not with this model (nearest: 0, or model resnet18)");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What FedML's keys about algorithms, optimizers, defences and schedules come to: most of them
 //! matter only together.
 
+use super::fedsgd;
 use crate::config::foreign::reading::Reading;
 use crate::config::foreign::{Word, steps};
 use serde_yaml::Mapping;
@@ -33,7 +34,6 @@ const ALGORITHMS: &[(&str, &str, &str)] = &[
 
 /// What is nearest to the others.
 const NEAREST: &[(&str, &str)] = &[
-    ("FedSGD", "fedavg with --batch_size -1 and, to compress, --update topk"),
     ("FedLocalSGD", "fedavg"),
     ("Mime", "scaffold"),
     ("HierarchicalFL", "fedavg"),
@@ -52,6 +52,7 @@ pub fn algorithm(reading: &mut Reading<'_>, word: &Word) {
     }
     match theirs.as_str() {
         "FedProx" => fedprox(reading, word),
+        "FedSGD" => fedsgd::algorithm(reading, word),
         "Async_FedAvg" => asynchronous(reading, word),
         _ => {
             let nearest = NEAREST
@@ -114,6 +115,9 @@ pub fn regulariser(reading: &mut Reading<'_>, word: &Word) {
 pub fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     match reading.text(&word.key).as_str() {
         "sgd" => reading.same(word, "client_optimizer", ""),
+        "adam" if fedsgd::is_chosen(reading) => {
+            reading.refuse(word, "FedSGD with adam on the server is not here (nearest: sgd)");
+        }
         "adam" => {
             let choice = Mapping::from_iter([
                 ("name".into(), "adam".into()),
@@ -128,12 +132,40 @@ pub fn optimizer(reading: &mut Reading<'_>, word: &Word) {
     }
 }
 
+pub fn epochs(reading: &mut Reading<'_>, word: &Word) {
+    if fedsgd::is_chosen(reading) {
+        reading.nothing(word, "FedSGD takes one batch a round");
+    } else {
+        reading.same(word, "epochs", "");
+    }
+}
+
+pub fn rate(reading: &mut Reading<'_>, word: &Word) {
+    if fedsgd::is_chosen(reading) {
+        fedsgd::rate(reading, word);
+    } else {
+        reading.same(word, "lr", "");
+    }
+}
+
 /// `learning_rate` is what the algorithms here read; `lr` is read by older versions, which have no
 /// other.
 pub fn second_rate(reading: &mut Reading<'_>, word: &Word) {
-    match reading.get("learning_rate").is_some() {
-        true => reading.row(word, "", "learning_rate counts, as in FedML's code"),
-        false => reading.same(word, "lr", ""),
+    if reading.get("learning_rate").is_some() {
+        reading.row(word, "", "learning_rate counts, as in FedML's code");
+    } else {
+        rate(reading, word);
+    }
+}
+
+/// Workers of two examples sleep, each as long as its rank says.
+pub fn sleep(reading: &mut Reading<'_>, word: &Word) {
+    if reading.says("federated_optimizer", &["Async_FedAvg"]) {
+        let text = "there workers sleep by their rank, which decides who comes first (nearest: \
+                    --delay exponential)";
+        reading.refuse(word, text);
+    } else {
+        reading.nothing(word, "workers sleep so long; a round waits for all");
     }
 }
 
@@ -148,10 +180,14 @@ pub fn decay(reading: &mut Reading<'_>, word: &Word) {
 }
 
 pub fn momentum(reading: &mut Reading<'_>, word: &Word) {
-    match is_fednova(reading) {
-        true => reading.same(word, "momentum", ""),
-        false if reading.says("client_optimizer", &["adam"]) => reading.nothing(word, "SGD's"),
-        false => reading.nothing(word, UNUSED_BY_SGD),
+    if fedsgd::is_chosen(reading) {
+        fedsgd::momentum(reading, word);
+    } else if is_fednova(reading) {
+        reading.same(word, "momentum", "");
+    } else if reading.says("client_optimizer", &["adam"]) {
+        reading.nothing(word, "SGD's");
+    } else {
+        reading.nothing(word, UNUSED_BY_SGD);
     }
 }
 
@@ -276,38 +312,5 @@ pub fn waves(reading: &mut Reading<'_>, word: &Word) {
             reading.becomes(word, "worker_slowdown", format!("cos:{ratio}").into(), note);
         }
         _ => reading.refuse(word, "only `cos` with environment_hetero_ratio, alone, is here"),
-    }
-}
-
-pub fn defense(reading: &mut Reading<'_>, word: &Word) {
-    match (
-        reading.says(&word.key, &["false"]),
-        reading.text("defense_type").as_str(),
-        reading.number("norm_bound"),
-    ) {
-        (true, ..) => reading.nothing(word, "off"),
-        (false, "norm_diff_clipping", Some(bound)) => {
-            let chain = format!("clip:norm={bound}");
-            reading.becomes(word, "update", chain.into(), "");
-        }
-        (false, "norm_diff_clipping", None) => {
-            reading.lacks("norm_bound", "norm_diff_clipping needs it")
-        }
-        (false, other, _) => {
-            let text = format!("defence {other} is not here (nearest: norm_diff_clipping)");
-            reading.refuse(word, &text);
-        }
-    }
-}
-
-/// What a defence is told: the one that is here is told in one setting.
-pub fn of_defense(reading: &mut Reading<'_>, word: &Word) {
-    let is_on = reading.says("enable_defense", &["true"]);
-    let is_clipping = reading.says("defense_type", &["norm_diff_clipping"]);
-    match (is_on, is_clipping, word.key.as_str()) {
-        (false, ..) => reading.nothing(word, "off"),
-        (true, true, "defense_type" | "norm_bound") => reading.row(word, "update: clip", ""),
-        (true, true, _) => reading.nothing(word, "another defence's"),
-        (true, false, _) => reading.refuse(word, "of a defence that is not here"),
     }
 }

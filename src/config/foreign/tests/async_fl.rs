@@ -60,64 +60,15 @@ client:
 #[test]
 fn three_generations_of_async_fl_mean_what_they_say() {
     let first = told(FIRST);
-    has(
-        &first,
-        &[
-            ("dataset", "mnist".into()),
-            ("model", "cnn".into()),
-            ("aggregator", "myfed".into()),
-        ],
-    );
-    has(
-        &first,
-        &[
-            ("mode", "async".into()),
-            ("alpha", 0.4.into()),
-            ("staleness_a", 10.into()),
-            ("comm_round", 60.into()),
-        ],
-    );
-    has(
-        &first,
-        &[
-            ("delay", "constant:0".into()),
-            ("scheduler_interval", 5.into()),
-        ],
-    );
+    has(&first, "{dataset: mnist, model: cnn, aggregator: myfed}");
+    has(&first, "{mode: async, alpha: 0.4, staleness_a: 10, comm_round: 60}");
+    has(&first, r#"{delay: "constant:0", scheduler_interval: 5}"#);
     let second = told(SECOND);
-    has(
-        &second,
-        &[
-            ("mode", "sync".into()),
-            ("client_num_per_round", 2.into()),
-            ("delay", "list:0,2,4,6".into()),
-        ],
-    );
-    has(
-        &second,
-        &[
-            ("partition_method", "hetero".into()),
-            ("partition_alpha", 0.5.into()),
-            ("mu", 0.1.into()),
-        ],
-    );
+    has(&second, r#"{mode: sync, client_num_per_round: 2, delay: "list:0,2,4,6"}"#);
+    has(&second, "{partition_method: hetero, partition_alpha: 0.5, mu: 0.1}");
     let third = told(THIRD);
-    has(
-        &third,
-        &[
-            ("dataset", "fashion-mnist".into()),
-            ("aggregator", "fedavg_async".into()),
-            ("buffer_size", 3.into()),
-        ],
-    );
-    has(
-        &third,
-        &[
-            ("client_optimizer", "adam".into()),
-            ("wd", 0.1.into()),
-            ("partition_method", "homo".into()),
-        ],
-    );
+    has(&third, "{dataset: fashion-mnist, aggregator: fedavg_async, buffer_size: 3}");
+    has(&third, "{client_optimizer: adam, wd: 0.1, partition_method: homo}");
     for settings in [first, second, third] {
         let config =
             crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"));

@@ -44,22 +44,8 @@ client_config:
 #[test]
 fn a_task_of_flute_means_what_it_says() {
     let settings = told(FLUTE);
-    has(
-        &settings,
-        &[
-            ("dataset", "mnist-leaf".into()),
-            ("model", "lr_sigmoid".into()),
-            ("lr", 0.03.into()),
-        ],
-    );
-    has(
-        &settings,
-        &[
-            ("comm_round", 100.into()),
-            ("frequency_of_the_test", 20.into()),
-            ("mu", 0.2.into()),
-        ],
-    );
+    has(&settings, "{dataset: mnist-leaf, model: lr_sigmoid, lr: 0.03}");
+    has(&settings, "{comm_round: 100, frequency_of_the_test: 20, mu: 0.2}");
     crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
         .expect("a config");
 }
@@ -82,30 +68,9 @@ fn flutes_tasks_of_text_and_beats_name_their_files_and_sizes() {
         "  embed_dim: 160\n  vocab_size: 100\n  hidden_dim: 512\n  OOV_correct: false\n",
         "list_of_train_data: a, max_num_words: 25, vocab_dict: v",
     );
-    has(
-        &settings,
-        &[
-            ("dataset", "flute_text".into()),
-            ("model", "gru_lm".into()),
-            ("units", 512.into()),
-        ],
-    );
-    has(
-        &settings,
-        &[
-            ("train_file", "a".into()),
-            ("test_file", "t".into()),
-            ("words", 100.into()),
-        ],
-    );
-    has(
-        &settings,
-        &[
-            ("length", 25.into()),
-            ("vocabulary", "v".into()),
-            ("embedding", 160.into()),
-        ],
-    );
+    has(&settings, "{dataset: flute_text, model: gru_lm, units: 512}");
+    has(&settings, "{train_file: a, test_file: t, words: 100}");
+    has(&settings, "{length: 25, vocabulary: v, embedding: 160}");
     crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
         .expect("a config");
     let bert = "  BERT: {model: {model_name: bert-base-uncased}, training: {seed: 1}}\n";
@@ -115,17 +80,11 @@ fn flutes_tasks_of_text_and_beats_name_their_files_and_sizes() {
         bert,
         "list_of_train_data: a, task: mlm, mlm_probability: 0.25",
     );
-    has(&settings, &[("size", "base".into()), ("hide", 0.25.into())]);
+    has(&settings, "{size: base, hide: 0.25}");
     crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
         .expect("a config");
     let settings = of("ecg_cnn", "model_type: SuperNet", "", "list_of_train_data: a");
-    has(
-        &settings,
-        &[
-            ("dataset", "flute".into()),
-            ("model", "ecg_cnn:softmax=true".into()),
-        ],
-    );
+    has(&settings, r#"{dataset: flute, model: "ecg_cnn:softmax=true"}"#);
     crate::config::Config::parse(&serde_yaml::to_string(&settings).expect("plain"))
         .expect("a config");
 }

@@ -35,9 +35,11 @@ fn refused(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn has(settings: &Mapping, wanted: &[(&str, Value)]) {
-    for (name, value) in wanted {
-        assert_eq!(settings.get(*name), Some(value), "{name}");
+/// Whether settings are said with these values, written in YAML.
+fn has(settings: &Mapping, wanted: &str) {
+    let wanted: Mapping = serde_yaml::from_str(wanted).expect("well-formed");
+    for (name, value) in &wanted {
+        assert_eq!(settings.get(name), Some(value), "{name:?}");
     }
 }
 
