@@ -4,9 +4,11 @@ use super::Plan;
 use super::check::{PlanError, require};
 use crate::config::Config;
 use crate::data::{self, Dataset, Source, Train};
+use crate::metrics::Target;
 use crate::part::{AnyKind, Choice, PartError};
 use crate::partition::{self, Partition, PartitionError, Pool, Sees};
 use crate::seed::{Purpose, Seed};
+use crate::task::Input;
 use std::path::Path;
 
 impl Plan {
@@ -104,6 +106,43 @@ pub fn meant(config: &Config, dataset: &Dataset) -> Result<Choice, PartError> {
         name: name.to_owned(),
         values,
     })
+}
+
+/// Who owns which samples, as a file says.
+pub fn loaded(
+    config: &Config,
+    path: &Path,
+    dataset: &Dataset,
+) -> Result<Partition, PartitionError> {
+    if let Train::Generated(_) = dataset.train {
+        return Err(PartitionError::NotHeld {
+            method: "--partition_load".to_owned(),
+        });
+    }
+    Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)
+}
+
+/// The data allows what the config asks of it, and can be counted.
+pub fn check_data(
+    config: &Config,
+    dataset: &Dataset,
+    partition: &Partition,
+) -> Result<(), PlanError> {
+    let is_countable = dataset.train.count() <= u32::MAX as usize;
+    let hint = "they own more samples than can be counted";
+    require("client_num_in_total", partition.clients(), is_countable, hint)?;
+    let noise = config.feature_noise;
+    let is_apt = noise == 0.0 || dataset.facts.input == Input::Numbers;
+    let hint = "the data is rows of tokens, which take no noise (hint: 0)";
+    require("feature_noise", noise, is_apt, hint)?;
+    let target = config
+        .target
+        .as_deref()
+        .and_then(|text| Target::parse(text).ok());
+    let Some(target) = target else { return Ok(()) };
+    let known = dataset.facts.task.metrics();
+    let reason = format!("the task's metrics are {}", known.join(", "));
+    require("target", target.name(), known.contains(&target.name()), &reason)
 }
 
 /// Who owns which samples, as the config's partitioner says.

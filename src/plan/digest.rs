@@ -1,10 +1,14 @@
 //! Fingerprints of a plan: what must be the same on all ranks, and what when a run goes on.
 
-use super::Plan;
+use super::{Method, Plan};
 use crate::config::{Collective, Config, Evaluator, OnNan, Progress, Translation};
+use crate::delay::Delay;
+use crate::files;
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
+use crate::select::List;
+use crate::train::schedule::{self as rates, RateError};
 use crate::update::Chain;
 use serde::Serialize;
 use serde_json::Value;
@@ -98,6 +102,26 @@ pub(super) fn written<T: Serialize>(items: &[T]) -> String {
         .map(|item| serde_json::to_string(item).expect("plain data always encodes"))
         .collect();
     format!("[{}]", words.join(", "))
+}
+
+/// Fingerprint of what files say that the config only names.
+pub(super) fn of_files(
+    config: &Config,
+    method: &Method,
+    delay: &Delay,
+    list: Option<&List>,
+) -> Result<String, RateError> {
+    let listed = list.map_or(&[][..], |list| list.text.as_bytes());
+    let server_rate = rates::make(&config.server_lr_schedule)?;
+    let rates = [method.rate.contents(), server_rate.contents()].concat();
+    let said = [written(delay.contents()), written(listed), written(&rates)].join(" ");
+    let mut files = blake3::hash(said.as_bytes()).to_hex().to_string();
+    for path in config.model_files() {
+        // One that cannot be read is told when the model is made.
+        let bytes = files::bytes(&path).unwrap_or_default();
+        files += blake3::hash(&bytes).to_hex().as_str();
+    }
+    Ok(files)
 }
 
 fn hashed(text: &str) -> String {

@@ -5,34 +5,29 @@ mod check;
 mod data;
 mod digest;
 mod homes;
+mod method;
 mod mix;
 mod notes;
 mod questions;
 
-use crate::aggregate::combine::{self, Combine};
-use crate::aggregate::step::{self, Annealed, ServerStep};
-use crate::algorithm::{self, Algorithm};
+use crate::aggregate::step::ServerStep;
+use crate::algorithm::Algorithm;
 use crate::config::{Config, Mode};
-use crate::data::{Dataset, Train};
+use crate::data::Dataset;
 use crate::delay::Delay;
-use crate::files;
 use crate::ids::Rank;
-use crate::metrics::Target;
-use crate::part::Choice;
-use crate::partition::{Partition, PartitionError};
+use crate::partition::Partition;
 use crate::select::List;
-use crate::task::Input;
-use crate::train::schedule::{self as rates, Rate};
-use crate::update::Updates;
 use check::require;
-use data::{divide, meant};
+use data::{check_data, divide, loaded, meant};
+use digest::of_files;
 use std::fmt;
 use std::sync::Arc;
 
 pub use check::{PlanError, flag_name};
-use digest::written;
 pub use digest::{OTHER_DATA, differences, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
+pub use method::Method;
 pub use questions::{arrivals, passed, scheduler, selection};
 
 /// A run, resolved and trusted.
@@ -67,49 +62,6 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// The parts that rounds are made of. They remember nothing themselves, so all who train share
-/// them.
-#[derive(Clone)]
-pub struct Method {
-    /// What clients do beside plain steps, and what the server does with it.
-    pub algorithm: Arc<dyn Algorithm>,
-    /// How the model moves along a change.
-    pub server_step: Arc<dyn ServerStep>,
-    /// How changes become one; none is their mean.
-    pub combine: Option<Arc<dyn Combine>>,
-    /// What becomes of a change on its way.
-    pub updates: Updates,
-    /// What the learning rate is multiplied with in a round.
-    pub rate: Rate,
-}
-
-impl Method {
-    fn make(config: &Config) -> Result<Method, PlanError> {
-        let or =
-            |choice: &Option<Choice>, plain: &str| choice.clone().unwrap_or_else(|| plain.into());
-        let server_step = step::make(&or(&config.server_step, step::PLAIN))?;
-        Ok(Method {
-            algorithm: algorithm::make(&or(&config.algorithm, algorithm::PLAIN))?,
-            server_step: annealed(config, server_step)?,
-            combine: combine::make(&or(&config.combine, combine::PLAIN))?,
-            updates: Updates::make(&config.update)?,
-            rate: rates::make(&config.lr_schedule)?,
-        })
-    }
-}
-
-/// A server step at the rate of each round.
-fn annealed(config: &Config, step: Arc<dyn ServerStep>) -> Result<Arc<dyn ServerStep>, PlanError> {
-    if config.server_lr_schedule.name == rates::PLAIN {
-        return Ok(step);
-    }
-    let (rate, rounds) = (rates::make(&config.server_lr_schedule)?, config.comm_round as u32);
-    Ok(Arc::new(Annealed {
-        step,
-        factor: Arc::new(move |round| rate.at(round, rounds)),
-    }))
-}
-
 impl Plan {
     /// Checks the config alone: fast, reads no data.
     ///
@@ -140,15 +92,7 @@ impl Plan {
             config.partition_method = meant(&config, &dataset)?;
         }
         let partition = match &config.partition_load {
-            Some(_) if matches!(dataset.train, Train::Generated(_)) => {
-                return Err(PartitionError::NotHeld {
-                    method: "--partition_load".to_owned(),
-                }
-                .into());
-            }
-            Some(path) => {
-                Partition::load(path, dataset.train.count(), config.client_num_in_total as usize)?
-            }
+            Some(path) => loaded(&config, path, &dataset)?,
             None => divide(&config, &dataset)?,
         };
         let fingerprint = format!("{} {}", dataset.digest(), partition.digest());
@@ -179,47 +123,14 @@ impl Plan {
         homes: Option<Homes>,
         fingerprint: String,
     ) -> Result<Plan, PlanError> {
-        let countable = dataset.train.count() <= u32::MAX as usize;
-        let hint = "they own more samples than can be counted";
-        require("client_num_in_total", partition.clients(), countable, hint)?;
         let config = config.completed()?;
-        let noise = config.feature_noise;
-        let is_apt = noise == 0.0 || dataset.facts.input == Input::Numbers;
-        require(
-            "feature_noise",
-            noise,
-            is_apt,
-            "the data is rows of tokens, which take no noise (hint: 0)",
-        )?;
+        check_data(&config, &dataset, &partition)?;
         let method = Method::make(&config)?;
-        if let Some(target) = config
-            .target
-            .as_deref()
-            .and_then(|text| Target::parse(text).ok())
-        {
-            let known = dataset.facts.task.metrics();
-            let reason = format!("the task's metrics are {}", known.join(", "));
-            require("target", target.name(), known.contains(&target.name()), &reason)?;
-        }
         let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?
             .passing(passed(&config));
         let list = List::of(&config.client_selection)?;
-        // What files say that the config only names.
-        let listed = list.as_ref().map_or(&[][..], |list| list.text.as_bytes());
-        let rates = [
-            method.rate.contents(),
-            rates::make(&config.server_lr_schedule)?.contents(),
-        ]
-        .concat();
-        let said = [written(delay.contents()), written(listed), written(&rates)].join(" ");
-        let files = blake3::hash(said.as_bytes()).to_hex();
-        let mut fingerprint = format!("{fingerprint} {files}");
-        for path in config.model_files() {
-            // One that cannot be read is told when the model is made.
-            fingerprint += blake3::hash(&files::bytes(&path).unwrap_or_default())
-                .to_hex()
-                .as_str();
-        }
+        let files = of_files(&config, &method, &delay, list.as_ref())?;
+        let fingerprint = format!("{fingerprint} {files}");
         let (dataset, partition, homes) =
             (Arc::new(dataset), Arc::new(partition), homes.map(Arc::new));
         Ok(Plan {

@@ -21,141 +21,189 @@ impl Plan {
             notes.push(format!("{workers} workers for {most} clients {what}: some stay idle"));
         }
         if let Some(slowdown) = &self.config.worker_slowdown {
-            notes
-                .push(format!("workers are slowed down on purpose (--worker_slowdown {slowdown})"));
-            // A run may go on with fewer ranks than it began with.
-            let absent = slowdown
-                .ranks()
-                .filter(|rank| !(1..=workers).contains(&rank.index()));
-            notes.extend(
-                absent.map(|rank| format!("rank {rank} does not train, so it is not slowed down")),
-            );
+            let what = "workers are slowed down on purpose";
+            notes.push(format!("{what} (--worker_slowdown {slowdown})"));
+            for rank in slowdown.ranks() {
+                // A run may go on with fewer ranks than it began with.
+                if !(1..=workers).contains(&rank.index()) {
+                    notes.push(format!("rank {rank} does not train, so it is not slowed down"));
+                }
+            }
         }
         notes.extend(self.dataset.sameness().into_iter().map(str::to_owned));
-        let twins = self.homes().map(Homes::twins).unwrap_or_default();
-        notes.extend(twins.into_iter().map(|(one, other)| {
-            format!(
-                "ranks {one} and {other} hold the same training data in two places (hint: is one a copy by mistake?)"
-            )
-        }));
+        for (one, other) in self.homes().map(Homes::twins).unwrap_or_default() {
+            notes.push(format!(
+                "ranks {one} and {other} hold the same training data in two places \
+                 (hint: is one a copy by mistake?)"
+            ));
+        }
         notes.extend(without_effect(&self.config));
         notes
     }
 }
 
-/// Settings of which a run may be independent, whether it is not, and why.
-type Rule = (&'static [&'static str], bool, &'static str);
-
-/// What is for rounds, or for runs without.
-fn rules_of_modes(config: &Config) -> Vec<Rule> {
-    let rounds = config.mode == Mode::Sync;
-    // A rule that has a deadline when there is one.
-    let bounded = |config: &Config| arrivals(config).is_ok_and(|rule| rule.deadline(0.0).is_some());
-    let waits = !rounds
-        && bounded(&Config {
-            deadline: Some(1.0),
-            ..config.clone()
-        });
-    let heeds = arrivals(config).is_ok_and(|rule| rule.heeds_staleness());
-    vec![
-        (
-            &[
-                "reduce",
-                "scheduler",
-                "client_num_per_round",
-                "server_lr_schedule",
-            ],
-            rounds,
-            "it is for rounds, and --mode async has none",
-        ),
-        (
-            &["deadline"],
-            rounds || waits,
-            "without rounds it is for rules that wait, such as semi_async",
-        ),
-        (
-            &[
-                "concurrency",
-                "clock",
-                "sleep_delays",
-                "staleness",
-                "max_staleness",
-                "stale_weight",
-                "scheduler_interval",
-                "c_ratio",
-                "checkin_num",
-                "checkin_interval",
-            ],
-            !rounds,
-            "it is for --mode async",
-        ),
-        (&["staleness"], rounds || heeds, "--aggregator takes old updates like new ones"),
-        (&["stale_weight"], rounds || config.max_staleness.is_some(), "it is for --max_staleness"),
-        (&["checkin_interval"], rounds || config.checkin_num > 0, "it is for --checkin_num"),
-        (&["c_ratio"], rounds || config.scheduler_interval > 0, "it is for --scheduler_interval"),
-        (
-            &["concurrency"],
-            rounds || config.scheduler_interval == 0,
-            "with --scheduler_interval --c_ratio says how many are in training",
-        ),
-        (&["sleep_delays"], rounds || config.clock == Clock::Real, "it is for --clock real"),
-    ]
+/// Settings of which a run may be independent.
+struct Rule {
+    names: &'static [&'static str],
+    /// Whether it is not.
+    counts: fn(&Config) -> bool,
+    /// Why it is.
+    why: &'static str,
 }
 
-/// What another setting makes idle, with rounds or without.
-fn rules_of_settings(config: &Config) -> Vec<Rule> {
-    let rounds = config.mode == Mode::Sync;
-    let (mapped, line) = (config.device != DeviceChoice::Cpu, config.gpu_util_parse.is_some());
-    let file = config.gpu_mapping_file.is_some();
-    vec![
-        (
-            &["collective"],
-            rounds && config.reduce == Reduce::Allreduce,
-            "it is for --reduce allreduce",
-        ),
-        (&["scheduler"], config.dispatch == DispatchMode::Planned, "it is for --dispatch planned"),
-        (
-            &["kept_dir"],
-            config.data_residency == Residency::Local,
-            "it is for --data_residency local",
-        ),
-        (
-            &["partition_method"],
-            config.partition_load.is_none(),
-            "--partition_load says who owns what",
-        ),
-        (
-            &["data_dir"],
-            config.dataset.name != data::GENERATED,
-            "the data is generated (hint: --dataset)",
-        ),
-        (
-            &["keep_checkpoints"],
-            config.checkpoint_every != Some(0),
-            "with --checkpoint_every 0 there are none",
-        ),
-        (&["gpu_mapping_file", "gpu_util_parse"], mapped, "--device cpu ignores it"),
-        (&["gpu_mapping_file"], !mapped || !line, "--gpu_util_parse wins over it"),
-        (
-            &["gpu_mapping_key"],
-            mapped && file && !line,
-            "it is for a --gpu_mapping_file that is followed",
-        ),
-    ]
+const fn rule(
+    names: &'static [&'static str],
+    counts: fn(&Config) -> bool,
+    why: &'static str,
+) -> Rule {
+    Rule { names, counts, why }
+}
+
+const RULES: &[Rule] = &[
+    // What is for rounds, or for runs without.
+    rule(
+        &[
+            "reduce",
+            "scheduler",
+            "client_num_per_round",
+            "server_lr_schedule",
+        ],
+        has_rounds,
+        "it is for rounds, and --mode async has none",
+    ),
+    rule(
+        &["deadline"],
+        |config| has_rounds(config) || waits(config),
+        "without rounds it is for rules that wait, such as semi_async",
+    ),
+    rule(
+        &[
+            "concurrency",
+            "clock",
+            "sleep_delays",
+            "staleness",
+            "max_staleness",
+            "stale_weight",
+            "scheduler_interval",
+            "c_ratio",
+            "checkin_num",
+            "checkin_interval",
+        ],
+        |config| !has_rounds(config),
+        "it is for --mode async",
+    ),
+    rule(
+        &["staleness"],
+        |config| has_rounds(config) || arrivals(config).is_ok_and(|rule| rule.heeds_staleness()),
+        "--aggregator takes old updates like new ones",
+    ),
+    rule(
+        &["stale_weight"],
+        |config| has_rounds(config) || config.max_staleness.is_some(),
+        "it is for --max_staleness",
+    ),
+    rule(
+        &["checkin_interval"],
+        |config| has_rounds(config) || config.checkin_num > 0,
+        "it is for --checkin_num",
+    ),
+    rule(
+        &["c_ratio"],
+        |config| has_rounds(config) || config.scheduler_interval > 0,
+        "it is for --scheduler_interval",
+    ),
+    rule(
+        &["concurrency"],
+        |config| has_rounds(config) || config.scheduler_interval == 0,
+        "with --scheduler_interval --c_ratio says how many are in training",
+    ),
+    rule(
+        &["sleep_delays"],
+        |config| has_rounds(config) || config.clock == Clock::Real,
+        "it is for --clock real",
+    ),
+    // What another setting makes idle, with rounds or without.
+    rule(
+        &["collective"],
+        |config| has_rounds(config) && config.reduce == Reduce::Allreduce,
+        "it is for --reduce allreduce",
+    ),
+    rule(
+        &["scheduler"],
+        |config| config.dispatch == DispatchMode::Planned,
+        "it is for --dispatch planned",
+    ),
+    rule(
+        &["kept_dir"],
+        |config| config.data_residency == Residency::Local,
+        "it is for --data_residency local",
+    ),
+    rule(
+        &["partition_method"],
+        |config| config.partition_load.is_none(),
+        "--partition_load says who owns what",
+    ),
+    rule(
+        &["data_dir"],
+        |config| config.dataset.name != data::GENERATED,
+        "the data is generated (hint: --dataset)",
+    ),
+    rule(
+        &["keep_checkpoints"],
+        |config| config.checkpoint_every != Some(0),
+        "with --checkpoint_every 0 there are none",
+    ),
+    rule(&["gpu_mapping_file", "gpu_util_parse"], may_map, "--device cpu ignores it"),
+    rule(
+        &["gpu_mapping_file"],
+        |config| !may_map(config) || config.gpu_util_parse.is_none(),
+        "--gpu_util_parse wins over it",
+    ),
+    rule(&["gpu_mapping_key"], follows_file, "it is for a --gpu_mapping_file that is followed"),
+];
+
+fn has_rounds(config: &Config) -> bool {
+    config.mode == Mode::Sync
+}
+
+/// Whether the rule of arrivals has a deadline when there is one.
+fn waits(config: &Config) -> bool {
+    let bounded = Config {
+        deadline: Some(1.0),
+        ..config.clone()
+    };
+    arrivals(&bounded).is_ok_and(|rule| rule.deadline(0.0).is_some())
+}
+
+fn may_map(config: &Config) -> bool {
+    config.device != DeviceChoice::Cpu
+}
+
+/// Whether the GPUs are those that a file says.
+fn follows_file(config: &Config) -> bool {
+    may_map(config) && config.gpu_mapping_file.is_some() && config.gpu_util_parse.is_none()
 }
 
 /// Settings that were changed though nothing in this run depends on them.
 fn without_effect(config: &Config) -> Vec<String> {
-    let values = |config: Config| serde_yaml::to_value(config).expect("plain data always encodes");
     // Choices are compared by all that they say.
-    let (given, usual) =
-        (values(config.clone()), values(Config::default().completed().unwrap_or_default()));
-    let rules = [rules_of_modes(config), rules_of_settings(config)].concat();
-    let idle = rules.into_iter().filter(|(_, counts, _)| !counts);
-    let changed = idle.flat_map(|(names, _, why)| names.iter().map(move |name| (*name, why)));
-    let changed = changed.filter(|(name, _)| !alike(&given[*name], &usual[*name]));
-    let changed = changed.map(|(name, why)| format!("--{name} has no effect: {why}"));
-    config.idle.iter().cloned().chain(changed).collect()
+    let given = values(config);
+    let usual = values(&Config::default().completed().unwrap_or_default());
+    let mut notes = config.idle.clone();
+    for Rule { names, counts, why } in RULES {
+        if counts(config) {
+            continue;
+        }
+        let changed = names
+            .iter()
+            .filter(|name| !alike(&given[**name], &usual[**name]));
+        notes.extend(changed.map(|name| format!("--{name} has no effect: {why}")));
+    }
+    notes
+}
+
+fn values(config: &Config) -> Value {
+    serde_yaml::to_value(config).expect("plain data always encodes")
 }
 
 /// Whether two values say the same; a part that is not completed has its defaults.
