@@ -1,6 +1,6 @@
 //! Choices as users write them: in a line, or in YAML.
 
-use super::yaml;
+use super::guessed;
 use crate::files;
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
@@ -34,19 +34,23 @@ impl From<&str> for Choice {
     /// Never fails: what cannot be meant is refused when the part is looked up.
     fn from(text: &str) -> Choice {
         let (name, rest) = text.split_once(':').unwrap_or((text, ""));
-        let words = rest
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty());
-        let value = |text: &str| yaml(text).unwrap_or_else(|_| Value::from(text));
-        let pair = |(place, word): (usize, &str)| match word.split_once('=') {
-            Some((key, text)) => (Value::from(key.trim()), value(text.trim())),
-            None => (Value::from(place), value(word)),
-        };
+        let words = rest.split(',').map(str::trim);
+        let told = words.filter(|word| !word.is_empty());
         Choice {
             name: name.trim().to_owned(),
-            values: words.enumerate().map(pair).collect(),
+            values: told
+                .enumerate()
+                .map(|(place, word)| pair(place, word))
+                .collect(),
         }
+    }
+}
+
+/// `key=value`, or a value by its place.
+fn pair(place: usize, word: &str) -> (Value, Value) {
+    match word.split_once('=') {
+        Some((key, text)) => (Value::from(key.trim()), guessed(text.trim())),
+        None => (Value::from(place), guessed(word)),
     }
 }
 
@@ -57,14 +61,10 @@ impl Choice {
     /// There is no home folder.
     pub fn go_home(&mut self) -> io::Result<()> {
         for value in self.values.values_mut() {
-            if let Some(path) = value
-                .as_str()
-                .filter(|path| *path == "~" || path.starts_with("~/"))
-            {
-                *value = files::at_home(Path::new(path))?
-                    .to_string_lossy()
-                    .into_owned()
-                    .into();
+            let Some(path) = value.as_str() else { continue };
+            if path == "~" || path.starts_with("~/") {
+                let path = files::at_home(Path::new(path))?;
+                *value = path.to_string_lossy().into_owned().into();
             }
         }
         Ok(())

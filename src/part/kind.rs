@@ -1,60 +1,8 @@
-//! Kinds of parts: their tables, how a choice among them is completed, and how one that makes no
-//! sense is refused.
+//! Kinds of parts: their tables, and how a choice among them is completed.
 
-use super::choice::plain;
-use super::{Choice, Entry, Param, ParamKind, Values};
-use serde_yaml::{Mapping, Value};
-
-/// A choice that makes no sense.
-#[derive(Clone, Debug, thiserror::Error, PartialEq)]
-pub enum PartError {
-    /// A name that no table line bears.
-    #[error("unknown {kind} `{name}` (hint: {hint})")]
-    Unknown {
-        /// Of what.
-        kind: &'static str,
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        hint: String,
-    },
-    /// A name of another mode.
-    #[error("{kind} `{name}` needs {mode}")]
-    OtherMode {
-        /// Of what.
-        kind: &'static str,
-        /// What was asked for.
-        name: &'static str,
-        /// As a flag.
-        mode: &'static str,
-    },
-    /// A setting that the part does not have.
-    #[error("{kind} `{part}` has no setting `{key}` (hint: {hint})")]
-    NoParam {
-        /// Of what.
-        kind: &'static str,
-        /// The part.
-        part: &'static str,
-        /// What it was to be told.
-        key: String,
-        /// What it can be told.
-        hint: String,
-    },
-    /// A value of the wrong kind or out of range.
-    #[error("--{name} is {value}: it must be {wanted} ({kind} `{part}`)")]
-    Value {
-        /// Of what.
-        kind: &'static str,
-        /// The part.
-        part: &'static str,
-        /// The setting.
-        name: &'static str,
-        /// What was given.
-        value: String,
-        /// What it must be.
-        wanted: String,
-    },
-}
+use super::value::named;
+use super::{Choice, Entry, Param, PartError, Values, find, plain};
+use serde_yaml::Mapping;
 
 impl PartError {
     /// What is unknown in this mode may be known in another, whose parts these are.
@@ -141,12 +89,15 @@ impl<B: Sync> AnyKind for Kind<B> {
         let mut values = Mapping::new();
         let mut said = named(self.about, &part, &choice.values)?;
         for param in part.params {
-            let value = match said.remove(param.name) {
-                Some(value) => value,
-                None => serde_yaml::from_str(param.default)
-                    .unwrap_or_else(|_| Value::from(param.default)),
-            };
-            values.insert(param.name.into(), sound(self.about, part.name, param, value)?);
+            let value = said.remove(param.name).unwrap_or_else(|| param.usual());
+            let told = param.sound(&value).map_err(|wanted| PartError::Value {
+                kind: self.about,
+                part: part.name,
+                name: param.name,
+                value: plain(&value),
+                wanted,
+            })?;
+            values.insert(param.name.into(), told);
         }
         Ok(Choice {
             name: part.name.to_owned(),
@@ -180,170 +131,6 @@ fn described<B>(entry: &Entry<B>) -> Described {
         about,
         params,
     }
-}
-
-/// The settings of a part by name, those without one by their place.
-fn named(kind: &'static str, part: &Described, values: &Mapping) -> Result<Mapping, PartError> {
-    let mut named = Mapping::new();
-    for (key, value) in values {
-        let param = match (key.as_str(), key.as_u64()) {
-            (Some(name), _) => part.params.iter().find(|param| param.name == name),
-            (None, place) => place.and_then(|place| at_place(part.params, place as usize)),
-        };
-        let Some(param) = param else {
-            let names = part.params.iter().map(|param| param.name);
-            let hint = if part.params.is_empty() {
-                "it has none".to_owned()
-            } else {
-                suggest(&plain(key), names)
-            };
-            let key = key.as_str().map_or_else(|| plain(value), str::to_owned);
-            return Err(PartError::NoParam {
-                kind,
-                part: part.name,
-                key,
-                hint,
-            });
-        };
-        match named.get_mut(param.name) {
-            Some(earlier) if param.kind == ParamKind::Numbers => {
-                let all = [list(earlier), list(value)].concat();
-                *earlier = Value::Sequence(all);
-            }
-            _ => _ = named.insert(param.name.into(), value.clone()),
-        }
-    }
-    Ok(named)
-}
-
-/// The setting that a value without a name is meant for: a list takes all from its place on.
-fn at_place(params: &'static [Param], place: usize) -> Option<&'static Param> {
-    let before = &params[..params.len().min(place)];
-    let list = before.iter().find(|param| param.kind == ParamKind::Numbers);
-    list.or(params.get(place))
-}
-
-/// The values of a list, as it may be written: `[1, 2]`, `1,2` or `1`.
-fn list(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Sequence(values) => values.clone(),
-        Value::String(text) => {
-            let words = text
-                .split(',')
-                .map(str::trim)
-                .filter(|word| !word.is_empty());
-            words
-                .map(|word| serde_yaml::from_str(word).unwrap_or_else(|_| Value::from(word)))
-                .collect()
-        }
-        value => vec![value.clone()],
-    }
-}
-
-/// A value of the setting's kind, in its range.
-fn sound(
-    kind: &'static str,
-    part: &'static str,
-    param: &Param,
-    value: Value,
-) -> Result<Value, PartError> {
-    let refused = |wanted: String| {
-        let value = plain(&value);
-        Err(PartError::Value {
-            kind,
-            part,
-            name: param.name,
-            value,
-            wanted,
-        })
-    };
-    let number = value.as_f64();
-    match param.kind {
-        ParamKind::Number => match number {
-            Some(number) if param.range.contains(number) => Ok(Value::from(number)),
-            _ => refused(format!("a number {}", param.range)),
-        },
-        ParamKind::Whole => match number {
-            Some(number) if number.fract() == 0.0 && param.range.contains(number) => {
-                Ok(Value::from(number as u64))
-            }
-            _ => refused(format!("a whole number {}", param.range)),
-        },
-        ParamKind::Numbers => {
-            let numbers: Option<Vec<f64>> = list(&value).iter().map(Value::as_f64).collect();
-            match numbers {
-                Some(numbers)
-                    if !numbers.is_empty()
-                        && numbers.iter().all(|number| param.range.contains(*number)) =>
-                {
-                    Ok(Value::from(numbers))
-                }
-                _ => refused(format!("one number or more, each {}", param.range)),
-            }
-        }
-        ParamKind::Switch if value.is_bool() => Ok(value),
-        ParamKind::Switch => refused("true or false".to_owned()),
-        ParamKind::Word(words) => match value.as_str() {
-            Some(word) if words.contains(&word) => Ok(value),
-            word => {
-                let near = word.and_then(|word| near(word, words));
-                let meant = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-                refused(format!("one of {}{meant}", words.join(", ")))
-            }
-        },
-        ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => Ok(value),
-        ParamKind::Text | ParamKind::File => Ok(Value::from(plain(&value))),
-    }
-}
-
-impl Param {
-    /// What is wrong with a value, if anything is.
-    pub fn fault(&self, value: &Value) -> Option<String> {
-        match sound("", "", self, value.clone()) {
-            Err(PartError::Value { value, wanted, .. }) => Some(format!("{value} is not {wanted}")),
-            _ => None,
-        }
-    }
-}
-
-/// Looks a part up by its name or another name for it, whatever the case.
-///
-/// # Errors
-/// Names the closest entry when one is close, and all entries otherwise.
-pub fn find<'a, B>(
-    kind: &'static str,
-    table: &'a [Entry<B>],
-    name: &str,
-) -> Result<&'a Entry<B>, PartError> {
-    let alike = |known: &str| known.eq_ignore_ascii_case(name);
-    let found = table
-        .iter()
-        .find(|entry| alike(entry.name) || entry.aliases.iter().any(|known| alike(known)));
-    found.ok_or_else(|| PartError::Unknown {
-        kind,
-        name: name.to_owned(),
-        hint: suggest(name, table.iter().map(|entry| entry.name)),
-    })
-}
-
-/// `did you mean x?` for a near miss, else all the names.
-pub fn suggest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    match near(name, &names) {
-        Some(known) => format!("did you mean `{known}`?"),
-        None => format!("known: {}", names.join(", ")),
-    }
-}
-
-/// The name that a slip of two letters at most makes of this.
-fn near<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let nearest = names
-        .iter()
-        .map(|known| (strsim::levenshtein(name, known), *known))
-        .min();
-    nearest
-        .filter(|(edits, _)| *edits <= 2)
-        .map(|(_, known)| known)
 }
 
 #[cfg(test)]

@@ -7,9 +7,12 @@
 //! `config.yaml` and `fedmpi list`. A part is added by one line in its kind's table.
 
 mod choice;
+mod error;
+mod find;
 mod kind;
 mod range;
 mod text;
+mod value;
 
 use serde::de::DeserializeOwned;
 use serde_yaml::Mapping;
@@ -17,9 +20,12 @@ use std::path::PathBuf;
 
 pub use choice::Choice;
 pub(crate) use choice::plain;
-pub use kind::{AnyKind, Described, Kind, PartError, find, suggest};
+pub use error::PartError;
+pub use find::{find, suggest};
+pub use kind::{AnyKind, Described, Kind};
 pub use range::Range;
 pub(crate) use range::figure;
+pub(crate) use text::guessed;
 pub use text::yaml;
 
 /// One replaceable part: how it is called, what it is, what it may be told, how it is made.
@@ -103,9 +109,21 @@ pub trait ParamType: DeserializeOwned {
 }
 
 macro_rules! param_types {
-    ($($type:ty: $kind:ident),*) => { $(impl ParamType for $type { const KIND: ParamKind = ParamKind::$kind; })* };
+    ($($type:ty: $kind:ident),* $(,)?) => {
+        $(impl ParamType for $type {
+            const KIND: ParamKind = ParamKind::$kind;
+        })*
+    };
 }
-param_types!(f64: Number, u32: Whole, usize: Whole, bool: Switch, String: Text, Option<PathBuf>: File, Vec<f64>: Numbers);
+param_types! {
+    f64: Number,
+    u32: Whole,
+    usize: Whole,
+    bool: Switch,
+    String: Text,
+    Option<PathBuf>: File,
+    Vec<f64>: Numbers,
+}
 
 /// Settings of a part that are known to be sound: every one of its params is there, of its kind, in
 /// its range.

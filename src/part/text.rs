@@ -2,6 +2,7 @@
 //! minutes: that is refused before it is parsed.
 
 use serde::de::DeserializeOwned;
+use serde_yaml::Value;
 
 /// Bytes of the longest text.
 const LONGEST: usize = 1 << 20;
@@ -20,6 +21,11 @@ pub fn yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
         Some(line) => Err(format!("line {line}: it nests more than {DEEPEST} deep")),
         None => serde_yaml::from_str(text).map_err(|error| error.to_string()),
     }
+}
+
+/// A value as YAML has it, else the text itself.
+pub fn guessed(text: &str) -> Value {
+    yaml(text).unwrap_or_else(|_| Value::from(text))
 }
 
 /// The first line, from 1, on which more is nested than anybody writes. Brackets in words count
