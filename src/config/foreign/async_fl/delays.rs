@@ -27,43 +27,33 @@ pub fn listed(reading: &mut Reading<'_>, word: &Word) {
 
 /// So many clients without delay, so many with up to one step, so many with up to two, and so on.
 pub fn grouped(reading: &mut Reading<'_>, word: &Word) {
-    let counts: Vec<u64> = word
-        .value
-        .as_sequence()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_u64)
-        .collect();
-    let total = counts
+    let counts = word.value.as_sequence().into_iter().flatten();
+    let counts: Vec<u64> = counts.filter_map(Value::as_u64).collect();
+    let sum = counts
         .iter()
-        .try_fold(0u64, |sum, &count| sum.checked_add(count))
-        .unwrap_or(u64::MAX);
+        .try_fold(0u64, |sum, &count| sum.checked_add(count));
+    let total = sum.unwrap_or(u64::MAX);
     let wanted = reading.number("global.client_num").unwrap_or_default();
-    let step = reading
-        .get("global.stale.step")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    let step = whole(reading, "global.stale.step");
     if total as f64 != wanted || total > MOST || !(1..=LONGEST).contains(&step) {
         let needs =
             "needs a step from 1 to 1000000000, and as many clients in all as client_num says";
         return reading.refuse(word, needs);
     }
-    let seed = reading
-        .get("global.seed")
-        .and_then(Value::as_u64)
-        .unwrap_or_default();
+    let seed = whole(reading, "global.seed");
     let mut stream = Seed(seed).stream(Purpose::Speed);
     let mut seconds = drawn(&counts, step, &mut stream);
     if reading.says("global.stale.shuffle", &["true"]) {
         seconds.shuffle(&mut stream);
     }
     let text: Vec<String> = seconds.iter().map(u64::to_string).collect();
-    reading.becomes(
-        word,
-        "delay",
-        format!("list:{}", text.join(",")).into(),
-        "drawn from the seed, as its generator does",
-    );
+    let list = format!("list:{}", text.join(","));
+    reading.becomes(word, "delay", list.into(), "drawn from the seed, as its generator does");
+}
+
+/// A number that a key says; 0 when none.
+fn whole(reading: &Reading<'_>, key: &str) -> u64 {
+    reading.get(key).and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// Group 0 is not delayed; group `g` by a whole number above `(g - 1) step` and up to `g step`.
@@ -71,23 +61,21 @@ fn drawn(counts: &[u64], step: u64, stream: &mut Stream) -> Vec<u64> {
     let mut seconds = Vec::new();
     for (group, &count) in counts.iter().enumerate() {
         let bound = group as u64 * step;
-        let mut one = || {
-            if group == 0 {
-                0
-            } else {
-                stream.random_range(bound - step + 1..=bound)
-            }
-        };
-        seconds.extend((0..count).map(|_| one()));
+        for _ in 0..count {
+            seconds.push(match group {
+                0 => 0,
+                _ => stream.random_range(bound - step + 1..=bound),
+            });
+        }
     }
     seconds
 }
 
 pub fn of_groups(reading: &mut Reading<'_>, word: &Word) {
-    match reading.get("global.stale.list").is_some() {
-        true => reading.row(word, "delay", ""),
-        false => reading.refuse(word, "needs a `list` beside it"),
+    if reading.get("global.stale.list").is_none() {
+        return reading.refuse(word, "needs a `list` beside it");
     }
+    reading.row(word, "delay", "")
 }
 
 /// async-FL looks for the file in its folder of results, and takes zeros where there is none.
@@ -102,7 +90,8 @@ pub fn file(reading: &mut Reading<'_>, word: &Word) {
         _ if reading.get("global.stale").is_some() => reading.nothing(word, "`stale` tells"),
         Some(file) => reading.becomes(word, "delay", format!("file:{}", file.display()).into(), ""),
         None => {
-            let note = "neither this file nor one in results/EXPERIMENT is there, so nobody is delayed, as there";
+            let note = "neither this file nor one in results/EXPERIMENT is there, so nobody is \
+                        delayed, as there";
             reading.becomes(word, "delay", "constant:0".into(), note);
         }
     }

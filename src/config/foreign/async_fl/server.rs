@@ -1,8 +1,10 @@
 //! What async-FL's keys about choosing clients and moving the model come to, in rounds and without.
 
-use super::{OF_ASYNC, UNREAD, class, is_sync, translate};
+use super::UNREAD;
+use super::classes::{class, translate};
+use super::mode::{OF_ASYNC, is_sync};
 use crate::config::foreign::reading::Reading;
-use crate::config::foreign::{Named, Word, absent, named};
+use crate::config::foreign::{Named, Word, absent, named, steps};
 
 const SCHEDULES: &[Named] = &[
     named("RandomSchedule", "uniform", ""),
@@ -85,15 +87,14 @@ pub fn update(reading: &mut Reading<'_>, word: &Word) {
 /// The rule's own numbers: `alpha r` is one, `c` and `d` are not read.
 pub fn of_update(reading: &mut Reading<'_>, word: &Word) {
     let (start, name) = word.key.rsplit_once('.').unwrap_or(("", &word.key));
-    let (beside, name) = (format!("{start}."), name.to_owned());
-    match (name.as_str(), mixes(reading)) {
+    match (name, mixes(reading)) {
         (_, false) => reading.nothing(word, "this rule has none"),
         ("a", true) => reading.same(word, "staleness_a", ""),
         ("b", true) => reading.same(word, "staleness_b", ""),
         ("alpha", true) => {
-            let rate = reading.number(&word.key).unwrap_or_default()
-                * reading.number(&format!("{beside}r")).unwrap_or(1.0);
-            reading.becomes(word, "alpha", rate.into(), "");
+            let alpha = reading.number(&word.key).unwrap_or_default();
+            let rate = reading.number(&format!("{start}.r")).unwrap_or(1.0);
+            reading.becomes(word, "alpha", (alpha * rate).into(), "");
         }
         ("r", true) => reading.row(word, "alpha", ""),
         ("c" | "d", true) => reading.nothing(word, UNREAD),
@@ -120,4 +121,11 @@ pub fn buffer(reading: &mut Reading<'_>, word: &Word) {
         }
         _ => reading.same(word, "buffer_size", ""),
     }
+}
+
+pub fn optimizer(reading: &mut Reading<'_>, word: &Word) {
+    let Some(step) = steps::of_torch(&class(&reading.text(&word.key)).to_lowercase(), false) else {
+        return reading.not_here(word, "SGD, Adam, Adagrad");
+    };
+    reading.becomes(word, "server_step", step, "");
 }
