@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod clients;
+mod columns;
 mod compare;
 mod completions;
 mod config;

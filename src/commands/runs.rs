@@ -1,5 +1,6 @@
 //! `fedmpi runs`: the runs of a folder as a table, or as JSON.
 
+use super::columns::widths;
 use super::{say, terminal};
 use crate::config::wrapped;
 use crate::event::Standing;
@@ -44,16 +45,19 @@ pub(super) fn run(folder: Option<&Path>, json: bool) -> Result<()> {
 
 /// The folders of runs; a run's own folder is one.
 fn folders(parent: &Path, named: bool) -> Result<Vec<PathBuf>> {
-    match record::folders_in(parent) {
-        Err(error) if error.kind() == ErrorKind::NotFound && !named => Ok(Vec::new()),
-        found => {
-            let found = found.with_context(|| {
-                format!("cannot read {} (hint: name a folder of runs)", parent.display())
-            })?;
-            let own = found.is_empty() && record::is_run(parent);
-            Ok(if own { vec![parent.to_owned()] } else { found })
-        }
+    let found = record::folders_in(parent);
+    if let Err(error) = &found
+        && error.kind() == ErrorKind::NotFound
+        && !named
+    {
+        return Ok(Vec::new());
     }
+    let unread = || format!("cannot read {} (hint: name a folder of runs)", parent.display());
+    let found = found.with_context(unread)?;
+    if found.is_empty() && record::is_run(parent) {
+        return Ok(vec![parent.to_owned()]);
+    }
+    Ok(found)
 }
 
 /// What a table is written on.
@@ -65,39 +69,25 @@ struct Page {
 
 impl Page {
     fn table(&self, runs: &[Listed]) -> String {
-        let result = if runs.iter().any(|run| run.metric == LOSS) {
-            "result"
-        } else {
-            "accuracy"
-        };
+        let is_loss = runs.iter().any(|run| run.metric == LOSS);
+        let result = if is_loss { "result" } else { "accuracy" };
         let mut heads = vec!["run", "state", "round", result, "began", "took", "where"];
         let mut lines: Vec<Vec<String>> = runs.iter().map(|run| self.cells(run)).collect();
         if self.columns >= WIDE {
             heads.push("of");
-            lines
-                .iter_mut()
-                .zip(runs)
-                .for_each(|(line, run)| line.push(format!("{}, {}", run.model, run.dataset)));
+            for (line, run) in lines.iter_mut().zip(runs) {
+                line.push(format!("{}, {}", run.model, run.dataset));
+            }
         }
         let head: Vec<String> = heads.into_iter().map(str::to_owned).collect();
-        let widest = |column: usize| {
-            lines
-                .iter()
-                .chain([&head])
-                .map(|line| line[column].chars().count())
-                .max()
-        };
-        let widths = self.fitting(
-            (0..head.len())
-                .map(|column| widest(column).unwrap_or(0))
-                .collect(),
-        );
+        let rows = lines.iter().chain([&head]);
+        let widths = self.fitting(widths(rows.map(Vec::as_slice)));
         let mut text = self.line(&head, &widths, None);
         for (run, line) in runs.iter().zip(&lines) {
             text += &self.line(line, &widths, Some(run.state));
             if matches!(run.state, Standing::Failed | Standing::Killed | Standing::Stopped) {
-                text += &self
-                    .cut(&format!("{INDENT}{}", run.reason.lines().next().unwrap_or_default()));
+                let reason = run.reason.lines().next().unwrap_or_default();
+                text += &self.cut(&format!("{INDENT}{reason}"));
             }
         }
         text
@@ -105,9 +95,7 @@ impl Page {
 
     /// The widths of the columns for which there is room; the last ones are left out first.
     fn fitting(&self, mut widths: Vec<usize>) -> Vec<usize> {
-        while widths.len() > FEWEST
-            && widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > self.columns
-        {
+        while widths.len() > FEWEST && spanned(&widths) > self.columns {
             widths.pop();
         }
         widths
@@ -179,6 +167,11 @@ impl Page {
             .chain("…\n".chars())
             .collect()
     }
+}
+
+/// Columns of the page that a line of these widths takes.
+fn spanned(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP * (widths.len() - 1)
 }
 
 /// Seconds as people read them: `7 s`, `3:20`, `2:03:20`.

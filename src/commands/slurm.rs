@@ -52,19 +52,18 @@ fn warn_of_data(config: &Config) {
 /// What the program needs: the project's own settings, or where this process has found its launcher
 /// and libraries.
 pub(super) fn environment(program: &Path) -> String {
-    let script = program
-        .ancestors()
-        .nth(3)
-        .map(|home| home.join("scripts/env.sh"));
+    let home = program.ancestors().nth(3);
+    let script = home.map(|home| home.join("scripts/env.sh"));
     if let Some(script) = script.filter(|script| script.is_file()) {
         return format!(". {}", pasteable([script]));
     }
-    let exported = ["PATH", "LD_LIBRARY_PATH"]
-        .into_iter()
-        .filter_map(|name| Some((name, env::var_os(name)?)));
-    let words =
-        exported.map(|(name, value)| format!("{name}={}", pasteable([PathBuf::from(value)])));
-    format!("export {}", words.collect::<Vec<_>>().join(" "))
+    let mut words = vec!["export".to_owned()];
+    for name in ["PATH", "LD_LIBRARY_PATH"] {
+        if let Some(value) = env::var_os(name) {
+            words.push(format!("{name}={}", pasteable([PathBuf::from(value)])));
+        }
+    }
+    words.join(" ")
 }
 
 /// What Slurm is told, by name.
@@ -82,9 +81,11 @@ fn directives(arguments: &SlurmArgs) -> Vec<(String, String)> {
 
 /// Other options of sbatch by name; some have no value.
 pub(super) fn wishes(written: &[String]) -> Vec<(String, String)> {
-    let pair = |wish: &String| {
-        let (name, value) = wish.split_once('=').unwrap_or((wish, ""));
-        (name.to_owned(), value.to_owned())
-    };
-    written.iter().map(pair).collect()
+    written.iter().map(|wish| wish_of(wish)).collect()
+}
+
+/// `name=value`, or a name alone.
+fn wish_of(word: &str) -> (String, String) {
+    let (name, value) = word.split_once('=').unwrap_or((word, ""));
+    (name.to_owned(), value.to_owned())
 }

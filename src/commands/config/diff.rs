@@ -1,5 +1,6 @@
 //! In what two configs differ.
 
+use crate::commands::columns::widths;
 use crate::config::Config;
 use crate::plan::settings_in;
 use anyhow::Result;
@@ -9,26 +10,28 @@ use std::path::Path;
 /// Settings that two configs have differently, beside each other.
 pub(super) fn table(names: [&Path; 2], configs: [&Config; 2]) -> Result<String> {
     let (one, other) = (settings(configs[0])?, settings(configs[1])?);
-    let said = |value: Option<&String>| {
-        value
-            .filter(|value| *value != "null")
-            .map_or("-", String::as_str)
-            .to_owned()
-    };
-    let all: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    let rows = all
-        .into_iter()
-        .map(|name| [name.clone(), said(one.get(name)), said(other.get(name))]);
-    let differing: Vec<[String; 3]> = rows.filter(|[_, one, other]| one != other).collect();
-    if differing.is_empty() {
+    let names_of_all: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let mut rows = Vec::new();
+    for name in names_of_all {
+        let (one, other) = (said(one.get(name)), said(other.get(name)));
+        if one != other {
+            rows.push([name.clone(), one, other]);
+        }
+    }
+    if rows.is_empty() {
         return Ok("they do not differ".to_owned());
     }
-    let head = [
-        "".to_owned(),
-        names[0].display().to_string(),
-        names[1].display().to_string(),
-    ];
-    Ok(aligned(&[&[head], &differing[..]].concat()))
+    let [one, other] = names.map(|name| name.display().to_string());
+    rows.insert(0, [String::new(), one, other]);
+    Ok(aligned(&rows))
+}
+
+/// A value, or a sign that there is none.
+fn said(value: Option<&String>) -> String {
+    match value.map_or("null", String::as_str) {
+        "null" => "-".to_owned(),
+        value => value.to_owned(),
+    }
 }
 
 fn settings(config: &Config) -> Result<BTreeMap<String, String>> {
@@ -37,19 +40,13 @@ fn settings(config: &Config) -> Result<BTreeMap<String, String>> {
 
 /// Columns as wide as what is in them.
 fn aligned(rows: &[[String; 3]]) -> String {
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let (first, second) = (width(0), width(1));
-    let line = |[name, one, other]: &[String; 3]| {
-        format!("{name:<first$}  {one:<second$}  {other}")
-            .trim_end()
-            .to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    let widths = widths(rows.iter().map(|row| &row[..]));
+    let mut lines = Vec::new();
+    for [name, one, other] in rows {
+        let line = format!("{name:<0$}  {one:<1$}  {other}", widths[0], widths[1]);
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -70,13 +70,13 @@ mod tests {
         };
         let traced = Traced::of(&flags).expect("sound");
         let text = lines(&traced).expect("plain");
+        let lines: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.split_once(" # "))
+            .collect();
         let said = |line: &str, origin: &str| {
-            let is_it = |(said, by): (&str, &str)| said.trim_end() == line && by.ends_with(origin);
-            let found = text
-                .lines()
-                .filter_map(|all| all.split_once(" # "))
-                .any(is_it);
-            assert!(found, "{line} # {origin}\n{text}");
+            let is_it = |(said, by): &(&str, &str)| said.trim_end() == line && by.ends_with(origin);
+            assert!(lines.iter().any(is_it), "{line} # {origin}\n{text}");
         };
         said("epochs: 3", "run.yaml");
         said("  lr: 0.5", "flag");

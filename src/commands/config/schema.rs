@@ -26,11 +26,9 @@ pub(super) fn schema() -> Result<Value> {
             settings
                 .entry(param.name)
                 .or_insert_with(|| json!({ "anyOf": [] }));
-            let forms = settings[param.name]["anyOf"]
-                .as_array_mut()
-                .into_iter()
-                .next();
-            forms.into_iter().for_each(|forms| forms.push(value(param)));
+            if let Some(forms) = settings[param.name]["anyOf"].as_array_mut() {
+                forms.push(value(param));
+            }
         }
     }
     Ok(json!({
@@ -55,20 +53,7 @@ fn setting(argument: &Arg, default: &Value) -> Value {
         .map(choice)
         .collect();
     if forms.is_empty() {
-        let words: Vec<String> = argument
-            .get_possible_values()
-            .iter()
-            .map(|word| word.get_name().to_owned())
-            .collect();
-        let range = RANGES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map_or(Range::ANY, |(_, range)| *range);
-        forms.push(match (default, words.is_empty()) {
-            (Value::Bool(_), _) => json!({ "type": "boolean" }),
-            (_, false) => json!({ "enum": words }),
-            (_, true) => typed(argument.get_value_parser(), range),
-        });
+        forms.push(plain(argument, default));
     }
     if default.is_array() {
         let list = json!({ "type": "array", "items": { "anyOf": forms } });
@@ -86,6 +71,21 @@ fn setting(argument: &Arg, default: &Value) -> Value {
         .map(ToString::to_string)
         .unwrap_or_default();
     json!({ "description": about, "anyOf": forms })
+}
+
+/// A setting that chooses among no parts.
+fn plain(argument: &Arg, default: &Value) -> Value {
+    if default.is_boolean() {
+        return json!({ "type": "boolean" });
+    }
+    let words = argument.get_possible_values();
+    if !words.is_empty() {
+        let words: Vec<&str> = words.iter().map(|word| word.get_name()).collect();
+        return json!({ "enum": words });
+    }
+    let name = argument.get_id().as_str();
+    let range = RANGES.iter().find(|(known, _)| *known == name);
+    typed(argument.get_value_parser(), range.map_or(Range::ANY, |(_, range)| *range))
 }
 
 /// What a flag takes that is neither a part nor a word of several.
@@ -145,11 +145,15 @@ fn mapping(part: &Described) -> Value {
 
 /// A pattern for a name whatever its case.
 fn whatever_case(name: &str) -> String {
-    let sign = |sign: char| match sign.is_ascii_alphabetic() {
-        true => format!("[{}{}]", sign.to_ascii_lowercase(), sign.to_ascii_uppercase()),
-        false => sign.to_string(),
-    };
-    name.chars().map(sign).collect()
+    name.chars().map(either_case).collect()
+}
+
+fn either_case(letter: char) -> String {
+    if letter.is_ascii_alphabetic() {
+        format!("[{}{}]", letter.to_ascii_lowercase(), letter.to_ascii_uppercase())
+    } else {
+        letter.to_string()
+    }
 }
 
 /// The value of a part's setting.
@@ -159,7 +163,8 @@ fn value(param: &Param) -> Value {
         ParamKind::Whole => bounded("integer", param.range),
         ParamKind::Numbers => {
             let number = bounded("number", param.range);
-            json!({ "anyOf": [{ "type": "array", "items": number, "minItems": 1 }, number, { "type": "string" }] })
+            let list = json!({ "type": "array", "items": number, "minItems": 1 });
+            json!({ "anyOf": [list, number, { "type": "string" }] })
         }
         ParamKind::Switch => json!({ "type": "boolean" }),
         ParamKind::Word(words) => json!({ "enum": words }),
@@ -172,14 +177,22 @@ fn value(param: &Param) -> Value {
 
 fn bounded(kind: &str, range: Range) -> Value {
     let mut form = json!({ "type": kind });
-    let mut limit = |bound, included: &str, excluded: &str| match bound {
-        Bound::Included(number) => form[included] = json!(number),
-        Bound::Excluded(number) => form[excluded] = json!(number),
-        Bound::Unbounded => {}
-    };
-    limit(range.from, "minimum", "exclusiveMinimum");
-    limit(range.to, "maximum", "exclusiveMaximum");
+    if let Some((key, number)) = limit(range.from, "minimum", "exclusiveMinimum") {
+        form[key] = json!(number);
+    }
+    if let Some((key, number)) = limit(range.to, "maximum", "exclusiveMaximum") {
+        form[key] = json!(number);
+    }
     form
+}
+
+/// A bound under the key that it has, if there is one.
+fn limit<'a>(bound: Bound<f64>, included: &'a str, excluded: &'a str) -> Option<(&'a str, f64)> {
+    match bound {
+        Bound::Included(number) => Some((included, number)),
+        Bound::Excluded(number) => Some((excluded, number)),
+        Bound::Unbounded => None,
+    }
 }
 
 #[cfg(test)]
