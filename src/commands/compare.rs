@@ -7,7 +7,7 @@ use crate::files;
 use crate::record::find;
 use crate::report::figure::Export;
 use crate::report::{By, compare, read};
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, bail};
 use std::path::{Path, PathBuf};
 
 /// Prints the table and draws the picture.
@@ -43,11 +43,9 @@ pub(super) fn run(arguments: &CompareArgs) -> Result<()> {
 /// What a picture's name asks for.
 fn kind(path: &Path) -> Result<Export> {
     let end = path.extension().unwrap_or_default().to_string_lossy();
-    let refused = || {
-        format!(
-            "--svg {}: pictures are in SVG, PNG or PDF (hint: a name that ends so)",
-            path.display()
-        )
+    let Some(kind) = Export::named(&end) else {
+        let hint = "hint: a name that ends so";
+        bail!("--svg {}: pictures are in SVG, PNG or PDF ({hint})", path.display())
     };
-    Export::named(&end).with_context(refused)
+    Ok(kind)
 }

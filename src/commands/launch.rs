@@ -89,10 +89,10 @@ fn ranks(job: &Job, config: &Config) -> Result<String> {
     let Some(places) = job.places() else {
         return Ok(format!("{}, where the launcher puts them", counted(job.ranks, "rank")));
     };
-    let named = |name| Host {
+    let hosts = places.into_iter().map(|name| Host {
         name,
         ..Host::default()
-    };
-    let hosts: Vec<Host> = places.into_iter().map(named).collect();
+    });
+    let hosts: Vec<Host> = hosts.collect();
     Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
 }

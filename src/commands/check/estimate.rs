@@ -9,7 +9,8 @@ use crate::ids::{ClientId, Rank, Round, counted};
 use crate::partition::Partition;
 use crate::plan::{Plan, passed};
 use crate::start::make_trainer;
-use crate::train::Task;
+use crate::train::{Task, Trainer};
+use crate::weights::Weights;
 use crate::{stop, torch};
 use std::sync::Arc;
 use std::time::Instant;
@@ -74,19 +75,18 @@ fn seconds_of(alone: &Plan) -> Result<f64, String> {
     let mut trainer =
         make_trainer(alone, cpu, 1, Rank::SERVER).map_err(|error| error.to_string())?;
     let start = Arc::new(trainer.initial());
-    let mut once = || {
-        let begun = Instant::now();
-        let trained = trainer.train(&Task::new(Round(0), ClientId(0), &start));
-        trained
-            .map(|_| begun.elapsed().as_secs_f64())
-            .map_err(|error| error.to_string())
-    };
-    let first = once()?;
-    if first < LONG {
-        Ok(first.min(once()?))
-    } else {
-        Ok(first)
+    let first = one_training(trainer.as_mut(), &start)?;
+    if first >= LONG {
+        return Ok(first);
     }
+    Ok(first.min(one_training(trainer.as_mut(), &start)?))
+}
+
+fn one_training(trainer: &mut dyn Trainer, start: &Weights) -> Result<f64, String> {
+    let begun = Instant::now();
+    let trained = trainer.train(&Task::new(Round(0), ClientId(0), start));
+    trained.map_err(|error| error.to_string())?;
+    Ok(begun.elapsed().as_secs_f64())
 }
 
 impl Measured {
@@ -105,9 +105,10 @@ impl Measured {
         let gpus = seats.iter().any(|seat| matches!(seat, Seat::Gpu(_)));
         let faster = if gpus { "; GPUs are not in it" } else { "" };
         format!(
-            "estimate from this machine: client {client} trained on one thread, {} in {}. {time}, if each worker has \
-             a core like this one; messages and evaluation come on top{faster}. A rank needs about {:.0} MiB: this \
-             process at its peak, with data that the ranks of a host share.",
+            "estimate from this machine: client {client} trained on one thread, {} in {}. {time}, \
+             if each worker has a core like this one; messages and evaluation come on top{faster}. \
+             A rank needs about {:.0} MiB: this process at its peak, with data that the ranks of a \
+             host share.",
             counted(*samples, "sample"),
             human(*seconds),
             peak_rss_mib()

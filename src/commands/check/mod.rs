@@ -11,79 +11,107 @@ use super::places::workers_of;
 use super::{partition, places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
-use crate::hosts::seats_table;
+use crate::hosts::{Seat, seats_table};
+use crate::plan::Plan;
 use crate::start::{self, check_config};
 use crate::torch;
+use crate::transport::Host;
 use anyhow::{Result, ensure};
 use std::env;
 use words::{Job, Known};
 
 /// Ranks are taken to run where the mapping wants them, or here without one.
 pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
-    let ranks = arguments.np;
     let config = start::resolve(&arguments.flags)?;
     if !config.translation.is_empty() {
         say(format_args!("{}\n\n", config.translation.table()))?;
     }
     check_config(&config)?;
-    let (hosts, seats) = places::planned_seats(&config, ranks)?;
-    let settings = differing(&config)?;
-    let places = seats_table(&hosts, &seats);
-    if config.data_residency == Residency::Local {
-        let hint = "hint: no rank here sees the data of all, leave it out";
-        ensure!(
-            arguments.partition_report.is_none(),
-            "--partition_report with --data_residency local ({hint})"
-        );
-        ensure!(!arguments.full, "--full with --data_residency local ({hint})");
-        let job = Job {
-            config: &config,
-            known: None,
-            hosts: &hosts,
-            seats: &seats,
-        };
-        let note = noted(
-            "every rank looks at its own data when the job starts, so nothing is measured here",
-        );
-        return say(format_args!("{}\n{note}\n\n{settings}\n\n{places}", job.in_words()));
+    let layout = Layout::of(&config, arguments.np)?;
+    match config.data_residency {
+        Residency::Local => without_data(arguments, &config, &layout),
+        Residency::Shared => with_data(arguments, config, &layout),
     }
-    let plan = places::plan_here(config)?;
-    let workers = workers_of(ranks);
-    let known = Known {
-        plan: &plan,
-        parameters: torch::parameters(&plan)?,
+}
+
+/// Where ranks would be.
+struct Layout {
+    hosts: Vec<Host>,
+    seats: Vec<Seat>,
+    /// What differs from the defaults, and a line for each rank.
+    text: String,
+}
+
+impl Layout {
+    fn of(config: &Config, ranks: usize) -> Result<Layout> {
+        let (hosts, seats) = places::planned_seats(config, ranks)?;
+        let text = format!("{}\n\n{}", differing(config)?, seats_table(&hosts, &seats));
+        Ok(Layout { hosts, seats, text })
+    }
+}
+
+/// Data that stays with its workers is not looked at here.
+fn without_data(arguments: &CheckArgs, config: &Config, layout: &Layout) -> Result<()> {
+    let hint = "hint: no rank here sees the data of all, leave it out";
+    let reports = arguments.partition_report.is_some();
+    ensure!(!reports, "--partition_report with --data_residency local ({hint})");
+    ensure!(!arguments.full, "--full with --data_residency local ({hint})");
+    let job = Job {
+        config,
+        known: None,
+        hosts: &layout.hosts,
+        seats: &layout.seats,
     };
+    let note =
+        noted("every rank looks at its own data when the job starts, so nothing is measured here");
+    say(format_args!("{}\n{note}\n\n{}", job.in_words(), layout.text))
+}
+
+/// Reads the data, divides it, and measures.
+fn with_data(arguments: &CheckArgs, config: Config, layout: &Layout) -> Result<()> {
+    let plan = places::plan_here(config)?;
+    let workers = workers_of(arguments.np);
     let job = Job {
         config: &plan.config,
-        known: Some(known),
-        hosts: &hosts,
-        seats: &seats,
+        known: Some(Known {
+            plan: &plan,
+            parameters: torch::parameters(&plan)?,
+        }),
+        hosts: &layout.hosts,
+        seats: &layout.seats,
     };
-    let notes = plan
+    let notes: Vec<String> = plan
         .notes(workers)
-        .into_iter()
-        .map(|note| noted(&note) + "\n");
-    say(format_args!("{}\n{}", job.in_words(), notes.collect::<String>()))?;
-    say(format_args!("{settings}\n\n{places}\n\n{}", partition::histogram(&plan)))?;
+        .iter()
+        .map(|note| noted(note) + "\n")
+        .collect();
+    say(format_args!("{}\n{}", job.in_words(), notes.concat()))?;
+    say(format_args!("{}\n\n{}", layout.text, partition::histogram(&plan)))?;
+    write_files(arguments, &plan)?;
+    if arguments.full {
+        say(format_args!("\n{}", wrapped(&full::rehearsed(&plan, workers)?, 0, 2)))?;
+    }
+    say(format_args!(
+        "\n{}\n\nok: {}",
+        estimate::estimate(&plan, &layout.seats),
+        command::of(arguments.np, env::args_os().skip(2))
+    ))
+}
+
+/// The partition, and the report on it, where they are wanted.
+fn write_files(arguments: &CheckArgs, plan: &Plan) -> Result<()> {
     if let Some(path) = plan.save_partition()? {
         say(format_args!("it is in {}", path.display()))?;
     }
     if let Some(folder) = &arguments.partition_report {
-        let written = partition::write(&plan, folder)?;
+        let written = partition::write(plan, folder)?;
         let names: Vec<String> = written
             .iter()
             .map(|path| path.display().to_string())
             .collect();
         say(format_args!("who owns how much: {}", names.join(", ")))?;
     }
-    if arguments.full {
-        say(format_args!("\n{}", wrapped(&full::rehearsed(&plan, workers)?, 0, 2)))?;
-    }
-    say(format_args!(
-        "\n{}\n\nok: {}",
-        estimate::estimate(&plan, &seats),
-        command::of(ranks, env::args_os().skip(2))
-    ))
+    Ok(())
 }
 
 /// Settings that differ from the defaults, as a `--cf` file says them.

@@ -28,19 +28,17 @@ pub(super) struct Known<'a> {
 impl Job<'_> {
     /// All answers, at most as wide as a screen.
     pub(super) fn in_words(&self) -> String {
+        let moves = if self.is_in_rounds() {
+            "rounds"
+        } else {
+            "moves"
+        };
         let answers = [
             ("data", self.data()),
             ("model", self.model()),
             ("training", self.training()),
             ("method", self.method()),
-            (
-                if self.is_in_rounds() {
-                    "rounds"
-                } else {
-                    "moves"
-                },
-                self.rounds(),
-            ),
+            (moves, self.rounds()),
             ("tests", self.tests()),
             ("hosts", self.places()),
             ("folder", self.folder()),
@@ -120,9 +118,6 @@ impl Job<'_> {
             ..
         } = self.config;
         let name = self.config.method();
-        let chosen = |what: &str, choice: &Option<Choice>| {
-            Some(format!("{what} {}", part(choice.as_ref()?)))
-        };
         let pieces = match self.config.mode {
             Mode::Sync => [
                 chosen("algorithm", algorithm),
@@ -135,16 +130,14 @@ impl Job<'_> {
                 None,
             ],
         };
-        let updates = update
-            .0
-            .iter()
-            .map(|choice| format!("changes through {}", part(choice)));
-        let pieces: Vec<String> = pieces.into_iter().flatten().chain(updates).collect();
-        if pieces.is_empty() {
-            name
-        } else {
-            format!("{name}: {}", pieces.join(", "))
+        let mut pieces: Vec<String> = pieces.into_iter().flatten().collect();
+        for choice in &update.0 {
+            pieces.push(format!("changes through {}", part(choice)));
         }
+        if pieces.is_empty() {
+            return name;
+        }
+        format!("{name}: {}", pieces.join(", "))
     }
 
     fn rounds(&self) -> String {
@@ -172,26 +165,25 @@ impl Job<'_> {
             1 => format!("after every {what}"),
             every => format!("after every {every} {what}s, and the last"),
         };
-        let target = self.known.as_ref().and_then(|known| known.plan.target());
-        target.map_or(often.clone(), |target| format!("{often}; the run ends at {target}"))
+        match self.known.as_ref().and_then(|known| known.plan.target()) {
+            Some(target) => format!("{often}; the run ends at {target}"),
+            None => often,
+        }
     }
 
     fn places(&self) -> String {
-        let gpus = self
+        let on_gpus = self
             .seats
             .iter()
-            .filter(|seat| matches!(seat, Seat::Gpu(_)))
-            .count();
+            .filter(|seat| matches!(seat, Seat::Gpu(_)));
+        let gpus = on_gpus.count();
         let ranks = self.seats.len();
         let who = match ranks {
             1 => "1 rank, server and worker".to_owned(),
             _ => format!("{ranks} ranks, a server and {}", counted(ranks - 1, "worker")),
         };
-        let fall = if self.config.device == DeviceChoice::Auto {
-            " where there are any"
-        } else {
-            ""
-        };
+        let is_auto = self.config.device == DeviceChoice::Auto;
+        let fall = if is_auto { " where there are any" } else { "" };
         let on = match gpus {
             0 => "on CPUs".to_owned(),
             all if all == ranks => format!("on GPUs{fall}"),
@@ -216,19 +208,17 @@ impl Job<'_> {
     }
 
     fn folder(&self) -> String {
-        let folder = self
-            .config
-            .out_dir
-            .as_ref()
-            .map(|folder| folder.display().to_string());
-        folder.unwrap_or_else(|| "a new one in runs/".to_owned())
+        match &self.config.out_dir {
+            Some(folder) => folder.display().to_string(),
+            None => "a new one in runs/".to_owned(),
+        }
     }
 
     fn plan(&self) -> String {
-        self.known
-            .as_ref()
-            .map(|known| known.plan.digest())
-            .unwrap_or_default()
+        match &self.known {
+            Some(known) => known.plan.digest(),
+            None => String::new(),
+        }
     }
 }
 
@@ -238,14 +228,19 @@ fn line(question: &str, answer: &str) -> String {
     format!("{question:<COLUMN$}{}", answer.trim_start())
 }
 
+/// A part after what it is, where one was chosen.
+fn chosen(what: &str, choice: &Option<Choice>) -> Option<String> {
+    Some(format!("{what} {}", part(choice.as_ref()?)))
+}
+
 /// A part as people say it: `sgd (lr 0.1, momentum 0.9)`.
 fn part(choice: &Choice) -> String {
     let said = choice.values.iter().filter(|(_, value)| !value.is_null());
     let said: Vec<String> = said
         .map(|(name, value)| format!("{} {}", plain(name), plain(value)))
         .collect();
-    match said.is_empty() {
-        true => choice.name.clone(),
-        false => format!("{} ({})", choice.name, said.join(", ")),
+    if said.is_empty() {
+        return choice.name.clone();
     }
+    format!("{} ({})", choice.name, said.join(", "))
 }

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -27,15 +27,14 @@ const LONGEST: usize = 64 << 10;
 pub(super) fn all(hosts: &HostFile, program: &Path, data_dir: Option<&Path>) -> Vec<Probe> {
     let hosts = hosts.hosts();
     let (next, probes) = (Mutex::new(0..hosts.len()), Mutex::new(Vec::new()));
-    let work = || {
-        while let Some(place) = locked(&next, Iterator::next) {
-            let probe = one(&hosts[place].0, program, data_dir);
-            locked(&probes, |probes| probes.push((place, probe)));
-        }
-    };
     thread::scope(|scope| {
         for _ in 0..AT_ONCE.min(hosts.len()) {
-            scope.spawn(work);
+            scope.spawn(|| {
+                while let Some(place) = locked(&next, Iterator::next) {
+                    let probe = one(&hosts[place].0, program, data_dir);
+                    locked(&probes, |probes| probes.push((place, probe)));
+                }
+            });
         }
     });
     let mut probes = locked(&probes, std::mem::take);
@@ -44,18 +43,15 @@ pub(super) fn all(hosts: &HostFile, program: &Path, data_dir: Option<&Path>) -> 
 }
 
 fn locked<T, R>(shared: &Mutex<T>, work: impl FnOnce(&mut T) -> R) -> R {
-    work(
-        &mut shared
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()),
-    )
+    let mut held = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    work(&mut held)
 }
 
 /// Asks one host for its facts.
 fn one(host: &HostName, program: &Path, data_dir: Option<&Path>) -> Probe {
     let asked = now();
-    let facts = said(&mut question(host, program, data_dir))
-        .and_then(|(out, complaint)| read(&out, &complaint));
+    let answer = said(&mut question(host, program, data_dir));
+    let facts = answer.and_then(|(out, complaint)| read(&out, &complaint));
     Probe {
         host: host.to_string(),
         facts,
@@ -166,16 +162,14 @@ fn keep_last(kept: &mut Vec<u8>, more: &[u8]) {
 
 /// The facts among what a host printed, whatever its shell greets with, or its complaint.
 fn read(out: &str, complaint: &str) -> Result<Facts, String> {
-    let facts = out
-        .lines()
-        .find_map(|line| serde_json::from_str(line.trim()).ok());
-    facts.ok_or_else(|| {
-        if complaint.trim().is_empty() {
-            out.into()
-        } else {
-            complaint.trim().into()
-        }
-    })
+    let mut lines = out.lines().map(str::trim);
+    if let Some(facts) = lines.find_map(|line| serde_json::from_str(line).ok()) {
+        return Ok(facts);
+    }
+    match complaint.trim() {
+        "" => Err(out.to_owned()),
+        complaint => Err(complaint.to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ mod evidence;
 mod receipt;
 mod witness;
 
-use super::rehearsal::rehearsing;
+use super::rehearsal::{rehearsing, write_json};
 use super::train::{stay, wire, without_server};
 use super::{flags_of_run, tell};
 use crate::cli::VerifyArgs;
 use crate::engine::{self, EngineError};
-use crate::files;
 use crate::ids::Rank;
 use crate::plan::Plan;
 use crate::record::{self, Environment, Whole};
@@ -18,7 +17,7 @@ use crate::start::{Ready, make_trainer, sums};
 use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use evidence::{Evidence, Stretch};
 use receipt::{Again, Receipt};
 use std::path::Path;
@@ -42,10 +41,10 @@ fn verify(
     json: Option<&Path>,
 ) -> Result<u8> {
     let (evidence, now) = found.unzip();
-    let stretches = evidence
-        .as_ref()
-        .map(|evidence| evidence.stretches.clone())
-        .unwrap_or_default();
+    let stretches = match &evidence {
+        Some(evidence) => evidence.stretches.clone(),
+        None => Vec::new(),
+    };
     let stretches = mpi.share(&stretches).swap_remove(0);
     let mut rounds = Vec::new();
     for stretch in stretches {
@@ -67,9 +66,7 @@ fn verify(
         failed = !receipt.verified;
         tell(receipt.text());
         if let Some(path) = json {
-            let text = serde_json::to_string_pretty(&receipt)? + "\n";
-            let unwritten = || format!("cannot write {} (hint: --json FILE)", path.display());
-            files::write_named(path, text.as_bytes()).with_context(unwritten)?;
+            write_json(path, &receipt)?;
         }
     }
     Ok(if mpi.first_failure(failed).is_some() {
