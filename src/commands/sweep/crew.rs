@@ -65,22 +65,18 @@ impl<'a> Crew<'a> {
         };
         let mut parts = vec![file.map(PathBuf::from); count];
         if let Some(hosts) = hosts {
-            for (number, hosts) in divide(&hosts, count, arguments.np.unwrap_or(1))?
-                .iter()
-                .enumerate()
-            {
+            let divided = divide(&hosts, count, arguments.np.unwrap_or(1))?;
+            for (number, hosts) in divided.iter().enumerate() {
                 let path = place.path().join(format!("hosts-{number}"));
                 files::write_named(&path, hosts.write(Dialect::Openmpi).as_bytes())?;
                 parts[number] = Some(path);
             }
         }
-        let groups = parts
-            .into_iter()
-            .map(|hosts| Group {
-                hosts,
-                member: None,
-            })
-            .collect();
+        let idle = |hosts| Group {
+            hosts,
+            member: None,
+        };
+        let groups = parts.into_iter().map(idle).collect();
         Ok(Crew {
             sweep,
             arguments,
@@ -144,17 +140,17 @@ impl<'a> Crew<'a> {
     /// Gives members to the groups that have none.
     fn begin(&mut self, waiting: &mut impl Iterator<Item = usize>) -> Result<()> {
         for number in 0..self.groups.len() {
-            if self.groups[number].member.is_none()
-                && let Some((place, way)) =
-                    waiting.find_map(|place| Some((place, self.way(place)?)))
-            {
-                let child = self.start(&self.groups[number], place, way)?;
-                self.groups[number].member = Some(Training {
-                    place,
-                    child,
-                    ended: None,
-                });
+            if self.groups[number].member.is_some() {
+                continue;
             }
+            let next = waiting.find_map(|place| Some((place, self.way(place)?)));
+            let Some((place, way)) = next else { return Ok(()) };
+            let child = self.start(&self.groups[number], place, way)?;
+            self.groups[number].member = Some(Training {
+                place,
+                child,
+                ended: None,
+            });
         }
         Ok(())
     }
@@ -193,23 +189,19 @@ impl<'a> Crew<'a> {
             |flag: &str, value: OsString| command.push([flag.into(), value].join("=".as_ref()));
         say("--np", self.arguments.np.unwrap_or(1).to_string().into());
         say("--max_restarts", start.max_restarts.to_string().into());
-        group
-            .hosts
-            .iter()
-            .for_each(|hosts| say("--hostfile", hosts.into()));
-        start
-            .interface
-            .iter()
-            .for_each(|name| say("--interface", name.into()));
-        start
-            .mpirun_option
-            .iter()
-            .for_each(|option| say("--mpirun_option", option.into()));
+        if let Some(hosts) = &group.hosts {
+            say("--hostfile", hosts.into());
+        }
+        if let Some(name) = &start.interface {
+            say("--interface", name.into());
+        }
+        for option in &start.mpirun_option {
+            say("--mpirun_option", option.into());
+        }
         if self.groups.len() > 1 {
-            Launcher::installed()?
-                .unbound()
-                .iter()
-                .for_each(|option| say("--mpirun_option", option.into()));
+            for option in Launcher::installed()?.unbound() {
+                say("--mpirun_option", option.into());
+            }
         }
         for (flag, is_wanted) in [
             ("--tag_output", start.tag_output),
@@ -225,24 +217,19 @@ impl<'a> Crew<'a> {
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let alive = self
-            .groups
-            .iter()
-            .filter_map(|group| group.member.as_ref())
-            .filter(|member| member.ended.is_none());
-        Ok(alive
-            .map(|member| &member.child)
-            .try_for_each(|child| launch::send(child, signal))?)
+        for member in self.groups.iter().filter_map(|group| group.member.as_ref()) {
+            if member.ended.is_none() {
+                launch::send(&member.child, signal)?;
+            }
+        }
+        Ok(())
     }
 }
 
 /// How a member ended, with its figure if it has one.
 fn words(outcome: &Outcome) -> String {
-    match outcome
-        .metrics
-        .get(outcome.lead)
-        .filter(|_| outcome.is_finished())
-    {
+    let figure = outcome.metrics.get(outcome.lead);
+    match figure.filter(|_| outcome.is_finished()) {
         Some(value) => {
             let rounds = counted(outcome.rounds as usize, "round");
             format!("{} {value:.4} after {rounds}, {:.1} s", outcome.lead, outcome.seconds)

@@ -13,7 +13,7 @@ use crate::report::figure::{Export, export};
 use crate::start;
 use crate::stop::{self, exit};
 use crate::sweep::{Member, Outcome, Parameter, Results, Spec, SweepError, Way};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Error, Result, ensure};
 use crew::Crew;
 use std::env;
 use std::ffi::OsString;
@@ -65,26 +65,17 @@ fn spec(arguments: &SweepArgs, folder: &Path) -> Result<Spec> {
         None if parameters.is_empty() => return going_on(arguments, folder),
         None => Spec::default(),
     };
-    spec.parameters.retain(|known| {
-        parameters
-            .iter()
-            .all(|parameter| parameter.name != known.name)
-    });
+    let is_said = |name: &str| parameters.iter().any(|parameter| parameter.name == name);
+    spec.parameters.retain(|known| !is_said(&known.name));
     spec.parameters.extend(parameters);
     spec.samples = arguments.random.or(spec.samples);
     spec.sample_seed = arguments.sample_seed.unwrap_or(spec.sample_seed);
-    let words = spec
-        .flags
-        .iter()
-        .map(OsString::from)
-        .chain(arguments.training.iter().cloned());
-    let words = last_wins(&words.collect::<Vec<_>>());
-    let text = |word: &OsString| word.to_str().map(str::to_owned);
-    spec.flags = words
-        .iter()
-        .map(text)
-        .collect::<Option<_>>()
-        .context("flags of a sweep are text, and one is not")?;
+    let mut words: Vec<OsString> = spec.flags.iter().map(OsString::from).collect();
+    words.extend(arguments.training.iter().cloned());
+    let words = last_wins(&words);
+    let words = words.iter().map(|word| word.to_str().map(str::to_owned));
+    let flags: Option<Vec<String>> = words.collect();
+    spec.flags = flags.context("flags of a sweep are text, and one is not")?;
     Ok(spec)
 }
 
@@ -135,13 +126,15 @@ impl Sweep {
             let named = config.out_dir.is_some() || config.resume.is_some();
             ensure!(
                 !named,
-                "each member has its own folder in the sweep's (hint: --out_dir before --, for the sweep)"
+                "each member has its own folder in the sweep's \
+                 (hint: --out_dir before --, for the sweep)"
             );
             let mapped =
                 groups > 1 && arguments.jobs.is_none() && start::mapping(&config)?.is_some();
             ensure!(
                 !mapped,
-                "groups would share the GPUs of one mapping (hint: leave --groups out, or --jobs slurm)"
+                "groups would share the GPUs of one mapping \
+                 (hint: leave --groups out, or --jobs slurm)"
             );
         }
         Ok(())
@@ -165,25 +158,25 @@ impl Sweep {
 
     /// The table; the picture and every member as CSV go to the folder.
     fn results(&self, outcomes: &[Outcome]) -> Result<String> {
-        let members = self
-            .members
-            .iter()
-            .cloned()
-            .zip(outcomes.iter().cloned())
-            .collect();
+        let members = self.members.iter().cloned();
+        let members = members.zip(outcomes.iter().cloned()).collect();
         let results = Results::of(members, self.spec.metric.as_deref())?;
-        let write = |name: &str, content: &[u8]| {
-            let path = self.folder.join(name);
-            files::write_whole(&path, content)
-                .with_context(|| format!("cannot write {}", path.display()))
-        };
-        write(MEMBERS, &results.csv()?)?;
+        self.write(MEMBERS, &results.csv()?)?;
         let mut written = vec![MEMBERS];
         if let Some(picture) = results.picture() {
-            write(PICTURE, &export(&picture.drawing, Export::Svg).map_err(anyhow::Error::msg)?)?;
+            let drawn = export(&picture.drawing, Export::Svg).map_err(Error::msg)?;
+            self.write(PICTURE, &drawn)?;
             written.push(PICTURE);
         }
         Ok(format!("{}{} in {}\n", results.text(), written.join(" and "), self.folder.display()))
+    }
+
+    /// Writes a file of the sweep's folder; gives where it is.
+    fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
+        let path = self.folder.join(name);
+        let written = files::write_whole(&path, content);
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
     }
 
     /// Trains what is not done, and says what came of everything.
@@ -249,9 +242,7 @@ impl Sweep {
             array: Some(array),
             ..SlurmJob::default()
         };
-        let path = self.folder.join(SCRIPT);
-        let written = files::write_whole(&path, job.script()?.as_bytes());
-        written.with_context(|| format!("cannot write {}", path.display()))?;
+        let path = self.write(SCRIPT, job.script()?.as_bytes())?;
         let tasks = counted(self.members.len(), "task");
         let (submit, show) =
             (pasteable(["sbatch".as_ref(), path.as_os_str()]), pasteable([&self.folder]));
@@ -273,11 +264,11 @@ fn directives(arguments: &SweepArgs) -> Vec<(String, String)> {
     ];
     for (name, value) in ours {
         let is_said = directives.iter().any(|(said, _)| said == name);
-        directives.extend(
-            value
-                .filter(|_| !is_said)
-                .map(|value| (name.to_owned(), value)),
-        );
+        if let Some(value) = value
+            && !is_said
+        {
+            directives.push((name.to_owned(), value));
+        }
     }
     directives
 }

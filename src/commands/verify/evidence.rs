@@ -47,7 +47,8 @@ impl Evidence {
         let timed = plan.mode() == Mode::Async && plan.clock() == Clock::Real;
         ensure!(
             !timed,
-            "updates arrived by the real clock, which never comes again (hint: --clock virtual can be)"
+            "updates arrived by the real clock, which never comes again \
+             (hint: --clock virtual can be)"
         );
         check_plan(folder, &summary, plan)?;
         let recorded: BTreeMap<u32, RoundDone> = history
@@ -72,32 +73,34 @@ impl Evidence {
         let kept = checkpoint::by_rounds(&checkpoints(&self.folder));
         let rounds: Vec<u32> = kept.keys().copied().collect();
         let mut faults = Vec::new();
-        let is_usable = |done: u32| match checkpoint::read(&kept[&done], plan) {
-            Ok(saved) => {
-                faults.extend(self.other_model(done, &saved, plan));
-                // To go on would overwrite what lies at the clients' homes.
-                saved.state.kept_in.is_none()
-            }
-            Err(fault) => {
-                faults.push(described(&fault));
-                false
-            }
-        };
-        self.stretches = stretches(&self.asked, &rounds, is_usable);
+        self.stretches = stretches(&self.asked, &rounds, |done| {
+            let (is_usable, found) = self.try_out(done, &kept[&done], plan);
+            faults.extend(found);
+            is_usable
+        });
         self.faults.append(&mut faults);
+    }
+
+    /// Whether a stretch can begin at a checkpoint, and what is wrong with it.
+    fn try_out(&self, done: u32, path: &Path, plan: &Plan) -> (bool, Option<String>) {
+        match checkpoint::read(path, plan) {
+            // To go on would overwrite what lies at the clients' homes.
+            Ok(saved) => (saved.state.kept_in.is_none(), self.other_model(done, &saved, plan)),
+            Err(fault) => (false, Some(described(&fault))),
+        }
     }
 
     /// What is wrong with the model of a checkpoint.
     fn other_model(&self, done: u32, saved: &Saved, plan: &Plan) -> Option<String> {
-        let (found, recorded) =
-            (weights::hash(&saved.weights), &self.recorded.get(&done)?.model_hash);
+        let found = weights::hash(&saved.weights);
+        let recorded = &self.recorded.get(&done)?.model_hash;
         // A run that falls back goes on from an earlier model.
-        let differs = found != *recorded && !plan.config.fall_back;
-        differs.then(|| {
-            format!(
-                "the checkpoint after round {done} holds the model {found}, recorded is {recorded}"
-            )
-        })
+        if found == *recorded || plan.config.fall_back {
+            return None;
+        }
+        Some(format!(
+            "the checkpoint after round {done} holds the model {found}, recorded is {recorded}"
+        ))
     }
 
     /// Where a stretch begins; none at the initial model.
@@ -112,22 +115,18 @@ impl Evidence {
         if stretch.from == 0 {
             return Ok(None);
         }
-        let path = checkpoint::by_rounds(&checkpoints(&self.folder))
-            .remove(&stretch.from)
-            .unwrap_or_default();
-        let unread = |fault: CheckpointError| RecordError::Unread {
+        let mut kept = checkpoint::by_rounds(&checkpoints(&self.folder));
+        let path = kept.remove(&stretch.from).unwrap_or_default();
+        let saved = checkpoint::read(&path, plan).map_err(|fault| RecordError::Unread {
             path: path.display().to_string(),
             reason: described(&fault),
-        };
-        let saved = checkpoint::read(&path, plan).map_err(unread)?;
+        })?;
         // What is on record already is not looked at again.
-        Ok(Some((
-            State {
-                open: None,
-                ..saved.state
-            },
-            saved.weights,
-        )))
+        let state = State {
+            open: None,
+            ..saved.state
+        };
+        Ok(Some((state, saved.weights)))
     }
 }
 
@@ -162,8 +161,8 @@ fn check_plan(folder: &Path, summary: &Summary, plan: &Plan) -> Result<()> {
         String::new()
     };
     bail!(
-        "{} cannot be verified: {differs}{digests} (hint: the settings of its config.yaml as they are, and its data; \
-         `fedmpi verify RUN -- --data_dir FOLDER` says where that is)",
+        "{} cannot be verified: {differs}{digests} (hint: the settings of its config.yaml as they \
+         are, and its data; `fedmpi verify RUN -- --data_dir FOLDER` says where that is)",
         folder.display()
     )
 }
@@ -177,13 +176,10 @@ fn asked(rounds: &Rounds, recorded: &BTreeMap<u32, RoundDone>) -> Result<BTreeSe
         Rounds::Last => Ok([last].into()),
         Rounds::All => Ok(recorded.keys().copied().collect()),
         Rounds::These(rounds) => {
-            let missing = rounds.iter().find(|round| !recorded.contains_key(round));
-            match missing {
-                None => Ok(rounds.iter().copied().collect()),
-                Some(round) => {
-                    bail!("round {round} is on no record (hint: --rounds, from 1 to {last})")
-                }
+            if let Some(round) = rounds.iter().find(|round| !recorded.contains_key(round)) {
+                bail!("round {round} is on no record (hint: --rounds, from 1 to {last})")
             }
+            Ok(rounds.iter().copied().collect())
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::event::Standing;
 use crate::files;
 use crate::ids::counted;
 use crate::plan::Plan;
-use crate::record::{Environment, Whole, environment};
+use crate::record::{Environment, Summary, Whole, environment};
 use crate::weights;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -54,6 +54,12 @@ struct Digest {
 }
 
 impl Digest {
+    /// None is on record where it is empty.
+    fn of(recorded: String, found: String) -> Digest {
+        let recorded = Some(recorded).filter(|recorded| !recorded.is_empty());
+        Digest { recorded, found }
+    }
+
     fn text(&self) -> String {
         match &self.recorded {
             Some(recorded) if *recorded == self.found => format!("{recorded}, as recorded"),
@@ -79,10 +85,13 @@ impl Receipt {
     /// Looks at the files of models too.
     pub(super) fn of(evidence: Evidence, plan: &Plan, again: Again, whole: &Whole) -> Receipt {
         let mut faults = evidence.faults.clone();
-        let then = environment::read(&evidence.folder).unwrap_or_else(|error| {
-            faults.push(error.to_string());
-            Vec::new()
-        });
+        let then = match environment::read(&evidence.folder) {
+            Ok(starts) => starts,
+            Err(error) => {
+                faults.push(error.to_string());
+                Vec::new()
+            }
+        };
         let mut models = Vec::new();
         for (file, is_last) in MODELS {
             // A run that falls back ends with an earlier model, and one that goes on has not
@@ -94,45 +103,21 @@ impl Receipt {
                 Err(fault) => faults.push(fault),
             }
         }
-        let Evidence {
-            folder: run,
-            summary,
-            asked,
-            ..
-        } = evidence;
-        let Again {
-            rounds,
-            workers,
-            now,
-        } = again;
-        let known = |digest: String| Some(digest).filter(|digest| !digest.is_empty());
-        let about = format!(
-            "{}, {} on {}, {}, {}",
-            plan.config.method(),
-            plan.config.model.name,
-            plan.config.dataset.name,
-            counted(summary.rounds as usize, "round"),
-            summary.state
-        );
+        let is_same = again.rounds.iter().all(|finding| finding.same);
+        let Evidence { summary, .. } = evidence;
         Receipt {
-            verified: faults.is_empty() && rounds.iter().all(|finding| finding.same),
-            plan: Digest {
-                recorded: known(summary.plan_digest),
-                found: plan.digest(),
-            },
-            data: Digest {
-                recorded: known(summary.data_digest),
-                found: plan.data_digest(),
-            },
-            then,
-            now,
-            run,
-            rounds,
+            about: about(plan, &summary),
+            run: evidence.folder,
+            verified: faults.is_empty() && is_same,
+            plan: Digest::of(summary.plan_digest, plan.digest()),
+            data: Digest::of(summary.data_digest, plan.data_digest()),
+            rounds: again.rounds,
             models,
             faults,
-            workers,
-            asked,
-            about,
+            workers: again.workers,
+            now: again.now,
+            then,
+            asked: evidence.asked,
         }
     }
 
@@ -153,39 +138,43 @@ impl Receipt {
         }
         lines.push(format!("plan     {}", self.plan.text()));
         lines.push(format!("data     {}", self.data.text()));
-        let model = |found: &ModelFound| {
-            format!("model    {} is of round {} ({})", found.file, found.round, found.hash)
-        };
-        lines.extend(self.models.iter().map(model));
+        for ModelFound { file, round, hash } in &self.models {
+            lines.push(format!("model    {file} is of round {round} ({hash})"));
+        }
         lines.extend(self.faults.iter().map(|fault| format!("fault    {fault}")));
-        let good = self
-            .rounds
-            .iter()
-            .filter(|finding| self.asked.contains(&finding.round) && finding.same)
-            .count();
-        let asked = counted(self.asked.len(), "round");
-        let on_the_way = self
-            .rounds
-            .iter()
-            .filter(|finding| !self.asked.contains(&finding.round))
-            .count();
-        let way = if on_the_way > 0 {
-            format!(", and {on_the_way} more on the way to them")
-        } else {
-            String::new()
-        };
-        lines.push(match self.verified {
-            true => format!("verified: {good} of {asked} came out as recorded{way}"),
-            false if self.faults.is_empty() => {
-                format!("NOT VERIFIED: {good} of {asked} came out as recorded")
-            }
-            false => {
-                let faults = counted(self.faults.len(), "fault");
-                format!("NOT VERIFIED: {faults}, and {good} of {asked} came out as recorded")
-            }
-        });
+        lines.push(self.verdict());
         lines.join("\n")
     }
+
+    /// The last line: how many of the rounds that were asked for came out as recorded.
+    fn verdict(&self) -> String {
+        let is_asked = |finding: &&Finding| self.asked.contains(&finding.round);
+        let asked: Vec<&Finding> = self.rounds.iter().filter(is_asked).collect();
+        let good = asked.iter().filter(|finding| finding.same).count();
+        let result =
+            format!("{good} of {} came out as recorded", counted(self.asked.len(), "round"));
+        let on_the_way = self.rounds.len() - asked.len();
+        match (self.verified, self.faults.len(), on_the_way) {
+            (true, _, 0) => format!("verified: {result}"),
+            (true, ..) => format!("verified: {result}, and {on_the_way} more on the way to them"),
+            (false, 0, _) => format!("NOT VERIFIED: {result}"),
+            (false, faults, _) => {
+                format!("NOT VERIFIED: {}, and {result}", counted(faults, "fault"))
+            }
+        }
+    }
+}
+
+/// What was trained, in a line.
+fn about(plan: &Plan, summary: &Summary) -> String {
+    format!(
+        "{}, {} on {}, {}, {}",
+        plan.config.method(),
+        plan.config.model.name,
+        plan.config.dataset.name,
+        counted(summary.rounds as usize, "round"),
+        summary.state
+    )
 }
 
 /// Whose model a file holds; none where there is no such file.
@@ -199,16 +188,12 @@ fn look(
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|error| format!("{file} cannot be read: {error}"))?,
     };
-    let weights = whole
-        .weights(&bytes)
-        .map_err(|reason| format!("{file} is damaged: {reason}"))?;
+    let weights = whole.weights(&bytes);
+    let weights = weights.map_err(|reason| format!("{file} is damaged: {reason}"))?;
     let hash = weights::hash(&weights);
     let last = evidence.recorded.keys().next_back();
-    let mut rounds = evidence
-        .recorded
-        .iter()
-        .rev()
-        .filter(|(_, done)| done.model_hash == hash);
+    let newest_first = evidence.recorded.iter().rev();
+    let mut rounds = newest_first.filter(|(_, done)| done.model_hash == hash);
     match rounds.next().map(|(round, _)| *round) {
         Some(round) if !is_last || Some(&round) == last => {
             Ok(Some(ModelFound { file, round, hash }))

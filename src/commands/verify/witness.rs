@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::record::checkpoint::KEPT_FILE;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 use tempfile::TempDir;
 
@@ -65,12 +65,15 @@ impl Finding {
 /// Metrics that both know and that are not the same, to the bit.
 fn differing(then: Option<&Metrics>, now: Option<&Metrics>) -> BTreeMap<String, [f64; 2]> {
     let (Some(then), Some(now)) = (then, now) else { return BTreeMap::new() };
-    let pair = |(name, now): (&str, f64)| Some((name.to_owned(), [then.value(name)?, now]));
-    now.shown()
-        .into_iter()
-        .filter_map(pair)
-        .filter(|(_, [then, now])| then.to_bits() != now.to_bits())
-        .collect()
+    let mut differing = BTreeMap::new();
+    for (name, now) in now.shown() {
+        if let Some(then) = then.value(name)
+            && then.to_bits() != now.to_bits()
+        {
+            differing.insert(name.to_owned(), [then, now]);
+        }
+    }
+    differing
 }
 
 /// Compares every round with the record of it, and says so as it comes.
@@ -92,18 +95,11 @@ impl<'a> Witness<'a> {
         stretch: Stretch,
     ) -> Result<Witness<'a>, RecordError> {
         let own = evidence.folder.join(KEPT_FILE);
-        let copied = || -> io::Result<TempDir> {
-            let folder = tempfile::tempdir()?;
-            if stretch.from > 0 && own.is_file() {
-                fs::copy(&own, folder.path().join(KEPT_FILE))?;
-            }
-            Ok(folder)
-        };
-        let unread = |error: io::Error| RecordError::Unread {
+        let begins = stretch.from == 0;
+        let kept = copied(&own, begins).map_err(|error| RecordError::Unread {
             path: own.display().to_string(),
             reason: format!("it cannot be copied: {error}"),
-        };
-        let kept = copied().map_err(unread)?;
+        })?;
         Ok(Witness {
             recorded: &evidence.recorded,
             from: stretch.from,
@@ -111,6 +107,15 @@ impl<'a> Witness<'a> {
             findings: Vec::new(),
         })
     }
+}
+
+/// A folder with a copy of what clients keep, if they keep anything after the beginning.
+fn copied(kept: &Path, begins: bool) -> io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    if !begins && kept.is_file() {
+        fs::copy(kept, folder.path().join(KEPT_FILE))?;
+    }
+    Ok(folder)
 }
 
 impl Recorder for Witness<'_> {

@@ -3,7 +3,7 @@
 use super::seen::Seen;
 use super::tables::BRIGHT;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
@@ -18,13 +18,12 @@ const TRAINING: Style = Style::new().fg(Color::Yellow);
 pub(super) fn draw(seen: &Seen, area: Rect, buffer: &mut Buffer) {
     let has_accuracy = !seen.accuracy.is_empty() || seen.loss.is_empty();
     if has_accuracy {
-        let [left, right] =
-            Layout::horizontal([1, 1].map(ratatui::layout::Constraint::Fill)).areas(area);
-        let percents: Vec<(f64, f64)> = seen
+        let [left, right] = Layout::horizontal([Constraint::Fill(1); 2]).areas(area);
+        let percents = seen
             .accuracy
             .iter()
-            .map(|(round, share)| (*round, 100.0 * share))
-            .collect();
+            .map(|(round, share)| (*round, 100.0 * share));
+        let percents: Vec<(f64, f64)> = percents.collect();
         let curve = Curve {
             points: &percents,
             style: TEST,
@@ -55,9 +54,10 @@ fn accuracy_title(seen: &Seen) -> Line<'static> {
     let Some((now, last)) = seen.accuracy.last().copied() else {
         return " accuracy ".into();
     };
-    let best = seen.best().filter(|(round, _)| *round < now);
-    let best = best
-        .map_or_else(String::new, |(round, best)| format!("(best {} at {round}) ", percent(best)));
+    let best = match seen.best() {
+        Some((round, best)) if round < now => format!("(best {} at {round}) ", percent(best)),
+        _ => String::new(),
+    };
     Line::from(vec![
         " accuracy ".into(),
         Span::styled(percent(last), TEST),
@@ -71,11 +71,9 @@ fn loss_title(seen: &Seen) -> Line<'static> {
         ("test ", &seen.loss, TEST),
         ("training ", &seen.train_loss, TRAINING),
     ] {
-        words.extend(
-            points
-                .last()
-                .map(|(_, last)| Span::styled(format!("{name}{}  ", figure(*last)), style)),
-        );
+        if let Some((_, last)) = points.last() {
+            words.push(Span::styled(format!("{name}{}  ", figure(*last)), style));
+        }
     }
     words.into()
 }
@@ -99,34 +97,36 @@ struct Curve<'a> {
     marker: Marker,
 }
 
+impl Curve<'_> {
+    fn dataset(&self) -> Dataset<'_> {
+        let is_line = self.points.len() > 1;
+        let kind = if is_line {
+            GraphType::Line
+        } else {
+            GraphType::Scatter
+        };
+        Dataset::default()
+            .marker(self.marker)
+            .graph_type(kind)
+            .style(self.style)
+            .data(self.points)
+    }
+}
+
 fn curves(title: Line<'_>, curves: &[Curve<'_>], rounds: u32, area: Rect, buffer: &mut Buffer) {
     let block = Block::bordered()
         .title(title)
         .border_style(Modifier::DIM)
         .title_style(BRIGHT);
-    let values: Vec<f64> = curves
-        .iter()
-        .flat_map(|curve| curve.points)
-        .map(|(_, value)| *value)
-        .collect();
+    let points = curves.iter().flat_map(|curve| curve.points);
+    let values: Vec<f64> = points.map(|(_, value)| *value).collect();
     let Some(range) = Range::of(&values) else {
         return Paragraph::new("nothing is evaluated yet")
             .style(Modifier::DIM)
             .block(block)
             .render(area, buffer);
     };
-    let sets = curves.iter().map(|curve| {
-        let kind = if curve.points.len() > 1 {
-            GraphType::Line
-        } else {
-            GraphType::Scatter
-        };
-        Dataset::default()
-            .marker(curve.marker)
-            .graph_type(kind)
-            .style(curve.style)
-            .data(curve.points)
-    });
+    let sets = curves.iter().map(Curve::dataset).collect();
     let last = rounds.max(2);
     let along = Axis::default()
         .bounds([1.0, f64::from(last)])
@@ -136,7 +136,7 @@ fn curves(title: Line<'_>, curves: &[Curve<'_>], rounds: u32, area: Rect, buffer
         .bounds([range.low, range.high])
         .labels(range.labels())
         .style(Modifier::DIM);
-    Chart::new(sets.collect())
+    Chart::new(sets)
         .block(block)
         .x_axis(along)
         .y_axis(up)
@@ -175,18 +175,19 @@ impl Range {
     fn labels(&self) -> [String; 3] {
         let ticks = [self.low, f64::midpoint(self.low, self.high), self.high];
         // As few decimals as say all of them.
-        let is_said = |decimals: i32| {
-            ticks.iter().all(|tick| {
-                let shifted = tick * 10f64.powi(decimals);
-                (shifted - shifted.round()).abs() < 1e-6
-            })
-        };
-        let decimals = (0..9).find(|decimals| is_said(*decimals)).unwrap_or(9);
+        let decimals = (0..9).find(|decimals| ticks.iter().all(|tick| is_said(*tick, *decimals)));
+        let decimals = decimals.unwrap_or(9);
         ticks.map(|value| match value.abs() {
             0.0..1e6 => format!("{value:.*}", decimals as usize),
             _ => format!("{value:.1e}"),
         })
     }
+}
+
+/// Whether so many decimals say all of a figure.
+fn is_said(figure: f64, decimals: i32) -> bool {
+    let shifted = figure * 10f64.powi(decimals);
+    (shifted - shifted.round()).abs() < 1e-6
 }
 
 #[cfg(test)]

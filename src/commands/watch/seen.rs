@@ -2,10 +2,10 @@
 
 use super::tally::{Effort, Tally};
 use crate::event::{Lane, RoundDone, Standing, Started};
-use crate::ids::{ClientId, Rank, Round};
-use crate::metrics::{ACCURACY, Metrics};
+use crate::ids::{ClientId, Rank};
+use crate::metrics::ACCURACY;
 use crate::record::{History, Run};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Rounds from which the pace and the workers' share of training are taken.
@@ -75,26 +75,9 @@ impl Seen {
         let underway = history.underway.as_ref().filter(|_| goes_on);
         let in_hand = underway.map_or(0.0, |underway| underway.seconds)
             + if goes_on { quiet.as_secs_f64() } else { 0.0 };
-        let evaluated = |value: fn(&Metrics) -> Option<f64>| {
-            let tested = history
-                .rounds
-                .iter()
-                .filter_map(|done| Some((number(done.round), value(done.test.as_ref()?)?)));
-            tested
-                .filter(|(_, value)| value.is_finite())
-                .collect::<Vec<_>>()
-        };
-        let trained = history
-            .rounds
-            .iter()
-            .filter_map(|done| Some((number(done.round), done.train_loss?)));
+        let rounds_left = started.rounds.saturating_sub(done);
         Seen {
-            name: run
-                .folder
-                .file_name()
-                .unwrap_or(run.folder.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
+            name: name(run),
             what: what(run, &started),
             standing,
             reason,
@@ -103,14 +86,14 @@ impl Seen {
             clients: underway.map(|underway| (underway.done, underway.clients)),
             seconds: history.rounds.iter().map(whole).sum::<f64>() + in_hand,
             left: if goes_on {
-                left(history, started.rounds.saturating_sub(done), in_hand)
+                left(history, rounds_left, in_hand)
             } else {
                 None
             },
             quiet: quiet.as_secs_f64(),
-            accuracy: evaluated(|test| test.value(ACCURACY)),
-            loss: evaluated(|test| Some(test.loss())),
-            train_loss: trained.filter(|(_, value)| value.is_finite()).collect(),
+            accuracy: curve(history, |done| done.test.as_ref()?.value(ACCURACY)),
+            loss: curve(history, |done| Some(done.test.as_ref()?.loss())),
+            train_loss: curve(history, |done| done.train_loss),
             workers: workers(history, &started, underway.map(|underway| &underway.workers[..])),
             slowest: tally.slowest(SLOWEST),
         }
@@ -133,8 +116,21 @@ impl Seen {
     }
 }
 
-fn number(round: Round) -> f64 {
-    f64::from(round.0) + 1.0
+/// The last part of a run's folder.
+fn name(run: &Run) -> String {
+    let name = run.folder.file_name().unwrap_or(run.folder.as_os_str());
+    name.to_string_lossy().into_owned()
+}
+
+/// Rounds, from 1, with a figure of each that has one.
+fn curve(history: &History, figure: fn(&RoundDone) -> Option<f64>) -> Vec<(f64, f64)> {
+    let mut points = Vec::new();
+    for done in &history.rounds {
+        if let Some(value) = figure(done).filter(|value| value.is_finite()) {
+            points.push((f64::from(done.round.0) + 1.0, value));
+        }
+    }
+    points
 }
 
 /// Seconds of a round, evaluation included.
@@ -155,21 +151,22 @@ fn standing(run: &Run, history: &History) -> (Standing, String) {
 }
 
 fn what(run: &Run, started: &Started) -> String {
-    let hosts: std::collections::BTreeSet<&String> = started.hosts.values().collect();
+    let hosts: BTreeSet<&String> = started.hosts.values().collect();
     let place = match (hosts.len(), hosts.first()) {
         (1, Some(host)) => format!(" on {host}"),
         (0, _) => String::new(),
         (several, _) => format!(" on {several} hosts"),
     };
-    let trained = run.config.as_ref().map_or_else(String::new, |config| {
-        format!(
+    let trained = match &run.config {
+        Some(config) => format!(
             "{}, {}, {} clients ({}), ",
             config.model.name,
             config.dataset.name,
             config.client_num_in_total,
             config.partition_method.name
-        )
-    });
+        ),
+        None => String::new(),
+    };
     // Nobody knows how many there are of a run that never started.
     let ranks = if started.workers > 0 {
         format!("{} ranks{place}", started.workers + 1)
@@ -183,7 +180,7 @@ fn what(run: &Run, started: &Started) -> String {
 
 /// Seconds that so many rounds will take, if they go on as the last ones did.
 fn left(history: &History, rounds: u32, in_hand: f64) -> Option<f64> {
-    let recent = &history.rounds[history.rounds.len().saturating_sub(RECENT)..];
+    let recent = recent(history);
     let pace = if recent.is_empty() {
         let underway = history
             .underway
@@ -196,48 +193,58 @@ fn left(history: &History, rounds: u32, in_hand: f64) -> Option<f64> {
     Some((pace * f64::from(rounds) - in_hand).max(0.0))
 }
 
+/// The last rounds.
+fn recent(history: &History) -> &[RoundDone] {
+    &history.rounds[history.rounds.len().saturating_sub(RECENT)..]
+}
+
 /// Every worker that the run began with, by rank.
 fn workers(history: &History, started: &Started, lanes: Option<&[Lane]>) -> Vec<Worker> {
-    let lanes: BTreeMap<Rank, &Lane> = lanes
-        .unwrap_or_default()
-        .iter()
-        .map(|lane| (lane.rank, lane))
-        .collect();
-    let recent = &history.rounds[history.rounds.len().saturating_sub(RECENT)..];
+    let lanes = lanes.unwrap_or_default().iter();
+    let lanes: BTreeMap<Rank, &Lane> = lanes.map(|lane| (lane.rank, lane)).collect();
+    let recent = recent(history);
     let offered: f64 = recent.iter().map(|done| done.seconds).sum();
     let busy = seconds_of_training(history, recent);
     let last = last_round(history);
-    // Journals of older programs do not name hosts.
-    let all = (1..=started.workers).map(Rank::from).map(|rank| Worker {
-        rank,
-        host: started.hosts.get(&rank).cloned().unwrap_or_default(),
-        client: lanes.get(&rank).and_then(|lane| lane.client),
-        done: if lanes.is_empty() {
-            last.get(&rank).copied().unwrap_or(0)
-        } else {
-            lanes.get(&rank).map_or(0, |lane| lane.done)
-        },
-        busy: (offered > 0.0).then(|| (busy.get(&rank).copied().unwrap_or(0.0) / offered).min(1.0)),
-        lost: history.lost.iter().any(|(_, lost, _)| *lost == rank),
-    });
-    all.collect()
+    let mut workers = Vec::new();
+    for rank in (1..=started.workers).map(Rank::from) {
+        let lane = lanes.get(&rank);
+        let trained = busy.get(&rank).copied().unwrap_or(0.0);
+        workers.push(Worker {
+            rank,
+            // Journals of older programs do not name hosts.
+            host: started.hosts.get(&rank).cloned().unwrap_or_default(),
+            client: lane.and_then(|lane| lane.client),
+            done: if lanes.is_empty() {
+                last.get(&rank).copied().unwrap_or(0)
+            } else {
+                lane.map_or(0, |lane| lane.done)
+            },
+            busy: if offered > 0.0 {
+                Some((trained / offered).min(1.0))
+            } else {
+                None
+            },
+            lost: history.lost.iter().any(|(_, lost, _)| *lost == rank),
+        });
+    }
+    workers
 }
 
 /// Seconds of training of each worker in the last rounds.
 fn seconds_of_training(history: &History, recent: &[RoundDone]) -> BTreeMap<Rank, f64> {
     let mut seconds = BTreeMap::new();
     let Some(first) = recent.first().map(|done| done.round) else { return seconds };
-    let trained = history
-        .trained
-        .iter()
-        .rev()
-        .take_while(|trained| trained.round >= first);
+    for trained in history.trained.iter().rev() {
+        if trained.round < first {
+            break;
+        }
+        *seconds.entry(trained.rank).or_insert(0.0) += trained.seconds;
+    }
     // Updates without rounds are those that the last moves of the model have taken in.
     let arrived: usize = recent.iter().map(|done| done.clients + done.dropped).sum();
-    let arrived = history.arrived.iter().rev().take(arrived);
-    let all = trained.map(|trained| (trained.rank, trained.seconds));
-    for (rank, more) in all.chain(arrived.map(|update| (update.rank, update.seconds))) {
-        *seconds.entry(rank).or_insert(0.0) += more;
+    for update in history.arrived.iter().rev().take(arrived) {
+        *seconds.entry(update.rank).or_insert(0.0) += update.seconds;
     }
     seconds
 }
@@ -246,12 +253,10 @@ fn seconds_of_training(history: &History, recent: &[RoundDone]) -> BTreeMap<Rank
 fn last_round(history: &History) -> BTreeMap<Rank, usize> {
     let mut counts = BTreeMap::new();
     let last = history.trained.last().map(|trained| trained.round);
-    for trained in history
-        .trained
-        .iter()
-        .rev()
-        .take_while(|trained| Some(trained.round) == last)
-    {
+    for trained in history.trained.iter().rev() {
+        if Some(trained.round) != last {
+            break;
+        }
         *counts.entry(trained.rank).or_insert(0) += 1;
     }
     counts
