@@ -8,6 +8,7 @@ use crate::torch;
 use crate::transport::{Host, mpi};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, fs, io, thread};
@@ -81,27 +82,25 @@ pub(crate) fn now() -> f64 {
 /// Cores that this process may use, each counted once however many threads it runs at a time;
 /// launchers count so.
 pub(crate) fn cores() -> usize {
-    let threads = || thread::available_parallelism().map_or(1, usize::from);
-    names_of_cores()
-        .map(|cores| cores.len())
-        .filter(|&cores| cores > 0)
-        .unwrap_or_else(threads)
+    match names_of_cores() {
+        Some(cores) if !cores.is_empty() => cores.len(),
+        _ => thread::available_parallelism().map_or(1, usize::from),
+    }
 }
 
 /// Their names on this host, if it tells them.
 pub(crate) fn names_of_cores() -> Option<BTreeSet<String>> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let allowed = status
-        .lines()
-        .find_map(|line| line.strip_prefix("Cpus_allowed_list:"))
-        .map_or(Vec::new(), numbers);
-    let siblings = |cpu: &usize| {
-        fs::read_to_string(format!(
-            "/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-        ))
-        .ok()
-    };
-    allowed.iter().map(siblings).collect()
+    let mut lines = status.lines();
+    let allowed = lines.find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let allowed = allowed.map_or(Vec::new(), numbers);
+    allowed.into_iter().map(siblings).collect()
+}
+
+/// The threads of a core, as the system lists them.
+fn siblings(cpu: usize) -> Option<String> {
+    let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+    fs::read_to_string(path).ok()
 }
 
 /// What the processor is called, as `AMD EPYC 7763 64-Core Processor`; else its kind, as `x86_64`.
@@ -113,20 +112,21 @@ pub(crate) fn processor() -> String {
 /// The name in `/proc/cpuinfo`, which only some kinds of processors have there.
 fn model_of(text: &str) -> Option<String> {
     let lines = text.lines().filter_map(|line| line.split_once(':'));
-    let name = lines
+    let (_, name) = lines
         .into_iter()
-        .find(|(key, _)| key.trim() == "model name")?
-        .1;
+        .find(|(key, _)| key.trim() == "model name")?;
     Some(name.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The numbers of a list such as `0-3,8`.
 fn numbers(list: &str) -> Vec<usize> {
-    let range = |part: &str| -> Option<std::ops::RangeInclusive<usize>> {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
-    };
     list.split(',').filter_map(range).flatten().collect()
+}
+
+/// `0-3` or `8`.
+fn range(part: &str) -> Option<RangeInclusive<usize>> {
+    let (first, last) = part.split_once('-').unwrap_or((part, part));
+    Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
 }
 
 /// Memory that is free, in MiB.

@@ -110,22 +110,25 @@ pub(super) fn explained(mut error: clap::Error) -> clap::Error {
 }
 
 fn meant(error: &clap::Error) -> Option<&'static str> {
-    let said = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.as_str()),
-        _ => None,
-    };
-    let flag = said(ContextKind::InvalidArg)?
-        .trim_start_matches('-')
-        .split([' ', '='])
-        .next()?;
+    let argument = said(error, ContextKind::InvalidArg)?;
+    let flag = argument.trim_start_matches('-').split([' ', '=']).next()?;
     match error.kind() {
-        ErrorKind::UnknownArgument => FLAGS
-            .iter()
-            .find(|(names, _)| names.contains(&flag))
-            .map(|(_, meant)| *meant),
-        ErrorKind::InvalidValue if flag == "device" => DEVICES
-            .contains(&said(ContextKind::InvalidValue)?)
-            .then_some(MAPPED),
+        ErrorKind::UnknownArgument => {
+            let (_, meant) = FLAGS.iter().find(|(names, _)| names.contains(&flag))?;
+            Some(meant)
+        }
+        ErrorKind::InvalidValue if flag == "device" => {
+            let device = said(error, ContextKind::InvalidValue)?;
+            DEVICES.contains(&device).then_some(MAPPED)
+        }
+        _ => None,
+    }
+}
+
+/// A text that goes with an error.
+fn said(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
         _ => None,
     }
 }

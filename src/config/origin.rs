@@ -57,11 +57,10 @@ impl Traced {
             };
             return if says { by("aggregator", *layer) } else { None };
         }
-        let (layer, _) = self
-            .said
-            .loose
-            .get("mu")
-            .filter(|_| param.is_none() && axis == 0)?;
+        if param.is_some() || axis != 0 {
+            return None;
+        }
+        let (layer, _) = self.said.loose.get("mu")?;
         by("mu", *layer)
     }
 
@@ -77,14 +76,11 @@ impl Traced {
     /// A layer; of a file of another system the key that says it there.
     fn layer(&self, layer: usize, setting: &str) -> String {
         let translation = &self.config.translation;
-        let is_it = |here: &str| {
-            here.split_once(':')
-                .is_some_and(|(name, _)| name == setting)
-        };
-        let row = translation
-            .rows
-            .iter()
-            .find(|row| layer == 0 && is_it(&row.here));
+        let mut rows = translation.rows.iter().filter(|_| layer == 0);
+        let row = rows.find(|row| {
+            let name = row.here.split_once(':').map(|(name, _)| name);
+            name == Some(setting)
+        });
         match row.map(|row| &row.key) {
             Some(Some((key, line))) => format!("{}, line {line}, {key}", self.said.layers[layer]),
             Some(None) => format!("as {} has it", translation.system),

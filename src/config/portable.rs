@@ -27,10 +27,9 @@ impl Config {
     pub fn portable(&self) -> Result<String, serde_yaml::Error> {
         let mut settings = serde_yaml::to_value(self)?;
         if let Value::Mapping(settings) = &mut settings {
-            WHERE
-                .iter()
-                .chain(&SHOWN)
-                .for_each(|name| _ = settings.remove(*name));
+            for name in WHERE.iter().chain(&SHOWN) {
+                settings.remove(*name);
+            }
         }
         serde_yaml::to_string(&without_nulls(settings))
     }
@@ -60,14 +59,18 @@ pub fn is_of_a_run(written: &[Entry]) -> bool {
 /// Takes out of a run's own config where that run wrote; gives a note if it said so, as those of
 /// older runs do.
 pub fn leave_places(settings: &mut Mapping, path: &Path) -> Option<String> {
-    let said = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
-    let left = WHERE
-        .iter()
-        .filter(|name| settings.remove(**name).is_some_and(|value| said(&value)));
-    let left: Vec<String> = left.map(|name| format!("--{name}")).collect();
-    let note =
-        format!("{} of {} are that run's own and not taken over", left.join(", "), path.display());
-    (!left.is_empty()).then_some(note)
+    let mut left = Vec::new();
+    for name in WHERE {
+        match settings.remove(name) {
+            None | Some(Value::Null | Value::Bool(false)) => {}
+            Some(_) => left.push(format!("--{name}")),
+        }
+    }
+    if left.is_empty() {
+        return None;
+    }
+    let (left, path) = (left.join(", "), path.display());
+    Some(format!("{left} of {path} are that run's own and not taken over"))
 }
 
 #[cfg(test)]

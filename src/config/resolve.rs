@@ -18,18 +18,13 @@ impl Config {
     /// # Errors
     /// What is not YAML, unknown keys, or values of the wrong kind.
     pub fn parse(text: &str) -> Result<Config, String> {
+        let around = Around {
+            file: Path::new(""),
+            data_dir: None,
+        };
+        let (given, _) = settings(&Node::parse(text)?, around)?;
         let mut said = Said::default();
-        said.lay(
-            "--cf",
-            settings(
-                &Node::parse(text)?,
-                Around {
-                    file: Path::new(""),
-                    data_dir: None,
-                },
-            )?
-            .0,
-        )?;
+        said.lay("--cf", given)?;
         said.chosen()
     }
 
@@ -113,11 +108,17 @@ fn blame(path: &Path, reason: String) -> ConfigError {
 /// A path with `~` at its start as the home folder.
 fn at_home(path: Option<&Path>) -> Result<Option<PathBuf>, ConfigError> {
     let Some(path) = path else { return Ok(None) };
-    let unread = |error: io::Error| ConfigError::Read {
+    files::at_home(path)
+        .map(Some)
+        .map_err(|error| unread(path, &error))
+}
+
+/// A file that cannot be read.
+fn unread(path: &Path, error: &io::Error) -> ConfigError {
+    ConfigError::Read {
         path: path.to_owned(),
         reason: error.to_string(),
-    };
-    files::at_home(path).map(Some).map_err(unread)
+    }
 }
 
 /// What a `--cf` file, or the config of a run that goes on, says in our words; what was done to get
@@ -127,11 +128,7 @@ fn read_file(
     flags: &Flags,
     set: &Mapping,
 ) -> Result<(Mapping, Translation, Option<String>), ConfigError> {
-    let unread = |error: io::Error| ConfigError::Read {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let text = files::text(path).map_err(unread)?;
+    let text = files::text(path).map_err(|error| unread(path, &error))?;
     let set = set.get("data_dir").and_then(Value::as_str).map(Path::new);
     let around = Around {
         file: path,
@@ -183,13 +180,11 @@ fn settings(entries: &[Entry], around: Around<'_>) -> Result<(Mapping, Translati
 /// All `--set` together: none comes before another.
 fn all_set(texts: &[String]) -> Result<Mapping, String> {
     let mut all = Mapping::new();
-    for (name, value) in texts
+    let sets: Vec<Mapping> = texts
         .iter()
         .map(|text| set(text))
-        .collect::<Result<Vec<_>, _>>()?
-        .into_iter()
-        .flatten()
-    {
+        .collect::<Result<_, _>>()?;
+    for (name, value) in sets.into_iter().flatten() {
         match all.get(&name) {
             Some(said) if !alike(said, &value) => {
                 let (name, said, value) = (plain(&name), plain(said), plain(&value));

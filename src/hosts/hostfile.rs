@@ -96,15 +96,15 @@ impl HostFile {
     pub fn parse(text: &str) -> Result<HostFile, HostFileError> {
         let mut named = Vec::new();
         for (number, line) in text.lines().enumerate() {
-            let content = line.split('#').next().unwrap_or_default().trim();
-            if !content.is_empty() {
-                let fault = |reason| HostFileError::Line {
-                    line: number + 1,
-                    text: content.to_owned(),
-                    reason,
-                };
-                named.push(parse_host(content).map_err(fault)?);
+            let content = content(line);
+            if content.is_empty() {
+                continue;
             }
+            named.push(parse_host(content).map_err(|reason| HostFileError::Line {
+                line: number + 1,
+                text: content.to_owned(),
+                reason,
+            })?);
         }
         HostFile::of(named)
     }
@@ -141,13 +141,8 @@ impl HostFile {
     /// Whether a text says the same in a launcher's dialect, so that it can be used as it is.
     pub fn is_written_in(&self, text: &str, dialect: Dialect) -> bool {
         let written = self.write(dialect);
-        let lines = text
-            .lines()
-            .map(|line| line.split('#').next().unwrap_or_default());
-        lines
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .eq(written.lines())
+        let lines = text.lines().map(content);
+        lines.filter(|line| !line.is_empty()).eq(written.lines())
     }
 
     /// Writes the hosts in the dialect of a launcher.
@@ -162,6 +157,11 @@ impl HostFile {
         }
         text
     }
+}
+
+/// A line without its comment.
+fn content(line: &str) -> &str {
+    line.split('#').next().unwrap_or_default().trim()
 }
 
 /// An address of many colons, so that the one before its slots can be told.

@@ -41,27 +41,13 @@ impl HostName {
     /// );
     /// ```
     pub fn parse(text: &str) -> Result<HostName, HostNameError> {
-        let fault = |reason| {
-            Err(HostNameError {
+        match fault(text) {
+            None => Ok(HostName(text.to_owned())),
+            Some(reason) => Err(HostNameError {
                 text: text.to_owned(),
                 reason,
-            })
-        };
-        let may_be = |letter: char| letter.is_ascii_alphanumeric() || ".-_:%@".contains(letter);
-        let (user, host) = text.split_once('@').unwrap_or(("me", text));
-        if host.is_empty() || user.is_empty() {
-            return fault("nothing is there");
+            }),
         }
-        if user.starts_with('-') || host.starts_with('-') {
-            return fault("it begins with `-`");
-        }
-        if host.contains('@') || !text.chars().all(may_be) {
-            return fault("only letters, digits and `.-_:%` can be in it");
-        }
-        if text.len() > LONGEST {
-            return fault("it is too long");
-        }
-        Ok(HostName(text.to_owned()))
     }
 
     /// As it was written.
@@ -77,6 +63,23 @@ impl HostName {
     /// Whether both mean one machine; a short name means any full name that begins with it.
     pub fn means(&self, other: &HostName) -> bool {
         alike(self.host(), other.host())
+    }
+}
+
+/// Why a text cannot be a host, if it cannot.
+fn fault(text: &str) -> Option<&'static str> {
+    let may_be = |letter: char| letter.is_ascii_alphanumeric() || ".-_:%@".contains(letter);
+    let (user, host) = text.split_once('@').unwrap_or(("me", text));
+    if host.is_empty() || user.is_empty() {
+        Some("nothing is there")
+    } else if user.starts_with('-') || host.starts_with('-') {
+        Some("it begins with `-`")
+    } else if host.contains('@') || !text.chars().all(may_be) {
+        Some("only letters, digits and `.-_:%` can be in it")
+    } else if text.len() > LONGEST {
+        Some("it is too long")
+    } else {
+        None
     }
 }
 

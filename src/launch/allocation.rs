@@ -55,31 +55,29 @@ const SLURM: &str = "SLURM_JOB_NODELIST";
 /// # Errors
 /// When the batch system's own words cannot be read.
 pub fn allocation() -> Result<Option<HostFile>, AllocationError> {
-    let hosts = |name, named: Named| {
-        let file = named
-            .and_then(HostFile::of)
-            .map_err(|reason| AllocationError::Hosts { name, reason })?;
-        Ok(Some(file))
-    };
     if let Ok(nodes) = env::var(SLURM) {
         let names =
             node_list::hosts(&nodes).map_err(|reason| AllocationError::Slurm { nodes, reason })?;
         let tasks =
             env::var("SLURM_TASKS_PER_NODE").or_else(|_| env::var("SLURM_JOB_CPUS_PER_NODE"));
-        return hosts(SLURM, slurm(&names, &tasks.unwrap_or_default()));
+        return put_together(SLURM, slurm(&names, &tasks.unwrap_or_default())).map(Some);
     }
     for (name, read) in FILES {
-        if let Some(path) = env::var_os(name) {
-            let file = path.to_string_lossy().into_owned();
-            let text = files::text(Path::new(&path)).map_err(|reason| AllocationError::File {
-                name,
-                file,
-                reason,
-            })?;
-            return hosts(name, read(&text));
-        }
+        let Some(path) = env::var_os(name) else { continue };
+        let text = files::text(Path::new(&path)).map_err(|reason| AllocationError::File {
+            name,
+            file: path.to_string_lossy().into_owned(),
+            reason,
+        })?;
+        return put_together(name, read(&text)).map(Some);
     }
     Ok(None)
+}
+
+/// The hosts that a variable has named.
+fn put_together(name: &'static str, named: Named) -> Result<HostFile, AllocationError> {
+    let file = named.and_then(HostFile::of);
+    file.map_err(|reason| AllocationError::Hosts { name, reason })
 }
 
 /// Names, and counts such as `4(x2),2`.
@@ -114,12 +112,11 @@ fn grid_engine(text: &str) -> Named {
 }
 
 fn host(line: usize, name: &str) -> Result<HostName, HostFileError> {
-    let fault = |reason: String| HostFileError::Line {
+    HostName::parse(name).map_err(|error| HostFileError::Line {
         line,
         text: name.to_owned(),
-        reason,
-    };
-    HostName::parse(name).map_err(|error| fault(error.to_string()))
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -130,10 +127,8 @@ mod tests {
     #[test]
     fn every_batch_systems_words_are_understood() {
         let written = |named: Named| {
-            named
-                .and_then(HostFile::of)
-                .expect("hosts")
-                .write(Dialect::Mpich)
+            let file = named.and_then(HostFile::of).expect("hosts");
+            file.write(Dialect::Mpich)
         };
         let slurm =
             |nodes: &str, tasks: &str| slurm(&node_list::hosts(nodes).expect("hosts"), tasks);

@@ -3,6 +3,7 @@
 
 use super::shell::pasteable;
 use serde::{Deserialize, Serialize};
+use std::array;
 
 /// What a host says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,39 +66,19 @@ pub fn diagnose(here: &Facts, probes: &[Probe]) -> Diagnosis {
     let mut rows = vec![COLUMNS.map(str::to_owned)];
     let mut remedies = Vec::new();
     for probe in probes {
-        let mut row = COLUMNS.map(|_| "-".to_owned());
-        row[0] = probe.host.clone();
-        let mut faulty = |fault: String| remedies.push(format!("{}: {fault}", probe.host));
-        match &probe.facts {
-            Err(reason) => {
-                row[1] = "no".to_owned();
-                faulty(unreachable(&probe.host, reason));
-            }
+        let (row, faults) = match &probe.facts {
             Ok(facts) => {
-                let mark = |fine: bool| if fine { "ok" } else { "NO" }.to_owned();
                 let skew = skew(facts.clock, probe.window);
-                row = [
-                    probe.host.clone(),
-                    "ok".to_owned(),
-                    mark(facts.binary == here.binary),
-                    mark(facts.libtorch == here.libtorch),
-                    mark(facts.mpi == here.mpi),
-                    mark(facts.data_fault.is_none()),
-                    match &facts.driver {
-                        Some(driver) => format!("{}, driver {driver}", facts.gpus),
-                        None => facts.gpus.to_string(),
-                    },
-                    if skew > SKEW {
-                        format!("{skew:.0} s off")
-                    } else {
-                        "ok".to_owned()
-                    },
-                    facts.free_mib.to_string(),
-                ];
-                faults(here, facts, skew).into_iter().for_each(faulty);
+                (row(here, &probe.host, facts, skew), faults(here, facts, skew))
             }
-        }
+            Err(reason) => (unreached(&probe.host), vec![unreachable(&probe.host, reason)]),
+        };
         rows.push(row);
+        remedies.extend(
+            faults
+                .iter()
+                .map(|fault| format!("{}: {fault}", probe.host)),
+        );
     }
     Diagnosis {
         table: aligned(&rows),
@@ -105,6 +86,42 @@ pub fn diagnose(here: &Facts, probes: &[Probe]) -> Diagnosis {
     }
 }
 
+/// A host in the table.
+type Row = [String; COLUMNS.len()];
+
+fn row(here: &Facts, host: &str, facts: &Facts, skew: f64) -> Row {
+    let mark = |fine: bool| if fine { "ok" } else { "NO" }.to_owned();
+    let gpus = match &facts.driver {
+        Some(driver) => format!("{}, driver {driver}", facts.gpus),
+        None => facts.gpus.to_string(),
+    };
+    let clock = if skew > SKEW {
+        format!("{skew:.0} s off")
+    } else {
+        "ok".to_owned()
+    };
+    [
+        host.to_owned(),
+        "ok".to_owned(),
+        mark(facts.binary == here.binary),
+        mark(facts.libtorch == here.libtorch),
+        mark(facts.mpi == here.mpi),
+        mark(facts.data_fault.is_none()),
+        gpus,
+        clock,
+        facts.free_mib.to_string(),
+    ]
+}
+
+/// A host of which nothing is known.
+fn unreached(host: &str) -> Row {
+    let mut row = COLUMNS.map(|_| "-".to_owned());
+    row[0] = host.to_owned();
+    row[1] = "no".to_owned();
+    row
+}
+
+/// What is wrong with a host, each with what to do about it.
 fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
     let mut faults = Vec::new();
     if facts.binary != here.binary {
@@ -167,12 +184,8 @@ fn skew(clock: f64, (asked, answered): (f64, f64)) -> f64 {
 
 /// What to do about a host that gave no facts.
 fn unreachable(host: &str, reason: &str) -> String {
-    let says_error = |line: &&str| line.contains("error");
-    let line = reason
-        .lines()
-        .find(says_error)
-        .or(reason.lines().last())
-        .unwrap_or("no answer");
+    let error = reason.lines().find(|line| line.contains("error"));
+    let line = error.or(reason.lines().last()).unwrap_or("no answer");
     let remedy =
         if reason.contains("unexpected argument") || reason.contains("unrecognized subcommand") {
             "another fedmpi is there: copy this one there"
@@ -189,16 +202,19 @@ fn unreachable(host: &str, reason: &str) -> String {
     format!("{} (try `{attempt}`): {remedy}", line.trim().escape_debug())
 }
 
-fn aligned(rows: &[[String; COLUMNS.len()]]) -> String {
+fn aligned(rows: &[Row]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let line = |row: &[String; COLUMNS.len()]| {
-        let cells = row
+    let widths: [usize; COLUMNS.len()] = array::from_fn(width);
+    let mut lines = Vec::new();
+    for row in rows {
+        let padded = row
             .iter()
-            .enumerate()
-            .map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        let line = padded.collect::<Vec<_>>().join("  ");
+        lines.push(line.trim_end().to_owned());
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]

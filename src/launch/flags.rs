@@ -22,13 +22,13 @@ fn groups(words: &[OsString]) -> Vec<Group<'_>> {
     let mut groups = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        let (name, takes) =
-            flag(&words[at]).map_or((None, false), |(name, takes)| (Some(name), takes));
+        let (name, takes) = match flag(&words[at]) {
+            Some((name, takes)) => (Some(name), takes),
+            None => (None, false),
+        };
+        let after = words[at + 1..].iter();
         let values = if takes {
-            words[at + 1..]
-                .iter()
-                .take_while(|word| flag(word).is_none())
-                .count()
+            after.take_while(|word| flag(word).is_none()).count()
         } else {
             0
         };
@@ -51,17 +51,16 @@ fn flag(word: &OsStr) -> Option<(String, bool)> {
 
 /// The words without some flags and their values.
 fn without(words: &[OsString], names: &[&str]) -> Vec<OsString> {
-    let kept = |group: &Group<'_>| {
-        !group
+    let mut kept = Vec::new();
+    for group in groups(words) {
+        let is_named = group
             .name
-            .as_deref()
-            .is_some_and(|name| names.contains(&name))
-    };
-    groups(words)
-        .into_iter()
-        .filter(kept)
-        .flat_map(|group| group.words.to_vec())
-        .collect()
+            .is_some_and(|name| names.contains(&name.as_str()));
+        if !is_named {
+            kept.extend_from_slice(group.words);
+        }
+    }
+    kept
 }
 
 /// The words with the last of each flag: what is added at the end of a script wins over what is

@@ -63,50 +63,75 @@ pub fn run(job: &Job, folder: &Path, restarts: u32) -> io::Result<u8> {
     };
     let (mut pace, mut came_up) = (Pace::default(), false);
     for left in (0..=restarts).rev() {
-        let before = Trace::of(folder);
-        let (status, killed) = started(&job, place.path(), || before.is_finished_since(folder))?;
-        let code = status.map_or(exit::DONE, code);
-        let after = Trace::of(folder);
-        let up = after.came_up_since(&before);
-        came_up |= up;
-        if let Some(status) = status.filter(|_| up) {
-            ending::note(folder, status, killed.as_deref());
-        }
-        // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
-        let nothing_to_do = code == exit::DONE && !up && after.is_finished(folder);
-        if let Some(code) =
-            last_code(code, nothing_to_do || before.is_finished_since(folder), &after, folder)
-        {
+        let came = start_once(&job, place.path(), folder)?;
+        came_up |= came.up;
+        if let Some(code) = last_code(came.code, came.is_finished(folder), &came.after, folder) {
             return Ok(code);
         }
+        let code = came.code;
         if let Some(reason) = hopeless(folder, came_up) {
             log::error!(
                 "the job ended with code {code}, and another start would end alike: {reason}"
             );
             return Ok(exit::FAILED);
         }
-        let wait = pace
-            .after(after.got_further_than(&before))
-            .filter(|_| left > 0);
+        let wait = pace.after(came.after.got_further_than(&came.before));
+        if left == 0 {
+            return Ok(exit::FAILED);
+        }
         let Some(wait) = wait else {
-            if left > 0 {
-                let starts = pace.fruitless();
-                log::error!(
-                    "{starts} starts in a row came to nothing: giving up with {left} restarts left"
-                );
-            }
+            let starts = pace.fruitless();
+            log::error!(
+                "{starts} starts in a row came to nothing: giving up with {left} restarts left"
+            );
             return Ok(exit::FAILED);
         };
-        let way = again(&mut job, folder, after.is_saved(), &name);
-        log::warn!(
-            "the job ended with code {code}{way} in {} s ({left} restarts left)",
-            wait.as_secs()
-        );
+        let way = again(&mut job, folder, came.after.is_saved(), &name);
+        let seconds = wait.as_secs();
+        log::warn!("the job ended with code {code}{way} in {seconds} s ({left} restarts left)");
         if !pause(wait) {
-            return Ok(ended(&after));
+            return Ok(ended(&came.after));
         }
     }
     Ok(exit::FAILED)
+}
+
+/// What came of a start.
+struct Came {
+    code: u8,
+    /// What the run had left before it.
+    before: Trace,
+    /// What it has left now.
+    after: Trace,
+    /// Whether its ranks came up.
+    up: bool,
+}
+
+impl Came {
+    fn is_finished(&self, folder: &Path) -> bool {
+        // Whoever goes on with a finished run has nothing to do, and leaves it as it is.
+        let is_idle = self.code == exit::DONE && !self.up && self.after.is_finished(folder);
+        is_idle || self.before.is_finished_since(folder)
+    }
+}
+
+/// Starts a job once, and notes in the run's folder how it ended if its ranks came up.
+fn start_once(job: &Job, host_file: &Path, folder: &Path) -> io::Result<Came> {
+    let before = Trace::of(folder);
+    let (status, killed) = started(job, host_file, || before.is_finished_since(folder))?;
+    let after = Trace::of(folder);
+    let up = after.came_up_since(&before);
+    if let Some(status) = status
+        && up
+    {
+        ending::note(folder, status, killed.as_deref());
+    }
+    Ok(Came {
+        code: status.map_or(exit::DONE, code),
+        before,
+        after,
+        up,
+    })
 }
 
 /// Starts a job and waits for its end. Whoever refuses says why, and so does who was asked to end:

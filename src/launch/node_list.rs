@@ -63,11 +63,10 @@ fn unfolded(pattern: &str) -> Result<Vec<String>, String> {
 /// The numbers of `7` or `08-10`, as wide as the first is written.
 fn numbers(range: &str) -> Result<impl Iterator<Item = String>, String> {
     let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let number = |text: &str| {
-        text.parse::<u64>()
-            .map_err(|_| format!("`{range}` is no number and no range"))
-    };
-    let (from, to, width) = (number(first)?, number(last)?, first.len());
+    let fault = |_| format!("`{range}` is no number and no range");
+    let from: u64 = first.parse().map_err(fault)?;
+    let to: u64 = last.parse().map_err(fault)?;
+    let width = first.len();
     if from > to {
         return Err(format!("`{range}` counts down"));
     }

@@ -217,13 +217,13 @@ impl Plan {
 
     /// How long a worker sleeps to make a delay real.
     pub fn nap(&self, client: ClientId, task: Round) -> Option<Duration> {
-        let seconds = || {
-            self.delay
-                .seconds(self.seed(), client, task, self.samples(client))
-        };
-        let real = self.config.mode == Mode::Async && self.config.clock == Clock::Real;
-        let asleep = self.config.sleep_delays && real;
-        asleep.then(|| Duration::from_secs_f64(seconds().min(1e6)))
+        let is_real = self.config.mode == Mode::Async && self.config.clock == Clock::Real;
+        if !self.config.sleep_delays || !is_real {
+            return None;
+        }
+        let samples = self.samples(client);
+        let seconds = self.delay.seconds(self.seed(), client, task, samples);
+        Some(Duration::from_secs_f64(seconds.min(1e6)))
     }
 
     /// Who trains when, without rounds.

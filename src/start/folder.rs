@@ -48,10 +48,8 @@ pub(super) fn past(plan: &Plan) -> Result<Past> {
         }
         (saved, finished) => {
             let saved = saved?;
-            let done = finished
-                .as_ref()
-                .map_or(0, |summary| summary.rounds)
-                .max(saved.state.rounds);
+            let told = finished.as_ref().map_or(0, |summary| summary.rounds);
+            let done = saved.state.rounds.max(told);
             if done > wanted {
                 return Err(CheckpointError::Shorter {
                     folder: folder.clone(),
@@ -61,9 +59,10 @@ pub(super) fn past(plan: &Plan) -> Result<Past> {
                 .into());
             }
             let over = done == wanted || plan.reached(saved.state.test.as_ref());
-            Ok(finished
-                .filter(|_| over)
-                .map_or(Past::Saved(saved), Past::Finished))
+            Ok(match finished {
+                Some(summary) if over => Past::Finished(summary),
+                _ => Past::Saved(saved),
+            })
         }
     }
 }

@@ -144,18 +144,11 @@ impl Lines {
     /// For people who know the day and the server. An error may be of one host alone.
     fn short(&self, level: Level, words: &str, look: Look) -> String {
         let (start, now) = (if look.over_bar { ERASE } else { "" }, Zoned::now());
-        let colour = |colour: AnsiColor| {
-            if look.colours {
-                colour.on_default().bold()
-            } else {
-                Style::new()
-            }
-        };
         let time = now.strftime("%H:%M:%S");
         let (kind, style) = match level {
             Level::Info => return format!("{start}{time} {words}\n"),
-            Level::Error => ("error".to_owned(), colour(AnsiColor::Red)),
-            Level::Warn => ("warning".to_owned(), colour(AnsiColor::Yellow)),
+            Level::Error => ("error".to_owned(), bold(look, AnsiColor::Red)),
+            Level::Warn => ("warning".to_owned(), bold(look, AnsiColor::Yellow)),
             Level::Debug | Level::Trace => (level.as_str().to_lowercase(), Style::new()),
         };
         let named = self.named(level != Level::Warn);
@@ -170,6 +163,15 @@ impl Lines {
             }
             _ => String::new(),
         }
+    }
+}
+
+/// A bold colour, where colours are wanted.
+fn bold(look: Look, colour: AnsiColor) -> Style {
+    if look.colours {
+        colour.on_default().bold()
+    } else {
+        Style::new()
     }
 }
 

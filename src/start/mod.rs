@@ -18,6 +18,7 @@ use crate::ids::Rank;
 use crate::launch::Launched;
 use crate::plan::Plan;
 use crate::record::Environment;
+use crate::record::checkpoint::Saved;
 use crate::screen::Screen;
 use crate::train::Trainer;
 use crate::transport::World;
@@ -47,7 +48,8 @@ pub(crate) struct Ready {
 /// All steps before training.
 pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Ready, Stop> {
     let config = agree(mpi, launched, flags)?;
-    let screen = if mpi.rank() == Rank::SERVER {
+    let is_server = mpi.rank() == Rank::SERVER;
+    let screen = if is_server {
         Screen::find(&config, launched.rank.is_some())
     } else {
         Screen::default()
@@ -56,29 +58,15 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     settle(mpi, log::log_to_file(&config, mpi.rank()))?;
     let (hosts, seats) = seats::take(mpi, &config)?;
     let plan = trainer::fitted(mpi, data::plan(mpi, &hosts, config)?)?;
-    let is_server = mpi.rank() == Rank::SERVER;
     let folder = settle(mpi, is_server.then(|| folder::claim(&plan)).transpose())?;
     // Before anything is written: a run that cannot go on stays as it is.
-    let past = settle(
-        mpi,
-        if is_server {
-            folder::past(&plan)
-        } else {
-            Ok(Past::None)
-        },
-    )?;
-    let (saved, finished) = match past {
-        Past::None => (None, None),
-        Past::Saved(saved) => (Some(saved), None),
-        Past::Finished(summary) => (None, Some(summary)),
-    };
-    unless_finished(mpi, finished)?;
+    let saved = saved(mpi, &plan)?;
     let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
     let trainer = trainer::settled(mpi, &plan, device, sharers)?;
     if is_server {
-        words::of_run(&plan, trainer.layout().parameters(), &hosts)
-            .iter()
-            .for_each(|line| ::log::info!("{line}"));
+        for line in words::of_run(&plan, trainer.layout().parameters(), &hosts) {
+            ::log::info!("{line}");
+        }
     }
     let environment = environment::gather(mpi, &hosts, &seats);
     let server = folder.zip(environment).map(|(folder, environment)| {
@@ -100,6 +88,21 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
         trainer,
         server,
     })
+}
+
+/// What the run goes on from, if it does, which the server knows; a run that is finished does not.
+fn saved(mpi: &Mpi, plan: &Plan) -> Result<Option<Saved>, Stop> {
+    let past = match mpi.rank() {
+        Rank::SERVER => folder::past(plan),
+        _ => Ok(Past::None),
+    };
+    let (saved, finished) = match settle(mpi, past)? {
+        Past::None => (None, None),
+        Past::Saved(saved) => (Some(saved), None),
+        Past::Finished(summary) => (None, Some(summary)),
+    };
+    unless_finished(mpi, finished)?;
+    Ok(saved)
 }
 
 /// All steps before a run is trained again, which claims no folder and writes nothing. `look` is

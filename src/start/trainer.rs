@@ -28,13 +28,11 @@ pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
     let model = models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
     if mpi.rank() == Rank::SERVER {
-        let notes = plan
-            .config
-            .translation
-            .notes()
-            .into_iter()
-            .chain(plan.notes(workers));
-        notes.for_each(|note| log::warn!("{note}"));
+        let mut notes = plan.config.translation.notes();
+        notes.extend(plan.notes(workers));
+        for note in notes {
+            log::warn!("{note}");
+        }
     }
     let threads = plan.config.threads as usize;
     let here = thread::available_parallelism().map_or(threads, usize::from);
@@ -49,11 +47,10 @@ pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
     {
         log::warn!("{note}");
     }
-    Ok(if is_crowded(&all, threads) {
-        plan.crowded()
-    } else {
-        plan
-    })
+    if is_crowded(&all, threads) {
+        return Ok(plan.crowded());
+    }
+    Ok(plan)
 }
 
 /// Where a rank may compute.
@@ -75,16 +72,12 @@ fn is_crowded(all: &[Cores], threads: usize) -> bool {
 
 /// A note where ranks may use fewer cores than they are to have threads.
 fn short_of_cores(all: &[Cores], threads: usize) -> Option<String> {
-    let (rank, cores) = all
-        .iter()
-        .map(|cores| cores.usable)
-        .enumerate()
-        .find(|(_, usable)| *usable < threads)?;
+    let mut usable = all.iter().map(|cores| cores.usable).enumerate();
+    let (rank, cores) = usable.find(|(_, usable)| *usable < threads)?;
     let many = if cores == 1 { "" } else { "s" };
     let hint = "hint: fewer threads, or --bind-to none for mpirun";
-    Some(format!(
-        "--threads {threads}, but rank {rank} may use {cores} core{many}: training is slower so ({hint})"
-    ))
+    let what = format!("--threads {threads}, but rank {rank} may use {cores} core{many}");
+    Some(format!("{what}: training is slower so ({hint})"))
 }
 
 /// The trainer of this rank, once every rank has its own and can keep what clients keep.
@@ -147,15 +140,14 @@ pub(crate) fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
     {
         return Sums::Hosts;
     }
-    let gpu = if let Device::Cuda(index) = device {
-        Some(index)
-    } else {
-        None
+    let gpu = match device {
+        Device::Cuda(index) => Some(index),
+        _ => None,
     };
-    let veto = mpi
-        .survives()
-        .then_some("this job survives lost ranks, which NCCL does not");
-    nccl::agree(mpi, &Host::here().name, gpu, veto, plan.round_timeout().unwrap_or(Duration::MAX))
+    let survival = "this job survives lost ranks, which NCCL does not";
+    let veto = mpi.survives().then_some(survival);
+    let limit = plan.round_timeout().unwrap_or(Duration::MAX);
+    nccl::agree(mpi, &Host::here().name, gpu, veto, limit)
 }
 
 #[cfg(test)]

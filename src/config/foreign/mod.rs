@@ -263,19 +263,12 @@ fn collect(entry: &Entry, above: &str, is_flat: bool, words: &mut Vec<Word>) {
     } else {
         format!("{above}.{}", entry.key)
     };
-    let is_choice = |below: &[Entry]| {
-        is_flat && (!above.is_empty() || below.iter().any(|entry| entry.key == "name"))
-    };
     match &entry.node {
-        Node::Map(below) if !is_choice(below) => {
-            let title = if is_flat {
-                entry.key.as_str()
-            } else {
-                key.as_str()
-            };
-            below
-                .iter()
-                .for_each(|entry| collect(entry, title, is_flat, words));
+        Node::Map(below) if !(is_flat && is_choice(above, below)) => {
+            let title = if is_flat { &entry.key } else { &key };
+            for entry in below {
+                collect(entry, title, is_flat, words);
+            }
         }
         node if node.is_empty() && above.is_empty() => {}
         node => words.push(Word {
@@ -286,12 +279,19 @@ fn collect(entry: &Entry, above: &str, is_flat: bool, words: &mut Vec<Word>) {
     }
 }
 
+/// Whether a mapping is the value of a key: below a title, or with the name of a part.
+fn is_choice(above: &str, below: &[Entry]) -> bool {
+    !above.is_empty() || below.iter().any(|entry| entry.key == "name")
+}
+
 /// Whether all of these titles are there, as sections.
 fn has_sections(entries: &[Entry], titles: &[&str]) -> bool {
-    let has = |title: &&str| {
-        entries
-            .iter()
-            .any(|entry| entry.key == **title && matches!(entry.node, Node::Map(_)))
-    };
-    titles.iter().all(has)
+    titles.iter().all(|title| has_section(entries, title))
+}
+
+fn has_section(entries: &[Entry], title: &str) -> bool {
+    let mut sections = entries
+        .iter()
+        .filter(|entry| matches!(entry.node, Node::Map(_)));
+    sections.any(|entry| entry.key == title)
 }

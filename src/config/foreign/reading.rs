@@ -217,11 +217,14 @@ impl<'a> Reading<'a> {
 
 /// Whether a value is one of these, whatever the case; numbers are compared as numbers.
 pub fn is_one_of(value: &Value, values: &[&str]) -> bool {
-    let alike = |text: &&str| match (value.as_f64(), text.parse::<f64>()) {
+    values.iter().any(|text| says(value, text))
+}
+
+fn says(value: &Value, text: &str) -> bool {
+    match (value.as_f64(), text.parse::<f64>()) {
         (Some(number), Ok(other)) => number == other,
         _ => shown(value).eq_ignore_ascii_case(text),
-    };
-    values.iter().any(alike)
+    }
 }
 
 /// A value in a line, as people write it.
