@@ -16,6 +16,9 @@ const PLAIN: &[&str] = &[
     "NormalClient",
     "SyncClientManager",
     "AsyncClientManager",
+    "MPMTClientManager",
+    "AvgReceiver",
+    "AvgChecker",
 ];
 
 /// The last name of a class.

@@ -8,7 +8,8 @@ pub fn kind(reading: &mut Reading<'_>, word: &Word) {
     match class(&reading.text(&word.key)) {
         "NormalClient" | "AsyncClient" => reading.nothing(word, "plain steps"),
         "ProxClient" => reading.nothing(word, "mu tells"),
-        _ => reading.not_here(word, "NormalClient, ProxClient"),
+        "NovaClient" => reading.nothing(word, "FedNova tells"),
+        _ => reading.not_here(word, "NormalClient, ProxClient, NovaClient"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whether async-FL's model moves in rounds, which parts come with that, and what only servers
 //! without rounds have.
 
+use super::THREADS;
 use super::classes::class;
 use crate::config::foreign::Word;
 use crate::config::foreign::reading::Reading;
@@ -25,6 +26,7 @@ pub fn mode(reading: &mut Reading<'_>, word: &Word) {
         ("sync" | "SyncServer", _) => reading.becomes(word, "mode", "sync".into(), ""),
         ("NormalServer", true) => reading.becomes(word, "mode", "sync".into(), ""),
         ("async" | "AsyncServer" | "NormalServer", _) => reading.row(word, "mode: async", ""),
+        ("thread" | "process" | "MPMT", _) => reading.nothing(word, THREADS),
         _ => reading.not_here(word, "SyncServer, AsyncServer"),
     }
 }

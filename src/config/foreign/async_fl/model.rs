@@ -7,7 +7,7 @@ use crate::config::foreign::{Named, Word, absent, named};
 const MODELS: &[Named] = &[
     named("CNN", "cnn", ""),
     absent("ConvNet", "nearest: `lenet`"),
-    absent("LeNet5", "nearest: `lenet`"),
+    named("LeNet5", "lenet", "with ReLU after the second convolution; there without"),
     named("resnet18", "resnet18:stem=large", "torchvision's, with as many outputs as classes"),
     named("resnet50", "resnet50:stem=large", "torchvision's, with as many outputs as classes"),
 ];

@@ -32,7 +32,7 @@ const ARRIVALS: &[Named] = &[
 /// Rules of rounds.
 const ROUNDS: &[Named] = &[
     named("FedAvg", "fedavg", ""),
-    absent("FedNova", "nearest: FedAvg, or --algorithm fednova"),
+    named("FedNova", "fednova", "clients weigh by samples, as published; there by batches"),
     absent("FedAvgWithPrevious", "nearest: FedAvg"),
     absent("FedDL", "nearest: FedAvg"),
     absent("FedAT", "nearest: FedAvg"),

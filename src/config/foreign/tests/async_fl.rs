@@ -80,7 +80,7 @@ fn three_generations_of_async_fl_mean_what_they_say() {
 fn one_async_fl_file_with_every_mistake_is_one_screen() {
     let text = THIRD
         .replace("AsyncServer.AsyncServer", "Leo.Leo")
-        .replace("model.CNN.CNN", "model.LeNet5.LeNet5")
+        .replace("model.CNN.CNN", "model.ConvNet.ConvNet")
         .replace("list: [1, 2, 1]", "list: [1, 2]")
         .replace("iid: true", "iid: {customize: true}")
         .replace("FashionMNIST.FashionMNIST", "SVHN.SVHN")
@@ -90,7 +90,7 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
     let said = refused(&text);
     for part in [
         "server.path: server.Leo.Leo is not here",
-        "server.model.path: LeNet5 is not here (nearest: `lenet`)",
+        "server.model.path: ConvNet is not here (nearest: `lenet`)",
         "line 6: global.stale.list: needs a step",
         "line 8: global.iid.customize: a division by lists",
         "global.dataset.path: SVHN is not here",
@@ -101,6 +101,30 @@ fn one_async_fl_file_with_every_mistake_is_one_screen() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+/// As its later home FedModule has it.
+#[test]
+fn later_files_name_classes_transforms_and_ways_of_running() {
+    let resnet = "torchvision.models.resnet.resnet18, params: {num_classes: 10}";
+    let transform = "transforms.Transforms.TransformForCIFARFactory.createTransform";
+    let text = THIRD
+        .replace("model.CNN.CNN, params: {}", resnet)
+        .replace("FashionMNIST.FashionMNIST", "CIFAR10.CIFAR10")
+        .replace("AsyncServer.AsyncServer", "SyncServer.SyncServer")
+        .replace("update.FedAvg.FedAvg", "update.FedNova.FedNova")
+        .replace("client.NormalClient.NormalClient", "client.NovaClient.NovaClient")
+        .replace("mu: 0", &format!("mu: 0\n  transform: {{path: {transform}}}"))
+        .replace("iid: true", "iid: false\n  mode: process\n  save: false");
+    let settings = told(&text);
+    has(&settings, "{mode: sync, dataset: cifar10, crop: 4, flip: true}");
+    has(&settings, r#"{model: "resnet18:stem=large", aggregator: fednova}"#);
+    // Only lists and {beta} divide unevenly by then.
+    has(&settings, "{partition_method: homo}");
+    has(&told(FIRST), "{partition_method: shards}");
+
+    let elsewhere = text.replace("CIFAR10.CIFAR10", "MNIST.MNIST");
+    assert!(refused(&elsewhere).contains("client.transform.path"));
 }
 
 #[test]
