@@ -5,7 +5,7 @@
 use super::{Course, Terminal};
 use crate::event::{Event, RecordError, Recorder};
 use env_logger::fmt::style::{AnsiColor, Style};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -46,15 +46,9 @@ impl Bar {
 
     fn begin(&mut self) {
         let Some(terminal) = self.terminal.take() else { return };
-        let (course, colours, (end, ends)) =
-            (Arc::clone(&self.course), self.colours, mpsc::channel());
-        let draw = move || {
-            terminal.write(&drawn(&held(&course), colours, terminal.width()));
-            while ends.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                terminal.write(&drawn(&held(&course), colours, terminal.width()));
-            }
-            terminal.write(&format!("\r{ERASE}"));
-        };
+        let (course, colours) = (Arc::clone(&self.course), self.colours);
+        let (end, ended) = mpsc::channel();
+        let draw = move || draw_until(&ended, &course, &terminal, colours);
         // Without a thread there is no bar, and the run goes on.
         let thread = thread::Builder::new().name("bar".to_owned()).spawn(draw);
         self.drawn = thread.ok().map(|thread| Drawn { end, thread });
@@ -67,6 +61,16 @@ impl Bar {
         // It has nothing to give back.
         let _ = thread.join();
     }
+}
+
+/// Draws the bar at every tick, and erases it in the end.
+fn draw_until(ended: &Receiver<()>, course: &Mutex<Course>, terminal: &Terminal, colours: bool) {
+    let draw = || terminal.write(&drawn(&held(course), colours, terminal.width()));
+    draw();
+    while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        draw();
+    }
+    terminal.write(&format!("\r{ERASE}"));
 }
 
 fn held(course: &Mutex<Course>) -> MutexGuard<'_, Course> {
@@ -83,17 +87,20 @@ fn drawn(course: &Course, colours: bool, width: usize) -> String {
     } else {
         (Style::new(), Style::new())
     };
-    let bar =
-        bar(course.share(), left).map_or(String::new(), |bar| format!(" {done}{bar}{done:#}"));
+    let bar = match bar(course.share(), left) {
+        Some(bar) => format!(" {done}{bar}{done:#}"),
+        None => String::new(),
+    };
     let gap = if after.is_empty() { "" } else { " " };
     format!("\r{head}{before}{head:#}{bar}{gap}{after}{ERASE}\r")
 }
 
 /// So much of so many columns; none where they are too few.
 fn bar(share: f64, columns: usize) -> Option<String> {
-    let inner = columns
-        .checked_sub("[]".len())
-        .filter(|inner| *inner >= LEAST)?;
+    let inner = columns.checked_sub("[]".len())?;
+    if inner < LEAST {
+        return None;
+    }
     let done = ((share * inner as f64) as usize).min(inner);
     let head = if done > 0 && done < inner { ">" } else { "" };
     let body = "=".repeat(done - head.len());

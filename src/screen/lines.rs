@@ -40,12 +40,20 @@ impl RoundLog {
 
     /// The last round that was done, though no line was due.
     fn say_last(&mut self, now: Instant) {
-        let told = self
-            .rhythm
-            .and_then(|rhythm| rhythm.told())
-            .unwrap_or(self.course.first());
-        if told < self.course.done {
+        let told = self.rhythm.and_then(|rhythm| rhythm.told());
+        if told.unwrap_or(self.course.first()) < self.course.done {
             self.say_round(now);
+        }
+    }
+
+    /// The round in hand, after a long silence.
+    fn say_underway(&mut self, now: Instant) {
+        let Some(rhythm) = &mut self.rhythm else { return };
+        if !rhythm.is_silent(now) {
+            return;
+        }
+        if let Some(line) = self.course.underway_line(now, ROOM) {
+            log::info!("{line}");
         }
     }
 
@@ -53,18 +61,7 @@ impl RoundLog {
         self.course.note(event, now);
         match event {
             Event::Started(_) => self.begun = now,
-            Event::Underway(_) => {
-                let silent = self
-                    .rhythm
-                    .as_mut()
-                    .is_some_and(|rhythm| rhythm.is_silent(now));
-                let line = if silent {
-                    self.course.underway_line(now, ROOM)
-                } else {
-                    None
-                };
-                line.into_iter().for_each(|line| log::info!("{line}"));
-            }
+            Event::Underway(_) => self.say_underway(now),
             Event::RoundDone(done) => {
                 notes(done).iter().for_each(|note| log::warn!("{note}"));
                 log::debug!("{}", in_full(done));
@@ -85,7 +82,8 @@ impl RoundLog {
                 clients,
             } => {
                 log::warn!(
-                    "round {round}: rank {rank} on {host} is lost; the others train its {clients} clients"
+                    "round {round}: rank {rank} on {host} is lost; \
+                     the others train its {clients} clients"
                 );
             }
             Event::Finished { .. } | Event::Ended { .. } => self.say_last(now),
@@ -106,30 +104,34 @@ impl Recorder for RoundLog {
 
 /// All of a round that somebody may look for.
 fn in_full(done: &RoundDone) -> String {
-    let described = |what: &str, metrics: &Option<Metrics>| {
-        let shown = metrics
-            .iter()
-            .flat_map(Metrics::shown)
-            .map(|(name, value)| format!(", {what} {name} {value:.4}"));
-        shown.collect::<String>()
-    };
     let seconds = Duration::try_from_secs_f64(done.seconds).unwrap_or_default();
-    let (test, training) =
-        (described("test", &done.test), described("training data", &done.training));
+    let test = described("test", done.test.as_ref());
+    let training = described("training data", done.training.as_ref());
     format!("round {}: {seconds:.3?}{test}{training}, model {}", done.round, done.model_hash)
+}
+
+/// Metrics of some data behind other words.
+fn described(what: &str, metrics: Option<&Metrics>) -> String {
+    let mut words = String::new();
+    for (name, value) in metrics.into_iter().flat_map(Metrics::shown) {
+        words += &format!(", {what} {name} {value:.4}");
+    }
+    words
 }
 
 /// What people should hear of a round.
 fn notes(done: &RoundDone) -> Vec<String> {
-    let round = done.round;
-    let empty = (done.clients == 0)
-        .then(|| format!("round {round}: no client took part, and the model stays as it was"));
-    let diverged = done.test.iter().flat_map(|test| {
-        let named = test.diverged().into_iter();
-        named.map(move |name| (name, test.value(name).unwrap_or(f64::NAN)))
-    });
-    let diverged = diverged.map(|(name, value)| {
-        format!("round {round}: the test {name} is {value} (hint: training diverged; lower --lr or --server_lr)")
-    });
-    empty.into_iter().chain(diverged).collect()
+    let (round, mut notes) = (done.round, Vec::new());
+    if done.clients == 0 {
+        notes.push(format!("round {round}: no client took part, and the model stays as it was"));
+    }
+    let Some(test) = &done.test else { return notes };
+    for name in test.diverged() {
+        let value = test.value(name).unwrap_or(f64::NAN);
+        notes.push(format!(
+            "round {round}: the test {name} is {value} \
+             (hint: training diverged; lower --lr or --server_lr)"
+        ));
+    }
+    notes
 }

@@ -80,21 +80,17 @@ impl Screen {
     ) -> Vec<Box<dyn Recorder>> {
         let course =
             || Course::new(config.comm_round as u32, config.mode == Mode::Async, metric, done);
-        let (colours, rhythm) = (
-            self.look().colours,
-            if self.bar {
-                Rhythm::sparse()
-            } else {
-                Rhythm::steady()
-            },
-        );
+        let colours = self.look().colours;
+        let rhythm = if self.bar {
+            Rhythm::sparse()
+        } else {
+            Rhythm::steady()
+        };
         let lines = RoundLog::new(course(), self.lines.then_some(rhythm));
-        let bar = self
-            .terminal
-            .filter(|_| self.bar)
-            .map(|terminal| Bar::new(course(), terminal, colours));
         let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(lines)];
-        recorders.extend(bar.map(|bar| Box::new(bar) as Box<dyn Recorder>));
+        if let Some(terminal) = self.terminal.filter(|_| self.bar) {
+            recorders.push(Box::new(Bar::new(course(), terminal, colours)));
+        }
         recorders
     }
 }

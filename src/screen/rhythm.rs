@@ -41,11 +41,10 @@ impl Rhythm {
     /// Whether a round that is done gets a line; the first and the last one do.
     pub fn is_due(&self, done: u32, rounds: u32, now: Instant) -> bool {
         let Some((at, before)) = self.last else { return true };
-        let step = |done: u32| {
-            self.steps
-                .map(|steps| steps * u64::from(done) / u64::from(rounds.max(1)))
+        let further = match self.steps {
+            Some(steps) => step(steps, done, rounds) > step(steps, before, rounds),
+            None => true,
         };
-        let further = self.steps.is_none() || step(done) > step(before);
         done >= rounds || (now - at >= LEAST && further)
     }
 
@@ -69,6 +68,11 @@ impl Rhythm {
     pub fn told(&self) -> Option<u32> {
         self.last.map(|(_, done)| done)
     }
+}
+
+/// Which of so many equal steps of a run is done.
+fn step(steps: u64, done: u32, rounds: u32) -> u64 {
+    steps * u64::from(done) / u64::from(rounds.max(1))
 }
 
 #[cfg(test)]

@@ -129,7 +129,8 @@ pub(super) fn word(value: &Value) -> String {
 }
 
 fn no_values(name: &str) -> SweepError {
-    let reason = "it takes words and numbers (hint: -L NAME VALUE,VALUE, or in a file `NAME: [VALUE, VALUE]`)";
+    let reason = "it takes words and numbers \
+                  (hint: -L NAME VALUE,VALUE, or in a file `NAME: [VALUE, VALUE]`)";
     SweepError::Values {
         name: name.to_owned(),
         reason: reason.to_owned(),
@@ -201,27 +202,32 @@ impl Values {
                 from, log: true, ..
             } if *from <= 0.0 => Err(format!("{from} has no logarithm (hint: a range above 0)")),
             Values::Between { .. } => Ok(()),
-            Values::List(values) => {
-                let mut seen = Vec::new();
-                for value in values {
-                    if value.is_empty() {
-                        return Err("a value is empty (hint: VALUE,VALUE)".to_owned());
-                    }
-                    if seen.contains(&as_number(value)) {
-                        return Err(format!("{value} is said twice"));
-                    }
-                    seen.push(as_number(value));
-                }
-                Ok(())
-            }
+            Values::List(values) => each_once(values),
         }
     }
 }
 
+/// Refuses values that are empty, or equal to others.
+fn each_once(values: &[String]) -> Result<(), String> {
+    let mut seen = Vec::new();
+    for value in values {
+        if value.is_empty() {
+            return Err("a value is empty (hint: VALUE,VALUE)".to_owned());
+        }
+        if seen.contains(&as_number(value)) {
+            return Err(format!("{value} is said twice"));
+        }
+        seen.push(as_number(value));
+    }
+    Ok(())
+}
+
 /// What makes values equal: 0.1 is 0.10.
 fn as_number(text: &str) -> String {
-    text.parse::<f64>()
-        .map_or_else(|_| text.to_owned(), |number| number.to_string())
+    match text.parse::<f64>() {
+        Ok(number) => number.to_string(),
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// `0..4` as five whole numbers.
@@ -235,9 +241,10 @@ fn integers(text: &str) -> Option<Vec<String>> {
 
 /// A range of numbers, unless it is one of whole numbers.
 fn between(text: &str) -> Option<Values> {
-    let (log, range) = text
-        .strip_prefix(LOG)
-        .map_or((false, text), |range| (true, range));
+    let (log, range) = match text.strip_prefix(LOG) {
+        Some(range) => (true, range),
+        None => (false, text),
+    };
     let (from, to) = range.split_once("..")?;
     let (from, to) = (from.trim().parse::<f64>().ok()?, to.trim().parse::<f64>().ok()?);
     let whole = !log && integers(range).is_some();

@@ -95,39 +95,37 @@ impl Outcome {
 
     /// In a word or two, and why if there is a reason.
     pub fn words(&self) -> String {
-        let state = self
-            .standing
-            .map_or("not begun".to_owned(), |standing| standing.to_string());
-        let after = if self.rounds > 0 {
-            format!(" after round {}", self.rounds)
-        } else {
-            String::new()
+        let mut words = match self.standing {
+            Some(standing) => standing.to_string(),
+            None => "not begun".to_owned(),
         };
-        let why = if self.reason.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", self.reason)
-        };
-        format!("{state}{after}{why}")
+        if self.rounds > 0 {
+            words += &format!(" after round {}", self.rounds);
+        }
+        if !self.reason.is_empty() {
+            words += &format!(": {}", self.reason);
+        }
+        words
     }
 }
 
 /// The last line that is an error, without what stands before it.
 fn last_error(said: &str) -> Option<String> {
-    let after = |line: &str| {
-        line.rsplit_once("error: ")
-            .map(|(_, reason)| reason.trim().to_owned())
-    };
-    let of_a_rank = |line: &str| {
-        let said = line.split_once(" ERROR ")?.1.trim();
-        let named = said
-            .strip_prefix("rank ")
-            .and_then(|said| said.split_once(": "));
-        Some(named.map_or(said, |(_, reason)| reason).to_owned())
-    };
-    said.lines()
-        .rev()
-        .find_map(|line| after(line).or_else(|| of_a_rank(line)))
+    let last = said.lines().rev().find_map(error_of)?;
+    Some(last.to_owned())
+}
+
+/// What a line says after `error: `, or a rank's line of the log.
+fn error_of(line: &str) -> Option<&str> {
+    if let Some((_, reason)) = line.rsplit_once("error: ") {
+        return Some(reason.trim());
+    }
+    let (_, said) = line.split_once(" ERROR ")?;
+    let named = said.trim().strip_prefix("rank ");
+    match named.and_then(|said| said.split_once(": ")) {
+        Some((_, reason)) => Some(reason),
+        None => Some(said.trim()),
+    }
 }
 
 #[cfg(test)]

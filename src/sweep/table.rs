@@ -78,17 +78,11 @@ impl Results {
         if self.settings.len() < 2 {
             return None;
         }
-        let mean = |place: usize| {
-            self.settings[place]
-                .sample
-                .map(|sample| sample.mean)
-                .filter(|mean| mean.is_finite())
-        };
         let mut best: Option<(usize, f64)> = None;
-        for (place, mean) in
-            (0..self.settings.len()).filter_map(|place| Some((place, mean(place)?)))
-        {
-            if best.is_none_or(|(_, so_far)| self.aim.prefers(mean, so_far)) {
+        for (place, setting) in self.settings.iter().enumerate() {
+            let Some(Sample { mean, .. }) = setting.sample else { continue };
+            let is_better = best.is_none_or(|(_, so_far)| self.aim.prefers(mean, so_far));
+            if mean.is_finite() && is_better {
                 best = Some((place, mean));
             }
         }
@@ -98,34 +92,34 @@ impl Results {
     /// A line for each setting, the best one marked, and why members failed.
     pub fn text(&self) -> String {
         let best = self.best();
-        let parameters = self
-            .settings
-            .first()
-            .map_or(&[][..], |setting| &setting.values);
-        let mut head: Vec<String> = vec![String::new()];
-        head.extend(parameters.iter().map(|(name, _)| name.clone()));
-        head.extend(["n", self.metric(), "deviation", INTERVAL, ""].map(str::to_owned));
-        let row = |(place, setting): (usize, &Setting)| setting.row(best == Some(place));
-        let rows: Vec<Vec<String>> = [head]
-            .into_iter()
-            .chain(self.settings.iter().enumerate().map(row))
-            .collect();
-        let mut text = format!(
-            "test {} after the last round, mean over seeds\n{}",
-            self.metric(),
-            aligned(&rows)
-        );
+        let mut rows = vec![self.head()];
+        for (place, setting) in self.settings.iter().enumerate() {
+            rows.push(setting.row(best == Some(place)));
+        }
+        let mut text = format!("test {} after the last round, mean over seeds\n", self.metric());
+        text += &aligned(&rows);
         if let Some(best) = best {
             text += &format!("best: {}\n", self.settings[best].name());
         }
-        for (member, outcome) in self
-            .members
-            .iter()
-            .filter(|(_, outcome)| !outcome.is_finished())
-        {
-            text += &format!("{}: {}\n", member.name, outcome.words());
+        for (member, outcome) in &self.members {
+            if !outcome.is_finished() {
+                text += &format!("{}: {}\n", member.name, outcome.words());
+            }
         }
         text
+    }
+
+    /// What stands above the columns of [`Setting::row`].
+    fn head(&self) -> Vec<String> {
+        let parameters = self
+            .settings
+            .iter()
+            .take(1)
+            .flat_map(|setting| &setting.values);
+        let mut head = vec![String::new()];
+        head.extend(parameters.map(|(name, _)| name.clone()));
+        head.extend(["n", self.metric(), "deviation", INTERVAL, ""].map(str::to_owned));
+        head
     }
 
     /// A line for each member: its parameters, how it stands, and every metric.
@@ -134,41 +128,23 @@ impl Results {
     /// What cannot be written.
     pub fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut table = csv::Writer::from_writer(Vec::new());
-        let metrics: BTreeSet<&String> = self
-            .members
-            .iter()
-            .flat_map(|(_, outcome)| outcome.metrics.keys())
+        let outcomes = self.members.iter().map(|(_, outcome)| outcome);
+        let metrics: BTreeSet<&String> = outcomes
+            .flat_map(|outcome| outcome.metrics.keys())
             .collect();
         let parameters = self
             .members
-            .first()
-            .map_or(&[][..], |(member, _)| &member.settings);
+            .iter()
+            .take(1)
+            .flat_map(|(member, _)| &member.settings);
         let mut head = vec!["member"];
-        head.extend(parameters.iter().map(|(name, _)| name.as_str()));
+        head.extend(parameters.map(|(name, _)| name.as_str()));
         head.extend(["state", "rounds", "seconds"]);
         head.extend(metrics.iter().map(|name| name.as_str()));
         head.extend(["model_hash", "reason"]);
         table.write_record(head)?;
         for (member, outcome) in &self.members {
-            let state = outcome
-                .standing
-                .map_or(String::new(), |standing| standing.to_string());
-            let mut line = vec![member.name.clone()];
-            line.extend(member.settings.iter().map(|(_, value)| value.clone()));
-            line.extend([
-                state,
-                outcome.rounds.to_string(),
-                outcome.seconds.to_string(),
-            ]);
-            let value = |name: &&String| {
-                outcome
-                    .metrics
-                    .get(*name)
-                    .map_or(String::new(), f64::to_string)
-            };
-            line.extend(metrics.iter().map(value));
-            line.extend([outcome.model_hash.clone(), outcome.reason.clone()]);
-            table.write_record(line)?;
+            table.write_record(fields(member, outcome, &metrics))?;
         }
         table
             .into_inner()
@@ -176,24 +152,34 @@ impl Results {
     }
 }
 
+/// A member's line of the CSV; what it has no figure of is empty.
+fn fields(member: &Member, outcome: &Outcome, metrics: &BTreeSet<&String>) -> Vec<String> {
+    let mut fields = vec![member.name.clone()];
+    fields.extend(member.settings.iter().map(|(_, value)| value.clone()));
+    fields.push(
+        outcome
+            .standing
+            .map_or(String::new(), |standing| standing.to_string()),
+    );
+    fields.extend([outcome.rounds.to_string(), outcome.seconds.to_string()]);
+    for name in metrics {
+        let value = outcome.metrics.get(*name);
+        fields.push(value.map_or(String::new(), f64::to_string));
+    }
+    fields.extend([outcome.model_hash.clone(), outcome.reason.clone()]);
+    fields
+}
+
 /// Members by their settings, in the order of the first of each.
 fn settings(members: &[(Member, Outcome)], metric: &str) -> Vec<Setting> {
     let mut settings: Vec<Setting> = Vec::new();
     for (member, outcome) in members {
         let values = member.setting();
-        let place = settings
-            .iter()
-            .position(|setting| setting.values == values)
-            .unwrap_or_else(|| {
-                settings.push(Setting {
-                    values,
-                    metrics: Vec::new(),
-                    sample: None,
-                    failed: 0,
-                    left: 0,
-                });
-                settings.len() - 1
-            });
+        let known = settings.iter().position(|setting| setting.values == values);
+        let place = known.unwrap_or(settings.len());
+        if known.is_none() {
+            settings.push(Setting::new(values));
+        }
         settings[place].take(outcome, metric);
     }
     for setting in &mut settings {
@@ -203,6 +189,16 @@ fn settings(members: &[(Member, Outcome)], metric: &str) -> Vec<Setting> {
 }
 
 impl Setting {
+    fn new(values: Vec<(String, String)>) -> Setting {
+        Setting {
+            values,
+            metrics: Vec::new(),
+            sample: None,
+            failed: 0,
+            left: 0,
+        }
+    }
+
     fn take(&mut self, outcome: &Outcome, metric: &str) {
         if outcome.is_finished() {
             self.metrics.extend(outcome.metrics.get(metric));
@@ -228,44 +224,46 @@ impl Setting {
     }
 
     fn row(&self, best: bool) -> Vec<String> {
-        let number =
-            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
-        let mean = self.sample.map(|sample| sample.mean);
-        let interval = self
-            .sample
-            .and_then(|sample| Some((sample.mean, sample.margin?)));
-        let interval =
-            interval.map(|(mean, margin)| format!("{:.4} to {:.4}", mean - margin, mean + margin));
-        let counts = [(self.failed, "failed"), (self.left, "not done")];
-        let notes: Vec<String> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
         let mut row = vec![if best { "*".to_owned() } else { String::new() }];
         row.extend(self.values.iter().map(|(_, value)| value.clone()));
-        row.extend([self.metrics.len().to_string(), number(mean)]);
-        row.extend([
-            number(self.sample.and_then(|sample| sample.deviation)),
-            interval.unwrap_or("-".to_owned()),
-        ]);
-        row.push(notes.join(", "));
+        row.push(self.metrics.len().to_string());
+        row.push(number(self.sample.map(|sample| sample.mean)));
+        row.push(number(self.sample.and_then(|sample| sample.deviation)));
+        row.push(self.sample.and_then(interval).unwrap_or("-".to_owned()));
+        row.push(self.missing());
         row
     }
+
+    /// What its figures lack, in words.
+    fn missing(&self) -> String {
+        let counts = [(self.failed, "failed"), (self.left, "not done")];
+        let some = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = some
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        words.join(", ")
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.4}"))
+}
+
+/// Where the mean of all seeds lies; none of a single one.
+fn interval(sample: Sample) -> Option<String> {
+    let margin = sample.margin?;
+    Some(format!("{:.4} to {:.4}", sample.mean - margin, sample.mean + margin))
 }
 
 /// Columns under each other, with two blanks between them; no line ends in blanks.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
-            .max()
-    };
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
+    let mut widths = vec![0; columns];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
     let mut text = String::new();
     for row in rows {
         let cells: Vec<String> = row

@@ -1,167 +1,18 @@
-//! How far a run is, as its events tell, and how long the rest will take; as text of one line.
+//! How far a run is, as text of one line that no terminal breaks: columns stay where they are, and
+//! the last ones give way where there is no room.
 
-use super::figures::{self, FIGURE};
-use crate::event::{Event, RoundDone, Underway};
-use crate::metrics::Metrics;
+use super::Course;
+use crate::screen::figures::{self, FIGURE};
 use std::time::{Duration, Instant};
 
-/// How far a run is.
-#[derive(Clone, Debug)]
-pub struct Course {
-    rounds: u32,
-    word: &'static str,
-    metric: Option<String>,
-    /// Rounds done; in async mode moves of the model.
-    pub done: u32,
-    // Those that were done before this process.
-    first: u32,
-    loss: Option<f64>,
-    test: Option<(String, f64)>,
-    underway: Option<Underway>,
-    // Clients of the last round that took long.
-    cohort: Option<usize>,
-    begun: Instant,
-    // When the last round ended.
-    ended: Instant,
-    pace: Pace,
-}
-
-/// Seconds of a round: the mean, in which a round counts the less the older it is, by rounds or by
-/// time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pace {
-    seconds: f64,
-    rounds: f64,
-}
-
-/// What is left of a round's weight after another, or after so many seconds if that is more.
-const FADE: f64 = 0.95;
-const SECONDS: f64 = 10.0;
-
-impl Pace {
-    fn note(&mut self, seconds: f64) {
-        let fade = FADE.max((-seconds / SECONDS).exp());
-        self.seconds = fade * self.seconds + seconds;
-        self.rounds = fade * self.rounds + 1.0;
-    }
-
-    fn mean(self) -> Option<f64> {
-        (self.rounds > 0.0).then(|| self.seconds / self.rounds)
-    }
-}
-
 impl Course {
-    /// Of so many rounds some are `done`. In async mode the model moves without rounds. `metric` is
-    /// what the run is to reach; without one the task's own metric leads.
-    pub fn new(rounds: u32, is_async: bool, metric: Option<&str>, done: u32) -> Course {
-        let (now, word) = (Instant::now(), if is_async { "move" } else { "round" });
-        Course {
-            rounds,
-            word,
-            metric: metric.map(str::to_owned),
-            done,
-            first: done,
-            loss: None,
-            test: None,
-            underway: None,
-            cohort: None,
-            begun: now,
-            ended: now,
-            pace: Pace::default(),
-        }
-    }
-
-    /// Takes note of an event at its time.
-    pub fn note(&mut self, event: &Event, now: Instant) {
-        match event {
-            Event::Started(_) => (self.begun, self.ended) = (now, now),
-            Event::Underway(underway) => {
-                self.cohort = Some(underway.clients);
-                self.underway = Some(underway.clone());
-            }
-            Event::RoundDone(done) => self.note_round(done, now),
-            _ => {}
-        }
-    }
-
-    fn note_round(&mut self, done: &RoundDone, now: Instant) {
-        self.pace.note((now - self.ended).as_secs_f64());
-        (self.done, self.ended, self.underway) = (done.round.0 + 1, now, None);
-        self.loss = done.train_loss;
-        if let Some(test) = &done.test {
-            self.test = Some(self.lead(test));
-        }
-    }
-
-    /// The metric that says most.
-    fn lead(&self, test: &Metrics) -> (String, f64) {
-        let wanted = self
-            .metric
-            .as_ref()
-            .and_then(|name| Some((name.clone(), test.value(name)?)));
-        let (name, value) = wanted.unwrap_or_else(|| {
-            let (name, value) = test.lead();
-            (name.to_owned(), value)
-        });
-        // The other loss is of the training.
-        (
-            if name == "loss" {
-                "test loss".to_owned()
-            } else {
-                name
-            },
-            value,
-        )
-    }
-
-    /// Rounds to do.
-    pub fn rounds(&self) -> u32 {
-        self.rounds
-    }
-
-    /// Rounds that were done before this process.
-    pub fn first(&self) -> u32 {
-        self.first
-    }
-
-    /// Whether all rounds are done.
-    pub fn is_over(&self) -> bool {
-        self.done >= self.rounds
-    }
-
-    /// Rounds done as a share of all.
-    pub fn share(&self) -> f64 {
-        let in_hand = self
-            .underway
-            .as_ref()
-            .map_or(0.0, |it| it.done as f64 / it.clients.max(1) as f64);
-        ((f64::from(self.done) + in_hand.min(1.0)) / f64::from(self.rounds.max(1))).min(1.0)
-    }
-
-    /// How long the rest will take, if that can be told.
-    fn left(&self, now: Instant) -> Option<Duration> {
-        let of_round = || {
-            let underway = self
-                .underway
-                .as_ref()
-                .filter(|underway| underway.done > 0)?;
-            Some(underway.seconds * underway.clients as f64 / underway.done as f64)
-        };
-        let mean = self
-            .pace
-            .mean()
-            .or_else(of_round)
-            .filter(|_| !self.is_over())?;
-        let all = mean * f64::from(self.rounds - self.done);
-        Duration::try_from_secs_f64((all - (now - self.ended).as_secs_f64()).max(0.0)).ok()
-    }
-
     /// The last round as a line, with the mean time of the rounds that it stands for; no longer
     /// than `room`.
     pub fn line(&self, a_round: Duration, now: Instant, room: usize) -> String {
-        let loss = self.loss.map_or("nobody trained".to_owned(), |loss| {
-            format!("loss {:>7}", figures::figure(loss))
-        });
+        let loss = match self.loss {
+            Some(loss) => format!("loss {:>7}", figures::figure(loss)),
+            None => "nobody trained".to_owned(),
+        };
         let columns = [
             Some(self.place(self.done)),
             Some(format!("{loss:<12}")),
@@ -175,18 +26,14 @@ impl Course {
     /// The round in hand as a line; none when nothing is known of it.
     pub fn underway_line(&self, now: Instant, room: usize) -> Option<String> {
         let underway = self.underway.as_ref()?;
-        let busy = underway
-            .workers
-            .iter()
-            .filter(|lane| lane.client.is_some())
-            .count();
+        let lanes = underway.workers.iter();
+        let busy = lanes.filter(|lane| lane.client.is_some()).count();
+        let taken = Duration::try_from_secs_f64(underway.seconds).ok();
         let columns = [
             Some(self.place(underway.round.0 + 1)),
             Some(clients(underway.done, underway.clients)),
             Some(format!("{busy} of {} workers busy", underway.workers.len())),
-            Duration::try_from_secs_f64(underway.seconds)
-                .ok()
-                .map(figures::clock),
+            taken.map(figures::clock),
             self.left_column(now),
         ];
         Some(joined(columns, room))
@@ -195,10 +42,9 @@ impl Course {
     /// What stands before and after a bar, which gets the rest of `room`.
     pub fn around_bar(&self, now: Instant, room: usize) -> (String, String) {
         let current = (self.done + 1).min(self.rounds);
+        let done = self.underway.as_ref().map_or(0, |underway| underway.done);
         let after = [
-            self.cohort.map(|all| {
-                clients(self.underway.as_ref().map_or(0, |underway| underway.done), all)
-            }),
+            self.cohort.map(|all| clients(done, all)),
             self.test_column(),
             Some(figures::clock(now - self.begun)),
             self.left_column(now),
@@ -245,10 +91,11 @@ fn joined<const N: usize>(columns: [Option<String>; N], room: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ROOM;
     use super::*;
-    use crate::event::{Lane, Started};
+    use crate::event::{Event, Lane, RoundDone, Started, Underway};
     use crate::ids::{ClientId, Rank, Round};
+    use crate::metrics::Metrics;
+    use crate::screen::ROOM;
 
     fn after(
         course: &mut Course,
@@ -267,11 +114,8 @@ mod tests {
     }
 
     fn accuracy(share: f64) -> Option<Metrics> {
-        Some(
-            Metrics::default()
-                .with("loss", 1.0, 1)
-                .with("accuracy", share, 1),
-        )
+        let loss = Metrics::default().with("loss", 1.0, 1);
+        Some(loss.with("accuracy", share, 1))
     }
 
     #[test]
@@ -300,25 +144,19 @@ mod tests {
 
     #[test]
     fn the_task_says_what_leads_unless_a_target_does() {
-        let test = || {
-            Some(
-                Metrics::default()
-                    .with("loss", 2.0, 1)
-                    .with("accuracy", 0.5, 1),
-            )
-        };
+        let loss_only = Metrics::default().with("loss", 2.0, 1);
+        let test = || Some(loss_only.clone().with("accuracy", 0.5, 1));
         let shown = |metric: Option<&str>, test: Option<Metrics>| {
             let mut course = Course::new(3, true, metric, 1);
             after(&mut course, 1, Some(1.0), test, Instant::now());
             course.line(Duration::ZERO, Instant::now(), ROOM)
         };
-        let loss_only = Some(Metrics::default().with("loss", 2.0, 1));
-        assert!(
-            shown(None, loss_only)
-                .starts_with("move 2/3  loss  1.0000  test loss   2.0000   0.0 ms")
-        );
         assert!(shown(Some("perplexity"), test()).contains("  perplexity   7.3891"));
         assert!(shown(None, test()).contains("  accuracy  50.00 %"));
+        assert!(
+            shown(None, Some(loss_only))
+                .starts_with("move 2/3  loss  1.0000  test loss   2.0000   0.0 ms")
+        );
     }
 
     #[test]
