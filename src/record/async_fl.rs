@@ -23,15 +23,16 @@ impl AsyncFl {
     /// # Errors
     /// When they cannot be made.
     pub fn create(folder: &Path) -> Result<AsyncFl, RecordError> {
-        let file = |name: &str| {
-            let path = folder.join(name);
-            Lines::create(path.clone()).map_err(|error| fault(&path, error))
-        };
         Ok(AsyncFl {
-            accuracy: file(ACCURACY)?,
-            time: file(TIME)?,
+            accuracy: empty(folder, ACCURACY)?,
+            time: empty(folder, TIME)?,
         })
     }
+}
+
+fn empty(folder: &Path, name: &str) -> Result<Lines, RecordError> {
+    let path = folder.join(name);
+    Lines::create(path.clone()).map_err(|error| fault(&path, error))
 }
 
 impl Recorder for AsyncFl {

@@ -122,36 +122,39 @@ mod tests {
         (f32::from_le_bytes(tensor.try_into().expect("one value")), said["round"].clone(), metric)
     }
 
+    /// Accuracy and loss after each round.
+    const ROUNDS: [(f64, f64); 5] = [
+        (0.5, 2.0),
+        (0.75, 3.0),
+        (0.75, 1.0),
+        (f64::NAN, 0.5),
+        (0.25, 4.0),
+    ];
+
+    /// Tells of all rounds, with models of those from so many on.
+    fn run(mut best: BestModel, from: usize) {
+        for (round, (accuracy, loss)) in ROUNDS.into_iter().enumerate() {
+            let model = [round as f32];
+            let weights = if round < from { &[][..] } else { &model };
+            best.record(&done(round as u32, accuracy, loss), weights)
+                .expect("written");
+        }
+    }
+
     #[test]
     fn the_best_model_is_kept_whatever_comes_after_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("best.safetensors");
         let mut whole = Whole::default();
         whole.layout.push("w", &[1]);
-        let rounds = [
-            (0.5, 2.0),
-            (0.75, 3.0),
-            (0.75, 1.0),
-            (f64::NAN, 0.5),
-            (0.25, 4.0),
-        ];
-        let run = |from: usize, target: Option<&Target>| {
-            let mut best = BestModel::new(path.clone(), whole.clone(), target);
-            for (round, (accuracy, loss)) in rounds.into_iter().enumerate() {
-                let weights = if round < from {
-                    vec![]
-                } else {
-                    vec![round as f32]
-                };
-                best.record(&done(round as u32, accuracy, loss), &weights)
-                    .expect("written");
-            }
-            kept(&path)
-        };
-        assert_eq!(run(0, None), (1.0, "2".to_owned(), "accuracy".to_owned()));
+        let best = || BestModel::new(path.clone(), whole.clone(), None);
+        run(best(), 0);
+        assert_eq!(kept(&path), (1.0, "2".to_owned(), "accuracy".to_owned()));
         // A run that goes on after its best round leaves the file as it is.
-        assert_eq!(run(3, None).0, 1.0);
+        run(best(), 3);
+        assert_eq!(kept(&path).0, 1.0);
         let target = Target::parse("loss<=0.1").expect("a target");
-        assert_eq!(run(0, Some(&target)), (3.0, "4".to_owned(), "loss".to_owned()));
+        run(BestModel::new(path.clone(), whole.clone(), Some(&target)), 0);
+        assert_eq!(kept(&path), (3.0, "4".to_owned(), "loss".to_owned()));
     }
 }

@@ -47,26 +47,22 @@ pub fn note_killed(folder: &Path, reason: &str, asked: bool) -> Result<bool, Rec
 /// Why a run is over, as far as its summary says; of one that was killed without a word, when it
 /// was last at work.
 pub fn reason(folder: &Path, standing: Standing, summary: Option<&Summary>) -> String {
-    let told = summary
-        .map(|summary| summary.reason.clone())
-        .filter(|reason| !reason.is_empty());
-    let unsaid = || {
-        if standing == Standing::Killed {
-            no_end(folder)
-        } else {
-            String::new()
-        }
-    };
-    told.unwrap_or_else(unsaid)
+    match summary {
+        Some(summary) if !summary.reason.is_empty() => summary.reason.clone(),
+        _ if standing == Standing::Killed => no_end(folder),
+        _ => String::new(),
+    }
 }
 
 fn no_end(folder: &Path) -> String {
-    let since = last_sign(folder).map(|at| {
-        at.to_zoned(TimeZone::system())
-            .strftime(" since %b %d, %H:%M")
-            .to_string()
-    });
-    format!("no end is on record{}: killed?", since.unwrap_or_default())
+    let since = match last_sign(folder) {
+        Some(at) => {
+            let local = at.to_zoned(TimeZone::system());
+            local.strftime(" since %b %d, %H:%M").to_string()
+        }
+        None => String::new(),
+    };
+    format!("no end is on record{since}: killed?")
 }
 
 /// When a run has last written of itself.

@@ -130,29 +130,21 @@ fn read(bytes: &[u8], rounds: u32, open: bool) -> Past {
             past.wrong.push(number);
             continue;
         };
-        let told: Vec<Round> = match &event {
+        match &event {
             // Later than the checkpoint.
             Event::RoundDone(done) if done.round.0 >= rounds - u32::from(open) => break,
-            Event::ClientTrained(trained) if open && trained.round.0 + 1 == rounds => {
-                vec![trained.round]
-            }
-            Event::RoundDone(done) => vec![done.round],
-            Event::Missing { rounds: lost } => lost
-                .iter()
-                .copied()
-                .filter(|round| round.0 < rounds)
-                .collect(),
             Event::Underway(_) => continue,
-            _ => Vec::new(),
-        };
+            _ => {}
+        }
+        let told = told(&event, rounds, open);
         let is_last = matches!(&event, Event::RoundDone(done) if done.round.0 + 1 == rounds);
         past.events.push(event);
-        told.iter().for_each(|round| known[round.index()] = true);
-        complete = if told.is_empty() {
-            complete
-        } else {
-            past.events.len()
-        };
+        if !told.is_empty() {
+            complete = past.events.len();
+        }
+        for round in told {
+            known[round.index()] = true;
+        }
         if is_last {
             break;
         }
@@ -165,25 +157,34 @@ fn read(bytes: &[u8], rounds: u32, open: bool) -> Past {
     past
 }
 
+/// Rounds that an event tells of; a training tells of the last one if that is `open`.
+fn told(event: &Event, rounds: u32, open: bool) -> Vec<Round> {
+    match event {
+        Event::RoundDone(done) => vec![done.round],
+        Event::ClientTrained(trained) if open && trained.round.0 + 1 == rounds => {
+            vec![trained.round]
+        }
+        Event::Missing { rounds: lost } => {
+            let earlier = lost.iter().filter(|round| round.0 < rounds);
+            earlier.copied().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Keeps a damaged journal, and what was made from it; gives what to say of it.
 fn set_aside(journal: &Path, derived: &[PathBuf]) -> io::Result<String> {
-    let mut kept = Vec::new();
-    for file in [journal]
-        .into_iter()
-        .chain(derived.iter().map(PathBuf::as_path))
-    {
-        kept.extend(files::set_aside(file)?);
+    let mut names = Vec::new();
+    let derived = derived.iter().map(PathBuf::as_path);
+    for file in [journal].into_iter().chain(derived) {
+        if let Some(kept) = files::set_aside(file)? {
+            names.push(kept.display().to_string());
+        }
     }
-    let names = kept
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    Ok(if names.is_empty() {
-        names
-    } else {
-        format!("; what is there is kept as {names}")
-    })
+    if names.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("; what is there is kept as {}", names.join(", ")))
 }
 
 /// Some of many.

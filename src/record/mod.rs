@@ -7,6 +7,7 @@ pub mod checkpoint;
 mod csv;
 mod ending;
 pub mod environment;
+mod figures;
 mod folder;
 mod history;
 mod journal;
@@ -31,6 +32,7 @@ pub use async_fl::AsyncFl;
 pub use checkpoint::Checkpoints;
 pub use ending::{note_killed, reason};
 pub use environment::Environment;
+pub use figures::SummaryFile;
 pub use folder::{FolderError, RUNS, RunFolder, checkpoints, default_folder, free_folder};
 pub use history::{Follower, History};
 pub use journal::Journal;
@@ -40,7 +42,7 @@ pub use model::{ModelFile, Whole};
 pub use owner::{CLIENTS, job_of};
 pub use predict::{Predicted, Predictor};
 pub use runs::{NoRun, Run, find, folders_in, is_run, standing};
-pub use summary::{SUMMARY, Summary, SummaryFile};
+pub use summary::{SUMMARY, Summary};
 pub use table::{BEST, KIND, MODEL, RECORDERS, Record, Scene};
 
 fn fault(path: &Path, reason: impl ToString) -> RecordError {

@@ -55,20 +55,14 @@ impl Whole {
         weights: &[f32],
         said: Option<HashMap<String, String>>,
     ) -> Result<Vec<u8>, SafeTensorError> {
-        let view = |name: &String, shape: &[usize], values| {
-            let bytes = bytemuck::cast_slice::<f32, u8>(values);
-            TensorView::new(Dtype::F32, shape.to_vec(), bytes).map(|view| (name.clone(), view))
-        };
-        let own = self
-            .layout
-            .slots()
-            .iter()
-            .map(|slot| view(&slot.name, &slot.shape, &weights[slot.range()]));
-        let frozen = self
-            .frozen
-            .iter()
-            .map(|frozen| view(&frozen.name, &frozen.shape, &frozen.values));
-        serialize(own.chain(frozen).collect::<Result<Vec<_>, _>>()?, &said)
+        let mut views = Vec::new();
+        for slot in self.layout.slots() {
+            views.push((&slot.name, view(&slot.shape, &weights[slot.range()])?));
+        }
+        for frozen in &self.frozen {
+            views.push((&frozen.name, view(&frozen.shape, &frozen.values)?));
+        }
+        serialize(views, &said)
     }
 
     /// The flat weights that [`Whole::tensors`] wrote, from bytes that may be anything.
@@ -78,28 +72,36 @@ impl Whole {
     /// or is frozen and has changed.
     pub fn weights(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
         let file = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-        let tensor = |name: &str, shape: &[usize]| {
-            let tensor = file
-                .tensor(name)
-                .map_err(|_| format!("tensor `{name}` is missing"))?;
-            let fits = tensor.dtype() == Dtype::F32 && tensor.shape() == shape;
-            let values = || pod_collect_to_vec::<u8, f32>(tensor.data());
-            fits.then(values)
-                .ok_or_else(|| format!("tensor `{name}` has another shape than the model's"))
-        };
         let mut weights = vec![0.0; self.layout.length()];
         for slot in self.layout.slots() {
-            weights[slot.range()].copy_from_slice(&tensor(&slot.name, &slot.shape)?);
+            let values = values(&file, &slot.name, &slot.shape)?;
+            weights[slot.range()].copy_from_slice(&values);
         }
         for frozen in &self.frozen {
-            let is_same = weights::hash(&tensor(&frozen.name, &frozen.shape)?)
-                == weights::hash(&frozen.values);
-            is_same.then_some(()).ok_or_else(|| {
-                format!("tensor `{}`, which is not trained, has changed", frozen.name)
-            })?;
+            let values = values(&file, &frozen.name, &frozen.shape)?;
+            if weights::hash(&values) != weights::hash(&frozen.values) {
+                let name = &frozen.name;
+                return Err(format!("tensor `{name}`, which is not trained, has changed"));
+            }
         }
         Ok(weights)
     }
+}
+
+/// Numbers as a tensor of a file.
+fn view<'a>(shape: &[usize], values: &'a [f32]) -> Result<TensorView<'a>, SafeTensorError> {
+    TensorView::new(Dtype::F32, shape.to_vec(), bytemuck::cast_slice(values))
+}
+
+/// The numbers of a file's tensor, if it has this shape.
+fn values(file: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
+    let tensor = file
+        .tensor(name)
+        .map_err(|_| format!("tensor `{name}` is missing"))?;
+    if tensor.dtype() != Dtype::F32 || tensor.shape() != shape {
+        return Err(format!("tensor `{name}` has another shape than the model's"));
+    }
+    Ok(pod_collect_to_vec::<u8, f32>(tensor.data()))
 }
 
 #[cfg(test)]
@@ -144,28 +146,13 @@ mod tests {
         assert_eq!(read("a"), (vec![3], vec![3.0, 4.0, 5.5]));
         assert_eq!(read("c"), (vec![1], vec![7.0]));
         assert_eq!(whole.weights(&bytes), Ok(weights));
-        let other = |layout: &Layout, value: f32| {
-            let frozen = Frozen {
-                name: "c".to_owned(),
-                shape: vec![1],
-                values: vec![value],
-            };
-            Whole {
-                layout: layout.clone(),
-                frozen: vec![frozen],
-            }
-        };
-        assert!(
-            other(&layout, 8.0)
-                .weights(&bytes)
-                .is_err_and(|reason| reason.contains("`c`, which is not trained"))
-        );
-        layout.push("d", &[1]);
-        assert!(
-            other(&layout, 7.0)
-                .weights(&bytes)
-                .is_err_and(|reason| reason.contains("`d` is missing"))
-        );
+        let refused = |whole: &Whole| whole.weights(&bytes).expect_err("refused");
+        let mut other = whole.clone();
+        other.frozen[0].values = vec![8.0];
+        assert!(refused(&other).contains("`c`, which is not trained"));
+        let mut larger = whole.clone();
+        larger.layout.push("d", &[1]);
+        assert!(refused(&larger).contains("`d` is missing"));
         assert!(whole.weights(&bytes[..bytes.len() - 1]).is_err());
     }
 }

@@ -107,12 +107,14 @@ pub(super) fn begun(folder: &Path) -> Option<Started> {
 
 /// When a run began, by its journal, else by its folder's age.
 pub(super) fn started(folder: &Path, begun: Option<&Started>) -> Timestamp {
-    let told = begun
-        .map(|begun| begun.at)
-        .filter(|at| *at != Timestamp::default());
-    let seen =
-        || Timestamp::try_from(fs::metadata(folder.join(CONFIG)).ok()?.modified().ok()?).ok();
-    told.or_else(seen).unwrap_or_default()
+    let seen = || {
+        let facts = fs::metadata(folder.join(CONFIG)).ok()?;
+        Timestamp::try_from(facts.modified().ok()?).ok()
+    };
+    match begun {
+        Some(begun) if begun.at != Timestamp::default() => begun.at,
+        _ => seen().unwrap_or_default(),
+    }
 }
 
 /// Whether a folder is a run's.
@@ -157,9 +159,12 @@ fn find_below(runs: &Path, name: &Path) -> Result<PathBuf, NoRun> {
             .ok_or(NoRun::TooFew { name: word, found })?;
         return Ok(folders[place].clone());
     }
-    Some(runs.join(name))
-        .filter(|folder| folder.is_dir())
-        .ok_or(NoRun::Unknown(word))
+    let folder = runs.join(name);
+    if folder.is_dir() {
+        Ok(folder)
+    } else {
+        Err(NoRun::Unknown(word))
+    }
 }
 
 /// How many runs back `last` or `last~N` goes.
@@ -175,26 +180,32 @@ mod tests {
     use super::*;
     use crate::record::RunFolder;
 
+    /// A run that began so many seconds after 1970, and that this process holds.
+    fn begun(folder: PathBuf, seconds: i64) -> RunFolder {
+        let journal = folder.join(JOURNAL);
+        let config = Config {
+            out_dir: Some(folder),
+            ..Config::default()
+        };
+        let mut held = RunFolder::claim(&config).expect("free");
+        held.prepare(&config, None).expect("new");
+        let started = Event::Started(Started {
+            rounds: 1,
+            workers: 1,
+            parameters: 1,
+            at: Timestamp::from_second(seconds).expect("a time"),
+            ..Started::default()
+        });
+        let line = serde_json::to_string(&started).expect("plain data");
+        fs::write(journal, line + "\n").expect("writable");
+        held
+    }
+
     #[test]
     fn runs_are_found_by_path_by_name_and_from_the_end() {
         let parent = tempfile::tempdir().expect("a folder");
-        let begun = |name: &str, seconds: i64| {
-            let folder = parent.path().join(name);
-            let config = Config {
-                out_dir: Some(folder.clone()),
-                ..Config::default()
-            };
-            let mut held = RunFolder::claim(&config).expect("free");
-            held.prepare(&config, None).expect("new");
-            let at = Timestamp::from_second(seconds).expect("a time");
-            fs::write(
-                folder.join(JOURNAL),
-                format!("{{\"event\":\"started\",\"rounds\":1,\"workers\":1,\"parameters\":1,\"at\":\"{at}\"}}\n"),
-            )
-            .expect("writable");
-            held
-        };
-        let (older, newer) = (begun("b", 100), begun("a", 200));
+        let older = begun(parent.path().join("b"), 100);
+        let newer = begun(parent.path().join("a"), 200);
         fs::create_dir(parent.path().join("notes")).expect("writable");
         let found =
             |name: &str| find_below(parent.path(), Path::new(name)).map(|folder| folder.to_owned());

@@ -130,12 +130,6 @@ fn checksum(bytes: &[u8]) -> [u8; 4] {
 
 /// The figures of a round; what comes before the stroke is a group of pictures.
 fn scalars(done: &RoundDone) -> Vec<Scalar> {
-    let named = |group: &str, metrics: &Option<Metrics>| {
-        let shown = metrics.iter().flat_map(Metrics::shown);
-        shown
-            .map(|(name, value)| (format!("{group}/{name}"), value))
-            .collect::<Vec<_>>()
-    };
     let fixed = [
         ("train/loss", done.train_loss),
         ("seconds/round", Some(done.seconds)),
@@ -152,19 +146,27 @@ fn scalars(done: &RoundDone) -> Vec<Scalar> {
         ("schedule/efficiency", done.schedule.efficiency),
         ("schedule/prediction_error", done.schedule.prediction_error),
     ];
-    let fixed = fixed
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let tested = named("test", &done.test)
-        .into_iter()
-        .chain(named("train_set", &done.training));
-    tested
-        .chain(fixed)
-        .map(|(tag, value)| Scalar {
-            tag,
-            simple_value: Some(value as f32),
-        })
+    let mut scalars = measured("test", done.test.as_ref());
+    scalars.extend(measured("train_set", done.training.as_ref()));
+    for (name, value) in fixed {
+        scalars.extend(value.map(|value| scalar(name.to_owned(), value)));
+    }
+    scalars
+}
+
+/// Metrics of some data, as a group.
+fn measured(group: &str, metrics: Option<&Metrics>) -> Vec<Scalar> {
+    let shown = metrics.into_iter().flat_map(Metrics::shown);
+    shown
+        .map(|(name, value)| scalar(format!("{group}/{name}"), value))
         .collect()
+}
+
+fn scalar(tag: String, value: f64) -> Scalar {
+    Scalar {
+        tag,
+        simple_value: Some(value as f32),
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +198,18 @@ mod tests {
         assert_eq!(u32::from_le_bytes(checksum(b"")), 0xa282_ead8);
     }
 
+    /// A round of two seconds; only the second one is evaluated.
+    fn round(round: u32) -> Event {
+        let loss = Metrics::default().with("loss", 0.5, 1);
+        Event::RoundDone(RoundDone {
+            round: Round(round),
+            seconds: 2.0,
+            test: (round == 1).then(|| loss.with("accuracy", 0.0, 1)),
+            train_loss: Some(f64::NAN),
+            ..RoundDone::default()
+        })
+    }
+
     #[test]
     fn figures_come_back_and_a_run_that_goes_on_writes_the_same_again() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -205,21 +219,6 @@ mod tests {
             at,
             ..Started::default()
         });
-        let round = |round: u32| {
-            let test = (round == 1).then(|| {
-                Metrics::default()
-                    .with("loss", 0.5, 1)
-                    .with("accuracy", 0.0, 1)
-            });
-            let train_loss = Some(f64::NAN);
-            Event::RoundDone(RoundDone {
-                round: Round(round),
-                seconds: 2.0,
-                test,
-                train_loss,
-                ..RoundDone::default()
-            })
-        };
         let write = |rounds: u32| {
             let mut board = TensorBoard::create(path.clone()).expect("made");
             board.record(&started, &[]).expect("written");

@@ -1,29 +1,25 @@
 //! The folder of one run. It is ours only if it says so: a folder that holds a run is never written
 //! into by accident, and nothing of anybody else's is removed or replaced.
 
-use super::owner::{
-    CHECKPOINTS, CLIENTS, CONFIG, DATA, JOURNAL, MARK, MARKER, Owner, is_marked, names, owner,
-    recorded,
-};
+mod fresh;
+mod recorders;
+mod refusal;
+
 use crate::config::Config;
-use crate::event::{Event, RecordError, Recorder, State};
 use crate::files;
-use crate::part::PartError;
-use crate::plan::Plan;
-use crate::record::table::{Scene, chosen};
-use crate::record::{
-    Checkpoints, Environment, Journal, SummaryFile, Whole, checkpoint, environment,
-};
+use crate::record::checkpoint;
+use crate::record::owner::{CHECKPOINTS, CONFIG, MARK, MARKER, Owner, is_marked, names, owner};
+use crate::record::table::chosen;
 use std::fs;
 use std::io::{ErrorKind, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The folder of runs that name none.
-pub const RUNS: &str = "runs";
-/// Figures of the table of clients at most: some MiB.
-const MOST_FIGURES: usize = 1 << 20;
+pub use fresh::{RUNS, default_folder, free_folder};
+pub use refusal::FolderError;
+use refusal::unwritable;
+
 /// How long the ranks of an ended job are waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -37,39 +33,6 @@ pub struct RunFolder {
     waited: bool,
     // Whether it was made for this run.
     made: bool,
-}
-
-/// A folder that cannot take the run.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// Another run's results are there.
-    #[error("{0} holds a run already (hint: another --out_dir, or --overwrite true)")]
-    Occupied(PathBuf),
-    /// Something is there that no run has made.
-    #[error("{0} is there and not of a run, so it is not replaced (hint: another --out_dir)")]
-    Foreign(PathBuf),
-    /// Another process has trained there while this one waited.
-    #[error(
-        "another process has just trained in {0} (hint: was fedmpi started several times? `mpirun -np 3 fedmpi` makes \
-         ranks of one job; or another --out_dir for each)"
-    )]
-    Raced(PathBuf),
-    /// A run is still going on there.
-    #[error(
-        "{0} belongs to a run that is still going on (hint: another --out_dir, or wait for its ranks to end)"
-    )]
-    Busy(PathBuf),
-    /// A recorder that there is not.
-    #[error(transparent)]
-    Recorder(#[from] PartError),
-    /// It cannot be written to.
-    #[error("cannot write to {path}: {reason} (hint: choose a writable --out_dir)")]
-    Unwritable {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
 }
 
 impl RunFolder {
@@ -87,24 +50,14 @@ impl RunFolder {
         fs::create_dir_all(&path).map_err(|error| unwritable(&path, &error))?;
         let marker = path.join(MARKER);
         let marker = files::open_or_create(&marker).map_err(|error| unwritable(&marker, &error))?;
-        let (began, mut waited) = (Instant::now(), false);
-        loop {
-            match marker.try_lock() {
-                Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
-                    waited = true;
-                    thread::sleep(PATIENCE / 200);
-                }
-                Err(fs::TryLockError::WouldBlock) => return Err(FolderError::Busy(path)),
-                // Where the file system cannot lock, nobody can be kept out.
-                Ok(()) | Err(fs::TryLockError::Error(_)) => {
-                    return Ok(RunFolder {
-                        path,
-                        marker,
-                        waited,
-                        made,
-                    });
-                }
-            }
+        match lock(&marker) {
+            Some(waited) => Ok(RunFolder {
+                path,
+                marker,
+                waited,
+                made,
+            }),
+            None => Err(FolderError::Busy(path)),
         }
     }
 
@@ -183,83 +136,6 @@ impl RunFolder {
             .collect()
     }
 
-    /// The recorders that write this folder's files: those that are chosen, between the ones that
-    /// every run needs. When a run goes on after so many `rounds`, they begin with what is kept
-    /// of it.
-    ///
-    /// # Errors
-    /// An unknown recorder; a file that cannot be made or read.
-    pub fn recorders(
-        &self,
-        plan: &Plan,
-        whole: &Whole,
-        saved: Option<&State>,
-    ) -> Result<Vec<Box<dyn Recorder>>, RecordError> {
-        self.describe(plan)?;
-        let (journal, kept) = match saved {
-            Some(state) => {
-                let derived: Vec<PathBuf> = recorded().map(|name| self.path.join(name)).collect();
-                Journal::resume(self.path.join(JOURNAL), state, &derived)?
-            }
-            None => (Journal::create(self.path.join(JOURNAL))?, Vec::new()),
-        };
-        let mut summary = SummaryFile::new(&self.path, plan);
-        let scene = Scene {
-            folder: &self.path,
-            plan,
-            whole,
-        };
-        let mut recorders: Vec<Box<dyn Recorder>> = Vec::new();
-        for record in chosen(&plan.config).map_err(|error| super::fault(&self.path, error))? {
-            recorders.extend((record.make)(&scene)?);
-        }
-        let goes_on =
-            |event: &&Event| !matches!(event, Event::Finished { .. } | Event::Ended { .. });
-        for event in kept.iter().filter(goes_on) {
-            recorders.record(event, &[])?;
-            summary.record(event, &[])?;
-        }
-        recorders.insert(0, Box::new(journal));
-        recorders.push(Box::new(Checkpoints::create(checkpoints(&self.path), plan)?));
-        // The last, so that a run with a summary that says so is whole.
-        recorders.push(Box::new(summary));
-        Ok(recorders)
-    }
-
-    /// Writes what a user of the model must know of its data.
-    fn describe(&self, plan: &Plan) -> Result<(), RecordError> {
-        let path = self.path.join(DATA);
-        let text = serde_json::to_string_pretty(&plan.dataset.description());
-        let written = text
-            .map_err(Into::into)
-            .and_then(|text| files::write_whole(&path, text.as_bytes()));
-        written.map_err(|error| super::fault(&path, error))?;
-        self.list_clients(plan)
-    }
-
-    /// Writes who owns how much of what, unless they are very many: `fedmpi partition` writes that
-    /// too.
-    fn list_clients(&self, plan: &Plan) -> Result<(), RecordError> {
-        let path = self.path.join(CLIENTS);
-        let mix = plan.mix();
-        if mix.figures() > MOST_FIGURES {
-            return Ok(());
-        }
-        let written = mix
-            .table()
-            .map_err(Into::into)
-            .and_then(|table| files::write_whole(&path, &table));
-        written.map_err(|error| super::fault(&path, error))
-    }
-
-    /// Notes what makes this start of the run.
-    ///
-    /// # Errors
-    /// A file that cannot be written.
-    pub fn note(&self, start: &Environment) -> Result<(), RecordError> {
-        environment::add(&self.path, start)
-    }
-
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -277,10 +153,20 @@ impl Drop for RunFolder {
     }
 }
 
-fn unwritable(path: &Path, error: &dyn ToString) -> FolderError {
-    FolderError::Unwritable {
-        path: path.to_owned(),
-        reason: error.to_string(),
+/// Locks a folder's marker, and gives whether that took a while; nothing if another process holds
+/// on to it.
+fn lock(marker: &fs::File) -> Option<bool> {
+    let (began, mut waited) = (Instant::now(), false);
+    loop {
+        match marker.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if began.elapsed() < PATIENCE => {
+                waited = true;
+                thread::sleep(PATIENCE / 200);
+            }
+            Err(fs::TryLockError::WouldBlock) => return None,
+            // Where the file system cannot lock, nobody can be kept out.
+            Ok(()) | Err(fs::TryLockError::Error(_)) => return Some(waited),
+        }
     }
 }
 
@@ -289,45 +175,10 @@ pub fn checkpoints(folder: &Path) -> PathBuf {
     folder.join(CHECKPOINTS)
 }
 
-/// Makes a new folder for a run that names none: runs of the same second get one each.
-///
-/// # Errors
-/// When none can be made.
-pub fn free_folder(config: &Config) -> Result<PathBuf, FolderError> {
-    let folder = default_folder(config);
-    let name = folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    new_folder(Path::new(RUNS), &name)
-}
-
-/// Where a run would go that names no folder.
-pub fn default_folder(config: &Config) -> PathBuf {
-    let time = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    Path::new(RUNS).join(format!("{time}-{}-{}", config.dataset.name, config.model.name))
-}
-
-/// A new folder of this name, or with a number after it.
-fn new_folder(parent: &Path, name: &str) -> Result<PathBuf, FolderError> {
-    fs::create_dir_all(parent).map_err(|error| unwritable(parent, &error))?;
-    let mut path = parent.join(name);
-    for number in 2.. {
-        match fs::create_dir(&path) {
-            Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                path = parent.join(format!("{name}-{number}"))
-            }
-            Err(error) => return Err(unwritable(&path, &error)),
-        }
-    }
-    Ok(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::owner::{JOURNAL, recorded};
     use crate::record::{SUMMARY, job_of};
 
     fn config(path: PathBuf) -> Config {
@@ -468,14 +319,5 @@ mod tests {
         fs::create_dir(&theirs).expect("writable");
         claimed(&theirs);
         assert!(theirs.exists());
-    }
-
-    #[test]
-    fn runs_of_one_second_get_a_folder_each() {
-        let parent = tempfile::tempdir().expect("a folder");
-        let made: Vec<PathBuf> = (0..3)
-            .map(|_| new_folder(parent.path(), "a").expect("new"))
-            .collect();
-        assert_eq!(made, ["a", "a-2", "a-3"].map(|name| parent.path().join(name)));
     }
 }
