@@ -2,7 +2,7 @@
 //! `file`, `label` and, if you like, `user`. They are decoded once: the bytes are kept in a hidden
 //! file of the data's folder, as long as the pictures are the same.
 
-use super::encode::distinct;
+use super::distinct::distinct;
 use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;

@@ -6,6 +6,7 @@
 mod array;
 pub mod arrays;
 mod cached;
+mod distinct;
 mod encode;
 pub mod images;
 mod learn;
