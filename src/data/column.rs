@@ -233,19 +233,6 @@ impl Column {
 
     /// Rows of pixels, each with all its channels, as planes of one channel after another.
     pub fn channels_first(self, channels: usize) -> Column {
-        fn planes<T: bytemuck::Pod>(values: &[T], width: usize, channels: usize) -> Values<T> {
-            let rows = values.chunks_exact(width.max(1));
-            let plane = |row: &[T], channel: usize| {
-                row.iter()
-                    .skip(channel)
-                    .step_by(channels)
-                    .copied()
-                    .collect::<Vec<T>>()
-            };
-            rows.flat_map(|row| (0..channels).flat_map(move |channel| plane(row, channel)))
-                .collect::<Vec<T>>()
-                .into()
-        }
         let numbers = match self.numbers {
             Numbers::Floats(values) => Numbers::Floats(planes(&values, self.width, channels)),
             Numbers::Bytes(values, standard) => {
@@ -298,6 +285,17 @@ impl Column {
 fn picked<'a, T>(values: &'a [T], width: usize, rows: &'a [u32]) -> impl Iterator<Item = &'a [T]> {
     rows.iter()
         .map(move |&row| &values[row as usize * width..(row as usize + 1) * width])
+}
+
+/// Rows of numbers that belong together, as planes of the first of each, of the second, and so on.
+fn planes<T: bytemuck::Pod>(values: &[T], width: usize, channels: usize) -> Values<T> {
+    let mut planes = Vec::with_capacity(values.len());
+    for row in values.chunks_exact(width.max(1)) {
+        for channel in 0..channels {
+            planes.extend(row.iter().skip(channel).step_by(channels).copied());
+        }
+    }
+    planes.into()
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ pub struct Planes {
 /// A file that cannot be read, is damaged, too large, or neither PNG nor JPEG.
 pub fn picture(path: &Path, form: Form) -> Result<Planes, DataError> {
     let bytes = files::bytes(path).map_err(DataError::unread(path))?;
-    decoded(&bytes, form).map_err(|reason| DataError::Format {
-        path: path.to_owned(),
-        reason,
-    })
+    decoded(&bytes, form).map_err(|reason| DataError::damaged(path, reason))
 }
 
 /// Reads pictures, on all cores that this process may use; their order stays.
@@ -48,16 +45,10 @@ pub fn picture(path: &Path, form: Form) -> Result<Planes, DataError> {
 /// The first of them that is no picture, as [`picture`].
 pub fn pictures(paths: &[PathBuf], form: Form) -> Result<Vec<Planes>, DataError> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let read = |paths: &[PathBuf]| {
-        paths
-            .iter()
-            .map(|path| picture(path, form))
-            .collect::<Result<Vec<_>, _>>()
-    };
     let parts: Result<Vec<_>, _> = thread::scope(|scope| {
         let shares = paths.chunks(paths.len().div_ceil(cores).max(1));
         let readers: Vec<_> = shares
-            .map(|share| scope.spawn(move || read(share)))
+            .map(|share| scope.spawn(move || one_by_one(share, form)))
             .collect();
         readers
             .into_iter()
@@ -65,6 +56,10 @@ pub fn pictures(paths: &[PathBuf], form: Form) -> Result<Vec<Planes>, DataError>
             .collect()
     });
     Ok(parts?.into_iter().flatten().collect())
+}
+
+fn one_by_one(paths: &[PathBuf], form: Form) -> Result<Vec<Planes>, DataError> {
+    paths.iter().map(|path| picture(path, form)).collect()
 }
 
 fn decoded(bytes: &[u8], form: Form) -> Result<Planes, String> {

@@ -31,41 +31,36 @@ pub fn beats(source: &Source<'_>) -> Result<Dataset, DataError> {
 }
 
 fn read(path: &Path) -> Result<Samples, DataError> {
-    let fault = |reason: String| DataError::Format {
-        path: path.to_owned(),
-        reason,
-    };
     let file = files::open(path).map_err(DataError::unread(path))?;
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .from_reader(file);
     let (mut inputs, mut targets) = (Vec::new(), Vec::new());
     for (row, record) in reader.records().enumerate() {
-        let record = record.map_err(|error| fault(error.to_string()))?;
-        let (values, class) =
-            beat(&record).map_err(|reason| fault(format!("line {}: {reason}", row + 1)))?;
+        let record = record.map_err(|error| DataError::damaged(path, error.to_string()))?;
+        let (values, class) = beat(&record)
+            .map_err(|reason| DataError::damaged(path, format!("line {}: {reason}", row + 1)))?;
         inputs.extend(values);
         targets.push(class);
     }
-    match targets.is_empty() {
-        true => Err(fault("it has no lines".to_owned())),
-        false => Ok(Samples {
-            inputs: Column::floats(inputs, LENGTH),
-            targets: Column::integers(targets, 1),
-        }),
+    if targets.is_empty() {
+        return Err(DataError::damaged(path, "it has no lines"));
+    }
+    Ok(Samples {
+        inputs: Column::floats(inputs, LENGTH),
+        targets: Column::integers(targets, 1),
+    })
+}
+
+fn number(text: &str) -> Result<f32, String> {
+    match text.trim().parse::<f32>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(format!("`{text}` is no finite number")),
     }
 }
 
 /// The values of a line, and its class.
 fn beat(record: &csv::StringRecord) -> Result<(Vec<f32>, u32), String> {
-    let number = |text: &str| {
-        let number = text
-            .trim()
-            .parse()
-            .ok()
-            .filter(|number: &f32| number.is_finite());
-        number.ok_or_else(|| format!("`{text}` is no finite number"))
-    };
     let mut values = record.iter().map(number).collect::<Result<Vec<f32>, _>>()?;
     match values.pop() {
         Some(class) if values.len() == LENGTH => {

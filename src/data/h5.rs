@@ -160,12 +160,12 @@ impl Array {
                 .map(|value| value as f32)
                 .collect()),
             _ => {
-                let number = |text: String| {
-                    text.trim()
-                        .parse()
-                        .map_err(|_| self.wrong(format!("`{text}` is no number")))
-                };
-                self.texts()?.into_iter().map(number).collect()
+                let mut numbers = Vec::new();
+                for text in self.texts()? {
+                    let number = text.trim().parse();
+                    numbers.push(number.map_err(|_| self.wrong(format!("`{text}` is no number")))?);
+                }
+                Ok(numbers)
             }
         }
     }

@@ -63,10 +63,7 @@ impl LibSvm {
 
 impl Lines {
     fn read(path: &Path) -> Result<Lines, DataError> {
-        let fault = |reason: String| DataError::Format {
-            path: path.to_owned(),
-            reason,
-        };
+        let fault = |reason| DataError::damaged(path, reason);
         let file = files::open(path).map_err(DataError::unread(path))?;
         let reader: Box<dyn Read> = match path.extension().is_some_and(|end| end == "bz2") {
             true => Box::new(MultiBzDecoder::new(file)),
@@ -89,20 +86,15 @@ impl Lines {
             lines.places.push(places);
         }
         if lines.labels.is_empty() {
-            Err(fault("it has no lines".to_owned()))
-        } else {
-            Ok(lines)
+            return Err(fault("it has no lines".to_owned()));
         }
+        Ok(lines)
     }
 
     /// The largest place.
     fn width(&self) -> usize {
-        self.places
-            .iter()
-            .filter_map(|places| places.last())
-            .map(|&(place, _)| place)
-            .max()
-            .unwrap_or_default()
+        let last = self.places.iter().filter_map(|places| places.last());
+        last.map(|&(place, _)| place).max().unwrap_or_default()
     }
 
     fn samples(&self, width: usize, labels: &[i64], path: &Path) -> Result<Samples, DataError> {
@@ -114,18 +106,15 @@ impl Lines {
             values,
         })?;
         inputs.resize(values, 0.0);
-        for (line, (row, places)) in inputs
-            .chunks_exact_mut(width.max(1))
-            .zip(&self.places)
-            .enumerate()
-        {
+        let rows = inputs.chunks_exact_mut(width.max(1));
+        for (line, (row, places)) in rows.zip(&self.places).enumerate() {
             for &(place, value) in places {
-                let reason = format!("sample {line}: place {place} is beyond the {width} features");
-                let slot = row.get_mut(place - 1);
-                *slot.ok_or(DataError::Format {
-                    path: path.to_owned(),
-                    reason,
-                })? = value;
+                let Some(slot) = row.get_mut(place - 1) else {
+                    let reason =
+                        format!("sample {line}: place {place} is beyond the {width} features");
+                    return Err(DataError::damaged(path, reason));
+                };
+                *slot = value;
             }
         }
         let classes = self

@@ -10,6 +10,7 @@ mod h5;
 mod idx;
 mod leaf;
 mod libsvm;
+mod mnist;
 mod own;
 mod pictures;
 mod places;
@@ -234,6 +235,14 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// A file that is not what it should be.
+    fn damaged(path: &Path, reason: impl Into<String>) -> DataError {
+        DataError::Format {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
     /// What the system said of a file that cannot be read.
     fn unread(path: &Path) -> impl FnOnce(io::Error) -> DataError {
         move |error| DataError::Read {

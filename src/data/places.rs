@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 /// The first of these paths below a folder that is there. An empty one is the folder itself: it is
 /// named if none is there, else the first.
 pub fn found(folder: &Path, below: &[&str]) -> PathBuf {
-    let path = |below: &&str| {
-        if below.is_empty() {
-            folder.to_owned()
-        } else {
-            folder.join(below)
-        }
-    };
-    let named = below
-        .iter()
-        .find(|below| below.is_empty())
-        .or(below.first());
-    let named = named.map_or_else(|| folder.to_owned(), path);
-    below
-        .iter()
-        .map(path)
-        .find(|path| path.exists())
-        .unwrap_or(named)
+    let mut paths = below.iter().map(|below| path(folder, below));
+    if let Some(there) = paths.find(|path| path.exists()) {
+        return there;
+    }
+    match below.first() {
+        Some(first) if !below.contains(&"") => path(folder, first),
+        _ => folder.to_owned(),
+    }
+}
+
+fn path(folder: &Path, below: &str) -> PathBuf {
+    // Joined with nothing it would end in a stroke.
+    if below.is_empty() {
+        folder.to_owned()
+    } else {
+        folder.join(below)
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{Column, Dataset, Numbers, Samples, Standard, Train, Values};
 use crate::files;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -93,37 +94,57 @@ pub fn open(path: &Path) -> io::Result<Dataset> {
 
 fn decode(map: &Arc<Mmap>) -> Option<Dataset> {
     let (_, header) = SafeTensors::read_metadata(map).ok()?;
-    let tensors = SafeTensors::deserialize(map).ok()?;
-    let facts = header.metadata().as_ref()?;
-    let column = |name: String| {
-        let (width, standard): Said = serde_json::from_str(facts.get(&name)?).ok()?;
-        let tensor = tensors.tensor(&name).ok()?;
-        let place = place(map, tensor.data());
-        let numbers = match (tensor.dtype(), standard) {
-            (Dtype::F32, _) => Numbers::Floats(Values::mapped(map, place)?),
-            (Dtype::U8, Some(standard)) => Numbers::Bytes(Values::mapped(map, place)?, standard),
-            (Dtype::U32, _) => Numbers::Integers(Values::mapped(map, place)?),
+    let offered = Offered {
+        map,
+        tensors: SafeTensors::deserialize(map).ok()?,
+        facts: header.metadata().as_ref()?,
+    };
+    let owned = offered.facts.get("owned")? == "true";
+    let owners: Values<u64> = offered.values("owners")?;
+    Some(Dataset {
+        facts: offered.fact("facts")?,
+        train: Train::Stored(offered.samples("train")?),
+        test: offered.samples("test")?,
+        owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
+        augment: offered.fact("augment")?,
+        about: offered.fact("about")?,
+    })
+}
+
+/// What lies in a map.
+struct Offered<'a> {
+    map: &'a Arc<Mmap>,
+    tensors: SafeTensors<'a>,
+    facts: &'a HashMap<String, String>,
+}
+
+impl Offered<'_> {
+    fn fact<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        serde_json::from_str(self.facts.get(name)?).ok()
+    }
+
+    fn values<T: bytemuck::Pod>(&self, name: &str) -> Option<Values<T>> {
+        let tensor = self.tensors.tensor(name).ok()?;
+        Values::mapped(self.map, place(self.map, tensor.data()))
+    }
+
+    fn column(&self, name: &str) -> Option<Column> {
+        let (width, standard): Said = self.fact(name)?;
+        let numbers = match (self.tensors.tensor(name).ok()?.dtype(), standard) {
+            (Dtype::F32, _) => Numbers::Floats(self.values(name)?),
+            (Dtype::U8, Some(standard)) => Numbers::Bytes(self.values(name)?, standard),
+            (Dtype::U32, _) => Numbers::Integers(self.values(name)?),
             _ => return None,
         };
         Some(Column::new(numbers, width))
-    };
-    let samples = |part: &str| {
+    }
+
+    fn samples(&self, part: &str) -> Option<Samples> {
         Some(Samples {
-            inputs: column(format!("{part}.inputs"))?,
-            targets: column(format!("{part}.targets"))?,
+            inputs: self.column(&format!("{part}.inputs"))?,
+            targets: self.column(&format!("{part}.targets"))?,
         })
-    };
-    let owners: Values<u64> =
-        Values::mapped(map, place(map, tensors.tensor("owners").ok()?.data()))?;
-    let owned = facts.get("owned")? == "true";
-    Some(Dataset {
-        facts: serde_json::from_str(facts.get("facts")?).ok()?,
-        train: Train::Stored(samples("train")?),
-        test: samples("test")?,
-        owners: owned.then(|| owners.iter().map(|&start| start as usize).collect()),
-        augment: serde_json::from_str(facts.get("augment")?).ok()?,
-        about: serde_json::from_str(facts.get("about")?).ok()?,
-    })
+    }
 }
 
 /// Where `part` lies in the map.

@@ -176,7 +176,8 @@ fn size(stream: &mut Stream) -> usize {
 fn label(weights: &[f64], bias: &[f64], point: &[f64]) -> u32 {
     let score = |class: usize| {
         let row = &weights[class * FEATURES..(class + 1) * FEATURES];
-        bias[class] + row.iter().zip(point).map(|(w, x)| w * x).sum::<f64>()
+        let products = row.iter().zip(point).map(|(weight, value)| weight * value);
+        bias[class] + products.sum::<f64>()
     };
     (0..CLASSES)
         .max_by(|&a, &b| score(a).total_cmp(&score(b)))
@@ -191,6 +192,7 @@ fn normal(stream: &mut Stream) -> f64 {
 mod tests {
     use super::*;
     use crate::data::KIND;
+    use std::ops::Range;
     use std::path::Path;
 
     fn generated(clients: usize, seed: u64) -> Dataset {
@@ -211,22 +213,23 @@ mod tests {
     /// Squared distance between the means of two clients' points.
     fn distance(data: &Dataset) -> f64 {
         let (owners, train) = (data.owners.as_ref().expect("owners"), stored(data));
-        let mean = |client: usize| {
-            let rows: Vec<u32> = (owners[client] as u32..owners[client + 1] as u32).collect();
-            let mut values = Vec::new();
-            train.inputs.gather_floats(&rows, &mut values);
-            let mut mean = [0.0; FEATURES];
-            values
-                .iter()
-                .enumerate()
-                .for_each(|(at, value)| mean[at % FEATURES] += f64::from(*value));
-            mean.map(|sum| sum / rows.len() as f64)
-        };
+        let mean = |client: usize| mean(train, owners[client]..owners[client + 1]);
         mean(0)
             .iter()
             .zip(mean(1))
             .map(|(one, other)| (one - other).powi(2))
             .sum()
+    }
+
+    fn mean(samples: &Samples, rows: Range<usize>) -> [f64; FEATURES] {
+        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+        let mut values = Vec::new();
+        samples.inputs.gather_floats(&rows, &mut values);
+        let mut mean = [0.0; FEATURES];
+        for (at, value) in values.iter().enumerate() {
+            mean[at % FEATURES] += f64::from(*value);
+        }
+        mean.map(|sum| sum / rows.len() as f64)
     }
 
     #[test]

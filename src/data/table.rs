@@ -1,7 +1,7 @@
 //! Every data set that can be chosen, a line each.
 
 use super::{
-    Augment, DataError, Dataset, Source, ecg, flute, idx, leaf, libsvm, own, pictures, synthetic,
+    Augment, DataError, Dataset, Source, ecg, flute, leaf, libsvm, mnist, own, pictures, synthetic,
     tff,
 };
 use crate::part::{Entry, Kind, Param, Part, Values as Settings};
@@ -20,7 +20,7 @@ pub const KIND: Kind<Build> = Kind {
 pub const GENERATED: &str = "synthetic";
 
 // Settings of sets of pictures that have others too.
-const SPLIT: &[Param] = &[idx::Emnist::PARAMS[0], CROP, FLIP, CUTOUT, NORMALISE];
+const SPLIT: &[Param] = &[mnist::Emnist::PARAMS[0], CROP, FLIP, CUTOUT, NORMALISE];
 const PLACES: &[Param] = &[
     pictures::Landmarks::PARAMS[0],
     pictures::Landmarks::PARAMS[1],
@@ -72,7 +72,7 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "mnist",
         "handwritten digits, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        |values, source| idx::mnist(source, Augment::read(values)),
+        |values, source| mnist::mnist(source, Augment::read(values)),
     )
     .with(Augment::PARAMS),
     Entry::<Build>::new(
@@ -84,14 +84,14 @@ pub const DATASETS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "fashion-mnist",
         "clothes, 28x28 grey, 10 classes; four IDX files (plain or .gz) in --data_dir",
-        |values, source| idx::fashion_mnist(source, Augment::read(values)),
+        |values, source| mnist::fashion_mnist(source, Augment::read(values)),
     )
     .with(Augment::PARAMS)
     .also(&["fashionmnist", "fashion_mnist", "fmnist"]),
     Entry::<Build>::new(
         "emnist",
         "handwritten digits and letters, 28x28 grey; the four IDX files of a split in --data_dir",
-        |values, source| idx::emnist(source, &idx::Emnist::read(values), Augment::read(values)),
+        |values, source| mnist::emnist(source, &mnist::Emnist::read(values), Augment::read(values)),
     )
     .with(SPLIT),
     Entry::<Build>::new(

@@ -22,10 +22,7 @@ impl Words {
             .take(most);
         let words = Words::listed(words.map(str::to_owned));
         match words.len() {
-            0 => Err(DataError::Format {
-                path: path.to_owned(),
-                reason: "it has no words".to_owned(),
-            }),
+            0 => Err(DataError::damaged(path, "it has no words")),
             _ => Ok(words),
         }
     }

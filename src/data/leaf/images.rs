@@ -4,9 +4,9 @@ use super::{Part, class, read};
 use crate::data::decode::{self, Form};
 use crate::data::pictures::{INK, Pictures};
 use crate::data::places::found;
-use crate::data::{Augment, Column, DataError, Dataset, Samples, Source, Standard, Train};
+use crate::data::{Augment, DataError, Dataset, Samples, Source, Standard, Train};
 use crate::task::Facts;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Pixels of a character.
 const PIXELS: usize = 784;
@@ -36,77 +36,70 @@ fn characters(
     classes: usize,
     standard: Option<&Standard>,
 ) -> Result<Dataset, DataError> {
-    let image = |x: Vec<f32>, y: f64| {
-        let class = class(y, classes)?;
-        match (x.len(), x.iter().all(|value| value.is_finite())) {
-            (PIXELS, true) => Ok(vec![(x, class)]),
-            (PIXELS, false) => Err("a pixel is no finite number".to_owned()),
-            (found, _) => Err(format!("an image has {found} pixels, not {PIXELS}")),
-        }
-    };
-    let parts = read(folder, source.test_only, image)?;
+    let parts = read(folder, source.test_only, |x, y| character(x, y, classes))?;
     let owners = parts.owners();
-    let made = |part: Part<(Vec<f32>, u32)>| {
-        let (inputs, targets): (Vec<_>, Vec<_>) = part.samples.into_iter().unzip();
-        let inputs = Column::floats(inputs.concat(), PIXELS);
-        let inputs = match standard {
-            Some(standard) => inputs.standardised(standard),
-            None => inputs,
-        };
-        Samples {
-            inputs,
-            targets: Column::integers(targets, 1),
-        }
-    };
-    let (facts, train) = (Facts::classes(&[1, 28, 28], classes), Train::Stored(made(parts.train)));
+    let (mut train, mut test) = (parts.train.rows(PIXELS), parts.test.rows(PIXELS));
+    if let Some(standard) = standard {
+        train.inputs = train.inputs.standardised(standard);
+        test.inputs = test.inputs.standardised(standard);
+    }
     Ok(Dataset {
-        facts,
-        train,
-        test: made(parts.test),
+        facts: Facts::classes(&[1, 28, 28], classes),
+        train: Train::Stored(train),
+        test,
         owners,
         ..Dataset::default()
     })
 }
 
+/// The pixels of a character and its class.
+fn character(x: Vec<f32>, y: f64, classes: usize) -> Result<Vec<(Vec<f32>, u32)>, String> {
+    let class = class(y, classes)?;
+    if x.len() != PIXELS {
+        return Err(format!("an image has {} pixels, not {PIXELS}", x.len()));
+    }
+    if x.iter().any(|value| !value.is_finite()) {
+        return Err("a pixel is no finite number".to_owned());
+    }
+    Ok(vec![(x, class)])
+}
+
 /// CelebA: who smiles, by celebrities. The files name pictures, which lie in
 /// `raw/img_align_celeba`.
 pub fn celeba(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    let parts =
-        read(source.folder, source.test_only, |x: String, y: f64| Ok(vec![(x, class(y, 2)?)]))?;
-    let owners = parts.owners();
+    let face = |name: String, y: f64| Ok(vec![(name, class(y, 2)?)]);
+    let parts = read(source.folder, source.test_only, face)?;
     let raw = found(source.folder, &["raw/img_align_celeba", "data/raw/img_align_celeba"]);
     let standard = if augment.normalise {
         Standard::one(0.5, 0.5)
     } else {
         Standard::units()
     };
-    let made = |part: Part<(String, u32)>| {
-        let mut faces = Pictures::default();
-        let paths: Vec<_> = part
-            .samples
-            .iter()
-            .map(|(name, _)| raw.join(name))
-            .collect();
-        let decoded = decode::pictures(
-            &paths,
-            Form {
-                coloured: true,
-                size: Some([FACE; 2]),
-            },
-        )?;
-        decoded
-            .iter()
-            .zip(&part.samples)
-            .for_each(|(face, (_, class))| faces.push(&face.bytes, *class));
-        Ok::<_, DataError>(faces.samples(3 * FACE * FACE, standard.clone()))
-    };
-    let (facts, train) = (Facts::classes(&[3, FACE, FACE], 2), Train::Stored(made(parts.train)?));
-    Ok(Dataset {
-        facts,
-        train,
-        test: made(parts.test)?,
-        owners,
+    let set = Dataset {
+        facts: Facts::classes(&[3, FACE, FACE], 2),
+        owners: parts.owners(),
+        train: Train::Stored(faces(&parts.train, &raw, &standard)?),
+        test: faces(&parts.test, &raw, &standard)?,
         ..Dataset::default()
+    };
+    Ok(set.changed(augment))
+}
+
+/// The pictures that a part names, in a folder, and their classes.
+fn faces(
+    part: &Part<(String, u32)>,
+    raw: &Path,
+    standard: &Standard,
+) -> Result<Samples, DataError> {
+    let names = part.samples.iter().map(|(name, _)| name);
+    let paths: Vec<PathBuf> = names.map(|name| raw.join(name)).collect();
+    let form = Form {
+        coloured: true,
+        size: Some([FACE; 2]),
+    };
+    let mut faces = Pictures::default();
+    for (face, (_, class)) in decode::pictures(&paths, form)?.iter().zip(&part.samples) {
+        faces.push(&face.bytes, *class);
     }
-    .changed(augment))
+    Ok(faces.samples(3 * FACE * FACE, standard.clone()))
 }

@@ -6,8 +6,8 @@ mod images;
 mod numbers;
 mod texts;
 
-use super::DataError;
 use super::places::found;
+use super::{Column, DataError, Samples, Source};
 use crate::files as door;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,25 +63,32 @@ fn read<X, Y, S>(
 where
     File<X, Y>: for<'de> Deserialize<'de>,
 {
-    let part = |folder: &Path| {
-        let (mut part, mut users) = (Part::default(), BTreeSet::new());
-        for path in files(folder)? {
-            part.add(&path, &mut users, &samples)?;
-        }
-        Ok::<_, DataError>(part)
-    };
     // LEAF's own folders have them in `data`.
     let place = found(folder, &["test", "data/test"]);
-    let test = part(&place)?;
+    let test = Part::read(&place, &samples)?;
     let train = if test_only {
         Part::default()
     } else {
-        part(&place.with_file_name("train"))?
+        Part::read(&place.with_file_name("train"), &samples)?
     };
     Ok(Parts { train, test })
 }
 
 impl<S> Part<S> {
+    fn read<X, Y>(
+        folder: &Path,
+        samples: impl Fn(X, Y) -> Result<Vec<S>, String>,
+    ) -> Result<Part<S>, DataError>
+    where
+        File<X, Y>: for<'de> Deserialize<'de>,
+    {
+        let (mut part, mut users) = (Part::default(), BTreeSet::new());
+        for path in files(folder)? {
+            part.add(&path, &mut users, &samples)?;
+        }
+        Ok(part)
+    }
+
     /// Adds a file.
     fn add<X, Y>(
         &mut self,
@@ -92,10 +99,7 @@ impl<S> Part<S> {
     where
         File<X, Y>: for<'de> Deserialize<'de>,
     {
-        let fault = |reason: String| DataError::Format {
-            path: path.to_owned(),
-            reason,
-        };
+        let fault = |reason| DataError::damaged(path, reason);
         let bytes = door::bytes(path).map_err(DataError::unread(path))?;
         let mut file: File<X, Y> =
             serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
@@ -104,12 +108,9 @@ impl<S> Part<S> {
                 .user_data
                 .remove(&user)
                 .ok_or(fault(format!("user `{user}` has no data")))?;
-            if own.x.is_empty() || own.x.len() != own.y.len() {
-                return Err(fault(format!(
-                    "user `{user}` has {} x and {} y",
-                    own.x.len(),
-                    own.y.len()
-                )));
+            let (x_count, y_count) = (own.x.len(), own.y.len());
+            if x_count == 0 || x_count != y_count {
+                return Err(fault(format!("user `{user}` has {x_count} x and {y_count} y")));
             }
             for (row, (x, y)) in own.x.into_iter().zip(own.y).enumerate() {
                 let made = samples(x, y)
@@ -125,10 +126,32 @@ impl<S> Part<S> {
     }
 }
 
+impl Part<(Vec<f32>, u32)> {
+    /// Rows of so many numbers, and their classes.
+    fn rows(self, width: usize) -> Samples {
+        let (inputs, targets): (Vec<_>, Vec<_>) = self.samples.into_iter().unzip();
+        Samples {
+            inputs: Column::floats(inputs.concat(), width),
+            targets: Column::integers(targets, 1),
+        }
+    }
+}
+
 impl<S> Parts<S> {
     /// Where each user's training samples begin, and the end; nothing without training samples.
     fn owners(&self) -> Option<Vec<usize>> {
         (self.train.starts.len() > 1).then(|| self.train.starts.clone())
+    }
+
+    /// Without what is trained on, where only the test part is wanted.
+    fn wanted(self, source: &Source<'_>) -> Parts<S> {
+        match source.test_only {
+            true => Parts {
+                train: Part::default(),
+                ..self
+            },
+            false => self,
+        }
     }
 }
 
@@ -142,19 +165,17 @@ fn class(y: f64, classes: usize) -> Result<u32, String> {
 
 /// The files of a folder, by name.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let unread = |reason: String| DataError::Read {
-        path: folder.to_owned(),
-        reason,
-    };
-    let entries = fs::read_dir(folder).map_err(|error| unread(error.to_string()))?;
+    let entries = fs::read_dir(folder).map_err(DataError::unread(folder))?;
     let paths = entries.flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = paths
         .filter(|path| path.extension().is_some_and(|end| end == "json"))
         .collect();
     files.sort();
     if files.is_empty() {
-        Err(unread("there is no .json file".to_owned()))
-    } else {
-        Ok(files)
+        return Err(DataError::Read {
+            path: folder.to_owned(),
+            reason: "there is no .json file".to_owned(),
+        });
     }
+    Ok(files)
 }

@@ -44,12 +44,15 @@ impl Known {
 }
 
 fn tokens_of(words: &Words, said: &[String]) -> Vec<u32> {
-    let token = |word: &String| match words.place(word) {
+    said.iter().map(|word| token(words, word)).collect()
+}
+
+fn token(words: &Words, word: &str) -> u32 {
+    match words.place(word) {
         Some(place) => place + BEFORE,
         None if word == FILLING => PADDING,
         None => UNKNOWN,
-    };
-    said.iter().map(token).collect()
+    }
 }
 
 /// A row of tokens and its targets.
@@ -66,21 +69,10 @@ fn samples(rows: Vec<Row>, length: usize, targets: usize) -> Samples {
 
 /// Shakespeare: the next character after each row of 80.
 pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let vocabulary = ALPHABET.chars().count();
-    let row = |x: String, y: String| {
-        let (x, y) = (characters(&x)?, characters(&y)?);
-        match (x.len(), y.len()) {
-            (LENGTH, 1) => Ok(vec![(x, y)]),
-            (found, next) => {
-                Err(format!("{found} characters and {next} next ones, where {LENGTH} and 1 belong"))
-            }
-        }
-    };
-    let parts = read(source.folder, source.test_only, row)?;
+    let parts = read(source.folder, source.test_only, line)?;
     let owners = parts.owners();
-    let made = |part: Part<Row>| samples(part.samples, LENGTH, 1);
     let task = Task::Next {
-        vocabulary,
+        vocabulary: ALPHABET.chars().count(),
         ignore: None,
     };
     let facts = Facts {
@@ -91,22 +83,34 @@ pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
     };
     Ok(Dataset {
         facts,
-        train: Train::Stored(made(parts.train)),
-        test: made(parts.test),
+        train: Train::Stored(samples(parts.train.samples, LENGTH, 1)),
+        test: samples(parts.test.samples, LENGTH, 1),
         owners,
         ..Dataset::default()
     })
 }
 
+/// Characters, and the next one.
+fn line(x: String, y: String) -> Result<Vec<Row>, String> {
+    let (x, y) = (characters(&x)?, characters(&y)?);
+    match (x.len(), y.len()) {
+        (LENGTH, 1) => Ok(vec![(x, y)]),
+        (found, next) => {
+            Err(format!("{found} characters and {next} next ones, where {LENGTH} and 1 belong"))
+        }
+    }
+}
+
 /// Places of characters in the alphabet.
 fn characters(text: &str) -> Result<Vec<u32>, String> {
-    let token = |character: char| {
-        let place = ALPHABET.chars().position(|known| known == character);
-        place
-            .map(|place| place as u32)
-            .ok_or(format!("character {character:?} is not one of LEAF's {}", ALPHABET.len()))
-    };
-    text.chars().map(token).collect()
+    text.chars().map(place).collect()
+}
+
+fn place(character: char) -> Result<u32, String> {
+    match ALPHABET.chars().position(|known| known == character) {
+        Some(place) => Ok(place as u32),
+        None => Err(format!("character {character:?} is not one of LEAF's {}", ALPHABET.len())),
+    }
 }
 
 part! {
@@ -120,48 +124,44 @@ part! {
 /// Sentiment140: whether a message is glad, by who wrote it; how often each word comes in it
 /// (LEAF's bag of words).
 pub fn sent140(source: &Source<'_>, counts: &Counts) -> Result<Dataset, DataError> {
-    let message = |x: Vec<String>, y: f64| {
-        let text = x.get(TEXT).ok_or(format!(
-            "{} texts are known of a message, not {}",
-            x.len(),
-            TEXT + 2
-        ))?;
-        // The set itself says 0 and 4.
-        Ok(vec![(split(text), class(if y == 4.0 { 1.0 } else { y }, 2)?)])
-    };
-    let parts: Parts<(Vec<String>, u32)> = read(source.folder, false, message)?;
+    // The words are those of what is trained on, whatever is wanted.
+    let parts: Parts<Message> = read(source.folder, false, message)?;
     let said = parts.train.samples.iter().flat_map(|(words, _)| words);
     let known = Known {
         words: counts.words,
         vocabulary: counts.vocabulary.clone(),
     };
     let words = known.of(said.map(String::as_str))?;
-    let owners = parts.owners().filter(|_| !source.test_only);
-    let (test, train) = (
-        parts.test,
-        if source.test_only {
-            Part::default()
-        } else {
-            parts.train
-        },
-    );
-    let (facts, train) = (Facts::classes(&[words.len()], 2), Train::Stored(counted(train, &words)));
+    let parts = parts.wanted(source);
     let about = About {
         features: words.after(&[]),
         ..About::default()
     };
     Ok(Dataset {
-        facts,
-        train,
-        test: counted(test, &words),
-        owners,
+        facts: Facts::classes(&[words.len()], 2),
+        owners: parts.owners(),
+        train: Train::Stored(counted(parts.train, &words)),
+        test: counted(parts.test, &words),
         about,
         ..Dataset::default()
     })
 }
 
+/// The words of a message, and whether it is glad.
+type Message = (Vec<String>, u32);
+
+/// A message by what is known of it.
+fn message(x: Vec<String>, y: f64) -> Result<Vec<Message>, String> {
+    let Some(text) = x.get(TEXT) else {
+        return Err(format!("{} texts are known of a message, not {}", x.len(), TEXT + 2));
+    };
+    // The set itself says 0 and 4.
+    let y = if y == 4.0 { 1.0 } else { y };
+    Ok(vec![(split(text), class(y, 2)?)])
+}
+
 /// How often each known word comes in each text, up to 255 times.
-fn counted(part: Part<(Vec<String>, u32)>, words: &Words) -> Samples {
+fn counted(part: Part<Message>, words: &Words) -> Samples {
     let (width, (mut inputs, mut targets)) = (words.len(), (Vec::new(), Vec::new()));
     for (said, class) in part.samples {
         let mut row = vec![0u8; width];
@@ -186,30 +186,11 @@ struct Following {
 
 /// Reddit: the next of each of ten words, by who wrote them.
 pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> {
-    let comment = |x: Vec<Vec<String>>, y: Following| {
-        let rows: Vec<(Vec<String>, Vec<String>)> = x.into_iter().zip(y.target_tokens).collect();
-        match rows
-            .iter()
-            .find(|(row, next)| row.len() != COMMENT || next.len() != COMMENT)
-        {
-            Some((row, next)) => Err(format!(
-                "{} words and {} next ones, where {COMMENT} belong",
-                row.len(),
-                next.len()
-            )),
-            None => Ok(rows),
-        }
-    };
-    let parts: Parts<(Vec<String>, Vec<String>)> = read(source.folder, false, comment)?;
+    // The words are those of what is trained on, whatever is wanted.
+    let parts: Parts<Comment> = read(source.folder, false, comment)?;
     let said = parts.train.samples.iter().flat_map(|(row, _)| row);
     let words = known.of(said.map(String::as_str))?;
-    let owners = parts.owners().filter(|_| !source.test_only);
-    let made = |part: Part<(Vec<String>, Vec<String>)>| {
-        let row = |(row, next): (Vec<String>, Vec<String>)| {
-            (tokens_of(&words, &row), tokens_of(&words, &next))
-        };
-        samples(part.samples.into_iter().map(row).collect(), COMMENT, COMMENT)
-    };
+    let parts = parts.wanted(source);
     let task = Task::Next {
         vocabulary: words.len() + BEFORE as usize,
         ignore: Some(PADDING),
@@ -220,26 +201,39 @@ pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> 
         input: Input::Tokens,
         targets: COMMENT,
     };
-    let (test, train) = (
-        made(parts.test),
-        if source.test_only {
-            Part::default()
-        } else {
-            parts.train
-        },
-    );
     let about = About {
         vocabulary: words.after(&[FILLING, "<unknown>"]),
         ..About::default()
     };
     Ok(Dataset {
         facts,
-        train: Train::Stored(made(train)),
-        test,
-        owners,
+        owners: parts.owners(),
+        train: Train::Stored(comments(parts.train, &words)),
+        test: comments(parts.test, &words),
         about,
         ..Dataset::default()
     })
+}
+
+/// Words, and the next of each.
+type Comment = (Vec<String>, Vec<String>);
+
+/// The rows of a comment.
+fn comment(x: Vec<Vec<String>>, y: Following) -> Result<Vec<Comment>, String> {
+    let rows: Vec<Comment> = x.into_iter().zip(y.target_tokens).collect();
+    for (row, next) in &rows {
+        let (words, others) = (row.len(), next.len());
+        if words != COMMENT || others != COMMENT {
+            return Err(format!("{words} words and {others} next ones, where {COMMENT} belong"));
+        }
+    }
+    Ok(rows)
+}
+
+fn comments(part: Part<Comment>, words: &Words) -> Samples {
+    let rows = part.samples.into_iter();
+    let rows = rows.map(|(row, next)| (tokens_of(words, &row), tokens_of(words, &next)));
+    samples(rows.collect(), COMMENT, COMMENT)
 }
 
 #[cfg(test)]

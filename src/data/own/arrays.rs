@@ -64,7 +64,8 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let raw = together(source.folder, train, test, &said)?;
     let augment = Augment::without_figures(values);
     if !augment.is_none() && raw.facts.shape.len() != 3 {
-        let reason = "crop, flip and cutout change pictures, and rows of `x` are none (hint: a height and a width each)";
+        let reason = "crop, flip and cutout change pictures, and rows of `x` are none \
+                      (hint: a height and a width each)";
         return Err(fault(source.folder, reason));
     }
     let set = raw.finish(&Finish {
@@ -78,7 +79,8 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
 fn missing(folder: &Path) -> DataError {
     fault(
         folder,
-        "there is neither train.npz nor train.safetensors (hint: fedmpi.save_dataset in Python writes one)",
+        "there is neither train.npz nor train.safetensors \
+         (hint: fedmpi.save_dataset in Python writes one)",
     )
 }
 
@@ -117,9 +119,9 @@ fn opened(path: &Path, mut arrays: BTreeMap<String, Array>, said: &Said) -> Resu
         return Err(format!("`x` has the shape {:?} (hint: a row for each sample)", x.shape));
     }
     as_many("y", &targets, &x)?;
-    users
-        .iter()
-        .try_for_each(|users| as_many("users", users, &x))?;
+    if let Some(users) = &users {
+        as_many("users", users, &x)?;
+    }
     let users = users.map(|users| owners(&users)).transpose()?;
     let (shape, inputs) = learn::inputs(x, said)?;
     Ok(Opened {

@@ -6,15 +6,14 @@ use super::distinct::distinct;
 use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
-use super::table::{self, Cells};
-use super::{cached, fault, files_of, has_end};
+use super::table::{self, Cells, Table};
+use super::{cached, fault, files_of, has_end, inside};
 use crate::data::decode::Form;
 use crate::data::{About, Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard};
 use crate::part;
 use crate::part::{Part, Range, Values};
 use crate::task::Facts;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What names of pictures end in.
@@ -55,12 +54,9 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         .map(|listed| &listed.labels)
         .collect();
     let classes = distinct(&labels);
-    let rows = |listed: Option<Listed>, part| {
-        listed
-            .map(|listed| rows(source.folder, part, listed, form, &classes))
-            .transpose()
-    };
-    let (train, test) = (rows(train, "train")?, rows(test, "test")?);
+    let rows = |listed, part| rows(source.folder, part, listed, form, &classes);
+    let train = train.map(|listed| rows(listed, "train")).transpose()?;
+    let test = test.map(|listed| rows(listed, "test")).transpose()?;
     let facts = Facts::classes(&[channels, images.side, images.side], classes.len());
     let about = About {
         classes,
@@ -84,36 +80,34 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
 
 /// What there is to train and to test on.
 fn listed(source: &Source<'_>) -> Result<(Option<Listed>, Option<Listed>), DataError> {
-    let folder = source.folder;
-    let lists = files_of(folder, &[".csv"])?;
-    let of = |name: &str| {
-        lists
-            .iter()
-            .find(|path| path.file_stem().is_some_and(|stem| stem == name))
-    };
-    let [train, test] = ["train", "test"].map(|name| folder.join(name));
+    let lists = files_of(source.folder, &[".csv"])?;
     let (train, test) = match lists.is_empty() {
-        true => {
-            let train = if train.is_dir() {
-                train
-            } else {
-                folder.to_owned()
-            };
-            (Some(Place::Folders(train)), test.is_dir().then_some(Place::Folders(test)))
-        }
-        false => {
-            let first = lists
-                .iter()
-                .find(|path| path.file_stem().is_none_or(|stem| stem != "test"));
-            let train = of("train").or(first);
-            (train.cloned().map(Place::List), of("test").cloned().map(Place::List))
-        }
+        true => folders_in(source.folder),
+        false => lists_among(&lists),
     };
-    let train = train
-        .filter(|_| !source.test_only)
-        .map(Place::read)
-        .transpose()?;
+    let train = train.filter(|_| !source.test_only);
+    let train = train.map(Place::read).transpose()?;
     Ok((train, test.map(Place::read).transpose()?))
+}
+
+/// The folders `train` and `test`; all of it is to train on without the first.
+fn folders_in(folder: &Path) -> (Option<Place>, Option<Place>) {
+    let [train, test] = ["train", "test"].map(|name| folder.join(name));
+    let train = if train.is_dir() {
+        train
+    } else {
+        folder.to_owned()
+    };
+    (Some(Place::Folders(train)), test.is_dir().then_some(Place::Folders(test)))
+}
+
+/// The lists `train` and `test`; the first of other names is to train on without the former.
+fn lists_among(lists: &[PathBuf]) -> (Option<Place>, Option<Place>) {
+    let is_called = |path: &&PathBuf, name: &str| path.file_stem().is_some_and(|stem| stem == name);
+    let train = lists.iter().find(|path| is_called(path, "train"));
+    let test = lists.iter().find(|path| is_called(path, "test"));
+    let train = train.or_else(|| lists.iter().find(|path| !is_called(path, "test")));
+    (train.cloned().map(Place::List), test.cloned().map(Place::List))
 }
 
 /// Where it is said which pictures there are.
@@ -133,18 +127,8 @@ impl Place {
 
 /// A folder for each class.
 fn folders(folder: &Path) -> Result<Listed, DataError> {
-    let unread = |error: std::io::Error| DataError::Read {
-        path: folder.to_owned(),
-        reason: error.to_string(),
-    };
-    let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(unread)?.collect();
-    let mut classes: Vec<PathBuf> = entries
-        .map_err(unread)?
-        .iter()
-        .map(|entry| entry.path())
-        .collect();
+    let mut classes = inside(folder)?;
     classes.retain(|path| path.is_dir());
-    classes.sort();
     let (mut files, mut labels) = (Vec::new(), Named::default());
     for class in &classes {
         let own = files_of(class, ENDS)?;
@@ -158,64 +142,63 @@ fn folders(folder: &Path) -> Result<Listed, DataError> {
         own.iter().for_each(|_| labels.push(&name));
         files.extend(own);
     }
-    match files.is_empty() {
-        true => Err(fault(
+    if files.is_empty() {
+        return Err(fault(
             folder,
-            "there are no pictures (hint: a folder for each class, or a CSV of file, label and user)",
-        )),
-        false => Ok(Listed {
-            files,
-            labels: Cells::Words(labels),
-            users: None,
-        }),
+            "there are no pictures \
+             (hint: a folder for each class, or a CSV of file, label and user)",
+        ));
     }
+    Ok(Listed {
+        files,
+        labels: Cells::Words(labels),
+        users: None,
+    })
 }
 
 /// A list of files, beside them.
 fn list(path: &Path) -> Result<Listed, String> {
     let table = table::csv(path)?;
-    let needed = |name: &str| {
-        let cells = &table.field(name)?.cells;
-        match cells.missing().first() {
-            Some(row) => Err(format!(
-                "column `{name}` is empty in row {} (hint: fill it, or leave the row out)",
-                row + 1
-            )),
-            None => Ok(cells.clone()),
-        }
-    };
-    let names = needed("file")?.words();
+    let names = whole(&table, "file")?.words();
     let mut known = BTreeSet::new();
-    if let Some((row, twice)) = names
-        .rows()
-        .enumerate()
-        .find(|(_, name)| !known.insert(*name))
-    {
-        return Err(format!("`{twice}` comes again in row {} (hint: each picture once)", row + 1));
+    for (row, name) in (1..).zip(names.rows()) {
+        if !known.insert(name) {
+            return Err(format!("`{name}` comes again in row {row} (hint: each picture once)"));
+        }
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let files: Vec<PathBuf> = names.rows().map(|name| folder.join(name)).collect();
-    if let Some(row) = files
-        .iter()
-        .position(|file| !has_end(file, ENDS) || !file.is_file())
-    {
-        return Err(format!(
-            "row {} names {}, which is no picture (hint: a .png or .jpg beside this list)",
-            row + 1,
-            files[row].display()
-        ));
+    for (row, file) in (1..).zip(&files) {
+        if !has_end(file, ENDS) || !file.is_file() {
+            return Err(format!(
+                "row {row} names {}, which is no picture (hint: a .png or .jpg beside this list)",
+                file.display()
+            ));
+        }
     }
-    let hinto_users = table.fields.iter().any(|field| field.name == "user");
-    let users = if hinto_users {
-        Some(needed("user")?.words())
+    let has_users = table.fields.iter().any(|field| field.name == "user");
+    let users = if has_users {
+        Some(whole(&table, "user")?.words())
     } else {
         None
     };
     Ok(Listed {
         files,
-        labels: needed("label")?,
+        labels: whole(&table, "label")?.clone(),
         users,
     })
+}
+
+/// A column of which no cell is missing.
+fn whole<'a>(table: &'a Table, name: &str) -> Result<&'a Cells, String> {
+    let cells = &table.field(name)?.cells;
+    match cells.missing().first() {
+        Some(row) => Err(format!(
+            "column `{name}` is empty in row {} (hint: fill it, or leave the row out)",
+            row + 1
+        )),
+        None => Ok(cells),
+    }
 }
 
 fn rows(
@@ -250,6 +233,7 @@ mod tests {
     use crate::data::{KIND, Train};
     use crate::seed::Seed;
     use image::GrayImage;
+    use std::fs;
 
     fn picture(path: &Path, shade: u8) {
         fs::create_dir_all(path.parent().expect("a folder")).expect("writable");

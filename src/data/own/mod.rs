@@ -37,17 +37,18 @@ fn fault(path: &Path, reason: impl Into<String>) -> DataError {
 
 /// The files of a folder whose names end so, by name.
 fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
-    let unread = |error: std::io::Error| DataError::Read {
-        path: folder.to_owned(),
-        reason: error.to_string(),
-    };
-    let entries: Result<Vec<_>, _> = fs::read_dir(folder).map_err(unread)?.collect();
-    let mut paths: Vec<PathBuf> = entries
-        .map_err(unread)?
-        .iter()
-        .map(|entry| entry.path())
-        .collect();
+    let mut paths = inside(folder)?;
     paths.retain(|path| has_end(path, ends));
+    Ok(paths)
+}
+
+/// What is in a folder, by name.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let entries = fs::read_dir(folder).map_err(DataError::unread(folder))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(DataError::unread(folder))?.path());
+    }
     paths.sort();
     Ok(paths)
 }

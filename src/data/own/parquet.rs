@@ -35,11 +35,12 @@ fn torn(error: ParquetError) -> String {
 
 fn add(table: &mut Table, row: &Row) -> Result<(), String> {
     if table.fields.is_empty() {
-        let numbers = |(name, _): (&String, &Cell)| Field {
-            name: name.clone(),
-            cells: Cells::Numbers(Vec::new()),
-        };
-        table.fields = row.get_column_iter().map(numbers).collect();
+        for (name, _) in row.get_column_iter() {
+            table.fields.push(Field {
+                name: name.clone(),
+                cells: Cells::Numbers(Vec::new()),
+            });
+        }
     }
     for (field, (name, cell)) in table.fields.iter_mut().zip(row.get_column_iter()) {
         match (value(cell), &mut field.cells) {
@@ -55,7 +56,8 @@ fn add(table: &mut Table, row: &Row) -> Result<(), String> {
             }
             _ => {
                 return Err(format!(
-                    "column `{name}` holds {cell} (hint: numbers or words; leave nested columns out)"
+                    "column `{name}` holds {cell} \
+                     (hint: numbers or words; leave nested columns out)"
                 ));
             }
         }

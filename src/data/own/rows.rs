@@ -1,6 +1,7 @@
 //! From rows to a data set: a share is set aside for testing where there is no test file, rows are
 //! put together by users, and numbers are standardised by what is trained on.
 
+use super::fault;
 use super::named::Named;
 use super::standard::{self, Wanted};
 use crate::data::{About, DataError, Dataset, Samples, Train};
@@ -79,10 +80,7 @@ impl Raw {
             train,
             test,
         } = self;
-        let fault = |reason: String| DataError::Own {
-            path: place.clone(),
-            reason,
-        };
+        let fault = |reason: &str| fault(&place, reason);
         let here = train.is_some();
         let (train, test) = match (train, test) {
             (Some(train), Some(test)) => (train, test),
@@ -90,31 +88,27 @@ impl Raw {
             (None, Some(test)) => (Rows::default(), test),
             (None, None) => {
                 return Err(fault(
-                    "there is no test file (hint: the server needs one, or none with --evaluate clients)".to_owned(),
+                    "there is no test file \
+                     (hint: the server needs one, or none with --evaluate clients)",
                 ));
             }
         };
         if test.samples.is_empty() || (here && train.samples.is_empty()) {
             return Err(fault(
-                "too few rows to train and to test on (hint: a test file, or another test_share)"
-                    .to_owned(),
+                "too few rows to train and to test on (hint: a test file, or another test_share)",
             ));
         }
         let (mut train, owners) = by_users(train, &mut about);
         let mut test = test.samples;
-        if let Some(means) =
-            standard::gaps(&[&train.inputs, &test.inputs], here.then_some(&train.inputs))
-                .map_err(fault)?
-        {
+        let known = here.then_some(&train.inputs);
+        let means = standard::gaps(&[&train.inputs, &test.inputs], known);
+        if let Some(means) = means.map_err(|reason| fault(&reason))? {
             train.inputs = standard::filled(&train.inputs, &means);
             test.inputs = standard::filled(&test.inputs, &means);
         }
         let known = here.then_some(&train.inputs);
-        if let Some(standard) = how
-            .standardise
-            .figures(known, &facts, &measured)
-            .map_err(fault)?
-        {
+        let figures = how.standardise.figures(known, &facts, &measured);
+        if let Some(standard) = figures.map_err(|reason| fault(&reason))? {
             train.inputs = train.inputs.standardised(&standard);
             test.inputs = test.inputs.standardised(&standard);
             about.standard = Some(standard);

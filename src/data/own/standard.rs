@@ -47,18 +47,23 @@ impl Wanted {
         let channels = facts.shape.first().copied().unwrap_or(1);
         match (self, train) {
             (Wanted::None, _) => Ok(None),
-            (Wanted::Given(standard), _) => match standard.channels().len() {
-                1 => Ok(Some(standard.clone())),
-                found if found == channels => Ok(Some(standard.clone())),
-                found => {
-                    Err(format!("standardise has {found} means where data has {channels} channels (hint: {FORMS})"))
+            (Wanted::Given(standard), _) => {
+                let found = standard.channels().len();
+                if found != 1 && found != channels {
+                    return Err(format!(
+                        "standardise has {found} means where data has {channels} channels \
+                         (hint: {FORMS})"
+                    ));
                 }
-            },
-            (Wanted::Set, Some(train)) => Ok(measured(train, channels).map(|figures| only(figures, which))),
-            (Wanted::Set, None) => {
-                Err("standardise=set needs the training data, which is not here (hint: standardise=none, or figures)"
-                    .to_owned())
+                Ok(Some(standard.clone()))
             }
+            (Wanted::Set, Some(train)) => {
+                let figures = measured(train, channels);
+                Ok(figures.map(|figures| only(figures, which)))
+            }
+            (Wanted::Set, None) => Err("standardise=set needs the training data, \
+                                        which is not here (hint: standardise=none, or figures)"
+                .to_owned()),
         }
     }
 }
@@ -66,24 +71,24 @@ impl Wanted {
 /// `1+2/3+4`: means, then deviations.
 fn given(text: &str) -> Option<Wanted> {
     let (means, deviations) = text.split_once('/')?;
-    let numbers = |text: &str| -> Option<Vec<f32>> {
-        text.split('+')
-            .map(|word| word.trim().parse().ok())
-            .collect()
-    };
     let (means, deviations) = (numbers(means)?, numbers(deviations)?);
-    let sound = means.iter().all(|mean| mean.is_finite())
-        && deviations
-            .iter()
-            .all(|&deviation| deviation.is_finite() && deviation > 0.0);
-    if !sound || means.len() != deviations.len() {
+    if means.len() != deviations.len() {
         return None;
     }
-    let pairs = means.into_iter().zip(deviations);
-    let channels = pairs
-        .map(|(mean, deviation)| Channel { mean, deviation })
-        .collect();
+    let mut channels = Vec::new();
+    for (mean, deviation) in means.into_iter().zip(deviations) {
+        if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
+            return None;
+        }
+        channels.push(Channel { mean, deviation });
+    }
     Some(Wanted::Given(Standard::new(channels)))
+}
+
+/// Numbers with `+` between them.
+fn numbers(text: &str) -> Option<Vec<f32>> {
+    let words = text.split('+');
+    words.map(|word| word.trim().parse().ok()).collect()
 }
 
 /// Mean and deviation of each channel, of what is not missing; none of tokens. What never changes
@@ -101,32 +106,35 @@ fn measured(column: &Column, channels: usize) -> Option<Vec<Channel>> {
         counts[channel] += 1.0;
         means[channel] += value * scale;
     });
-    means
-        .iter_mut()
-        .zip(&counts)
-        .for_each(|(sum, count)| *sum /= f64::max(*count, 1.0));
+    for (sum, count) in means.iter_mut().zip(&counts) {
+        *sum /= f64::max(*count, 1.0);
+    }
     let mut squares = vec![0.0; channels];
     each(column, plane, |channel, value| {
         squares[channel] += (value * scale - means[channel]).powi(2)
     });
-    let figures = means.iter().zip(squares.iter().zip(&counts));
-    let channel = |(&mean, (&sum, &count)): (&f64, (&f64, &f64))| Channel {
-        mean: mean as f32,
-        deviation: deviation(sum / count.max(1.0)),
-    };
-    Some(figures.map(channel).collect())
+    let mut figures = Vec::with_capacity(channels);
+    for channel in 0..channels {
+        let variance = squares[channel] / f64::max(counts[channel], 1.0);
+        figures.push(Channel {
+            mean: means[channel] as f32,
+            deviation: deviation(variance),
+        });
+    }
+    Some(figures)
 }
 
 /// The figures of some channels; the others stay as they are.
-fn only(figures: Vec<Channel>, which: &[bool]) -> Standard {
-    let keep = |(place, channel): (usize, Channel)| match which.get(place) {
-        Some(false) => Channel {
-            mean: 0.0,
-            deviation: 1.0,
-        },
-        _ => channel,
-    };
-    Standard::new(figures.into_iter().enumerate().map(keep).collect())
+fn only(mut figures: Vec<Channel>, which: &[bool]) -> Standard {
+    for (channel, is_measured) in figures.iter_mut().zip(which) {
+        if !is_measured {
+            *channel = Channel {
+                mean: 0.0,
+                deviation: 1.0,
+            };
+        }
+    }
+    Standard::new(figures)
 }
 
 /// The means of the training data, where any of these columns has numbers that are missing.
@@ -134,8 +142,7 @@ fn only(figures: Vec<Channel>, which: &[bool]) -> Standard {
 /// # Errors
 /// The training data is not here.
 pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f32>>, String> {
-    let has_gaps = |column: &&Column| matches!(column.numbers(), Numbers::Floats(values) if values.iter().any(|value| value.is_nan()));
-    if !columns.iter().any(has_gaps) {
+    if !columns.iter().any(|column| has_gaps(column)) {
         return Ok(None);
     }
     let train = train.ok_or(
@@ -145,17 +152,21 @@ pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f3
     Ok(Some(figures.iter().map(|channel| channel.mean).collect()))
 }
 
+fn has_gaps(column: &Column) -> bool {
+    let Numbers::Floats(values) = column.numbers() else { return false };
+    values.iter().any(|value| value.is_nan())
+}
+
 /// A column of floats whose missing numbers are means.
 pub fn filled(column: &Column, means: &[f32]) -> Column {
     let Numbers::Floats(values) = column.numbers() else { return column.clone() };
-    let known = |(place, &value): (usize, &f32)| {
+    let mut known = values.to_vec();
+    for (place, value) in known.iter_mut().enumerate() {
         if value.is_nan() {
-            means[place % means.len()]
-        } else {
-            value
+            *value = means[place % means.len()];
         }
-    };
-    Column::floats(values.iter().enumerate().map(known).collect(), column.width())
+    }
+    Column::floats(known, column.width())
 }
 
 /// Walks all numbers with their channels.

@@ -55,6 +55,14 @@ fn number(cell: &str) -> Option<f64> {
 }
 
 impl Cells {
+    /// None yet, of numbers or of words.
+    fn empty(are_numbers: bool) -> Cells {
+        match are_numbers {
+            true => Cells::Numbers(Vec::new()),
+            false => Cells::Words(Named::default()),
+        }
+    }
+
     /// The cells of these rows.
     pub fn pick(&self, rows: &[u32]) -> Cells {
         match self {
@@ -71,12 +79,7 @@ impl Cells {
             Cells::Numbers(numbers) => numbers.iter().map(|number| number.is_nan()).collect(),
             Cells::Words(words) => words.rows().map(str::is_empty).collect(),
         };
-        empty
-            .iter()
-            .enumerate()
-            .filter(|(_, empty)| **empty)
-            .map(|(row, _)| row)
-            .collect()
+        (0..empty.len()).filter(|&row| empty[row]).collect()
     }
 
     /// The cells as words.
@@ -164,14 +167,7 @@ pub fn csv(path: &Path) -> Result<Table, String> {
     let names = reader().headers().map_err(torn)?.clone();
     let mut are_numbers = vec![true; names.len()];
     walk(reader(), |place, cell| are_numbers[place] &= number(cell).is_some())?;
-    let column = |&numbers: &bool| {
-        if numbers {
-            Cells::Numbers(Vec::new())
-        } else {
-            Cells::Words(Named::default())
-        }
-    };
-    let mut columns: Vec<Cells> = are_numbers.iter().map(column).collect();
+    let mut columns: Vec<Cells> = are_numbers.into_iter().map(Cells::empty).collect();
     let rows = walk(reader(), |place, cell| match &mut columns[place] {
         Cells::Numbers(numbers) => numbers.push(number(cell).unwrap_or(f64::NAN)),
         Cells::Words(words) => words.push(trimmed(cell)),
@@ -204,7 +200,8 @@ fn walk(
 
 fn torn(error: csv::Error) -> String {
     format!(
-        "{error} (hint: every line has as many cells as the first, in UTF-8; quotes around cells with separators)"
+        "{error} (hint: every line has as many cells as the first, in UTF-8; \
+         quotes around cells with separators)"
     )
 }
 

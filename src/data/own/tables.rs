@@ -30,28 +30,34 @@ struct Form {
     read: fn(&Path) -> Result<Table, String>,
 }
 
+const CSV: Form = Form {
+    end: ".csv",
+    read: table::csv,
+};
+
+const PARQUET: Form = Form {
+    end: ".parquet",
+    read: parquet::read,
+};
+
+impl Form {
+    /// A file's table, beside its path.
+    fn table(&self, path: PathBuf) -> Result<(PathBuf, Table), DataError> {
+        match (self.read)(&path) {
+            Ok(table) => Ok((path, table)),
+            Err(reason) => Err(fault(&path, reason)),
+        }
+    }
+}
+
 /// Text with separators.
 pub fn csv(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(
-        values,
-        source,
-        &Form {
-            end: ".csv",
-            read: table::csv,
-        },
-    )
+    dataset(values, source, &CSV)
 }
 
 /// Apache Parquet.
 pub fn parquet(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> {
-    dataset(
-        values,
-        source,
-        &Form {
-            end: ".parquet",
-            read: parquet::read,
-        },
-    )
+    dataset(values, source, &PARQUET)
 }
 
 fn dataset(values: &Values, source: &Source<'_>, form: &Form) -> Result<Dataset, DataError> {
@@ -85,17 +91,11 @@ fn list(text: &str) -> Vec<String> {
 
 fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError> {
     let (train, test) = paths(source.folder, form.end)?;
-    let read = |path: PathBuf| {
-        (form.read)(&path)
-            .map_err(|reason| fault(&path, reason))
-            .map(|table| (path, table))
+    let train = match source.test_only {
+        true => None,
+        false => Some(form.table(train)?),
     };
-    let train = if source.test_only {
-        None
-    } else {
-        Some(read(train)?)
-    };
-    let test = test.map(read).transpose()?;
+    let test = test.map(|path| form.table(path)).transpose()?;
     let Some((path, known)) = train.as_ref().or(test.as_ref()) else {
         return Err(fault(
             source.folder,
@@ -116,13 +116,9 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     let other = test.as_ref().map(|(_, table)| table);
     let encoder = Encoder::new(roles, known, other).map_err(|reason| fault(path, reason))?;
     let mut notes = Vec::new();
-    let mut rows = |table: &Option<(PathBuf, Table)>| {
-        table
-            .as_ref()
-            .map(|table| encoded(&encoder, table, &mut notes))
-            .transpose()
-    };
-    let (train, test) = (rows(&train)?, rows(&test)?);
+    let mut rows = |table| encoded(&encoder, table, &mut notes);
+    let train = train.as_ref().map(&mut rows).transpose()?;
+    let test = test.as_ref().map(&mut rows).transpose()?;
     let about = About {
         features: encoder.names(),
         classes: encoder.classes(),

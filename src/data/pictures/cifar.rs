@@ -84,23 +84,20 @@ fn read(
     augment: Augment,
 ) -> Result<Dataset, DataError> {
     let form = Form::found(source.folder, set);
-    let pictures = |names: &[&str]| {
-        let mut pictures = Pictures::default();
-        names
-            .iter()
-            .try_for_each(|name| form.append(set, name, &mut pictures))?;
-        Ok(pictures.samples(WIDTH, standard.clone()))
-    };
-    let test = pictures(&[set.test])?;
-    let train = pictures(if source.test_only { &[] } else { set.train })?;
-    let facts = Facts::classes(&[3, SIDE, SIDE], set.classes);
-    Ok(Dataset {
-        facts,
-        train: Train::Stored(train),
-        test,
-        ..Dataset::default()
+    let (mut test, mut train) = (Pictures::default(), Pictures::default());
+    form.append(set, set.test, &mut test)?;
+    if !source.test_only {
+        for name in set.train {
+            form.append(set, name, &mut train)?;
+        }
     }
-    .changed(augment))
+    let set = Dataset {
+        facts: Facts::classes(&[3, SIDE, SIDE], set.classes),
+        train: Train::Stored(train.samples(WIDTH, standard.clone())),
+        test: test.samples(WIDTH, standard),
+        ..Dataset::default()
+    };
+    Ok(set.changed(augment))
 }
 
 /// Which form there is, and in which folder.
@@ -140,17 +137,11 @@ impl Form {
             Form::Binary(_) => binary(reader, set, pictures),
             Form::Python(_) => python(reader, set, pictures),
         };
-        added.map_err(|reason| DataError::Format {
-            path: path.clone(),
-            reason,
-        })?;
-        match pictures.len() == first {
-            true => Err(DataError::Format {
-                path,
-                reason: "it holds no pictures".to_owned(),
-            }),
-            false => Ok(()),
+        added.map_err(|reason| DataError::damaged(&path, reason))?;
+        if pictures.len() == first {
+            return Err(DataError::damaged(&path, "it holds no pictures"));
         }
+        Ok(())
     }
 }
 

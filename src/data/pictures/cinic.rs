@@ -29,28 +29,25 @@ pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError
         });
     }
     let standard = augment.standard([0.4789, 0.4723, 0.4305], [0.2421, 0.2383, 0.2587]);
-    let part = |name: &str| {
-        Ok::<_, DataError>(read(&folder.join(name), &classes)?.samples(WIDTH, standard.clone()))
-    };
-    let test = part("test")?;
+    let test = read(&folder.join("test"), &classes)?;
     let train = if source.test_only {
-        Pictures::default().samples(WIDTH, standard.clone())
+        Pictures::default()
     } else {
-        part("train")?
+        read(&folder.join("train"), &classes)?
     };
     let facts = Facts::classes(&[3, SIDE, SIDE], classes.len());
     let about = About {
         classes,
         ..About::default()
     };
-    Ok(Dataset {
+    let set = Dataset {
         facts,
-        train: Train::Stored(train),
-        test,
+        train: Train::Stored(train.samples(WIDTH, standard.clone())),
+        test: test.samples(WIDTH, standard),
         about,
         ..Dataset::default()
-    }
-    .changed(augment))
+    };
+    Ok(set.changed(augment))
 }
 
 /// The pictures of a part, class by class.
@@ -58,18 +55,16 @@ fn read(folder: &Path, classes: &[String]) -> Result<Pictures, DataError> {
     let mut pictures = Pictures::default();
     for (class, name) in (0..).zip(classes) {
         let paths = inside(&folder.join(name))?;
-        let decoded = decode::pictures(
-            &paths,
-            Form {
-                coloured: true,
-                size: None,
-            },
-        )?;
-        for (path, found) in paths.into_iter().zip(decoded) {
+        let form = Form {
+            coloured: true,
+            size: None,
+        };
+        let decoded = decode::pictures(&paths, form)?;
+        for (path, found) in paths.iter().zip(decoded) {
+            let [height, width] = found.size;
             if found.size != [SIDE, SIDE] {
-                let reason =
-                    format!("it is {}x{}, not {SIDE}x{SIDE}", found.size[0], found.size[1]);
-                return Err(DataError::Format { path, reason });
+                let reason = format!("it is {height}x{width}, not {SIDE}x{SIDE}");
+                return Err(DataError::damaged(path, reason));
             }
             pictures.push(&found.bytes, class);
         }

@@ -67,16 +67,11 @@ impl Landmarks {
         let file = files::open(&path).map_err(DataError::unread(&path))?;
         let lines: Result<Vec<Line>, csv::Error> =
             csv::Reader::from_reader(file).into_deserialize().collect();
-        let fault = |reason: String| DataError::Format {
-            path: path.clone(),
-            reason,
-        };
-        let lines = lines.map_err(|error| fault(error.to_string()))?;
+        let lines = lines.map_err(|error| DataError::damaged(&path, error.to_string()))?;
         if lines.is_empty() {
-            Err(fault("it has no lines".to_owned()))
-        } else {
-            Ok(lines)
+            return Err(DataError::damaged(&path, "it has no lines"));
         }
+        Ok(lines)
     }
 
     fn add(
@@ -89,17 +84,14 @@ impl Landmarks {
             .iter()
             .map(|line| images.join(format!("{}.jpg", line.image_id)))
             .collect();
-        let decoded = decode::pictures(
-            &paths,
-            Form {
-                coloured: true,
-                size: Some([self.side; 2]),
-            },
-        )?;
-        decoded
-            .iter()
-            .zip(lines)
-            .for_each(|(found, line)| pictures.push(&found.bytes, u32::from(line.class)));
+        let form = Form {
+            coloured: true,
+            size: Some([self.side; 2]),
+        };
+        let decoded = decode::pictures(&paths, form)?;
+        for (found, line) in decoded.iter().zip(lines) {
+            pictures.push(&found.bytes, u32::from(line.class));
+        }
         Ok(())
     }
 }

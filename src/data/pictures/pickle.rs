@@ -3,6 +3,7 @@
 //! in its place, `(version, shape, type, order, bytes)`.
 
 use serde_pickle::{DeOptions, HashableValue, Value, value_from_reader};
+use std::collections::BTreeMap;
 use std::io::Read;
 
 /// Nobody's batch of pictures is larger.
@@ -19,15 +20,19 @@ pub fn batch(reader: impl Read, labels: &str) -> Result<(Vec<u8>, Vec<i64>), Str
     let Value::Dict(mut entries) = value else {
         return Err("the pickle holds no dictionary".to_owned());
     };
-    let mut entry = |name: &str| {
-        let bytes = entries.remove(&HashableValue::Bytes(name.as_bytes().to_vec()));
-        let found = bytes.or_else(|| entries.remove(&HashableValue::String(name.to_owned())));
-        found.ok_or_else(|| format!("the pickle has no `{name}`"))
-    };
-    let pixels = array(entry("data")?).ok_or("its `data` is no array of bytes, row by row")?;
-    let classes = numbers(entry(labels)?)
-        .ok_or_else(|| format!("its `{labels}` are no list of whole numbers"))?;
+    let pixels = entry(&mut entries, "data")?;
+    let pixels = array(pixels).ok_or("its `data` is no array of bytes, row by row")?;
+    let classes = entry(&mut entries, labels)?;
+    let classes =
+        numbers(classes).ok_or_else(|| format!("its `{labels}` are no list of whole numbers"))?;
     Ok((pixels, classes))
+}
+
+/// What is under a name, which Python 2 has written as bytes.
+fn entry(entries: &mut BTreeMap<HashableValue, Value>, name: &str) -> Result<Value, String> {
+    let bytes = entries.remove(&HashableValue::Bytes(name.as_bytes().to_vec()));
+    let found = bytes.or_else(|| entries.remove(&HashableValue::String(name.to_owned())));
+    found.ok_or_else(|| format!("the pickle has no `{name}`"))
 }
 
 /// The bytes of an array in the order of its rows.
@@ -41,15 +46,11 @@ fn array(built: Value) -> Option<Vec<u8>> {
 
 fn numbers(list: Value) -> Option<Vec<i64>> {
     let Value::List(list) = list else { return None };
-    list.into_iter()
-        .map(|value| {
-            if let Value::I64(number) = value {
-                Some(number)
-            } else {
-                None
-            }
-        })
-        .collect()
+    let number = |value| match value {
+        Value::I64(number) => Some(number),
+        _ => None,
+    };
+    list.into_iter().map(number).collect()
 }
 
 #[cfg(test)]

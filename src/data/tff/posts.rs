@@ -41,34 +41,66 @@ struct Rows<X, Y> {
     targets: Vec<Y>,
 }
 
+impl Rows<u32, u32> {
+    /// Rows of tokens, each with the next ones.
+    fn samples(self) -> Samples {
+        Samples {
+            inputs: Column::integers(self.inputs, LENGTH),
+            targets: Column::integers(self.targets, LENGTH),
+        }
+    }
+}
+
+impl Rows<f32, f32> {
+    /// Adds a client's posts: shares of words, and which tags they have.
+    fn add(&mut self, client: &Node, words: &Words, tags: &Words) -> Result<(), DataError> {
+        let texts = |name: &str| client.array(name)?.texts();
+        let (tokens, titles, marks) = (texts("tokens")?, texts("title")?, texts("tags")?);
+        let counts = [tokens.len(), titles.len(), marks.len()];
+        if counts != [counts[0]; 3] {
+            let [tokens, titles, tags] = counts;
+            let reason = format!("{tokens} tokens, {titles} titles, {tags} tags");
+            return Err(client.wrong(reason));
+        }
+        for ((tokens, title), marks) in tokens.iter().zip(&titles).zip(&marks) {
+            let said: Vec<&str> = tokens
+                .split_whitespace()
+                .chain(title.split_whitespace())
+                .collect();
+            let share = 1.0 / said.len().max(1) as f32;
+            let known = said.iter().filter_map(|word| words.place(word));
+            self.inputs.extend(marked(words.len(), known, share));
+            let known = marks.split('|').filter_map(|tag| tags.place(tag));
+            let labels = marked(tags.len(), known, 1.0);
+            self.targets
+                .extend(labels.into_iter().map(|label| label.min(1.0)));
+        }
+        Ok(())
+    }
+
+    /// Rows of so many numbers, each with so many labels.
+    fn samples(self, width: usize, labels: usize) -> Samples {
+        Samples {
+            inputs: Column::floats(self.inputs, width),
+            targets: Column::floats(self.targets, labels),
+        }
+    }
+}
+
 /// The next word of each: padding 0, words from 1, then begin, end and unknown.
 pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     let set = set(source, posts);
     let words = Words::read(&set.file("stackoverflow.word_count"), posts.words)?;
-    let known = words.len() as u32;
-    let [begin, end, unknown] = [known + 1, known + 2, known + 3];
     let (train, owners, test) = set.parts(|client: &Node, rows: &mut Rows<u32, u32>| {
         for sentence in client.array("tokens")?.texts()? {
-            let places = sentence.split_whitespace().take(LENGTH);
-            let places = places.map(|word| words.place(word).map_or(unknown, |place| place + 1));
-            let row: Vec<u32> = [begin]
-                .into_iter()
-                .chain(places)
-                .chain([end])
-                .take(LENGTH + 1)
-                .collect();
-            let row = padded(row, LENGTH + 1, PADDING);
+            let row = tokens(&sentence, &words);
             rows.inputs.extend(&row[..LENGTH]);
             rows.targets.extend(&row[1..]);
         }
         Ok(rows.inputs.len() / LENGTH)
     })?;
-    let samples = |rows: Rows<u32, u32>| Samples {
-        inputs: Column::integers(rows.inputs, LENGTH),
-        targets: Column::integers(rows.targets, LENGTH),
-    };
     let task = Task::Next {
-        vocabulary: known as usize + 4,
+        vocabulary: words.len() + 4,
         ignore: Some(PADDING),
     };
     let facts = Facts {
@@ -84,12 +116,22 @@ pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataErr
     };
     Ok(Dataset {
         facts,
-        train: Train::Stored(samples(train)),
-        test: samples(test),
+        train: Train::Stored(train.samples()),
+        test: test.samples(),
         owners,
         about,
         ..Dataset::default()
     })
+}
+
+/// The tokens of a sentence, one more than a row has.
+fn tokens(sentence: &str, words: &Words) -> Vec<u32> {
+    let known = words.len() as u32;
+    let [begin, end, unknown] = [known + 1, known + 2, known + 3];
+    let said = sentence.split_whitespace().take(LENGTH);
+    let places = said.map(|word| words.place(word).map_or(unknown, |place| place + 1));
+    let row = [begin].into_iter().chain(places).chain([end]);
+    padded(row.take(LENGTH + 1).collect(), LENGTH + 1, PADDING)
 }
 
 /// The tags of a post by the share of each known word among those of its text and title; unknown
@@ -100,37 +142,9 @@ pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     let tags = tags_of(&set, posts.tags)?;
     let (width, labels) = (words.len(), tags.len());
     let (train, owners, test) = set.parts(|client: &Node, rows: &mut Rows<f32, f32>| {
-        let texts = |name: &str| client.array(name)?.texts();
-        let (tokens, titles, marks) = (texts("tokens")?, texts("title")?, texts("tags")?);
-        if tokens.len() != titles.len() || tokens.len() != marks.len() {
-            return Err(client.wrong(format!(
-                "{} tokens, {} titles, {} tags",
-                tokens.len(),
-                titles.len(),
-                marks.len()
-            )));
-        }
-        for ((tokens, title), marks) in tokens.iter().zip(&titles).zip(&marks) {
-            let said: Vec<&str> = tokens
-                .split_whitespace()
-                .chain(title.split_whitespace())
-                .collect();
-            let known = said.iter().filter_map(|word| words.place(word));
-            rows.inputs
-                .extend(marked(width, known, 1.0 / said.len().max(1) as f32));
-            let known = marks.split('|').filter_map(|tag| tags.place(tag));
-            rows.targets.extend(
-                marked(labels, known, 1.0)
-                    .into_iter()
-                    .map(|mark| mark.min(1.0)),
-            );
-        }
+        rows.add(client, &words, &tags)?;
         Ok(rows.inputs.len() / width)
     })?;
-    let samples = |rows: Rows<f32, f32>| Samples {
-        inputs: Column::floats(rows.inputs, width),
-        targets: Column::floats(rows.targets, labels),
-    };
     let facts = Facts {
         shape: vec![width],
         task: Task::Sets(labels),
@@ -144,8 +158,8 @@ pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     };
     Ok(Dataset {
         facts,
-        train: Train::Stored(samples(train)),
-        test: samples(test),
+        train: Train::Stored(train.samples(width, labels)),
+        test: test.samples(width, labels),
         owners,
         about,
         ..Dataset::default()
@@ -163,11 +177,8 @@ fn marked(width: usize, places: impl Iterator<Item = u32>, weight: f32) -> Vec<f
 fn tags_of(set: &Set<'_>, most: usize) -> Result<Words, DataError> {
     let path = set.file("stackoverflow.tag_count");
     let text = files::text(&path).map_err(DataError::unread(&path))?;
-    let counts: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| DataError::Format {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+    let counts: Map<String, Value> = serde_json::from_str(&text)
+        .map_err(|error| DataError::damaged(&path, error.to_string()))?;
     let mut counts: Vec<(String, u64)> = counts
         .into_iter()
         .map(|(tag, count)| (tag, count.as_u64().unwrap_or_default()))
