@@ -59,18 +59,19 @@ impl Place {
 /// Where a run stands after each round.
 pub fn places(rounds: &[RoundDone]) -> Vec<Place> {
     let (mut seconds, mut bytes) = (0.0, 0);
-    let mut place = |done: &RoundDone| {
+    let mut places = Vec::with_capacity(rounds.len());
+    for done in rounds {
         seconds += done.seconds + done.evaluation_seconds;
         bytes += done.client_bytes;
-        Place([
+        places.push(Place([
             done.round.number() as f64,
             seconds,
             done.clock,
             done.updates as f64,
             bytes as f64,
-        ])
-    };
-    rounds.iter().map(&mut place).collect()
+        ]));
+    }
+    places
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use super::figure::{Axes, Figure, Line, Point, bars};
 use super::reported::Reported;
-use crate::event::Trained;
-use crate::ids::Rank;
+use crate::ids::{ClientId, Rank};
 use crate::metrics::median;
 use std::collections::BTreeMap;
 
@@ -47,53 +46,48 @@ pub struct Spread {
 /// Every client that was trained, or was to be, by number.
 pub fn clients(run: &Reported) -> Vec<Client> {
     let mut found: BTreeMap<u32, Client> = BTreeMap::new();
-    let mut note = |id: u32, samples: u64, loss: f64, seconds: f64, rank: Rank| {
-        let client = found.entry(id).or_insert_with(|| Client {
-            id,
-            ..Client::default()
-        });
-        client.times += 1;
-        client.samples = samples;
-        client.rank = rank;
-        client.loss = Some(loss).filter(|loss| loss.is_finite());
-        client.seconds += (seconds - client.seconds) / client.times as f64;
-    };
-    for Trained {
-        client,
-        samples,
-        loss,
-        seconds,
-        rank,
-        ..
-    } in &run.history.trained
-    {
-        note(client.0, *samples, *loss, *seconds, *rank);
+    for trained in &run.history.trained {
+        let client = entry(&mut found, trained.client);
+        client.samples = trained.samples;
+        client.note(trained.loss, trained.seconds, trained.rank);
     }
-    let owned = |id: u32| {
-        run.mix
-            .as_ref()
-            .and_then(|mix| mix.samples.get(id as usize))
-            .copied()
-            .unwrap_or(0)
-    };
     for arrived in &run.history.arrived {
-        note(
-            arrived.client.0,
-            owned(arrived.client.0),
-            arrived.loss,
-            arrived.seconds,
-            arrived.rank,
-        );
+        let client = entry(&mut found, arrived.client);
+        client.samples = owned(run, arrived.client);
+        client.note(arrived.loss, arrived.seconds, arrived.rank);
     }
-    for (_, client) in &run.history.left_out {
-        let anew = || Client {
-            id: client.0,
-            samples: owned(client.0),
-            ..Client::default()
-        };
-        found.entry(client.0).or_insert_with(anew).diverged += 1;
+    for (_, id) in &run.history.left_out {
+        let client = entry(&mut found, *id);
+        client.diverged += 1;
+        if client.times == 0 {
+            client.samples = owned(run, *id);
+        }
     }
     found.into_values().collect()
+}
+
+fn entry(found: &mut BTreeMap<u32, Client>, client: ClientId) -> &mut Client {
+    found.entry(client.0).or_insert_with(|| Client {
+        id: client.0,
+        ..Client::default()
+    })
+}
+
+/// Samples that a client owns; 0 where nothing says so.
+fn owned(run: &Reported, client: ClientId) -> u64 {
+    let samples = run.mix.as_ref().map(|mix| &mix.samples);
+    let own = samples.and_then(|samples| samples.get(client.index()));
+    own.copied().unwrap_or(0)
+}
+
+impl Client {
+    /// Takes note of a training.
+    fn note(&mut self, loss: f64, seconds: f64, rank: Rank) {
+        self.times += 1;
+        self.rank = rank;
+        self.loss = Some(loss).filter(|loss| loss.is_finite());
+        self.seconds += (seconds - self.seconds) / self.times as f64;
+    }
 }
 
 /// All of them in a few figures.
@@ -103,34 +97,28 @@ pub fn spread(clients: &[Client]) -> Spread {
         .filter(|client| client.loss.is_some())
         .collect();
     let tenth = known.len().div_ceil(PARTS);
-    known.sort_by(|one, other| {
-        other
-            .loss
-            .unwrap_or(0.0)
-            .total_cmp(&one.loss.unwrap_or(0.0))
-    });
+    let loss = |client: &Client| client.loss.unwrap_or(0.0);
+    known.sort_by(|one, other| loss(other).total_cmp(&loss(one)));
     let worst = mean(&known[..tenth]);
     known.sort_by_key(|client| client.samples);
-    let sized = known
-        .last()
-        .is_some_and(|client| client.samples > known[0].samples);
-    let times = || {
-        clients
+    let largest = known.last();
+    let sized = largest.is_some_and(|client| client.samples > known[0].samples);
+    let times = clients.iter().map(|client| client.times);
+    let mut times: Vec<usize> = times.filter(|times| *times > 0).collect();
+    times.sort_unstable();
+    let middle = median(
+        &times
             .iter()
-            .map(|client| client.times)
-            .filter(|times| *times > 0)
-    };
-    let middle = median(&times().map(|times| times as f64).collect::<Vec<f64>>());
+            .map(|times| *times as f64)
+            .collect::<Vec<f64>>(),
+    );
+    let [least, most] = [times.first(), times.last()].map(|times| times.copied().unwrap_or(0));
     Spread {
-        clients: times().count(),
+        clients: times.len(),
         loss: mean(&known),
         worst,
         smallest: mean(&known[..tenth]).filter(|_| sized),
-        times: [
-            times().min().unwrap_or(0),
-            middle as usize,
-            times().max().unwrap_or(0),
-        ],
+        times: [least, middle as usize, most],
     }
 }
 
@@ -142,26 +130,33 @@ fn mean(clients: &[&Client]) -> Option<f64> {
 /// The share of clients whose last loss is at most so high: what is on the right is the worst
 /// tenth.
 pub fn distribution(runs: &[(&str, Vec<Client>)]) -> Figure {
-    let line = |(name, clients): &(&str, Vec<Client>)| {
-        let mut losses: Vec<f64> = clients.iter().filter_map(|client| client.loss).collect();
-        losses.sort_by(f64::total_cmp);
-        let point = |(place, loss): (usize, &f64)| Point {
-            x: *loss,
-            y: (place + 1) as f64 / losses.len() as f64,
-            spread: 0.0,
-        };
-        Line {
-            label: (*name).to_owned(),
-            points: losses.iter().enumerate().map(point).collect(),
-        }
-    };
     let axes = Axes {
         x: "last training loss",
         y: "share of clients",
         holds: Some(0.0..1.0),
     };
-    let lines: Vec<Line> = runs.iter().map(line).collect();
+    let lines: Vec<Line> = runs
+        .iter()
+        .map(|(name, clients)| loss_line(name, clients))
+        .collect();
     Figure::of_lines("clients_loss", "How many clients have at most this loss", &axes, &lines)
+}
+
+fn loss_line(name: &str, clients: &[Client]) -> Line {
+    let mut losses: Vec<f64> = clients.iter().filter_map(|client| client.loss).collect();
+    losses.sort_by(f64::total_cmp);
+    let mut points = Vec::with_capacity(losses.len());
+    for (place, loss) in losses.iter().enumerate() {
+        points.push(Point {
+            x: *loss,
+            y: (place + 1) as f64 / losses.len() as f64,
+            spread: 0.0,
+        });
+    }
+    Line {
+        label: name.to_owned(),
+        points,
+    }
 }
 
 /// Mean last loss of ten equal parts of the clients, from the smallest to the largest; none where
@@ -176,14 +171,11 @@ pub fn by_size(runs: &[(&str, Vec<Client>)]) -> Option<Figure> {
         y: "last training loss",
         holds: None,
     };
-    (!lines.is_empty()).then(|| {
-        Figure::of_lines(
-            "clients_size",
-            "Loss by size, in ten equal parts of the clients",
-            &axes,
-            &lines,
-        )
-    })
+    if lines.is_empty() {
+        return None;
+    }
+    let title = "Loss by size, in ten equal parts of the clients";
+    Some(Figure::of_lines("clients_size", title, &axes, &lines))
 }
 
 fn size_line(name: &str, clients: &[Client]) -> Option<Line> {
@@ -195,19 +187,20 @@ fn size_line(name: &str, clients: &[Client]) -> Option<Line> {
     if known.len() < 2 * PARTS || known[0].samples == known[known.len() - 1].samples {
         return None;
     }
-    let point = |part: &[&Client]| {
-        let samples =
-            part.iter().map(|client| client.samples as f64).sum::<f64>() / part.len() as f64;
-        Some(Point {
-            x: samples,
-            y: mean(part)?,
-            spread: 0.0,
-        })
-    };
     let parts = known.chunks(known.len().div_ceil(PARTS));
     Some(Line {
         label: name.to_owned(),
-        points: parts.filter_map(point).collect(),
+        points: parts.filter_map(size_point).collect(),
+    })
+}
+
+/// The mean size and the mean last loss of a part.
+fn size_point(part: &[&Client]) -> Option<Point> {
+    let samples: f64 = part.iter().map(|client| client.samples as f64).sum();
+    Some(Point {
+        x: samples / part.len() as f64,
+        y: mean(part)?,
+        spread: 0.0,
     })
 }
 
@@ -245,7 +238,8 @@ pub fn slowest(clients: &[Client], most: usize) -> Vec<&Client> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ClientId, Round};
+    use crate::event::Trained;
+    use crate::ids::Round;
     use crate::partition::Mix;
     use crate::report::tests::reported;
 

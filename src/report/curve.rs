@@ -58,27 +58,26 @@ pub fn measures(runs: &[Reported]) -> Vec<Measure> {
         .into_iter()
         .filter(|name| names.contains(name));
     let mut found: Vec<Measure> = lead.map(|name| test(&name)).collect();
-    found.extend(
-        rounds()
-            .any(|done| done.train_loss.is_some())
-            .then_some(Measure::TrainLoss),
-    );
-    found.extend(
-        names
-            .iter()
-            .filter(|name| ![ACCURACY, LOSS].contains(*name))
-            .map(test),
-    );
+    if rounds().any(|done| done.train_loss.is_some()) {
+        found.push(Measure::TrainLoss);
+    }
+    let others = names
+        .iter()
+        .filter(|name| ![ACCURACY, LOSS].contains(*name));
+    found.extend(others.map(test));
     found
 }
 
 /// A line for each group.
 pub fn lines(runs: &[Reported], groups: &[Group], measure: &Measure, by: By) -> Vec<Line> {
-    let line = |group: &Group| Line {
-        label: group.name.clone(),
-        points: points(runs, group, measure, by),
-    };
-    groups.iter().map(line).collect()
+    let mut lines = Vec::with_capacity(groups.len());
+    for group in groups {
+        lines.push(Line {
+            label: group.name.clone(),
+            points: points(runs, group, measure, by),
+        });
+    }
+    lines
 }
 
 /// One point for each round that all runs of a group have measured: the means of where they stood
@@ -96,12 +95,15 @@ fn points(runs: &[Reported], group: &Group, measure: &Measure, by: By) -> Vec<Po
     let whole = rounds
         .into_values()
         .filter(|(_, values)| values.len() == group.members.len());
-    let point = |(along, values): (Vec<f64>, Vec<f64>)| {
-        let (x, _) = mean_and_deviation(&along)?;
-        let (y, spread) = mean_and_deviation(&values)?;
-        Some(Point { x, y, spread })
-    };
-    whole.filter_map(point).collect()
+    whole
+        .filter_map(|(along, values)| mean_point(&along, &values))
+        .collect()
+}
+
+fn mean_point(along: &[f64], values: &[f64]) -> Option<Point> {
+    let (x, _) = mean_and_deviation(along)?;
+    let (y, spread) = mean_and_deviation(values)?;
+    Some(Point { x, y, spread })
 }
 
 #[cfg(test)]

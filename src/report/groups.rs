@@ -56,20 +56,29 @@ pub fn differing(runs: &[Reported]) -> Vec<String> {
     let shown = names
         .into_iter()
         .filter(|name| !IDLE.contains(&name.as_str()));
-    let differs = |name: &&String| {
-        runs.iter()
-            .any(|run| run.settings.get(*name) != runs[0].settings.get(*name))
-    };
-    shown.filter(differs).cloned().collect()
+    shown.filter(|name| differs(runs, name)).cloned().collect()
+}
+
+fn differs(runs: &[Reported], name: &str) -> bool {
+    runs.iter()
+        .any(|run| run.settings.get(name) != runs[0].settings.get(name))
 }
 
 /// Every run for itself.
 pub fn alone(runs: &[Reported]) -> Vec<Group> {
-    let group = |(place, run): (usize, &Reported)| Group {
-        name: run.name.clone(),
-        members: vec![place],
-    };
-    runs.iter().enumerate().map(group).collect()
+    (0..runs.len())
+        .map(|place| Group::of_one(runs, place))
+        .collect()
+}
+
+impl Group {
+    /// A run for itself.
+    fn of_one(runs: &[Reported], place: usize) -> Group {
+        Group {
+            name: runs[place].name.clone(),
+            members: vec![place],
+        }
+    }
 }
 
 /// Runs that differ only in their seed belong together, in the order of the first of them. Runs
@@ -84,17 +93,13 @@ pub fn by_seed(runs: &[Reported]) -> Vec<Group> {
     let mut known: BTreeMap<Vec<Option<&String>>, usize> = BTreeMap::new();
     for (place, run) in runs.iter().enumerate() {
         let key: Vec<Option<&String>> = differ.iter().map(|name| run.settings.get(name)).collect();
-        let found = known.get(&key).filter(|_| !run.is_broken());
-        match found {
-            Some(&group) => groups[group].members.push(place),
-            None => {
+        match known.get(&key) {
+            Some(&group) if !run.is_broken() => groups[group].members.push(place),
+            _ => {
                 if !run.is_broken() {
                     known.insert(key, groups.len());
                 }
-                groups.push(Group {
-                    name: run.name.clone(),
-                    members: vec![place],
-                });
+                groups.push(Group::of_one(runs, place));
             }
         }
     }

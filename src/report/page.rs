@@ -60,21 +60,24 @@ pub fn page(report: &Report<'_>) -> String {
 
 /// What is trained on what, where all runs do the same.
 fn task(runs: &[Reported]) -> String {
-    let same = |name: &str| {
-        let value = runs[0].settings.get(name)?;
-        runs.iter()
-            .all(|run| run.settings.get(name) == Some(value))
-            .then_some(value.as_str())
-    };
-    let said = [
+    let mut said = Vec::new();
+    for (words, name) in [
         ("model ", "model"),
         ("data ", "dataset"),
         ("divided by ", "partition_method"),
-    ];
-    let said = said
-        .into_iter()
-        .filter_map(|(words, name)| Some(format!("{words}{}", same(name)?)));
-    said.collect::<Vec<String>>().join(", ")
+    ] {
+        if let Some(value) = shared(runs, name) {
+            said.push(format!("{words}{value}"));
+        }
+    }
+    said.join(", ")
+}
+
+/// A setting's value, where all runs have the same.
+fn shared<'a>(runs: &'a [Reported], name: &str) -> Option<&'a str> {
+    let value = runs[0].settings.get(name)?;
+    let is_shared = runs.iter().all(|run| run.settings.get(name) == Some(value));
+    is_shared.then_some(value)
 }
 
 /// What each choice of an axis shows.

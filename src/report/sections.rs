@@ -2,7 +2,7 @@
 
 use super::axis::By;
 use super::clients::{Client, Spread, by_class, by_size, clients, distribution, slowest, spread};
-use super::curve::{lines, measures};
+use super::curve::{Measure, lines, measures};
 use super::figure::{Axes, Figure, shares};
 use super::groups::{Group, beside_method, by_seed};
 use super::reported::Reported;
@@ -88,22 +88,23 @@ fn says_something(runs: &[Reported], by: By) -> bool {
 }
 
 fn curves(runs: &[Reported], groups: &[Group], by: By) -> Vec<Figure> {
-    let figure = |measure: &super::curve::Measure| {
-        let title = measure.title();
-        let axes = Axes {
-            x: by.title(),
-            y: &title,
-            holds: None,
-        };
-        let name = format!("{}_by_{}", file_name(&title), by.word());
-        Figure::of_lines(
-            &name,
-            &format!("{title} over {}", by.title()),
-            &axes,
-            &lines(runs, groups, measure, by),
-        )
+    let measures = measures(runs);
+    measures
+        .iter()
+        .map(|measure| curve(runs, groups, by, measure))
+        .collect()
+}
+
+fn curve(runs: &[Reported], groups: &[Group], by: By, measure: &Measure) -> Figure {
+    let title = measure.title();
+    let axes = Axes {
+        x: by.title(),
+        y: &title,
+        holds: None,
     };
-    measures(runs).iter().map(figure).collect()
+    let name = format!("{}_by_{}", file_name(&title), by.word());
+    let long = format!("{title} over {}", by.title());
+    Figure::of_lines(&name, &long, &axes, &lines(runs, groups, measure, by))
 }
 
 fn of_clients(runs: &[Reported], all: &[(&str, Vec<Client>)]) -> Vec<Figure> {
@@ -149,36 +150,31 @@ fn of_some(runs: &[Reported], figures: impl Fn(&Reported, &str) -> Vec<Figure>) 
 fn partitions(runs: &[Reported]) -> Vec<Figure> {
     let mut known = Vec::new();
     for run in runs {
-        if let Some(mix) = run
-            .mix
-            .as_ref()
-            .filter(|mix| known.iter().all(|(other, _)| other != mix))
+        if let Some(mix) = &run.mix
+            && known.iter().all(|(other, _)| *other != mix)
         {
             known.push((mix, &run.name));
         }
     }
-    let figure = |(mix, name): &(&Mix, &String)| {
-        let title = format!(
-            "{name}: {} clients, {} samples",
-            mix.samples.len(),
-            mix.samples.iter().sum::<u64>()
-        );
-        shares(&format!("partition_{}", file_name(name)), &title, mix)
-    };
-    known.iter().take(OWN).map(figure).collect()
+    let first = known.into_iter().take(OWN);
+    first.map(|(mix, name)| partition(mix, name)).collect()
+}
+
+fn partition(mix: &Mix, name: &str) -> Figure {
+    let title = format!(
+        "{name}: {} clients, {} samples",
+        mix.samples.len(),
+        mix.samples.iter().sum::<u64>()
+    );
+    shares(&format!("partition_{}", file_name(name)), &title, mix)
 }
 
 /// Words as the name of a file has them.
 fn file_name(words: &str) -> String {
+    let is_kept = |letter: char| letter.is_alphanumeric() || "-.".contains(letter);
     words
         .chars()
-        .map(|letter| {
-            if letter.is_alphanumeric() || "-.".contains(letter) {
-                letter
-            } else {
-                '_'
-            }
-        })
+        .map(|letter| if is_kept(letter) { letter } else { '_' })
         .collect()
 }
 

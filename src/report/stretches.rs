@@ -15,28 +15,24 @@ const TRAININGS: f64 = 12.0;
 pub fn stretches(run: &Reported, name: &str) -> Vec<Figure> {
     let bars: Vec<Bar> = run.history.arrived.iter().filter_map(bar).collect();
     let workers: BTreeSet<u32> = bars.iter().map(|bar| bar.lane).collect();
-    let figure = |(span, why): (Range<f64>, &str)| {
+    let count = run.workers().max(workers.len());
+    let mut figures = Vec::new();
+    for (span, why) in chosen(&bars, workers.len()) {
         let inside: Vec<Bar> = bars.iter().filter_map(|bar| within(bar, &span)).collect();
-        let percent = 100.0 * busy(&inside, &span, run.workers().max(workers.len()));
+        let percent = 100.0 * busy(&inside, &span, count);
         let (from, to) = (short(span.start), short(span.end));
         let title =
             format!("seconds {from} to {to} ({why}): workers busy {percent:.0} % of the time");
         let name = format!("timeline_{name}_{}", why.replace(' ', "_"));
-        lanes(
-            &name,
-            &title,
-            &Lanes {
-                x: "seconds of the run",
-                span,
-                bars: inside,
-                lanes: workers.clone(),
-            },
-        )
-    };
-    chosen(&bars, workers.len())
-        .into_iter()
-        .map(figure)
-        .collect()
+        let shown = Lanes {
+            x: "seconds of the run",
+            span,
+            bars: inside,
+            lanes: workers.clone(),
+        };
+        figures.push(lanes(&name, &title, &shown));
+    }
+    figures
 }
 
 fn bar(arrived: &Arrived) -> Option<Bar> {

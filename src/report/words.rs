@@ -71,29 +71,17 @@ pub fn names(folders: &[PathBuf]) -> Vec<String> {
         .iter()
         .map(|folder| std::path::absolute(folder).unwrap_or(folder.clone()))
         .collect();
-    let longest = whole
-        .iter()
-        .map(|path| path.components().count())
-        .max()
-        .unwrap_or(1);
-    let ends = |length: usize| {
-        whole
-            .iter()
-            .map(|path| end(path, length))
-            .collect::<Vec<String>>()
-    };
-    let distinct = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == names.len();
-    let numbered = || {
-        ends(1)
-            .into_iter()
-            .enumerate()
-            .map(|(place, name)| format!("{} {name}", place + 1))
-            .collect()
-    };
-    (1..=longest)
-        .map(ends)
-        .find(distinct)
-        .unwrap_or_else(numbered)
+    let lengths = whole.iter().map(|path| path.components().count());
+    for length in 1..=lengths.max().unwrap_or(1) {
+        let names: Vec<String> = whole.iter().map(|path| end(path, length)).collect();
+        if names.iter().collect::<BTreeSet<_>>().len() == names.len() {
+            return names;
+        }
+    }
+    (1..)
+        .zip(&whole)
+        .map(|(number, path)| format!("{number} {}", end(path, 1)))
+        .collect()
 }
 
 /// So many last parts of a path.

@@ -8,6 +8,7 @@ use super::groups::{alone, mean_and_deviation};
 use super::reported::Reported;
 use super::words::time;
 use crate::event::{RoundDone, Trained};
+use crate::ids::Round;
 use std::collections::BTreeSet;
 
 /// The first round, a middling one, the slowest and the last, in this order; each once.
@@ -31,9 +32,8 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
     ];
     let mut found: Vec<(&RoundDone, &str)> = Vec::new();
     for (done, why) in all {
-        if let Some(done) =
-            done.filter(|done| found.iter().all(|(known, _)| known.round != done.round))
-        {
+        let is_new = |done: &&RoundDone| found.iter().all(|(known, _)| known.round != done.round);
+        if let Some(done) = done.filter(is_new) {
             found.push((done, why));
         }
     }
@@ -42,41 +42,36 @@ fn chosen(rounds: &[RoundDone]) -> Vec<(&RoundDone, &'static str)> {
 
 /// What each worker did in a few rounds. Nothing for runs that say nothing of it.
 pub fn timelines(run: &Reported, name: &str) -> Vec<Figure> {
-    let chosen = chosen(&run.history.rounds);
-    let workers: BTreeSet<u32> = run
-        .history
-        .trained
-        .iter()
-        .map(|trained| trained.rank.0)
-        .collect();
-    let figure = |(done, why): &(&RoundDone, &str)| {
-        let first = run
-            .history
-            .trained
-            .partition_point(|trained| trained.round < done.round);
-        let of = run.history.trained[first..]
-            .iter()
-            .take_while(|trained| trained.round == done.round);
-        let bars: Vec<Bar> = of.map(bar).collect();
-        let end = bars
-            .iter()
-            .map(|bar| bar.start + bar.seconds)
-            .fold(done.schedule.makespan_seconds, f64::max);
-        let planned = done
-            .schedule
-            .efficiency
-            .map_or(String::new(), |share| format!(", efficiency {share:.2}"));
-        let title = format!("round {} ({why}): {}{planned}", done.round, time(end));
-        let name = format!("timeline_{name}_round_{}", done.round);
+    let trained = &run.history.trained;
+    let workers: BTreeSet<u32> = trained.iter().map(|trained| trained.rank.0).collect();
+    let mut figures = Vec::new();
+    for (done, why) in chosen(&run.history.rounds) {
+        let bars: Vec<Bar> = trainings_of(trained, done.round).map(bar).collect();
+        if bars.is_empty() {
+            continue;
+        }
+        let ends = bars.iter().map(|bar| bar.start + bar.seconds);
+        let end = ends.fold(done.schedule.makespan_seconds, f64::max);
+        let mut title = format!("round {} ({why}): {}", done.round, time(end));
+        if let Some(share) = done.schedule.efficiency {
+            title += &format!(", efficiency {share:.2}");
+        }
         let shown = Lanes {
             x: "seconds of the round",
             span: 0.0..end,
             bars,
             lanes: workers.clone(),
         };
-        (!shown.bars.is_empty()).then(|| lanes(&name, &title, &shown))
-    };
-    chosen.iter().filter_map(figure).collect()
+        figures.push(lanes(&format!("timeline_{name}_round_{}", done.round), &title, &shown));
+    }
+    figures
+}
+
+/// Those of one round: they are in the order of rounds.
+fn trainings_of(trained: &[Trained], round: Round) -> impl Iterator<Item = &Trained> {
+    let first = trained.partition_point(|trained| trained.round < round);
+    let rest = trained[first..].iter();
+    rest.take_while(move |trained| trained.round == round)
 }
 
 fn bar(trained: &Trained) -> Bar {
@@ -104,15 +99,14 @@ pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
 
 fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> Option<Figure> {
     let mut lines = lines(runs, &alone(runs), &measure, By::Rounds);
-    let longest = lines
-        .iter()
-        .map(|line| line.points.len())
-        .max()
-        .filter(|longest| *longest > 0)?;
+    let longest = lines.iter().map(|line| line.points.len()).max()?;
+    if longest == 0 {
+        return None;
+    }
     let together = longest.div_ceil(PARTS);
-    lines
-        .iter_mut()
-        .for_each(|line| line.points = means(&line.points, together));
+    for line in &mut lines {
+        line.points = means(&line.points, together);
+    }
     let title = match together {
         1 => title.to_owned(),
         _ => format!("{title}, means of {together} rounds and their standard deviation"),
@@ -128,14 +122,14 @@ fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> 
 
 /// The means of so many points each, and their deviations.
 fn means(points: &[Point], together: usize) -> Vec<Point> {
-    let mean = |part: &[Point]| {
-        let of = |value: fn(&Point) -> f64| {
-            mean_and_deviation(&part.iter().map(value).collect::<Vec<f64>>())
-        };
-        let ((x, _), (y, spread)) = (of(|point| point.x)?, of(|point| point.y)?);
-        Some(Point { x, y, spread })
-    };
     points.chunks(together).filter_map(mean).collect()
+}
+
+fn mean(part: &[Point]) -> Option<Point> {
+    let xs: Vec<f64> = part.iter().map(|point| point.x).collect();
+    let ys: Vec<f64> = part.iter().map(|point| point.y).collect();
+    let ((x, _), (y, spread)) = (mean_and_deviation(&xs)?, mean_and_deviation(&ys)?);
+    Some(Point { x, y, spread })
 }
 
 /// How many updates had which staleness; none for runs in rounds.
@@ -146,17 +140,10 @@ pub fn staleness(run: &Reported, name: &str) -> Option<Figure> {
         counts.resize(counts.len().max(place + 1), 0.0);
         counts[place] += 1.0;
     }
-    let dropped = run
-        .history
-        .arrived
-        .iter()
-        .filter(|arrived| arrived.weight.is_none())
-        .count();
-    let title = format!(
-        "{}: staleness of {} updates, {dropped} of them dropped",
-        run.name,
-        run.history.arrived.len()
-    );
+    let arrived = &run.history.arrived;
+    let dropped = arrived.iter().filter(|it| it.weight.is_none()).count();
+    let title =
+        format!("{}: staleness of {} updates, {dropped} of them dropped", run.name, arrived.len());
     let axes = Axes {
         x: "staleness in moves of the model",
         y: "updates",
@@ -174,7 +161,7 @@ pub fn staleness(run: &Reported, name: &str) -> Option<Figure> {
 mod tests {
     use super::*;
     use crate::event::{Arrived, Schedule};
-    use crate::ids::{Rank, Round};
+    use crate::ids::Rank;
     use crate::report::axis::places;
     use crate::report::tests::reported;
 
