@@ -68,11 +68,7 @@ impl Listed {
         };
         let hosts: BTreeSet<String> = begun.hosts.into_values().collect();
         Listed {
-            run: folder
-                .file_name()
-                .unwrap_or(folder.as_os_str())
-                .to_string_lossy()
-                .into_owned(),
+            run: last_part(folder),
             folder: folder.to_owned(),
             state,
             reason,
@@ -97,6 +93,11 @@ impl Listed {
             model: summary.model,
         }
     }
+}
+
+fn last_part(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or(folder.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 /// A metric and its last value.

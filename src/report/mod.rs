@@ -55,48 +55,53 @@ mod tests {
 
     /// With rounds of one second that reached these accuracies.
     pub(super) fn with_rounds(mut run: Reported, accuracies: &[f64]) -> Reported {
-        let done = |(round, accuracy): (u32, &f64)| RoundDone {
+        run.history.rounds = (0..)
+            .zip(accuracies)
+            .map(|(round, accuracy)| done(round, *accuracy))
+            .collect();
+        run.places = axis::places(&run.history.rounds);
+        run
+    }
+
+    fn done(round: u32, accuracy: f64) -> RoundDone {
+        let test = Metrics::default().with(ACCURACY, accuracy, 1);
+        RoundDone {
             round: Round(round),
             seconds: 1.0,
             clock: f64::from(round + 1) * 2.0,
             updates: u64::from(round + 1) * 10,
             client_bytes: 100,
-            test: Some(Metrics::default().with(ACCURACY, *accuracy, 1).with(
-                LOSS,
-                1.0 - accuracy,
-                1,
-            )),
+            test: Some(test.with(LOSS, 1.0 - accuracy, 1)),
             model_hash: format!("{round:064}"),
             ..RoundDone::default()
-        };
-        run.history.rounds = (0..).zip(accuracies).map(done).collect();
-        run.places = axis::places(&run.history.rounds);
+        }
+    }
+
+    /// Two thousand rounds of 128 trainings on 64 workers.
+    fn long_run(seed: u32) -> Reported {
+        let accuracies: Vec<f64> = (0..2000)
+            .map(|round| f64::from((round * 7919 + seed) % 997) / 997.0)
+            .collect();
+        let mut run = with_rounds(reported(&format!("run{seed}")), &accuracies);
+        for done in &mut run.history.rounds {
+            (done.train_loss, done.schedule.efficiency) = (Some(1.0), Some(0.9));
+            let trained = |lane: u32| Trained {
+                round: done.round,
+                client: ClientId(lane % 100),
+                rank: Rank(1 + lane % 64),
+                start: f64::from(lane / 64),
+                seconds: 0.9,
+                loss: f64::from(lane),
+                ..Trained::default()
+            };
+            run.history.trained.extend((0..128).map(trained));
+        }
         run
     }
 
     #[test]
     fn long_runs_of_many_workers_make_a_page_of_less_than_three_mebibytes() {
-        let run = |seed: u32| {
-            let accuracies: Vec<f64> = (0..2000)
-                .map(|round| f64::from((round * 7919 + seed) % 997) / 997.0)
-                .collect();
-            let mut run = with_rounds(reported(&format!("run{seed}")), &accuracies);
-            for done in &mut run.history.rounds {
-                (done.train_loss, done.schedule.efficiency) = (Some(1.0), Some(0.9));
-                let trained = |lane: u32| Trained {
-                    round: done.round,
-                    client: ClientId(lane % 100),
-                    rank: Rank(1 + lane % 64),
-                    start: f64::from(lane / 64),
-                    seconds: 0.9,
-                    loss: f64::from(lane),
-                    ..Trained::default()
-                };
-                run.history.trained.extend((0..128).map(trained));
-            }
-            run
-        };
-        let page = page(&report(&[0, 1, 2, 3, 4].map(run)));
+        let page = page(&report(&[0, 1, 2, 3, 4].map(long_run)));
         assert!(page.len() < 3 << 20, "{}", page.len());
     }
 }

@@ -10,6 +10,7 @@ use crate::partition::Mix;
 use crate::plan::settings_in;
 use crate::record::{CLIENTS, Environment, History, Run, environment};
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -44,14 +45,10 @@ pub fn read(folders: &[PathBuf]) -> Result<Vec<Reported>, String> {
             .iter()
             .map(|folder| scope.spawn(|| Reported::read(folder)))
             .collect();
-        let joined = |reader: thread::ScopedJoinHandle<'_, _>| match reader.join() {
-            Ok(read) => read,
-            Err(panic) => std::panic::resume_unwind(panic),
-        };
-        readers
+        let read = readers
             .into_iter()
-            .map(joined)
-            .collect::<Result<Vec<Reported>, String>>()
+            .map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        read.collect::<Result<Vec<Reported>, String>>()
     })?;
     for (run, name) in runs.iter_mut().zip(names(folders)) {
         run.name = name;

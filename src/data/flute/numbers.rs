@@ -97,6 +97,13 @@ fn facing(shape: &[usize]) -> Vec<usize> {
     }
 }
 
+fn byte(value: &f32) -> Option<u8> {
+    match value {
+        0.0..=255.0 => Some(value.round() as u8),
+        _ => None,
+    }
+}
+
 impl Rows {
     fn samples(self, standard: &Standard, path: &Path) -> Result<Samples, DataError> {
         let width = self.shape.iter().product();
@@ -107,13 +114,6 @@ impl Rows {
                 targets,
             });
         }
-        let byte = |value: &f32| {
-            if (0.0..=255.0).contains(value) {
-                Some(value.round() as u8)
-            } else {
-                None
-            }
-        };
         let bytes: Option<Vec<u8>> = self.values.iter().map(byte).collect();
         let bytes = bytes.ok_or_else(|| fault(path, "a pixel is not from 0 to 255".to_owned()))?;
         let turned: Vec<u8> = bytes

@@ -82,17 +82,7 @@ impl Raw {
         } = self;
         let fault = |reason: &str| fault(&place, reason);
         let here = train.is_some();
-        let (train, test) = match (train, test) {
-            (Some(train), Some(test)) => (train, test),
-            (Some(train), None) => divide(&train, how.test_share, how.seed),
-            (None, Some(test)) => (Rows::default(), test),
-            (None, None) => {
-                return Err(fault(
-                    "there is no test file \
-                     (hint: the server needs one, or none with --evaluate clients)",
-                ));
-            }
-        };
+        let (train, test) = how.parts(train, test).map_err(fault)?;
         if test.samples.is_empty() || (here && train.samples.is_empty()) {
             return Err(fault(
                 "too few rows to train and to test on (hint: a test file, or another test_share)",
@@ -121,6 +111,19 @@ impl Raw {
             about,
             ..Dataset::default()
         })
+    }
+}
+
+impl Finish<'_> {
+    /// What is trained and what is tested on.
+    fn parts(&self, train: Option<Rows>, test: Option<Rows>) -> Result<(Rows, Rows), &'static str> {
+        match (train, test) {
+            (Some(train), Some(test)) => Ok((train, test)),
+            (Some(train), None) => Ok(divide(&train, self.test_share, self.seed)),
+            (None, Some(test)) => Ok((Rows::default(), test)),
+            (None, None) => Err("there is no test file \
+                                 (hint: the server needs one, or none with --evaluate clients)"),
+        }
     }
 }
 

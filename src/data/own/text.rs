@@ -38,19 +38,13 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let text = Text::read(values);
     let (unit, owners) = (text.unit, text.users);
     let (train, test) = folders(source.folder);
-    let train = if source.test_only {
-        None
-    } else {
-        Some(passages(&train, owners)?)
+    let train = match source.test_only {
+        true => None,
+        false => Some(passages(&train, owners)?),
     };
     let test = test.map(|folder| passages(&folder, owners)).transpose()?;
-    let known: Vec<&str> = train
-        .as_ref()
-        .or(test.as_ref())
-        .into_iter()
-        .flatten()
-        .map(|(_, text)| text.as_str())
-        .collect();
+    let known = train.iter().chain(&test).take(1).flatten();
+    let known: Vec<&str> = known.map(|(_, text)| text.as_str()).collect();
     let vocabulary = match &text.vocabulary {
         Some(path) => Vocabulary::given(path).map_err(|reason| fault(path, reason))?,
         None => Vocabulary::found(unit, &known, text.most),
@@ -67,27 +61,14 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     };
     let train = train.map(|passages| cut.rows(passages, &mut about.notes));
     let test = test.map(|passages| cut.rows(passages, &mut Vec::new()));
-    if train
-        .as_ref()
-        .or(test.as_ref())
-        .is_some_and(|rows| rows.samples.is_empty())
-    {
+    let first = train.as_ref().or(test.as_ref());
+    if first.is_some_and(|rows| rows.samples.is_empty()) {
         let reason = format!("no text has {} tokens (hint: a smaller length)", text.length + 1);
         return Err(fault(source.folder, reason));
     }
-    let task = Task::Next {
-        vocabulary: vocabulary.names().len(),
-        ignore: Some(0),
-    };
-    let facts = Facts {
-        shape: vec![text.length],
-        task,
-        input: Input::Tokens,
-        targets: text.length,
-    };
     let raw = Raw {
         place: source.folder.to_owned(),
-        facts,
+        facts: facts(text.length, vocabulary.names().len()),
         about,
         measured: vec![],
         train,
@@ -98,6 +79,19 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         standardise: &Wanted::None,
         seed: source.seed,
     })
+}
+
+/// The next of each of so many tokens of a row; 0 is padding.
+fn facts(length: usize, vocabulary: usize) -> Facts {
+    Facts {
+        shape: vec![length],
+        task: Task::Next {
+            vocabulary,
+            ignore: Some(0),
+        },
+        input: Input::Tokens,
+        targets: length,
+    }
 }
 
 /// Where texts to train and to test on lie.

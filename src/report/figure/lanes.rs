@@ -41,8 +41,9 @@ pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
     let (bars, span) = (&shown.bars, &shown.span);
     let mut lanes: BTreeMap<u32, Vec<&Bar>> =
         shown.lanes.iter().map(|lane| (*lane, Vec::new())).collect();
-    bars.iter()
-        .for_each(|bar| lanes.entry(bar.lane).or_default().push(bar));
+    for bar in bars {
+        lanes.entry(bar.lane).or_default().push(bar);
+    }
     let count = lanes.len();
     let names: Vec<u32> = lanes.keys().copied().collect();
     let axes = Axes {
@@ -50,14 +51,7 @@ pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
         y: "worker",
         holds: None,
     };
-    let named = |number: &f64| {
-        let place = (count as f64 - 1.0 - number).round();
-        let is_lane = (number - number.round()).abs() < 1e-6 && place >= 0.0;
-        names
-            .get(place as usize)
-            .filter(|_| is_lane)
-            .map_or(String::new(), u32::to_string)
-    };
+    let named = |number: &f64| lane_at(&names, *number);
     let tall = 300 + (count * (1100 / count.max(1)).clamp(LANE.start, LANE.end)) as u32;
     let drawing = drawing(tall, |area| {
         let mut chart = axes.plain(
@@ -70,18 +64,7 @@ pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
         let least = (span.end - span.start) * count as f64 / MOST as f64;
         for (place, lane) in lanes.values().enumerate() {
             let middle = (count - 1 - place) as f64;
-            let shapes = joined(lane, least)
-                .into_iter()
-                .enumerate()
-                .map(|(number, (from, to))| {
-                    // Neighbours are told apart by how dark they are.
-                    let shade = if number % 2 == 0 { 0.95 } else { 0.55 };
-                    Rectangle::new(
-                        [(from, middle - 0.38), (to, middle + 0.38)],
-                        ink::line(0).mix(shade).filled(),
-                    )
-                });
-            chart.draw_series(shapes)?;
+            chart.draw_series(shapes(&joined(lane, least), middle))?;
         }
         Ok(())
     });
@@ -91,6 +74,28 @@ pub fn lanes(name: &str, title: &str, shown: &Lanes<'_>) -> Figure {
         drawing,
         table: table(bars),
     }
+}
+
+/// The name of the lane at a place of the axis, the first one above; none between lanes.
+fn lane_at(names: &[u32], number: f64) -> String {
+    let place = (names.len() as f64 - 1.0 - number).round();
+    let is_lane = (number - number.round()).abs() < 1e-6 && place >= 0.0;
+    match names.get(place as usize) {
+        Some(name) if is_lane => name.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// What is drawn on a lane around this height.
+fn shapes(stretches: &[(f64, f64)], middle: f64) -> Vec<Rectangle<(f64, f64)>> {
+    let mut shapes = Vec::with_capacity(stretches.len());
+    for (number, (from, to)) in stretches.iter().enumerate() {
+        let corners = [(*from, middle - 0.38), (*to, middle + 0.38)];
+        // Neighbours are told apart by how dark they are.
+        let shade = if number % 2 == 0 { 0.95 } else { 0.55 };
+        shapes.push(Rectangle::new(corners, ink::line(0).mix(shade).filled()));
+    }
+    shapes
 }
 
 /// From when to when something is drawn: bars that are too short share one with what follows at

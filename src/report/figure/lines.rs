@@ -43,46 +43,40 @@ pub fn lines(axes: &Axes<'_>, lines: &[Line]) -> String {
             points: thinned(&line.points),
         })
         .collect();
-    // A run has its colour in all figures, also where others have nothing to show.
-    let there = thin
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| !line.points.is_empty());
-    let legend = Legend::of(
-        there
-            .map(|(place, line)| (place, line.label.as_str()))
-            .collect(),
-    );
+    let legend = legend(&thin);
     let (x, y) = (across(&thin), up(&thin, axes.holds.clone()));
     drawing(HEIGHT + legend.height(), |area| {
         let (plot, below) = area.split_vertically(HEIGHT);
         let mut chart = axes.on(&plot, x, y.clone())?;
         for (place, line) in thin.iter().enumerate() {
             if line.points.iter().any(|point| point.spread > 0.0) {
-                chart.draw_series([Polygon::new(
-                    band(&line.points, &y),
-                    ink::line(place).mix(BAND).filled(),
-                )])?;
+                let style = ink::line(place).mix(BAND).filled();
+                chart.draw_series([Polygon::new(band(&line.points, &y), style)])?;
             }
         }
         for (place, line) in thin.iter().enumerate() {
-            let points = line
-                .points
-                .iter()
-                .map(|point| (point.x, point.y.clamp(y.start, y.end)));
-            let style = ink::line(place).stroke_width(STROKE);
-            if let [alone] = line.points[..] {
-                let at = (alone.x, alone.y.clamp(y.start, y.end));
-                chart.draw_series([Circle::new(
-                    at,
-                    2 * STROKE as i32,
-                    ink::line(place).filled(),
-                )])?;
+            let at = |point: &Point| (point.x, point.y.clamp(y.start, y.end));
+            if let [alone] = &line.points[..] {
+                let style = ink::line(place).filled();
+                chart.draw_series([Circle::new(at(alone), 2 * STROKE as i32, style)])?;
             }
-            chart.draw_series(LineSeries::new(points, style))?;
+            let style = ink::line(place).stroke_width(STROKE);
+            chart.draw_series(LineSeries::new(line.points.iter().map(at), style))?;
         }
         legend.draw(&below)
     })
+}
+
+/// The names of lines that there are. A run has its colour in all figures, also where others have
+/// nothing to show.
+fn legend(lines: &[Line]) -> Legend<'_> {
+    let mut names = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        if !line.points.is_empty() {
+            names.push((place, line.label.as_str()));
+        }
+    }
+    Legend::of(names)
 }
 
 /// The outline of a band, cut off where the figure ends.
@@ -95,14 +89,11 @@ fn band(points: &[Point], y: &Range<f64>) -> Vec<(f64, f64)> {
 
 /// From where to where lines go.
 fn across(lines: &[Line]) -> Range<f64> {
-    let all = || {
-        lines
-            .iter()
-            .flat_map(|line| &line.points)
-            .map(|point| point.x)
-    };
-    let (least, most) =
-        (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let least = points().map(|point| point.x).fold(f64::INFINITY, f64::min);
+    let most = points()
+        .map(|point| point.x)
+        .fold(f64::NEG_INFINITY, f64::max);
     // Most axes count from nothing.
     let start = if least > 0.0 && least < 0.5 * most {
         0.0
