@@ -6,6 +6,7 @@ mod member;
 mod parameter;
 mod picture;
 mod results;
+mod setting;
 mod spec;
 mod statistics;
 mod table;
@@ -14,9 +15,10 @@ pub use groups::divide;
 pub use member::{Member, Way};
 pub use parameter::{Parameter, Values};
 pub use results::{OUTPUT, Outcome};
+pub use setting::Setting;
 pub use spec::{FILE, Spec};
 pub use statistics::Sample;
-pub use table::{Results, Setting};
+pub use table::Results;
 
 /// The setting that repeats a run: settings are compared over it.
 const SEED: &str = "seed";

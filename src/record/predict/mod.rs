@@ -9,19 +9,18 @@
 //! divided among all ranks.
 
 mod overheads;
+mod recorded;
 mod table;
 
 use super::{History, Run};
 use crate::config::{Config, Mode, Residency};
-use crate::event::{RoundDone, Trained};
 use crate::ids::{ClientId, Rank, Round};
 use crate::plan::scheduler;
-use crate::schedule::{CostModel, Dispatch, DispatchMode, Job, Slowdown, play};
+use crate::schedule::{CostModel, Dispatch, DispatchMode, Slowdown, play};
 use overheads::{Overheads, messages};
-use std::collections::BTreeMap;
+use recorded::{Load, recorded, slowed};
 use std::path::Path;
 
-const MOST_ROUNDS: usize = 200;
 /// Below this efficiency more workers do not pay.
 const PAYS: f64 = 0.5;
 
@@ -38,20 +37,6 @@ pub struct Predictor {
     longest: f64,
     // On record.
     slowdown: Slowdown,
-}
-
-/// The trainings of a round.
-#[derive(Debug)]
-struct Load {
-    round: Round,
-    jobs: Vec<Job>,
-    // On a worker that is not slowed down.
-    seconds: BTreeMap<ClientId, f64>,
-}
-/// A round and its trainings, on record.
-struct Recorded<'a> {
-    done: &'a RoundDone,
-    updates: Vec<Trained>,
 }
 
 /// A run on so many workers.
@@ -233,60 +218,10 @@ fn check_schedule(config: &Config) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The last rounds, each with its trainings; those without any are left out.
-fn recorded(rounds: &[RoundDone], trained: Vec<Trained>) -> Vec<Recorded<'_>> {
-    let mut updates: BTreeMap<Round, Vec<Trained>> = BTreeMap::new();
-    for update in trained {
-        updates.entry(update.round).or_default().push(update);
-    }
-    let mut recorded = Vec::new();
-    for done in &rounds[rounds.len().saturating_sub(MOST_ROUNDS)..] {
-        if let Some(updates) = updates.remove(&done.round) {
-            recorded.push(Recorded { done, updates });
-        }
-    }
-    recorded
-}
-
-impl Recorded<'_> {
-    /// What would have been to do on workers that are not slowed down.
-    fn load(&self, slowdown: &Slowdown, rounds: u32) -> Load {
-        let (mut jobs, mut seconds) = (Vec::new(), BTreeMap::new());
-        for update in &self.updates {
-            jobs.push(Job {
-                client: update.client,
-                samples: update.samples,
-            });
-            let factor = slowed(slowdown, update.rank, update.round, rounds);
-            seconds.insert(update.client, update.seconds / factor);
-        }
-        Load {
-            round: self.done.round,
-            jobs,
-            seconds,
-        }
-    }
-}
-
-impl Load {
-    /// How many samples each client trains on.
-    fn samples(&self) -> BTreeMap<ClientId, u64> {
-        self.jobs
-            .iter()
-            .map(|job| (job.client, job.samples))
-            .collect()
-    }
-}
-
-/// How much longer a worker takes; none becomes faster than it is.
-fn slowed(slowdown: &Slowdown, rank: Rank, round: Round, rounds: u32) -> f64 {
-    slowdown.factor(rank, round, rounds).max(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Schedule, Started};
+    use crate::event::{RoundDone, Schedule, Started, Trained};
 
     /// Eight equal clients of a second each on two workers, and half a second for the exchange.
     pub(super) fn run(config: Config) -> Result<Predictor, String> {

@@ -1,6 +1,6 @@
 //! What a round takes beside its trainings, fitted from the record.
 
-use super::Recorded;
+use super::recorded::Recorded;
 use crate::config::Config;
 use crate::event::{RoundDone, Trained};
 use crate::ids::Rank;
