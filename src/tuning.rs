@@ -41,12 +41,14 @@ impl Pattern {
 pub enum TuningError {
     /// Names of nothing.
     #[error(
-        "`{0}` has an empty name (hint: names of tensors, `*` for any letters, `|` between several: `fc*|head`)"
+        "`{0}` has an empty name (hint: names of tensors, `*` for any letters, `|` between \
+         several: `fc*|head`)"
     )]
     Pattern(String),
     /// Adapters without rank or place.
     #[error(
-        "`{0}` is not rank=R,on=PATTERN, nor rank=R,alpha=A,on=PATTERN (hint: --lora rank=8,alpha=16,on=fc*)"
+        "`{0}` is not rank=R,on=PATTERN, nor rank=R,alpha=A,on=PATTERN (hint: --lora \
+         rank=8,alpha=16,on=fc*)"
     )]
     Lora(String),
 }

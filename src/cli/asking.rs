@@ -1,6 +1,6 @@
 //! Arguments of commands that ask a run what it has not said yet.
 
-use super::arguments::{count, place};
+use super::values::{count, place};
 use clap::{Args, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -3,7 +3,9 @@
 mod arguments;
 mod asking;
 mod help;
+mod launching;
 mod tried;
+mod values;
 
 use crate::config::Flags;
 use crate::hosts::Dialect;
@@ -13,11 +15,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 pub use arguments::{
-    Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, Jobs, LaunchArgs, NewArgs,
-    PartitionArgs, PredictArgs, ReportArgs, Rounds, Shell, SlurmArgs, SweepArgs, VerifyArgs,
+    Bench, BenchArgs, CheckArgs, CompareArgs, ConfigArgs, DoctorArgs, NewArgs, PartitionArgs,
+    PredictArgs, ReportArgs, Shell, VerifyArgs,
 };
-
 pub use asking::{ClientsArgs, Column, EvaluateArgs};
+pub use launching::{Jobs, LaunchArgs, SlurmArgs, SweepArgs};
+pub use values::Rounds;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -31,7 +34,8 @@ Hyphens and underscores are the same in flag names. Precedence: flag, --set, --c
 
 /// Federated learning over MPI. Without a subcommand: trains, under `mpirun -np N` or alone.
 #[derive(Debug, Parser)]
-#[command(name = "fedmpi", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = true)]
+#[command(name = "fedmpi", version, after_help = EXIT_CODES,
+          args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// A command other than training.
     #[command(subcommand)]
@@ -69,7 +73,7 @@ pub enum Command {
     /// it failed
     Runs {
         /// The folder that holds them [default: runs]
-        #[arg(value_name = "FOLDER", value_parser = arguments::place())]
+        #[arg(value_name = "FOLDER", value_parser = values::place())]
         folder: Option<PathBuf>,
         /// As JSON, an object a run
         #[arg(long)]
@@ -79,7 +83,7 @@ pub enum Command {
     /// folder
     Watch {
         /// The run: its folder, its name below `runs`, or `last`
-        #[arg(value_name = "RUN", default_value = "last", value_parser = arguments::place())]
+        #[arg(value_name = "RUN", default_value = "last", value_parser = values::place())]
         run: PathBuf,
         /// Print how it stands and end, as without a terminal
         #[arg(long)]
@@ -97,7 +101,7 @@ pub enum Command {
     #[command(hide = true, rename_all = "snake_case")]
     Probe {
         /// Folder that must be readable
-        #[arg(long, value_name = "FOLDER", value_parser = arguments::place())]
+        #[arg(long, value_name = "FOLDER", value_parser = values::place())]
         data_dir: Option<PathBuf>,
     },
     /// Run a launcher that ends with the process that started it
@@ -130,7 +134,7 @@ pub enum Command {
         #[arg(long)]
         to: Dialect,
         /// A host file in either dialect
-        #[arg(value_parser = arguments::place())]
+        #[arg(value_parser = values::place())]
         file: PathBuf,
     },
     /// Print what makes a shell complete commands, flags and the names of parts
@@ -141,7 +145,7 @@ pub enum Command {
     /// Write a manual page for each command
     Man {
         /// Folder for them, such as `~/.local/share/man/man1`
-        #[arg(value_name = "FOLDER", value_parser = arguments::place())]
+        #[arg(value_name = "FOLDER", value_parser = values::place())]
         folder: PathBuf,
     },
 }
@@ -290,11 +294,12 @@ mod tests {
 
     #[test]
     fn the_tutorials_flags_are_accepted_verbatim() {
-        let line = "fedmpi --gpu_mapping_file gpu_mapping.yaml --gpu_mapping_key mapping_default --model lr \
-                    --dataset mnist --data_dir ./data --partition_method hetero --partition_alpha 0.5 \
-                    --client_num_in_total 1000 --client_num_per_round 4 --comm_round 10 --epochs 1 \
-                    --client_optimizer sgd --batch_size -1 --lr 0.03 --wd 0.001 --ci 0 --frequency_of_the_test 5 \
-                    --backend MPI --is_mobile 0 --gpu_server_num 1 --gpu_num_per_server 4";
+        let line = "fedmpi --gpu_mapping_file gpu_mapping.yaml --gpu_mapping_key mapping_default \
+                    --model lr --dataset mnist --data_dir ./data --partition_method hetero \
+                    --partition_alpha 0.5 --client_num_in_total 1000 --client_num_per_round 4 \
+                    --comm_round 10 --epochs 1 --client_optimizer sgd --batch_size -1 --lr 0.03 \
+                    --wd 0.001 --ci 0 --frequency_of_the_test 5 --backend MPI --is_mobile 0 \
+                    --gpu_server_num 1 --gpu_num_per_server 4";
         let flags = parsed(line).expect("accepted").flags;
         assert_eq!((flags.batch_size, flags.client_num_per_round), (Some(-1), Some(4)));
     }
@@ -314,7 +319,8 @@ mod tests {
         assert_eq!(flags.comm_round, Some(7));
         assert_eq!(flags.out_dir, Some("a-b".into()));
         assert_eq!(flags.gpu_mapping_key, Some("x-y".into()));
-        let line = "fedmpi launch --np 2 --mpirun-option --bind-to-x --mpirun_option=--y-z --dry-run -- --comm-round 3";
+        let line = "fedmpi launch --np 2 --mpirun-option --bind-to-x --mpirun_option=--y-z \
+                    --dry-run -- --comm-round 3";
         let Some(Command::Launch(launch)) = parsed(line).expect("accepted").command else {
             panic!("another command")
         };

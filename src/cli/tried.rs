@@ -86,14 +86,16 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["gpu", "gpus", "num_gpus", "cuda", "use_cuda", "gpu_id"],
-        "GPUs are named by `--gpu_mapping_file FILE`, or in one line by `--gpu_util_parse 'HOST:2,1'`",
+        "GPUs are named by `--gpu_mapping_file FILE`, or in one line by `--gpu_util_parse \
+         'HOST:2,1'`",
     ),
     (&["oversubscribe"], "this is the launcher's: `mpirun --oversubscribe -np 5 fedmpi ...`"),
 ];
 
 /// What other programs call a device that we find by a mapping.
 const DEVICES: &[&str] = &["cuda", "cuda:0", "gpu", "gpus"];
-const MAPPED: &str = "which GPUs is said by `--gpu_mapping_file FILE` or `--gpu_util_parse 'HOST:2,1'`; `auto` uses them";
+const MAPPED: &str = "which GPUs is said by `--gpu_mapping_file FILE` or `--gpu_util_parse \
+                      'HOST:2,1'`; `auto` uses them";
 
 /// The error with what was meant, where that is known; clap's own guess goes by letters.
 pub(super) fn explained(mut error: clap::Error) -> clap::Error {

@@ -98,7 +98,8 @@ fn flags_of_run(run: &Path, training: &[OsString]) -> Result<Flags> {
     let own = flags.cf.is_none() && flags.resume.is_none() && flags.out_dir.is_none();
     ensure!(
         own,
-        "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is written"
+        "--cf, --resume and --out_dir would do nothing: the settings are the run's, and nothing is \
+         written"
     );
     Ok(Flags {
         cf: Some(run.join(RUN_CONFIG)),

@@ -200,14 +200,18 @@ mod tests {
             run: name.to_owned(),
             folder: name.into(),
             state,
-            reason: "rank 2 failed to train client 5 in round 1: client 5 returned NaN (hint: training diverged; lower --lr)".to_owned(),
+            reason: "rank 2 failed to train client 5 in round 1: client 5 returned NaN (hint: \
+                     training diverged; lower --lr)"
+                .to_owned(),
             round: 1000,
             rounds: 2000,
             metric: ACCURACY,
             value: Some(0.9759),
             started: at.parse().expect("a time"),
             seconds: 7384.0,
-            hosts: ["node01.cluster.example.org", "node02"].map(str::to_owned).into(),
+            hosts: ["node01.cluster.example.org", "node02"]
+                .map(str::to_owned)
+                .into(),
             ranks: 65,
             dataset: "mnist".to_owned(),
             model: "cnn".to_owned(),

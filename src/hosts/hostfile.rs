@@ -23,7 +23,10 @@ pub struct HostFile {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum HostFileError {
     /// A line that names no host.
-    #[error("line {line}: `{}`: {reason} (hint: write `host1:10` or `host1 slots=10`)", .text.escape_debug())]
+    #[error(
+        "line {line}: `{}`: {reason} (hint: write `host1:10` or `host1 slots=10`)",
+        .text.escape_debug()
+    )]
     Line {
         /// Counting from 1.
         line: usize,
@@ -286,8 +289,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(hosts in prop::collection::vec(("[a-z][a-z0-9-]{0,9}", prop::option::of(1u32..99)), 1..6)) {
-            let named = |(name, slots): (String, _)| (HostName::parse(&name).expect("a name"), slots);
+        fn what_is_written_reads_back(
+            hosts in prop::collection::vec(
+                ("[a-z][a-z0-9-]{0,9}", prop::option::of(1u32..99)),
+                1..6,
+            )
+        ) {
+            let named = |(name, slots): (String, _)| {
+                (HostName::parse(&name).expect("a name"), slots)
+            };
             let file = HostFile::of(hosts.into_iter().map(named)).expect("hosts");
             for dialect in [Dialect::Openmpi, Dialect::Mpich] {
                 prop_assert_eq!(HostFile::parse(&file.write(dialect)), Ok(file.clone()));

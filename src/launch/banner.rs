@@ -181,10 +181,12 @@ mod tests {
             "Primary job  terminated normally, but 1 process returned\na non-zero exit code.",
         );
         let why = block(
-            "mpirun detected that one or more processes exited with non-zero status, thus causing\n\n  x",
+            "mpirun detected that one or more processes exited with non-zero status, \
+             thus causing\n\n  x",
         );
         let five = block(
-            "prterun detected that one or more processes exited with non-zero status,\n   Exit code:    2",
+            "prterun detected that one or more processes exited \
+             with non-zero status,\n   Exit code:    2",
         );
         let abort = block("MPI_ABORT was invoked on rank 0 in communicator MPI_COMM_WORLD");
         let killed = block("mpirun noticed that process rank 2 exited on signal 9 (Killed).");

@@ -147,8 +147,8 @@ fn faults(here: &Facts, facts: &Facts, skew: f64) -> Vec<String> {
     }
     if let Some(reason) = &facts.gpu_fault {
         faults.push(format!(
-            "its GPUs cannot be used: {reason}: nvidia-smi there tells of the driver, GPU=1 scripts/setup.sh installs \
-             what libtorch needs of CUDA"
+            "its GPUs cannot be used: {reason}: nvidia-smi there tells of the driver, GPU=1 \
+             scripts/setup.sh installs what libtorch needs of CUDA"
         ));
     }
     if skew > SKEW {

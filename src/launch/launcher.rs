@@ -182,12 +182,14 @@ pub enum LaunchError {
     Missing(io::Error),
     /// None that is known.
     #[error(
-        "unknown launcher: {0} (hint: Open MPI, MPICH and Intel MPI are known; or start the job by its own mpirun)"
+        "unknown launcher: {0} (hint: Open MPI, MPICH and Intel MPI are known; or start the job by \
+         its own mpirun)"
     )]
     Unknown(String),
     /// It cannot go on without lost ranks.
     #[error(
-        "{0} cannot go on without lost workers (hint: Open MPI 5 can; --max_restarts works with every MPI)"
+        "{0} cannot go on without lost workers (hint: Open MPI 5 can; --max_restarts works with \
+         every MPI)"
     )]
     Mortal(Launcher),
 }

@@ -58,7 +58,10 @@ pub enum ScriptError {
     #[error("`{}` is no option of sbatch (hint: --sbatch account=physics)", .0.escape_debug())]
     Name(String),
     /// Signs that would end its line.
-    #[error("the value `{}` of --{name} holds a sign that ends a line (hint: one line)", .value.escape_debug())]
+    #[error(
+        "the value `{}` of --{name} holds a sign that ends a line (hint: one line)",
+        .value.escape_debug()
+    )]
     Value {
         /// The option.
         name: String,
@@ -129,8 +132,12 @@ impl SlurmJob {
             let counts: Vec<String> = (0..self.gpus).map(|gpu| on(gpu).to_string()).collect();
             let each = format!("echo \"    $host: [{}]\"", counts.join(", "));
             before = format!(
-                "mapping=$run.gpu_mapping.yaml\nmkdir -p \"$(dirname \"$run\")\"\n{{\n    echo \"mapping_default:\"\n    \
-                 for host in $(scontrol show hostnames \"$SLURM_JOB_NODELIST\"); do {each}; done\n}} >\"$mapping\"\n"
+                "mapping=$run.gpu_mapping.yaml\n\
+                 mkdir -p \"$(dirname \"$run\")\"\n\
+                 {{\n    \
+                 echo \"mapping_default:\"\n    \
+                 for host in $(scontrol show hostnames \"$SLURM_JOB_NODELIST\"); do {each}; done\n\
+                 }} >\"$mapping\"\n"
             );
             flags = "--gpu_mapping_file \"$mapping\" ".to_owned();
         }
@@ -160,8 +167,8 @@ impl SlurmArray {
     fn last_line(&self) -> String {
         let folder = pasteable([&self.folder]);
         format!(
-            "exec \"$program\" sweep --out_dir {folder} -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
-             \"$SLURM_ARRAY_TASK_ID\"\n"
+            "exec \"$program\" sweep --out_dir {folder} -np \"$SLURM_NTASKS\" --max_restarts 3 \
+             --member \"$SLURM_ARRAY_TASK_ID\"\n"
         )
     }
 }
@@ -252,8 +259,8 @@ mod tests {
         .expect("plain");
         assert!(script.contains("#SBATCH --array='0-5%2'\n"), "{script}");
         assert!(script.contains("#SBATCH --output='/a b/sweep/slurm-%A_%a.log'\n"), "{script}");
-        let last = "exec \"$program\" sweep --out_dir '/a b/sweep' -np \"$SLURM_NTASKS\" --max_restarts 3 --member \
-                    \"$SLURM_ARRAY_TASK_ID\"\n";
+        let last = "exec \"$program\" sweep --out_dir '/a b/sweep' -np \"$SLURM_NTASKS\" \
+                    --max_restarts 3 --member \"$SLURM_ARRAY_TASK_ID\"\n";
         assert!(script.ends_with(last) && !script.contains("FEDMPI_RUN"), "{script}");
     }
 

@@ -33,13 +33,11 @@ impl Partitioner for ClientDirichlet {
     }
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
-        let (
-            clients,
-            &Within {
-                partition_alpha: alpha,
-                unbalance_sgm,
-            },
-        ) = (self.clients, &self.within);
+        let clients = self.clients;
+        let Within {
+            partition_alpha: alpha,
+            unbalance_sgm,
+        } = self.within;
         enough(pool.labels.len(), clients, 1)?;
         let mut left = by_class(pool);
         left.iter_mut().for_each(|samples| samples.shuffle(stream));
@@ -85,10 +83,8 @@ impl Wish {
                 return holder(left, stream.random_range(0..all));
             }
             let drawn = stream.random::<f64>() * total;
-            let class = self
-                .sums
-                .partition_point(|sum| *sum <= drawn)
-                .min(left.len() - 1);
+            let class = self.sums.partition_point(|sum| *sum <= drawn);
+            let class = class.min(left.len() - 1);
             if !left[class].is_empty() {
                 return class;
             }
@@ -99,21 +95,23 @@ impl Wish {
 }
 
 fn sums(prior: &[f64]) -> Vec<f64> {
-    let add = |sum: &mut f64, share: &f64| {
-        *sum += share;
-        Some(*sum)
-    };
-    prior.iter().scan(0.0, add).collect()
+    let mut sum = 0.0;
+    let mut sums = Vec::with_capacity(prior.len());
+    for share in prior {
+        sum += share;
+        sums.push(sum);
+    }
+    sums
 }
 
 /// The class of a sample by its place among all that are left.
 fn holder(left: &[Vec<u32>], place: usize) -> usize {
     let mut end = 0;
-    let after = |samples: &Vec<u32>| {
+    let class = left.iter().position(|samples| {
         end += samples.len();
         place < end
-    };
-    left.iter().position(after).expect("so many are left")
+    });
+    class.expect("so many are left")
 }
 
 #[cfg(test)]

@@ -29,6 +29,18 @@ pub struct Hetero {
     pub prior: Prior,
 }
 
+impl Hetero {
+    /// So many draws gave somebody too little.
+    fn unlucky(&self, attempts: usize) -> PartitionError {
+        PartitionError::Unlucky {
+            alpha: self.prior.partition_alpha,
+            clients: self.clients,
+            least: LEAST,
+            attempts,
+        }
+    }
+}
+
 impl Partitioner for Hetero {
     fn sees(&self, _: bool) -> Sees {
         Sees::Classes
@@ -37,25 +49,20 @@ impl Partitioner for Hetero {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
         enough(pool.labels.len(), clients, LEAST)?;
-        let unlucky = |attempts| PartitionError::Unlucky {
-            alpha,
-            clients,
-            least: LEAST,
-            attempts,
-        };
-        let gamma = Gamma::new(alpha, 1.0).map_err(|_| unlucky(0))?;
+        let gamma = Gamma::new(alpha, 1.0).map_err(|_| self.unlucky(0))?;
         let by_class = by_class(pool);
-        (0..ATTEMPTS)
-            .map(|_| attempt(&by_class, clients, pool.labels.len(), gamma, stream))
-            .find(|lists| lists.iter().all(|list| list.len() >= LEAST))
-            .map(|mut lists| {
+        for _ in 0..ATTEMPTS {
+            let mut lists = attempt(&by_class, clients, pool.labels.len(), gamma, stream);
+            if lists.iter().all(|list| list.len() >= LEAST) {
                 lists.iter_mut().for_each(|list| list.shuffle(stream));
-                Partition::new(&lists)
-            })
-            .ok_or_else(|| unlucky(ATTEMPTS))
+                return Ok(Partition::new(&lists));
+            }
+        }
+        Err(self.unlucky(ATTEMPTS))
     }
 }
 
+/// Divides every class once; whoever has a fair share already gets no more.
 fn attempt(
     by_class: &[Vec<u32>],
     clients: usize,
@@ -67,17 +74,13 @@ fn attempt(
     for class in by_class {
         let mut samples = class.clone();
         samples.shuffle(stream);
-        let full = |list: &Vec<u32>| list.len() * clients >= total;
-        let draws: Vec<f64> = lists
-            .iter()
-            .map(|list| {
-                if full(list) {
-                    stream.sample(gamma) * 0.0
-                } else {
-                    stream.sample(gamma)
-                }
-            })
-            .collect();
+        let mut draws = Vec::with_capacity(clients);
+        for list in &lists {
+            // Whoever is full draws too, so that what others draw does not depend on it.
+            let drawn: f64 = stream.sample(gamma);
+            let is_full = list.len() * clients >= total;
+            draws.push(if is_full { 0.0 } else { drawn });
+        }
         let sum: f64 = draws.iter().sum();
         let mut reached = 0.0;
         let mut start = 0;
@@ -85,11 +88,9 @@ fn attempt(
             reached += draw;
             // Tiny alphas can make all draws vanish; the class then goes to the last client.
             let share = if sum > 0.0 { reached / sum } else { 0.0 };
-            let end = if client + 1 == clients {
-                samples.len()
-            } else {
-                (share * samples.len() as f64) as usize
-            };
+            let is_last = client + 1 == clients;
+            let part = (share * samples.len() as f64) as usize;
+            let end = if is_last { samples.len() } else { part };
             lists[client].extend(&samples[start..end]);
             start = end;
         }
@@ -129,20 +130,17 @@ mod tests {
 
     #[test]
     fn smaller_alpha_is_more_skewed() {
+        // Sample `i` is of class `i mod 10`.
+        let share = |list: &[u32]| {
+            let mut counts = [0; 10];
+            list.iter()
+                .for_each(|sample| counts[*sample as usize % 10] += 1);
+            *counts.iter().max().expect("ten") as f64 / list.len() as f64
+        };
         let largest_class = |alpha| {
             let partition = split(10, alpha).expect("divisible");
-            let share = |list: &[u32]| {
-                let mut counts = [0; 10];
-                list.iter()
-                    .for_each(|&sample| counts[sample as usize % 10] += 1);
-                *counts.iter().max().expect("ten") as f64 / list.len() as f64
-            };
-            partition
-                .lists()
-                .iter()
-                .map(|list| share(list))
-                .sum::<f64>()
-                / 10.0
+            let shares = partition.lists().into_iter().map(|list| share(&list));
+            shares.sum::<f64>() / 10.0
         };
         assert!(largest_class(0.2) > 2.0 * largest_class(100.0));
     }

@@ -5,7 +5,8 @@
 pub enum PartitionError {
     /// Somebody would own less than everybody must.
     #[error(
-        "{clients} clients with at least {least} each need {} samples, there are {samples} (hint: {})",
+        "{clients} clients with at least {least} each need {} samples, there are {samples} (hint: \
+         {})",
         clients.saturating_mul(*least), fewer(*samples, *least)
     )]
     TooFewSamples {
@@ -18,8 +19,8 @@ pub enum PartitionError {
     },
     /// Random draws kept failing.
     #[error(
-        "no Dirichlet({alpha}) draw gave every one of {clients} clients {least} samples in {attempts} attempts \
-         (hint: raise --partition_alpha or lower --client_num_in_total)"
+        "no Dirichlet({alpha}) draw gave every one of {clients} clients {least} samples in \
+         {attempts} attempts (hint: raise --partition_alpha or lower --client_num_in_total)"
     )]
     Unlucky {
         /// Concentration.
@@ -56,7 +57,8 @@ pub enum PartitionError {
     },
     /// Somebody would own nothing.
     #[error(
-        "client {client} would own nothing: the data has no sample of its classes (hint: raise --classes)"
+        "client {client} would own nothing: the data has no sample of its classes (hint: raise \
+         --classes)"
     )]
     Nothing {
         /// Who.
@@ -73,7 +75,8 @@ pub enum PartitionError {
     },
     /// The samples have no classes.
     #[error(
-        "`{method}` divides samples by their classes, and these have none (hint: --partition_method natural or homo)"
+        "`{method}` divides samples by their classes, and these have none (hint: \
+         --partition_method natural or homo)"
     )]
     NoClasses {
         /// The partitioner.
@@ -84,7 +87,8 @@ pub enum PartitionError {
     NoOwners,
     /// The data has other owners.
     #[error(
-        "the data has {found} natural owners, {wanted} clients are wanted (hint: --client_num_in_total {found})"
+        "the data has {found} natural owners, {wanted} clients are wanted (hint: \
+         --client_num_in_total {found})"
     )]
     OtherOwners {
         /// Owners there are.
@@ -102,12 +106,14 @@ pub enum PartitionError {
     },
     /// A partition that is in a file, and no file.
     #[error(
-        "--partition_method {0} needs a file (hint: --partition_file net_dataidx_map.txt, on every host)"
+        "--partition_method {0} needs a file (hint: --partition_file net_dataidx_map.txt, on every \
+         host)"
     )]
     NoFile(&'static str),
     /// Shards that cannot be dealt out evenly.
     #[error(
-        "--num_shards is {shards}: {clients} clients get equally many shards (hint: {}, or 0: two each)",
+        "--num_shards is {shards}: {clients} clients get equally many shards (hint: {}, or 0: two \
+         each)",
         shards.div_ceil(*clients).max(1).saturating_mul(*clients)
     )]
     Uneven {

@@ -86,14 +86,11 @@ pub(super) fn is_pickle(bytes: &[u8]) -> bool {
 /// out of one.
 pub(super) fn of_pickle(path: &Path) -> String {
     let json = path.with_extension("json");
-    let quoted = |path: &Path| {
-        let text = path.display().to_string();
-        shlex::try_quote(&text).map_or(text.clone(), |quoted| quoted.into_owned())
-    };
     format!(
-        "it is a pickle, which may run any code (hint: make JSON of it once, by python3 -c \"import json, pickle, sys; \
-         owned = pickle.load(open(sys.argv[1], 'rb')); json.dump([[int(i) for i in owned[c]] for c in sorted(owned)], \
-         open(sys.argv[2], 'w'))\" {} {} and name that by --partition_load)",
+        "it is a pickle, which may run any code (hint: make JSON of it once, by python3 -c \
+         \"import json, pickle, sys; owned = pickle.load(open(sys.argv[1], 'rb')); \
+         json.dump([[int(i) for i in owned[c]] for c in sorted(owned)], open(sys.argv[2], 'w'))\" \
+         {} {} and name that by --partition_load)",
         quoted(path),
         quoted(&json)
     )
@@ -103,6 +100,15 @@ pub(super) fn fault(path: &Path, reason: String) -> PartitionError {
     PartitionError::File {
         path: path.display().to_string(),
         reason,
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    match shlex::try_quote(&text) {
+        Ok(quoted) => quoted.into_owned(),
+        Err(_) => text,
     }
 }
 

@@ -31,11 +31,8 @@ pub struct Fixed {
 
 impl Partitioner for Fixed {
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {
-        let path = self
-            .listed
-            .partition_file
-            .as_deref()
-            .ok_or(PartitionError::NoFile(NAME))?;
+        let path = self.listed.partition_file.as_deref();
+        let path = path.ok_or(PartitionError::NoFile(NAME))?;
         let bytes = files::bytes(path).map_err(|error| {
             fault(path, format!("{error} (hint: --partition_file names it, on every host)"))
         })?;
@@ -66,14 +63,12 @@ fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String
     let mut reading = Reading::default();
     for (number, line) in (1..).zip(text.lines()) {
         for piece in line.split_inclusive(']') {
-            reading
-                .take(number, piece)
-                .map_err(|reason| format!("line {number}: {reason}"))?;
+            let taken = reading.take(number, piece);
+            taken.map_err(|reason| format!("line {number}: {reason}"))?;
         }
     }
-    if let Some(missing) =
-        (0..reading.owned.len()).find(|client| !reading.owned.contains_key(client))
-    {
+    let missing = (0..reading.owned.len()).find(|client| !reading.owned.contains_key(client));
+    if let Some(missing) = missing {
         return Err(format!(
             "client {missing} is missing (hint: clients are numbered from 0, none left out)"
         ));
@@ -81,14 +76,13 @@ fn parse(text: &str, samples: usize, clients: usize) -> Result<Partition, String
     if reading.owned.len() != clients {
         let found = reading.owned.len();
         return Err(format!(
-            "it lists {found} clients, and {clients} are wanted (hint: --client_num_in_total {found})"
+            "it lists {found} clients, and {clients} are wanted (hint: --client_num_in_total \
+             {found})"
         ));
     }
-    let (lines, lists): (Vec<usize>, Vec<Vec<u32>>) = reading
-        .owned
-        .into_values()
-        .map(|owned| (owned.line, owned.samples))
-        .unzip();
+    let owned = reading.owned.into_values();
+    let (lines, lists): (Vec<usize>, Vec<Vec<u32>>) =
+        owned.map(|owned| (owned.line, owned.samples)).unzip();
     check(&lists, samples)
         .map_err(|(client, reason)| format!("line {}: {reason}", lines[client]))?;
     Ok(Partition::new(&lists))
@@ -108,11 +102,8 @@ impl Reading {
             None => piece,
         };
         let ended = numbers.strip_suffix(']');
-        for word in ended
-            .unwrap_or(numbers)
-            .split([',', ' ', '\t'])
-            .filter(|word| !word.is_empty())
-        {
+        let words = ended.unwrap_or(numbers).split([',', ' ', '\t']);
+        for word in words.filter(|word| !word.is_empty()) {
             self.add(word)?;
         }
         if ended.is_some() {
@@ -126,13 +117,11 @@ impl Reading {
         let id: usize = client
             .parse()
             .map_err(|_| format!("`{client}` is no client (hint: a number from 0)"))?;
-        let before = self.owned.insert(
-            id,
-            Owned {
-                line,
-                ..Owned::default()
-            },
-        );
+        let begun = Owned {
+            line,
+            ..Owned::default()
+        };
+        let before = self.owned.insert(id, begun);
         self.current = Some(id);
         match before {
             Some(before) => {

@@ -29,7 +29,9 @@ impl LabelSkew {
     fn owners(&self, there: &[usize], stream: &mut Stream) -> Vec<Vec<usize>> {
         let mut owners = vec![Vec::new(); there.len()];
         let each = self.seen.classes.min(there.len());
-        (0..self.clients).for_each(|client| owners[client % there.len()].push(client));
+        for client in 0..self.clients {
+            owners[client % there.len()].push(client);
+        }
         for client in 0..self.clients {
             let mut own = BTreeSet::from([client % there.len()]);
             while own.len() < each {
@@ -37,9 +39,8 @@ impl LabelSkew {
                 let free = others()
                     .filter(|class| owners[*class].is_empty())
                     .choose(stream);
-                let class = free
-                    .or_else(|| others().choose(stream))
-                    .expect("fewer than there are");
+                let class = free.or_else(|| others().choose(stream));
+                let class = class.expect("fewer than there are");
                 own.insert(class);
                 owners[class].push(client);
             }
@@ -67,10 +68,9 @@ impl Partitioner for LabelSkew {
             suffices(class, &samples, owners.len(), 1)?;
             samples.shuffle(stream);
             let runs = deal(&samples, owners.len());
-            owners
-                .iter()
-                .zip(runs)
-                .for_each(|(&owner, run)| lists[owner].extend(run));
+            for (&owner, run) in owners.iter().zip(runs) {
+                lists[owner].extend(run);
+            }
         }
         lists.iter_mut().for_each(|list| list.shuffle(stream));
         Ok(Partition::new(&lists))

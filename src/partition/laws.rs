@@ -107,7 +107,8 @@ mod tests {
             for entry in PARTITIONERS {
                 let choice = samples.choice(entry.name, entry.params);
                 let partition = samples.split(&choice, seed);
-                let partition = partition.map_err(|error| TestCaseError::fail(format!("{}: {error}", entry.name)))?;
+                let fault = |error| TestCaseError::fail(format!("{}: {error}", entry.name));
+                let partition = partition.map_err(fault)?;
                 prop_assert_eq!(samples.fault(entry.name, &partition), None);
                 prop_assert_eq!(Ok(partition), samples.split(&choice, seed), "{}", entry.name);
             }

@@ -43,23 +43,23 @@ impl Partitioner for LeafPowerLaw {
         let by_class = by_class(pool);
         let each = classes.min(by_class.len());
         let mut lists = vec![Vec::new(); self.clients];
-        for (class, mut samples) in by_class
-            .into_iter()
-            .enumerate()
-            .filter(|(_, samples)| !samples.is_empty())
-        {
-            let sees = |client: &usize| {
-                (class + pool.classes - client % pool.classes) % pool.classes < each
-            };
-            let owners: Vec<usize> = (0..self.clients).filter(sees).collect();
+        for (class, mut samples) in by_class.into_iter().enumerate() {
+            if samples.is_empty() {
+                continue;
+            }
+            // How many classes it comes after the client's first one.
+            let after =
+                |client: usize| (class + pool.classes - client % pool.classes) % pool.classes;
+            let owners: Vec<usize> = (0..self.clients)
+                .filter(|client| after(*client) < each)
+                .collect();
             suffices(class, &samples, owners.len(), first_samples)?;
             samples.shuffle(stream);
             let shares = lognormal(owners.len(), unbalance_sgm, stream);
             let runs = cut(&samples, &amounts(samples.len(), &shares, first_samples));
-            owners
-                .iter()
-                .zip(runs)
-                .for_each(|(&owner, run)| lists[owner].extend(run));
+            for (&owner, run) in owners.iter().zip(runs) {
+                lists[owner].extend(run);
+            }
         }
         lists.iter_mut().for_each(|list| list.shuffle(stream));
         match lists.iter().position(Vec::is_empty) {

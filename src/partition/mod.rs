@@ -1,6 +1,7 @@
 //! Stage 2, partition: who owns which samples?
 
 mod client_dirichlet;
+mod deal;
 mod dirichlet;
 mod error;
 mod file;
@@ -12,20 +13,19 @@ mod leaf_power_law;
 mod lognormal;
 mod mix;
 mod natural;
+mod owners;
 mod power_law;
 mod quantity;
 mod shards;
 mod sizes;
 
-use crate::ids::ClientId;
 use crate::part::{Entry, Kind, Part, Values};
 use crate::seed::Stream;
-use rand::seq::SliceRandom;
-use std::borrow::Cow;
-use std::ops::Range;
+use deal::{by_class, deal, enough, shuffled};
 
 pub use error::PartitionError;
 pub use mix::Mix;
+pub use owners::Partition;
 
 /// What a partitioner sees of the data.
 pub struct Pool<'a> {
@@ -87,48 +87,87 @@ const NATURAL: &str = "natural";
 
 /// Every partitioner, by the name users write.
 pub const PARTITIONERS: &[Entry<Build>] = &[
-    Entry::<Build>::new("auto", "natural if the data has owners, else hetero", |values, clients| {
-        Box::new(Auto { clients, prior: dirichlet::Prior::read(values) })
-    })
+    Entry::<Build>::new(
+        "auto",
+        "natural if the data has owners, else hetero",
+        |values, clients| {
+            Box::new(Auto {
+                clients,
+                prior: dirichlet::Prior::read(values),
+            })
+        },
+    )
     .with(dirichlet::Prior::PARAMS),
-    Entry::<Build>::new("homo", "equal parts of shuffled samples (IID)", |_, clients| Box::new(iid::Homo { clients }))
-        .also(&["iid"]),
+    Entry::<Build>::new("homo", "equal parts of shuffled samples (IID)", |_, clients| {
+        Box::new(iid::Homo { clients })
+    })
+    .also(&["iid"]),
     Entry::<Build>::new(
         HETERO,
         "each class divided by a Dirichlet draw, at least 10 samples per client",
-        |values, clients| Box::new(dirichlet::Hetero { clients, prior: dirichlet::Prior::read(values) }),
+        |values, clients| {
+            Box::new(dirichlet::Hetero {
+                clients,
+                prior: dirichlet::Prior::read(values),
+            })
+        },
     )
     .also(&["dirichlet", "lda"])
     .with(dirichlet::Prior::PARAMS),
     Entry::<Build>::new(
         "client_dirichlet",
-        "each client draws its own shares of classes, in equal amounts or spread by --unbalance_sgm",
+        "each client draws its own shares of classes, in equal amounts or spread by \
+         --unbalance_sgm",
         |values, clients| {
-            Box::new(client_dirichlet::ClientDirichlet { clients, within: client_dirichlet::Within::read(values) })
+            Box::new(client_dirichlet::ClientDirichlet {
+                clients,
+                within: client_dirichlet::Within::read(values),
+            })
         },
     )
     .also(&["client_inner_dirichlet"])
     .with(client_dirichlet::Within::PARAMS),
     Entry::<Build>::new("label_skew", "each client sees so many classes", |values, clients| {
-        Box::new(label_skew::LabelSkew { clients, seen: label_skew::Seen::read(values) })
+        Box::new(label_skew::LabelSkew {
+            clients,
+            seen: label_skew::Seen::read(values),
+        })
     })
     .also(&["noniid-#label"])
     .with(label_skew::Seen::PARAMS),
     Entry::<Build>::new(
         "shards",
-        "samples sorted by class, cut in two shards per client (McMahan et al. 2017), or --num_shards in all",
-        |values, clients| Box::new(shards::Shards { clients, cut: shards::Cut::read(values) }),
+        "samples sorted by class, cut in two shards per client (McMahan et al. 2017), or \
+         --num_shards in all",
+        |values, clients| {
+            Box::new(shards::Shards {
+                clients,
+                cut: shards::Cut::read(values),
+            })
+        },
     )
     .with(shards::Cut::PARAMS),
-    Entry::<Build>::new("lognormal", "IID samples in unequal amounts, by a log-normal draw", |values, clients| {
-        Box::new(lognormal::Unbalanced { clients, spread: lognormal::Spread::read(values) })
-    })
+    Entry::<Build>::new(
+        "lognormal",
+        "IID samples in unequal amounts, by a log-normal draw",
+        |values, clients| {
+            Box::new(lognormal::Unbalanced {
+                clients,
+                spread: lognormal::Spread::read(values),
+            })
+        },
+    )
     .also(&["unbalance"])
     .with(lognormal::Spread::PARAMS),
     Entry::<Build>::new(
         "quantity",
         "IID samples in unequal amounts, by a Dirichlet draw, at least 10 per client",
-        |values, clients| Box::new(quantity::Quantity { clients, prior: dirichlet::Prior::read(values) }),
+        |values, clients| {
+            Box::new(quantity::Quantity {
+                clients,
+                prior: dirichlet::Prior::read(values),
+            })
+        },
     )
     .also(&["iid-diff-quantity"])
     .with(dirichlet::Prior::PARAMS),
@@ -136,20 +175,34 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
         "leaf_power_law",
         "adjacent classes in amounts by a power law, as LEAF's and FedProx's MNIST",
         |values, clients| {
-            Box::new(leaf_power_law::LeafPowerLaw { clients, adjacent: leaf_power_law::Adjacent::read(values) })
+            Box::new(leaf_power_law::LeafPowerLaw {
+                clients,
+                adjacent: leaf_power_law::Adjacent::read(values),
+            })
         },
     )
     .with(leaf_power_law::Adjacent::PARAMS),
     Entry::<Build>::new(
         "power_law",
-        "IID samples in unequal amounts: the k-th largest client owns in proportion to k^-(--partition_alpha)",
-        |values, clients| Box::new(power_law::PowerLaw { clients, law: power_law::Law::read(values) }),
+        "IID samples in unequal amounts: the k-th largest client owns in proportion to \
+         k^-(--partition_alpha)",
+        |values, clients| {
+            Box::new(power_law::PowerLaw {
+                clients,
+                law: power_law::Law::read(values),
+            })
+        },
     )
     .with(power_law::Law::PARAMS),
     Entry::<Build>::new(
         hetero_fix::NAME,
         "as FedML's net_dataidx_map.txt says, which --partition_file names",
-        |values, clients| Box::new(hetero_fix::Fixed { clients, listed: hetero_fix::Listed::read(values) }),
+        |values, clients| {
+            Box::new(hetero_fix::Fixed {
+                clients,
+                listed: hetero_fix::Listed::read(values),
+            })
+        },
     )
     .also(&["hetero_fix"])
     .with(hetero_fix::Listed::PARAMS),
@@ -183,170 +236,5 @@ impl Partitioner for Auto {
             }
             .split(pool, stream),
         }
-    }
-}
-
-/// Who owns what: where each client's part begins in one flat list of sample numbers. Without a
-/// list the numbers are simply in order, so that a million clients cost a number each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Partition {
-    samples: Option<Vec<u32>>,
-    starts: Vec<usize>,
-    // Where clients live on many machines: the first one here, and how much each owns anywhere.
-    among: Option<(usize, Vec<u64>)>,
-}
-
-impl Partition {
-    /// Joins the lists of all clients.
-    pub fn new(lists: &[Vec<u32>]) -> Self {
-        let mut starts = vec![0];
-        starts.extend(lists.iter().scan(0, |end, list| {
-            *end += list.len();
-            Some(*end)
-        }));
-        Partition {
-            samples: Some(lists.concat()),
-            starts,
-            among: None,
-        }
-    }
-
-    /// Client `i` owns the samples from `starts[i]` to below `starts[i + 1]`.
-    pub fn in_order(starts: Vec<usize>) -> Self {
-        Partition {
-            samples: None,
-            starts,
-            among: None,
-        }
-    }
-
-    /// The same clients among those of other machines: they are numbered from `first`, and `counts`
-    /// says how many samples every client owns. Lists of clients elsewhere are empty.
-    pub fn among(self, first: usize, counts: Vec<u64>) -> Self {
-        Partition {
-            among: Some((first, counts)),
-            ..self
-        }
-    }
-
-    /// Number of clients.
-    pub fn clients(&self) -> usize {
-        self.among
-            .as_ref()
-            .map_or(self.starts.len() - 1, |(_, counts)| counts.len())
-    }
-
-    fn range(&self, client: ClientId) -> Range<usize> {
-        let first = self.among.as_ref().map_or(0, |(first, _)| *first);
-        let place = client
-            .index()
-            .checked_sub(first)
-            .filter(|place| place + 1 < self.starts.len());
-        place.map_or(0..0, |place| self.starts[place]..self.starts[place + 1])
-    }
-
-    /// The sample numbers of one client.
-    pub fn of(&self, client: ClientId) -> Cow<'_, [u32]> {
-        let range = self.range(client);
-        match &self.samples {
-            Some(samples) => Cow::Borrowed(&samples[range]),
-            None => Cow::Owned((range.start as u32..range.end as u32).collect()),
-        }
-    }
-
-    /// How many samples one client has.
-    pub fn count(&self, client: ClientId) -> u64 {
-        self.among
-            .as_ref()
-            .map_or_else(|| self.range(client).len() as u64, |(_, counts)| counts[client.index()])
-    }
-
-    /// The sample numbers of all clients, by client.
-    pub fn lists(&self) -> Vec<Cow<'_, [u32]>> {
-        self.ids().map(|client| self.of(client)).collect()
-    }
-
-    /// Every client, in order.
-    pub fn ids(&self) -> impl Iterator<Item = ClientId> + use<> {
-        (0..self.clients()).map(ClientId::from)
-    }
-
-    /// Fingerprint, to tell hosts with another partition apart. Of clients on many machines only
-    /// the amounts are known everywhere.
-    pub fn digest(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        if let Some((_, counts)) = &self.among {
-            counts
-                .iter()
-                .for_each(|count| _ = hasher.update(&count.to_le_bytes()));
-            return hasher.finalize().to_hex()[..16].to_owned();
-        }
-        hasher.update(bytemuck::cast_slice(self.samples.as_deref().unwrap_or_default()));
-        for start in &self.starts {
-            hasher.update(&(*start as u64).to_le_bytes());
-        }
-        hasher.finalize().to_hex()[..16].to_owned()
-    }
-}
-
-/// Refuses to divide samples among more clients than can have their least.
-fn enough(samples: usize, clients: usize, least: usize) -> Result<(), PartitionError> {
-    match clients.saturating_mul(least) > samples {
-        true => Err(PartitionError::TooFewSamples {
-            clients,
-            least,
-            samples,
-        }),
-        false => Ok(()),
-    }
-}
-
-/// Samples of each class.
-fn by_class(pool: &Pool<'_>) -> Vec<Vec<u32>> {
-    let mut by_class = vec![Vec::new(); pool.classes];
-    for (sample, &label) in pool.labels.iter().enumerate() {
-        by_class[label as usize].push(sample as u32);
-    }
-    by_class
-}
-
-/// All samples in a random order, for at least `least` of them per client.
-fn shuffled(
-    pool: &Pool<'_>,
-    clients: usize,
-    least: usize,
-    stream: &mut Stream,
-) -> Result<Vec<u32>, PartitionError> {
-    enough(pool.count, clients, least)?;
-    let mut order: Vec<u32> = (0..pool.count as u32).collect();
-    order.shuffle(stream);
-    Ok(order)
-}
-
-/// Deals `items` out in `parts` runs whose lengths differ by at most one.
-fn deal(items: &[u32], parts: usize) -> Vec<Vec<u32>> {
-    let (base, extra) = (items.len() / parts, items.len() % parts);
-    let mut rest = items;
-    (0..parts)
-        .map(|part| {
-            let (taken, left) = rest.split_at(base + usize::from(part < extra));
-            rest = left;
-            taken.to_vec()
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partition_gives_back_each_list() {
-        let partition = Partition::new(&[vec![3, 1], vec![2]]);
-        assert_eq!(
-            (&partition.of(ClientId(0))[..], partition.count(ClientId(1))),
-            (&[3, 1][..], 1)
-        );
-        assert_ne!(partition.digest(), Partition::new(&[vec![3], vec![1, 2]]).digest());
     }
 }

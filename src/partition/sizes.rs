@@ -12,19 +12,19 @@ pub const ATTEMPTS: usize = 1000;
 pub fn amounts(total: usize, shares: &[f64], least: usize) -> Vec<usize> {
     let sum: f64 = shares.iter().sum();
     let free = (total - least * shares.len()) as f64;
-    let mut reached = 0.0;
-    let ends = shares.iter().enumerate().map(|(place, share)| {
+    let (mut reached, mut start) = (0.0, 0);
+    let mut amounts = Vec::with_capacity(shares.len());
+    for (place, share) in shares.iter().enumerate() {
         reached += share;
-        let is_last = place + 1 == shares.len();
-        if is_last {
+        let end = if place + 1 == shares.len() {
             total
         } else {
             least * (place + 1) + (free * reached / sum) as usize
-        }
-    });
-    let mut start = 0;
-    ends.map(|end| end - std::mem::replace(&mut start, end))
-        .collect()
+        };
+        amounts.push(end - start);
+        start = end;
+    }
+    amounts
 }
 
 /// Cuts items in runs of these lengths.

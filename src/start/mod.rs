@@ -150,8 +150,9 @@ fn together(known: usize, launched: Launched) -> Result<()> {
     let launched = launched.ranks.map_or(1, |ranks| ranks as usize);
     ensure!(
         known > 1 || launched == 1,
-        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: each would train alone (hint: \
-         start it by that MPI's mpirun, or `fedmpi launch -np {launched} -- FLAGS`)",
+        "a launcher has started {launched} ranks, but this program's MPI ({}) sees {known}: each \
+         would train alone (hint: start it by that MPI's mpirun, or `fedmpi launch -np {launched} \
+         -- FLAGS`)",
         library_version().split(',').next().unwrap_or_default()
     );
     Ok(())

@@ -41,8 +41,8 @@ pub(super) fn same_build(mpi: &Mpi) -> Result<(), Stop> {
 fn same(mine: &str, theirs: &str) -> Result<()> {
     anyhow::ensure!(
         mine == theirs,
-        "this host has another build of fedmpi ({mine}) than rank 0 ({theirs}) (hint: copy the same file to every \
-         host; `fedmpi doctor` compares them)"
+        "this host has another build of fedmpi ({mine}) than rank 0 ({theirs}) (hint: copy the \
+         same file to every host; `fedmpi doctor` compares them)"
     );
     Ok(())
 }

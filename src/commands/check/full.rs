@@ -52,8 +52,8 @@ fn rehearse(plan: &Plan, workers: usize) -> Result<String> {
         String::new()
     };
     Ok(format!(
-        "full: {} trained for one step, one for each worker, from the smallest to the largest: {first}{most}. {} \
-         evaluated in {evaluated}. At its peak this process had {:.0} MiB.",
+        "full: {} trained for one step, one for each worker, from the smallest to the largest: \
+         {first}{most}. {} evaluated in {evaluated}. At its peak this process had {:.0} MiB.",
         counted(clients.len(), "client"),
         counted(plan.test_samples(), "test sample"),
         peak_rss_mib()

@@ -100,8 +100,8 @@ fn connect(arguments: &DoctorArgs, hosts: &HostFile, program: &Path) -> Result<(
     }
     child.kill()?;
     bail!(
-        "ssh reaches all hosts, MPI does not connect them in {} s: a firewall between them, or the wrong network \
-         (hint: --interface NAME, as `ip -brief address` lists them)",
+        "ssh reaches all hosts, MPI does not connect them in {} s: a firewall between them, or the \
+         wrong network (hint: --interface NAME, as `ip -brief address` lists them)",
         LIMIT.as_secs()
     )
 }

@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn bands_that_nobody_can_be_in_are_left_out() {
         let text = "partition: 3 clients, 7 samples, 2 to 3 each (median 2)\n       \
-                    2 to 2             2 ##################################\n       3 to 3             1 #################";
+                    2 to 2             2 ##################################\n       \
+                    3 to 3             1 #################";
         assert_eq!(sizes_in_bands(&[2, 3, 2]), text);
     }
 }

@@ -35,8 +35,9 @@ pub enum PlanError {
     Delay(#[from] DelayError),
     /// Too many or too few workers for the layout.
     #[error(
-        "--dispatch one_per_worker trains each client of a round on a worker of its own: --client_num_per_round \
-         is {cohort}, but there are {workers} workers (hint: mpirun -np {}, or --dispatch planned)", cohort + 1
+        "--dispatch one_per_worker trains each client of a round on a worker of its own: \
+         --client_num_per_round is {cohort}, but there are {workers} workers (hint: mpirun -np {}, \
+         or --dispatch planned)", cohort + 1
     )]
     OnePerWorker {
         /// Clients in a round.

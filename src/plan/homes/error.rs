@@ -7,8 +7,8 @@ use crate::ids::Rank;
 pub enum HomesError {
     /// Somebody has other data.
     #[error(
-        "rank {rank} holds samples of shape {found:?} in {found_classes} classes, rank {first} of {wanted:?} in \
-         {wanted_classes} (hint: the same --dataset in every --data_dir)"
+        "rank {rank} holds samples of shape {found:?} in {found_classes} classes, rank {first} of \
+         {wanted:?} in {wanted_classes} (hint: the same --dataset in every --data_dir)"
     )]
     OtherShape {
         /// Who.
@@ -26,8 +26,9 @@ pub enum HomesError {
     },
     /// The same numbers would mean different things.
     #[error(
-        "ranks {first} and {rank} hold data of which columns, classes or tokens mean other things, or that is standardised by \
-         other figures (hint: give them: --dataset NAME:standardise=MEAN/DEVIATION, vocabulary=FILE; the same classes everywhere)"
+        "ranks {first} and {rank} hold data of which columns, classes or tokens mean other things, \
+         or that is standardised by other figures (hint: give them: --dataset \
+         NAME:standardise=MEAN/DEVIATION, vocabulary=FILE; the same classes everywhere)"
     )]
     OtherMeaning {
         /// The first that holds data.
@@ -37,8 +38,8 @@ pub enum HomesError {
     },
     /// Ranks that should hold the same.
     #[error(
-        "ranks {first} and {rank} read the same folder of a host of the same name, but hold other data (hint: give \
-         hosts different names, or use {{rank}} in --data_dir)"
+        "ranks {first} and {rank} read the same folder of a host of the same name, but hold other \
+         data (hint: give hosts different names, or use {{rank}} in --data_dir)"
     )]
     OtherData {
         /// The first of them.
@@ -48,7 +49,8 @@ pub enum HomesError {
     },
     /// More or fewer clients than wanted.
     #[error(
-        "all ranks together hold {found} clients, --client_num_in_total is {wanted} (hint: --client_num_in_total {found})"
+        "all ranks together hold {found} clients, --client_num_in_total is {wanted} (hint: \
+         --client_num_in_total {found})"
     )]
     OtherNumber {
         /// Clients there are.
@@ -58,7 +60,8 @@ pub enum HomesError {
     },
     /// Not enough clients for all.
     #[error(
-        "--client_num_in_total is {clients}, but data lies in {homes} places (hint: at least one client for each)"
+        "--client_num_in_total is {clients}, but data lies in {homes} places (hint: at least one \
+         client for each)"
     )]
     TooFew {
         /// Clients wanted.
