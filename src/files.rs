@@ -224,10 +224,10 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
 }
 
 fn plain(file: File) -> io::Result<File> {
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::new(ErrorKind::InvalidInput, "it is no plain file")),
+    if file.metadata()?.is_file() {
+        return Ok(file);
     }
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is no plain file"))
 }
 
 #[cfg(test)]

@@ -57,10 +57,10 @@ impl FromStr for Pattern {
     type Err = TuningError;
 
     fn from_str(text: &str) -> Result<Pattern, TuningError> {
-        match text.split('|').all(|word| !word.trim().is_empty()) {
-            true => Ok(Pattern(text.to_owned())),
-            false => Err(TuningError::Pattern(text.to_owned())),
+        if text.split('|').all(|word| !word.trim().is_empty()) {
+            return Ok(Pattern(text.to_owned()));
         }
+        Err(TuningError::Pattern(text.to_owned()))
     }
 }
 

@@ -57,21 +57,20 @@ pub fn short(command: &Command) -> String {
     }
     text += "\nCommands (fedmpi COMMAND --help)\n";
     let (mut shown, mut others) = (String::new(), Vec::new());
-    for command in command
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-    {
-        let (name, about) = (
-            command.get_name(),
-            command
-                .get_about()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        );
-        match COMMANDS.split(' ').any(|known| known == name) {
-            true => shown += &line(name, &clause(&about, WIDTH - COLUMN)),
-            false => others.push(name),
+    for command in command.get_subcommands() {
+        if command.is_hide_set() {
+            continue;
         }
+        let name = command.get_name();
+        if !COMMANDS.split(' ').any(|known| known == name) {
+            others.push(name);
+            continue;
+        }
+        let about = command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        shown += &line(name, &clause(&about, WIDTH - COLUMN));
     }
     text += &format!("{shown}{}\n", wrapped(&format!("others: {}", others.join(", ")), 2, 4));
     text + TAIL

@@ -272,14 +272,13 @@ fn underscored(argument: OsString) -> OsString {
     }
     let mut bytes = argument.into_vec();
     if bytes.starts_with(b"--") {
-        let name = 2..bytes
-            .iter()
-            .position(|&byte| byte == b'=')
-            .unwrap_or(bytes.len());
-        bytes[name]
-            .iter_mut()
-            .filter(|byte| **byte == b'-')
-            .for_each(|byte| *byte = b'_');
+        let end = bytes.iter().position(|byte| *byte == b'=');
+        let end = end.unwrap_or(bytes.len());
+        for byte in &mut bytes[2..end] {
+            if *byte == b'-' {
+                *byte = b'_';
+            }
+        }
     }
     OsString::from_vec(bytes)
 }

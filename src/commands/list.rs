@@ -81,10 +81,10 @@ fn section(kind: &dyn AnyKind, parts: &[Described], with_settings: bool) -> Stri
 fn row(indent: usize, name: &str, about: &str) -> String {
     let head = format!("{:indent$}{name} ", "");
     let about = wrapped(about, COLUMN, COLUMN);
-    match head.chars().count() <= COLUMN {
-        true => format!("{head:<COLUMN$}{}\n", about.trim_start()),
-        false => format!("{}\n{about}\n", head.trim_end()),
+    if head.chars().count() <= COLUMN {
+        return format!("{head:<COLUMN$}{}\n", about.trim_start());
     }
+    format!("{}\n{about}\n", head.trim_end())
 }
 
 /// A part's other names, and a line for each setting.

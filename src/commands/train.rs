@@ -48,7 +48,9 @@ pub(crate) fn train(flags: Flags) -> ExitCode {
             Ok(())
         }
         Err(Stop::Finished(summary)) => {
-            summary.iter().for_each(|summary| again(summary, &flags));
+            if let Some(summary) = summary {
+                again(&summary, &flags);
+            }
             Ok(())
         }
     });
@@ -177,11 +179,8 @@ fn again(summary: &Summary, flags: &Flags) {
         return;
     }
     tell("the run was finished already, and nothing is changed");
-    if let Some(folder) = flags
-        .resume
-        .as_deref()
-        .and_then(|name| record::find(name).ok())
-    {
+    let resumed = flags.resume.as_deref();
+    if let Some(folder) = resumed.and_then(|name| record::find(name).ok()) {
         verdict::lines(summary, &folder, summary.rounds)
             .iter()
             .for_each(tell);

@@ -34,12 +34,12 @@ pub static KINDS: &[&dyn AnyKind] = &[
 pub fn params() -> BTreeMap<&'static str, Vec<(&'static str, &'static Param)>> {
     let mut params: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for part in KINDS.iter().flat_map(|kind| kind.parts()) {
-        part.params.iter().for_each(|param| {
+        for param in part.params {
             params
                 .entry(param.name)
                 .or_default()
-                .push((part.name, param))
-        });
+                .push((part.name, param));
+        }
     }
     params
 }
@@ -48,15 +48,18 @@ pub fn params() -> BTreeMap<&'static str, Vec<(&'static str, &'static Param)>> {
 pub fn near(name: &str) -> String {
     let names = NAMES.iter().copied().chain(params().into_keys());
     let close: Vec<String> = names
-        .filter(|known| {
-            strsim::levenshtein(name, known) <= 2 || (name.len() > 3 && known.starts_with(name))
-        })
+        .filter(|known| is_near(name, known))
         .map(|known| format!("`{known}`"))
         .collect();
-    match close.is_empty() {
-        true => "`fedmpi --help all` shows all settings".to_owned(),
-        false => format!("did you mean {}?", close.join(" or ")),
+    if close.is_empty() {
+        return "`fedmpi --help all` shows all settings".to_owned();
     }
+    format!("did you mean {}?", close.join(" or "))
+}
+
+/// A slip of two letters, or the beginning of a name.
+fn is_near(name: &str, known: &str) -> bool {
+    strsim::levenshtein(name, known) <= 2 || (name.len() > 3 && known.starts_with(name))
 }
 
 /// What is wrong with a setting's value as far as it can be told alone: its kind, its range, the

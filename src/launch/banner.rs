@@ -137,9 +137,10 @@ impl Sieve {
 fn killed(line: &[u8]) -> Option<String> {
     let line = String::from_utf8_lossy(line);
     let (_, words) = line.split_once(" noticed that process ")?;
-    words
-        .contains(" exited on signal ")
-        .then(|| words.trim_end().trim_end_matches('.').to_owned())
+    if !words.contains(" exited on signal ") {
+        return None;
+    }
+    Some(words.trim_end().trim_end_matches('.').to_owned())
 }
 
 fn is_rule(line: &[u8]) -> bool {

@@ -17,12 +17,12 @@ impl Partitioner for Natural {
     fn split(&self, pool: &Pool<'_>, _: &mut Stream) -> Result<Partition, PartitionError> {
         let starts = pool.owners.ok_or(PartitionError::NoOwners)?;
         let found = starts.len() - 1;
-        match found == self.clients {
-            true => Ok(Partition::in_order(starts.to_vec())),
-            false => Err(PartitionError::OtherOwners {
+        if found != self.clients {
+            return Err(PartitionError::OtherOwners {
                 found,
                 wanted: self.clients,
-            }),
+            });
         }
+        Ok(Partition::in_order(starts.to_vec()))
     }
 }

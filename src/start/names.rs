@@ -28,13 +28,8 @@ pub(crate) fn resolve(flags: &Flags) -> Result<Config> {
 /// The flags with the runs that the server finds.
 pub(super) fn agree(mpi: &Mpi, flags: &Flags) -> Result<Flags, Stop> {
     let is_server = mpi.rank() == Rank::SERVER;
-    let found = settle(
-        mpi,
-        is_server
-            .then(|| find(flags))
-            .transpose()
-            .map_err(Error::from),
-    )?;
+    let found = is_server.then(|| find(flags)).transpose();
+    let found = settle(mpi, found.map_err(Error::from))?;
     let bytes = found
         .unwrap_or_default()
         .map(|path| path.map(|path| path.into_os_string().into_vec()));

@@ -55,10 +55,10 @@ fn differing(files: &[PathBuf], flags: &Flags) -> Result<String> {
 /// What differs from the defaults, as a `--cf` file.
 fn unusual(config: &Config) -> Result<String> {
     let settings = config.unusual()?;
-    match settings.is_empty() {
-        true => Ok("# every setting has its default".to_owned()),
-        false => Ok(serde_yaml::to_string(&settings)?),
+    if settings.is_empty() {
+        return Ok("# every setting has its default".to_owned());
     }
+    Ok(serde_yaml::to_string(&settings)?)
 }
 
 /// A file of another system as one of ours, under what became of each of its keys.

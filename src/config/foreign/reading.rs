@@ -208,10 +208,10 @@ impl<'a> Reading<'a> {
             self.done.rows.clear();
             self.done.idle.retain(|(_, why)| *why != EMPTY);
         }
-        match self.findings.is_empty() {
-            true => Ok((self.settings, self.done)),
-            false => Err(Findings::of(self.done.system, self.findings)),
+        if self.findings.is_empty() {
+            return Ok((self.settings, self.done));
         }
+        Err(Findings::of(self.done.system, self.findings))
     }
 }
 

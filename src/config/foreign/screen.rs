@@ -117,10 +117,10 @@ impl Translation {
             .iter()
             .map(|(why, keys)| format!("{} ({why})", listed(keys)))
             .collect();
-        match groups.is_empty() {
-            true => String::new(),
-            false => format!("decide nothing here: {}", groups.join("; ")),
+        if groups.is_empty() {
+            return String::new();
         }
+        format!("decide nothing here: {}", groups.join("; "))
     }
 }
 
@@ -131,26 +131,26 @@ fn listed(keys: &BTreeSet<&str>) -> String {
 /// Two texts beside each other, or below each other where there is no room.
 fn two_columns(left: &str, right: &str) -> String {
     let is_short = left.chars().count() + 3 < COLUMN && right.chars().count() + COLUMN <= WIDTH;
-    match is_short {
-        true => format!("  {left:<width$}{right}", width = COLUMN - 2),
-        false => format!("{}\n{}", wrapped(left, 2, 4), wrapped(right, COLUMN, COLUMN)),
+    if is_short {
+        return format!("  {left:<width$}{right}", width = COLUMN - 2);
     }
+    format!("{}\n{}", wrapped(left, 2, 4), wrapped(right, COLUMN, COLUMN))
 }
 
 /// Words in lines of a screen, the first one indented by `first`, the others by `rest`.
 pub fn wrapped(text: &str, first: usize, rest: usize) -> String {
     let mut lines = vec![" ".repeat(first)];
-    for word in text
-        .split_whitespace()
-        .flat_map(|word| pieces(word, WIDTH - rest - 1))
-    {
+    let words = text.split_whitespace();
+    for word in words.flat_map(|word| pieces(word, WIDTH - rest - 1)) {
         let line = lines.last_mut().expect("one at least");
         let is_blank = line.trim().is_empty();
         let needed = line.chars().count() + usize::from(!is_blank) + word.chars().count();
-        match needed <= WIDTH {
-            true if is_blank => line.push_str(&word),
-            true => *line += &format!(" {word}"),
-            false => lines.push(format!("{}{word}", " ".repeat(rest))),
+        if needed > WIDTH {
+            lines.push(format!("{}{word}", " ".repeat(rest)));
+        } else if is_blank {
+            line.push_str(&word);
+        } else {
+            *line += &format!(" {word}");
         }
     }
     lines.join("\n")
