@@ -6,27 +6,26 @@
 //! when its turn comes: so the result is the same for any number of workers, and they are all busy.
 
 mod moves;
+mod posting;
+mod saved;
 
-use super::flight::{Came, Flight, Key};
-use super::link::{Link, News, unexpected};
+use super::flight::{Flight, Key};
+use super::link::Link;
 use super::stopwatch::Stopwatch;
-use super::{EngineError, Outcome, forgotten};
+use super::{EngineError, Outcome};
 use crate::aggregate::arrivals::Arrivals;
-use crate::event::{Event, InFlight, Lane, Recorder, State, Underway};
-use crate::ids::{Rank, Round};
-use crate::message::{Content, Errand, Keeps, Label, Order, Part, Report, Update};
+use crate::event::{Recorder, State};
+use crate::ids::Rank;
+use crate::message::Update;
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{Chooser, Clock};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
-use crate::weights::{Total, Weights};
+use crate::weights::Weights;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Trainings that a worker holds: one under way and one that waits.
-const DEPTH: usize = 2;
 
 /// Runs the plan to its end as rank 0.
 pub fn run<T: Transport>(
@@ -36,34 +35,7 @@ pub fn run<T: Transport>(
     recorder: &mut dyn Recorder,
     saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
-    let global: Weights = Arc::new(trainer.initial());
-    let link = Link::open(plan, wire)?;
-    link.announce(recorder, trainer.layout(), &global)?;
-    let mut server = Server {
-        held: link
-            .workers
-            .iter()
-            .map(|&rank| (rank, BTreeSet::new()))
-            .collect(),
-        engaged: BTreeMap::new(),
-        link,
-        trainer,
-        recorder,
-        global,
-        flight: Flight::default(),
-        chooser: plan.chooser()?,
-        rule: plan.arrivals(),
-        began: Instant::now(),
-        clock_before: 0.0,
-        taken_before: 0.0,
-        pending: Pending::default(),
-        version: 0,
-        moved_at: 0.0,
-        stopwatch: Stopwatch::start(),
-        updates: 0,
-        carried_before: 0,
-        test: None,
-    };
+    let mut server = Server::start(plan, wire, trainer, recorder)?;
     if let Some((state, weights)) = saved {
         server.go_on(state, weights)?;
     }
@@ -132,26 +104,6 @@ struct Mixed {
     moved: Option<Vec<f32>>,
 }
 
-/// The number of a training and what came of it, of a report that tells one.
-fn came(report: &Report, content: &Content) -> Option<(u32, Came)> {
-    let Report::Trained {
-        round,
-        part: Part {
-            updates, failed, ..
-        },
-        ..
-    } = report
-    else {
-        return None;
-    };
-    let came = match (&updates[..], &failed[..], content.floats(Label::Model)) {
-        ([update], [], Some(weights)) => Ok((*update, Arc::clone(weights))),
-        ([], [failure], _) => Err(failure.clone()),
-        _ => return None,
-    };
-    Some((round.0, came))
-}
-
 impl Pending {
     /// Whether work would be lost if the run ended here: what was only dropped or left out is a
     /// figure.
@@ -160,56 +112,39 @@ impl Pending {
     }
 }
 
-impl<T: Transport> Server<'_, T> {
-    /// Goes on where a run was saved.
-    fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
-        let (found, wanted) = (weights.len(), self.global.len());
-        let saved = state.flight.unwrap_or_default();
-        if found != wanted || saved.starts.values().any(|start| start.len() != wanted) {
-            return Err(EngineError::OtherModel { found, wanted });
-        }
-        self.flight =
-            Flight::restore(&saved, state.clock).ok_or_else(|| EngineError::Forgotten {
-                part: "trainings under way",
-                reason: "the model that one of them started from is missing".to_owned(),
-            })?;
-        self.chooser
-            .restore(&saved.chooser)
-            .map_err(forgotten("choice of clients"))?;
-        self.rule
-            .restore(&saved.rule)
-            .map_err(forgotten("aggregator"))?;
-        self.global = Arc::new(weights);
-        self.version = state.rounds;
-        self.link.round = Round(self.version);
-        self.moved_at = saved.moved_at;
-        self.clock_before = state.clock;
-        self.taken_before = state.taken;
-        self.updates = state.updates;
-        self.test = state.test;
-        Ok(())
-    }
-
-    /// Everything that follows depends on this, right after the model has moved.
-    fn save(&mut self) -> Result<(), EngineError> {
-        let (chooser, rule) = (self.chooser.state(), self.rule.state());
-        let flight = InFlight {
-            moved_at: self.moved_at,
-            chooser,
-            rule,
-            ..self.flight.save()
-        };
-        let state = State {
-            rounds: self.version,
-            clock: self.flight.now,
-            taken: self.taken(),
-            updates: self.updates,
-            test: self.test.clone(),
-            open: None,
-            flight: Some(flight),
-            ..State::default()
-        };
-        Ok(self.recorder.record(&Event::Saved(state), &self.global)?)
+impl<'a, T: Transport> Server<'a, T> {
+    /// Waits for all workers; nothing is in training yet.
+    fn start(
+        plan: &'a Plan,
+        wire: &'a mut Metered<T>,
+        trainer: &'a mut dyn Trainer,
+        recorder: &'a mut dyn Recorder,
+    ) -> Result<Self, EngineError> {
+        let global: Weights = Arc::new(trainer.initial());
+        let link = Link::open(plan, wire)?;
+        link.announce(recorder, trainer.layout(), &global)?;
+        let nothing = |&rank: &Rank| (rank, BTreeSet::new());
+        Ok(Server {
+            held: link.workers.iter().map(nothing).collect(),
+            engaged: BTreeMap::new(),
+            link,
+            trainer,
+            recorder,
+            global,
+            flight: Flight::default(),
+            chooser: plan.chooser()?,
+            rule: plan.arrivals(),
+            began: Instant::now(),
+            clock_before: 0.0,
+            taken_before: 0.0,
+            pending: Pending::default(),
+            version: 0,
+            moved_at: 0.0,
+            stopwatch: Stopwatch::start(),
+            updates: 0,
+            carried_before: 0,
+            test: None,
+        })
     }
 
     /// One event: an arrival, or a deadline.
@@ -254,63 +189,12 @@ impl<T: Transport> Server<'_, T> {
 
     fn refill(&mut self) {
         let plan = self.link.plan;
-        for client in self
-            .chooser
-            .choose(self.version, &self.flight.busy(), &|client| plan.samples(client))
-        {
+        let (busy, samples) = (self.flight.busy(), |client| plan.samples(client));
+        for client in self.chooser.choose(self.version, &busy, &samples) {
             let samples = plan.samples(client);
             let seconds = |task| plan.delay().seconds(plan.seed(), client, task, samples);
             self.flight
                 .launch(client, self.version, &self.global, seconds);
-        }
-    }
-
-    /// Gives waiting trainings to the workers that have least to do, the earliest arrival first.
-    fn send_out(&mut self) -> Result<(), EngineError> {
-        while let Some((key, rank)) = self.next_to_send() {
-            self.held.entry(rank).or_default().insert(key.1);
-            let now = self.taken();
-            self.engaged.entry(rank).or_insert(now);
-            self.flight.unsent.remove(&key);
-            let task = &self.flight.tasks[&key];
-            let errands = vec![Errand {
-                client: task.client,
-                kept: Keeps::Nothing,
-            }];
-            let total = Total {
-                samples: 1,
-                clients: 1,
-            };
-            let rate = self.link.plan.rate(Round(task.version));
-            let order = Order::Train {
-                round: Round(key.1),
-                pass: 0,
-                total,
-                rate,
-                errands,
-                last: true,
-            };
-            self.link.send(
-                rank,
-                &order,
-                Content::nothing().with(Label::Model, Arc::clone(&task.start)),
-            )?;
-        }
-        Ok(())
-    }
-
-    /// The earliest arrival for which a worker has room, and that worker.
-    fn next_to_send(&self) -> Option<(Key, Rank)> {
-        let room = |rank: &Rank| self.held.get(rank).map_or(0, BTreeSet::len);
-        let free = |ranks: &[Rank]| {
-            let least = ranks.iter().copied().min_by_key(|rank| (room(rank), *rank));
-            least.filter(|rank| room(rank) < DEPTH)
-        };
-        match self.link.plan.homes() {
-            None => Some((*self.flight.unsent.first()?, free(&self.link.workers)?)),
-            Some(_) => self.flight.unsent.iter().find_map(|key| {
-                Some((*key, free(&self.link.able(self.flight.tasks[key].client))?))
-            }),
         }
     }
 
@@ -323,104 +207,20 @@ impl<T: Transport> Server<'_, T> {
                 while self.flight.results.is_empty() {
                     self.take_in()?;
                 }
-                self.flight.now = self.clock_before + self.began.elapsed().as_secs_f64();
-                let number = self
-                    .flight
-                    .results
-                    .keys()
-                    .next()
-                    .copied()
-                    .unwrap_or_default();
-                let key = self.flight.numbered(number);
-                // Under the real clock it arrives now, whatever was planned.
-                let task = key.and_then(|key| self.flight.tasks.remove(&key));
-                Ok(task.map(|task| {
-                    let key = (self.flight.now.to_bits(), number);
-                    self.flight.tasks.insert(key, task);
-                    key
-                }))
+                Ok(self.arrives_now())
             }
         }
     }
 
-    /// Takes in one report.
-    fn take_in(&mut self) -> Result<(), EngineError> {
-        let owed = |(rank, held): (&Rank, &BTreeSet<u32>)| {
-            let clients = held
-                .iter()
-                .filter_map(|number| self.flight.numbered(*number));
-            (*rank, clients.map(|key| self.flight.tasks[&key].client).collect())
-        };
-        let owing = || {
-            self.held
-                .iter()
-                .filter(|(_, held)| !held.is_empty())
-                .map(owed)
-                .collect()
-        };
-        // What has arrived since the last move is not lost: the next move comes before the end.
-        let news = if self.pending.has_work() {
-            self.link.hear_at_last(owing)
-        } else {
-            self.link.hear(owing)
-        };
-        let news = news?;
-        self.tell_underway()?;
-        let Some(news) = news else { return Ok(()) };
-        match news {
-            News::Report(rank, report, content) => match came(&report, &content) {
-                Some((number, came))
-                    if self
-                        .held
-                        .get_mut(&rank)
-                        .is_some_and(|held| held.remove(&number)) =>
-                {
-                    self.flight.results.insert(number, (rank, came));
-                    self.send_out()
-                }
-                _ => Err(unexpected(rank, &report)),
-            },
-            News::Lost(rank) => self.replace(rank),
-        }
-    }
-
-    /// Says what is in training where the model has not moved for long.
-    fn tell_underway(&mut self) -> Result<(), EngineError> {
-        let Some(seconds) = self.stopwatch.rings() else { return Ok(()) };
-        let lane = |&rank: &Rank| {
-            let first = self
-                .held
-                .get(&rank)
-                .and_then(|held| self.flight.numbered(*held.first()?));
-            Lane {
-                rank,
-                client: first.map(|key| self.flight.tasks[&key].client),
-                done: 0,
-            }
-        };
-        let underway = Underway {
-            round: Round(self.version),
-            seconds,
-            clients: self.flight.tasks.len(),
-            done: self.pending.clients,
-            workers: self.link.workers.iter().map(lane).collect(),
-        };
-        Ok(self
-            .recorder
-            .record(&Event::Underway(underway), &self.global)?)
-    }
-
-    /// The others train what a lost worker held.
-    fn replace(&mut self, rank: Rank) -> Result<(), EngineError> {
-        let numbers = self.held.remove(&rank).unwrap_or_default();
-        let again: Vec<Key> = numbers
-            .iter()
-            .filter_map(|number| self.flight.numbered(*number))
-            .collect();
-        self.flight.unsent.extend(again);
-        let event = self.link.loss(Round(self.version), rank, numbers.len());
-        self.recorder.record(&event, &self.global)?;
-        self.send_out()
+    /// Under the real clock what has come first arrives now, whatever was planned.
+    fn arrives_now(&mut self) -> Option<Key> {
+        self.flight.now = self.clock_before + self.began.elapsed().as_secs_f64();
+        let number = *self.flight.results.keys().next()?;
+        let planned = self.flight.numbered(number)?;
+        let task = self.flight.tasks.remove(&planned)?;
+        let key = (self.flight.now.to_bits(), number);
+        self.flight.tasks.insert(key, task);
+        Some(key)
     }
 
     /// Seconds that the run has taken.

@@ -55,14 +55,12 @@ impl Flight {
     ) {
         let number = self.next;
         let key = ((self.now + seconds(Round(number))).to_bits(), number);
-        self.tasks.insert(
-            key,
-            Flying {
-                client,
-                version,
-                start: Arc::clone(start),
-            },
-        );
+        let task = Flying {
+            client,
+            version,
+            start: Arc::clone(start),
+        };
+        self.tasks.insert(key, task);
         self.unsent.insert(key);
         self.next += 1;
     }
@@ -77,48 +75,46 @@ impl Flight {
         self.tasks.keys().find(|key| key.1 == number).copied()
     }
 
+    /// The clients of the tasks with these numbers.
+    pub fn clients(&self, numbers: &BTreeSet<u32>) -> Vec<ClientId> {
+        let keys = numbers.iter().filter_map(|number| self.numbered(*number));
+        keys.map(|key| self.tasks[&key].client).collect()
+    }
+
     /// For a checkpoint. What has come before its turn will be trained again.
     pub fn save(&self) -> InFlight {
-        let training = |(&(arrives, number), task): (&Key, &Flying)| Training {
-            number,
-            client: task.client,
-            version: task.version,
-            arrives: f64::from_bits(arrives),
-        };
-        InFlight {
+        let mut saved = InFlight {
             next: self.next,
-            trainings: self.tasks.iter().map(training).collect(),
-            starts: self
-                .tasks
-                .values()
-                .map(|task| (task.version, Arc::clone(&task.start)))
-                .collect(),
             ..InFlight::default()
+        };
+        for (&(arrives, number), task) in &self.tasks {
+            saved.trainings.push(Training {
+                number,
+                client: task.client,
+                version: task.version,
+                arrives: f64::from_bits(arrives),
+            });
+            saved.starts.insert(task.version, Arc::clone(&task.start));
         }
+        saved
     }
 
     /// Goes on where a run was saved; none when a model is missing that a training starts from.
     pub fn restore(saved: &InFlight, now: f64) -> Option<Flight> {
-        let task = |training: &Training| {
-            let start = Arc::clone(saved.starts.get(&training.version)?);
-            let key = (training.arrives.to_bits(), training.number);
-            Some((
-                key,
-                Flying {
-                    client: training.client,
-                    version: training.version,
-                    start,
-                },
-            ))
-        };
-        let tasks: BTreeMap<Key, Flying> =
-            saved.trainings.iter().map(task).collect::<Option<_>>()?;
-        let unsent = tasks.keys().copied().collect();
+        let mut tasks = BTreeMap::new();
+        for training in &saved.trainings {
+            let task = Flying {
+                client: training.client,
+                version: training.version,
+                start: Arc::clone(saved.starts.get(&training.version)?),
+            };
+            tasks.insert((training.arrives.to_bits(), training.number), task);
+        }
         Some(Flight {
             now,
             next: saved.next,
+            unsent: tasks.keys().copied().collect(),
             tasks,
-            unsent,
             results: BTreeMap::new(),
         })
     }

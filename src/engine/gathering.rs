@@ -4,22 +4,11 @@
 
 use super::contribution::{Change, Contribution};
 use super::global::Global;
+use super::phase::Phase;
 use crate::aggregate::combine::Each;
 use crate::config::OnNan;
-use crate::ids::Round;
 use crate::plan::Plan;
-use crate::weights::{ExactSum, Piece, SumError, Total, Units};
-
-/// A pass over the cohort of a round.
-#[derive(Clone, Copy)]
-pub struct Phase {
-    /// Which round.
-    pub round: Round,
-    /// Which pass.
-    pub pass: u8,
-    /// What clients are told of the cohort.
-    pub total: Total,
-}
+use crate::weights::{ExactSum, Piece, SumError, Units};
 
 /// What has come in.
 pub struct Gathering {

@@ -14,6 +14,7 @@ mod home;
 mod keeper;
 mod kept;
 mod link;
+mod phase;
 mod post;
 mod pulse;
 mod run;

@@ -1,9 +1,10 @@
 //! The server: one synchronous round after another, each a line per stage of the walk.
 
 mod evaluation;
+mod lessons;
 mod passes;
+mod saved;
 
-use super::exchange::{Done, Failed, Returned};
 use super::fallback::Fallback;
 use super::gathering::Gathering;
 use super::global::{Global, finite};
@@ -11,10 +12,9 @@ use super::link::Link;
 use super::post::Post;
 use super::states::States;
 use super::stopwatch::Stopwatch;
-use super::{EngineError, Outcome, forgotten, kept_values};
-use crate::event::{Event, Recorder, RoundDone, State, Trained};
+use super::{EngineError, Outcome, kept_values};
+use crate::event::{Recorder, RoundDone};
 use crate::ids::Round;
-use crate::message::{Content, Label, Order, Reduce, Update};
 use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{CostModel, Job, Scheduler};
@@ -89,112 +89,12 @@ impl<'a, T: Transport> Server<'a, T> {
             paces: Paces::default(),
             told_shortage: false,
             stopwatch: Stopwatch::start(),
-            fallback: plan
-                .config
-                .fall_back
-                .then(|| Fallback::new(plan.target().as_ref())),
+            fallback: fallback(plan),
         };
-        server
-            .link
-            .announce(server.recorder, server.trainer.layout(), &server.global.weights)?;
+        let (layout, weights) = (server.trainer.layout(), &server.global.weights);
+        server.link.announce(server.recorder, layout, weights)?;
         server.began = Instant::now();
         Ok(server)
-    }
-
-    /// Goes on where a run was saved.
-    ///
-    /// # Errors
-    /// Weights of another model; states of other parts; workers that are gone.
-    pub fn go_on(&mut self, state: State, weights: Vec<f32>) -> Result<(), EngineError> {
-        self.post.states.go_on(&state)?;
-        let (found, wanted) = (weights.len(), self.global.weights.len());
-        let mut memory = state.memory;
-        let best = memory
-            .drain(self.global.memory.len().min(memory.len())..)
-            .next();
-        if !self.global.restore(Arc::new(weights), memory) {
-            return Err(EngineError::OtherModel { found, wanted });
-        }
-        if let Some(fallback) = &mut self.fallback {
-            let best = best.map_or_else(|| Arc::clone(&self.global.weights), Arc::new);
-            fallback.restore(state.test.as_ref(), best);
-        }
-        self.rounds = state.rounds;
-        self.clock = state.clock;
-        self.updates = state.updates;
-        self.test = state.test;
-        self.open = state
-            .open
-            .map(|done| Open::new(*done, &self.global.weights, self.trainer.pieces()));
-        self.selector
-            .restore(&state.selector)
-            .map_err(forgotten("selector"))?;
-        self.cost = serde_json::from_value(state.cost).map_err(forgotten("cost model"))?;
-        self.tell_model()
-    }
-
-    /// Ranks that keep the model themselves take it over.
-    fn tell_model(&mut self) -> Result<(), EngineError> {
-        if self.link.plan.reduce() == Reduce::Allreduce {
-            let content = Content::nothing().with(Label::Model, Arc::clone(&self.global.weights));
-            let content =
-                (0..)
-                    .zip(&self.global.memory)
-                    .fold(content, |content, (place, memory)| {
-                        content.with(Label::Memory(place), Arc::new(memory.clone()))
-                    });
-            for rank in self.link.workers.clone() {
-                self.link.send(rank, &Order::Model, content.clone())?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything that the next round depends on, beside the weights.
-    fn state(&mut self) -> Result<State, EngineError> {
-        let (kept, kept_in) = self.post.states.pin()?;
-        let best = self
-            .fallback
-            .iter()
-            .filter_map(|fallback| fallback.other_than(&self.global.weights));
-        let memory = self
-            .global
-            .memory
-            .iter()
-            .chain(best.map(Arc::as_ref))
-            .cloned()
-            .collect();
-        Ok(State {
-            rounds: self.rounds,
-            clock: self.clock,
-            updates: self.updates,
-            test: self.test.clone(),
-            open: self.open.as_ref().map(|open| Box::new(open.done.clone())),
-            selector: self.selector.state(),
-            cost: serde_json::to_value(&self.cost).unwrap_or_default(),
-            memory,
-            kept,
-            kept_in,
-            flight: None,
-            taken: 0.0,
-        })
-    }
-
-    /// Tells recorders all that the next round depends on.
-    ///
-    /// # Errors
-    /// Records that cannot be written.
-    pub(super) fn save(&mut self) -> Result<(), EngineError> {
-        let saved = Event::Saved(self.state()?);
-        Ok(self.recorder.record(&saved, &self.global.weights)?)
-    }
-
-    fn save_if_wanted(&mut self) -> Result<(), EngineError> {
-        if self.recorder.wants_state() {
-            self.save()
-        } else {
-            Ok(())
-        }
     }
 
     /// Rounds done.
@@ -241,25 +141,13 @@ impl<'a, T: Transport> Server<'a, T> {
         let began = Instant::now();
         let attended = self.select(round);
         let planning = began.elapsed().as_secs_f64();
-        let workers = self.link.workers.len();
-        let carried = self.carried();
-        // Only a signal leaves a round and goes on to be saved: then nothing of it shall have
-        // happened.
-        let passed = self
-            .link
-            .look_for_end()
-            .and_then(|()| self.passes(round, &attended.cohort));
-        if passed.is_err() {
-            self.selector.undo();
-            self.post.states.forget();
-            self.cut_short()?;
-        }
+        let (workers, carried) = (self.link.workers.len(), self.carried());
         let Passed {
             returned,
             left_out,
             turnout,
             surveyed,
-        } = passed?;
+        } = self.pass_or_undo(round, &attended.cohort)?;
         let makespan = began.elapsed().as_secs_f64() - planning;
         let cluster_bytes = self.carried() - carried;
         self.settle()?;
@@ -292,6 +180,21 @@ impl<'a, T: Transport> Server<'a, T> {
             ..RoundDone::default()
         };
         Ok(Open::new(done, &self.global.weights, self.trainer.pieces()))
+    }
+
+    /// All passes over the cohort. Only a signal leaves a round and goes on to be saved: then nothing
+    /// of it shall have happened.
+    fn pass_or_undo(&mut self, round: Round, cohort: &[Job]) -> Result<Passed, EngineError> {
+        let passed = self
+            .link
+            .look_for_end()
+            .and_then(|()| self.passes(round, cohort));
+        if passed.is_err() {
+            self.selector.undo();
+            self.post.states.forget();
+            self.cut_short()?;
+        }
+        passed
     }
 
     /// Ends the run on all ranks.
@@ -356,64 +259,12 @@ impl<'a, T: Transport> Server<'a, T> {
         self.global.advance(round, turnout, sum, each);
         finite(round, &self.global.weights)
     }
+}
 
-    /// Says who was left out of the round.
-    fn tell_left_out(&mut self, round: Round, left_out: &[Failed]) -> Result<(), EngineError> {
-        for Failed { rank, failure, .. } in left_out {
-            let (client, rank, reason) = (failure.client, *rank, failure.reason.clone());
-            self.recorder.record(
-                &Event::LeftOut {
-                    round,
-                    client,
-                    rank,
-                    reason,
-                },
-                &self.global.weights,
-            )?;
-        }
-        Ok(())
-    }
-
-    /// What the round teaches: times for the scheduler, losses for the selector.
-    fn learn(&mut self, round: Round, returned: &Returned) -> Result<(), EngineError> {
-        self.cost.forget();
-        self.paces.client = returned
-            .updates()
-            .iter()
-            .map(|done| done.update.seconds)
-            .reduce(f64::min);
-        for &Done {
-            rank,
-            samples,
-            update:
-                Update {
-                    client,
-                    loss,
-                    start,
-                    seconds,
-                    bits,
-                    ..
-                },
-            ..
-        } in returned.updates()
-        {
-            self.cost.learn(rank, samples, seconds);
-            self.selector.learn(client, loss);
-            let trained = Trained {
-                round,
-                client,
-                rank,
-                samples,
-                loss,
-                start,
-                seconds,
-                bits,
-            };
-            self.recorder
-                .record(&Event::ClientTrained(trained), &self.global.weights)?;
-        }
-        Ok(())
-    }
+/// The best model, where the run falls back on it.
+fn fallback(plan: &Plan) -> Option<Fallback> {
+    let wanted = plan.config.fall_back;
+    wanted.then(|| Fallback::new(plan.target().as_ref()))
 }
 
 /// Where what clients keep is: with their data, if that stays where it is.
