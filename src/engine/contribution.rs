@@ -32,7 +32,7 @@ pub enum Change {
 impl Contribution {
     /// What travels to the server.
     pub fn content(&self) -> Content {
-        let content = match &self.change {
+        let mut content = match &self.change {
             Change::Nothing => Content::nothing(),
             Change::To(weights) => Content::nothing().with(Label::Model, Arc::clone(weights)),
             Change::By(values) => match few(values) {
@@ -40,10 +40,9 @@ impl Contribution {
                 None => Content::nothing().with(Label::Change, Arc::clone(values)),
             },
         };
-        let said = self.said.iter().enumerate();
-        let content = said.fold(content, |content, (place, said)| {
-            content.with(Label::Said(place as u8), Arc::clone(said))
-        });
+        for (place, said) in (0..).zip(&self.said) {
+            content = content.with(Label::Said(place), Arc::clone(said));
+        }
         match &self.kept {
             Some(kept) => content.with(Label::Kept(self.update.client), Arc::clone(kept)),
             None => content,
@@ -91,38 +90,48 @@ impl Contribution {
             weight,
         };
         let starts: Vec<usize> = sections.starts().collect();
-        let piece = |place: usize, new, old| -> Result<Piece<'_>, SumError> {
+        let mut pieces = Vec::new();
+        for (place, new, old) in self.vectors(sections.0.len(), start) {
             let share = sections.share(place, who, total).map(ExactSum::units_of)?;
-            let piece = Piece {
+            let (found, wanted) = (new.len(), sections.0[place].length);
+            if found != wanted {
+                return Err(SumError::Length {
+                    client,
+                    found,
+                    wanted,
+                });
+            }
+            pieces.push(Piece {
                 share,
                 start: starts[place],
                 new,
                 old,
-            };
-            match (piece.new.len(), sections.0[place].length) {
-                (found, wanted) if found != wanted => Err(SumError::Length {
-                    client,
-                    found,
-                    wanted,
-                }),
-                _ => Ok(piece),
-            }
-        };
-        let mut pieces = Vec::new();
-        match &self.change {
-            Change::To(weights) if !Arc::ptr_eq(weights, start) => {
-                pieces.push(piece(0, weights, Some(start))?)
-            }
-            Change::By(values) => pieces.push(piece(0, values, None)?),
-            Change::Nothing | Change::To(_) => {}
-        }
-        let first = sections.0.len() - self.said.len().min(sections.0.len());
-        for (place, said) in (first..sections.0.len()).zip(&self.said) {
-            pieces.push(piece(place, said, None)?);
+            });
         }
         sum.add_pieces(client, &pieces)
     }
+
+    /// Its vectors: of so many sections the place of its own, its values, and those that it is a
+    /// difference from.
+    fn vectors<'a>(&'a self, sections: usize, start: &'a Weights) -> Vec<Vector<'a>> {
+        let mut vectors: Vec<Vector<'_>> = Vec::new();
+        match &self.change {
+            Change::To(weights) if !Arc::ptr_eq(weights, start) => {
+                vectors.push((0, weights, Some(start)));
+            }
+            Change::By(values) => vectors.push((0, values, None)),
+            Change::Nothing | Change::To(_) => {}
+        }
+        let first = sections - self.said.len().min(sections);
+        for (place, said) in (first..sections).zip(&self.said) {
+            vectors.push((place, said, None));
+        }
+        vectors
+    }
 }
+
+/// The section of a vector, its values, and those that it is a difference from.
+type Vector<'a> = (usize, &'a [f32], Option<&'a [f32]>);
 
 /// What is told of a client that contributes nothing; values are told by the tensors that they are
 /// in.
@@ -142,23 +151,19 @@ pub fn failure(client: ClientId, seconds: f64, error: &TrainError, layout: &Layo
 /// The values that are not zero, if they are few: the length of all, then of each its place in the
 /// high half and its bits in the low one. A negative zero is a value.
 fn few(values: &[f32]) -> Option<Units> {
-    let said = || {
-        values
-            .iter()
-            .enumerate()
-            .filter(|(_, value)| value.to_bits() != 0)
-    };
+    let count = values.iter().filter(|value| value.to_bits() != 0).count();
     // A place takes as many bytes as a value.
-    if 2 * (said().count() + 1) >= values.len() {
+    if 2 * (count + 1) >= values.len() {
         return None;
     }
-    let entry = |(place, value): (usize, &f32)| ((place as i64) << 32) | i64::from(value.to_bits());
-    Some(Arc::new(
-        [values.len() as i64]
-            .into_iter()
-            .chain(said().map(entry))
-            .collect(),
-    ))
+    let mut few = Vec::with_capacity(count + 1);
+    few.push(values.len() as i64);
+    for (place, value) in values.iter().enumerate() {
+        if value.to_bits() != 0 {
+            few.push(((place as i64) << 32) | i64::from(value.to_bits()));
+        }
+    }
+    Some(Arc::new(few))
 }
 
 /// All values of which few are not zero; none for places that such a vector does not have.

@@ -1,8 +1,8 @@
 //! The evaluation of a model outside a run, divided among ranks as in one.
 
 use super::EngineError;
+use super::examination::Examination;
 use super::link::Link;
-use super::survey::Examination;
 use crate::config::Evaluator;
 use crate::event::Recorder;
 use crate::ids::Round;

@@ -1,6 +1,7 @@
 //! What is still out in a round and what has come back. Pure state: the server feeds it reports and
 //! sends what it asks for.
 
+use super::link::Owed;
 use crate::event::{Lane, Schedule};
 use crate::ids::{ClientId, Rank};
 use crate::message::{Doing, Failure, Part, Reduce, Update};
@@ -47,47 +48,44 @@ impl Exchange {
     pub fn note(&mut self, rank: Rank, part: Part) -> Result<Vec<Batch>, String> {
         let mut next = Vec::new();
         for update in part.updates {
-            let Update {
-                client, seconds, ..
-            } = update;
-            let samples = self.back(client)?;
+            let samples = self.back(update.client)?;
             self.done.push(Done {
                 rank,
                 samples,
                 update,
                 kept: self.reduce == Reduce::Server,
             });
-            next.extend(self.dispatch.next(rank, client, seconds));
+            next.extend(self.dispatch.next(rank, update.client, update.seconds));
         }
         for failure in part.failed {
-            let Failure {
-                client, seconds, ..
-            } = failure;
-            let samples = self.back(client)?;
-            self.failed.insert(
-                client,
-                Failed {
-                    rank,
-                    samples,
-                    failure,
-                },
-            );
+            let (client, seconds) = (failure.client, failure.seconds);
+            let failed = Failed {
+                rank,
+                samples: self.back(client)?,
+                failure,
+            };
+            self.failed.insert(client, failed);
             next.extend(self.dispatch.next(rank, client, seconds));
         }
         if part.last {
-            let parts = self
-                .working
-                .get_mut(&rank)
-                .ok_or("the end of a part that it did not have")?;
-            *parts -= 1;
-            self.working.retain(|_, parts| *parts > 0);
-            let summed = self.reduce == Reduce::Worker;
-            self.done
-                .iter_mut()
-                .filter(|done| summed && done.rank == rank)
-                .for_each(|done| done.kept = true);
+            self.end_part(rank)?;
         }
         Ok(self.sending(next))
+    }
+
+    /// A rank has handed over a part of the round, with the sum of what it has trained if it keeps
+    /// one.
+    fn end_part(&mut self, rank: Rank) -> Result<(), String> {
+        let Some(parts) = self.working.get_mut(&rank) else {
+            return Err("the end of a part that it did not have".to_owned());
+        };
+        *parts -= 1;
+        self.working.retain(|_, parts| *parts > 0);
+        if self.reduce == Reduce::Worker {
+            let own = self.done.iter_mut().filter(|done| done.rank == rank);
+            own.for_each(|done| done.kept = true);
+        }
+        Ok(())
     }
 
     /// A client is back; gives its samples.
@@ -112,14 +110,14 @@ impl Exchange {
             .extract_if(.., gone)
             .map(|done| (done.update.client, done.samples));
         self.waiting.extend(lost);
-        let sent = self.sent.remove(&rank).unwrap_or_default().into_iter();
-        sent.filter_map(|client| {
-            Some(Job {
-                client,
-                samples: *self.waiting.get(&client)?,
-            })
-        })
-        .collect()
+        let sent = self.sent.remove(&rank).unwrap_or_default();
+        sent.iter().filter_map(|&client| self.job(client)).collect()
+    }
+
+    /// A client that is still out, and its samples.
+    fn job(&self, client: ClientId) -> Option<Job> {
+        let samples = *self.waiting.get(&client)?;
+        Some(Job { client, samples })
     }
 
     /// Gives clients of a lost rank to others, each as a part of its own, and lets those go on that
@@ -130,35 +128,35 @@ impl Exchange {
         self.sending(again)
     }
 
+    /// Takes note of orders that are sent.
     fn sending(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
-        for Batch {
-            rank,
-            clients,
-            first,
-            ..
-        } in &batches
-        {
-            if *first {
-                *self.working.entry(*rank).or_default() += 1;
+        for batch in &batches {
+            if batch.first {
+                *self.working.entry(batch.rank).or_default() += 1;
             }
-            self.sent.entry(*rank).or_default().extend(clients);
+            self.sent
+                .entry(batch.rank)
+                .or_default()
+                .extend(&batch.clients);
         }
         batches
     }
 
     /// Who has not handed over its part, and which clients that concerns. Who waits for more owes
     /// nothing.
-    pub fn outstanding(&self) -> Vec<(Rank, Vec<ClientId>)> {
-        let open = |rank: &Rank| {
-            let clients = self.sent.get(rank).into_iter().flatten();
-            clients
-                .filter(|client| self.waiting.contains_key(client))
-                .copied()
-                .collect::<Vec<_>>()
-        };
-        let owed = self.working.keys().map(|rank| (*rank, open(rank)));
+    pub fn outstanding(&self) -> Owed {
+        let owed = self
+            .working
+            .keys()
+            .map(|&rank| (rank, self.out_at(rank).collect::<Vec<_>>()));
         owed.filter(|(rank, clients)| !clients.is_empty() || !self.dispatch.rests(*rank))
             .collect()
+    }
+
+    /// Clients that were sent to a rank and are not back, in its order.
+    fn out_at(&self, rank: Rank) -> impl Iterator<Item = ClientId> {
+        let sent = self.sent.get(&rank).into_iter().flatten().copied();
+        sent.filter(|client| self.waiting.contains_key(client))
     }
 
     /// How far each worker is, and how many clients are done in all; workers have told what they
@@ -169,33 +167,34 @@ impl Exchange {
         doing: impl Fn(Rank) -> Option<Doing>,
     ) -> (Vec<Lane>, usize) {
         let mut done: BTreeMap<Rank, usize> = BTreeMap::new();
-        let back = self
-            .done
+        let trained = self.done.iter().map(|done| done.rank);
+        for rank in trained.chain(self.failed.values().map(|failed| failed.rank)) {
+            *done.entry(rank).or_default() += 1;
+        }
+        let lanes: Vec<Lane> = workers
             .iter()
-            .map(|done| done.rank)
-            .chain(self.failed.values().map(|failed| failed.rank));
-        back.for_each(|rank| *done.entry(rank).or_default() += 1);
-        let is_out = |client: &ClientId| self.waiting.contains_key(client);
-        let lane = |&rank: &Rank| {
-            let doing = doing(rank).filter(|doing| is_out(&doing.client));
-            let next = || self.sent.get(&rank)?.iter().copied().find(is_out);
-            let back = done.get(&rank).copied().unwrap_or(0);
-            let done = doing.map_or(back, |doing| back.max(doing.trained as usize));
-            Lane {
-                rank,
-                client: doing.map(|doing| doing.client).or_else(next),
-                done,
-            }
-        };
-        let lanes: Vec<Lane> = workers.iter().map(lane).collect();
+            .map(|&rank| self.lane(rank, doing(rank), done.remove(&rank).unwrap_or(0)))
+            .collect();
         // What lost workers had handed over counts too.
-        let gone: usize = done
-            .iter()
-            .filter(|(rank, _)| !workers.contains(rank))
-            .map(|(_, done)| done)
-            .sum();
+        let gone: usize = done.values().sum();
         let all = lanes.iter().map(|lane| lane.done).sum::<usize>() + gone;
         (lanes, all)
+    }
+
+    /// How far a worker is, of which so many clients are back.
+    fn lane(&self, rank: Rank, doing: Option<Doing>, back: usize) -> Lane {
+        match doing.filter(|doing| self.waiting.contains_key(&doing.client)) {
+            Some(doing) => Lane {
+                rank,
+                client: Some(doing.client),
+                done: back.max(doing.trained as usize),
+            },
+            None => Lane {
+                rank,
+                client: self.out_at(rank).next(),
+                done: back,
+            },
+        }
     }
 
     /// Whether every client is trained and every worker has handed over its part.
@@ -224,6 +223,14 @@ pub struct Done {
     pub update: Update,
     // Whether the server has it, in a sum or by itself.
     kept: bool,
+}
+
+impl Done {
+    /// How far from its seconds the prediction was, as a share of them.
+    fn error(&self, cost: &CostModel) -> f64 {
+        let seconds = self.update.seconds.max(1e-9);
+        (cost.line(self.rank).seconds(self.samples) - seconds).abs() / seconds
+    }
 }
 
 /// A training that came to nothing.
@@ -274,18 +281,19 @@ impl Returned {
         planning: f64,
     ) -> Schedule {
         let seconds: Vec<f64> = self.done.iter().map(|done| done.update.seconds).collect();
-        let error = |done: &Done| {
-            let seconds = done.update.seconds.max(1e-9);
-            (cost.line(done.rank).seconds(done.samples) - seconds).abs() / seconds
-        };
-        let known = cost.is_known() && !self.done.is_empty();
+        let (mut efficiency, mut prediction_error) = (None, None);
+        if !seconds.is_empty() {
+            efficiency = Some(least_makespan(&seconds, workers) / makespan.max(1e-9));
+            if cost.is_known() {
+                let errors = self.done.iter().map(|done| done.error(cost));
+                prediction_error = Some(errors.sum::<f64>() / self.done.len() as f64);
+            }
+        }
         Schedule {
             planning_seconds: planning,
             makespan_seconds: makespan,
-            efficiency: (!seconds.is_empty())
-                .then(|| least_makespan(&seconds, workers) / makespan.max(1e-9)),
-            prediction_error: known
-                .then(|| self.done.iter().map(error).sum::<f64>() / self.done.len() as f64),
+            efficiency,
+            prediction_error,
         }
     }
 }

@@ -15,17 +15,20 @@ use std::sync::Arc;
 /// # Errors
 /// The round, where one of the weights is not finite.
 pub fn finite(round: Round, weights: &[f32]) -> Result<(), EngineError> {
-    let sound = |run: &[f32]| {
-        run.iter()
-            .fold(true, |sound, weight| sound & weight.is_finite())
-    };
-    match weights.chunks(RUN).all(sound) {
-        true => Ok(()),
-        false => Err(EngineError::NotFinite { round }),
+    if weights.chunks(RUN).all(all_finite) {
+        Ok(())
+    } else {
+        Err(EngineError::NotFinite { round })
     }
 }
 
-/// Weights are looked at in runs, each without a branch.
+/// Whether a run of weights is finite, without a branch for each.
+fn all_finite(run: &[f32]) -> bool {
+    run.iter()
+        .fold(true, |finite, weight| finite & weight.is_finite())
+}
+
+/// Weights are looked at in runs, between which one that is not finite ends the search.
 const RUN: usize = 2048;
 
 /// A model in the making.

@@ -59,12 +59,10 @@ impl Keeper {
         };
         match (kept, &self.place) {
             (Keeps::Nothing | Keeps::AtHome { since: None, .. }, _) => Ok(vec![0.0; self.length]),
-            (Keeps::Sent, _) => {
-                let sent = content
-                    .floats(Label::Kept(*client))
-                    .filter(|kept| kept.len() == self.length);
-                sent.map(|kept| kept.to_vec()).ok_or_else(missing)
-            }
+            (Keeps::Sent, _) => match content.floats(Label::Kept(*client)) {
+                Some(kept) if kept.len() == self.length => Ok(kept.to_vec()),
+                _ => Err(missing()),
+            },
             (Keeps::Held(round), Place::Here(file)) if file.version(*client) == Some(*round) => {
                 file.of(*client).map_err(unkept)?.ok_or_else(missing)
             }

@@ -57,6 +57,11 @@ impl Peer {
 /// Which workers owe something, and which clients that concerns.
 pub type Owed = Vec<(Rank, Vec<ClientId>)>;
 
+/// Ranks that owe something, whatever clients it concerns.
+pub fn owing<'a>(ranks: impl IntoIterator<Item = &'a Rank>) -> Owed {
+    ranks.into_iter().map(|&rank| (rank, Vec::new())).collect()
+}
+
 /// What the server hears.
 pub enum News {
     /// A worker's report, and what came with it.

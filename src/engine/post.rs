@@ -102,26 +102,16 @@ impl Post {
 
 /// The same orders with one client each.
 fn one_by_one(batch: Batch) -> Vec<Batch> {
-    let Batch {
-        rank,
-        clients,
-        first,
-        last,
-    } = batch;
-    let count = clients.len();
+    let count = batch.clients.len();
     if count < 2 {
-        return vec![Batch {
-            rank,
-            clients,
-            first,
-            last,
-        }];
+        return vec![batch];
     }
+    let clients = batch.clients.into_iter().enumerate();
     let one = |(place, client)| Batch {
-        rank,
+        rank: batch.rank,
         clients: vec![client],
-        first: first && place == 0,
-        last: last && place + 1 == count,
+        first: batch.first && place == 0,
+        last: batch.last && place + 1 == count,
     };
-    clients.into_iter().enumerate().map(one).collect()
+    clients.map(one).collect()
 }

@@ -112,9 +112,12 @@ impl<'a, T: Transport> Pulse<'a, T> {
         self.over
     }
 
+    /// Puts aside what has come.
     fn take_in(&mut self) {
         while let Some(came) = self.wire.glance().transpose() {
-            self.over |= matches!(&came, Ok(Delivery::Frame(Rank::SERVER, frame)) if frame.decode() == Ok(Order::Stop));
+            if let Ok(Delivery::Frame(Rank::SERVER, frame)) = &came {
+                self.over |= frame.decode() == Ok(Order::Stop);
+            }
             let failed = came.is_err();
             self.inbox.push_back(came);
             if failed {

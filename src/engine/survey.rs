@@ -1,146 +1,23 @@
-//! Stage 9: evaluation is work like any other. Where all ranks have the test data they divide it;
-//! where each worker has its own, one of each home evaluates on that.
+//! Stage 9: evaluation is work like any other. Workers do it on what their clients train on, and
+//! where each has test data of its own one of each home does it on that.
 
 use super::EngineError;
-use super::link::{Link, News, unexpected};
+use super::link::{Link, News, owing, unexpected};
 use crate::event::Recorder;
 use crate::ids::{ClientId, Rank, Round};
 use crate::message::{Content, Label, Order, Reduce, Report, Scope};
 use crate::metrics::Metrics;
 use crate::plan::Homes;
-use crate::train::{TrainError, Trainer};
 use crate::transport::Transport;
 use crate::weights::Weights;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// An evaluation on the shared test data: whoever is free takes some of its pieces. Metrics add up
-/// exactly, whoever took which.
-pub struct Examination {
-    left: Range<usize>,
-    sum: Metrics,
-    // Pieces that the server did, and how long they took.
-    own: (u32, Duration),
-}
-
-impl Examination {
-    /// Of so many pieces, none of which is done.
-    pub fn new(pieces: usize) -> Examination {
-        Examination {
-            left: 0..pieces,
-            sum: Metrics::default(),
-            own: (0, Duration::ZERO),
-        }
-    }
-
-    /// Whether nobody need take any more.
-    pub fn is_over(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    /// The server does one piece.
-    pub fn step(&mut self, weights: &[f32], trainer: &mut dyn Trainer) -> Result<(), TrainError> {
-        let (piece, began) = (self.take(1), Instant::now());
-        self.sum.add(&trainer.evaluate_pieces(weights, piece)?);
-        self.own = (self.own.0 + 1, self.own.1 + began.elapsed());
-        Ok(())
-    }
-
-    /// Seconds that the server takes for a piece; none when it did none.
-    pub fn pace(&self) -> Option<f64> {
-        let (pieces, spent) = self.own;
-        (pieces > 0).then(|| spent.as_secs_f64() / f64::from(pieces))
-    }
-
-    /// What came of it.
-    pub fn sum(&self) -> &Metrics {
-        &self.sum
-    }
-
-    /// What one of so many ranks shall do next: half of its share of what is left, so that slow
-    /// ranks end with the fast. The last piece is the server's.
-    fn share(&mut self, ranks: usize) -> Range<usize> {
-        self.take(self.left.len().saturating_sub(1).div_ceil(2 * ranks))
-    }
-
-    fn take(&mut self, pieces: usize) -> Range<usize> {
-        let start = self.left.start;
-        self.left.start = self.left.end.min(start + pieces);
-        start..self.left.start
-    }
-}
 
 impl<T: Transport> Link<'_, T> {
-    /// All ranks end an examination of the model, the server too. What a lost worker was asked for
-    /// the server does itself. Workers that keep the model have this one unless it `travels`.
-    pub fn examine(
-        &mut self,
-        round: Round,
-        weights: &Weights,
-        examination: &mut Examination,
-        travels: bool,
-        trainer: &mut dyn Trainer,
-        recorder: &mut dyn Recorder,
-    ) -> Result<(), EngineError> {
-        // Where data stays at home only the server has what it evaluates on.
-        let ranks = if self.plan.homes().is_some() {
-            Vec::new()
-        } else {
-            self.workers.clone()
-        };
-        let all = ranks.len() + 1;
-        let mut content = if travels {
-            model(weights)
-        } else {
-            self.model_along(weights)
-        };
-        let mut open: BTreeMap<Rank, Range<usize>> = BTreeMap::new();
-        let mut free = ranks;
-        loop {
-            for rank in free.drain(..) {
-                let share = examination.share(all);
-                if !share.is_empty() {
-                    let on = Scope::Pieces(share.start as u32, share.end as u32);
-                    self.send(rank, &Order::Evaluate { round, on }, content.clone())?;
-                    open.insert(rank, share);
-                }
-            }
-            // Whoever goes on has the model.
-            content = Content::nothing();
-            let owed = || open.keys().map(|rank| (*rank, Vec::new())).collect();
-            let news = match (examination.is_over(), open.is_empty()) {
-                (true, true) => return Ok(()),
-                // The round has changed the model already: it is completed whatever signals say.
-                (true, false) => self.hear_at_last(owed)?,
-                (false, _) => self.glance(owed)?,
-            };
-            match news {
-                Some(News::Report(rank, Report::Evaluated { round: at, metrics }, _))
-                    if at == round && open.remove(&rank).is_some() =>
-                {
-                    examination.sum.add(&metrics);
-                    free.push(rank);
-                }
-                Some(News::Report(rank, other, _)) => return Err(unexpected(rank, &other)),
-                Some(News::Lost(rank)) => {
-                    recorder.record(&self.loss(round, rank, 0), weights)?;
-                    if let Some(share) = open.remove(&rank) {
-                        examination
-                            .sum
-                            .add(&trainer.evaluate_pieces(weights, share)?);
-                    }
-                }
-                None if examination.is_over() => {}
-                None => examination.step(weights, trainer)?,
-            }
-        }
-    }
-
     /// The model, where not every rank keeps it itself.
-    fn model_along(&self, weights: &Weights) -> Content {
+    pub(super) fn model_along(&self, weights: &Weights) -> Content {
         match self.plan.reduce() {
             Reduce::Allreduce => Content::nothing(),
             Reduce::Server | Reduce::Worker => model(weights),
@@ -165,7 +42,7 @@ impl<T: Transport> Link<'_, T> {
                 open.entry(rank).or_default().push_back(clients);
             }
             // The round has changed the model already: it is completed whatever signals say.
-            match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+            match self.receive_at_last(|| owing(open.keys()))? {
                 News::Report(rank, Report::Evaluated { round: at, metrics }, _)
                     if at == round && answered(&mut open, rank) =>
                 {
@@ -174,10 +51,10 @@ impl<T: Transport> Link<'_, T> {
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => {
                     recorder.record(&self.loss(round, rank, 0), weights)?;
-                    let heir = |clients: Range<usize>| {
-                        (self.able(ClientId::from(clients.start))[0], clients)
-                    };
-                    ask.extend(open.remove(&rank).unwrap_or_default().into_iter().map(heir));
+                    for clients in open.remove(&rank).unwrap_or_default() {
+                        let heir = self.able(ClientId::from(clients.start))[0];
+                        ask.push((heir, clients));
+                    }
                 }
             }
         }
@@ -186,10 +63,9 @@ impl<T: Transport> Link<'_, T> {
 
     /// Who evaluates on which clients. A quick check looks at the first one only.
     fn shares_of_clients(&self) -> Vec<(Rank, Range<usize>)> {
-        let all = if self.plan.config.ci == 1 {
-            1
-        } else {
-            self.plan.clients()
+        let all = match self.plan.config.ci {
+            1 => 1,
+            _ => self.plan.clients(),
         };
         let homes: Vec<Range<usize>> = match self.plan.homes() {
             Some(homes) => homes
@@ -226,17 +102,11 @@ impl<T: Transport> Link<'_, T> {
             for home in ask.drain(..) {
                 let rank = self.living(&homes[home])[0];
                 open.insert(rank, home);
-                self.send(
-                    rank,
-                    &Order::Evaluate {
-                        round,
-                        on: Scope::Own,
-                    },
-                    model(weights),
-                )?;
+                let on = Scope::Own;
+                self.send(rank, &Order::Evaluate { round, on }, model(weights))?;
             }
             // The round has changed the model already: it is completed whatever signals say.
-            match self.receive_at_last(|| open.keys().map(|rank| (*rank, Vec::new())).collect())? {
+            match self.receive_at_last(|| owing(open.keys()))? {
                 News::Report(rank, Report::Evaluated { round: at, metrics }, _) if at == round => {
                     let home = open.remove(&rank).ok_or_else(|| EngineError::Unexpected {
                         rank,
@@ -259,7 +129,7 @@ impl<T: Transport> Link<'_, T> {
 }
 
 /// A message with a model.
-fn model(weights: &Weights) -> Content {
+pub(super) fn model(weights: &Weights) -> Content {
     Content::nothing().with(Label::Model, Arc::clone(weights))
 }
 
@@ -286,11 +156,5 @@ mod tests {
     fn every_piece_is_somebodys() {
         assert_eq!(divided(5, 3), [0..2, 2..4, 4..5]);
         assert_eq!(divided(1, 3), [0..1, 1..1, 1..1]);
-        let mut examination = Examination::new(100);
-        let shares: Vec<_> = (0..)
-            .map_while(|_| Some(examination.share(3)).filter(|share| !share.is_empty()))
-            .collect();
-        assert!(examination.left == (99..100) && shares[..2] == [0..17, 17..31]);
-        assert_eq!(shares.into_iter().flatten().count(), 99);
     }
 }

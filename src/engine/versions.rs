@@ -58,11 +58,13 @@ impl Versions {
         if index.0.is_empty() {
             return Ok(());
         }
-        let elsewhere = || EngineError::Forgotten {
-            part: "what clients keep",
-            reason: "it lies on the server".to_owned(),
+        let Some(run) = run else {
+            return Err(EngineError::Forgotten {
+                part: "what clients keep",
+                reason: "it lies on the server".to_owned(),
+            });
         };
-        self.run = run.ok_or_else(elsewhere)?.to_owned();
+        self.run = run.to_owned();
         self.settled = index
             .0
             .iter()

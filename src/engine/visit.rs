@@ -4,11 +4,13 @@ use super::contribution::{Change, Contribution};
 use super::global::Global;
 use crate::algorithm::{Outcome, Visit};
 use crate::config::Mode;
+use crate::ids::ClientId;
 use crate::message::Update;
 use crate::plan::Plan;
 use crate::seed::Purpose;
 use crate::train::{Task, TrainError, Trainer};
 use crate::weights::{ExactSum, Total, Weights, Who};
+use std::mem;
 use std::sync::Arc;
 
 /// One client's training by the algorithm, between the engine's vectors and the trainer.
@@ -43,12 +45,8 @@ impl Visitor<'_> {
         let said = self.plan.method.algorithm.survey(&mut visit)?;
         let bits = said.iter().map(|said| 32 * said.len() as u64).sum();
         let update = Update {
-            client: task.client,
-            loss: 0.0,
-            start: 0.0,
-            seconds: 0.0,
-            weight: 1.0,
             bits,
+            ..untrained(task.client)
         };
         let said = said.into_iter().map(Arc::new).collect();
         Ok(Contribution {
@@ -76,64 +74,65 @@ impl Visitor<'_> {
         let drift = method.algorithm.begin(&mut visit)?;
         let task = task.drifting(&drift);
         let trained_values = visit.trained();
-        let mut update = Update {
-            client: task.client,
-            loss: 0.0,
-            start: 0.0,
-            seconds: 0.0,
-            weight: 1.0,
-            bits: 0,
-        };
         let seen = shape.has_end() || !method.updates.is_empty();
-        if let (false, Some(sum)) = (seen, self.sum.as_deref_mut()) {
-            let who = Who {
-                client: task.client,
-                samples: self.plan.samples(task.client),
-                weight: 1.0,
-            };
-            let share = self.global.sections.share(0, who, self.total)?;
-            update.loss = self
-                .trainer
-                .train_into(&task, ExactSum::units_of(share), sum)?;
-            update.bits = 32 * task.start.len() as u64;
-            return Ok(Contribution {
-                update,
-                change: Change::Nothing,
-                said: Vec::new(),
-                kept: None,
-            });
+        if !seen && let Some(sum) = self.sum.take() {
+            return self.train_into(&task, sum);
         }
         let trained = visit.descend_along(&task)?;
-        update.loss = trained.loss;
+        let loss = trained.loss;
         let mut outcome = Outcome::new(trained, &shape.said);
         if shape.has_end() {
             method.algorithm.end(&mut visit, &mut outcome)?;
         }
-        update.weight = outcome.weight;
+        let trained_bits = if method.updates.is_empty() {
+            32 * trained_values as u64
+        } else {
+            let seed = self.plan.seed();
+            let mut stream = seed.for_client(Purpose::Update, task.round, task.client);
+            let change = &mut outcome.change(task.start)[..trained_values];
+            method.updates.close(change, rest, &mut stream)
+        };
         let buffers = task.start.len() - trained_values;
         let said_values: usize = outcome.said.iter().map(Vec::len).sum();
-        update.bits = match method.updates.is_empty() {
-            true => 32 * trained_values as u64,
-            false => {
-                let mut stream =
-                    self.plan
-                        .seed()
-                        .for_client(Purpose::Update, task.round, task.client);
-                method.updates.close(
-                    &mut outcome.change(task.start)[..trained_values],
-                    rest,
-                    &mut stream,
-                )
-            }
-        } + 32 * (buffers + said_values) as u64;
-        let said = std::mem::take(&mut outcome.said)
-            .into_iter()
-            .map(Arc::new)
-            .collect();
+        let update = Update {
+            loss,
+            weight: outcome.weight,
+            bits: trained_bits + 32 * (buffers + said_values) as u64,
+            ..untrained(task.client)
+        };
+        let said = mem::take(&mut outcome.said).into_iter().map(Arc::new);
         Ok(Contribution {
             update,
+            said: said.collect(),
             change: self.change(outcome, task.start),
-            said,
+            kept: None,
+        })
+    }
+
+    /// Trains a client whose change enters the sum unseen.
+    fn train_into(
+        &mut self,
+        task: &Task<'_>,
+        sum: &mut ExactSum,
+    ) -> Result<Contribution, TrainError> {
+        let who = Who {
+            client: task.client,
+            samples: self.plan.samples(task.client),
+            weight: 1.0,
+        };
+        let share = self.global.sections.share(0, who, self.total)?;
+        let loss = self
+            .trainer
+            .train_into(task, ExactSum::units_of(share), sum)?;
+        let update = Update {
+            loss,
+            bits: 32 * task.start.len() as u64,
+            ..untrained(task.client)
+        };
+        Ok(Contribution {
+            update,
+            change: Change::Nothing,
+            said: Vec::new(),
             kept: None,
         })
     }
@@ -142,25 +141,29 @@ impl Visitor<'_> {
     fn change(&self, mut outcome: Outcome, start: &Weights) -> Change {
         let weights = Arc::clone(&outcome.trained.weights);
         let Some(change) = outcome.change.take() else { return Change::To(weights) };
-        let same = |((value, new), old): ((&f32, &f32), &f32)| *value == new - old;
-        if change
-            .iter()
-            .zip(weights.iter())
-            .zip(start.iter())
-            .all(same)
-        {
+        let mut values = change.iter().zip(weights.iter()).zip(start.iter());
+        if values.all(|((value, new), old)| *value == new - old) {
             return Change::To(weights);
         }
         // Without rounds rules look at models.
         match self.plan.mode() {
             Mode::Sync => Change::By(Arc::new(change)),
-            Mode::Async => Change::To(Arc::new(
-                start
-                    .iter()
-                    .zip(&change)
-                    .map(|(old, by)| old + by)
-                    .collect(),
-            )),
+            Mode::Async => {
+                let moved = start.iter().zip(&change).map(|(old, by)| old + by);
+                Change::To(Arc::new(moved.collect()))
+            }
         }
+    }
+}
+
+/// What is told of a client before anything is known.
+fn untrained(client: ClientId) -> Update {
+    Update {
+        client,
+        loss: 0.0,
+        start: 0.0,
+        seconds: 0.0,
+        weight: 1.0,
+        bits: 0,
     }
 }

@@ -118,15 +118,13 @@ impl<T: Transport> Server<'_, T> {
         self.pending.diverged += 1;
         self.pending.in_vain += 1;
         let Failure { client, reason, .. } = failure;
-        self.recorder.record(
-            &Event::LeftOut {
-                round,
-                client,
-                rank,
-                reason,
-            },
-            &self.global,
-        )?;
+        let left_out = Event::LeftOut {
+            round,
+            client,
+            rank,
+            reason,
+        };
+        self.recorder.record(&left_out, &self.global)?;
         let trainings = self.pending.in_vain;
         let all = self.link.plan.clients() + self.link.plan.config.concurrency as usize;
         if trainings > all {

@@ -1,6 +1,6 @@
 //! How a run ends: all workers stop, and what every rank reports of itself goes on record.
 
-use super::{Link, News, unexpected};
+use super::{Link, News, owing, unexpected};
 use crate::engine::{EngineError, Outcome, report};
 use crate::event::{Event, RankReport, Recorder};
 use crate::ids::Rank;
@@ -46,7 +46,7 @@ impl<T: Transport> Link<'_, T> {
         let mut ranks = vec![report(Rank::SERVER, device, self.wire.bytes_sent())];
         let mut fault = None;
         while !open.is_empty() && fault.is_none() {
-            match self.receive_at_last(|| open.iter().map(|rank| (*rank, Vec::new())).collect()) {
+            match self.receive_at_last(|| owing(&open)) {
                 Ok(News::Report(rank, Report::Bye(report), _)) => {
                     open.retain(|worker| *worker != rank);
                     ranks.push(report);

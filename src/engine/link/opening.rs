@@ -1,10 +1,10 @@
 //! How a run begins: whoever has the same plan over the same data is a worker, and recorders hear
 //! with whom, and without whom, the run starts.
 
-use super::{Link, News, Owed, Peer, unexpected};
+use super::{Link, News, Peer, owing, unexpected};
 use crate::engine::EngineError;
 use crate::event::{Event, Recorder, Started};
-use crate::ids::Round;
+use crate::ids::{Rank, Round};
 use crate::message::Report;
 use crate::plan::Plan;
 use crate::transport::{Metered, Transport};
@@ -43,34 +43,34 @@ impl<'a, T: Transport> Link<'a, T> {
             if missing.is_empty() {
                 return Ok(());
             }
-            match self.receive(|| missing.clone())? {
-                News::Report(
-                    rank,
-                    Report::Hello {
-                        digest: theirs,
-                        reduce,
-                        host,
-                    },
-                    _,
-                ) => {
-                    if theirs != digest || reduce != self.plan.reduce() {
-                        return Err(EngineError::OtherPlan { rank, host });
-                    }
-                    self.peers.insert(rank, Peer::new(host));
-                }
-                News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
+            match self.receive(|| owing(&missing))? {
+                News::Report(rank, report, _) => self.welcome(rank, report, &digest)?,
                 News::Lost(_) => {}
             }
         }
     }
 
+    /// A worker's first words; it must have the same plan.
+    fn welcome(&mut self, rank: Rank, report: Report, digest: &str) -> Result<(), EngineError> {
+        let Report::Hello {
+            digest: theirs,
+            reduce,
+            host,
+        } = report
+        else {
+            return Err(unexpected(rank, &report));
+        };
+        if theirs != digest || reduce != self.plan.reduce() {
+            return Err(EngineError::OtherPlan { rank, host });
+        }
+        self.peers.insert(rank, Peer::new(host));
+        Ok(())
+    }
+
     /// Workers that have said nothing yet.
-    fn missing(&self) -> Owed {
-        self.workers
-            .iter()
-            .filter(|rank| !self.peers.contains_key(rank))
-            .map(|rank| (*rank, Vec::new()))
-            .collect()
+    fn missing(&self) -> Vec<Rank> {
+        let silent = |rank: &&Rank| !self.peers.contains_key(rank);
+        self.workers.iter().filter(silent).copied().collect()
     }
 
     /// Tells how the run begins, and without whom.

@@ -8,7 +8,7 @@ use crate::engine::link::{News, unexpected};
 use crate::engine::phase::Phase;
 use crate::event::{Event, Underway};
 use crate::ids::{Rank, Round};
-use crate::message::{Content, Label, Order, Part, Reduce, Report, Update};
+use crate::message::{Content, Failure, Label, Order, Part, Reduce, Report, Update};
 use crate::schedule::{Batch, Dispatch, DispatchMode, Job};
 use crate::train::TrainError;
 use crate::transport::{Transport, TransportError};
@@ -102,11 +102,10 @@ impl<T: Transport> Server<'_, T> {
                     self.post
                         .ended(rank, part.updates.len() + part.failed.len());
                     let part = self.merge(phase, rank, part, &content)?;
-                    let next = exchange.note(rank, part);
-                    self.order(
-                        phase,
-                        next.map_err(|what| EngineError::Unexpected { rank, what })?,
-                    )?;
+                    let next = exchange
+                        .note(rank, part)
+                        .map_err(|what| EngineError::Unexpected { rank, what })?;
+                    self.order(phase, next)?;
                 }
                 News::Report(rank, other, _) => return Err(unexpected(rank, &other)),
                 News::Lost(rank) => self.replace(phase, exchange, rank)?,
@@ -174,32 +173,24 @@ impl<T: Transport> Server<'_, T> {
     ) -> Result<(), EngineError> {
         let rate = self.link.plan.rate(round);
         self.post.put(batches);
-        while let Some(Batch {
-            rank,
-            clients,
-            first,
-            last,
-        }) = self.post.next()
-        {
-            let more = if last { "" } else { ", more may follow" };
-            log::trace!("round {round}: rank {rank} trains {} clients{more}", clients.len());
+        while let Some(batch) = self.post.next() {
+            let (rank, count) = (batch.rank, batch.clients.len());
+            let more = if batch.last { "" } else { ", more may follow" };
+            log::trace!("round {round}: rank {rank} trains {count} clients{more}");
             let start = match self.link.plan.reduce() {
-                Reduce::Server | Reduce::Worker if first => self.starting(),
+                Reduce::Server | Reduce::Worker if batch.first => self.starting(),
                 Reduce::Server | Reduce::Worker | Reduce::Allreduce => Content::nothing(),
             };
-            let (errands, content) = self.post.errands(rank, &clients, start)?;
-            self.link.send(
-                rank,
-                &Order::Train {
-                    round,
-                    pass,
-                    total,
-                    rate,
-                    errands,
-                    last,
-                },
-                content,
-            )?;
+            let (errands, content) = self.post.errands(rank, &batch.clients, start)?;
+            let order = Order::Train {
+                round,
+                pass,
+                total,
+                rate,
+                errands,
+                last: batch.last,
+            };
+            self.link.send(rank, &order, content)?;
         }
         Ok(())
     }
@@ -224,59 +215,61 @@ impl<T: Transport> Server<'_, T> {
         part: Part,
         content: &Content,
     ) -> Result<Part, EngineError> {
-        if content
-            .units(Label::Units)
-            .is_some_and(|units| !self.gathering.merge(phase.pass, units, &self.global))
+        if let Some(units) = content.units(Label::Units)
+            && !self.gathering.merge(phase.pass, units, &self.global)
         {
-            return Err(EngineError::Unexpected {
-                rank,
-                what: "a sum that is not of this model".to_owned(),
+            return Err(foreign(rank, "a sum that is not of this model"));
+        }
+        if let [update] = part.updates[..] {
+            let Some(failed) = self.merge_update(phase, rank, update, content)? else {
+                return Ok(part);
+            };
+            return Ok(Part {
+                updates: Vec::new(),
+                failed: vec![failed],
+                ..part
             });
         }
-        let trains = !self.global.is_before(phase.pass);
-        let [update] = part.updates[..] else {
-            for update in part.updates.iter().filter(|_| trains) {
+        if !self.global.is_before(phase.pass) {
+            for update in &part.updates {
                 self.post
                     .states
                     .note(rank, update.client, phase.round, None)?;
             }
-            return Ok(part);
-        };
-        let unread = || EngineError::Unexpected {
-            rank,
-            what: "a change that is not of this model".to_owned(),
-        };
-        let contribution =
-            Contribution::of(update, content, self.global.weights.len()).ok_or_else(unread)?;
-        let kept = contribution.kept.clone();
-        let samples = self.link.plan.samples(update.client);
-        match self
-            .gathering
-            .add(phase, contribution, samples, &self.global)
-        {
-            Ok(()) if trains => {
-                let kept = kept.as_ref().map(|kept| kept.as_slice());
-                self.post
-                    .states
-                    .note(rank, update.client, phase.round, kept)?;
-            }
-            Ok(()) => {}
-            Err(fault) => {
-                // Its worker took what it keeps for settled.
-                self.post.states.distrust(update.client);
-                let Update {
-                    client, seconds, ..
-                } = update;
-                let failed =
-                    failure(client, seconds, &TrainError::Unfit(fault), self.trainer.layout());
-                return Ok(Part {
-                    updates: Vec::new(),
-                    failed: vec![failed],
-                    ..part
-                });
-            }
         }
         Ok(part)
+    }
+
+    /// Adds one client's update, and takes note of what the client keeps; gives the failure that it
+    /// is when it cannot be added.
+    fn merge_update(
+        &mut self,
+        phase: Phase,
+        rank: Rank,
+        update: Update,
+        content: &Content,
+    ) -> Result<Option<Failure>, EngineError> {
+        let client = update.client;
+        let Some(contribution) = Contribution::of(update, content, self.global.weights.len())
+        else {
+            return Err(foreign(rank, "a change that is not of this model"));
+        };
+        let kept = contribution.kept.clone();
+        let samples = self.link.plan.samples(client);
+        let added = self
+            .gathering
+            .add(phase, contribution, samples, &self.global);
+        if let Err(fault) = added {
+            // Its worker took what it keeps for settled.
+            self.post.states.distrust(client);
+            let (fault, layout) = (TrainError::Unfit(fault), self.trainer.layout());
+            return Ok(Some(failure(client, update.seconds, &fault, layout)));
+        }
+        if !self.global.is_before(phase.pass) {
+            let kept = kept.as_ref().map(|kept| kept.as_slice());
+            self.post.states.note(rank, client, phase.round, kept)?;
+        }
+        Ok(None)
     }
 
     /// Stage 7, when it is collective: no rank enters the sum before all have trained. When ranks
@@ -289,16 +282,13 @@ impl<T: Transport> Server<'_, T> {
         if self.link.plan.reduce() != Reduce::Allreduce {
             return Ok(Ok(()));
         }
+        let order = Order::Reduce {
+            round,
+            pass,
+            turnout,
+        };
         for rank in self.link.workers.clone() {
-            self.link.send(
-                rank,
-                &Order::Reduce {
-                    round,
-                    pass,
-                    turnout,
-                },
-                Content::nothing(),
-            )?;
+            self.link.send(rank, &order, Content::nothing())?;
         }
         let sum = self.gathering.sum(pass);
         match self.link.wire.all_reduce(sum.units()) {
@@ -322,6 +312,14 @@ impl<T: Transport> Server<'_, T> {
                     .assign(self.scheduler.as_mut(), &self.cost, cohort),
             ),
         }
+    }
+}
+
+/// Numbers of another model.
+fn foreign(rank: Rank, what: &str) -> EngineError {
+    EngineError::Unexpected {
+        rank,
+        what: what.to_owned(),
     }
 }
 
