@@ -5,13 +5,17 @@ mod bert;
 mod chain;
 mod cnn;
 mod dense;
+mod descent;
 mod ecg_cnn;
 mod efficientnet;
 mod error;
+mod fitting;
+mod flat;
 mod gru_lm;
 mod inverted;
 mod layers;
 mod lenet;
+mod making;
 mod mobilenet;
 mod mobilenet_v3;
 mod noise;
@@ -28,20 +32,15 @@ mod transformer_lm;
 mod tuned;
 mod vgg;
 
-use crate::part::{AnyKind, Choice};
-use crate::seed::{Purpose, Seed, Stream};
-use crate::task::{Facts, Input, Task};
 use crate::weights::Layout;
-use fedmpi_kernels::dense::{self as kernels, Before};
-use parameter::{Initial, constant, filled, layer, named, normal, uniform, weight};
-use pretrained::Pretrained;
-use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
-use std::ops::Range;
-use std::path::Path;
-use tch::{Device, Tensor};
+use fitting::{fitting_numbers, fitting_tokens};
+use parameter::{constant, filled, layer, named, normal, uniform, weight};
+use tch::Tensor;
 
+pub use descent::{Descent, Pace};
 pub use error::{ModelError, Unfit};
+pub use flat::{initial, layout};
+pub use making::{Start, build, make};
 pub use noise::Noise;
 pub use parameter::Parameter;
 pub use table::{Build, KIND, MODELS};
@@ -88,146 +87,12 @@ pub trait Network {
     }
 }
 
-/// A model's own steps of plain SGD, in flat weights.
-pub trait Descent {
-    /// One step over a batch of samples, row after row; gives the mean loss before it.
-    fn step(&mut self, weights: &mut [f32], batch: &[f32], labels: &[u32], pace: &Pace<'_>) -> f32;
-}
-
-/// One step: `w <- keep w + offset - rate g`. Weight decay and drift are in `keep` and `offset`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace<'a> {
-    /// Learning rate.
-    pub rate: f32,
-    /// What stays of each weight.
-    pub keep: f32,
-    /// What is added to each weight; empty when nothing is.
-    pub offset: &'a [f32],
-}
-
-impl<'a> Pace<'a> {
-    /// Keeps and adds, for the weights in a range.
-    fn apply(&self, weights: &mut [f32], range: Range<usize>) {
-        if let Before::Blend(keep, offset) = self.before(range.clone()) {
-            kernels::blend(&mut weights[range], keep, offset);
-        }
-    }
-
-    /// The same for a product that is added to the weights in a range.
-    fn before(&self, range: Range<usize>) -> Before<'a> {
-        match self.offset.is_empty() {
-            true if self.keep == 1.0 => Before::Same,
-            true => Before::Blend(self.keep, &[]),
-            false => Before::Blend(self.keep, &self.offset[range]),
-        }
-    }
-}
-
-/// Makes the model of a choice.
-///
-/// # Errors
-/// A choice that makes no sense, or data that the model does not take.
-pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
-    let (entry, values) = KIND.look_up(choice)?;
-    (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit {
-        model: entry.name,
-        unfit,
-    })
-}
-
-/// How a model starts, and what is trained of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Start<'a> {
-    /// A file of tensors to start from.
-    pub from: Option<&'a Path>,
-    /// What is trained.
-    pub trained: Trained<'a>,
-    /// Where it is.
-    pub device: Device,
-    /// From which initial weights are drawn.
-    pub seed: Seed,
-}
-
-/// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it
-/// starts from.
-///
-/// # Errors
-/// As [`build`]; a file of tensors that does not fit, patterns that name nothing.
-pub fn make(
-    choice: &Choice,
-    facts: &Facts,
-    start: Start<'_>,
-) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
-    let (model, network) = (KIND.described(&choice.name)?.name, build(choice, facts)?);
-    let unfit = |unfit| ModelError::Unfit { model, unfit };
-    let (network, note) = match start.from {
-        Some(path) => Pretrained::new(network, path)
-            .map(|(it, note)| (Box::new(it) as Box<dyn Network>, note)),
-        None => Ok((network, None)),
-    }
-    .map_err(unfit)?;
-    if start.trained.is_all() {
-        return Ok((network, note));
-    }
-    let stream = &mut start.seed.stream(Purpose::Initial);
-    let tuned = tuned::Tuned::new(network, start.trained, stream, start.device).map_err(unfit)?;
-    Ok((Box::new(tuned), note))
-}
-
-/// Refuses data that is not numbers.
-fn fitting_numbers(facts: &Facts) -> Result<(), Unfit> {
-    match facts.input {
-        Input::Numbers => Ok(()),
-        Input::Tokens => Unfit::new("numbers", "rows of tokens"),
-    }
-}
-
-/// Refuses data that is not rows of tokens, of which the next is learned.
-fn fitting_tokens(facts: &Facts) -> Result<(), Unfit> {
-    match (facts.input, &facts.task) {
-        (Input::Tokens, Task::Next { .. } | Task::Masked { .. }) => Ok(()),
-        (Input::Tokens, _) => Unfit::new("tokens that follow", "another task"),
-        (Input::Numbers, _) => Unfit::new("rows of tokens", "numbers"),
-    }
-}
-
-/// Where each parameter lies in the flat vector.
-pub fn layout(network: &dyn Network) -> Layout {
-    let mut layout = Layout::default();
-    let (trained, kept) = network.parameters().split_at(network.trained());
-    trained
-        .iter()
-        .for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
-    layout.end_trained();
-    kept.iter()
-        .for_each(|parameter| layout.push(&parameter.name, &parameter.shape));
-    layout
-}
-
-/// Initial weights, as each tensor starts.
-pub fn initial(network: &dyn Network, layout: &Layout, stream: &mut Stream) -> Vec<f32> {
-    let mut weights = vec![0.0; layout.length()];
-    for (parameter, slot) in network.parameters().iter().zip(layout.slots()) {
-        let tensor = &mut weights[slot.range()];
-        match &parameter.initial {
-            Initial::Uniform(bound) => tensor
-                .iter_mut()
-                .for_each(|weight| *weight = stream.random_range(-bound..*bound)),
-            Initial::Normal(deviation) => tensor.iter_mut().for_each(|weight| {
-                let value: f32 = StandardNormal.sample(stream);
-                *weight = *deviation * value;
-            }),
-            Initial::Constant(value) => tensor.fill(*value),
-            Initial::Stored(stored) => stored.write(tensor),
-        }
-    }
-    weights
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::Choice;
     use crate::seed::{Purpose, Seed};
+    use crate::task::{Facts, Input, Task};
     use crate::torch::params::Params;
     use crate::torch::task::{gradients, loss};
     use tch::{Device, Kind, no_grad};
@@ -323,15 +188,13 @@ mod tests {
         for entry in MODELS {
             let (network, params, batch, labels) = ready(entry.name);
             let logits = network.forward(params.views(), &batch, None);
-            let outputs = if entry.name == "cnn_dropout_62" {
-                62
-            } else {
-                10
+            let outputs = match entry.name {
+                "cnn_dropout_62" => 62,
+                _ => 10,
             };
-            let asked = if labels.dim() == 1 {
-                vec![4, outputs]
-            } else {
-                vec![4, 6, outputs]
+            let asked = match labels.dim() {
+                1 => vec![4, outputs],
+                _ => vec![4, 6, outputs],
             };
             assert_eq!(logits.size(), asked, "{}", entry.name);
             let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
@@ -400,13 +263,10 @@ mod tests {
     #[test]
     fn data_of_another_shape_is_refused() {
         let flat = Facts::classes(&[60], 10);
-        assert!(
-            build(&"cnn".into(), &flat)
-                .map(|_| ())
-                .expect_err("no image")
-                .to_string()
-                .contains("[60]")
-        );
+        let refused = build(&"cnn".into(), &flat)
+            .map(|_| ())
+            .expect_err("no image");
+        assert!(refused.to_string().contains("[60]"));
         assert!(build(&"lr".into(), &flat).is_ok());
         for entry in MODELS {
             let other = match facts(entry.name).input {

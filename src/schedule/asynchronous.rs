@@ -109,6 +109,14 @@ impl Chooser {
         }
     }
 
+    /// Who checks in at a place.
+    fn arrival(&self, place: usize) -> ClientId {
+        match self.arrivals.get(place) {
+            Some(client) => *client,
+            None => ClientId::from(place),
+        }
+    }
+
     /// The clients that start now.
     pub fn choose(
         &mut self,
@@ -121,14 +129,8 @@ impl Chooser {
         if wanted == 0 {
             return Vec::new();
         }
-        let client = |place: usize| {
-            self.arrivals
-                .get(place)
-                .copied()
-                .unwrap_or_else(|| ClientId::from(place))
-        };
         let mut idle: Vec<ClientId> = (0..present)
-            .map(client)
+            .map(|place| self.arrival(place))
             .filter(|client| !busy.contains(client))
             .collect();
         idle.sort_unstable();

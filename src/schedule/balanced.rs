@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn known_cases() {
-        assert_eq!(longest(&[5, 4, 3, 3, 3], 2), 10); // Best possible is 9: the bound of 4/3 is not broken.
+        // Best possible is 9: the bound of 4/3 is not broken.
+        assert_eq!(longest(&[5, 4, 3, 3, 3], 2), 10);
         assert_eq!(longest(&[1, 2, 3, 4], 2), 5);
         assert_eq!(longest(&[7], 3), 7);
     }

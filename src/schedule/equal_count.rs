@@ -1,7 +1,7 @@
 //! `equal_count`: numpy's `array_split`, as in FedML's NCCL simulator. Blind to sizes: something to
 //! measure the others against.
 
-use super::{Assignment, CostModel, Job, Scheduler};
+use super::{Assignment, CostModel, Job, Scheduler, idle};
 use crate::ids::Rank;
 
 /// Neighbours stay together; the first `k mod w` workers have one client more.
@@ -11,15 +11,12 @@ impl Scheduler for EqualCount {
     fn assign(&mut self, cohort: &[Job], _: &CostModel, workers: &[Rank]) -> Assignment {
         let (each, more) = (cohort.len() / workers.len(), cohort.len() % workers.len());
         let mut rest = cohort.iter().map(|job| job.client);
-        let part = |(turn, &rank)| {
-            (
-                rank,
-                rest.by_ref()
-                    .take(each + usize::from(turn < more))
-                    .collect(),
-            )
-        };
-        workers.iter().enumerate().map(part).collect()
+        let mut assigned = idle(workers);
+        for (turn, (_, clients)) in assigned.iter_mut().enumerate() {
+            let count = each + usize::from(turn < more);
+            clients.extend(rest.by_ref().take(count));
+        }
+        assigned
     }
 }
 

@@ -121,11 +121,14 @@ mod tests {
         ) {
             let (cohort, ranks) = (jobs(&sizes), ranks(workers));
             let mut cost = CostModel::default();
-            history.iter().for_each(|&(rank, samples, seconds)| cost.learn(Rank(rank), samples, seconds));
+            for (rank, samples, seconds) in history {
+                cost.learn(Rank(rank), samples, seconds);
+            }
             for entry in SCHEDULERS {
                 let assigned = (entry.build)().assign(&cohort, &cost, &ranks);
-                prop_assert_eq!(assigned.iter().map(|(rank, _)| *rank).collect::<Vec<_>>(), ranks.clone());
-                let mut clients: Vec<ClientId> = assigned.into_iter().flat_map(|(_, clients)| clients).collect();
+                let (served, clients): (Vec<Rank>, Vec<_>) = assigned.into_iter().unzip();
+                prop_assert_eq!(served, ranks.clone());
+                let mut clients = clients.concat();
                 clients.sort_unstable();
                 prop_assert_eq!(clients, cohort.iter().map(|job| job.client).collect::<Vec<_>>());
             }

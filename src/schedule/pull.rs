@@ -3,8 +3,11 @@
 //! always who should train next: a slow worker that takes the last client lets all others wait for
 //! it. So predictions have a say, and measured seconds correct them while the round goes on.
 
-use super::{Batch, CostModel, Job, Line, largest_first};
+mod prediction;
+
+use super::{Batch, CostModel, Job, largest_first};
 use crate::ids::{ClientId, Rank};
+use prediction::Desk;
 use std::collections::{BTreeMap, VecDeque};
 
 /// One round's clients on their way to workers.
@@ -17,30 +20,6 @@ pub struct Pull {
     clients: f64,
     samples: u64,
     largest: u64,
-}
-
-/// What lies before a worker.
-#[derive(Default)]
-struct Desk {
-    line: Line,
-    // Seconds of what it has reported.
-    spent: f64,
-    // What it has not reported, in its order.
-    waiting: VecDeque<Job>,
-    engaged: bool,
-}
-
-impl Desk {
-    /// When it would end a client of this size that it got now, in seconds of training since the
-    /// round began. What it has in hand does not end before `now`, whatever was predicted.
-    fn end(&self, samples: u64, now: f64) -> f64 {
-        let mut waiting = self
-            .waiting
-            .iter()
-            .map(|job| self.line.seconds(job.samples));
-        let free = (self.spent + waiting.next().unwrap_or(0.0)).max(now);
-        free + waiting.sum::<f64>() + self.line.seconds(samples)
-    }
 }
 
 impl Pull {
@@ -95,24 +74,16 @@ impl Pull {
     /// last.
     pub fn deal(&mut self, reported: Option<Rank>) -> Vec<Batch> {
         let least = self.least() * (1.0 + 1e-9);
-        let seeks =
-            |(rank, desk): &(&Rank, &Desk)| desk.waiting.is_empty() || Some(**rank) == reported;
-        let mut seekers: Vec<(Rank, f64)> = self
-            .desks
-            .iter()
-            .filter(seeks)
-            .map(|(rank, desk)| (*rank, desk.line.seconds(self.largest)))
-            .collect();
-        seekers.sort_by(|one, other| one.1.total_cmp(&other.1));
+        let seekers = self.seekers(reported);
         let mut dealt: BTreeMap<Rank, Vec<ClientId>> = BTreeMap::new();
-        for &(rank, _) in &seekers {
+        for &rank in &seekers {
             if self.desks[&rank].waiting.is_empty()
                 && let Some(place) = self.timely(rank, least).or_else(|| self.unrivalled(rank))
             {
                 dealt.entry(rank).or_default().push(self.give(rank, place));
             }
         }
-        for &(rank, _) in seekers.iter().rev() {
+        for &rank in seekers.iter().rev() {
             if self.desks[&rank].waiting.len() == 1
                 && let Some(place) = self.timely(rank, least)
             {
@@ -120,10 +91,23 @@ impl Pull {
             }
         }
         let last = self.rest.is_empty();
-        let batch = |(rank, _): (Rank, f64)| {
-            self.batch(rank, dealt.remove(&rank).unwrap_or_default(), last)
-        };
-        seekers.into_iter().filter_map(batch).collect()
+        seekers
+            .into_iter()
+            .filter_map(|rank| self.batch(rank, dealt.remove(&rank).unwrap_or_default(), last))
+            .collect()
+    }
+
+    /// Workers that are idle, and the one that has just reported: first who would train the largest
+    /// client fastest.
+    fn seekers(&self, reported: Option<Rank>) -> Vec<Rank> {
+        let mut seekers: Vec<(Rank, f64)> = self
+            .desks
+            .iter()
+            .filter(|(rank, desk)| desk.waiting.is_empty() || Some(**rank) == reported)
+            .map(|(rank, desk)| (*rank, desk.line.seconds(self.largest)))
+            .collect();
+        seekers.sort_by(|one, other| one.1.total_cmp(&other.1));
+        seekers.into_iter().map(|(rank, _)| rank).collect()
     }
 
     /// What a worker hears, if anything: nothing when it has not been told of this round and never
@@ -144,62 +128,11 @@ impl Pull {
         })
     }
 
+    /// Puts a client of the rest on a worker's desk.
     fn give(&mut self, rank: Rank, place: usize) -> ClientId {
         let job = self.rest.remove(place).expect("a place among the rest");
         self.desks.entry(rank).or_default().waiting.push_back(job);
         job.client
-    }
-
-    /// The largest client that a worker can end in time. Smaller ones end sooner, so they are a
-    /// tail of the rest.
-    fn timely(&self, rank: Rank, least: f64) -> Option<usize> {
-        let (desk, now) = (self.desks.get(&rank)?, self.now());
-        let place = self
-            .rest
-            .partition_point(|job| desk.end(job.samples, now) > least);
-        (place < self.rest.len()).then_some(place)
-    }
-
-    /// The largest client or the smallest, if no other worker would end it sooner. There is always
-    /// one who ends the largest first, so the rest gets ever less.
-    fn unrivalled(&self, rank: Rank) -> Option<usize> {
-        let (desk, now) = (self.desks.get(&rank)?, self.now());
-        let first = |&place: &usize| {
-            let samples = self.rest[place].samples;
-            let end = desk.end(samples, now);
-            self.desks
-                .values()
-                .all(|other| other.end(samples, now) >= end)
-        };
-        let ends = [0, self.rest.len().checked_sub(1)?];
-        ends.into_iter().find(first)
-    }
-
-    /// How far the round is: no worker has trained longer, and whoever never waits has trained as
-    /// long.
-    fn now(&self) -> f64 {
-        self.desks
-            .values()
-            .map(|desk| desk.spent)
-            .fold(0.0, f64::max)
-    }
-
-    /// The seconds that all workers together need for the cohort if nobody ever waits, but not less
-    /// than the largest client takes where it is trained fastest.
-    fn least(&self) -> f64 {
-        let alone = |line: &Line| line.seconds(self.samples) + line.constant * (self.clients - 1.0);
-        let lines = || self.desks.values().map(|desk| &desk.line);
-        let together = 1.0 / lines().map(|line| 1.0 / alone(line)).sum::<f64>();
-        lines()
-            .map(|line| line.seconds(self.largest))
-            .fold(f64::INFINITY, f64::min)
-            .max(together)
-    }
-
-    fn predict(&mut self) {
-        self.desks
-            .iter_mut()
-            .for_each(|(rank, desk)| desk.line = self.cost.line(*rank));
     }
 }
 
@@ -270,22 +203,6 @@ mod tests {
         assert_eq!(pull.deal(None), [batch(2, &[0, 1], true, false)]);
         assert_eq!(pull.next(Rank(2), ClientId(0), 1.0), []);
         assert_eq!(pull.next(Rank(2), ClientId(1), 1.0), [batch(2, &[2], false, true)]);
-    }
-
-    #[test]
-    fn what_should_have_ended_long_ago_does_not_end_before_now() {
-        let line = Line {
-            per_sample: 1.0,
-            constant: 0.0,
-        };
-        let mut desk = Desk {
-            line,
-            spent: 2.0,
-            ..Desk::default()
-        };
-        assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (7.0, 13.0));
-        desk.waiting.extend(jobs(&[3, 1]));
-        assert_eq!((desk.end(5, 0.0), desk.end(5, 8.0)), (11.0, 14.0));
     }
 
     #[test]
@@ -409,7 +326,8 @@ mod tests {
             let mut batches = pull.deal(None);
             for turn in 0.. {
                 for batch in batches.drain(..) {
-                    prop_assert!(!ended.contains(&batch.rank) && batch.first == begun.insert(batch.rank), "{batch:?}");
+                    prop_assert!(!ended.contains(&batch.rank), "{batch:?}");
+                    prop_assert_eq!(batch.first, begun.insert(batch.rank), "{:?}", batch);
                     ended.extend(batch.last.then_some(batch.rank));
                     sent.extend(batch.clients.clone());
                     let queue = waiting.entry(batch.rank).or_default();
@@ -417,10 +335,14 @@ mod tests {
                     prop_assert!(queue.len() <= 2);
                 }
                 // Anybody who has something may be the next to report.
-                let busy: Vec<Rank> = waiting.iter().filter(|(_, queue)| !queue.is_empty()).map(|(rank, _)| *rank).collect();
-                let Some(&rank) = busy.get(order.get(turn).copied().unwrap_or(turn) % busy.len().max(1)) else { break };
-                let client = waiting.get_mut(&rank).and_then(VecDeque::pop_front).expect("a client");
-                batches = pull.next(rank, client, sizes[client.index()] as f64 * speeds[rank.index() - 1]);
+                waiting.retain(|_, queue| !queue.is_empty());
+                let busy: Vec<Rank> = waiting.keys().copied().collect();
+                let next = order.get(turn).copied().unwrap_or(turn) % busy.len().max(1);
+                let Some(&rank) = busy.get(next) else { break };
+                let queue = waiting.get_mut(&rank).expect("a queue");
+                let client = queue.pop_front().expect("a client");
+                let seconds = sizes[client.index()] as f64 * speeds[rank.index() - 1];
+                batches = pull.next(rank, client, seconds);
             }
             sent.sort_unstable();
             prop_assert_eq!(sent, cohort.iter().map(|job| job.client).collect::<Vec<_>>());

@@ -32,7 +32,8 @@ pub struct Slowdown {
 /// A slowdown that cannot be read.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error(
-    "`{0}` is neither RANK:FACTOR with a factor from 1 up, each rank once, nor one cos:RATIO (hint: --worker_slowdown 1:2,3:1.5)"
+    "`{0}` is neither RANK:FACTOR with a factor from 1 up, each rank once, nor one cos:RATIO \
+     (hint: --worker_slowdown 1:2,3:1.5)"
 )]
 pub struct SlowdownError(String);
 

@@ -1,0 +1,63 @@
+//! From a choice to a model that is ready to be trained: made for the data, started from a file,
+//! and cut down to what is trained of it.
+
+use super::pretrained::Pretrained;
+use super::tuned::{Trained, Tuned};
+use super::{KIND, ModelError, Network};
+use crate::part::{AnyKind, Choice};
+use crate::seed::{Purpose, Seed};
+use crate::task::Facts;
+use std::path::Path;
+use tch::Device;
+
+/// Makes the model of a choice.
+///
+/// # Errors
+/// A choice that makes no sense, or data that the model does not take.
+pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelError> {
+    let (entry, values) = KIND.look_up(choice)?;
+    (entry.build)(&values, facts).map_err(|unfit| ModelError::Unfit {
+        model: entry.name,
+        unfit,
+    })
+}
+
+/// How a model starts, and what is trained of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// A file of tensors to start from.
+    pub from: Option<&'a Path>,
+    /// What is trained.
+    pub trained: Trained<'a>,
+    /// Where it is.
+    pub device: Device,
+    /// From which initial weights are drawn.
+    pub seed: Seed,
+}
+
+/// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it
+/// starts from.
+///
+/// # Errors
+/// As [`build`]; a file of tensors that does not fit, patterns that name nothing.
+pub fn make(
+    choice: &Choice,
+    facts: &Facts,
+    start: Start<'_>,
+) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
+    let (model, network) = (KIND.described(&choice.name)?.name, build(choice, facts)?);
+    let unfit = |unfit| ModelError::Unfit { model, unfit };
+    let (network, note) = match start.from {
+        Some(path) => {
+            let (started, note) = Pretrained::new(network, path).map_err(unfit)?;
+            (Box::new(started) as Box<dyn Network>, note)
+        }
+        None => (network, None),
+    };
+    if start.trained.is_all() {
+        return Ok((network, note));
+    }
+    let stream = &mut start.seed.stream(Purpose::Initial);
+    let tuned = Tuned::new(network, start.trained, stream, start.device).map_err(unfit)?;
+    Ok((Box::new(tuned), note))
+}
