@@ -26,14 +26,17 @@ pub struct Local {
 pub fn ranks(size: usize) -> Vec<Local> {
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..size).map(|_| channel()).unzip();
     let meeting = Arc::new(Meeting::new(size));
-    let end = |(rank, inbox)| Local {
-        rank: Rank::from(rank),
-        inbox,
-        outboxes: outboxes.clone(),
-        meeting: Arc::clone(&meeting),
-        patience: None,
-    };
-    inboxes.into_iter().enumerate().map(end).collect()
+    let mut ends = Vec::with_capacity(size);
+    for (rank, inbox) in inboxes.into_iter().enumerate() {
+        ends.push(Local {
+            rank: Rank::from(rank),
+            inbox,
+            outboxes: outboxes.clone(),
+            meeting: Arc::clone(&meeting),
+            patience: None,
+        });
+    }
+    ends
 }
 
 /// Where ranks add up.

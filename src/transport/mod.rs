@@ -136,7 +136,8 @@ pub enum TransportError {
     },
     /// The announced numbers do not fit into memory.
     #[error(
-        "rank {from} announces {count} numbers, more than memory holds (hint: run the same binary on every host)"
+        "rank {from} announces {count} numbers, more than memory holds \
+         (hint: run the same binary on every host)"
     )]
     TooLarge {
         /// The sender.

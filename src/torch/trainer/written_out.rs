@@ -1,13 +1,46 @@
 //! Steps that a model has written out, for small batches on the CPU.
 
 use super::TorchTrainer;
-use crate::models::{Descent, Pace};
+use crate::models::{self, Descent, Network, Pace};
+use crate::plan::Plan;
 use crate::seed::Purpose;
+use crate::task::Task as Learned;
 use crate::torch::sight::Sight;
-use crate::train::{Course, Drift, Task, Trained};
+use crate::train::optimizer::Optimizer;
+use crate::train::{Course, Drift, Limit, Task, Trained};
 use rand::seq::SliceRandom;
+use tch::Device;
+
+/// Largest batch of which the steps are written out: for larger ones matrix libraries are at home,
+/// and sum with less rounding.
+const SMALL_BATCH: usize = 64;
+
+/// The steps that a network has written out, where they do what the plan asks for: they know
+/// cross-entropy of classes, and step along each batch's gradient as it is.
+pub(super) fn written_out(
+    plan: &Plan,
+    device: Device,
+    network: &dyn Network,
+    optimizer: &Optimizer,
+) -> Option<Box<dyn Descent>> {
+    let is_plain = optimizer.plain().is_some()
+        && plan.limit() == Limit::None
+        && plan.workload().accumulate == 1;
+    let is_known = device == Device::Cpu && matches!(plan.dataset.facts.task, Learned::Classes(_));
+    if is_plain && is_known {
+        network.descent(&models::layout(network))
+    } else {
+        None
+    }
+}
 
 impl TorchTrainer {
+    /// Whether a client's steps are written out by hand.
+    pub(super) fn descends(&self, task: &Task<'_>) -> bool {
+        let samples = self.plan.partition.of(task.client).len();
+        self.descent.is_some() && self.plan.batch(samples) <= SMALL_BATCH
+    }
+
     /// Trains a client by the model's own steps, in place in the update.
     pub(super) fn descend(&mut self, descent: &mut dyn Descent, task: &Task<'_>) -> Trained {
         let (client, start) = (task.client, &task.start[..]);
@@ -71,16 +104,14 @@ impl TorchTrainer {
         let mut pulled = 0.0;
         if let Some((pull, anchor)) = drift.pull() {
             pulled = pull;
-            offset
-                .iter_mut()
-                .zip(anchor.iter())
-                .for_each(|(by, to)| *by = (rate * pull) as f32 * to);
+            for (by, to) in offset.iter_mut().zip(anchor.iter()) {
+                *by = (rate * pull) as f32 * to;
+            }
         }
         if let Some(shift) = drift.shift() {
-            offset
-                .iter_mut()
-                .zip(shift)
-                .for_each(|(by, shift)| *by -= rate as f32 * shift);
+            for (by, shift) in offset.iter_mut().zip(shift) {
+                *by -= rate as f32 * shift;
+            }
         }
         ((1.0 - rate * (wd + pulled)) as f32, offset)
     }

@@ -2,6 +2,8 @@
 
 mod patience;
 mod raw;
+mod survival;
+mod transfer;
 mod ulfm;
 mod wire;
 

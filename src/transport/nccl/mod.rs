@@ -47,23 +47,7 @@ pub fn agree(
         }
         _ => None,
     };
-    let offer = match &ready {
-        None => Offer::default(),
-        Some(Ok((nccl, gpu))) => Offer {
-            gpu: Some(gpu.name.clone()),
-            version: nccl.version(),
-            ..Offer::default()
-        },
-        Some(Err(fault)) => Offer {
-            gpu: Some(String::new()),
-            fault: Some(fault.to_string()),
-            ..Offer::default()
-        },
-    };
-    let offers = world.share(&Offer {
-        host: host.to_owned(),
-        ..offer
-    });
+    let offers = world.share(&offer(host, ready.as_ref()));
     let workers = &offers[1..];
     if workers.iter().all(|offer| offer.gpu.is_none()) {
         return Sums::Hosts;
@@ -78,6 +62,21 @@ pub fn agree(
         Err(reason) => log::warn!("sums go through MPI, not NCCL: {reason}"),
     }
     joined.map_or(Sums::Hosts, Sums::Devices)
+}
+
+/// What a rank offers, of which the library and the GPU are ready or not.
+fn offer(host: &str, ready: Option<&Result<(Nccl, Gpu), Fault>>) -> Offer {
+    let (gpu, version, fault) = match ready {
+        None => (None, String::new(), None),
+        Some(Ok((nccl, gpu))) => (Some(gpu.name.clone()), nccl.version(), None),
+        Some(Err(fault)) => (Some(String::new()), String::new(), Some(fault.to_string())),
+    };
+    Offer {
+        host: host.to_owned(),
+        gpu,
+        version,
+        fault,
+    }
 }
 
 /// What keeps the workers from summing on their GPUs.
