@@ -353,7 +353,9 @@ mod tests {
             };
             let mut out = vec![9.0; m * o];
             affine(&x, &w, &bias, &mut out);
-            let layer = |at: usize| f64::from(bias[at % o]) + sum(i, &|j| (x[at / o * i + j], w[at % o * i + j]));
+            let layer = |at: usize| {
+                f64::from(bias[at % o]) + sum(i, &|j| (x[at / o * i + j], w[at % o * i + j]))
+            };
             prop_assert!(close(&out, layer));
             let (d, mut dx, mut dw) = (numbers(m * o, 4), vec![1.0; m * i], vec![2.0; o * i]);
             add_product(&mut dx, Before::Same, &d, [o, 1], &w, i);

@@ -12,7 +12,8 @@ part! {
     pub Samples {
         delay_per_sample: f64 = "0.001", "SECONDS", Range::NOT_NEGATIVE, "virtual time of a sample";
         delay_sigma: f64 = "0", "SIGMA", Range::NOT_NEGATIVE, "spread of the logarithm";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 
@@ -44,7 +45,8 @@ part! {
     pub Uniform {
         delay_from: f64 = "0", "SECONDS", Range::NOT_NEGATIVE, "the shortest virtual time";
         delay_to: f64 = "1", "SECONDS", Range::NOT_NEGATIVE, "what is longer than any virtual time";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 
@@ -70,7 +72,8 @@ part! {
     pub LogNormal {
         delay_median: f64 = "1", "SECONDS", Range::NOT_NEGATIVE, "the middle virtual time";
         delay_sigma: f64 = "0.7", "SIGMA", Range::NOT_NEGATIVE, "spread of the logarithm";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 
@@ -89,7 +92,8 @@ part! {
     /// Of `exponential`.
     pub Exponential {
         delay_mean: f64 = "1", "SECONDS", Range::NOT_NEGATIVE, "mean virtual time";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 
@@ -106,8 +110,10 @@ pub(super) fn exponential(values: &Values, _: usize) -> Result<Delay, DelayError
 part! {
     /// Of `halfnormal`.
     pub HalfNormal {
-        delay_sigma: f64 = "1", "SECONDS", Range::NOT_NEGATIVE, "root of the mean square of virtual times";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_sigma: f64 = "1", "SECONDS", Range::NOT_NEGATIVE,
+            "root of the mean square of virtual times";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 
@@ -122,8 +128,10 @@ pub(super) fn halfnormal(values: &Values, _: usize) -> Result<Delay, DelayError>
 part! {
     /// Of `classes`.
     pub Classes {
-        delay_classes: Vec<f64> = "[1, 2, 5]", "SECONDS,...", Range::NOT_NEGATIVE, "virtual time of each class of clients";
-        delay_per_task: bool = "false", "true|false", Range::ANY, "draw anew for every training, not once per client";
+        delay_classes: Vec<f64> = "[1, 2, 5]", "SECONDS,...", Range::NOT_NEGATIVE,
+            "virtual time of each class of clients";
+        delay_per_task: bool = "false", "true|false", Range::ANY,
+            "draw anew for every training, not once per client";
     }
 }
 

@@ -17,7 +17,8 @@ part! {
 part! {
     /// Of `list`.
     pub Said {
-        delay_list: Vec<f64> = "[0]", "SECONDS,...", Range::NOT_NEGATIVE, "virtual seconds of every client, from the first on";
+        delay_list: Vec<f64> = "[0]", "SECONDS,...", Range::NOT_NEGATIVE,
+            "virtual seconds of every client, from the first on";
     }
 }
 
@@ -57,10 +58,7 @@ fn usable(seconds: f64) -> bool {
 }
 
 fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File {
-        path: path.to_owned(),
-        reason,
-    };
+    let fault = |reason: String| DelayError::file(path, reason);
     let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let json = |error: serde_json::Error| fault(error.to_string());
     let listed = match text.trim_start().chars().next() {
@@ -74,24 +72,20 @@ fn read(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
     complete(path, listed.into_iter().enumerate().collect(), clients)
 }
 
+/// A number in each line that has one.
 fn lines(text: &str) -> Result<Vec<f64>, String> {
-    let number = |(line, text): (usize, &str)| {
-        text.trim()
-            .parse()
-            .map_err(|_| format!("line {}: `{}` is no number", line + 1, text.trim()))
-    };
-    text.lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .map(number)
-        .collect()
+    let mut numbers = Vec::new();
+    for (line, text) in (1..).zip(text.lines().map(str::trim)) {
+        if !text.is_empty() {
+            let number = text.parse();
+            numbers.push(number.map_err(|_| format!("line {line}: `{text}` is no number"))?);
+        }
+    }
+    Ok(numbers)
 }
 
 fn read_trace(path: &Path, clients: usize) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File {
-        path: path.to_owned(),
-        reason,
-    };
+    let fault = |reason: String| DelayError::file(path, reason);
     let text = files::text(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Result<BTreeMap<usize, f64>, _> = reader.deserialize::<(usize, f64)>().collect();
@@ -108,24 +102,22 @@ fn complete(
     by_client: BTreeMap<usize, f64>,
     clients: usize,
 ) -> Result<Vec<f64>, DelayError> {
-    let fault = |reason: String| DelayError::File {
-        path: path.to_owned(),
-        reason,
-    };
     if let Some((client, seconds)) = by_client.iter().find(|(_, seconds)| !usable(**seconds)) {
-        return Err(fault(format!(
-            "client {client} has a delay of {seconds}, it must be finite and from 0 up"
-        )));
+        let reason =
+            format!("client {client} has a delay of {seconds}, it must be finite and from 0 up");
+        return Err(DelayError::file(path, reason));
     }
-    let delay = |client| {
-        by_client.get(&client).copied().ok_or_else(|| {
-            fault(format!(
-                "no delay for client {client} of {clients} (hint: --client_num_in_total {})",
-                by_client.len().max(1)
-            ))
-        })
-    };
-    (0..clients).map(delay).collect()
+    let mut delays = Vec::with_capacity(clients);
+    for client in 0..clients {
+        let Some(seconds) = by_client.get(&client) else {
+            let count = by_client.len().max(1);
+            let hint = format!("(hint: --client_num_in_total {count})");
+            let reason = format!("no delay for client {client} of {clients} {hint}");
+            return Err(DelayError::file(path, reason));
+        };
+        delays.push(*seconds);
+    }
+    Ok(delays)
 }
 
 #[cfg(test)]

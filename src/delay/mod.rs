@@ -11,7 +11,7 @@ use crate::ids::{ClientId, Round};
 use crate::part::{Choice, Entry, Kind, Part, PartError, Values};
 use crate::seed::{Purpose, Seed, Stream};
 use serde_yaml::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Seconds of a client with so many samples. Law: never below 0 and never NaN.
@@ -34,6 +34,15 @@ pub enum DelayError {
         /// What is wrong, with a hint.
         reason: String,
     },
+}
+
+impl DelayError {
+    fn file(path: &Path, reason: String) -> DelayError {
+        DelayError::File {
+            path: path.to_owned(),
+            reason,
+        }
+    }
 }
 
 /// Makes a model for so many clients.

@@ -48,8 +48,8 @@ pub enum EngineError {
     NoWorkers,
     /// The last worker is gone.
     #[error(
-        "rank {rank} on {host} is gone, and nobody is left (hint: `fedmpi launch --max_restarts` \
-         goes on by itself)"
+        "rank {rank} on {host} is gone, and nobody is left \
+         (hint: `fedmpi launch --max_restarts` goes on by itself)"
     )]
     Lost {
         /// Who.
@@ -123,14 +123,14 @@ pub enum EngineError {
     EndWanted,
     /// No client is in training, and none would ever be.
     #[error(
-        "no client can be chosen any more, so the model would never move again (hint: more \
-         clients, or --checkin_num)"
+        "no client can be chosen any more, so the model would never move again \
+         (hint: more clients, or --checkin_num)"
     )]
     Idle,
     /// Without rounds: every training diverges, and the model never moves.
     #[error(
-        "{trainings} trainings in a row diverged, so the model would never move again (hint: lower \
-         --lr)"
+        "{trainings} trainings in a row diverged, so the model would never move again \
+         (hint: lower --lr)"
     )]
     InVain {
         /// How many.
@@ -146,8 +146,8 @@ pub enum EngineError {
     },
     /// A checkpoint that does not say how a part of the run was left.
     #[error(
-        "the checkpoint cannot bring back the {part}: {reason} (hint: resume with the version that \
-         wrote it)"
+        "the checkpoint cannot bring back the {part}: {reason} \
+         (hint: resume with the version that wrote it)"
     )]
     Forgotten {
         /// Of what.
@@ -157,8 +157,8 @@ pub enum EngineError {
     },
     /// What clients keep cannot be kept.
     #[error(
-        "what clients keep is lost: {reason} (hint: check free space; start the run anew if the \
-         file was damaged)"
+        "what clients keep is lost: {reason} \
+         (hint: check free space; start the run anew if the file was damaged)"
     )]
     Kept {
         /// Why.

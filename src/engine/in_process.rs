@@ -18,7 +18,8 @@ pub type MakeTrainer<'a> = dyn Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> 
 /// A whole job in one process: a server and `workers` client managers on threads.
 ///
 /// # Errors
-/// As [`run()`](super::run()); the first fault of the server, or of a worker whose loss ended the server's run.
+/// As [`run()`](super::run()); the first fault of the server, or of a worker whose loss ended the
+/// server's run.
 pub fn run_local(
     plan: &Plan,
     workers: usize,

@@ -182,8 +182,8 @@ impl<'a, T: Transport> Server<'a, T> {
         Ok(Open::new(done, &self.global.weights, self.trainer.pieces()))
     }
 
-    /// All passes over the cohort. Only a signal leaves a round and goes on to be saved: then nothing
-    /// of it shall have happened.
+    /// All passes over the cohort. Only a signal leaves a round and goes on to be saved: then
+    /// nothing of it shall have happened.
     fn pass_or_undo(&mut self, round: Round, cohort: &[Job]) -> Result<Passed, EngineError> {
         let passed = self
             .link

@@ -84,10 +84,9 @@ impl Manner {
         };
         let query = heads(layer.query) * (1.0 / (width as f64).sqrt());
         let scores = query.matmul(&heads(layer.key).transpose(2, 3));
-        let scores = if let Some(mask) = mask {
-            scores + mask
-        } else {
-            scores
+        let scores = match mask {
+            Some(mask) => scores + mask,
+            None => scores,
         };
         let shares = dropped(noise, scores.softmax(-1, scores.kind()), self.dropout);
         shares

@@ -46,7 +46,8 @@ impl Size {
 part! {
     /// Settings of `bert`.
     pub Encoder {
-        size: Size = "tiny", "tiny|mini|small|medium|base", Range::ANY, "2 layers of 128, 4 of 256, 4 of 512, 8 of 512, 12 of 768";
+        size: Size = "tiny", "tiny|mini|small|medium|base", Range::ANY,
+            "2 layers of 128, 4 of 256, 4 of 512, 8 of 512, 12 of 768";
         places: u32 = "512", "TOKENS", Range::COUNT, "the longest row";
         dropout: f64 = "0.1", "SHARE", Range::FRACTION, "of values that are dropped in training";
     }
@@ -119,11 +120,8 @@ fn norm(name: &str, width: usize) -> [Parameter; 2] {
 
 fn tensors(vocabulary: usize, places: usize, layers: usize, width: usize) -> Vec<Parameter> {
     let table = |name: &str, rows: usize| {
-        named(
-            format!("bert.embeddings.{name}_embeddings.weight"),
-            &[rows, width],
-            normal(DEVIATION),
-        )
+        let name = format!("bert.embeddings.{name}_embeddings.weight");
+        named(name, &[rows, width], normal(DEVIATION))
     };
     let mut all = vec![
         table("word", vocabulary),

@@ -14,7 +14,8 @@ use tch::{Tensor, no_grad};
 part! {
     /// Its settings.
     pub Cnn {
-        units: usize = "512", "UNITS", Range::COUNT, "units of the hidden layer; LEAF's for FEMNIST has 2048";
+        units: usize = "512", "UNITS", Range::COUNT,
+            "units of the hidden layer; LEAF's for FEMNIST has 2048";
     }
 }
 

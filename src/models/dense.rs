@@ -37,8 +37,10 @@ impl Activation {
 part! {
     /// Settings of `mlp`.
     pub Layers {
-        hidden: Vec<f64> = "100,100", "UNITS", Range::COUNT, "of each hidden layer, one after another";
-        activation: Activation = "relu", "relu|tanh|sigmoid|gelu", Range::ANY, "what is between layers";
+        hidden: Vec<f64> = "100,100", "UNITS", Range::COUNT,
+            "of each hidden layer, one after another";
+        activation: Activation = "relu", "relu|tanh|sigmoid|gelu", Range::ANY,
+            "what is between layers";
     }
 }
 
@@ -152,17 +154,50 @@ struct Linear {
     gradient: Vec<f32>,
 }
 
-impl Stack {
-    /// Layers of which weight and bias lie in `slots`.
-    pub fn new(slots: &[Slot]) -> Stack {
-        let linear = |pair: &[Slot]| Linear {
+impl Linear {
+    /// Weight and bias lie in a pair of slots.
+    fn new(pair: &[Slot]) -> Linear {
+        Linear {
             weight: pair[0].clone(),
             bias: pair[1].clone(),
             inputs: Vec::new(),
             gradient: Vec::new(),
-        };
+        }
+    }
+
+    /// The gradient by its inputs: `d W`.
+    fn below(&self, gradient: &mut Vec<f32>, weights: &[f32]) {
+        let (width, outputs) = (self.weight.shape[1], self.bias.count());
+        gradient.clear();
+        gradient.resize(self.inputs.len(), 0.0);
+        let weight = &weights[self.weight.range()];
+        kernels::add_product(gradient, Before::Same, &self.gradient, [outputs, 1], weight, width);
+    }
+
+    /// Its own step.
+    fn descend(&mut self, weights: &mut [f32], pace: &Pace<'_>) {
+        let (width, outputs) = (self.weight.shape[1], self.bias.count());
+        for value in &mut self.gradient {
+            *value *= -pace.rate;
+        }
+        pace.apply(weights, self.bias.range());
+        let before = pace.before(self.weight.range());
+        let weight = &mut weights[self.weight.range()];
+        kernels::add_product(weight, before, &self.gradient, [1, outputs], &self.inputs, width);
+        let bias = &mut weights[self.bias.range()];
+        for row in self.gradient.chunks_exact(outputs) {
+            for (bias, step) in bias.iter_mut().zip(row) {
+                *bias += step;
+            }
+        }
+    }
+}
+
+impl Stack {
+    /// Layers of which weight and bias lie in `slots`.
+    pub fn new(slots: &[Slot]) -> Stack {
         Stack {
-            layers: slots.chunks_exact(2).map(linear).collect(),
+            layers: slots.chunks_exact(2).map(Linear::new).collect(),
         }
     }
 
@@ -206,19 +241,9 @@ impl Stack {
         let wanted = below.is_some();
         let mut gradient = gradient;
         for (depth, layer) in self.layers.iter_mut().enumerate().rev() {
-            let (width, outputs) = (layer.weight.shape[1], layer.bias.count());
             layer.gradient.clone_from(&gradient);
             if depth > 0 || wanted {
-                gradient.clear();
-                gradient.resize(layer.inputs.len(), 0.0);
-                kernels::add_product(
-                    &mut gradient,
-                    Before::Same,
-                    &layer.gradient,
-                    [outputs, 1],
-                    &weights[layer.weight.range()],
-                    width,
-                );
+                layer.below(&mut gradient, weights);
             }
             if depth > 0 {
                 let active = gradient.iter_mut().zip(&layer.inputs);
@@ -226,27 +251,7 @@ impl Stack {
                     *gradient = if input > 0.0 { *gradient } else { 0.0 }
                 });
             }
-            layer
-                .gradient
-                .iter_mut()
-                .for_each(|value| *value *= -pace.rate);
-            pace.apply(weights, layer.bias.range());
-            let before = pace.before(layer.weight.range());
-            let weight = &mut weights[layer.weight.range()];
-            kernels::add_product(
-                weight,
-                before,
-                &layer.gradient,
-                [1, outputs],
-                &layer.inputs,
-                width,
-            );
-            let bias = &mut weights[layer.bias.range()];
-            for row in layer.gradient.chunks_exact(outputs) {
-                bias.iter_mut()
-                    .zip(row)
-                    .for_each(|(bias, step)| *bias += step);
-            }
+            layer.descend(weights, pace);
         }
         if let Some(below) = below {
             *below = gradient;

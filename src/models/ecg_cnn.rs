@@ -22,7 +22,8 @@ const SHORTEST: usize = 12;
 part! {
     /// Settings of `ecg_cnn`.
     pub Beats {
-        softmax: bool = "false", "", Range::ANY, "a softmax before the cross-entropy, which has one: as FLUTE trains";
+        softmax: bool = "false", "", Range::ANY,
+            "a softmax before the cross-entropy, which has one: as FLUTE trains";
     }
 }
 
@@ -75,21 +76,25 @@ impl EcgCnn {
 
 /// Three convolutions, of which the first is added to the last; half of the length is left.
 fn block(input: &Tensor, trained: &[Tensor], kept: &[Tensor], training: bool) -> Tensor {
-    let convolve = |place: usize, input: &Tensor| {
-        let tensors = &trained[4 * place..];
-        input.conv1d(&tensors[0], Some(&tensors[1]), 1, 0, 1, 1)
-    };
-    let after = |place: usize, input: &Tensor| {
+    let after = |place: usize, values: &Tensor| {
         let (affine, figures) = (&trained[4 * place + 2..], &kept[2 * place..]);
-        let [affine, figures] = [affine, figures].map(|pair| [&pair[0], &pair[1]]);
-        over_batch(input, affine, figures, training)
-            .silu()
-            .constant_pad_nd([KERNEL as i64 - 1, 0])
+        activated(values, affine, figures, training)
+    };
+    let convolve = |place: usize, values: &Tensor| {
+        values.conv1d(&trained[4 * place], Some(&trained[4 * place + 1]), 1, 0, 1, 1)
     };
     let first = convolve(0, input);
     let second = convolve(1, &after(0, &first));
     let third = convolve(2, &after(1, &second));
     after(2, &(first + third)).max_pool1d(2, 2, 0, 1, false)
+}
+
+/// What follows a convolution: normalised, bent, and padded for the next one.
+fn activated(values: &Tensor, affine: &[Tensor], figures: &[Tensor], training: bool) -> Tensor {
+    let [affine, figures] = [affine, figures].map(|pair| [&pair[0], &pair[1]]);
+    over_batch(values, affine, figures, training)
+        .silu()
+        .constant_pad_nd([KERNEL as i64 - 1, 0])
 }
 
 impl Network for EcgCnn {

@@ -11,7 +11,8 @@ use crate::task::Facts;
 part! {
     /// Its settings.
     pub LeNet {
-        padding: usize = "0", "PIXELS", Range::between(0.0, 2.0), "zeros around the image; with 2 the first convolution keeps its size";
+        padding: usize = "0", "PIXELS", Range::between(0.0, 2.0),
+            "zeros around the image; with 2 the first convolution keeps its size";
     }
 }
 

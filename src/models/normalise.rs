@@ -24,7 +24,9 @@ words! {
 part! {
     /// Settings of models that normalise.
     pub Normalised {
-        norm: Over = "batch", "batch|group|shared", Range::ANY, "normalise over batches, over groups of channels, or over groups that share one scale and one shift (FedML's and FLUTE's resnet18_gn)";
+        norm: Over = "batch", "batch|group|shared", Range::ANY,
+            "normalise over batches, over groups of channels, or over groups that share one scale \
+             and one shift (FedML's and FLUTE's resnet18_gn)";
         groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
         channels: usize = "2", "CHANNELS", Range::COUNT, "channels of a group, with norm=shared";
     }
@@ -164,15 +166,20 @@ pub struct GroupNorm {
     pub each: i64,
 }
 
+impl GroupNorm {
+    /// Each value for all channels that share it.
+    fn spread(&self, values: &Tensor) -> Tensor {
+        values
+            .unsqueeze(1)
+            .expand([-1, self.each], false)
+            .reshape([-1])
+    }
+}
+
 impl Layer for GroupNorm {
     fn forward(&self, values: Tensor, pass: &mut Pass<'_>) -> Tensor {
-        let spread = |values: &Tensor| {
-            values
-                .unsqueeze(1)
-                .expand([-1, self.each], false)
-                .reshape([-1])
-        };
-        let [scale, shift] = [self.first, self.first + 1].map(|place| spread(&pass.trained[place]));
+        let [scale, shift] =
+            [self.first, self.first + 1].map(|place| self.spread(&pass.trained[place]));
         values.group_norm(self.groups, Some(&scale), Some(&shift), EPSILON, false)
     }
 }

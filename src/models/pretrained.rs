@@ -95,16 +95,14 @@ fn found(
 
 /// Floats of 16 or 32 bits, least byte first.
 fn read(bytes: &[u8], kind: Dtype, values: &mut [f32]) {
-    let float = |bytes: &[u8]| match (kind, bytes) {
-        (Dtype::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
-        (Dtype::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
-        (_, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
-        _ => unreachable!("chunks have the size of a float"),
-    };
-    values
-        .iter_mut()
-        .zip(bytes.chunks_exact(kind.size()))
-        .for_each(|(value, bytes)| *value = float(bytes));
+    for (value, bytes) in values.iter_mut().zip(bytes.chunks_exact(kind.size())) {
+        *value = match (kind, bytes) {
+            (Dtype::F16, &[a, b]) => f16::from_le_bytes([a, b]).to_f32(),
+            (Dtype::BF16, &[a, b]) => bf16::from_le_bytes([a, b]).to_f32(),
+            (_, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+            _ => unreachable!("chunks have the size of a float"),
+        };
+    }
 }
 
 fn unmatched(path: &Path, missing: &[String], idle: &[&String]) -> Option<String> {

@@ -22,10 +22,14 @@ words! {
 part! {
     /// Settings of those in four stages.
     pub Wide {
-        norm: Over = "batch", "batch|group|shared", Range::ANY, "normalise over batches, over groups of channels, or over groups that share one scale and one shift (FedML's and FLUTE's resnet18_gn)";
+        norm: Over = "batch", "batch|group|shared", Range::ANY,
+            "normalise over batches, over groups of channels, or over groups that share one scale \
+             and one shift (FedML's and FLUTE's resnet18_gn)";
         groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
         channels: usize = "2", "CHANNELS", Range::COUNT, "channels of a group, with norm=shared";
-        stem: Stem = "small", "small|large", Range::ANY, "first a 3x3 convolution, for images like CIFAR's, or a 7x7 one that halves and maxima, as torchvision has it";
+        stem: Stem = "small", "small|large", Range::ANY,
+            "first a 3x3 convolution, for images like CIFAR's, or a 7x7 one that halves and \
+             maxima, as torchvision has it";
     }
 }
 
@@ -169,19 +173,17 @@ impl Block {
         let changes = self.stride > 1 || net.channels() != outputs;
         let shortcut = |net: &mut Chain| {
             if changes {
-                let [convolution, norm] =
-                    [0, 1].map(|place| format!("{}.downsample.{place}", self.name));
-                convolve(
-                    net,
-                    &convolution,
-                    &norm,
-                    outputs,
-                    Form::square(1).stride(self.stride),
-                    self.norm,
-                );
+                self.project(net, outputs);
             }
         };
         net.residual(0.0, body, shortcut).relu();
+    }
+
+    /// A 1x1 convolution to the shape of the body's outputs.
+    fn project(&self, net: &mut Chain, outputs: usize) {
+        let [convolution, norm] = [0, 1].map(|place| format!("{}.downsample.{place}", self.name));
+        let form = Form::square(1).stride(self.stride);
+        convolve(net, &convolution, &norm, outputs, form, self.norm);
     }
 
     fn step<'a>(

@@ -15,7 +15,8 @@ use tch::{Device, Kind, Tensor, no_grad};
 part! {
     /// Its settings.
     pub Script {
-        file: Option<PathBuf> = "", "FILE", Range::ANY, "TorchScript file of the module, on every host";
+        file: Option<PathBuf> = "", "FILE", Range::ANY,
+            "TorchScript file of the module, on every host";
     }
 }
 
@@ -152,7 +153,8 @@ fn given(named: Named) -> Result<Parameter, String> {
     if tensor.kind() != Kind::Float {
         let kind = tensor.kind();
         return Err(format!(
-            "its tensor {name} holds {kind:?}, where 32-bit floats are trained (hint: module.float())"
+            "its tensor {name} holds {kind:?}, where 32-bit floats are trained \
+             (hint: module.float())"
         ));
     }
     let shape = tensor.size().iter().map(|&size| size as usize).collect();

@@ -58,12 +58,14 @@ pub const MODELS: &[Entry<Build>] = &[
     ),
     Entry::<Build>::new(
         "cnn_pfl",
-        "cnn_dropout with PyTorch's biases to start from (pfl-research's simple_cnn; 1,626,442 on CIFAR)",
+        "cnn_dropout with PyTorch's biases to start from \
+         (pfl-research's simple_cnn; 1,626,442 on CIFAR)",
         |_, facts| cnn::pfl(facts),
     ),
     Entry::<Build>::new(
         "cnn_cifar",
-        "two 5x5 convolutions, 384 and 192 units (McMahan et al. 2017, FedML's Cifar10FLNet; 1,756,426 on CIFAR)",
+        "two 5x5 convolutions, 384 and 192 units \
+         (McMahan et al. 2017, FedML's Cifar10FLNet; 1,756,426 on CIFAR)",
         |_, facts| cnn::cifar(facts),
     ),
     Entry::<Build>::new(
@@ -92,25 +94,29 @@ pub const MODELS: &[Entry<Build>] = &[
     .with(Normalised::PARAMS),
     Entry::<Build>::new(
         "resnet56",
-        "residual network of 56 layers for small images, with FedML's narrowing blocks (591,322 on CIFAR)",
+        "residual network of 56 layers for small images, with FedML's narrowing blocks \
+         (591,322 on CIFAR)",
         |values, facts| resnet::narrow(facts, Shape::FIFTY_SIX, Normalised::read(values).norm()),
     )
     .with(Normalised::PARAMS),
     Entry::<Build>::new(
         "resnet18",
-        "residual network of 18 layers (He et al. 2016; 11,173,962 on CIFAR, 11,181,642 with stem=large)",
+        "residual network of 18 layers \
+         (He et al. 2016; 11,173,962 on CIFAR, 11,181,642 with stem=large)",
         |values, facts| resnet::wide(facts, Shape::EIGHTEEN, &Part::read(values)),
     )
     .with(Wide::PARAMS),
     Entry::<Build>::new(
         "resnet34",
-        "residual network of 34 layers (He et al. 2016; 21,289,802 for ten classes with stem=large)",
+        "residual network of 34 layers \
+         (He et al. 2016; 21,289,802 for ten classes with stem=large)",
         |values, facts| resnet::wide(facts, Shape::THIRTY_FOUR, &Part::read(values)),
     )
     .with(Wide::PARAMS),
     Entry::<Build>::new(
         "resnet50",
-        "residual network of 50 layers (He et al. 2016; 23,528,522 for ten classes with stem=large)",
+        "residual network of 50 layers \
+         (He et al. 2016; 23,528,522 for ten classes with stem=large)",
         |values, facts| resnet::wide(facts, Shape::FIFTY, &Part::read(values)),
     )
     .with(Wide::PARAMS),
@@ -122,7 +128,8 @@ pub const MODELS: &[Entry<Build>] = &[
     .with(Normalised::PARAMS),
     Entry::<Build>::new(
         "mobilenet_v3",
-        "MobileNetV3 as torchvision has it (Howard et al. 2019; 4,214,842 for ten classes, small 1,528,106)",
+        "MobileNetV3 as torchvision has it \
+         (Howard et al. 2019; 4,214,842 for ten classes, small 1,528,106)",
         |values, facts| mobilenet_v3::mobilenet_v3(facts, &Part::read(values)),
     )
     .with(mobilenet_v3::MobileNetV3::PARAMS),
@@ -145,36 +152,44 @@ pub const MODELS: &[Entry<Build>] = &[
     ),
     Entry::<Build>::new(
         "rnn",
-        "characters by an embedding and two LSTM layers of 256 (McMahan et al. 2017; 819,920 for 80 characters)",
+        "characters by an embedding and two LSTM layers of 256 \
+         (McMahan et al. 2017; 819,920 for 80 characters)",
         |values, facts| Ok(Box::new(rnn::Rnn::characters(&Part::read(values), facts)?)),
     )
     .with(rnn::Characters::PARAMS),
     Entry::<Build>::new(
         "rnn_stackoverflow",
-        "words by an embedding, an LSTM layer of 670 and 96 values (Reddi et al. 2021; 4,053,428 for 10,004 words)",
+        "words by an embedding, an LSTM layer of 670 and 96 values \
+         (Reddi et al. 2021; 4,053,428 for 10,004 words)",
         |_, facts| Ok(Box::new(rnn::Rnn::words(facts)?)),
     ),
     Entry::<Build>::new(
         "gru_lm",
-        "words by a GRU between an embedding and the same table (FLUTE's `nlg_gru`; 2,727,184 for 10,000 words)",
+        "words by a GRU between an embedding and the same table \
+         (FLUTE's `nlg_gru`; 2,727,184 for 10,000 words)",
         |values, facts| Ok(Box::new(gru_lm::GruLm::new(&Part::read(values), facts)?)),
     )
     .with(gru_lm::Words::PARAMS),
     Entry::<Build>::new(
         "transformer_lm",
-        "words by three layers that look back (pfl-research's `lm_transformer`; 1,962,720 for 10,002 words)",
-        |values, facts| Ok(Box::new(transformer_lm::TransformerLm::new(&Part::read(values), facts)?)),
+        "words by three layers that look back \
+         (pfl-research's `lm_transformer`; 1,962,720 for 10,002 words)",
+        |values, facts| {
+            Ok(Box::new(transformer_lm::TransformerLm::new(&Part::read(values), facts)?))
+        },
     )
     .with(transformer_lm::Causal::PARAMS),
     Entry::<Build>::new(
         "bert",
-        "hidden tokens by an encoder of layers (Devlin et al. 2019; tiny has 4,416,698 for 30,522 tokens)",
+        "hidden tokens by an encoder of layers \
+         (Devlin et al. 2019; tiny has 4,416,698 for 30,522 tokens)",
         |values, facts| Ok(Box::new(bert::Bert::new(&Part::read(values), facts)?)),
     )
     .with(bert::Encoder::PARAMS),
     Entry::<Build>::new(
         "ecg_cnn",
-        "heart beats by convolutions, an LSTM and attention (FLUTE's; 136,965 for 187 values, 5 classes)",
+        "heart beats by convolutions, an LSTM and attention \
+         (FLUTE's; 136,965 for 187 values, 5 classes)",
         |values, facts| Ok(Box::new(ecg_cnn::EcgCnn::new(&Part::read(values), facts)?)),
     )
     .with(ecg_cnn::Beats::PARAMS),

@@ -3,7 +3,7 @@
 //! layer, waves for places, and layers that normalise last, with PyTorch's names and initial
 //! values. Where the target is one token the last place answers.
 
-use super::attention::{Layer, Manner, Pair};
+use super::attention::{Layer, Manner};
 use super::parameter::torch_layer;
 use super::{Network, Noise, Parameter, Unfit, constant, fitting_tokens, named, uniform, weight};
 use crate::part;
@@ -67,12 +67,7 @@ impl TransformerLm {
 
 fn tensors(layer: u32, width: usize, inner: usize) -> Vec<Parameter> {
     let at = |part: &str| format!("transformer_encoder.layers.{layer}.{part}");
-    let norm = |name: &str| {
-        [
-            constant(at(&format!("{name}.weight")), width, 1.0),
-            constant(at(&format!("{name}.bias")), width, 0.0),
-        ]
-    };
+    let norm = |name: &str| norm(&at(name), width);
     let [output, _] = torch_layer(&at("self_attn.out_proj"), &[width, width]);
     let attention = [
         weight(at("self_attn.in_proj_weight"), &[3 * width, width]),
@@ -91,20 +86,27 @@ fn tensors(layer: u32, width: usize, inner: usize) -> Vec<Parameter> {
         .collect()
 }
 
+fn norm(name: &str, width: usize) -> [Parameter; 2] {
+    [
+        constant(format!("{name}.weight"), width, 1.0),
+        constant(format!("{name}.bias"), width, 0.0),
+    ]
+}
+
 /// Sines and cosines of places, `[places, values]`: `sin(p / 10000^(2i / d))` at value `2i`, the
 /// cosine beside it.
 fn waves([places, width]: [i64; 2], (kind, device): (Kind, Device)) -> Tensor {
-    let wave = |place: i64, value: i64| {
-        let angle = place as f64 / 10_000f64.powf((value / 2 * 2) as f64 / width as f64);
-        if value % 2 == 0 {
-            angle.sin()
-        } else {
-            angle.cos()
+    let mut all = Vec::with_capacity((places * width) as usize);
+    for place in 0..places {
+        for value in 0..width {
+            let angle = place as f64 / 10_000f64.powf((value / 2 * 2) as f64 / width as f64);
+            all.push(if value % 2 == 0 {
+                angle.sin()
+            } else {
+                angle.cos()
+            });
         }
-    };
-    let all: Vec<f64> = (0..places * width)
-        .map(|at| wave(at / width, at % width))
-        .collect();
+    }
     Tensor::from_slice(&all)
         .view([places, width])
         .to_device(device)
@@ -116,9 +118,25 @@ fn backwards(places: i64, options: (Kind, Device)) -> Tensor {
     Tensor::full([places, places], f64::NEG_INFINITY, options).triu(1)
 }
 
-/// A third of each tensor that makes query, key and value.
-fn third<'a>(thirds: &'a [[Tensor; 2]; 3], place: usize) -> Pair<'a> {
-    [&thirds[place][0], &thirds[place][1]]
+/// Weight and bias of a third of what makes query, key and value.
+fn third(joint: &Tensor, joint_bias: &Tensor, place: i64, width: i64) -> [Tensor; 2] {
+    [joint, joint_bias].map(|tensor| tensor.narrow(0, place * width, width))
+}
+
+/// A layer by its tensors, of which the first two are in thirds.
+fn layer<'a>(tensors: &'a [Tensor], thirds: &'a [[Tensor; 2]; 3]) -> Layer<'a> {
+    let pair = |place: usize| [&tensors[place], &tensors[place + 1]];
+    let [query, key, value] = thirds.each_ref().map(|[weight, bias]| [weight, bias]);
+    Layer {
+        query,
+        key,
+        value,
+        output: pair(2),
+        widen: pair(4),
+        narrow: pair(6),
+        first_norm: pair(8),
+        second_norm: pair(10),
+    }
 }
 
 impl Network for TransformerLm {
@@ -139,35 +157,8 @@ impl Network for TransformerLm {
         let tokens = Tensor::embedding(table, batch, -1, false, false) * (width as f64).sqrt();
         let mut values = tokens + waves([places, width], options);
         for tensors in rest.chunks_exact(EACH) {
-            let [
-                joint,
-                joint_bias,
-                output,
-                output_bias,
-                widen,
-                widen_bias,
-                narrow,
-                narrow_bias,
-                n1,
-                b1,
-                n2,
-                b2,
-            ] = tensors
-            else {
-                unreachable!("twelve tensors a layer")
-            };
-            let part = |tensor: &Tensor, place: i64| tensor.narrow(0, place * width, width);
-            let thirds = [0, 1, 2].map(|place| [part(joint, place), part(joint_bias, place)]);
-            let layer = Layer {
-                query: third(&thirds, 0),
-                key: third(&thirds, 1),
-                value: third(&thirds, 2),
-                output: [output, output_bias],
-                first_norm: [n1, b1],
-                widen: [widen, widen_bias],
-                narrow: [narrow, narrow_bias],
-                second_norm: [n2, b2],
-            };
+            let thirds = [0, 1, 2].map(|place| third(&tensors[0], &tensors[1], place, width));
+            let layer = layer(tensors, &thirds);
             values = self.manner.layer(values, &layer, Some(&mask), &mut noise);
         }
         let answer = if self.every_place {

@@ -88,17 +88,13 @@ impl Tuned {
         let all = tuned.network.parameters().to_vec();
         for (parameter, slot) in all[..count].iter().zip(whole.slots()) {
             let values = &start[slot.range()];
-            let frozen = || {
-                let shape: Vec<i64> = parameter.shape.iter().map(|&size| size as i64).collect();
-                Tensor::from_slice(values)
-                    .view(&shape[..])
-                    .to_device(device)
-            };
-            let place = match (by.takes(&parameter.name), by.lora.filter(|_| by.adapts(parameter)))
-            {
-                (true, _) => Place::Own(tuned.push(parameter.starting(values))),
-                (false, Some(lora)) => tuned.adapter(parameter, lora, frozen()),
-                (false, None) => Place::Frozen(frozen()),
+            let frozen = || frozen(values, &parameter.shape, device);
+            let place = match by.lora {
+                _ if by.takes(&parameter.name) => {
+                    Place::Own(tuned.push(parameter.starting(values)))
+                }
+                Some(lora) if by.adapts(parameter) => tuned.adapter(parameter, lora, frozen()),
+                _ => Place::Frozen(frozen()),
             };
             tuned.places.push(place);
         }
@@ -130,13 +126,19 @@ impl Tuned {
     }
 }
 
+/// A tensor that stays as it starts.
+fn frozen(values: &[f32], shape: &[usize], device: Device) -> Tensor {
+    let shape: Vec<i64> = shape.iter().map(|&size| size as i64).collect();
+    Tensor::from_slice(values)
+        .view(&shape[..])
+        .to_device(device)
+}
+
 /// Each pattern must name something.
 fn check(tuned: &Tuned, all: &[Parameter], by: Trained<'_>) -> Result<(), Unfit> {
     let names = || {
-        all.iter()
-            .map(|parameter| parameter.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        let names: Vec<&str> = all.iter().map(|all| all.name.as_str()).collect();
+        names.join(", ")
     };
     let adapted = tuned
         .places
@@ -164,14 +166,21 @@ fn check(tuned: &Tuned, all: &[Parameter], by: Trained<'_>) -> Result<(), Unfit>
 impl Tuned {
     /// The tensors of the whole model.
     fn whole(&self, parameters: &[Tensor]) -> Vec<Tensor> {
-        let tensor = |place: &Place| match place {
+        self.places
+            .iter()
+            .map(|place| self.tensor(place, parameters))
+            .collect()
+    }
+
+    /// A tensor of the whole model.
+    fn tensor(&self, place: &Place, parameters: &[Tensor]) -> Tensor {
+        match place {
             Place::Own(own) => parameters[*own].shallow_clone(),
             Place::Frozen(frozen) => frozen.shallow_clone(),
             Place::Adapted { frozen, down, up } => {
                 frozen + parameters[*up].matmul(&parameters[*down]) * self.scale
             }
-        };
-        self.places.iter().map(tensor).collect()
+        }
     }
 }
 

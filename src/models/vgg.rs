@@ -47,7 +47,9 @@ words! {
 part! {
     /// Its settings.
     pub Vgg {
-        head: Head = "small", "small|linear|large", Range::ANY, "after the convolutions: 512 units twice, nothing, or 4096 units twice as torchvision has it";
+        head: Head = "small", "small|linear|large", Range::ANY,
+            "after the convolutions: 512 units twice, nothing, or 4096 units twice as torchvision \
+             has it";
         norm: Between = "none", "none|batch|group", Range::ANY, "normalise after each convolution";
         groups: usize = "2", "GROUPS", Range::COUNT, "groups of channels, with norm=group";
     }

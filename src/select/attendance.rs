@@ -7,6 +7,7 @@ use crate::delay::Delay;
 use crate::ids::Round;
 use crate::seed::{Purpose, Seed};
 use rand::Rng;
+use std::cmp::Ordering;
 
 /// The rules of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,45 +51,64 @@ impl Attendance {
         delay: &Delay,
     ) -> Attended {
         let before = selected.len();
-        let finish = |job: Job| {
-            let mut stream = seed.for_client(Purpose::Attend, round, job.client);
-            let stays = stream.random::<f64>() >= self.drop_rate;
-            // Among those who finish at once the lot decides: else low ids would always come first.
-            let lot = stream.random::<u64>();
-            stays.then(|| (delay.seconds(seed, job.client, round, job.samples), lot, job))
-        };
-        let mut finishing: Vec<(f64, u64, Job)> = selected.into_iter().filter_map(finish).collect();
+        let mut finishing: Vec<Finish> = selected
+            .into_iter()
+            .filter_map(|job| self.finish(seed, round, job, delay))
+            .collect();
         let dropped = before - finishing.len();
-        finishing.sort_unstable_by(|a, b| {
-            a.0.total_cmp(&b.0)
-                .then((a.1, a.2.client).cmp(&(b.1, b.2.client)))
-        });
-        let wanted = if self.over_select > 1.0 {
-            wanted
-        } else {
-            usize::MAX
+        finishing.sort_unstable_by(Finish::first);
+        let wanted = match self.over_select > 1.0 {
+            true => wanted,
+            false => usize::MAX,
         };
-        let in_time = finishing
+        let in_time = |seconds: f64| self.deadline.is_none_or(|deadline| seconds <= deadline);
+        let mut present: Vec<&Finish> = finishing
             .iter()
-            .filter(|(seconds, ..)| self.deadline.is_none_or(|deadline| *seconds <= deadline));
-        let mut present: Vec<(f64, Job)> = in_time
+            .filter(|finish| in_time(finish.seconds))
             .take(wanted)
-            .map(|&(seconds, _, job)| (seconds, job))
             .collect();
         let late = finishing.len() - present.len();
         // Who misses some waits for them until the deadline: that they have dropped out shows only
         // then.
         let virtual_seconds = match self.deadline {
             Some(deadline) if late + dropped > 0 && present.len() < wanted => deadline,
-            _ => present.last().map_or(0.0, |(seconds, _)| *seconds),
+            _ => present.last().map_or(0.0, |finish| finish.seconds),
         };
-        present.sort_unstable_by_key(|(_, job)| job.client);
+        present.sort_unstable_by_key(|finish| finish.job.client);
         Attended {
-            cohort: present.into_iter().map(|(_, job)| job).collect(),
+            cohort: present.into_iter().map(|finish| finish.job).collect(),
             dropped,
             late,
             virtual_seconds,
         }
+    }
+
+    /// When a client finishes; none when it drops out.
+    fn finish(&self, seed: Seed, round: Round, job: Job, delay: &Delay) -> Option<Finish> {
+        let mut stream = seed.for_client(Purpose::Attend, round, job.client);
+        let stays = stream.random::<f64>() >= self.drop_rate;
+        stays.then(|| Finish {
+            seconds: delay.seconds(seed, job.client, round, job.samples),
+            lot: stream.random(),
+            job,
+        })
+    }
+}
+
+/// A client that finishes.
+struct Finish {
+    seconds: f64,
+    // Among those who finish at once the lot decides: else low ids would always come first.
+    lot: u64,
+    job: Job,
+}
+
+impl Finish {
+    fn first(&self, other: &Finish) -> Ordering {
+        self.seconds
+            .total_cmp(&other.seconds)
+            .then(self.lot.cmp(&other.lot))
+            .then(self.job.client.cmp(&other.job.client))
     }
 }
 

@@ -30,20 +30,14 @@ impl Availability {
             let line = record
                 .position()
                 .map_or(0, |position| position.line() as usize);
-            let fault = |reason: &str| SelectError::file(path, format!("line {line}: {reason}"));
+            let fault = |reason: String| SelectError::file(path, format!("line {line}: {reason}"));
             let [client, first, last] =
                 [0, 1, 2].map(|column| record.get(column).unwrap_or_default());
             let client = known(client, facts.clients, path, line)?;
-            let round = |text: &str| {
-                let number = text
-                    .parse()
-                    .map_err(|_| fault(&format!("`{text}` is no round")))?;
-                Round::counted(number)
-                    .ok_or_else(|| fault("there is no round 0 (hint: rounds count from 1)"))
-            };
-            let (first, last) = (round(first)?, round(last)?);
+            let first = counted(first).map_err(fault)?;
+            let last = counted(last).map_err(fault)?;
             if last < first {
-                return Err(fault("the last round comes before the first"));
+                return Err(fault("the last round comes before the first".to_owned()));
             }
             spans.push((client, first, last));
         }
@@ -90,26 +84,35 @@ impl Selector for Availability {
     }
 }
 
+/// A round as people count, from 1.
+fn counted(text: &str) -> Result<Round, String> {
+    let Ok(number) = text.parse() else {
+        return Err(format!("`{text}` is no round"));
+    };
+    let round = Round::counted(number);
+    round.ok_or_else(|| "there is no round 0 (hint: rounds count from 1)".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Members;
     use super::*;
     use crate::seed::{Purpose, Seed};
 
+    fn make(text: &str) -> Result<Availability, SelectError> {
+        let list = List {
+            path: "list".into(),
+            text: text.to_owned(),
+        };
+        let facts = Facts {
+            clients: 10,
+            wanted: 5,
+        };
+        Availability::read(&list, facts)
+    }
+
     #[test]
     fn only_those_that_are_there_are_chosen() {
-        let make = |text: &str| {
-            Availability::read(
-                &List {
-                    path: "list".into(),
-                    text: text.to_owned(),
-                },
-                Facts {
-                    clients: 10,
-                    wanted: 5,
-                },
-            )
-        };
         let mut trace =
             make("# who is there\nclient,first_round,last_round\n1,1,5\n2,4,10\n1,4,4\n")
                 .expect("sound");

@@ -74,20 +74,20 @@ impl Selector for Fixed {
 mod tests {
     use super::*;
 
+    fn make(text: &str) -> Result<Fixed, SelectError> {
+        let list = List {
+            path: "list".into(),
+            text: text.to_owned(),
+        };
+        let facts = Facts {
+            clients: 5,
+            wanted: 2,
+        };
+        Fixed::read(&list, facts)
+    }
+
     #[test]
     fn lines_are_rounds_and_faults_are_named() {
-        let make = |text: &str| {
-            Fixed::read(
-                &List {
-                    path: "list".into(),
-                    text: text.to_owned(),
-                },
-                Facts {
-                    clients: 5,
-                    wanted: 2,
-                },
-            )
-        };
         let fixed = make("3 1 # first\n\n0,4\n").expect("sound");
         assert_eq!(
             fixed.cohorts,

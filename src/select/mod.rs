@@ -66,6 +66,11 @@ impl Pool<'_> {
         }
     }
 
+    /// All of them, in ascending order.
+    fn clients(&self) -> impl Iterator<Item = ClientId> {
+        (0..self.len()).map(|place| self.at(place))
+    }
+
     /// The place of the first member whose id is not below `id`.
     fn place_of(&self, id: usize) -> usize {
         match self.members {
@@ -132,7 +137,8 @@ pub struct Facts {
 part! {
     /// The settings of those that read a file.
     pub Listed {
-        selection_file: Option<PathBuf> = "", "FILE", Range::ANY, "list of cohorts for `fixed`, trace for `availability`";
+        selection_file: Option<PathBuf> = "", "FILE", Range::ANY,
+            "list of cohorts for `fixed`, trace for `availability`";
     }
 }
 
@@ -223,34 +229,51 @@ pub fn make(
 
 /// Every selector, by the name users write.
 pub const SELECTORS: &[Entry<Build>] = &[
-    Entry::<Build>::new("uniform", "every client equally likely, without replacement", |_, _, _| {
-        Ok(Box::new(uniform::Uniform))
-    })
+    Entry::<Build>::new(
+        "uniform",
+        "every client equally likely, without replacement",
+        |_, _, _| Ok(Box::new(uniform::Uniform)),
+    )
     .also(&["random"]),
-    Entry::<Build>::new("weighted", "clients likely in proportion to their samples, without replacement", |_, _, _| {
-        Ok(Box::new(weighted::Weighted))
-    }),
-    Entry::<Build>::new("round_robin", "clients in turn: the first ones, then the next ones, and so on", |_, _, _| {
-        Ok(Box::new(round_robin::RoundRobin::default()))
-    }),
-    Entry::<Build>::new("fedml", "FedML's: by numpy's generator, seeded by the round whatever --seed", |_, _, _| {
-        Ok(Box::new(fedml::FedMl))
-    }),
+    Entry::<Build>::new(
+        "weighted",
+        "clients likely in proportion to their samples, without replacement",
+        |_, _, _| Ok(Box::new(weighted::Weighted)),
+    ),
+    Entry::<Build>::new(
+        "round_robin",
+        "clients in turn: the first ones, then the next ones, and so on",
+        |_, _, _| Ok(Box::new(round_robin::RoundRobin::default())),
+    ),
+    Entry::<Build>::new(
+        "fedml",
+        "FedML's: by numpy's generator, seeded by the round whatever --seed",
+        |_, _, _| Ok(Box::new(fedml::FedMl)),
+    ),
     Entry::<Build>::new(
         "fixed",
-        "the clients that --selection_file lists, a line for each round from the first on, over and over",
-        |_, facts, list| Ok(Box::new(fixed::Fixed::read(needed("fixed", list)?, facts)?)),
+        "the clients that --selection_file lists, a line for each round from the first on, over \
+         and over",
+        |_, facts, list| {
+            let list = needed("fixed", list)?;
+            Ok(Box::new(fixed::Fixed::read(list, facts)?))
+        },
     )
     .with(Listed::PARAMS),
     Entry::<Build>::new(
         "power_of_choice",
-        "twice as many candidates by samples, of these the ones with the largest last loss (Cho et al. 2022)",
+        "twice as many candidates by samples, of these the ones with the largest last loss \
+         (Cho et al. 2022)",
         |_, _, _| Ok(Box::new(power_of_choice::PowerOfChoice::default())),
     ),
     Entry::<Build>::new(
         "availability",
-        "uniform among those that are there, by the trace in --selection_file (client,first_round,last_round; rounds from 1)",
-        |_, facts, list| Ok(Box::new(availability::Availability::read(needed("availability", list)?, facts)?)),
+        "uniform among those that are there, by the trace in --selection_file \
+         (client,first_round,last_round; rounds from 1)",
+        |_, facts, list| {
+            let list = needed("availability", list)?;
+            Ok(Box::new(availability::Availability::read(list, facts)?))
+        },
     )
     .with(Listed::PARAMS),
 ];
@@ -323,12 +346,14 @@ mod tests {
                 let file = file(entry.name, clients, wanted);
                 let mut choice = Choice::from(entry.name);
                 if !entry.params.is_empty() {
-                    choice.values.insert("selection_file".into(), file.path().display().to_string().into());
+                    let path = file.path().display().to_string();
+                    choice.values.insert("selection_file".into(), path.into());
                 }
                 let select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
                     let list = List::of(&choice).expect("readable");
-                    let mut selector = make(&choice, Facts { clients, wanted }, list.as_ref()).expect("a sound list");
+                    let facts = Facts { clients, wanted };
+                    let mut selector = make(&choice, facts, list.as_ref()).expect("a sound list");
                     selector.learn(ClientId(0), 0.5);
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };

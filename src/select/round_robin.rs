@@ -55,15 +55,11 @@ mod tests {
         let mut stream = Seed(0).stream(Purpose::Select);
         let mut circle = RoundRobin::default();
         let mut cohort = |circle: &mut RoundRobin, members| {
-            circle.select(
-                Round(0),
-                &Pool {
-                    members,
-                    samples: &|_| 1,
-                },
-                2,
-                &mut stream,
-            )
+            let pool = Pool {
+                members,
+                samples: &|_| 1,
+            };
+            circle.select(Round(0), &pool, 2, &mut stream)
         };
         assert_eq!(cohort(&mut circle, Members::All(5)), [ClientId(0), ClientId(1)]);
         // Client 2 is in training.

@@ -5,6 +5,7 @@ use super::{Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::Rng;
+use std::cmp::Ordering;
 
 /// Clients likely in proportion to their samples.
 pub struct Weighted;
@@ -23,18 +24,39 @@ impl Selector for Weighted {
 
 /// `wanted` distinct clients by samples, in no order.
 pub fn draw(pool: &Pool<'_>, wanted: usize, stream: &mut Stream) -> Vec<ClientId> {
-    let key = |client: ClientId| {
-        (stream.random::<f64>().ln() / (pool.samples)(client).max(1) as f64, client)
-    };
-    let mut keys: Vec<(f64, ClientId)> = (0..pool.len())
-        .map(|place| pool.at(place))
-        .map(key)
+    let mut keys: Vec<Key> = pool
+        .clients()
+        .map(|client| Key::draw(client, (pool.samples)(client), stream))
         .collect();
     let wanted = wanted.min(keys.len());
     if wanted < keys.len() {
-        keys.select_nth_unstable_by(wanted, |a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        keys.select_nth_unstable_by(wanted, Key::largest_first);
     }
-    keys[..wanted].iter().map(|(_, client)| *client).collect()
+    keys[..wanted].iter().map(|key| key.client).collect()
+}
+
+/// What a client has drawn.
+struct Key {
+    logarithm: f64,
+    client: ClientId,
+}
+
+impl Key {
+    /// The logarithm of `u^(1 / samples)`, for `u` from 0 to below 1.
+    fn draw(client: ClientId, samples: u64, stream: &mut Stream) -> Key {
+        Key {
+            logarithm: stream.random::<f64>().ln() / samples.max(1) as f64,
+            client,
+        }
+    }
+
+    /// Of equal keys the lower id wins.
+    fn largest_first(&self, other: &Key) -> Ordering {
+        other
+            .logarithm
+            .total_cmp(&self.logarithm)
+            .then(self.client.cmp(&other.client))
+    }
 }
 
 #[cfg(test)]

@@ -18,17 +18,18 @@ impl About {
     }
 
     fn parse(text: &str) -> About {
-        let said = |name: &str| {
-            let (_, rest) = text.split_once(&format!(" {name}="))?;
-            rest.split([',', '\n'])
-                .next()
-                .map(|word| word.trim().to_owned())
-        };
         About {
-            version: said("TORCH_VERSION").unwrap_or_default(),
-            cuda: said("CUDA_VERSION"),
+            version: said(text, "TORCH_VERSION").unwrap_or_default(),
+            cuda: said(text, "CUDA_VERSION"),
         }
     }
+}
+
+/// What a text says of a name.
+fn said(text: &str, name: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!(" {name}="))?;
+    let word = rest.split([',', '\n']).next()?;
+    Some(word.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -39,7 +40,8 @@ mod tests {
     fn libtorch_tells_its_version() {
         let about = About::libtorch();
         assert!(about.version.starts_with("2."), "{about:?}");
-        let text = "PyTorch built with:\n  - Build settings: BLAS=MKL, CUDA_VERSION=13.0, TORCH_VERSION=2.11.0, USE_X=1\n";
+        let text = "PyTorch built with:\n  - Build settings: BLAS=MKL, CUDA_VERSION=13.0, \
+                    TORCH_VERSION=2.11.0, USE_X=1\n";
         assert_eq!(
             About::parse(text),
             About {

@@ -26,22 +26,16 @@ impl Rows {
         device: Device,
         look: Option<&Look>,
     ) -> Result<Rows, TchError> {
-        let shape = |own: &[usize]| -> Vec<i64> {
-            [order.len()]
-                .iter()
-                .chain(own)
-                .map(|&count| count as i64)
-                .collect()
-        };
         // One class or token a sample has no axis of its own.
-        let each = if facts.targets == 1 && samples.targets.is_integers() {
-            vec![]
-        } else {
-            vec![facts.targets]
+        let each: &[usize] = match facts.targets {
+            1 if samples.targets.is_integers() => &[],
+            _ => &[facts.targets],
         };
+        let inputs = axes(order.len(), &facts.shape);
+        let targets = axes(order.len(), each);
         Ok(Rows {
-            inputs: column(&samples.inputs, order, &shape(&facts.shape), device, look)?,
-            targets: column(&samples.targets, order, &shape(&each), device, None)?,
+            inputs: column(&samples.inputs, order, &inputs, device, look)?,
+            targets: column(&samples.targets, order, &targets, device, None)?,
         })
     }
 
@@ -170,7 +164,8 @@ impl Stock {
         };
         if let Err(reason) = &kept {
             log::warn!(
-                "{} MiB of samples are sent to the device as needed, since it cannot keep them: {reason}",
+                "{} MiB of samples are sent to the device as needed, since it cannot keep them: \
+                 {reason}",
                 bytes >> 20
             );
         }
@@ -203,10 +198,22 @@ impl Stock {
     }
 }
 
+/// The axes of so many samples of a shape.
+fn axes(samples: usize, own: &[usize]) -> Vec<i64> {
+    let mut axes = vec![samples as i64];
+    axes.extend(own.iter().map(|&count| count as i64));
+    axes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::task::{Input, Task};
+
+    fn numbers((inputs, targets): (Tensor, Tensor)) -> (Vec<f32>, Vec<i64>) {
+        let inputs = Vec::try_from(inputs.flatten(0, -1)).expect("floats");
+        (inputs, Vec::try_from(targets).expect("integers"))
+    }
 
     #[test]
     fn kept_and_sent_samples_are_the_same() {
@@ -218,15 +225,9 @@ mod tests {
         let kept = Stock::on_device(&samples, 12, &facts, Device::Cpu, 1);
         let sent = Stock::on_host(&facts, Device::Cpu);
         assert!(kept.kept.is_some() && sent.kept.is_none());
-        let batches = |stock: &Stock| -> Vec<(Vec<f32>, Vec<i64>)> {
+        let batches = |stock: &Stock| {
             let rows = stock.rows(&samples, &[7, 0, 11, 3, 3], None).expect("room");
-            let numbers = |(x, y): (Tensor, Tensor)| {
-                (
-                    Vec::try_from(x.flatten(0, -1)).expect("floats"),
-                    Vec::try_from(y).expect("integers"),
-                )
-            };
-            rows.batches(2).map(numbers).collect()
+            rows.batches(2).map(numbers).collect::<Vec<_>>()
         };
         assert_eq!(batches(&kept), batches(&sent));
         assert_eq!(batches(&sent)[0], (vec![14.0, 15.0, 0.0, 1.0], vec![7, 0]));

@@ -108,7 +108,8 @@ fn counted() -> Result<usize, String> {
     }
     // libtorch looks for its CUDA part once, when something first asks for it.
     Err(format!(
-        "CUDA finds {there} GPUs and libtorch none of them: it was asked before its CUDA library was open"
+        "CUDA finds {there} GPUs and libtorch none of them: \
+         it was asked before its CUDA library was open"
     ))
 }
 

@@ -24,15 +24,10 @@ impl Params {
     pub fn new(layout: &Layout, trained: usize, device: Device) -> Result<Params, TchError> {
         let zeros = |count: usize| Tensor::f_zeros([count as i64], (Kind::Float, device));
         let flat = zeros(layout.length())?;
-        let view = |(place, slot): (usize, &Slot)| {
-            let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
-            let part = flat
-                .narrow(0, slot.offset as i64, slot.count() as i64)
-                .view(&shape[..])
-                .detach();
-            part.set_requires_grad(place < trained)
-        };
-        let views = layout.slots().iter().enumerate().map(view).collect();
+        let views = layout.slots().iter().enumerate();
+        let views = views
+            .map(|(place, slot)| view(&flat, slot).set_requires_grad(place < trained))
+            .collect();
         let ends = layout
             .slots()
             .iter()
@@ -115,6 +110,14 @@ impl Params {
             .collect();
         Tensor::cat(&parts, 0)
     }
+}
+
+/// The part of a flat tensor that a slot is, in its shape.
+fn view(flat: &Tensor, slot: &Slot) -> Tensor {
+    let shape: Vec<i64> = slot.shape.iter().map(|&n| n as i64).collect();
+    flat.narrow(0, slot.offset as i64, slot.count() as i64)
+        .view(&shape[..])
+        .detach()
 }
 
 #[cfg(test)]

@@ -132,12 +132,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_long_as_was_asked_for(count in 1u64..40, accumulate in 1u64..5, samples in 1usize..50, batch in 1usize..60) {
+        fn as_long_as_was_asked_for(
+            count in 1u64..40,
+            accumulate in 1u64..5,
+            samples in 1usize..50,
+            batch in 1usize..60,
+        ) {
             let batch = batch.min(samples);
             let work = |length| Workload { length, accumulate };
             let (steps, passed) = walked(work(Length::Steps(count)), samples, batch);
             prop_assert_eq!(steps, count);
-            prop_assert_eq!(passed, work(Length::Steps(count)).samples(samples as u64, batch as u64));
+            let asked = work(Length::Steps(count)).samples(samples as u64, batch as u64);
+            prop_assert_eq!(passed, asked);
             let (steps, passed) = walked(work(Length::Epochs(count)), samples, batch);
             let in_a_pass = samples.div_ceil(batch).div_ceil(accumulate as usize) as u64;
             prop_assert_eq!((steps, passed), (count * in_a_pass, count * samples as u64));

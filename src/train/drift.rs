@@ -86,7 +86,8 @@ pub struct Momentum {
 /// let heavy = Momentum { factor: 0.9, ..Momentum::default() };
 /// assert_eq!(two(heavy, 0.0), 2.9); // 1, then 1 + 0.9 more
 /// assert_eq!(two(Momentum { dampening: 0.5, ..heavy }, 0.0), 2.4); // 1, then 0.9 + 0.5
-/// assert!((two(Momentum { nesterov: true, ..heavy }, 0.0) - 4.61).abs() < 1e-12); // 1.9, then 1 + 0.9 * 1.9
+/// let ahead = Momentum { nesterov: true, ..heavy };
+/// assert!((two(ahead, 0.0) - 4.61).abs() < 1e-12); // 1.9, then 1 + 0.9 * 1.9
 /// assert_eq!(two(Momentum::default(), 0.5), 1.5); // 1, half of which is pulled back, and 1
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -18,6 +18,17 @@ pub struct Bowl {
     pub steps: u64,
 }
 
+impl Bowl {
+    /// One step to `c + 1`.
+    fn of(client: ClientId) -> Bowl {
+        Bowl {
+            target: client.0 as f32 + 1.0,
+            curvature: 1.0,
+            steps: 1,
+        }
+    }
+}
+
 /// `w <- w - rate (k (w - t) + drift)`, for each client by its bowl.
 pub struct Quadratic {
     layout: Layout,
@@ -31,12 +42,11 @@ impl Quadratic {
     pub fn new(length: usize, rate: f32) -> Self {
         let mut layout = Layout::default();
         layout.push("w", &[length]);
-        let bowl = |client: ClientId| Bowl {
-            target: client.0 as f32 + 1.0,
-            curvature: 1.0,
-            steps: 1,
-        };
-        Quadratic { layout, rate, bowl }
+        Quadratic {
+            layout,
+            rate,
+            bowl: Bowl::of,
+        }
     }
 
     /// With other losses.
@@ -84,14 +94,10 @@ impl Trainer for Quadratic {
         } = (self.bowl)(task.client);
         // Padding stays zero, as in every model.
         let live = self.layout.parameters();
-        let slope = |(place, w): (usize, &f32)| {
-            if place < live {
-                curvature * (w - target)
-            } else {
-                0.0
-            }
-        };
-        let values = task.start.iter().enumerate().map(slope).collect();
+        let mut values = vec![0.0; task.start.len()];
+        for (slope, w) in values.iter_mut().zip(&task.start[..live]) {
+            *slope = curvature * (w - target);
+        }
         Ok(Gradient {
             values,
             loss: 0.5 * f64::from(curvature) * f64::from(task.start[0] - target).powi(2),

@@ -18,7 +18,8 @@ pub enum SumError {
     },
     /// A change that would not fit the fixed-point range.
     #[error(
-        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} (hint: {DIVERGED})"
+        "client {client} changed position {position} by {change:e}, beyond ±{LIMIT:e} \
+         (hint: {DIVERGED})"
     )]
     Overflow {
         /// Who sent it.
@@ -30,7 +31,8 @@ pub enum SumError {
     },
     /// A weight of its own that cannot be.
     #[error(
-        "client {client} weighs {weight}, which is not from 0 to {most} (hint: training diverged, or raise --max_weight)"
+        "client {client} weighs {weight}, which is not from 0 to {most} \
+         (hint: training diverged, or raise --max_weight)"
     )]
     Weight {
         /// Who sent it.
@@ -84,33 +86,21 @@ impl SumError {
     /// );
     /// ```
     pub fn told(&self, layout: &Layout) -> String {
-        let name = |position| {
-            layout
-                .at(position)
-                .unwrap_or("what it says beside its change")
-        };
-        let hint = |position| match (layout.trained()..layout.length()).contains(&position) {
-            true => BUFFERS,
-            false => DIVERGED,
-        };
         match *self {
             SumError::NotFinite {
                 client,
                 position,
                 value,
             } => {
-                format!(
-                    "client {client} returned {value} in {} (hint: {})",
-                    name(position),
-                    hint(position)
-                )
+                let (name, hint) = place(layout, position);
+                format!("client {client} returned {value} in {name} (hint: {hint})")
             }
             SumError::Overflow {
                 client,
                 position,
                 change,
             } => {
-                let (name, hint) = (name(position), hint(position));
+                let (name, hint) = place(layout, position);
                 format!(
                     "client {client} changed {name} by {change:e}, beyond ±{LIMIT:e} (hint: {hint})"
                 )
@@ -118,6 +108,20 @@ impl SumError {
             SumError::Weight { .. } | SumError::Length { .. } => self.to_string(),
         }
     }
+}
+
+/// What a position is in, and what helps when its numbers leave all bounds.
+fn place(layout: &Layout, position: usize) -> (&str, &'static str) {
+    let name = layout
+        .at(position)
+        .unwrap_or("what it says beside its change");
+    let buffers = layout.trained()..layout.length();
+    let hint = if buffers.contains(&position) {
+        BUFFERS
+    } else {
+        DIVERGED
+    };
+    (name, hint)
 }
 
 #[cfg(test)]

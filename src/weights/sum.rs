@@ -345,24 +345,31 @@ mod tests {
         }
     }
 
+    /// The sum of some updates of so many samples in all. What an earlier round left must not
+    /// matter.
+    fn sum_of(total: u64, updates: &[(u64, [f32; 4])]) -> ExactSum {
+        let global = [0.1f32, -2.0, 30.0, 0.0];
+        let mut sum = ExactSum::new(4, 1);
+        sum.add(ClientId(9), 1, &global, &[7.0; 4]).expect("finite");
+        sum.reset(total);
+        for (samples, update) in updates {
+            sum.add(ClientId(0), *samples, &global, update)
+                .expect("finite");
+        }
+        sum
+    }
+
     proptest! {
         #[test]
         fn order_and_grouping_do_not_change_a_bit(
-            updates in prop::collection::vec((1u64..1000, prop::array::uniform4(-100f32..100.0)), 1..20),
+            updates in prop::collection::vec(
+                (1u64..1000, prop::array::uniform4(-100f32..100.0)),
+                1..20,
+            ),
             cut in 0usize..20,
         ) {
-            let global = [0.1f32, -2.0, 30.0, 0.0];
             let total = updates.iter().map(|(samples, _)| samples).sum();
-            let sum_of = |part: &[(u64, [f32; 4])]| {
-                // What an earlier round left must not matter.
-                let mut sum = ExactSum::new(4, 1);
-                sum.add(ClientId(9), 1, &global, &[7.0; 4]).expect("finite");
-                sum.reset(total);
-                for (samples, update) in part {
-                    sum.add(ClientId(0), *samples, &global, update).expect("finite");
-                }
-                sum
-            };
+            let sum_of = |part: &[_]| sum_of(total, part);
             let mut backwards = updates.clone();
             backwards.reverse();
             let (left, right) = updates.split_at(cut.min(updates.len()));
@@ -379,7 +386,8 @@ mod tests {
             sum.add(ClientId(0), n, &[0.5], &[a]).expect("finite");
             sum.add(ClientId(1), 1, &[0.5], &[b]).expect("finite");
             let exact = (f64::from(a) * n as f64 + f64::from(b)) / (n + 1) as f64;
-            prop_assert!((f64::from(sum.mean(&[0.5])[0]) - exact).abs() <= exact.abs() * 1e-7 + 1e-12);
+            let error = (f64::from(sum.mean(&[0.5])[0]) - exact).abs();
+            prop_assert!(error <= exact.abs() * 1e-7 + 1e-12);
         }
     }
 }

@@ -102,7 +102,8 @@ part! {
 part! {
     /// When a semi-asynchronous round is over, and how far it moves the model.
     pub Waiting {
-        semi_fraction: f64 = "0.5", "SHARE", Range::SHARE, "share of --concurrency that a round waits for";
+        semi_fraction: f64 = "0.5", "SHARE", Range::SHARE,
+            "share of --concurrency that a round waits for";
         server_lr: f64 = "1", "RATE", Range::NOT_NEGATIVE, "rate of the server";
     }
 }
@@ -133,38 +134,63 @@ pub fn make(choice: &Choice, facts: &Facts) -> Result<Box<dyn Arrivals>, PartErr
 pub const ARRIVALS: &[Entry<Build>] = &[
     Entry::<Build>::new(
         "fedasync",
-        "each update at once: w <- (1 - a_t) w + a_t w_i, a_t = alpha s(staleness) (Xie et al. 2019)",
-        |values, _| Box::new(fedasync::FedAsync { alpha: Mixing::read(values).alpha, by_staleness: true }),
+        "each update at once: w <- (1 - a_t) w + a_t w_i, a_t = alpha s(staleness) \
+         (Xie et al. 2019)",
+        |values, _| {
+            Box::new(fedasync::FedAsync {
+                alpha: Mixing::read(values).alpha,
+                by_staleness: true,
+            })
+        },
     )
     .with(Mixing::PARAMS),
     Entry::<Build>::new(
         "fedbuff",
-        "K changes at a time: w <- w + lr / K sum s(staleness) (w_i - w_start) (Nguyen et al. 2022)",
+        "K changes at a time: w <- w + lr / K sum s(staleness) (w_i - w_start) \
+         (Nguyen et al. 2022)",
         |values, _| Box::new(fedbuff::FedBuff::new(&Buffer::read(values))),
     )
     .with(Buffer::PARAMS),
-    Entry::<Build>::new("fedavg_async", "K changes at a time, weighted by samples and staleness", |values, _| {
-        let Buffer { buffer_size, server_lr } = Buffer::read(values);
-        Box::new(buffered::Buffered::new(buffer_size, None, server_lr))
-    })
+    Entry::<Build>::new(
+        "fedavg_async",
+        "K changes at a time, weighted by samples and staleness",
+        |values, _| {
+            let Buffer {
+                buffer_size,
+                server_lr,
+            } = Buffer::read(values);
+            Box::new(buffered::Buffered::new(buffer_size, None, server_lr))
+        },
+    )
     .also(&["Async_FedAvg"])
     .with(Buffer::PARAMS),
     Entry::<Build>::new(
         "semi_async",
         "rounds that wait for a share of the clients, or a deadline, and take what is there",
         |values, facts| {
-            let Waiting { semi_fraction, server_lr } = Waiting::read(values);
+            let Waiting {
+                semi_fraction,
+                server_lr,
+            } = Waiting::read(values);
             let enough = (semi_fraction * facts.concurrency as f64).ceil().max(1.0) as usize;
             Box::new(buffered::Buffered::new(enough, Some(facts.deadline), server_lr))
         },
     )
     .with(Waiting::PARAMS),
-    Entry::<Build>::new("avg", "each update at once, half and half: w <- (w + w_i) / 2 (async-FL's Avg)", |_, _| {
-        Box::new(fedasync::FedAsync { alpha: 0.5, by_staleness: false })
-    }),
+    Entry::<Build>::new(
+        "avg",
+        "each update at once, half and half: w <- (w + w_i) / 2 (async-FL's Avg)",
+        |_, _| {
+            Box::new(fedasync::FedAsync {
+                alpha: 0.5,
+                by_staleness: false,
+            })
+        },
+    ),
     Entry::<Build>::new(
         "myfed",
-        "fedasync that rewards late clients with much data or large changes (async-FL's MyFed, corrected)",
+        "fedasync that rewards late clients with much data or large changes \
+         (async-FL's MyFed, corrected)",
         |values, facts| Box::new(myfed::MyFed::new(Mixing::read(values).alpha, facts.staleness)),
     )
     .with(Mixing::PARAMS),

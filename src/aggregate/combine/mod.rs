@@ -71,7 +71,8 @@ pub const COMBINES: &[Entry<Build>] = &[
     ),
     Entry::<Build>::new(
         "median",
-        "the middle value of each weight, against broken clients (Yin et al. 2018); needs --reduce server",
+        "the middle value of each weight, against broken clients \
+         (Yin et al. 2018); needs --reduce server",
         |_| Some(Arc::new(median::Median)),
     ),
 ];

@@ -19,7 +19,8 @@ part! {
         beta2: f64 = "0.99", "SHARE", Range::FRACTION, "how much of the second moment stays";
         tau: f64 = "0.001", "NUMBER", Range::POSITIVE, "added to the root of the second moment";
         v0: f64 = "0", "NUMBER", Range::NOT_NEGATIVE, "second moment at the start";
-        bias_correction: bool = "false", "true|false", Range::ANY, "correct both moments for their start";
+        bias_correction: bool = "false", "true|false", Range::ANY,
+            "correct both moments for their start";
     }
 }
 
@@ -103,14 +104,11 @@ impl ServerStep for Adaptive {
         let (first, rest) = memory.split_at_mut(model.len());
         let (second, steps) = rest.split_at_mut(model.len());
         steps[0] += 1.0;
-        let corrected = |beta: f64| {
-            if bias_correction {
-                1.0 - beta.powf(f64::from(steps[0]))
-            } else {
-                1.0
-            }
+        let taken = f64::from(steps[0]);
+        let (by_first, by_second) = match bias_correction {
+            true => (1.0 - beta1.powf(taken), 1.0 - beta2.powf(taken)),
+            false => (1.0, 1.0),
         };
-        let (by_first, by_second) = (corrected(beta1), corrected(beta2));
         for (((weight, m), above), change) in model.iter_mut().zip(first).zip(second).zip(change) {
             let new = beta1 * f64::from(*m) + (1.0 - beta1) * change;
             let v = self.follow(v0 + f64::from(*above), change * change);

@@ -167,8 +167,8 @@ impl<T: Transport> Server<'_, T> {
         };
         let (metric, value) = test.lead();
         log::info!(
-            "the model is no better than the best so far ({metric} {value:.4}), \
-             from which the run goes on"
+            "the model is no better than the best so far \
+             ({metric} {value:.4}), from which the run goes on"
         );
         (self.test, self.global.weights) = (Some(test), weights);
         self.tell_model()

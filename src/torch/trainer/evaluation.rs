@@ -14,8 +14,8 @@ use crate::train::TrainError;
 use std::ops::Range;
 use tch::{Device, no_grad};
 
-/// Values in the samples of a forward pass over data that is not trained on, on a CPU: activations of
-/// so few stay in its caches.
+/// Values in the samples of a forward pass over data that is not trained on, on a CPU: activations
+/// of so few stay in its caches.
 const EVALUATION_VALUES_CPU: usize = 80_000;
 
 /// Test samples of so many values that are evaluated at once.

@@ -10,9 +10,11 @@ part! {
     pub Adam {
         lr: f64 = "0.03", "RATE", Range::POSITIVE, "learning rate of the client optimizer";
         wd: f64 = "0", "RATE", Range::NOT_NEGATIVE, "weight decay (L2) of the client optimizer";
-        amsgrad: bool = "false", "true|false", Range::ANY, "divide by the largest second moment so far (Reddi et al. 2018)";
+        amsgrad: bool = "false", "true|false", Range::ANY,
+            "divide by the largest second moment so far (Reddi et al. 2018)";
         client_beta1: f64 = "0.9", "SHARE", Range::FRACTION, "how much of the first moment stays";
-        client_beta2: f64 = "0.999", "SHARE", Range::FRACTION, "how much of the second moment stays";
+        client_beta2: f64 = "0.999", "SHARE", Range::FRACTION,
+            "how much of the second moment stays";
         client_epsilon: f64 = "1e-8", "NUMBER", Range::POSITIVE, "what is added to the divisor";
     }
 }

@@ -10,8 +10,10 @@ part! {
         lr: f64 = "0.03", "RATE", Range::POSITIVE, "learning rate of the client optimizer";
         wd: f64 = "0", "RATE", Range::NOT_NEGATIVE, "weight decay (L2) of the client optimizer";
         momentum: f64 = "0", "FACTOR", Range::FRACTION, "how much of a step goes on in the next";
-        dampening: f64 = "0", "SHARE", Range::UNIT, "how much of a gradient does not enter the momentum";
-        client_nesterov: bool = "false", "true|false", Range::ANY, "Nesterov's momentum; needs --momentum and no --dampening";
+        dampening: f64 = "0", "SHARE", Range::UNIT,
+            "how much of a gradient does not enter the momentum";
+        client_nesterov: bool = "false", "true|false", Range::ANY,
+            "Nesterov's momentum; needs --momentum and no --dampening";
     }
 }
 

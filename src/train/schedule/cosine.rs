@@ -11,7 +11,8 @@ part! {
     /// Its settings.
     pub Cosine {
         floor: f64 = "0", "SHARE", Range::UNIT, "share of the rate that it falls to";
-        warmup_rounds: u32 = "0", "ROUNDS", Range::COUNT_OR_NONE, "rounds until the full rate is reached";
+        warmup_rounds: u32 = "0", "ROUNDS", Range::COUNT_OR_NONE,
+            "rounds until the full rate is reached";
     }
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 part! {
     /// Its settings.
     pub Listed {
-        rates_file: Option<PathBuf> = "", "FILE", Range::ANY, "factors of the learning rate, one for each round";
+        rates_file: Option<PathBuf> = "", "FILE", Range::ANY,
+            "factors of the learning rate, one for each round";
     }
 }
 

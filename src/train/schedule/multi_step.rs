@@ -7,7 +7,8 @@ use crate::part::Range;
 part! {
     /// Its settings.
     pub MultiStep {
-        milestones: Vec<f64> = "[50, 75]", "ROUNDS,...", Range::COUNT, "rounds after which the rate falls";
+        milestones: Vec<f64> = "[50, 75]", "ROUNDS,...", Range::COUNT,
+            "rounds after which the rate falls";
         gamma: f64 = "0.1", "FACTOR", Range::SHARE, "what the rate is multiplied with each time";
     }
 }

@@ -1,5 +1,6 @@
-//! Going on without a rank that is lost. Sums have a communicator of their own: who learns of a loss
-//! during a sum revokes it, all agree whether the sum is whole, and go on with those that are left.
+//! Going on without a rank that is lost. Sums have a communicator of their own: who learns of a
+//! loss during a sum revokes it, all agree whether the sum is whole, and go on with those that are
+//! left.
 
 use super::abort;
 use super::raw::{Broken, outcome};
