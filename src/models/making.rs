@@ -2,13 +2,11 @@
 //! and cut down to what is trained of it.
 
 use super::pretrained::Pretrained;
-use super::tuned::{Trained, Tuned};
-use super::{KIND, ModelError, Network};
+use super::tuned::Tuned;
+use super::{KIND, ModelError, Network, Start};
 use crate::part::{AnyKind, Choice};
-use crate::seed::{Purpose, Seed};
+use crate::seed::Purpose;
 use crate::task::Facts;
-use std::path::Path;
-use tch::Device;
 
 /// Makes the model of a choice.
 ///
@@ -20,19 +18,6 @@ pub fn build(choice: &Choice, facts: &Facts) -> Result<Box<dyn Network>, ModelEr
         model: entry.name,
         unfit,
     })
-}
-
-/// How a model starts, and what is trained of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Start<'a> {
-    /// A file of tensors to start from.
-    pub from: Option<&'a Path>,
-    /// What is trained.
-    pub trained: Trained<'a>,
-    /// Where it is.
-    pub device: Device,
-    /// From which initial weights are drawn.
-    pub seed: Seed,
 }
 
 /// Makes the model of a choice, ready to be trained; and, in words, what did not match of what it

@@ -32,15 +32,17 @@ mod transformer_lm;
 mod tuned;
 mod vgg;
 
+use crate::seed::Seed;
 use crate::weights::Layout;
 use fitting::{fitting_numbers, fitting_tokens};
 use parameter::{constant, filled, layer, named, normal, uniform, weight};
-use tch::Tensor;
+use std::path::Path;
+use tch::{Device, Tensor};
 
 pub use descent::{Descent, Pace};
 pub use error::{ModelError, Unfit};
 pub use flat::{initial, layout};
-pub use making::{Start, build, make};
+pub use making::{build, make};
 pub use noise::Noise;
 pub use parameter::Parameter;
 pub use table::{Build, KIND, MODELS};
@@ -87,15 +89,28 @@ pub trait Network {
     }
 }
 
+/// How a model starts, and what is trained of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// A file of tensors to start from.
+    pub from: Option<&'a Path>,
+    /// What is trained.
+    pub trained: Trained<'a>,
+    /// Where it is.
+    pub device: Device,
+    /// From which initial weights are drawn.
+    pub seed: Seed,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::part::Choice;
-    use crate::seed::{Purpose, Seed};
+    use crate::seed::Purpose;
     use crate::task::{Facts, Input, Task};
     use crate::torch::params::Params;
     use crate::torch::task::{gradients, loss};
-    use tch::{Device, Kind, no_grad};
+    use tch::{Kind, no_grad};
 
     fn noise() -> Noise {
         Noise::new(Seed(2).stream(Purpose::Model))
