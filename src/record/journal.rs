@@ -1,4 +1,6 @@
-//! `journal.jsonl`: every event as one line of JSON, on disk before a round counts as done.
+//! `journal.jsonl`: every event as one line of JSON. A round's line is in the file before the next
+//! begins, whatever ranks die of, and on disk before a checkpoint counts on it: to wait for the disk
+//! each round would cost short rounds several per cent.
 
 use super::lines::Lines;
 use super::{fault, unread};
@@ -72,17 +74,15 @@ impl Journal {
     }
 
     fn write(&mut self, event: &Event) -> io::Result<()> {
-        // A checkpoint counts on what was told of a round that has no line yet.
-        if matches!(event, Event::Saved(State { open: Some(_), .. })) {
+        if matches!(event, Event::Saved(_)) {
             return self.lines.sync();
         }
         let Some(line) = Journal::line(event)? else { return Ok(()) };
         self.lines.write_all(&line)?;
         match event {
             Event::ClientTrained(_) | Event::Arrived(_) => Ok(()),
-            // For those who look on; a run that goes on does not need it.
-            Event::Underway(_) => self.lines.settle(),
-            _ => self.lines.sync(),
+            Event::Finished { .. } | Event::Ended { .. } => self.lines.sync(),
+            _ => self.lines.settle(),
         }
     }
 }
