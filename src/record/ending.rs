@@ -31,7 +31,7 @@ pub fn note_killed(folder: &Path, reason: &str, asked: bool) -> Result<bool, Rec
     let (state, reason) = match summary.state {
         Standing::Running => (Standing::Killed, reason.to_owned()),
         Standing::Stopped if !asked => {
-            (Standing::Stopped, format!("what is done is saved: {reason}"))
+            (Standing::Stopped, format!("{reason}; what is done is saved"))
         }
         _ => return Ok(false),
     };
@@ -114,7 +114,7 @@ mod tests {
         assert!(note_killed(&folder, "signal 9", false).expect("free"));
         assert_eq!(
             (summary().state, summary().reason.as_str()),
-            (Standing::Stopped, "what is done is saved: signal 9")
+            (Standing::Stopped, "signal 9; what is done is saved")
         );
         says("finished").expect("writable");
         assert!(
