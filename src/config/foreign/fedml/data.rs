@@ -195,15 +195,17 @@ pub fn model(reading: &mut Reading<'_>, word: &Word) {
 }
 
 /// Channels of a group, if there are groups.
-fn group(reading: &Reading<'_>) -> Option<u32> {
-    let channels = reading.number("group_norm_channels")?;
-    (channels >= 1.0).then_some(channels as u32)
+fn group(reading: &Reading<'_>) -> Option<u64> {
+    let channels = reading.get("group_norm_channels")?.as_u64();
+    channels.filter(|&channels| channels > 0)
 }
 
 pub fn group_norm(reading: &mut Reading<'_>, word: &Word) {
     if reading.says(&word.key, &["0"]) {
         reading.nothing(word, "off");
-    } else if group(reading).is_some() && reading.says("model", GROUPABLE) {
+    } else if group(reading).is_none() {
+        reading.refuse(word, "is not a whole number from 0");
+    } else if reading.says("model", GROUPABLE) {
         reading.row(word, "norm: shared", "");
     } else {
         reading.refuse(word, "not with this model (nearest: 0, or model resnet18)");

@@ -67,9 +67,11 @@ pub fn compression(reading: &mut Reading<'_>, word: &Word) {
 /// What a compression is told: the one that is here is told its share.
 pub fn of_compression(reading: &mut Reading<'_>, word: &Word) {
     let is_topk = is_chosen(reading) && reading.says("compression", TOPK);
-    if is_topk && word.key == "compress_ratio" {
-        reading.row(word, "update: topk", "");
-    } else {
-        reading.nothing(word, "another compression's");
+    if !is_topk || word.key != "compress_ratio" {
+        return reading.nothing(word, "another compression's");
+    }
+    match reading.number(&word.key) {
+        Some(share) if share > 0.0 && share <= 1.0 => reading.row(word, "update: topk", ""),
+        _ => reading.refuse(word, "is not a number above 0 and at most 1"),
     }
 }

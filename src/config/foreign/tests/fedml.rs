@@ -334,6 +334,8 @@ fn fedsgd_is_a_step_of_the_server_along_the_mean_gradient() {
     has(&told(&lost), r#"{update: "topk:share=0.02,feedback=false"}"#);
     let adam = by("FedSGD").with("client_optimizer: sgd", "client_optimizer: adam");
     assert!(refused(&adam).contains("FedSGD with adam"));
+    let beyond = by("FedSGD").train(EFTOPK).with("ratio: 0.02", "ratio: 3");
+    assert!(refused(&beyond).contains("compress_ratio: is not a number above 0"));
     let unsaid = by("FedSGD").train("  compression: topk\n").text();
     assert!(refused(&unsaid).contains("compress_ratio: the compression needs it"));
 }
@@ -342,6 +344,12 @@ fn fedsgd_is_a_step_of_the_server_along_the_mean_gradient() {
 fn groups_of_channels_share_scale_and_shift() {
     let grouped = told(&of("cifar10", "resnet18").train(GROUPS).text());
     has(&grouped, r#"{model: "resnet18:stem=large,norm=shared,channels=32"}"#);
+    for wrong in ["2.5", "-2", "many"] {
+        let text = of("cifar10", "resnet18")
+            .train(GROUPS)
+            .with("channels: 32", &format!("channels: {wrong}"));
+        assert!(refused(&text).contains("group_norm_channels: is not a whole number"), "{wrong}");
+    }
     let off = of("cifar10", "resnet18").train("  group_norm_channels: 0\n");
     has(&told(&off.text()), r#"{model: "resnet18:stem=large"}"#);
 }
