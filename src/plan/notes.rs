@@ -216,20 +216,36 @@ fn alike(one: &Value, other: &Value) -> bool {
 mod tests {
     use super::*;
 
+    /// What is noted of a config with three workers.
+    fn notes(config: Config) -> String {
+        Plan::resolve(config).expect("sound").notes(3).join("; ")
+    }
+
     #[test]
-    fn what_should_be_known_before_a_run_is_noted() {
-        let notes = |config: Config| Plan::resolve(config).expect("sound").notes(3).join("; ");
-        let base = || Config {
+    fn workers_without_clients_and_without_training_are_noted() {
+        let few = Config {
             client_num_per_round: 2,
             ..Config::default()
         };
-        assert_eq!(notes(base()), "3 workers for 2 clients a round: some stay idle");
+        assert_eq!(notes(few), "3 workers for 2 clients a round: some stay idle");
         let alone = Config {
             mode: Mode::Async,
             concurrency: 1,
             ..Config::default()
         };
         assert_eq!(notes(alone), "3 workers for 1 clients in training at once: some stay idle");
+        let slow = Config {
+            worker_slowdown: Some("4:2,1:2".parse().expect("sound")),
+            client_num_per_round: 9,
+            ..Config::default()
+        };
+        assert!(notes(slow).ends_with(
+            "(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"
+        ));
+    }
+
+    #[test]
+    fn flags_without_effect_are_noted() {
         let idle = Config {
             stale_weight: 0.9,
             dispatch: DispatchMode::Pull,
@@ -269,6 +285,10 @@ mod tests {
             quiet(mapped),
             "--gpu_mapping_key has no effect: it is for a --gpu_mapping_file that is followed"
         );
+    }
+
+    #[test]
+    fn settings_of_other_rules_without_rounds_are_noted() {
         let idle = Config {
             mode: Mode::Async,
             concurrency: 9,
@@ -292,13 +312,5 @@ mod tests {
             ..idle
         };
         assert_eq!(notes(counts), "");
-        let slow = Config {
-            worker_slowdown: Some("4:2,1:2".parse().expect("sound")),
-            client_num_per_round: 9,
-            ..base()
-        };
-        assert!(notes(slow).ends_with(
-            "(--worker_slowdown 1:2,4:2); rank 4 does not train, so it is not slowed down"
-        ));
     }
 }

@@ -1,6 +1,9 @@
 //! Methods: the values of the papers' toys, the cases in which one is another to the bit, and one
 //! hash for all ways of running a round.
 
+mod names;
+mod special;
+
 use crate::modes::modes;
 use crate::support::{Job, generated_mnist, mnist, plan, quadratic, run_with, small, train};
 use fedmpi::aggregate::preset::PRESETS;
@@ -357,124 +360,6 @@ fn trained(method: Config) -> Vec<f32> {
     train(&plan(config), 2).0.weights
 }
 
-fn with(aggregator: &str) -> Config {
-    Config {
-        aggregator: Some(aggregator.into()),
-        ..Config::default()
-    }
-}
-
-#[test]
-fn methods_that_do_nothing_are_fedavg_to_the_bit() {
-    let wanted = trained(with("fedavg"));
-    let update = |text: &str| Config {
-        update: text.parse().expect("a chain"),
-        ..Config::default()
-    };
-    for (name, method) in [
-        ("no pull", with("fedprox:mu=0")),
-        ("no momentum", with("fedavgm:server_momentum=0")),
-        (
-            "ditto's global model",
-            Config {
-                comm_round: 3,
-                ..with("ditto")
-            },
-        ),
-        ("all values", update("topk:share=1")),
-        ("a long norm", update("clip:norm=1e9")),
-        ("both", update("clip:norm=1e9;topk:share=1")),
-        (
-            "one rate",
-            Config {
-                lr_schedule: "step:gamma=1".into(),
-                ..Config::default()
-            },
-        ),
-    ] {
-        assert!(trained(method) == wanted, "{name}");
-    }
-    let once = |method: Config| {
-        let even = Config {
-            dataset: "mnist".into(),
-            data_dir: generated_mnist(),
-            partition_method: "homo".into(),
-            comm_round: 1,
-            ci: 1,
-            ..method
-        };
-        train(&plan(even), 2).0.weights
-    };
-    assert!(once(with("scaffold")) == once(with("fedavg")), "the first round of SCAFFOLD");
-}
-
-/// The written-out steps and those by autograd apply one formula.
-#[test]
-fn both_ways_of_stepping_drift_alike() {
-    for method in [
-        "fedprox:mu=0.5",
-        "scaffold",
-        "feddyn:feddyn_alpha=0.1",
-        "fedlin",
-        "fednova",
-    ] {
-        let moved = |optimizer: &str| {
-            trained(Config {
-                client_optimizer: optimizer.into(),
-                ..with(method)
-            })
-        };
-        // A tiny momentum goes by autograd.
-        let (written, recorded) = (moved("sgd"), moved("sgd:momentum=1e-9"));
-        // Two right ways of rounding drift apart over rounds; a wrong formula would be off by a
-        // hundred times more.
-        let largest = written
-            .iter()
-            .zip(&recorded)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
-        assert!(largest < 5e-4, "{method}: {largest:e}");
-    }
-}
-
-#[test]
-fn batch_normalisation_passes_by_everything() {
-    for method in [
-        with("scaffold"),
-        Config {
-            update: "clip:norm=0.1;topk:share=0.1".parse().expect("a chain"),
-            ..with("fedadam")
-        },
-    ] {
-        let config = Config {
-            dataset: "mnist".into(),
-            data_dir: generated_mnist(),
-            model: "resnet20".into(),
-            partition_method: "homo".into(),
-            client_num_in_total: 300,
-            client_num_per_round: 4,
-            comm_round: 2,
-            ci: 1,
-            frequency_of_the_test: 2,
-            ..method
-        };
-        let wanted = train(&plan(config.clone()), 1).0;
-        for (reduce, workers) in [(Reduce::Server, 3), (Reduce::Allreduce, 2)] {
-            assert!(
-                train(
-                    &plan(Config {
-                        reduce,
-                        ..config.clone()
-                    }),
-                    workers
-                )
-                .0 == wanted,
-                "{reduce:?}"
-            );
-        }
-    }
-}
-
 #[test]
 fn methods_go_on_under_mpirun_on_other_ranks() {
     let parent = tempfile::tempdir().expect("a folder");
@@ -501,84 +386,4 @@ fn methods_go_on_under_mpirun_on_other_ranks() {
             .to_owned()
     };
     assert_eq!(resume(2, "--reduce allreduce"), wanted);
-}
-
-#[test]
-fn names_of_wholes_are_their_three_choices() {
-    for preset in PRESETS {
-        let whole = plan(Config {
-            aggregator: Some(preset.name.into()),
-            reduce: Reduce::Server,
-            ..small()
-        });
-        let [algorithm, step, combine] = preset.build;
-        let said = Config {
-            algorithm: Some(algorithm.into()),
-            server_step: Some(step.into()),
-            combine: Some(combine.into()),
-            reduce: Reduce::Server,
-            ..small()
-        };
-        assert_eq!(whole.digest(), plan(said).digest(), "{}", preset.name);
-    }
-    let clash = Config {
-        aggregator: Some("scaffold".into()),
-        algorithm: Some("fedprox".into()),
-        ..small()
-    };
-    assert!(
-        Plan::resolve(clash)
-            .expect_err("refused")
-            .to_string()
-            .contains("--algorithm is fedprox")
-    );
-}
-
-#[test]
-fn without_rounds_only_methods_without_memory_make_sense() {
-    let run = |algorithm: &str, update: &str| {
-        Plan::resolve(Config {
-            mode: Mode::Async,
-            algorithm: Some(algorithm.into()),
-            update: update.parse().expect("a chain"),
-            ..small()
-        })
-    };
-    assert!(
-        run("scaffold", "")
-            .expect_err("refused")
-            .to_string()
-            .contains("--algorithm is scaffold")
-    );
-    assert!(
-        run("fedavg", "topk")
-            .expect_err("refused")
-            .to_string()
-            .contains("--update is topk")
-    );
-    for (algorithm, update) in [("fedprox", ""), ("fedavg", "clip:norm=0.5")] {
-        let plan = run(algorithm, update).expect("makes sense");
-        let wanted = quadratic(&plan, 1).0;
-        assert!(
-            [2, 3]
-                .iter()
-                .all(|workers| quadratic(&plan, *workers).0 == wanted),
-            "{algorithm} {update}"
-        );
-    }
-}
-
-#[test]
-fn an_empty_round_moves_no_server_step() {
-    let config = Config {
-        deadline: Some(1e-9),
-        server_step: Some("momentum".into()),
-        ..small()
-    };
-    let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
-    let (outcome, memory): (_, Memory) = run_with(&plan(config), 2, &make).expect("sound");
-    assert!(
-        outcome.weights.iter().all(|&weight| weight == 0.0)
-            && memory.rounds().all(|done| done.clients == 0)
-    );
 }

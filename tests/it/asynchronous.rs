@@ -1,5 +1,8 @@
 //! Runs without rounds: exact gates, and the same bits for any number of ranks.
 
+mod choosing;
+mod files;
+
 use crate::support::{Job, Saves, generated_mnist, mnist, plan, quadratic, run_with, small, train};
 use fedmpi::aggregate::arrivals::ARRIVALS;
 use fedmpi::config::{Config, Mode};
@@ -287,113 +290,6 @@ fn stale_updates_are_dropped_or_kept_with_a_floor() {
 }
 
 #[test]
-fn the_schedulers_and_check_ins_of_async_fl_run_to_the_end() {
-    for (selection, c_ratio) in [
-        ("uniform", 0.1),
-        ("round_robin", 0.1),
-        ("weighted", 0.1),
-        ("uniform", 1.0),
-    ] {
-        let config = Config {
-            scheduler_interval: 3,
-            client_selection: selection.into(),
-            c_ratio,
-            checkin_num: 4,
-            checkin_interval: 5,
-            delay: "uniform:1,9/task".into(),
-            comm_round: 30,
-            ..asynchronous(small())
-        };
-        let plan = plan(config);
-        let (wanted, memory) = quadratic(&plan, 1);
-        assert_eq!(wanted.rounds, 30, "{selection}");
-        assert!(
-            arrivals(&memory)
-                .iter()
-                .any(|arrived| arrived.staleness > 0),
-            "{selection}"
-        );
-        assert!(quadratic(&plan, 3).0 == wanted, "{selection}");
-    }
-}
-
-/// The selectors are those of rounds: in turn means in turn.
-#[test]
-fn clients_are_selected_as_in_rounds() {
-    let config = Config {
-        client_selection: "round_robin".into(),
-        delay: "constant:1".into(),
-        concurrency: 3,
-        ..asynchronous(small())
-    };
-    let (_, memory) = quadratic(&plan(config), 2);
-    let turns: Vec<u32> = arrivals(&memory)
-        .iter()
-        .map(|arrived| arrived.client.0)
-        .collect();
-    assert_eq!(turns, (0..12).collect::<Vec<_>>());
-}
-
-#[test]
-fn deadlocks_and_bad_delays_are_refused_before_training() {
-    let refused = |config: Config| {
-        Plan::resolve(config)
-            .map(drop)
-            .expect_err("refused")
-            .to_string()
-    };
-    let base = || asynchronous(small());
-    assert!(
-        refused(Config {
-            concurrency: 13,
-            ..base()
-        })
-        .contains("--concurrency is 13")
-    );
-    let deadlock = Config {
-        aggregator: rule("fedbuff", 5),
-        ..base()
-    };
-    assert!(refused(deadlock).contains("only 4 clients train at once"));
-    assert!(
-        refused(Config {
-            delay: "constant:-1".into(),
-            ..base()
-        })
-        .contains("--delay_seconds is -1")
-    );
-    assert!(
-        refused(Config {
-            delay: "uniform:NaN,1".into(),
-            ..base()
-        })
-        .contains("--delay_from is NaN")
-    );
-    assert!(
-        refused(Config {
-            aggregator: Some("median".into()),
-            ..base()
-        })
-        .contains("`median` needs --mode sync")
-    );
-    assert!(
-        refused(Config {
-            aggregator: Some("fedasync:alpha=1.5".into()),
-            ..base()
-        })
-        .contains("--alpha is 1.5")
-    );
-    let lines = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(lines.path(), "0 1\n").expect("writable");
-    let fixed = format!("fixed:selection_file={}", lines.path().display());
-    let fixed = Config {
-        client_selection: fixed.as_str().into(),
-        ..base()
-    };
-    assert!(refused(fixed).contains("--client_selection is fixed"));
-}
-
-#[test]
 fn the_real_clock_takes_what_comes() {
     let config = Config {
         clock: fedmpi::schedule::Clock::Real,
@@ -408,75 +304,13 @@ fn the_real_clock_takes_what_comes() {
     );
 }
 
+/// A version of the model is let go when its last client is back: a thousand kept ones would be 31
+/// MiB.
 fn summary(folder: &std::path::Path) -> fedmpi::record::Summary {
     let text = std::fs::read_to_string(folder.join("summary.json")).expect("a summary");
     serde_json::from_str(&text).expect("well-formed")
 }
 
-/// async-FL's own kind of config and its delay file, then a comparison with rounds.
-#[test]
-fn a_config_of_async_fl_runs_and_is_compared_with_rounds() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = |name: &str| folder.path().join(name);
-    std::fs::write(path("stale.txt"), (0..20).map(|i| format!("{}\n", i % 4)).collect::<String>())
-        .expect("writable");
-    let text = format!(
-        r#"{{"global": {{"experiment": "x", "data_file": "MNIST", "data_name": "MNIST", "iid": true, "client_num": 20}},
-            "server": {{"epochs": 8, "model_file": "CNN", "model_name": "CNN",
-            "checkin": {{"checkin_interval": 600, "checkin_num": 200}},
-            "scheduler": {{"scheduler_interval": 2, "schedule_name": "RandomSchedule", "params": {{"c_ratio": 0.1}}}},
-            "updater": {{"update_name": "MyFed", "params": {{"a": 10, "b": 4, "alpha": 0.1, "r": 1}}}}}},
-            "client": {{"epochs": 1, "batch_size": 50, "stale_file": "{}"}}}}"#,
-        path("stale.txt").display()
-    );
-    std::fs::write(path("config.json"), text).expect("writable");
-    let job = |cf: Option<&str>, flags: &str, out: &str| {
-        let job = Job::ranks(3)
-            .path("--data_dir", &generated_mnist())
-            .path("--out_dir", &path(out))
-            .with(flags);
-        let job = cf
-            .into_iter()
-            .fold(job, |job, name| job.path("--cf", &path(name)));
-        job.run().succeeded()
-    };
-    job(Some("config.json"), "--ci 1 --model lr --lr 0.001", "async");
-    job(
-        None,
-        "--ci 1 --dataset mnist --client_num_in_total 20 --client_num_per_round 4 --comm_round 3",
-        "sync",
-    );
-    for name in ["accuracy.txt", "time.txt"] {
-        assert_eq!(
-            std::fs::read_to_string(path("async").join(name))
-                .expect("written")
-                .lines()
-                .count(),
-            8,
-            "{name}"
-        );
-    }
-    let done = summary(&path("async"));
-    assert_eq!((done.updates, done.staleness_histogram.iter().sum::<u64>()), (8, 8));
-    assert!(done.worker_utilisation > 0.0 && done.worker_utilisation <= 1.0);
-    let compared = std::process::Command::new(env!("CARGO_BIN_EXE_fedmpi"))
-        .arg("compare")
-        .args([path("async"), path("sync")])
-        .arg("--svg")
-        .arg(path("both.svg"))
-        .output()
-        .expect("runs");
-    let said = String::from_utf8_lossy(&compared.stdout);
-    assert!(said.contains("myfed, 10 at once") && said.contains("fedavg, rounds of 4"), "{said}");
-    assert!(
-        std::fs::read_to_string(path("both.svg"))
-            .expect("drawn")
-            .contains("<svg")
-    );
-}
-
-/// A version of the model is let go when its last client is back: a thousand kept ones would be 31
-/// MiB.
 #[test]
 fn memory_does_not_grow_with_updates() {
     let peak = |moves: u32| {
