@@ -77,6 +77,8 @@ pub mod partition;
 #[doc(hidden)]
 pub mod plan;
 #[doc(hidden)]
+pub mod privacy;
+#[doc(hidden)]
 pub mod record;
 #[doc(hidden)]
 pub mod report;

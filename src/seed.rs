@@ -38,6 +38,8 @@ pub enum Purpose {
     Split = 12,
     /// Which tokens are hidden, and by what.
     Hide = 13,
+    /// Noise on the mean of a cohort's changes.
+    Noise = 14,
     /// Noise on a client's inputs.
     FeatureNoise = 15,
     /// Which settings a sweep tries.

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 /// All of it, a line each.
 pub(super) fn lines(summary: &Summary, folder: &Path, planned: u32) -> Vec<String> {
-    vec![
-        why(summary, planned),
-        result(summary),
-        format!("results in {}", folder.display()),
-    ]
+    let mut lines = vec![why(summary, planned), result(summary)];
+    if let Some(epsilon) = summary.epsilon {
+        lines.push(format!("privacy: epsilon {epsilon:.3} is spent"));
+    }
+    lines.push(format!("results in {}", folder.display()));
+    lines
 }
 
 /// What may be done next.
@@ -75,15 +76,20 @@ fn result(summary: &Summary) -> String {
     )
 }
 
-/// How to go on for as long again.
+/// How to go on for as long again, or with twice the privacy that is spent.
 fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> String {
     let rounds = (2 * u64::from(summary.rounds)).to_string();
+    let budget = spent(summary).map(|epsilon| (2.0 * epsilon).ceil().to_string());
+    let more = match &budget {
+        Some(budget) => ["--epsilon", budget],
+        None => ["--comm_round", &rounds],
+    };
     let host = summary.ranks.first().map(|report| &report.host);
     let flags = [
         "--resume".as_ref(),
         folder.as_os_str(),
-        "--comm_round".as_ref(),
-        rounds.as_ref(),
+        more[0].as_ref(),
+        more[1].as_ref(),
     ];
     if summary
         .ranks
@@ -97,6 +103,12 @@ fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> S
     let launch = ["launch", "-np", &np, "--"].map(AsRef::as_ref);
     let launch = if ranks > 1 { &launch[..] } else { &[] };
     pasteable([&[program.as_os_str()], launch, &flags].concat())
+}
+
+/// The privacy that is spent, where that is why the run ended early.
+fn spent(summary: &Summary) -> Option<f64> {
+    let is_early = summary.rounds < summary.planned && summary.target_reached_in_round.is_none();
+    summary.epsilon.filter(|_| is_early)
 }
 
 /// A summary where none can be read: what this process knows itself.

@@ -6,7 +6,10 @@ use crate::aggregate::combine::Each;
 use crate::algorithm::{Mean, Moving, Shape};
 use crate::ids::Round;
 use crate::plan::{Method, Plan};
-use crate::weights::{ExactSum, Layout, Section, Sections, Turnout, Weights};
+use crate::privacy::Noise;
+use crate::seed::{Purpose, Seed};
+use crate::weights::{ExactSum, Layout, Section, Sections, Slot, Turnout, Weigh, Weights};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Refuses a model that has left the numbers: whoever would go on with it has lost what was
@@ -46,6 +49,10 @@ pub struct Global {
     method: Method,
     trained: usize,
     clients: usize,
+    noise: Option<Noise>,
+    // Those that are trained; between them are zeros.
+    tensors: Vec<Range<usize>>,
+    seed: Seed,
     // The means of the pass before.
     heard: Vec<f32>,
 }
@@ -54,7 +61,13 @@ impl Global {
     /// A fresh model of this layout.
     pub fn new(plan: &Plan, layout: &Layout, weights: Vec<f32>) -> Global {
         let (method, trained) = (plan.method.clone(), layout.trained());
-        let shape = method.algorithm.shape(trained);
+        let tensors = layout.slots().iter().map(Slot::range);
+        let mut shape = method.algorithm.shape(trained);
+        let noise = plan.privacy.as_ref().map(|privacy| privacy.noise);
+        if noise.is_some() {
+            // By samples a client could weigh more than the noise is for.
+            shape.weigh = Weigh::Clients;
+        }
         let change = Section {
             length: layout.length(),
             weigh: shape.weigh,
@@ -73,6 +86,9 @@ impl Global {
             method,
             trained,
             clients: plan.clients(),
+            noise,
+            tensors: tensors.filter(|tensor| tensor.end <= trained).collect(),
+            seed: plan.seed(),
             heard: Vec::new(),
         }
     }
@@ -124,11 +140,11 @@ impl Global {
         self.heard = mean.iter().map(|value| *value as f32).collect();
     }
 
-    /// Moves by what a cohort learned; nobody's learning leaves it as it is. `each` is every
+    /// Moves by what a cohort learned; nobody's learning leaves it as it is, but for noise. `each` is every
     /// client's update, where the combination must see them.
     pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &mut ExactSum, each: &[Each]) {
         let cohort = turnout.counted.clients as usize;
-        if cohort == 0 {
+        if cohort == 0 && self.noise.is_none() {
             return;
         }
         let mut parts = self.sections.split(sum.values(), turnout);
@@ -142,6 +158,10 @@ impl Global {
         for (buffer, change) in buffers.iter_mut().zip(buffer_change) {
             *buffer = (f64::from(*buffer) + *change) as f32;
         }
+        if let Some(noise) = self.noise {
+            let mut stream = self.seed.for_round(Purpose::Noise, round);
+            noise.blur(change, &self.tensors, cohort, &mut stream);
+        }
         let [memory, rule_memory] = &mut self.memory;
         let rule = self.method.server_step.as_ref();
         let mut moving = Moving {
@@ -154,7 +174,7 @@ impl Global {
         let mean = Mean {
             change,
             said,
-            cohort,
+            cohort: self.noise.map_or(cohort, |noise| noise.cohort),
             clients: self.clients,
         };
         self.method.algorithm.apply(&mut moving, &mean);

@@ -43,7 +43,7 @@ fn run_in_process(
         let workers: Vec<_> = ends
             .map(|end| scope.spawn(move || work(plan, end, make)))
             .collect();
-        let run = trainer(make, Rank::SERVER).and_then(|mut trainer| {
+        let run = trainer(plan, make, Rank::SERVER).and_then(|mut trainer| {
             run_to_end(plan, &mut Metered::new(server), trainer.as_mut(), recorder, saved)
         });
         if matches!(run, Err(EngineError::EndWanted)) {
@@ -73,14 +73,21 @@ fn is_own(fault: &EngineError) -> bool {
 /// A worker, from its trainer to its last word.
 fn work(plan: &Plan, end: Local, make: &MakeTrainer<'_>) -> Result<(), EngineError> {
     let rank = end.rank();
-    let mut trainer = trainer(make, rank)?;
+    let mut trainer = trainer(plan, make, rank)?;
     stop::catch(|| serve(plan, &mut Metered::new(end), trainer.as_mut()))
         .map_err(|reason| EngineError::Broken { rank, reason })?
 }
 
 /// A rank's trainer. A panic while it is made is a fault like any other.
-fn trainer(make: &MakeTrainer<'_>, rank: Rank) -> Result<Box<dyn Trainer>, EngineError> {
+fn trainer(
+    plan: &Plan,
+    make: &MakeTrainer<'_>,
+    rank: Rank,
+) -> Result<Box<dyn Trainer>, EngineError> {
     let broken = |reason: String| EngineError::Broken { rank, reason };
     let made = stop::catch(|| make(rank)).map_err(broken)?;
-    made.map_err(|error| broken(error.to_string()))
+    let trainer = made.map_err(|error| broken(error.to_string()))?;
+    plan.check_cover(trainer.layout())
+        .map_err(|error| broken(error.to_string()))?;
+    Ok(trainer)
 }

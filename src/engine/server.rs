@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::plan::Plan;
 use crate::schedule::{CostModel, Job, Scheduler};
 use crate::seed::Purpose;
-use crate::select::{Attended, Members, Pool, Selector};
+use crate::select::{Attended, Draw, Members, Pool, Selector};
 use crate::train::Trainer;
 use crate::transport::{Metered, Transport};
 use crate::weights::{self, Turnout};
@@ -176,6 +176,7 @@ impl<'a, T: Transport> Server<'a, T> {
             client_bytes: (returned.bits() + surveyed) / 8,
             cluster_bytes,
             schedule,
+            epsilon: self.epsilon(),
             model_hash: weights::hash(&self.global.weights),
             ..RoundDone::default()
         };
@@ -230,7 +231,8 @@ impl<'a, T: Transport> Server<'a, T> {
             .attendance()
             .invited(plan.cohort_size(), plan.clients());
         let selected = self.selector.select(round, &pool, wanted, &mut stream);
-        if selected.len() < wanted && !self.told_shortage {
+        let is_short = selected.len() < wanted && self.selector.draw() != Draw::Independent;
+        if is_short && !self.told_shortage {
             log::warn!(
                 "round {round}: {} clients can be selected where {wanted} are wanted (said once)",
                 selected.len()
@@ -246,6 +248,12 @@ impl<'a, T: Transport> Server<'a, T> {
             .collect();
         plan.attendance()
             .attend(plan.seed(), round, jobs, plan.cohort_size(), plan.delay())
+    }
+
+    /// What is given away of each client so far, if that is bounded.
+    fn epsilon(&self) -> Option<f64> {
+        let privacy = self.link.plan.privacy.as_ref()?;
+        Some(privacy.epsilon(self.rounds)).filter(|epsilon| epsilon.is_finite())
     }
 
     /// Bytes that the cluster has carried so far, as the server knows of.

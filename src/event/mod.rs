@@ -95,6 +95,9 @@ pub struct Started {
     /// Emulated slowdown of workers: times are then not those of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker_slowdown: Option<String>,
+    /// What is promised of privacy, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<String>,
     /// When; the beginning of 1970 in journals of older programs.
     #[serde(default)]
     pub at: Timestamp,
@@ -267,6 +270,13 @@ pub struct RoundDone {
     /// Bytes that the ranks of this cluster sent each other.
     #[serde(default)]
     pub cluster_bytes: u64,
+    /// What is given away of each client so far, at most; none where nothing bounds it.
+    #[serde(
+        default,
+        with = "crate::number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub epsilon: Option<f64>,
     /// How well the round was planned.
     pub schedule: Schedule,
     /// Hash of the new global model.

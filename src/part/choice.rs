@@ -82,7 +82,8 @@ impl std::str::FromStr for Choice {
 impl fmt::Display for Choice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.name)?;
-        for (place, (key, value)) in self.values.iter().enumerate() {
+        let said = self.values.iter().filter(|(_, value)| !value.is_null());
+        for (place, (key, value)) in said.enumerate() {
             let text = plain(value);
             let sign = if place == 0 { ':' } else { ',' };
             match key.as_str() {

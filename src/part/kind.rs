@@ -204,7 +204,7 @@ mod tests {
                 }
             )
         );
-        assert_eq!(wanted.to_string(), "sgd:lr=0.5,steps=2,file=null");
+        assert_eq!(wanted.to_string(), "sgd:lr=0.5,steps=2");
     }
 
     #[test]

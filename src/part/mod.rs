@@ -117,6 +117,7 @@ macro_rules! param_types {
 }
 param_types! {
     f64: Number,
+    Option<f64>: Number,
     u32: Whole,
     usize: Whole,
     bool: Switch,

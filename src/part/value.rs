@@ -80,15 +80,14 @@ impl Param {
     /// A value of the setting's kind, in its range; else what it must be.
     pub(super) fn sound(&self, value: &Value) -> Result<Value, String> {
         match self.kind {
+            _ if value.is_null() && self.default.is_empty() => Ok(Value::Null),
             ParamKind::Number => self.number(value),
             ParamKind::Whole => self.whole(value),
             ParamKind::Numbers => self.numbers(value),
             ParamKind::Switch if value.is_bool() => Ok(value.clone()),
             ParamKind::Switch => Err("true or false".to_owned()),
             ParamKind::Word(words) => word(words, value),
-            ParamKind::Text | ParamKind::File if value.is_string() || value.is_null() => {
-                Ok(value.clone())
-            }
+            ParamKind::Text | ParamKind::File if value.is_string() => Ok(value.clone()),
             ParamKind::Text | ParamKind::File => Ok(Value::from(plain(value))),
         }
     }

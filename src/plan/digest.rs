@@ -10,7 +10,7 @@ use crate::schedule::DispatchMode;
 use crate::select::List;
 use crate::train::schedule::{self as rates, RateError};
 use crate::update::Chain;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -89,6 +89,7 @@ impl Plan {
             evaluate_training: false,
             // A run that has ended by a diverged client may go on without it.
             on_nan: OnNan::End,
+            update: without_budget(self.config.update.clone()),
             ..self.config.clone()
         };
         self.text_of(config)
@@ -183,9 +184,22 @@ pub fn settings_in(text: &str) -> BTreeMap<String, String> {
 
 /// A value as people write it.
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(_) => match Chain::deserialize(value) {
+            Ok(chain) => chain.to_string(),
+            Err(_) => value.to_string(),
+        },
+        value => value.to_string(),
+    }
+}
+
+/// Updates without how much privacy may be spent in all.
+fn without_budget(mut updates: Chain) -> Chain {
+    for choice in &mut updates.0 {
+        choice.values.remove("epsilon");
+    }
+    updates
 }
 
 /// A choice without where its file lies; what the file says is in the fingerprint.
@@ -205,6 +219,12 @@ fn without_files(mut choice: Choice) -> Choice {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_one_after_another_are_told_as_people_write_them() {
+        let told = settings_in(r#"{"update":[{"name":"clip","norm":0.5},"topk"],"seed":3}"#);
+        assert_eq!((told["update"].as_str(), told["seed"].as_str()), ("clip:norm=0.5;topk", "3"));
+    }
 
     /// Checkpoints hold fingerprints of these words, so they stay.
     #[test]

@@ -8,6 +8,7 @@ mod homes;
 mod method;
 mod mix;
 mod notes;
+mod privacy;
 mod questions;
 
 use crate::aggregate::step::ServerStep;
@@ -17,6 +18,7 @@ use crate::data::Dataset;
 use crate::delay::Delay;
 use crate::ids::Rank;
 use crate::partition::Partition;
+use crate::privacy::Privacy;
 use crate::select::List;
 use check::require;
 use data::{check_data, divide, loaded, meant};
@@ -43,6 +45,8 @@ pub struct Plan {
     homes: Option<Arc<Homes>>,
     /// How rounds move the model.
     pub method: Method,
+    /// What is promised of privacy, if anything is.
+    pub privacy: Option<Privacy>,
     delay: Delay,
     // What the selector reads.
     list: Option<List>,
@@ -123,9 +127,10 @@ impl Plan {
         homes: Option<Homes>,
         fingerprint: String,
     ) -> Result<Plan, PlanError> {
-        let config = config.completed()?;
+        let mut config = config.completed()?;
         check_data(&config, &dataset, &partition)?;
         let method = Method::make(&config)?;
+        let privacy = privacy::promised(&mut config, partition.clients())?;
         let delay = Delay::make(&config.delay, config.client_num_in_total as usize)?
             .passing(passed(&config));
         let list = List::of(&config.client_selection)?;
@@ -139,6 +144,7 @@ impl Plan {
             partition,
             homes,
             method,
+            privacy,
             delay,
             list,
             last: None,
@@ -174,6 +180,8 @@ impl Plan {
     ) -> Result<Plan, PlanError> {
         let rounds = self.config.mode == Mode::Sync;
         require("mode", "async", rounds, "an algorithm of the caller's own is for rounds")?;
+        let covered = self.privacy.is_none() || privacy::is_covered(algorithm.as_ref());
+        require("algorithm", name, covered, privacy::UNCOVERED)?;
         self.config.algorithm = Some(name.into());
         self.method.algorithm = algorithm;
         Ok(self)

@@ -96,7 +96,7 @@ impl Plan {
             ..
         } = &self.config;
         let past = done - first_test.unwrap_or(every);
-        (past >= 0 && past % every == 0) || done == comm_round
+        (past >= 0 && past % every == 0) || done == comm_round || self.spent(round.0 + 1).is_some()
     }
 
     /// Whether the evaluation after `round` may go on while the next one is trained: nothing waits
@@ -148,16 +148,28 @@ impl Plan {
         }
     }
 
+    /// The privacy budget that leaves no room for another round after so many.
+    fn spent(&self, rounds: u32) -> Option<f64> {
+        let privacy = self.privacy.as_ref()?;
+        privacy
+            .budget
+            .filter(|_| privacy.affordable <= Some(rounds))
+    }
+
     /// Whether nothing is left to do after so many rounds.
     pub fn is_over(&self, rounds: u32, test: Option<&Metrics>) -> bool {
-        rounds >= self.last.unwrap_or_else(|| self.rounds()) || self.reached(test)
+        let last = self.last.unwrap_or_else(|| self.rounds());
+        rounds >= last || self.spent(rounds).is_some() || self.reached(test)
     }
 
     /// Why a run ends after so many rounds.
     pub fn why_at_end(&self, rounds: u32, test: Option<&Metrics>) -> String {
         let planned = self.rounds();
-        match self.target() {
-            Some(target) if self.reached(test) => format!("the target {target} is reached"),
+        match (self.target(), self.spent(rounds)) {
+            (Some(target), _) if self.reached(test) => format!("the target {target} is reached"),
+            (_, Some(budget)) if rounds < planned => {
+                format!("the privacy budget of epsilon {budget} is spent")
+            }
             _ if rounds < planned => format!("the program wanted no more of its {planned} rounds"),
             _ if planned == 1 => "its only round is done".to_owned(),
             _ => format!("all {planned} rounds are done"),

@@ -37,6 +37,7 @@ struct Line<'a> {
     cluster_bytes: u64,
     efficiency: Option<f64>,
     prediction_error: Option<f64>,
+    epsilon: Option<f64>,
     model_hash: &'a str,
 }
 
@@ -82,6 +83,7 @@ impl Recorder for MetricsCsv {
             cluster_bytes: done.cluster_bytes,
             efficiency: done.schedule.efficiency,
             prediction_error: done.schedule.prediction_error,
+            epsilon: done.epsilon,
             model_hash: &done.model_hash,
         };
         self.writer

@@ -95,6 +95,7 @@ impl SummaryFile {
         summary.total_seconds += seconds;
         summary.virtual_seconds = done.clock;
         summary.updates = done.updates;
+        summary.epsilon = done.epsilon;
         summary.late_clients += done.late as u64;
         summary.diverged_clients += done.diverged as u64;
         if self.mode == Mode::Sync {

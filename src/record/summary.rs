@@ -73,6 +73,9 @@ pub struct Summary {
     pub late_clients: u64,
     /// Times that a client was left out because its training diverged (`--on_nan skip`).
     pub diverged_clients: u64,
+    /// What is given away of each client, at most (`--update noise`).
+    #[serde(with = "crate::number", skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
     /// How many updates had which staleness, from 0 up; one number in sync mode.
     pub staleness_histogram: Vec<u64>,
     /// Seconds on the run's virtual clock.

@@ -145,6 +145,7 @@ fn scalars(done: &RoundDone) -> Vec<Scalar> {
         ("clients/staleness", Some(done.staleness)),
         ("schedule/efficiency", done.schedule.efficiency),
         ("schedule/prediction_error", done.schedule.prediction_error),
+        ("privacy/epsilon", done.epsilon),
     ];
     let mut scalars = measured("test", done.test.as_ref());
     scalars.extend(measured("train_set", done.training.as_ref()));

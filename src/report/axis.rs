@@ -16,11 +16,20 @@ pub enum By {
     Updates,
     /// Bytes that clients sent, all together
     Bytes,
+    /// What is given away of each client (`--update noise`)
+    Epsilon,
 }
 
 impl By {
     /// All of them, as pages show them.
-    pub const ALL: [By; 5] = [By::Rounds, By::Seconds, By::Virtual, By::Updates, By::Bytes];
+    pub const ALL: [By; 6] = [
+        By::Rounds,
+        By::Seconds,
+        By::Virtual,
+        By::Updates,
+        By::Bytes,
+        By::Epsilon,
+    ];
 
     /// The word that users write.
     pub fn word(self) -> &'static str {
@@ -30,6 +39,7 @@ impl By {
             By::Virtual => "virtual",
             By::Updates => "updates",
             By::Bytes => "bytes",
+            By::Epsilon => "epsilon",
         }
     }
 
@@ -41,13 +51,14 @@ impl By {
             By::Virtual => "virtual time in seconds",
             By::Updates => "updates of clients",
             By::Bytes => "bytes sent by clients",
+            By::Epsilon => "epsilon, the privacy spent",
         }
     }
 }
 
 /// Where a run stands after a round, along each axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place([f64; 5]);
+pub struct Place([f64; 6]);
 
 impl Place {
     /// Along one axis.
@@ -69,6 +80,7 @@ pub fn places(rounds: &[RoundDone]) -> Vec<Place> {
             done.clock,
             done.updates as f64,
             bytes as f64,
+            done.epsilon.unwrap_or(0.0),
         ]));
     }
     places
@@ -88,9 +100,10 @@ mod tests {
             clock: 7.0,
             updates: 3,
             client_bytes: 10,
+            epsilon: Some(0.25),
             ..RoundDone::default()
         };
         let last = places(&[round(0), round(1)])[1];
-        assert_eq!(By::ALL.map(|by| last.along(by)), [2.0, 5.0, 7.0, 3.0, 20.0]);
+        assert_eq!(By::ALL.map(|by| last.along(by)), [2.0, 5.0, 7.0, 3.0, 20.0, 0.25]);
     }
 }

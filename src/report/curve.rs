@@ -19,6 +19,8 @@ pub enum Measure {
     Efficiency,
     /// Mean relative error of the predicted seconds of clients.
     PredictionError,
+    /// What is given away of each client so far.
+    Epsilon,
 }
 
 impl Measure {
@@ -29,6 +31,7 @@ impl Measure {
             Measure::TrainLoss => done.train_loss,
             Measure::Efficiency => done.schedule.efficiency,
             Measure::PredictionError => done.schedule.prediction_error,
+            Measure::Epsilon => done.epsilon,
         };
         value.filter(|value| value.is_finite())
     }
@@ -40,6 +43,7 @@ impl Measure {
             Measure::TrainLoss => "training loss".to_owned(),
             Measure::Efficiency => "efficiency".to_owned(),
             Measure::PredictionError => "relative error".to_owned(),
+            Measure::Epsilon => "epsilon".to_owned(),
         }
     }
 }

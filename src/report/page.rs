@@ -48,6 +48,7 @@ pub fn page(report: &Report<'_>) -> String {
                     (clients(report))
                     (workers(report))
                     (section("Staleness", "How often the model had moved between a client's getting it and its update.", &report.staleness))
+                    (privacy(report))
                     (partition(report))
                     (environments(runs))
                     (configs(runs))
@@ -256,6 +257,21 @@ fn workers(report: &Report<'_>) -> Markup {
                 details open[place == 0] { summary { (name) } (figures(drawn)) }
             }
         }
+    } }
+}
+
+fn privacy(report: &Report<'_>) -> Markup {
+    html! { @if let Some(figure) = &report.privacy {
+        h2 { "Privacy" }
+        p { "Whoever sees the models, and does not know the seed, learns of any one client no more than epsilon allows, but with \
+            chance delta. Losses and counts of clients that this page shows are not covered." }
+        div class="wide" { table class="long" {
+            thead { tr { th { "run" } th class="word" { "epsilon" } th class="word" { "under" } } }
+            tbody { @for run in report.runs { @if let Some((epsilon, terms)) = run.privacy() {
+                tr { td { (run.name) } td { (short(epsilon)) } td { (terms) } }
+            } } }
+        } }
+        (shown(figure))
     } }
 }
 

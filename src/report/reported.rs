@@ -114,6 +114,13 @@ impl Reported {
             .find_map(|done| done.test.as_ref())
     }
 
+    /// What was given away of each client in the end, and what that depends on; none where nothing
+    /// bounds it.
+    pub fn privacy(&self) -> Option<(f64, &str)> {
+        let terms = self.history.starts.last()?.privacy.as_deref()?;
+        Some((self.last()?.epsilon?, terms))
+    }
+
     /// Rounds that it was to do.
     pub fn planned(&self) -> u32 {
         self.history

@@ -7,7 +7,7 @@ use super::figure::{Axes, Figure, shares};
 use super::groups::{Group, beside_method, by_seed};
 use super::reported::Reported;
 use super::stretches::stretches;
-use super::workers::{schedule, staleness, timelines};
+use super::workers::{privacy, schedule, staleness, timelines};
 use crate::partition::Mix;
 
 /// Runs of which each has figures of its own.
@@ -36,6 +36,8 @@ pub struct Report<'a> {
     pub timelines: Vec<(&'a str, Vec<Figure>)>,
     /// Of asynchronous runs.
     pub staleness: Vec<Figure>,
+    /// What was given away of clients.
+    pub privacy: Option<Figure>,
     /// Who owns how much of what.
     pub partitions: Vec<Figure>,
 }
@@ -58,6 +60,7 @@ pub fn report(runs: &[Reported]) -> Report<'_> {
         schedule: schedule(runs),
         timelines: of_workers(runs),
         staleness: of_some(runs, |run, name| staleness(run, name).into_iter().collect()),
+        privacy: privacy(runs),
         partitions: partitions(runs),
         differ: beside_method(runs),
         groups,
@@ -76,7 +79,10 @@ impl Report<'_> {
             &self.staleness,
             &self.partitions,
         ];
-        curves.chain(timelines).chain(rest.into_iter().flatten())
+        curves
+            .chain(timelines)
+            .chain(&self.privacy)
+            .chain(rest.into_iter().flatten())
     }
 }
 

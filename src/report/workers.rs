@@ -97,6 +97,16 @@ pub fn schedule(runs: &[Reported]) -> Vec<Figure> {
     figures.into_iter().flatten().collect()
 }
 
+/// What was given away of clients; none for runs that bound nothing.
+pub fn privacy(runs: &[Reported]) -> Option<Figure> {
+    over_rounds(
+        runs,
+        Measure::Epsilon,
+        "privacy",
+        "Epsilon: what is given away of each client, at most",
+    )
+}
+
 fn over_rounds(runs: &[Reported], measure: Measure, name: &str, title: &str) -> Option<Figure> {
     let mut lines = lines(runs, &alone(runs), &measure, By::Rounds);
     let longest = lines.iter().map(|line| line.points.len()).max()?;

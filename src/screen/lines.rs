@@ -123,7 +123,11 @@ fn described(what: &str, metrics: Option<&Metrics>) -> String {
 fn notes(done: &RoundDone) -> Vec<String> {
     let (round, mut notes) = (done.round, Vec::new());
     if done.clients == 0 {
-        notes.push(format!("round {round}: no client took part, and the model stays as it was"));
+        let then = match done.epsilon {
+            Some(_) => "the model moves by noise alone",
+            None => "the model stays as it was",
+        };
+        notes.push(format!("round {round}: no client took part, and {then}"));
     }
     let Some(test) = &done.test else { return notes };
     for name in test.diverged() {

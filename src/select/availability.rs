@@ -1,6 +1,6 @@
 //! `availability`: clients come and go, by a trace (as FedScale's device traces, in rounds).
 
-use super::{Facts, List, Pool, SelectError, Selector, in_order, known};
+use super::{Draw, Facts, List, Pool, SelectError, Selector, in_order, known};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::seq::index;
@@ -81,6 +81,10 @@ impl Selector for Availability {
         present.retain(|client| pool.holds(*client));
         let chosen = index::sample(stream, present.len(), wanted.min(present.len()));
         in_order(chosen.into_iter().map(|place| present[place]))
+    }
+
+    fn draw(&self) -> Draw {
+        Draw::Blind
     }
 }
 

@@ -4,7 +4,7 @@
 //! permutation of all clients; where everybody takes part nothing is drawn. The seed of the run has
 //! no say.
 
-use super::{Pool, Selector, in_order};
+use super::{Draw, Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand_mt::Mt;
@@ -26,6 +26,10 @@ impl Selector for FedMl {
             places.truncate(wanted);
         }
         in_order(places.into_iter().map(|place| pool.at(place)))
+    }
+
+    fn draw(&self) -> Draw {
+        Draw::Blind
     }
 }
 

@@ -1,6 +1,6 @@
 //! `fixed`: cohorts from a file, to repeat an experiment of another system exactly.
 
-use super::{Facts, List, Pool, SelectError, Selector, in_order, known};
+use super::{Draw, Facts, List, Pool, SelectError, Selector, in_order, known};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use std::collections::BTreeSet;
@@ -63,6 +63,10 @@ impl Selector for Fixed {
             .copied()
             .filter(|client| pool.holds(*client))
             .collect()
+    }
+
+    fn draw(&self) -> Draw {
+        Draw::Blind
     }
 
     fn needs_rounds(&self) -> bool {

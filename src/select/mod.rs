@@ -4,6 +4,7 @@ mod attendance;
 mod availability;
 mod fedml;
 mod fixed;
+mod poisson;
 mod power_of_choice;
 mod round_robin;
 mod uniform;
@@ -85,10 +86,23 @@ impl Pool<'_> {
     }
 }
 
+/// What a choice of clients depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// On chance alone, of each client by itself: as many as wanted in the mean only.
+    Independent,
+    /// On chance alone: every set of as many as wanted is equally likely.
+    Uniform,
+    /// On nothing that clients have, but who takes part can be foreseen.
+    Blind,
+    /// On what clients have: samples, or losses.
+    Informed,
+}
+
 /// Chooses the cohort of a round.
 ///
 /// Law: ids are distinct, from the pool, in ascending order, and as many as wanted (fewer only when
-/// the pool has fewer, or fewer can take part); they depend only on the arguments and on what was
+/// the pool has fewer, or fewer can take part; in the mean only with [`Draw::Independent`]); they depend only on the arguments and on what was
 /// learned before.
 pub trait Selector {
     /// `wanted` clients of the pool. Without rounds, `round` is how often the model has moved.
@@ -99,6 +113,11 @@ pub trait Selector {
         wanted: usize,
         stream: &mut Stream,
     ) -> Vec<ClientId>;
+
+    /// What the choice depends on.
+    fn draw(&self) -> Draw {
+        Draw::Informed
+    }
 
     /// Takes note of a client's mean training loss. Most selectors do not care.
     fn learn(&mut self, _client: ClientId, _loss: f64) {}
@@ -236,6 +255,11 @@ pub const SELECTORS: &[Entry<Build>] = &[
     )
     .also(&["random"]),
     Entry::<Build>::new(
+        "poisson",
+        "each client by itself, as many as wanted in the mean: what accounts of privacy assume",
+        |_, _, _| Ok(Box::new(poisson::Poisson)),
+    ),
+    Entry::<Build>::new(
         "weighted",
         "clients likely in proportion to their samples, without replacement",
         |_, _, _| Ok(Box::new(weighted::Weighted)),
@@ -349,22 +373,25 @@ mod tests {
                     let path = file.path().display().to_string();
                     choice.values.insert("selection_file".into(), path.into());
                 }
-                let select = || {
+                let mut varies = false;
+                let mut select = || {
                     let mut stream = Seed(1).for_round(Purpose::Select, Round(round));
                     let list = List::of(&choice).expect("readable");
                     let facts = Facts { clients, wanted };
                     let mut selector = make(&choice, facts, list.as_ref()).expect("a sound list");
                     selector.learn(ClientId(0), 0.5);
+                    varies = selector.draw() == Draw::Independent;
                     selector.select(Round(round), &pool, wanted, &mut stream)
                 };
                 let cohort = select();
                 // A listed cohort is whoever of it is in the pool.
                 let listed = (0..wanted).filter(|&id| pool.holds(ClientId::from(id))).count();
                 let most = if entry.name == "fixed" { listed } else { pool.len() };
-                prop_assert_eq!(cohort.len(), wanted.min(most), "{}", entry.name);
+                let again = select();
+                prop_assert!(varies || cohort.len() == wanted.min(most), "{}", entry.name);
                 prop_assert!(cohort.windows(2).all(|pair| pair[0] < pair[1]));
                 prop_assert!(cohort.iter().all(|client| pool.holds(*client)));
-                prop_assert_eq!(cohort, select());
+                prop_assert_eq!(cohort, again);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `round_robin`: everybody takes part equally often.
 
-use super::{Pool, Selector, in_order};
+use super::{Draw, Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use serde::Deserialize;
@@ -28,6 +28,10 @@ impl Selector for RoundRobin {
         self.before = self.next;
         self.next = chosen.last().map_or(self.next, |last| last.index() + 1);
         in_order(chosen)
+    }
+
+    fn draw(&self) -> Draw {
+        Draw::Blind
     }
 
     fn undo(&mut self) {

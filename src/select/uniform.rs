@@ -1,6 +1,6 @@
 //! `uniform`: FedAvg's choice.
 
-use super::{Pool, Selector, in_order};
+use super::{Draw, Pool, Selector, in_order};
 use crate::ids::{ClientId, Round};
 use crate::seed::Stream;
 use rand::seq::index;
@@ -18,5 +18,9 @@ impl Selector for Uniform {
     ) -> Vec<ClientId> {
         let places = index::sample(stream, pool.len(), wanted.min(pool.len()));
         in_order(places.into_iter().map(|place| pool.at(place)))
+    }
+
+    fn draw(&self) -> Draw {
+        Draw::Uniform
     }
 }

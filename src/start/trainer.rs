@@ -88,6 +88,7 @@ pub(super) fn settled(
     sharers: usize,
 ) -> Result<Box<dyn Trainer>, Stop> {
     let trainer = settle(mpi, try_trainer(plan, device, sharers, mpi.rank()))?;
+    settle(mpi, plan.check_cover(trainer.layout()).map_err(Error::from))?;
     settle(mpi, check_keeping(mpi, plan, trainer.as_ref()))?;
     Ok(trainer)
 }

@@ -7,13 +7,18 @@ use crate::screen::ROOM;
 use crate::task::Task;
 use crate::transport::Host;
 
-/// Lines of the data, of the model and of who trains.
+/// Lines of the data, of the model and of who trains, and of what is promised.
 pub(super) fn of_run(plan: &Plan, parameters: usize, hosts: &[Host]) -> Vec<String> {
     let (model, places) = (model(plan, parameters), places(hosts));
     let [data, cohort] = [data(plan), cohort(plan)];
+    let privacy = plan.privacy.as_ref();
     [
         side_by_side(data, cohort, ", "),
         side_by_side(model, places, "; "),
+        privacy
+            .map(|privacy| format!("privacy: {}", privacy.cost(plan.rounds())))
+            .into_iter()
+            .collect(),
     ]
     .concat()
 }

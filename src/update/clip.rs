@@ -23,6 +23,10 @@ part! {
 }
 
 impl Update for Clip {
+    fn bound(&self) -> Option<f64> {
+        Some(self.norm)
+    }
+
     fn close(&self, change: &mut [f32], _: &mut [f32], _: &mut Stream) -> Option<u64> {
         let length = change
             .iter()

@@ -3,6 +3,7 @@
 //! bits.
 
 mod clip;
+mod noise;
 mod topk;
 
 use crate::part::{Choice, Entry, Kind, Part, PartError, Values};
@@ -11,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
+pub use noise::Noise;
+
 /// Alters a client's change on its way.
 ///
 /// Law: what it leaves depends on the arguments alone, so it is the same whoever trains the client.
@@ -18,6 +21,16 @@ pub trait Update: Send + Sync {
     /// Leaves in `change` what enters the sum, and in `kept` what the client keeps for the next
     /// time; gives the bits that a client would send, if it changes how many.
     fn close(&self, change: &mut [f32], kept: &mut [f32], stream: &mut Stream) -> Option<u64>;
+
+    /// The longest that it leaves a change, whatever that was; none if it bounds nothing.
+    fn bound(&self) -> Option<f64> {
+        None
+    }
+
+    /// Noise on the mean of what it leaves, if it asks for any.
+    fn noise(&self) -> Option<&Noise> {
+        None
+    }
 
     /// Values that a client keeps, for changes of `length`; zeros at first.
     fn kept(&self, _length: usize) -> usize {
@@ -41,6 +54,13 @@ pub const UPDATES: &[Entry<Build>] = &[
         Arc::new(clip::Clip::read(values))
     })
     .with(clip::Clip::PARAMS),
+    Entry::<Build>::new(
+        "noise",
+        "after `clip`, changes weigh alike and their mean gets normal noise: differential privacy \
+         of clients (McMahan et al. 2018)",
+        |values| Arc::new(Noise::read(values)),
+    )
+    .with(Noise::PARAMS),
     Entry::<Build>::new(
         "topk",
         "only the largest values are sent; the rest is kept and added the next time, if wanted",
@@ -112,6 +132,14 @@ impl Updates {
         self.0.is_empty()
     }
 
+    /// The noise that is asked for, and the bound of what it comes after; noise that does not come
+    /// last has none.
+    pub fn noise(&self) -> Option<(&Noise, Option<f64>)> {
+        let place = self.0.iter().position(|update| update.noise().is_some())?;
+        let before = self.0[..place].last().filter(|_| place + 1 == self.0.len());
+        Some((self.0[place].noise()?, before.and_then(|update| update.bound())))
+    }
+
     /// Values that a client keeps for all of them.
     pub fn kept(&self, length: usize) -> usize {
         self.0.iter().map(|update| update.kept(length)).sum()
@@ -144,6 +172,25 @@ mod tests {
         assert_eq!((chain.0.len(), &chain), (2, &yaml));
         let written = serde_yaml::to_string(&chain).expect("plain data");
         assert_eq!(serde_yaml::from_str::<Chain>(&written).expect("own output"), chain);
+    }
+
+    #[test]
+    fn noise_has_a_bound_only_where_it_comes_last_and_after_one() {
+        let bound = |text: &str| {
+            let updates = Updates::make(&text.parse().expect("never fails")).expect("sound");
+            updates.noise().map(|(_, bound)| bound)
+        };
+        assert_eq!(bound("clip:norm=2;noise:noise_multiplier=1"), Some(Some(2.0)));
+        assert_eq!(bound("topk;clip:norm=2;noise:noise_multiplier=1"), Some(Some(2.0)));
+        for unbounded in [
+            "noise",
+            "clip;topk;noise",
+            "clip;noise;topk",
+            "clip;noise;noise",
+        ] {
+            assert_eq!(bound(unbounded), Some(None), "{unbounded}");
+        }
+        assert_eq!(bound("clip"), None);
     }
 
     #[test]

@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
         "partition",
         "delay",
         "select",
+        "privacy",
         "schedule",
         "transport",
         "train",

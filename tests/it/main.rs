@@ -20,6 +20,7 @@ mod modes;
 mod mutations;
 mod names;
 mod nccl;
+mod privacy;
 mod program;
 mod ready;
 mod report;

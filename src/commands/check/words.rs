@@ -39,6 +39,7 @@ impl Job<'_> {
             ("training", self.training()),
             ("method", self.method()),
             (moves, self.rounds()),
+            ("privacy", self.privacy()),
             ("tests", self.tests()),
             ("hosts", self.places()),
             ("folder", self.folder()),
@@ -157,6 +158,14 @@ impl Job<'_> {
                 "{comm_round} of the model, {concurrency} clients in training, chosen by {chosen}"
             ),
         }
+    }
+
+    fn privacy(&self) -> String {
+        let known = self.known.as_ref();
+        let privacy = known.and_then(|known| known.plan.privacy.as_ref());
+        privacy.map_or(String::new(), |privacy| {
+            format!("{}; {privacy}", privacy.cost(self.config.comm_round as u32))
+        })
     }
 
     fn tests(&self) -> String {

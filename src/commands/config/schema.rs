@@ -168,8 +168,11 @@ fn value(param: &Param) -> Value {
         }
         ParamKind::Switch => json!({ "type": "boolean" }),
         ParamKind::Word(words) => json!({ "enum": words }),
-        ParamKind::Text | ParamKind::File => json!({ "type": ["string", "null"] }),
+        ParamKind::Text | ParamKind::File => json!({ "type": "string" }),
     };
+    if param.default.is_empty() && form["type"].is_string() {
+        form["type"] = json!([form["type"], "null"]);
+    }
     form["description"] =
         format!("{} ({}) [default: {}]", param.about, param.unit, param.default).into();
     form

@@ -163,6 +163,7 @@ impl<T: Transport> Server<'_, T> {
             evaluation_seconds: evaluating.elapsed().as_secs_f64(),
             client_bytes: pending.bits / 8,
             cluster_bytes: self.carried() - self.carried_before,
+            epsilon: None,
             schedule: Schedule::default(),
             model_hash: weights::hash(&self.global),
             test: test.clone(),

@@ -90,6 +90,7 @@ impl<'a, T: Transport> Link<'a, T> {
             workers: self.workers.len(),
             parameters: layout.parameters(),
             worker_slowdown: slowdown.map(ToString::to_string),
+            privacy: self.plan.privacy.as_ref().map(ToString::to_string),
             at: jiff::Timestamp::now(),
             hosts: hosts.collect(),
         };

@@ -6,14 +6,14 @@ mod method;
 mod residency;
 mod training;
 
-use super::{Plan, selection};
+use super::{Plan, privacy, selection};
 use crate::config::{Config, Mode, RANGES};
 use crate::data;
 use crate::delay::Delay;
 use crate::metrics::Target;
 use crate::part::{AnyKind, Range, figure};
 use crate::schedule::DispatchMode;
-use crate::select::{self, List};
+use crate::select::{self, Draw, List};
 use clap::ValueEnum;
 
 pub use error::{PlanError, require};
@@ -42,6 +42,7 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
     training::check(config)?;
     asynchronous::check(config)?;
     residency::check(config)?;
+    privacy::check(config)?;
     // Without a number the data tells how many clients there are, and all this is checked again.
     if config.client_num_in_total <= 0 {
         return Ok(());
@@ -74,7 +75,12 @@ fn check_selector(config: &Config) -> Result<(), PlanError> {
     let selector = select::make(&config.client_selection, selection(config), list.as_ref())?;
     let suits = config.mode == Mode::Sync || !selector.needs_rounds();
     let name = &config.client_selection.name;
-    require("client_selection", name, suits, "it is for rounds, and --mode async has none")
+    require("client_selection", name, suits, "it is for rounds, and --mode async has none")?;
+    let reason = "each client of a round has a worker of its own, and there may be more or fewer \
+                  (hint: --dispatch planned)";
+    let fixed = selector.draw() != Draw::Independent;
+    let suits = fixed || config.dispatch != DispatchMode::OnePerWorker;
+    require("client_selection", name, suits, reason)
 }
 
 /// Every number is in its setting's range.

@@ -230,7 +230,10 @@ pub const TABLE: &[Line] = &[
     ),
     line(
         "enable_dp",
-        Fate::NothingWhile(&["false"], "differential privacy is not here (nearest: update clip)"),
+        Fate::NothingWhile(
+            &["false"],
+            "its noise is of other rules than that here (nearest: update clip, then noise)",
+        ),
     ),
     line(
         "dp_*|mechanism_type|epsilon|delta|sensitivity|clipping_norm|noise_multiplier|\

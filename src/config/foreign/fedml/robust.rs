@@ -22,7 +22,7 @@ pub fn of_attack_or_defense(reading: &mut Reading<'_>, word: &Word) {
 
 pub fn of_privacy(reading: &mut Reading<'_>, word: &Word) {
     match reading.says("enable_dp", &["true"]) {
-        true => reading.refuse(word, "of differential privacy, which is not here"),
+        true => reading.refuse(word, "of privacy by other rules than those here (nearest: --update 'clip:norm=C;noise:noise_multiplier=Z')"),
         false => reading.nothing(word, OFF),
     }
 }

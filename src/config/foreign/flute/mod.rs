@@ -55,11 +55,17 @@ const TABLE: &[Line] = &[
     line("model_config.*", Fate::Rule(tasks::of_task, "of the task")),
     line(
         "dp_config.enable_local_dp",
-        Fate::NothingWhile(&["false"], "differential privacy is not here"),
+        Fate::NothingWhile(
+            &["false"],
+            "its noise is of other rules than that here (nearest: update clip, then noise)",
+        ),
     ),
     line(
         "dp_config.enable_global_dp",
-        Fate::NothingWhile(&["false"], "differential privacy is not here"),
+        Fate::NothingWhile(
+            &["false"],
+            "its noise is of other rules than that here (nearest: update clip, then noise)",
+        ),
     ),
     line("dp_config.*", Fate::Rule(absent::of_privacy, "nothing while it is off; else refused")),
     line(

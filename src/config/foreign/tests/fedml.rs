@@ -155,7 +155,7 @@ const WAITING: &[(&str, Example, &[&str])] = &[
     (
         "dp",
         PLAIN.more("dp_args:\n  enable_dp: true\n  dp_type: cdp\n"),
-        &["differential privacy is not here"],
+        &["its noise is of other rules"],
     ),
     (
         "attack",
