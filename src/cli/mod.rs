@@ -291,6 +291,22 @@ mod tests {
         parse(line.split(' ').map(OsString::from))
     }
 
+    /// Clap looks at that in debug builds only.
+    #[test]
+    fn no_flag_means_two_things() {
+        fn check(command: &clap::Command) {
+            let mut known = std::collections::BTreeSet::new();
+            for argument in command.get_arguments() {
+                let names = argument.get_long_and_visible_aliases().unwrap_or_default();
+                for name in names {
+                    assert!(known.insert(name), "{} --{name}", command.get_name());
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&grammar());
+    }
+
     #[test]
     fn the_tutorials_flags_are_accepted_verbatim() {
         let line = "fedmpi --gpu_mapping_file gpu_mapping.yaml --gpu_mapping_key mapping_default \

@@ -96,6 +96,26 @@ fn shells_complete_flags_and_names_of_parts() {
     assert_eq!(fedmpi(&["completions", "tcsh"]).code, Some(2));
 }
 
+/// Where there is that shell: it asks the script at every word, and is quiet when that fails.
+#[test]
+fn fish_completes_flags_and_names_of_parts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    if shell("command -v fish", folder.path()).code != Some(0) {
+        return;
+    }
+    for (words, wanted) in [
+        ("fedmpi --comm_r", "--comm_round"),
+        ("fedmpi --server_step=ad", "--server_step=adam"),
+        ("fedmpi check --dataset=fash", "--dataset=fashion-mnist"),
+        ("fedmpi comple", "completions"),
+    ] {
+        let lines = format!("fish -c \"fedmpi completions fish | source; complete -C '{words}'\"");
+        let told = shell(&lines, folder.path()).succeeded().stdout;
+        let mut words_told = told.lines().filter_map(|line| line.split('\t').next());
+        assert!(words_told.any(|told| told == wanted), "{words}: {told}");
+    }
+}
+
 #[test]
 fn the_manual_has_a_page_for_each_command() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 part! {
     /// Settings of Landmarks.
     pub Landmarks {
-        set: String = "gld23k", "SET", Range::ANY, "gld23k or gld160k: what its lists are called";
+        lists: String = "gld23k", "SET", Range::ANY, "gld23k or gld160k: what its lists are called";
         side: usize = "224", "PIXELS", Range::between(8.0, 1024.0), "pictures are scaled to squares of this side";
     }
 }
@@ -62,7 +62,7 @@ impl Landmarks {
     }
 
     fn list(&self, source: &Source<'_>, part: &str) -> Result<Vec<Line>, DataError> {
-        let name = format!("{}_user_dict_{part}.csv", self.set);
+        let name = format!("{}_user_dict_{part}.csv", self.lists);
         let path = found(source.folder, &[&format!("data_user_dict/{name}"), &name]);
         let file = files::open(&path).map_err(DataError::unread(&path))?;
         let lines: Result<Vec<Line>, csv::Error> =
