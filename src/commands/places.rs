@@ -8,6 +8,7 @@ use crate::plan::{Plan, expand};
 use crate::transport::Host;
 use crate::{launch, start};
 use anyhow::{Context, Result};
+use std::iter::repeat_n;
 use std::path::Path;
 
 /// The hosts of a file, or of the batch system's allocation.
@@ -16,6 +17,13 @@ pub(super) fn hosts(file: Option<&Path>) -> Result<Option<HostFile>> {
         Some(path) => Ok(Some(read_hosts(path)?)),
         None => Ok(launch::allocation()?),
     }
+}
+
+/// The hosts of a job's ranks, in the order of a host file; nobody has counted GPUs there.
+pub(super) fn planned_hosts(hosts: &HostFile) -> Vec<Host> {
+    let each = hosts.hosts().iter();
+    each.flat_map(|(name, slots)| repeat_n(Host::named(name.host()), slots.unwrap_or(1) as usize))
+        .collect()
 }
 
 /// The hosts of a file in either dialect.

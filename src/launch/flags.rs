@@ -49,8 +49,8 @@ fn flag(word: &OsStr) -> Option<(String, bool)> {
     Some((named, name.len() == text.len()))
 }
 
-/// The words without some flags and their values.
-fn without(words: &[OsString], names: &[&str]) -> Vec<OsString> {
+/// The words without some flags and their values; names are written with underscores.
+pub fn without(words: &[OsString], names: &[&str]) -> Vec<OsString> {
     let mut kept = Vec::new();
     for group in groups(words) {
         let is_named = group

@@ -33,7 +33,7 @@ use trace::Trace;
 
 pub use allocation::{AllocationError, allocation};
 pub use doctor::{Diagnosis, Facts, Probe, diagnose, driver_version};
-pub use flags::last_wins;
+pub use flags::{last_wins, without};
 pub use job::{HostsBy, Job};
 pub use launcher::{LaunchError, Launched, Launcher, launched_rank};
 pub use rustix::process::Signal;

@@ -95,6 +95,33 @@ pub enum SweepError {
         /// Slots that there are.
         slots: usize,
     },
+    /// A mapping of other groups.
+    #[error(
+        "{groups} groups of {ranks} ranks need {wanted} processes in the GPU mapping, which has \
+         {mapped} (hint: map the ranks of all groups, the server of each included; or leave \
+         --groups out)"
+    )]
+    Mapped {
+        /// Groups.
+        groups: usize,
+        /// Ranks of each.
+        ranks: usize,
+        /// Processes that they need.
+        wanted: usize,
+        /// Processes that there are.
+        mapped: usize,
+    },
+    /// Members that cannot share.
+    #[error(
+        "members {one} and {other} have different GPU mappings, and groups have parts of one \
+         (hint: leave --groups out, or --jobs slurm)"
+    )]
+    Mappings {
+        /// A member.
+        one: String,
+        /// Another member.
+        other: String,
+    },
     /// A metric that no run has.
     #[error("no member has the metric `{name}` (hint: {known})")]
     Metric {

@@ -173,6 +173,18 @@ impl Host {
         }
     }
 
+    /// Who is called so on this machine; of another host only the name is known.
+    pub fn named(name: &str) -> Host {
+        let here = Host::here();
+        if name == "localhost" || here.answers_to(name) {
+            return here;
+        }
+        Host {
+            name: name.to_owned(),
+            ..Host::default()
+        }
+    }
+
     /// Whether `name` means this host: its full name, its short name or one of its addresses.
     pub fn answers_to(&self, name: &str) -> bool {
         alike(&self.name, name) || self.addresses.iter().any(|address| alike(address, name))

@@ -121,7 +121,21 @@ fn a_stopped_sweep_saves_its_members_and_goes_on_to_the_same_models() {
     ended(sweep(grid, &whole, training)).succeeded();
 
     let folder = parent.path().join("stopped");
-    let mut command = sweep(grid, &folder, training);
+    stop_when_saved(sweep(grid, &folder, training), &folder);
+    ended(sweep("-np 2 --groups 2", &folder, "")).succeeded();
+    let hashes = |folder: &Path| {
+        let hash = |seed: u32| {
+            let text = fs::read_to_string(folder.join(format!("seed={seed}/summary.json")))
+                .expect("written");
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["model_hash"].clone()
+        };
+        [hash(0), hash(1)]
+    };
+    assert_eq!(hashes(&folder), hashes(&whole));
+}
+
+/// Starts a sweep of two seeds that train at once, and stops it once both are saved.
+fn stop_when_saved(mut command: Command, folder: &Path) {
     let child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -139,24 +153,57 @@ fn a_stopped_sweep_saves_its_members_and_goes_on_to_the_same_models() {
         .expect("kill runs");
     let stopped = Finished::of(child.wait_with_output().expect("ends"));
     assert_eq!(stopped.code, Some(3), "{}\n{}", stopped.stdout, stopped.stderr);
-    assert!(
-        stopped
-            .stdout
-            .contains("stopped; it goes on with: fedmpi sweep --out_dir"),
-        "{}",
-        stopped.stdout
+    let (out, hint) = (stopped.stdout, "stopped; it goes on with: fedmpi sweep --out_dir");
+    assert!(out.contains(hint) && out.ends_with("-np 2 --groups 2\n"), "{out}");
+}
+
+#[test]
+fn each_group_has_its_part_of_a_mapping_and_who_goes_on_has_its_own() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let (file, folder) = (parent.path().join("gpu_mapping.yaml"), parent.path().join("a"));
+    let keys = "whole:\n  localhost: [1, 2, 1]\nsmall:\n  localhost: [2]\nfar:\n  h7: [4]\n";
+    fs::write(&file, keys).expect("writable");
+    let training = |key: &str| {
+        let long = SMALL.replace("--comm_round 2", "--comm_round 300 --checkpoint_every 1");
+        format!("{long} --epochs 20 --gpu_mapping_file {} {key}", file.display())
+    };
+    let grid = "-L seed=0..1 -np 2 --groups 2";
+    for (arguments, key, reason) in [
+        (grid, "--gpu_mapping_key small", "2 groups of 2 ranks need 4 processes"),
+        (grid, "--gpu_mapping_key far", "GPUs found"),
+        ("-L gpu_mapping_key whole,small -np 2 --groups 2", "", "have different GPU mappings"),
+    ] {
+        let refused = ended(sweep(arguments, &folder, &training(key)));
+        let (said, begun) = (&refused.stderr, folder.exists());
+        assert_eq!((refused.code, refused.errors().len(), begun), (Some(2), 1, false), "{said}");
+        assert!(said.contains(reason), "{said}");
+    }
+
+    if fedmpi::torch::gpus().is_ok_and(|gpus| gpus > 0) {
+        return;
+    }
+    let mapped = |seed: u32| {
+        let text =
+            fs::read_to_string(folder.join(format!("seed={seed}/config.yaml"))).expect("written");
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("gpu_util_parse"));
+        assert!(!text.contains("gpu_mapping_file"), "{text}");
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    stop_when_saved(sweep(grid, &folder, &training("--gpu_mapping_key=whole")), &folder);
+    let [first, second] = ["localhost:1,1", "localhost:0,1,1"];
+    assert_eq!(
+        [mapped(0), mapped(1)],
+        [first, second].map(|line| format!("gpu_util_parse: {line}"))
     );
 
-    ended(sweep("-np 2 --groups 2", &folder, "")).succeeded();
-    let hashes = |folder: &Path| {
-        let hash = |seed: u32| {
-            let text = fs::read_to_string(folder.join(format!("seed={seed}/summary.json")))
-                .expect("written");
-            serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["model_hash"].clone()
-        };
-        [hash(0), hash(1)]
-    };
-    assert_eq!(hashes(&folder), hashes(&whole));
+    // All ranks as one group, which has the whole.
+    let went_on = ended(sweep("-np 4", &folder, "")).succeeded().stdout;
+    assert_eq!(went_on.matches("after 300 rounds").count(), 2, "{went_on}");
+    assert_eq!([mapped(0), mapped(1)], ["gpu_util_parse: localhost:1,2,1"; 2]);
+    let said = fs::read_to_string(folder.join("seed=0/output.log")).expect("written");
+    assert!(said.contains("--resume") && !said.contains("has no effect"), "{said}");
 }
 
 #[test]

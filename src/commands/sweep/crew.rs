@@ -1,16 +1,17 @@
 //! Members at work: each is a `fedmpi launch` of its own, one after another or several at once on
 //! divided hosts. A member that fails ends nothing but itself.
 
-use super::super::{places, tell};
+use super::super::tell;
 use super::Sweep;
+use super::share::Shares;
 use crate::cli::SweepArgs;
 use crate::event::Standing;
 use crate::files;
-use crate::hosts::Dialect;
+use crate::hosts::{Dialect, GpuMapping};
 use crate::ids::counted;
-use crate::launch::{self, Launcher, Signal, tied_to_us};
+use crate::launch::{self, Launcher, Signal, tied_to_us, without};
 use crate::stop;
-use crate::sweep::{OUTPUT, Outcome, Way, divide};
+use crate::sweep::{OUTPUT, Outcome, Way};
 use anyhow::{Context, Result};
 use std::env;
 use std::ffi::OsString;
@@ -28,10 +29,14 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// member's folder is theirs.
 const OUTLIVED: Duration = Duration::from_secs(20);
 
+/// Flags that say the mapping.
+const MAPPING: &[&str] = &["gpu_mapping_file", "gpu_mapping_key", "gpu_util_parse"];
+
 /// Who trains a sweep's members.
 pub(super) struct Crew<'a> {
     sweep: &'a Sweep,
     arguments: &'a SweepArgs,
+    shares: Shares,
     groups: Vec<Group>,
     // Where the host files are.
     _place: TempDir,
@@ -53,33 +58,30 @@ struct Training {
 }
 
 impl<'a> Crew<'a> {
-    /// As many groups as are wanted, each with its hosts.
-    pub(super) fn new(sweep: &'a Sweep, arguments: &'a SweepArgs) -> Result<Crew<'a>> {
+    /// A group for each share.
+    pub(super) fn new(
+        sweep: &'a Sweep,
+        arguments: &'a SweepArgs,
+        shares: Shares,
+    ) -> Result<Crew<'a>> {
         let place = tempfile::Builder::new().prefix("fedmpi-sweep-").tempdir()?;
-        let file = arguments.start.hostfile.as_deref();
-        let count = arguments.groups.unwrap_or(1);
-        let hosts = if count > 1 {
-            places::hosts(file)?
-        } else {
-            None
-        };
-        let mut parts = vec![file.map(PathBuf::from); count];
-        if let Some(hosts) = hosts {
-            let divided = divide(&hosts, count, arguments.np.unwrap_or(1))?;
-            for (number, hosts) in divided.iter().enumerate() {
+        let mut groups = Vec::new();
+        for (number, hosts) in shares.hosts.iter().enumerate() {
+            let mut file = arguments.start.hostfile.clone();
+            if let Some(hosts) = hosts {
                 let path = place.path().join(format!("hosts-{number}"));
                 files::write_named(&path, hosts.write(Dialect::Openmpi).as_bytes())?;
-                parts[number] = Some(path);
+                file = Some(path);
             }
+            groups.push(Group {
+                hosts: file,
+                member: None,
+            });
         }
-        let idle = |hosts| Group {
-            hosts,
-            member: None,
-        };
-        let groups = parts.into_iter().map(idle).collect();
         Ok(Crew {
             sweep,
             arguments,
+            shares,
             groups,
             _place: place,
             done: 0,
@@ -145,7 +147,7 @@ impl<'a> Crew<'a> {
             }
             let next = waiting.find_map(|place| Some((place, self.way(place)?)));
             let Some((place, way)) = next else { return Ok(()) };
-            let child = self.start(&self.groups[number], place, way)?;
+            let child = self.start(number, place, way)?;
             self.groups[number].member = Some(Training {
                 place,
                 child,
@@ -161,7 +163,7 @@ impl<'a> Crew<'a> {
         Way::of(&outcome, self.arguments.retry_failed)
     }
 
-    fn start(&self, group: &Group, place: usize, way: Way) -> Result<Child> {
+    fn start(&self, group: usize, place: usize, way: Way) -> Result<Child> {
         let folder = self.sweep.members[place].folder(&self.sweep.folder);
         let path = folder.join(OUTPUT);
         let output = fs::create_dir_all(&folder).and_then(|()| {
@@ -181,15 +183,15 @@ impl<'a> Crew<'a> {
         Ok(process.spawn()?)
     }
 
-    /// `fedmpi launch` of one member.
-    fn command(&self, group: &Group, place: usize, way: Way) -> Result<Vec<OsString>> {
+    /// `fedmpi launch` of one member by one group.
+    fn command(&self, group: usize, place: usize, way: Way) -> Result<Vec<OsString>> {
         let (start, member) = (&self.arguments.start, &self.sweep.members[place]);
         let mut command = vec![env::current_exe()?.into_os_string(), "launch".into()];
         let mut say =
             |flag: &str, value: OsString| command.push([flag.into(), value].join("=".as_ref()));
         say("--np", self.arguments.np.unwrap_or(1).to_string().into());
         say("--max_restarts", start.max_restarts.to_string().into());
-        if let Some(hosts) = &group.hosts {
+        if let Some(hosts) = &self.groups[group].hosts {
             say("--hostfile", hosts.into());
         }
         if let Some(name) = &start.interface {
@@ -210,10 +212,21 @@ impl<'a> Crew<'a> {
             command.extend(is_wanted.then(|| OsString::from(flag)));
         }
         command.push("--".into());
-        command.extend(self.sweep.spec.words());
-        command.extend(member.flags());
+        command.extend(self.training(group, place));
         command.extend(way.flags(&member.folder(&self.sweep.folder)));
         Ok(command)
+    }
+
+    /// Flags of a member, with what the group maps. It is said even where it is all: a member that
+    /// goes on may have been another group's.
+    fn training(&self, group: usize, place: usize) -> Vec<OsString> {
+        let words = self.sweep.words(&self.sweep.members[place]);
+        let Some(mapping) = self.shares.mapping(group, place).map(GpuMapping::line) else {
+            return words;
+        };
+        let mut words = without(&words, MAPPING);
+        words.push(format!("--gpu_util_parse={mapping}").into());
+        words
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {

@@ -2,11 +2,14 @@
 //! all of them come to.
 
 mod crew;
+mod share;
 
 use super::slurm::{environment, wishes};
-use super::{checked, say, tell};
+use super::{flags_of, places, say, tell};
 use crate::cli::{Jobs, SweepArgs};
+use crate::config::Config;
 use crate::files;
+use crate::hosts::GpuMapping;
 use crate::ids::counted;
 use crate::launch::{SlurmArray, SlurmJob, last_wins, pasteable};
 use crate::report::figure::{Export, export};
@@ -15,6 +18,7 @@ use crate::stop::{self, exit};
 use crate::sweep::{Member, Outcome, Parameter, Results, Spec, SweepError, Way};
 use anyhow::{Context, Error, Result, ensure};
 use crew::Crew;
+use share::Shares;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -43,7 +47,7 @@ pub(super) fn run(arguments: &SweepArgs) -> Result<u8> {
     }
     let folder = arguments.out_dir.clone().unwrap_or_else(free_folder);
     let sweep = Sweep::of(spec(arguments, &folder)?, folder, arguments)?;
-    sweep.check(arguments)?;
+    let shares = sweep.check(arguments)?;
     if arguments.dry_run {
         say(sweep.list())?;
         return Ok(exit::DONE);
@@ -51,8 +55,8 @@ pub(super) fn run(arguments: &SweepArgs) -> Result<u8> {
     sweep.spec.claim(&sweep.folder)?;
     match (arguments.jobs, arguments.member) {
         (Some(Jobs::Slurm), _) => sweep.hand_over(arguments),
-        (None, Some(member)) => sweep.train_one(member, arguments),
-        (None, None) => sweep.train(arguments),
+        (None, Some(member)) => sweep.train_one(member, arguments, shares),
+        (None, None) => sweep.train(arguments, shares),
     }
 }
 
@@ -116,28 +120,46 @@ impl Sweep {
         })
     }
 
-    /// Every member as far as that needs no data, before any is trained.
-    fn check(&self, arguments: &SweepArgs) -> Result<()> {
-        let (flags, groups) = (self.spec.words(), arguments.groups.unwrap_or(1));
+    /// Every member as far as that needs no data, before any is trained; gives what each group has
+    /// of the job.
+    fn check(&self, arguments: &SweepArgs) -> Result<Shares> {
+        let of_member = |member: &Member| format!("member {}", member.name);
+        let (mut configs, mut mappings) = (Vec::new(), Vec::new());
         for member in &self.members {
-            let words: Vec<OsString> = flags.iter().cloned().chain(member.flags()).collect();
-            let config = checked(&words, arguments.np.unwrap_or(1))
-                .with_context(|| format!("member {}", member.name))?;
-            let named = config.out_dir.is_some() || config.resume.is_some();
-            ensure!(
-                !named,
-                "each member has its own folder in the sweep's \
-                 (hint: --out_dir before --, for the sweep)"
-            );
-            let mapped =
-                groups > 1 && arguments.jobs.is_none() && start::mapping(&config)?.is_some();
-            ensure!(
-                !mapped,
-                "groups would share the GPUs of one mapping \
-                 (hint: leave --groups out, or --jobs slurm)"
-            );
+            let config = self.config(member).with_context(|| of_member(member))?;
+            mappings.push(start::mapping(&config).with_context(|| of_member(member))?);
+            configs.push(config);
         }
-        Ok(())
+        let shares = Shares::of(arguments, &self.members, mappings)?;
+        for (place, config) in configs.into_iter().enumerate() {
+            let mapping = shares.mapping(0, place).map(GpuMapping::line);
+            let config = Config {
+                gpu_util_parse: mapping.or(config.gpu_util_parse),
+                ..config
+            };
+            places::planned_seats(&config, arguments.np.unwrap_or(1))
+                .with_context(|| of_member(&self.members[place]))?;
+        }
+        Ok(shares)
+    }
+
+    /// What a member is to be.
+    fn config(&self, member: &Member) -> Result<Config> {
+        let config = start::read_config(&flags_of(&self.words(member))?)?;
+        let named = config.out_dir.is_some() || config.resume.is_some();
+        ensure!(
+            !named,
+            "each member has its own folder in the sweep's \
+             (hint: --out_dir before --, for the sweep)"
+        );
+        Ok(config)
+    }
+
+    /// Flags of a member: the sweep's, and its own.
+    fn words(&self, member: &Member) -> Vec<OsString> {
+        let mut words = self.spec.words();
+        words.extend(member.flags());
+        words
     }
 
     fn outcomes(&self) -> Vec<Outcome> {
@@ -180,7 +202,7 @@ impl Sweep {
     }
 
     /// Trains what is not done, and says what came of everything.
-    fn train(&self, arguments: &SweepArgs) -> Result<u8> {
+    fn train(&self, arguments: &SweepArgs, shares: Shares) -> Result<u8> {
         stop::listen()?;
         let outcomes = self.outcomes();
         let places = 0..self.members.len();
@@ -193,16 +215,14 @@ impl Sweep {
             self.folder.display(),
             wanted.len()
         ));
-        Crew::new(self, arguments)?.train(&wanted)?;
+        Crew::new(self, arguments, shares)?.train(&wanted)?;
         let outcomes = self.outcomes();
         tell(self.results(&outcomes)?);
         if stop::end_wanted() {
-            let again = [
-                "sweep".as_ref(),
-                "--out_dir".as_ref(),
-                self.folder.as_os_str(),
-            ];
-            tell(format_args!("stopped; it goes on with: fedmpi {} -np RANKS", pasteable(again)));
+            let (folder, ranks) = (pasteable([&self.folder]), arguments.np.unwrap_or(1));
+            tell(format_args!(
+                "stopped; it goes on with: fedmpi sweep --out_dir {folder} -np {ranks} --groups {groups}"
+            ));
             return Ok(exit::ENDED);
         }
         Ok(if outcomes.iter().all(Outcome::is_over) {
@@ -213,11 +233,11 @@ impl Sweep {
     }
 
     /// Trains one member, as a task of an array job does.
-    fn train_one(&self, place: usize, arguments: &SweepArgs) -> Result<u8> {
+    fn train_one(&self, place: usize, arguments: &SweepArgs, shares: Shares) -> Result<u8> {
         let last = self.members.len() - 1;
         ensure!(place <= last, "there is no member {place} (hint: they are 0 to {last})");
         stop::listen()?;
-        Crew::new(self, arguments)?.train(&[place])?;
+        Crew::new(self, arguments, shares)?.train(&[place])?;
         let outcome = Outcome::of(&self.members[place].folder(&self.folder));
         Ok(match outcome.is_finished() {
             true => exit::DONE,

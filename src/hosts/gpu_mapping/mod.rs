@@ -8,6 +8,7 @@
 //! A rank takes the next free seat of the host it really runs on, so neither the order of hosts in
 //! the file nor that of the host file matters.
 
+mod divide;
 mod error;
 mod read;
 mod seat;
@@ -68,25 +69,35 @@ impl GpuMapping {
     /// # Errors
     /// A table of wanted against found when hosts, counts or GPUs differ.
     pub fn place(&self, ranks: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>, MappingError> {
+        let seats = self.taken(ranks).and_then(|taken| {
+            let pairs = ranks.iter().zip(taken);
+            pairs
+                .map(|(host, (_, gpu))| seat_on(host, gpu, choice))
+                .collect()
+        });
+        seats.ok_or_else(|| MappingError::Misfit(self.misfit(ranks)))
+    }
+
+    /// What each rank takes: the place of its host in the mapping, and a GPU there. None when hosts
+    /// or counts differ.
+    fn taken(&self, ranks: &[Host]) -> Option<Vec<(usize, usize)>> {
         let here = meaning(ranks);
-        let mut free: Vec<_> = self
-            .hosts
-            .iter()
-            .map(|(name, gpus)| (name, gpus.iter()))
+        let hosts = self.hosts.iter().enumerate();
+        let mut free: Vec<_> = hosts
+            .map(|(place, (name, gpus))| (place, name, gpus.iter()))
             .collect();
-        let mut seats = Vec::with_capacity(ranks.len());
+        let mut taken = Vec::with_capacity(ranks.len());
         for host in ranks {
-            let mut own = free.iter_mut().filter(|(name, _)| here(name, host));
-            let gpu = own.find_map(|(_, gpus)| gpus.next());
-            let Some(seat) = gpu.and_then(|&gpu| seat_on(host, gpu, choice)) else {
-                return Err(MappingError::Misfit(self.misfit(ranks, here)));
-            };
-            seats.push(seat);
+            let mut own = free.iter_mut().filter(|(_, name, _)| here(name, host));
+            taken.push(own.find_map(|(place, _, gpus)| Some((*place, *gpus.next()?)))?);
         }
-        if free.iter().any(|(_, gpus)| gpus.len() > 0) {
-            return Err(MappingError::Misfit(self.misfit(ranks, here)));
-        }
-        Ok(seats)
+        let is_full = free.iter().all(|(_, _, gpus)| gpus.len() == 0);
+        is_full.then_some(taken)
+    }
+
+    /// Processes that the mapping has on all hosts.
+    pub fn processes(&self) -> usize {
+        self.hosts.iter().map(|(_, gpus)| gpus.len()).sum()
     }
 
     /// GPUs that the mapping needs on a rank's host: the highest that it names, and those below.
@@ -98,7 +109,8 @@ impl GpuMapping {
     }
 
     /// The table of wanted against found.
-    fn misfit(&self, ranks: &[Host], here: impl Fn(&HostName, &Host) -> bool) -> String {
+    fn misfit(&self, ranks: &[Host]) -> String {
+        let here = meaning(ranks);
         let head: [&dyn Display; 4] = [
             &"mapped processes",
             &"ranks found",
@@ -124,8 +136,7 @@ impl GpuMapping {
             let found = ranks.iter().filter(|other| other.name == host.name).count();
             table += &line(&host.name, &[&"not mapped", &found, &0, &host.gpus]);
         }
-        let mapped: usize = self.hosts.iter().map(|(_, gpus)| gpus.len()).sum();
-        table + line("sum", &[&mapped, &ranks.len(), &"", &""]).trim_end()
+        table + line("sum", &[&self.processes(), &ranks.len(), &"", &""]).trim_end()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mappings as users write them: a key of a YAML file, or one line.
 
-use super::{GpuMapping, MappingError};
+use super::{GpuMapping, MappingError, highest};
 use crate::hosts::name::HostName;
 use crate::part::{suggest, yaml};
 use serde_yaml::{Mapping, Value};
@@ -50,6 +50,22 @@ impl GpuMapping {
         }
         GpuMapping::of(hosts)
     }
+
+    /// The mapping in the one-line form.
+    ///
+    /// ```
+    /// # use fedmpi::hosts::GpuMapping;
+    /// let mapping = GpuMapping::parse_line("host1:0,1,1,0; host2:3")?;
+    /// assert_eq!(mapping.line(), "host1:0,1,1;host2:3");
+    /// # Ok::<(), fedmpi::hosts::MappingError>(())
+    /// ```
+    pub fn line(&self) -> String {
+        let hosts = self.hosts.iter();
+        let parts: Vec<String> = hosts
+            .map(|(name, gpus)| format!("{name}:{}", counts_of(gpus)))
+            .collect();
+        parts.join(";")
+    }
 }
 
 /// Of another form than it should be.
@@ -92,6 +108,16 @@ fn whole_numbers(list: &Value) -> Option<Vec<usize>> {
 fn counts_in(text: &str) -> Option<Vec<usize>> {
     let words = text.split(',').map(str::trim);
     words.map(|count| count.parse().ok()).collect()
+}
+
+/// How often each GPU is named; at least one GPU is.
+fn counts_of(gpus: &[usize]) -> String {
+    let mut counts = vec![0; highest(gpus).max(1)];
+    for gpu in gpus {
+        counts[*gpu] += 1;
+    }
+    let words: Vec<String> = counts.iter().map(usize::to_string).collect();
+    words.join(",")
 }
 
 fn named(text: &str) -> Result<HostName, MappingError> {
