@@ -78,8 +78,8 @@ pub struct SweepArgs {
     /// Ranks of each member, the server included (also `-np N`)
     #[arg(long, value_name = "RANKS", value_parser = count(1), required_unless_present = "table")]
     pub np: Option<usize>,
-    /// Members that are trained at once, each on its own part of the hosts' slots [default: 1;
-    /// with --jobs as many as Slurm lets]
+    /// Members that are trained at once, each on its own part of the hosts' slots and of the GPU
+    /// mapping [default: 1; with --jobs as many as Slurm lets]
     #[arg(long, value_name = "GROUPS", value_parser = count(1))]
     pub groups: Option<usize>,
     /// The sweep's folder, with a run for each member below it; a sweep that is there goes on

@@ -273,4 +273,12 @@ mod tests {
         ];
         assert!(!others.iter().any(|name| host.answers_to(name)));
     }
+
+    #[test]
+    fn this_machine_is_itself_by_any_name_and_others_are_names() {
+        let here = Host::here();
+        assert_eq!([Host::named("localhost"), Host::named(&here.name)], [here.clone(), here]);
+        let other = Host::named("no-such.example");
+        assert!(other.answers_to("no-such") && other.addresses.is_empty());
+    }
 }

@@ -219,10 +219,7 @@ impl Sweep {
         let outcomes = self.outcomes();
         tell(self.results(&outcomes)?);
         if stop::end_wanted() {
-            let (folder, ranks) = (pasteable([&self.folder]), arguments.np.unwrap_or(1));
-            tell(format_args!(
-                "stopped; it goes on with: fedmpi sweep --out_dir {folder} -np {ranks} --groups {groups}"
-            ));
+            tell(format_args!("stopped; it goes on with: {}", self.again(arguments)));
             return Ok(exit::ENDED);
         }
         Ok(if outcomes.iter().all(Outcome::is_over) {
@@ -230,6 +227,20 @@ impl Sweep {
         } else {
             exit::FAILED
         })
+    }
+
+    /// The command that goes on, by the same groups on the same hosts.
+    fn again(&self, arguments: &SweepArgs) -> String {
+        let mut words: Vec<OsString> = ["fedmpi", "sweep", "--out_dir"].map(Into::into).into();
+        words.push(self.folder.clone().into());
+        words.extend(["-np".into(), arguments.np.unwrap_or(1).to_string().into()]);
+        if let Some(groups) = arguments.groups {
+            words.extend(["--groups".into(), groups.to_string().into()]);
+        }
+        if let Some(hosts) = &arguments.start.hostfile {
+            words.extend(["-hostfile".into(), hosts.into()]);
+        }
+        pasteable(words)
     }
 
     /// Trains one member, as a task of an array job does.
