@@ -146,8 +146,7 @@ impl Chain {
         let values = norm.values(channels);
         let groups = norm.groups(channels).unwrap_or(1);
         if !norm.divides(channels) {
-            let fault = format!("{channels} channels in {groups} groups");
-            self.refuse("groups that divide the channels", fault);
+            self.refuse(Unfit::Groups { channels, groups });
         }
         self.trained
             .push(constant(format!("{name}.weight"), values, scale));
@@ -301,15 +300,18 @@ impl Chain {
             let [_, given_height, given_width] = self.given;
             let found =
                 format!("images of {given_height}x{given_width}, {height}x{width} before {name}");
-            self.refuse("larger images", found);
+            self.refuse(Unfit::Data {
+                wanted: "larger images",
+                found,
+            });
         }
         let left = |side: usize| (side + 2 * padding).saturating_sub(kernel) / stride + 1;
         self.image = [self.channels(), left(height), left(width)];
     }
 
     /// The first refusal is the one that is said.
-    fn refuse(&mut self, wanted: &'static str, found: String) {
-        self.unfit.get_or_insert(Unfit::Data { wanted, found });
+    fn refuse(&mut self, unfit: Unfit) {
+        self.unfit.get_or_insert(unfit);
     }
 }
 

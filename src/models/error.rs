@@ -38,6 +38,17 @@ pub enum Unfit {
         /// What there is.
         found: String,
     },
+    /// Its channels cannot be divided so.
+    #[error(
+        "cannot divide {channels} channels into {groups} groups (hint: --groups that divide the \
+         channels of every layer)"
+    )]
+    Groups {
+        /// Of a layer.
+        channels: usize,
+        /// That are wanted.
+        groups: usize,
+    },
     /// It was not told enough.
     #[error("needs {0}")]
     Needs(&'static str),

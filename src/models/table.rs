@@ -337,6 +337,6 @@ mod tests {
         assert!(refused("lenet", &[1, 8, 8]).contains("larger images"));
         assert!(refused("resnet20", &[60]).contains("[60]"));
         let odd = refused("resnet20:norm=group,groups=3", &[3, 32, 32]);
-        assert!(odd.contains("16 channels in 3 groups"), "{odd}");
+        assert!(odd.contains("16 channels into 3 groups"), "{odd}");
     }
 }
