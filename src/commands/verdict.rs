@@ -8,6 +8,7 @@ use crate::record::Summary;
 use crate::screen;
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,13 +24,34 @@ pub(super) fn lines(summary: &Summary, folder: &Path, planned: u32) -> Vec<Strin
 
 /// What may be done next.
 pub(super) fn next(summary: &Summary, folder: &Path, ranks: usize) -> Vec<String> {
-    let program = env::args_os().next().unwrap_or_else(|| "fedmpi".into());
+    let program = program();
     let report = pasteable([program.as_os_str(), "report".as_ref(), folder.as_os_str()]);
     vec![
         format!("next: {report}"),
         format!("      {}", more(&program, summary, folder, ranks)),
     ]
 }
+
+/// How this program is started: by its name where a shell finds it by that.
+fn program() -> OsString {
+    let asked = || env::args_os().next().unwrap_or_else(|| NAME.into());
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&folders)
+        .map(|folder| folder.join(NAME))
+        .find(|file| file.is_file());
+    match (found.map(fs::canonicalize), env::current_exe()) {
+        (Some(Ok(found)), Ok(own)) if starts(&found, &own) => NAME.into(),
+        _ => asked(),
+    }
+}
+
+/// Whether a program is this one, or what a package has in `bin` to start it.
+fn starts(found: &Path, own: &Path) -> bool {
+    let home = found.parent().and_then(Path::parent);
+    found == own || home.is_some_and(|home| home.join("libexec").join(NAME) == own)
+}
+
+const NAME: &str = "fedmpi";
 
 /// Why a run ended, and when.
 fn why(summary: &Summary, planned: u32) -> String {
@@ -194,6 +216,15 @@ mod tests {
             lines(&unread, Path::new("r"), 3)[..2],
             ["all 3 rounds are done", "final model f"]
         );
+    }
+
+    #[test]
+    fn a_program_is_called_by_its_name_where_that_starts_it() {
+        let starts = |found: &str, own: &str| super::starts(found.as_ref(), own.as_ref());
+        assert!(starts("/a/bin/fedmpi", "/a/bin/fedmpi"));
+        assert!(starts("/opt/f/bin/fedmpi", "/opt/f/libexec/fedmpi"));
+        assert!(!starts("/usr/bin/fedmpi", "/a/target/release/fedmpi"));
+        assert!(!starts("/a/target/debug/fedmpi", "/a/target/release/fedmpi"));
     }
 
     #[test]
