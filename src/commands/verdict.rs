@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn a_program_is_called_by_its_name_where_that_starts_it() {
-        let starts = |found: &str, own: &str| super::starts(found.as_ref(), own.as_ref());
-        assert!(starts("/a/bin/fedmpi", "/a/bin/fedmpi"));
-        assert!(starts("/opt/f/bin/fedmpi", "/opt/f/libexec/fedmpi"));
-        assert!(!starts("/usr/bin/fedmpi", "/a/target/release/fedmpi"));
-        assert!(!starts("/a/target/debug/fedmpi", "/a/target/release/fedmpi"));
+        let is_started = |found: &str, own: &str| starts(found.as_ref(), own.as_ref());
+        assert!(is_started("/a/bin/fedmpi", "/a/bin/fedmpi"));
+        assert!(is_started("/opt/f/bin/fedmpi", "/opt/f/libexec/fedmpi"));
+        assert!(!is_started("/usr/bin/fedmpi", "/a/target/release/fedmpi"));
+        assert!(!is_started("/a/target/debug/fedmpi", "/a/target/release/fedmpi"));
     }
 
     #[test]

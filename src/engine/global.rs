@@ -52,6 +52,7 @@ pub struct Global {
     noise: Option<Noise>,
     // Those that are trained; between them are zeros.
     tensors: Vec<Range<usize>>,
+    // Of the noise: another plan has another one.
     seed: Seed,
     // The means of the pass before.
     heard: Vec<f32>,
@@ -64,9 +65,9 @@ impl Global {
         let tensors = layout.slots().iter().map(Slot::range);
         let mut shape = method.algorithm.shape(trained);
         let noise = plan.privacy.as_ref().map(|privacy| privacy.noise);
-        if noise.is_some() {
-            // By samples a client could weigh more than the noise is for.
-            shape.weigh = Weigh::Clients;
+        if let Some(Noise { cohort, .. }) = noise {
+            // What one client weighs depends on nothing that clients have.
+            shape.weigh = Weigh::Cohort(cohort);
         }
         let change = Section {
             length: layout.length(),
@@ -88,7 +89,7 @@ impl Global {
             clients: plan.clients(),
             noise,
             tensors: tensors.filter(|tensor| tensor.end <= trained).collect(),
-            seed: plan.seed(),
+            seed: plan.noise_seed(),
             heard: Vec::new(),
         }
     }
@@ -140,8 +141,8 @@ impl Global {
         self.heard = mean.iter().map(|value| *value as f32).collect();
     }
 
-    /// Moves by what a cohort learned; nobody's learning leaves it as it is, but for noise. `each` is every
-    /// client's update, where the combination must see them.
+    /// Moves by what a cohort learned; nobody's learning leaves it as it is, but for noise. `each`
+    /// is every client's update, where the combination must see them.
     pub fn advance(&mut self, round: Round, turnout: Turnout, sum: &mut ExactSum, each: &[Each]) {
         let cohort = turnout.counted.clients as usize;
         if cohort == 0 && self.noise.is_none() {
@@ -160,7 +161,7 @@ impl Global {
         }
         if let Some(noise) = self.noise {
             let mut stream = self.seed.for_round(Purpose::Noise, round);
-            noise.blur(change, &self.tensors, cohort, &mut stream);
+            noise.blur(change, &self.tensors, &mut stream);
         }
         let [memory, rule_memory] = &mut self.memory;
         let rule = self.method.server_step.as_ref();
@@ -174,7 +175,7 @@ impl Global {
         let mean = Mean {
             change,
             said,
-            cohort: self.noise.map_or(cohort, |noise| noise.cohort),
+            cohort: self.noise.map_or(cohort, |noise| noise.cohort as usize),
             clients: self.clients,
         };
         self.method.algorithm.apply(&mut moving, &mean);

@@ -7,6 +7,7 @@ use crate::files;
 use crate::message::Reduce;
 use crate::part::Choice;
 use crate::schedule::DispatchMode;
+use crate::seed::Seed;
 use crate::select::List;
 use crate::train::schedule::{self as rates, RateError};
 use crate::update::Chain;
@@ -74,6 +75,14 @@ impl Plan {
     /// is looked at may.
     pub fn lasting_digest(&self) -> String {
         hashed(&self.lasting_text())
+    }
+
+    /// The root of the noise for privacy: runs that differ in anything but how long they go on
+    /// share none, or their models' difference would be without it.
+    pub fn noise_seed(&self) -> Seed {
+        let digest = blake3::hash(self.lasting_text().as_bytes());
+        let (first, _) = digest.as_bytes().split_first_chunk().expect("32 bytes");
+        Seed(u64::from_le_bytes(*first))
     }
 
     /// What [`Plan::lasting_digest`] is made of; see [`differences`].

@@ -37,7 +37,30 @@ impl Plan {
                  (hint: is one a copy by mistake?)"
             ));
         }
+        notes.extend(self.privacy_notes());
         notes.extend(without_effect(&self.config));
+        notes
+    }
+
+    /// What weakens a promise of privacy.
+    fn privacy_notes(&self) -> Vec<String> {
+        let Some(privacy) = &self.privacy else { return Vec::new() };
+        let mut notes = Vec::new();
+        if self.config.seed == 0 {
+            notes.push(
+                "with the usual --seed 0 anybody can draw the noise again and take it off (hint: \
+                 a long random one, kept to yourself, before a model is given away)"
+                    .to_owned(),
+            );
+        }
+        let clients = self.clients();
+        if privacy.delta * clients as f64 >= 1.0 {
+            notes.push(format!(
+                "--delta {:e} is no promise to any one of {clients} clients (hint: well below {:.1e})",
+                privacy.delta,
+                1.0 / clients as f64
+            ));
+        }
         notes
     }
 }

@@ -48,12 +48,20 @@ pub(super) fn check(config: &Config) -> Result<(), PlanError> {
     let over = "it lets the fastest count, and how fast a client is depends on its samples, which \
                 noise does not cover (hint: leave it out)";
     require("over_select", config.over_select, config.over_select == 1.0, over)?;
+    let back = "it depends on more of the data than the noise covers (hint: leave it out)";
+    require("fall_back", true, !config.fall_back, back)?;
     let combine = config.combine.clone().unwrap_or_default();
     let mean = combine::make(&combine)?.is_none();
     require("combine", &combine, mean, "`noise` is sized for the mean (hint: mean)")?;
     let algorithm = config.algorithm.clone().unwrap_or_default();
     let covered = is_covered(algorithm::make(&algorithm)?.as_ref());
     require("algorithm", &algorithm, covered, UNCOVERED)
+}
+
+/// Whether clients keep something from one training to the next.
+fn keeps(config: &Config, updates: &Updates) -> Result<bool, PlanError> {
+    let algorithm = algorithm::make(&config.algorithm.clone().unwrap_or_default())?;
+    Ok(algorithm.shape(1).kept > 0 || updates.kept(1) > 0)
 }
 
 /// What a config promises, which goes with so many clients. The noise that keeps a budget is noted
@@ -65,8 +73,12 @@ pub(super) fn check(config: &Config) -> Result<(), PlanError> {
 pub(super) fn promised(config: &mut Config, clients: usize) -> Result<Option<Privacy>, PlanError> {
     let updates = Updates::make(&config.update)?;
     let Some((noise, Some(norm))) = updates.noise() else { return Ok(None) };
-    let cohort = config.client_num_per_round as usize;
-    let sampling = sampling(config, cohort, clients)?;
+    let cohort = config.client_num_per_round as u32;
+    let sampling = sampling(config, clients)?;
+    let fixed = matches!(sampling, Sampling::Fixed(_)) && keeps(config, &updates)?;
+    let reason = "what clients keep from one training to the next tells who took part before, which \
+                  hides nobody in cohorts of fixed size (hint: poisson)";
+    require("client_selection", &config.client_selection, !fixed, reason)?;
     let multiplier = match noise.noise_multiplier {
         Some(multiplier) => multiplier,
         None => least(config, noise, sampling)?,
@@ -82,18 +94,20 @@ pub(super) fn promised(config: &mut Config, clients: usize) -> Result<Option<Pri
         cohort,
     };
     let privacy = Privacy::new(of_mean, sampling, noise.delta, noise.epsilon);
-    let first = format!(
-        "its first round alone takes epsilon {:.3} (hint: a larger --noise_multiplier)",
-        privacy.epsilon(1)
-    );
+    let first = privacy.epsilon(1);
+    let reason = match first.is_finite() {
+        true => format!("one round alone takes {first:.3} (hint: a larger --noise_multiplier)"),
+        false => "so little noise bounds nothing (hint: a larger --noise_multiplier)".to_owned(),
+    };
     let budget = noise.epsilon.unwrap_or_default();
-    require("epsilon", budget, privacy.affordable != Some(0), &first)?;
+    require("epsilon", budget, privacy.affordable != Some(0), &reason)?;
     Ok(Some(privacy))
 }
 
-fn sampling(config: &Config, cohort: usize, clients: usize) -> Result<Sampling, PlanError> {
+fn sampling(config: &Config, clients: usize) -> Result<Sampling, PlanError> {
     let list = List::of(&config.client_selection)?;
     let selector = select::make(&config.client_selection, selection(config), list.as_ref())?;
+    let cohort = config.client_num_per_round as usize;
     let sampling = Sampling::of(selector.draw(), cohort, clients);
     sampling.ok_or_else(|| PlanError::Value {
         name: "client_selection",
@@ -113,8 +127,9 @@ fn least(config: &Config, noise: &update::Noise, sampling: Sampling) -> Result<f
         name: "epsilon",
         value: budget.to_string(),
         reason: format!(
-            "no noise keeps that over {rounds} rounds at --delta {} (hint: a larger one)",
-            noise.delta
+            "no noise keeps that over {rounds} rounds at --delta {:e} (hint: from {:.2e} on one does)",
+            noise.delta,
+            Privacy::least_epsilon(sampling, noise.delta, rounds)
         ),
     })
 }
@@ -160,9 +175,10 @@ mod tests {
             ("noise:noise_multiplier=1", "comes last"),
             ("clip;noise:noise_multiplier=1;topk", "comes last"),
             ("clip;noise", "needs its size"),
-            ("clip;noise:noise_multiplier=0.2,epsilon=1", "its first round alone"),
-            ("clip;noise:noise_multiplier=1,delta=0", "delta"),
+            ("clip;noise:noise_multiplier=0.2,epsilon=1", "one round alone takes"),
+            ("clip;noise:noise_multiplier=1,delta=0", "above 0 and at most 0.5"),
             ("clip;noise:epsilon=1e-9,delta=1e-300", "no noise keeps that"),
+            ("clip;noise:noise_multiplier=0,epsilon=1", "bounds nothing"),
         ] {
             let told = refused(config(update));
             assert!(told.contains(reason), "{update}: {told}");
@@ -196,6 +212,21 @@ mod tests {
                     ..sound()
                 },
                 "the fastest",
+            ),
+            (
+                Config {
+                    fall_back: true,
+                    ..sound()
+                },
+                "than the noise covers",
+            ),
+            (
+                Config {
+                    algorithm: Some("feddyn".into()),
+                    client_selection: "uniform".into(),
+                    ..sound()
+                },
+                "cohorts of fixed size",
             ),
             (
                 Config {

@@ -28,37 +28,17 @@ pub struct Noise {
     /// Deviation of each value of the noise on the sum, in norms: `z`.
     pub multiplier: f64,
     /// Clients of a cohort in the mean: `m`.
-    pub cohort: usize,
+    pub cohort: u32,
 }
 
 impl Noise {
     /// Deviation of each value of the noise on the mean.
     pub fn deviation(&self) -> f64 {
-        self.norm * self.multiplier / self.cohort as f64
+        self.norm * self.multiplier / f64::from(self.cohort)
     }
 
-    /// Makes the mean over those `counted` one over a cohort as large as ever, with noise on the
-    /// values of these tensors; what lies between them stays zero.
-    ///
-    /// ```
-    /// use fedmpi::privacy::Noise;
-    /// use fedmpi::seed::{Purpose, Seed};
-    /// let noise = Noise { norm: 1.0, multiplier: 0.0, cohort: 4 };
-    /// let mut mean = [1.0, -2.0];
-    /// noise.blur(&mut mean, &[0..2], 3, &mut Seed(0).stream(Purpose::Noise));
-    /// assert_eq!(mean, [0.75, -1.5]);
-    /// ```
-    pub fn blur(
-        &self,
-        mean: &mut [f64],
-        tensors: &[Range<usize>],
-        counted: usize,
-        stream: &mut Stream,
-    ) {
-        if counted != self.cohort {
-            let share = counted as f64 / self.cohort as f64;
-            mean.iter_mut().for_each(|value| *value *= share);
-        }
+    /// Adds it to the values of these tensors in a mean; what lies between them stays zero.
+    pub fn blur(&self, mean: &mut [f64], tensors: &[Range<usize>], stream: &mut Stream) {
         let deviation = self.deviation();
         if deviation == 0.0 {
             return;
@@ -80,7 +60,8 @@ pub enum Sampling {
     /// A set of fixed size, which is this share of all. Runs are compared that differ in what one
     /// client has.
     Fixed(f64),
-    /// Nobody is hidden: a client may be in every cohort. Runs are compared as with `Poisson`.
+    /// Nobody is hidden: a client may be in every cohort. Runs are compared of which one is without
+    /// what a client would have changed.
     None,
 }
 
@@ -156,6 +137,11 @@ impl Privacy {
         }
     }
 
+    /// The least epsilon that any noise keeps.
+    pub fn least_epsilon(sampling: Sampling, delta: f64, rounds: u32) -> f64 {
+        Accountant::new(LARGEST, sampling).epsilon(rounds, delta)
+    }
+
     /// The least multiplier, to four digits, that keeps a budget over so many rounds; none when
     /// none does.
     pub fn least_multiplier(
@@ -184,16 +170,9 @@ impl Privacy {
         }
         Some(up_to_digits(high))
     }
-}
 
-/// The next number of four digits that is not below.
-fn up_to_digits(number: f64) -> f64 {
-    let scale = 10f64.powf(3.0 - number.log10().floor());
-    (number * scale).ceil() / scale
-}
-
-impl fmt::Display for Privacy {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// What epsilon and delta are of.
+    pub fn terms(&self) -> String {
         let Noise {
             norm, multiplier, ..
         } = self.noise;
@@ -204,15 +183,27 @@ impl fmt::Display for Privacy {
             Sampling::Fixed(share) => {
                 format!("another client in one's place; cohorts are a share of {share}")
             }
-            Sampling::None => "one client more or less; each may take part in every round".into(),
+            Sampling::None => {
+                "a client's changes there or not; it may take part in every round".into()
+            }
         };
-        write!(
-            out,
-            "delta {:e}; {hidden}; changes up to {norm} long, noise of {multiplier} times that on \
-             their sum; by Rényi divergence",
-            self.delta
+        format!(
+            "{hidden}; changes up to {norm} long, noise of {multiplier} times that on their sum; by \
+             Rényi divergence"
         )
     }
+}
+
+impl fmt::Display for Privacy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "delta {:e}; {}", self.delta, self.terms())
+    }
+}
+
+/// The next number of four digits that is not below.
+fn up_to_digits(number: f64) -> f64 {
+    let scale = 10f64.powf(3.0 - number.log10().floor());
+    (number * scale).ceil() / scale
 }
 
 #[cfg(test)]
@@ -231,7 +222,7 @@ mod tests {
         let blurred = |seed| {
             let mut mean = vec![0.0; 20_003];
             let tensors = [0..9_000, 9_003..20_003];
-            NOISE.blur(&mut mean, &tensors, 0, &mut Seed(seed).stream(Purpose::Noise));
+            NOISE.blur(&mut mean, &tensors, &mut Seed(seed).stream(Purpose::Noise));
             mean
         };
         let mean = blurred(1);

@@ -58,11 +58,11 @@ impl By {
 
 /// Where a run stands after a round, along each axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Place([f64; 6]);
+pub struct Place([Option<f64>; 6]);
 
 impl Place {
-    /// Along one axis.
-    pub fn along(&self, by: By) -> f64 {
+    /// Along one axis; none where nothing bounds it.
+    pub fn along(&self, by: By) -> Option<f64> {
         self.0[by as usize]
     }
 }
@@ -75,12 +75,12 @@ pub fn places(rounds: &[RoundDone]) -> Vec<Place> {
         seconds += done.seconds + done.evaluation_seconds;
         bytes += done.client_bytes;
         places.push(Place([
-            done.round.number() as f64,
-            seconds,
-            done.clock,
-            done.updates as f64,
-            bytes as f64,
-            done.epsilon.unwrap_or(0.0),
+            Some(done.round.number() as f64),
+            Some(seconds),
+            Some(done.clock),
+            Some(done.updates as f64),
+            Some(bytes as f64),
+            done.epsilon,
         ]));
     }
     places
@@ -104,6 +104,7 @@ mod tests {
             ..RoundDone::default()
         };
         let last = places(&[round(0), round(1)])[1];
-        assert_eq!(By::ALL.map(|by| last.along(by)), [2.0, 5.0, 7.0, 3.0, 20.0, 0.25]);
+        let wanted = [2.0, 5.0, 7.0, 3.0, 20.0, 0.25].map(Some);
+        assert_eq!(By::ALL.map(|by| last.along(by)), wanted);
     }
 }

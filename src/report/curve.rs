@@ -90,9 +90,9 @@ fn points(runs: &[Reported], group: &Group, measure: &Measure, by: By) -> Vec<Po
     let mut rounds: BTreeMap<u64, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for run in group.members.iter().map(|place| &runs[*place]) {
         for (done, place) in run.history.rounds.iter().zip(&run.places) {
-            let Some(value) = measure.of(done) else { continue };
+            let Some((value, at)) = measure.of(done).zip(place.along(by)) else { continue };
             let (along, values) = rounds.entry(done.round.number()).or_default();
-            along.push(place.along(by));
+            along.push(at);
             values.push(value);
         }
     }

@@ -90,7 +90,7 @@ impl Report<'_> {
 fn says_something(runs: &[Reported], by: By) -> bool {
     runs.iter()
         .filter_map(|run| run.places.last())
-        .any(|place| place.along(by) > 0.0)
+        .any(|place| place.along(by) > Some(0.0))
 }
 
 fn curves(runs: &[Reported], groups: &[Group], by: By) -> Vec<Figure> {

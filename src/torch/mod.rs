@@ -16,4 +16,4 @@ mod visit;
 
 pub use about::About;
 pub use device::{device, gpu_name, gpus, libtorch};
-pub use trainer::{TorchTrainer, parameters};
+pub use trainer::{TorchTrainer, layout};

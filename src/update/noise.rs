@@ -5,13 +5,19 @@ use super::Update;
 use crate::part;
 use crate::part::Range;
 use crate::seed::Stream;
+use std::ops::Bound;
+
+const UP_TO_HALF: Range = Range {
+    from: Bound::Excluded(0.0),
+    to: Bound::Included(0.5),
+};
 
 part! {
     /// Its settings.
     pub Noise {
         noise_multiplier: Option<f64> = "", "NUMBER", Range::NOT_NEGATIVE,
             "deviation of the noise on the sum of changes, in lengths of `clip`; without it the least that keeps `epsilon` over all rounds";
-        delta: f64 = "1e-5", "CHANCE", Range::between(f64::MIN_POSITIVE, 0.5), "chance that the bound does not hold; well below 1 / clients";
+        delta: f64 = "1e-5", "CHANCE", UP_TO_HALF, "chance that the bound does not hold; well below 1 / clients";
         epsilon: Option<f64> = "", "NUMBER", Range::POSITIVE, "the most that the run may give away: it ends before more is spent";
     }
 }

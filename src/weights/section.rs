@@ -48,6 +48,7 @@ impl Turnout {
         match weigh {
             Weigh::Samples => self.told.samples.max(1) as f64 / self.counted.samples.max(1) as f64,
             Weigh::Clients => clients,
+            Weigh::Cohort(_) => 1.0,
             Weigh::Own(most) => most * clients,
         }
     }
@@ -61,6 +62,8 @@ pub enum Weigh {
     Samples,
     /// All alike: `1 / m`.
     Clients,
+    /// As in a cohort of so many, however many there are: `1 / m`.
+    Cohort(u32),
     /// By a weight of the client's own, at most this: `weight_i / m`.
     Own(f64),
 }
@@ -113,6 +116,7 @@ impl Sections {
         match self.0[place].weigh {
             Weigh::Samples => Ok(who.samples as f64 / total.samples.max(1) as f64),
             Weigh::Clients => Ok(1.0 / clients),
+            Weigh::Cohort(clients) => Ok(1.0 / f64::from(clients.max(1))),
             Weigh::Own(most) if (0.0..=most).contains(&who.weight) => {
                 Ok(who.weight / most / clients)
             }
@@ -181,6 +185,11 @@ mod tests {
             told,
             counted: told.without(6),
         };
+        let fixed = Sections(vec![Section {
+            length: 1,
+            weigh: Weigh::Cohort(4),
+        }]);
+        assert_eq!(fixed.split(&mut [0.75], turnout)[0], [0.75]);
         // Of eight samples two are left, of four clients three.
         let mut sum = [1.0, 3.0, 0.3];
         let means = sections.split(&mut sum, turnout);

@@ -70,12 +70,14 @@ fn without_data(arguments: &CheckArgs, config: &Config, layout: &Layout) -> Resu
 /// Reads the data, divides it, and measures.
 fn with_data(arguments: &CheckArgs, config: Config, layout: &Layout) -> Result<()> {
     let plan = places::plan_here(config)?;
+    let model = torch::layout(&plan)?;
+    plan.check_cover(&model)?;
     let workers = workers_of(arguments.np);
     let job = Job {
         config: &plan.config,
         known: Some(Known {
             plan: &plan,
-            parameters: torch::parameters(&plan)?,
+            parameters: model.parameters(),
         }),
         hosts: &layout.hosts,
         seats: &layout.seats,

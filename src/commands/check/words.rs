@@ -164,7 +164,7 @@ impl Job<'_> {
         let known = self.known.as_ref();
         let privacy = known.and_then(|known| known.plan.privacy.as_ref());
         privacy.map_or(String::new(), |privacy| {
-            format!("{}; {privacy}", privacy.cost(self.config.comm_round as u32))
+            format!("{}; {}", privacy.cost(self.config.comm_round as u32), privacy.terms())
         })
     }
 

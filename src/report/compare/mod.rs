@@ -124,7 +124,7 @@ impl Comparison<'_> {
             .rounds
             .iter()
             .position(|done| measure.of(done).is_some_and(reached))?;
-        Some(run.places[first].along(self.by))
+        run.places[first].along(self.by)
     }
 
     fn rows(&self) -> Vec<Row<'_>> {
@@ -145,7 +145,7 @@ impl Comparison<'_> {
             state: states.join(", "),
             rounds: rounds.max().unwrap_or(0),
             result: self.over(group, |run| self.result(run)),
-            spent: self.over(group, |run| Some(run.places.last()?.along(self.by))),
+            spent: self.over(group, |run| run.places.last()?.along(self.by)),
             to_target: self.over(group, |run| self.cost(run)),
             reached: reached.count(),
             utilised: utilised.map(|(mean, _)| mean),

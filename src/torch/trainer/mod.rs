@@ -27,7 +27,7 @@ use std::ops::Range;
 use tch::{Device, TchError, Tensor};
 use written_out::written_out;
 
-pub use network::parameters;
+pub use network::layout;
 
 /// Samples per forward pass over data that is not trained on, on a GPU.
 const EVALUATION_BATCH: usize = 500;

@@ -4,14 +4,15 @@ use crate::config::Precision;
 use crate::models::{self, ModelError, Network};
 use crate::plan::Plan;
 use crate::torch::precision::Reduced;
+use crate::weights::Layout;
 use tch::Device;
 
-/// How many values of the plan's model are trained or kept.
+/// Where each tensor of the plan's model lies.
 ///
 /// # Errors
 /// As [`models::make`].
-pub fn parameters(plan: &Plan) -> Result<usize, ModelError> {
-    Ok(models::layout(network(plan, Device::Cpu)?.0.as_ref()).parameters())
+pub fn layout(plan: &Plan) -> Result<Layout, ModelError> {
+    Ok(models::layout(network(plan, Device::Cpu)?.0.as_ref()))
 }
 
 /// The plan's model, ready to be trained; and what did not match of what it starts from.

@@ -20,9 +20,12 @@ pub fn of_attack_or_defense(reading: &mut Reading<'_>, word: &Word) {
     }
 }
 
+const OTHER_NOISE: &str = "of privacy by other rules than those here (nearest: --update \
+                           'clip:norm=C;noise:noise_multiplier=Z')";
+
 pub fn of_privacy(reading: &mut Reading<'_>, word: &Word) {
     match reading.says("enable_dp", &["true"]) {
-        true => reading.refuse(word, "of privacy by other rules than those here (nearest: --update 'clip:norm=C;noise:noise_multiplier=Z')"),
+        true => reading.refuse(word, OTHER_NOISE),
         false => reading.nothing(word, OFF),
     }
 }
