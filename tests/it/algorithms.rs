@@ -160,7 +160,7 @@ fn methods() -> Vec<Config> {
         ..small()
     });
     let updates = UPDATES.iter().map(|entry| Config {
-        update: entry.name.parse().expect("a chain"),
+        update: chain_of(entry.name).parse().expect("a chain"),
         ..small()
     });
     let mixed = Config {
@@ -175,6 +175,14 @@ fn methods() -> Vec<Config> {
         .chain(updates)
         .chain([mixed])
         .collect()
+}
+
+/// An update with what it needs.
+fn chain_of(name: &str) -> &str {
+    match name {
+        "noise" => "clip:norm=0.5;noise:noise_multiplier=0.3",
+        name => name,
+    }
 }
 
 fn name(config: &Config) -> String {
