@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::record::Summary;
 use crate::screen;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -100,19 +100,16 @@ fn result(summary: &Summary) -> String {
 
 /// How to go on for as long again, or with twice the privacy that is spent.
 fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> String {
-    let rounds = (2 * u64::from(summary.rounds)).to_string();
-    let budget = spent(summary).map(|epsilon| (2.0 * epsilon).ceil().to_string());
-    let more = match &budget {
-        Some(budget) => ["--epsilon", budget],
-        None => ["--comm_round", &rounds],
-    };
     let host = summary.ranks.first().map(|report| &report.host);
-    let flags = [
-        "--resume".as_ref(),
-        folder.as_os_str(),
-        more[0].as_ref(),
-        more[1].as_ref(),
-    ];
+    let mut flags: Vec<OsString> = vec!["--resume".into(), folder.into()];
+    let budget = spent(summary).map(|epsilon| (2.0 * epsilon).ceil().to_string());
+    if budget.is_none() || summary.rounds >= summary.planned {
+        let rounds = 2 * u64::from(summary.rounds);
+        flags.extend(["--comm_round".into(), rounds.to_string().into()]);
+    }
+    if let Some(budget) = budget {
+        flags.extend(["--epsilon".into(), budget.into()]);
+    }
     if summary
         .ranks
         .iter()
@@ -124,13 +121,17 @@ fn more(program: &OsString, summary: &Summary, folder: &Path, ranks: usize) -> S
     let np = ranks.to_string();
     let launch = ["launch", "-np", &np, "--"].map(AsRef::as_ref);
     let launch = if ranks > 1 { &launch[..] } else { &[] };
+    let flags: Vec<&OsStr> = flags.iter().map(AsRef::as_ref).collect();
     pasteable([&[program.as_os_str()], launch, &flags].concat())
 }
 
-/// The privacy that is spent, where that is why the run ended early.
+/// The privacy that is spent, where its budget has room for no more.
 fn spent(summary: &Summary) -> Option<f64> {
-    let is_early = summary.rounds < summary.planned && summary.target_reached_in_round.is_none();
-    summary.epsilon.filter(|_| is_early)
+    summary.epsilon.filter(|_| {
+        summary
+            .affordable
+            .is_some_and(|rounds| rounds <= summary.rounds)
+    })
 }
 
 /// A summary where none can be read: what this process knows itself.
@@ -237,6 +238,19 @@ mod tests {
         let mut summary = summary();
         summary.ranks[2].host = "b".to_owned();
         assert_eq!(next(&summary, 3), format!("or go on: the same command with {flags}"));
+        // With a budget more rounds are of no use by themselves.
+        let mut private = Summary {
+            rounds: 50,
+            planned: 80,
+            epsilon: Some(3.9),
+            affordable: Some(50),
+            ..summary.clone()
+        };
+        assert!(next(&private, 3).ends_with("--resume 'my runs/a' --epsilon 8"));
+        private.planned = 50;
+        assert!(next(&private, 3).ends_with("--comm_round 100 --epsilon 8"));
+        private.affordable = Some(51);
+        assert!(next(&private, 3).ends_with("'my runs/a' --comm_round 100"));
         // Alone, a rank is server and worker.
         summary.ranks.truncate(2);
         assert_eq!(next(&summary, 1), format!("bin/fedmpi {flags}"));

@@ -34,6 +34,7 @@ impl SummaryFile {
             dataset: plan.config.dataset.to_string(),
             plan_digest: plan.digest(),
             data_digest: plan.data_digest(),
+            affordable: plan.privacy.as_ref().and_then(|privacy| privacy.affordable),
             ..Summary::default()
         };
         SummaryFile {

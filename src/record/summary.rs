@@ -76,6 +76,9 @@ pub struct Summary {
     /// What is given away of each client, at most (`--update noise`).
     #[serde(with = "crate::number", skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
+    /// Rounds that a privacy budget has room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub affordable: Option<u32>,
     /// How many updates had which staleness, from 0 up; one number in sync mode.
     pub staleness_histogram: Vec<u64>,
     /// Seconds on the run's virtual clock.
