@@ -332,6 +332,10 @@ impl Network for Chained {
         self.trained
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let (trained, kept) = parameters.split_at(self.trained);
         let batch = if self.is_light && batch.device() == Device::Cpu {

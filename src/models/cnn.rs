@@ -108,6 +108,10 @@ impl Network for Original {
         self.chain.forward(parameters, batch, noise)
     }
 
+    fn is_steady(&self) -> bool {
+        self.chain.is_steady()
+    }
+
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         let (convolutions, dense) = layout.slots().split_at(4);
         let images = Images {

@@ -133,6 +133,10 @@ impl Network for Dense {
         }
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         let is_written_out = self.activation == Activation::Relu && !self.ends_in_sigmoid;
         is_written_out.then(|| Box::new(Stack::new(layout.slots())) as Box<dyn Descent>)

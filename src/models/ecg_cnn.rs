@@ -5,7 +5,7 @@
 use super::normalise::over_batch;
 use super::parameter::torch_layer;
 use super::rnn::cells;
-use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers};
+use super::{Network, Noise, Parameter, Unfit, constant, fitting_numbers, recurrent};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -106,6 +106,10 @@ impl Network for EcgCnn {
         self.trained
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         let (trained, kept) = parameters.split_at(self.trained);
         let training = noise.is_some();
@@ -126,11 +130,8 @@ impl Network for EcgCnn {
         let beats = batch.reshape([batch.size()[0], 1, -1]);
         let halves = block(&beats, first, &kept[..2 * BLOCK], training);
         let channels = block(&halves, second, &kept[2 * BLOCK..], training);
-        let start =
-            Tensor::zeros([1, beats.size()[0], WIDTH as i64], (beats.kind(), batch.device()));
         let cells = [inner, outer, inner_bias, outer_bias];
-        let (steps, state, memory) =
-            channels.lstm(&[&start, &start], &cells, true, 1, 0.0, false, false, true);
+        let (steps, state, memory) = recurrent::lstm(&channels, &cells, WIDTH as i64);
         let asked = Tensor::cat(&[state, memory], 0)
             .transpose(0, 1)
             .linear::<&Tensor>(attention, None)

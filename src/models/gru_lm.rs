@@ -7,7 +7,9 @@
 
 use super::noise::dropped;
 use super::parameter::torch_layer;
-use super::{Network, Noise, Parameter, Unfit, constant, fitting_tokens, named, uniform};
+use super::{
+    Network, Noise, Parameter, Unfit, constant, fitting_tokens, named, recurrent, uniform,
+};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -82,6 +84,10 @@ impl Network for GruLm {
         &self.parameters
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn forward(
         &self,
         parameters: &[Tensor],
@@ -92,10 +98,8 @@ impl Network for GruLm {
             unreachable!("seven tensors")
         };
         let tokens = Tensor::embedding(table, batch, -1, false, false);
-        let start =
-            Tensor::zeros([1, batch.size()[0], self.units], (tokens.kind(), batch.device()));
-        let cells = [inner, outer, inner_bias, outer_bias];
-        let (steps, _) = tokens.gru(&start, &cells, true, 1, 0.0, false, false, true);
+        let (start, steps) =
+            recurrent::gru(&tokens, &[inner, outer, inner_bias, outer_bias], self.units);
         let states = match self.answers {
             Answers::Last => steps.select(1, -1),
             Answers::Each => steps,

@@ -22,6 +22,7 @@ mod noise;
 mod normalise;
 mod parameter;
 mod pretrained;
+mod recurrent;
 #[cfg(test)]
 mod reference;
 mod resnet;
@@ -80,6 +81,12 @@ pub trait Network {
     /// Tensors of the whole model that are not trained and do not travel, by name.
     fn frozen(&self) -> Vec<(String, &Tensor)> {
         Vec::new()
+    }
+
+    /// Whether training does the same on a device for every batch of one size, whatever its
+    /// numbers, and asks the host for nothing but masks of dropout: then it can be recorded.
+    fn is_steady(&self) -> bool {
+        false
     }
 
     /// Steps of plain SGD on the CPU, written out by hand; none when nobody has. They are worth it

@@ -144,6 +144,20 @@ impl Network for Pretrained {
         self.network.forward(parameters, batch, noise)
     }
 
+    fn forward_at(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        places: &Tensor,
+        noise: Option<&mut Noise>,
+    ) -> Tensor {
+        self.network.forward_at(parameters, batch, places, noise)
+    }
+
+    fn is_steady(&self) -> bool {
+        self.network.is_steady()
+    }
+
     fn descent(&self, layout: &Layout) -> Option<Box<dyn Descent>> {
         self.network.descent(layout)
     }

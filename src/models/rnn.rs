@@ -8,7 +8,7 @@
 //! before the words.
 
 use super::parameter::torch_layer;
-use super::{Network, Noise, Parameter, Unfit, fitting_tokens, named, normal, uniform};
+use super::{Network, Noise, Parameter, Unfit, fitting_tokens, named, normal, recurrent, uniform};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -90,16 +90,16 @@ impl Network for Rnn {
         &self.parameters
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, _: Option<&mut Noise>) -> Tensor {
         let (embedding, rest) = parameters.split_first().expect("an embedding first");
         let (lstm, head) = rest.split_at(4 * self.layers);
         let tokens = Tensor::embedding(embedding, batch, -1, false, false);
-        let layers = self.layers as i64;
-        let start =
-            Tensor::zeros([layers, batch.size()[0], self.units], (tokens.kind(), batch.device()));
         let lstm: Vec<&Tensor> = lstm.iter().collect();
-        let (steps, ..) =
-            tokens.lstm(&[&start, &start], &lstm, true, layers, 0.0, false, false, true);
+        let (steps, ..) = recurrent::lstm(&tokens, &lstm, self.units);
         let answer = if self.every_step {
             steps
         } else {

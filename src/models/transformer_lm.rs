@@ -9,6 +9,7 @@ use super::{Network, Noise, Parameter, Unfit, constant, fitting_tokens, named, u
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
+use std::cell::OnceCell;
 use tch::{Device, Kind, Tensor};
 
 part! {
@@ -30,6 +31,8 @@ pub struct TransformerLm {
     parameters: Vec<Parameter>,
     manner: Manner,
     every_place: bool,
+    // All rows have as many places.
+    waves: OnceCell<Tensor>,
 }
 
 impl TransformerLm {
@@ -61,6 +64,7 @@ impl TransformerLm {
             parameters,
             manner,
             every_place: facts.targets > 1,
+            waves: OnceCell::new(),
         })
     }
 }
@@ -144,6 +148,10 @@ impl Network for TransformerLm {
         &self.parameters
     }
 
+    fn is_steady(&self) -> bool {
+        true
+    }
+
     fn forward(
         &self,
         parameters: &[Tensor],
@@ -155,7 +163,8 @@ impl Network for TransformerLm {
         let options = (table.kind(), table.device());
         let mask = backwards(places, options);
         let tokens = Tensor::embedding(table, batch, -1, false, false) * (width as f64).sqrt();
-        let mut values = tokens + waves([places, width], options);
+        let waves = self.waves.get_or_init(|| waves([places, width], options));
+        let mut values = tokens + waves;
         for tensors in rest.chunks_exact(EACH) {
             let thirds = [0, 1, 2].map(|place| third(&tensors[0], &tensors[1], place, width));
             let layer = layer(tensors, &thirds);

@@ -208,6 +208,10 @@ impl Network for Tuned {
             .forward_at(&self.whole(parameters), batch, places, noise)
     }
 
+    fn is_steady(&self) -> bool {
+        self.network.is_steady()
+    }
+
     fn frozen(&self) -> Vec<(String, &Tensor)> {
         let names = self
             .network

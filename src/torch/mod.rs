@@ -5,9 +5,11 @@
 mod about;
 mod batches;
 mod device;
+mod graph;
 mod optimizer;
 pub(crate) mod params;
 mod precision;
+mod recorder;
 mod sight;
 mod sum;
 pub(crate) mod task;

@@ -30,6 +30,10 @@ impl Network for Reduced {
         self.network.frozen()
     }
 
+    fn is_steady(&self) -> bool {
+        self.network.is_steady()
+    }
+
     fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
         // Without noise nobody trains.
         let Some(noise) = noise else {

@@ -59,6 +59,12 @@ pub fn answers(
     (network.forward_at(parameters, inputs, &places, noise), targets.index_select(0, &places))
 }
 
+/// Whether [`answers`] does the same for all batches of one size. Places of hidden tokens are
+/// counted first.
+pub fn is_steady(task: &Task) -> bool {
+    !matches!(task, Task::Masked { .. })
+}
+
 /// The loss of a batch and its gradient by each trained parameter; with noise in training.
 pub fn gradients(
     network: &dyn Network,

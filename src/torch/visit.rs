@@ -2,6 +2,7 @@
 
 use super::optimizer::Stepper;
 use super::params::Params;
+use super::recorder::Slope;
 use super::task::Counted;
 use crate::models::Noise;
 use crate::train::{Course, Limit, Reach, Trained};
@@ -41,19 +42,10 @@ pub struct Visit {
 
 impl Visit {
     /// Takes in what a batch has come to; takes the step that is due.
-    pub fn take(
-        &mut self,
-        params: &mut Params,
-        loss: &Tensor,
-        gradients: Vec<Tensor>,
-        labels: &Tensor,
-    ) {
+    pub fn take(&mut self, params: &mut Params, (loss, gradient): Slope, labels: &Tensor) {
         no_grad(|| {
-            self.gathered
-                .add(params.gather(&gradients), labels.size()[0]);
-            // A large model's gradients need not be there twice.
-            drop(gradients);
-            let _ = self.losses.g_add_(&self.counted.weigh(loss, labels));
+            self.gathered.add(gradient, labels.size()[0]);
+            let _ = self.losses.g_add_(&self.counted.weigh(&loss, labels));
         });
         if self.course.batch() {
             self.step(params);

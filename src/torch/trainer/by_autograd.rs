@@ -12,7 +12,7 @@ use crate::torch::visit::{Gathered, Visit};
 use crate::train::{Course, Task, TrainError, Trained};
 use crate::weights::Weights;
 use rand::seq::SliceRandom;
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad};
 
 impl TorchTrainer {
     /// Trains a client by autograd and an optimizer; its weights stay where they are. Gives what is
@@ -48,7 +48,7 @@ impl TorchTrainer {
             sight.begin(pass);
             for part in order[..taken].chunks(part) {
                 let rows = self.rows(&rows, part, &sight)?;
-                self.steps(&rows, &mut visit, task);
+                self.steps(&rows, &mut visit, task)?;
             }
             visit.end_pass(&mut self.params);
         }
@@ -56,20 +56,31 @@ impl TorchTrainer {
     }
 
     /// Goes through the rows once.
-    fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) {
+    fn steps(&mut self, rows: &Rows, visit: &mut Visit, task: &Task<'_>) -> Result<(), TrainError> {
+        let learned = &self.plan.dataset.facts.task;
+        // What a graph gives is lent until the next batch.
+        let is_kept = self.plan.workload().accumulate > 1;
         for (features, labels) in rows.batches(visit.batch) {
-            let parameters = self.params.views();
-            let (loss, gradients) = gradients(
-                self.network.as_ref(),
-                &self.plan.dataset.facts.task,
-                parameters,
-                &features,
-                &labels,
-                Some(&mut visit.noise),
-            );
-            visit.take(&mut self.params, &loss, gradients, &labels);
+            let (network, params) = (self.network.as_ref(), &self.params);
+            let compute = |[inputs, targets]: [&Tensor; 2], noise: &mut Noise| {
+                let parameters = params.views();
+                let (loss, gradients) =
+                    gradients(network, learned, parameters, inputs, targets, Some(noise));
+                (loss, no_grad(|| params.gather(&gradients)))
+            };
+            let (batch, noise) = ([&features, &labels], &mut visit.noise);
+            let slope = match &mut self.recorder {
+                None => compute(batch, noise),
+                Some(recorder) => {
+                    let slope = recorder.slope(batch, noise, &compute);
+                    let (loss, gradient) = slope.map_err(TrainError::Failed)?;
+                    (loss, if is_kept { gradient.copy() } else { gradient })
+                }
+            };
+            visit.take(&mut self.params, slope, &labels);
             task.alive();
         }
+        Ok(())
     }
 
     /// Where a drift pulls, on the device.

@@ -16,8 +16,10 @@ use crate::shelf::Shelf;
 use crate::torch::batches::{Rows, Stock};
 use crate::torch::device::{exact, first_line, gpus, name};
 use crate::torch::params::Params;
+use crate::torch::recorder::Recorder;
 use crate::torch::sight::Sight;
 use crate::torch::sum::DeviceSum;
+use crate::torch::task::is_steady;
 use crate::train::optimizer::{Optimizer, make};
 use crate::train::{Drift, Frozen, Gradient, Reach, Task, TrainError, Trained, Trainer};
 use crate::weights::{ExactSum, Held, Layout};
@@ -51,6 +53,8 @@ pub struct TorchTrainer {
     // Updates on their way to the sum; as many as are held at once, so one, or a few.
     updates: Shelf<f32>,
     descent: Option<Box<dyn Descent>>,
+    // Where steps can be recorded.
+    recorder: Option<Recorder>,
     // On a GPU the round's weights stay there, and changes are summed there and leave once a
     // round.
     held: Option<DeviceSum>,
@@ -71,6 +75,8 @@ impl TorchTrainer {
         let optimizer = make(&config.client_optimizer)?;
         let descent = written_out(plan, device, network.as_ref(), &optimizer);
         let on_gpu = device.is_cuda();
+        let is_steady = network.is_steady() && is_steady(&plan.dataset.facts.task);
+        let recorder = is_steady.then(|| Recorder::new(device)).flatten();
         let held = on_gpu.then(|| DeviceSum::new(layout.length(), device));
         tch::set_num_threads(config.threads as i32);
         if on_gpu {
@@ -92,6 +98,7 @@ impl TorchTrainer {
             test: None,
             updates: Shelf::default(),
             descent,
+            recorder,
             held,
         })
     }
