@@ -171,10 +171,11 @@ bits() {
     done
 }
 
-# recorded MODEL JOB: whether its steps became CUDA graphs.
+# recorded MODEL JOB: whether its steps became CUDA graphs, of all sizes.
 recorded() {
-    on_cpu || grep -q 'are a CUDA graph' "$work/logs/$2.log" ||
-        fail "graphs: $1" "$(grep -a -m 1 -o 'steps .* no.* CUDA graph.*' "$work/logs/$2.log")"
+    local log=$work/logs/$2.log
+    on_cpu || { grep -aq 'are a CUDA graph' "$log" && ! grep -aqE 'no CUDA graph|not recorded|does not start' "$log"; } ||
+        fail "graphs: $1" "$(grep -a -m 1 -oE '(steps|a CUDA graph) .*(no CUDA graph|not recorded|does not start).*' "$log")"
 }
 
 # near MODEL JOB: whether its losses are those of JOB-cpu.

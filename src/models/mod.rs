@@ -258,9 +258,12 @@ mod tests {
             params.save(&mut weights);
             let Some(mut descent) = network.descent(&layout) else { continue };
             let (loss, gradients) = slopes(entry.name, network.as_ref(), &params, &batch, &labels);
-            let gradient = params.gather(&gradients) * f64::from(rate);
-            let trained = params.trained();
-            no_grad(|| trained.copy_(&(&*trained * f64::from(1.0 - rate * decay) - gradient)));
+            let gradients = params.gather(&gradients);
+            for (part, gradient) in params.parts_mut().iter_mut().zip(gradients) {
+                let values = part.values_mut();
+                let step = &*values * f64::from(1.0 - rate * decay) - gradient * f64::from(rate);
+                no_grad(|| values.copy_(&step));
+            }
             let rows = Vec::<f32>::try_from(batch.flatten(0, -1)).expect("floats");
             let pace = Pace {
                 rate,

@@ -67,6 +67,7 @@ calls! {
     abandon: fn(Stream, *mut *mut c_void) -> c_int = "cudaStreamEndCapture";
     launch: fn(*mut c_void, Stream) -> c_int = "cudaGraphLaunch";
     text: fn(c_int) -> *const c_char = "cudaGetErrorString";
+    forget: fn() -> c_int = "cudaGetLastError";
     name: fn(Stream, i8) -> Named = "_ZN3c104cuda21getStreamFromExternalEP11CUstream_sta";
     current: fn(i8) -> Named = "_ZN3c104cuda20getCurrentCUDAStreamEa";
     use_stream: fn(Named) = "_ZN3c104cuda20setCurrentCUDAStreamENS0_10CUDAStreamE";
@@ -80,13 +81,17 @@ calls! {
 }
 
 impl Calls {
-    /// What a code of CUDA's runtime says.
+    /// What a code of CUDA's runtime says. The runtime forgets it: libtorch would take it for the
+    /// outcome of its next launch.
     fn check(&self, code: c_int) -> Result<(), String> {
         if code == 0 {
             return Ok(());
         }
-        // SAFETY: a constant of CUDA's runtime.
-        let text = unsafe { CStr::from_ptr((self.text)(code)) };
+        // SAFETY: a plain call, and a constant of CUDA's runtime.
+        let text = unsafe {
+            (self.forget)();
+            CStr::from_ptr((self.text)(code))
+        };
         Err(text.to_string_lossy().into_owned())
     }
 }
@@ -153,11 +158,13 @@ impl Studio {
             }
             let given = catch(work);
             // SAFETY: the stream that is being recorded. Of a recording that something has spoiled
-            // libtorch would throw, so that it is ended without it and the recorder left alone.
+            // libtorch would throw, which nobody here can catch: so that is ended without it, and
+            // the recorder left as it is.
             unsafe {
                 let code = (calls.status)(self.stream, &mut status);
-                if code != 0 || status != ACTIVE {
+                if given.is_err() || code != 0 || status != ACTIVE {
                     (calls.abandon)(self.stream, &mut null_mut());
+                    (calls.forget)();
                     Box::leak(recorder);
                     given?;
                     calls.check(code)?;

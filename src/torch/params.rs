@@ -6,14 +6,73 @@ use std::borrow::Cow;
 use std::slice;
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
+/// Values of tensors that are stepped together on the CPU, where to launch much work takes little
+/// and to gather much takes long. Larger tensors are stepped by themselves.
+const SMALL: usize = 1 << 16;
+
 /// Flat parameters and their views.
 pub struct Params {
     flat: Tensor,
     views: Vec<Tensor>,
     // The part of `flat` that is trained.
     trained: Tensor,
-    // Zeros that follow each trained tensor in `flat`.
+    parts: Vec<Part>,
+}
+
+/// Trained tensors, one after another, that are stepped together.
+pub struct Part {
+    values: Tensor,
+    offset: i64,
+    // How many tensors.
+    count: usize,
+    // Zeros between them.
     paddings: Vec<Tensor>,
+}
+
+impl Part {
+    /// Of `slots`, of which there is at least one.
+    fn new(slots: &[Slot], flat: &Tensor) -> Result<Part, TchError> {
+        let [start, end] = [slots[0].offset, slots[slots.len() - 1].range().end];
+        let gap = |pair: &[Slot]| (pair[1].offset - pair[0].range().end) as i64;
+        let zeros = |pair| Tensor::f_zeros([gap(pair)], (Kind::Float, flat.device()));
+        Ok(Part {
+            values: flat.narrow(0, start as i64, (end - start) as i64),
+            offset: start as i64,
+            count: slots.len(),
+            paddings: slots.windows(2).map(zeros).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// What lies in a flat tensor where this part lies in the parameters.
+    pub fn of(&self, flat: &Tensor) -> Tensor {
+        flat.narrow(0, self.offset, self.values.size()[0])
+    }
+
+    /// Its values.
+    pub fn values(&self) -> &Tensor {
+        &self.values
+    }
+
+    /// Its values, to be changed.
+    pub fn values_mut(&mut self) -> &mut Tensor {
+        &mut self.values
+    }
+
+    /// Gradients of its tensors as one like its values.
+    fn gather(&self, gradients: &[Tensor]) -> Tensor {
+        let flat: Vec<Tensor> = gradients
+            .iter()
+            .map(|gradient| gradient.reshape([-1]))
+            .collect();
+        let mut pieces = vec![&flat[0]];
+        for (zeros, gradient) in self.paddings.iter().zip(&flat[1..]) {
+            pieces.extend([zeros, gradient]);
+        }
+        match pieces[..] {
+            [one] => one.contiguous(),
+            _ => Tensor::cat(&pieces, 0),
+        }
+    }
 }
 
 impl Params {
@@ -22,29 +81,26 @@ impl Params {
     /// # Errors
     /// When the device has no room for them.
     pub fn new(layout: &Layout, trained: usize, device: Device) -> Result<Params, TchError> {
-        let zeros = |count: usize| Tensor::f_zeros([count as i64], (Kind::Float, device));
-        let flat = zeros(layout.length())?;
+        let flat = Tensor::f_zeros([layout.length() as i64], (Kind::Float, device))?;
         let views = layout.slots().iter().enumerate();
         let views = views
             .map(|(place, slot)| view(&flat, slot).set_requires_grad(place < trained))
             .collect();
-        let ends = layout
-            .slots()
-            .iter()
-            .skip(1)
-            .map(|slot| slot.offset)
-            .chain([layout.length()]);
-        let ranges: Vec<_> = layout.slots().iter().zip(ends).take(trained).collect();
-        let paddings = ranges
-            .iter()
-            .map(|(slot, end)| zeros(end - slot.range().end))
+        let slots = &layout.slots()[..trained];
+        let is_small = |slot: &Slot| device.is_cuda() || slot.count() <= SMALL;
+        let parts = slots
+            .chunk_by(|one, next| is_small(one) && is_small(next))
+            .map(|slots| Part::new(slots, &flat))
             .collect::<Result<_, _>>()?;
-        let end = ranges.last().map_or(0, |(_, end)| *end as i64);
+        let end = match layout.slots().get(trained) {
+            Some(kept) => kept.offset,
+            None => layout.length(),
+        };
         Ok(Params {
-            trained: flat.narrow(0, 0, end),
+            trained: flat.narrow(0, 0, end as i64),
             flat,
             views,
-            paddings,
+            parts,
         })
     }
 
@@ -87,28 +143,34 @@ impl Params {
         &self.views
     }
 
-    /// The trained parameters in one tensor, with zeros between them, to be changed.
-    pub fn trained(&mut self) -> &mut Tensor {
-        &mut self.trained
-    }
-
-    /// The trained parameters in one tensor, to be looked at.
-    pub fn trained_part(&self) -> &Tensor {
+    /// The trained parameters in one tensor, with zeros between them.
+    pub fn trained(&self) -> &Tensor {
         &self.trained
     }
 
-    /// A gradient for each trained parameter as one tensor like [`Params::trained`].
-    pub fn gather(&self, gradients: &[Tensor]) -> Tensor {
-        let flat: Vec<Tensor> = gradients
-            .iter()
-            .map(|gradient| gradient.reshape([-1]))
-            .collect();
-        let parts: Vec<&Tensor> = flat
-            .iter()
-            .zip(&self.paddings)
-            .flat_map(|(one, zeros)| [one, zeros])
-            .collect();
-        Tensor::cat(&parts, 0)
+    /// What of the trained parameters is stepped together.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The same, to be changed.
+    pub fn parts_mut(&mut self) -> &mut [Part] {
+        &mut self.parts
+    }
+
+    /// A gradient for each trained parameter as one for each part. None shares memory with another,
+    /// as those of a sum's terms may.
+    pub fn gather(&self, mut gradients: &[Tensor]) -> Vec<Tensor> {
+        let mut gathered: Vec<Tensor> = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let (own, rest) = gradients.split_at(part.count);
+            gradients = rest;
+            let one = part.gather(own);
+            let is_there = |other: &Tensor| other.data_ptr() == one.data_ptr();
+            let is_shared = gathered.iter().any(is_there);
+            gathered.push(if is_shared { one.copy() } else { one });
+        }
+        gathered
     }
 }
 
@@ -129,23 +191,45 @@ mod tests {
         let mut layout = Layout::default();
         layout.push("a", &[2, 3]);
         layout.push("b", &[16]);
+        layout.push("large", &[2, SMALL]);
+        layout.push("larger", &[3, SMALL]);
+        layout.push("c", &[5]);
         layout.push("kept", &[1]);
-        let mut params = Params::new(&layout, 2, Device::Cpu).expect("room");
+        let mut params = Params::new(&layout, 5, Device::Cpu).expect("room");
+        let filled = |size: &[i64], value| Tensor::full(size, value, (Kind::Float, Device::Cpu));
+        let wide = SMALL as i64;
         let gradients = [
-            Tensor::ones([2, 3], (Kind::Float, Device::Cpu)),
-            Tensor::full([16], 2.0, (Kind::Float, Device::Cpu)),
+            filled(&[2, 3], 1.0),
+            filled(&[16], 2.0),
+            filled(&[2, wide], 3.0),
+            filled(&[wide, 3], 4.0).transpose(0, 1),
+            filled(&[5], 5.0),
         ];
-        let flat = params.gather(&gradients);
-        assert_eq!(flat.size(), params.trained().size());
-        let _ = no_grad(|| params.trained().g_add_(&flat));
+        let gathered = params.gather(&gradients);
+        assert_eq!(gathered.len(), 4);
+        for (part, gradient) in params.parts_mut().iter_mut().zip(gathered) {
+            let _ = no_grad(|| part.values_mut().g_add_(&gradient));
+        }
         let mut weights = vec![9.0; layout.length()];
         params.save(&mut weights);
-        let sums = layout
-            .slots()
-            .iter()
-            .map(|slot| weights[slot.range()].iter().sum::<f32>());
-        assert_eq!(sums.collect::<Vec<_>>(), [6.0, 32.0, 0.0]);
-        assert_eq!(weights.iter().sum::<f32>(), 38.0);
+        for (slot, wanted) in layout.slots().iter().zip([1.0, 2.0, 3.0, 4.0, 5.0, 0.0]) {
+            assert!(weights[slot.range()].iter().all(|&value| value == wanted), "{}", slot.name);
+        }
+        let sum: f32 = weights.iter().sum();
+        assert_eq!(sum, 6.0 + 32.0 + 6.0 * wide as f32 + 12.0 * wide as f32 + 25.0);
         assert_eq!(params.views()[1].double_value(&[15]), 2.0);
+    }
+
+    #[test]
+    fn terms_of_a_sum_have_gradients_of_their_own() {
+        let mut layout = Layout::default();
+        layout.push("a", &[2 * SMALL]);
+        layout.push("b", &[2 * SMALL]);
+        let params = Params::new(&layout, 2, Device::Cpu).expect("room");
+        let loss = (&params.views()[0] + &params.views()[1]).sum(Kind::Float);
+        let gradients = Tensor::run_backward(&[loss], params.views(), false, false);
+        let mut gathered = params.gather(&gradients);
+        let _ = no_grad(|| gathered[0].g_mul_scalar_(3.0));
+        assert_eq!([0, 1].map(|place: usize| gathered[place].double_value(&[7])), [3.0, 1.0]);
     }
 }

@@ -1,6 +1,7 @@
 //! Training steps as CUDA graphs: the same kernels in the same order on the same numbers as when
 //! they are called one by one, so the same bits.
 
+use super::device::free_bytes;
 use super::graph::{Graph, Studio};
 use crate::models::Noise;
 use std::mem;
@@ -12,8 +13,8 @@ const REHEARSALS: usize = 2;
 /// Most sizes of batches of which graphs are kept.
 const SIZES: usize = 32;
 
-/// The loss of a batch, and its gradient as one tensor.
-pub type Slope = (Tensor, Tensor);
+/// The loss of a batch, and its gradient by each part of the parameters.
+pub type Slope = (Tensor, Vec<Tensor>);
 
 /// What a model makes of a batch `[inputs, targets]`.
 pub type Compute<'a> = &'a dyn Fn([&Tensor; 2], &mut Noise) -> Slope;
@@ -31,6 +32,8 @@ struct Size {
     // aligned a library may choose another kernel, with other bits.
     batch: [Tensor; 2],
     stage: Stage,
+    // Bytes that were free before the first one.
+    free: Option<usize>,
 }
 
 enum Stage {
@@ -74,14 +77,14 @@ impl Recorder {
         let place = known.position(|size| size.batch[0].size() == sizes);
         let size = match place {
             Some(place) => &mut self.sizes[place],
-            None if self.sizes.len() == SIZES => {
-                let [inputs, targets] = batch.map(Tensor::copy);
-                return Ok(compute([&inputs, &targets], noise));
-            }
-            None => {
+            None if self.sizes.len() < SIZES => {
                 let size = Size::new(batch).map_err(|error| error.to_string())?;
                 self.sizes.push(size);
                 self.sizes.last_mut().expect("just pushed")
+            }
+            None => {
+                let [inputs, targets] = batch.map(Tensor::copy);
+                return Ok(compute([&inputs, &targets], noise));
             }
         };
         size.slope(&mut self.studio, batch, noise, compute)
@@ -92,9 +95,17 @@ impl Size {
     fn new(batch: [&Tensor; 2]) -> Result<Size, TchError> {
         let [inputs, targets] = batch.map(Tensor::f_empty_like);
         Ok(Size {
+            free: free_bytes(batch[0].device()),
             batch: [inputs?, targets?],
             stage: Stage::Rehearsed(0, Vec::new()),
         })
+    }
+
+    /// What was recorded needs memory of its own, as much as what was rehearsed took.
+    fn has_room(&self) -> bool {
+        let now = free_bytes(self.batch[0].device());
+        let known = self.free.zip(now);
+        known.is_none_or(|(before, now)| now >= before.saturating_sub(now))
     }
 
     fn slope(
@@ -107,22 +118,18 @@ impl Size {
         for (mine, given) in self.batch.iter_mut().zip(batch) {
             no_grad(|| mine.copy_(given));
         }
-        let batch = self.batch.each_ref();
-        if let (Stage::Rehearsed(REHEARSALS, drawn), Some(place)) = (&mut self.stage, &studio) {
-            let samples = batch[0].size()[0];
-            match recorded(place, batch, mem::take(drawn), compute) {
-                Ok(recorded) => {
-                    log::debug!("steps of {samples} samples are a CUDA graph");
-                    self.stage = Stage::Recorded(recorded);
-                }
-                Err(reason) => {
-                    log::debug!("steps of {samples} samples are no CUDA graph: {reason}");
-                    *studio = None;
-                }
-            }
+        if matches!(self.stage, Stage::Rehearsed(REHEARSALS, _)) {
+            self.record(studio, compute);
         }
+        let batch = self.batch.each_ref();
         match (&mut self.stage, studio) {
-            (Stage::Recorded(recorded), _) => recorded.slope(noise),
+            (Stage::Recorded(recorded), _) => {
+                noise.fill(&mut recorded.drawn);
+                Ok(recorded.slope().unwrap_or_else(|reason| {
+                    log::debug!("a CUDA graph does not start: {reason}");
+                    compute(batch, &mut Noise::given(&recorded.drawn))
+                }))
+            }
             (Stage::Rehearsed(times, drawn), Some(studio)) => {
                 *times += 1;
                 let slope;
@@ -132,29 +139,42 @@ impl Size {
             (Stage::Rehearsed(..), None) => Ok(compute(batch, noise)),
         }
     }
-}
 
-/// Records what is made of a batch.
-fn recorded(
-    studio: &Studio,
-    batch: [&Tensor; 2],
-    drawn: Vec<Tensor>,
-    compute: Compute<'_>,
-) -> Result<Recorded, String> {
-    let mut noise = Noise::given(&drawn);
-    let (graph, slope) = studio.record(|| compute(batch, &mut noise))?;
-    Ok(Recorded {
-        graph,
-        slope,
-        drawn,
-    })
+    /// Records what is made of a batch; where that fails, nothing is recorded any more.
+    fn record(&mut self, studio: &mut Option<Studio>, compute: Compute<'_>) {
+        let has_room = self.has_room();
+        let (Stage::Rehearsed(_, drawn), Some(place)) = (&mut self.stage, &studio) else {
+            return;
+        };
+        let drawn = mem::take(drawn);
+        let mut noise = Noise::given(&drawn);
+        let recorded = match has_room {
+            true => place.record(|| compute(self.batch.each_ref(), &mut noise)),
+            false => Err("there is too little memory".to_owned()),
+        };
+        let samples = self.batch[0].size()[0];
+        match recorded {
+            Ok((graph, slope)) => {
+                log::debug!("steps of {samples} samples are a CUDA graph");
+                self.stage = Stage::Recorded(Recorded {
+                    graph,
+                    slope,
+                    drawn,
+                });
+            }
+            Err(reason) => {
+                log::debug!("steps of {samples} samples are no CUDA graph: {reason}");
+                *studio = None;
+            }
+        }
+    }
 }
 
 impl Recorded {
-    fn slope(&mut self, noise: &mut Noise) -> Result<Slope, String> {
-        noise.fill(&mut self.drawn);
+    fn slope(&mut self) -> Result<Slope, String> {
         self.graph.launch()?;
         let (loss, gradient) = &self.slope;
-        Ok((loss.shallow_clone(), gradient.shallow_clone()))
+        let gradient = gradient.iter().map(Tensor::shallow_clone);
+        Ok((loss.shallow_clone(), gradient.collect()))
     }
 }

@@ -18,8 +18,8 @@ pub struct Visit {
     pub batch: usize,
     /// How long it goes on.
     pub course: Course,
-    /// Takes steps.
-    pub stepper: Box<dyn Stepper>,
+    /// Takes steps, each of a part of the parameters.
+    pub steppers: Vec<Box<dyn Stepper>>,
     /// At which rate.
     pub rate: f64,
     /// How far they go.
@@ -60,17 +60,20 @@ impl Visit {
     }
 
     fn step(&mut self, params: &mut Params) {
-        let trained = params.trained();
         no_grad(|| {
-            let mut gradient = self.gathered.mean();
-            if let Some((pull, anchor)) = &self.pull {
-                gradient += (&*trained - anchor) * *pull;
+            let mut gradients = self.gathered.mean();
+            for (part, gradient) in params.parts().iter().zip(&mut gradients) {
+                if let Some((pull, anchor)) = &self.pull {
+                    *gradient += (part.values() - part.of(anchor)) * *pull;
+                }
+                if let Some(shift) = &self.shift {
+                    *gradient += part.of(shift);
+                }
             }
-            if let Some(shift) = &self.shift {
-                gradient += shift;
+            let parts = params.parts_mut().iter_mut().zip(&mut self.steppers);
+            for ((part, stepper), gradient) in parts.zip(limited(gradients, self.limit)) {
+                stepper.step(part.values_mut(), gradient, self.rate);
             }
-            self.stepper
-                .step(trained, limited(gradient, self.limit), self.rate);
         });
         self.reach.step(self.rate);
     }
@@ -93,38 +96,47 @@ impl Visit {
 #[derive(Default)]
 pub struct Gathered {
     // The mean over so many samples.
-    mean: Option<(Tensor, f64)>,
+    mean: Option<(Vec<Tensor>, f64)>,
 }
 
 impl Gathered {
     /// Adds the mean over so many samples.
-    fn add(&mut self, gradient: Tensor, samples: i64) {
+    fn add(&mut self, gradient: Vec<Tensor>, samples: i64) {
         let samples = samples as f64;
         self.mean = Some(match self.mean.take() {
             None => (gradient, samples),
             Some((mean, before)) => {
                 let all = before + samples;
-                (mean * (before / all) + gradient * (samples / all), all)
+                let both = mean.into_iter().zip(gradient);
+                let blend = |(mean, more)| mean * (before / all) + more * (samples / all);
+                (both.map(blend).collect(), all)
             }
         });
     }
 
     /// The mean over all of them, of which there must be one at least; none is left.
-    fn mean(&mut self) -> Tensor {
+    fn mean(&mut self) -> Vec<Tensor> {
         self.mean.take().expect("a step follows a batch").0
     }
 }
 
-/// A gradient that is not larger than it may be.
-fn limited(gradient: Tensor, limit: Limit) -> Tensor {
+/// A gradient, in parts, that is not larger than it may be.
+fn limited(mut gradient: Vec<Tensor>, limit: Limit) -> Vec<Tensor> {
     match limit {
-        Limit::None => gradient,
+        Limit::None => {}
         Limit::Norm(most) => {
-            let factor = ((gradient.norm() + NORM_EPSILON).reciprocal() * most).clamp_max(1.0);
-            gradient * factor
+            let norms: Vec<Tensor> = gradient.iter().map(Tensor::norm).collect();
+            let norm = Tensor::stack(&norms, 0).norm();
+            let factor = ((norm + NORM_EPSILON).reciprocal() * most).clamp_max(1.0);
+            gradient.iter_mut().for_each(|part| *part *= &factor);
         }
-        Limit::Value(most) => gradient.clamp(-most, most),
+        Limit::Value(most) => {
+            for part in &mut gradient {
+                let _ = part.clamp_(-most, most);
+            }
+        }
     }
+    gradient
 }
 
 #[cfg(test)]
@@ -137,21 +149,26 @@ mod tests {
 
     #[test]
     fn gradients_are_bounded_as_in_torch() {
-        let gradient = || Tensor::from_slice(&[3f32, -4.0]);
-        assert_eq!(numbers(&limited(gradient(), Limit::None)), [3.0, -4.0]);
-        assert_eq!(numbers(&limited(gradient(), Limit::Norm(5.1))), [3.0, -4.0]);
-        let short = numbers(&limited(gradient(), Limit::Norm(1.0)));
+        let numbers = |limit| {
+            let gradient = [3f32, -4.0].map(|part| Tensor::from_slice(&[part]));
+            let parts = limited(gradient.into(), limit);
+            parts.iter().flat_map(numbers).collect::<Vec<f32>>()
+        };
+        assert_eq!(numbers(Limit::None), [3.0, -4.0]);
+        assert_eq!(numbers(Limit::Norm(5.1)), [3.0, -4.0]);
+        let short = numbers(Limit::Norm(1.0));
         assert!((short[0] - 0.6).abs() < 1e-6 && (short[1] + 0.8).abs() < 1e-6, "{short:?}");
-        assert_eq!(numbers(&limited(gradient(), Limit::Value(3.5))), [3.0, -3.5]);
+        assert_eq!(numbers(Limit::Value(3.5)), [3.0, -3.5]);
     }
 
     #[test]
     fn gathered_gradients_are_weighed_by_samples() {
         let mut gathered = Gathered::default();
-        gathered.add(Tensor::from_slice(&[1f32]), 3);
-        gathered.add(Tensor::from_slice(&[5f32]), 1);
-        assert_eq!(numbers(&gathered.mean()), [2.0]);
-        gathered.add(Tensor::from_slice(&[7f32]), 1);
-        assert_eq!(numbers(&gathered.mean()), [7.0]);
+        let one = |value: f32| vec![Tensor::from_slice(&[value])];
+        gathered.add(one(1.0), 3);
+        gathered.add(one(5.0), 1);
+        assert_eq!(numbers(&gathered.mean()[0]), [2.0]);
+        gathered.add(one(7.0), 1);
+        assert_eq!(numbers(&gathered.mean()[0]), [7.0]);
     }
 }

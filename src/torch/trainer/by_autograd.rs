@@ -12,7 +12,7 @@ use crate::torch::visit::{Gathered, Visit};
 use crate::train::{Course, Task, TrainError, Trained};
 use crate::weights::Weights;
 use rand::seq::SliceRandom;
-use tch::{Kind, Tensor, no_grad};
+use tch::{Kind, Tensor, no_grad_guard};
 
 impl TorchTrainer {
     /// Trains a client by autograd and an optimizer; its weights stay where they are. Gives what is
@@ -29,7 +29,12 @@ impl TorchTrainer {
         let mut visit = Visit {
             batch,
             course: Course::new(plan.workload(), order.len(), batch),
-            stepper: stepper(&self.optimizer),
+            steppers: self
+                .params
+                .parts()
+                .iter()
+                .map(|_| stepper(&self.optimizer))
+                .collect(),
             rate: self.optimizer.lr() * task.rate,
             reach: self.reach(task.drift),
             noise: Noise::new(plan.seed().for_client(Purpose::Model, round, client)),
@@ -66,7 +71,9 @@ impl TorchTrainer {
                 let parameters = params.views();
                 let (loss, gradients) =
                     gradients(network, learned, parameters, inputs, targets, Some(noise));
-                (loss, no_grad(|| params.gather(&gradients)))
+                // Not by a closure: where memory is short recording panics, and goes on without.
+                let _guard = no_grad_guard();
+                (loss, params.gather(&gradients))
             };
             let (batch, noise) = ([&features, &labels], &mut visit.noise);
             let slope = match &mut self.recorder {
@@ -74,7 +81,14 @@ impl TorchTrainer {
                 Some(recorder) => {
                     let slope = recorder.slope(batch, noise, &compute);
                     let (loss, gradient) = slope.map_err(TrainError::Failed)?;
-                    (loss, if is_kept { gradient.copy() } else { gradient })
+                    (
+                        loss,
+                        if is_kept {
+                            gradient.iter().map(Tensor::copy).collect()
+                        } else {
+                            gradient
+                        },
+                    )
                 }
             };
             visit.take(&mut self.params, slope, &labels);
@@ -87,7 +101,7 @@ impl TorchTrainer {
     fn pull(&self, task: &Task<'_>) -> Result<Option<(f64, Tensor)>, TrainError> {
         let Some((pull, anchor)) = task.drift.pull() else { return Ok(None) };
         let anchor = match Weights::ptr_eq(anchor, task.start) {
-            true => self.params.trained_part().copy(),
+            true => self.params.trained().copy(),
             false => self.on_device(&anchor[..self.layout.trained()])?,
         };
         Ok(Some((pull, anchor)))

@@ -50,7 +50,12 @@ impl TorchTrainer {
             let (mean, gradients) =
                 gradients(self.network.as_ref(), learned, parameters, &features, &labels, None);
             let count = task::asked(learned, &labels);
-            no_grad(|| slope.sum += self.params.gather(&gradients) * count);
+            no_grad(|| {
+                let gradients = self.params.gather(&gradients);
+                for (part, gradient) in self.params.parts().iter().zip(gradients) {
+                    let _ = part.of(&slope.sum).g_add_(&(gradient * count));
+                }
+            });
             slope.loss += mean.double_value(&[]) * count;
             slope.count += count;
             task.alive();
