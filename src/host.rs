@@ -139,6 +139,14 @@ fn free_mib() -> u64 {
     kib.unwrap_or(0) / 1024
 }
 
+/// Whether NVIDIA's multi-process service (MPS) runs here, by which processes compute on a GPU side
+/// by side instead of by turns.
+pub(crate) fn shares_gpus() -> bool {
+    let folder = env::var_os("CUDA_MPS_PIPE_DIRECTORY");
+    let folder = folder.map_or_else(|| PathBuf::from("/tmp/nvidia-mps"), PathBuf::from);
+    folder.join("control").exists()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use super::settle::{Stop, settle};
 use crate::config::{Config, DeviceChoice};
 use crate::files;
+use crate::host;
 use crate::hosts::{GpuMapping, Seat, seats_table};
 use crate::ids::{Rank, counted};
 use crate::torch;
@@ -10,6 +11,7 @@ use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Context, Result};
 use log::Level;
+use std::collections::BTreeMap;
 use std::path::Path;
 use tch::Device;
 
@@ -30,6 +32,11 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
             Level::Debug
         };
         log::log!(level, "{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
+    }
+    if let Some(note) = turns(mpi.rank(), &hosts, &seats)
+        && !host::shares_gpus()
+    {
+        log::warn!("{note}");
     }
     Ok((hosts, seats))
 }
@@ -102,9 +109,55 @@ fn warn_of_lack(mapping: &GpuMapping, rank: usize, hosts: &[Host], reason: &str)
     }
 }
 
+/// What the first rank of a host says where several workers share a GPU: kernels of several
+/// processes run by turns, so that they gain nothing from each other.
+fn turns(rank: Rank, hosts: &[Host], seats: &[Seat]) -> Option<String> {
+    let here = &hosts[rank.index()].name;
+    let is_here = |&(host, _): &(&Host, &Seat)| host.name == *here;
+    let first = hosts.iter().position(|host| host.name == *here)?;
+    let workers = hosts.iter().zip(seats).skip(1).filter(is_here);
+    let mut counts = BTreeMap::new();
+    for (_, seat) in workers {
+        if let Seat::Gpu(index) = seat {
+            *counts.entry(index).or_insert(0) += 1;
+        }
+    }
+    let (index, most) = counts.into_iter().max_by_key(|&(_, count)| count)?;
+    (first == rank.index() && most > 1).then(|| {
+        let who = format!("{most} workers share {} by turns", Seat::Gpu(*index));
+        format!(
+            "{who} (hint: NVIDIA's MPS lets them compute side by side: `nvidia-cuda-mps-control -d` \
+             on {here})"
+        )
+    })
+}
+
 fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> Result<Vec<Seat>> {
     match mapping {
         Some(mapping) => Ok(mapping.place(hosts, choice)?),
         None => Ok(vec![Seat::Cpu; hosts.len()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_rank_of_a_host_tells_of_workers_that_take_turns() {
+        let hosts = ["a", "a", "b", "b", "b", "b"].map(Host::named);
+        let said = |seats: [usize; 6]| {
+            let seats = seats.map(Seat::Gpu);
+            [0, 1, 2, 3].map(|rank: usize| turns(Rank::from(rank), &hosts, &seats).is_some())
+        };
+        // The server takes nobody's turn.
+        assert_eq!(said([0, 0, 0, 1, 2, 3]), [false; 4]);
+        assert_eq!(said([0, 0, 0, 1, 1, 1]), [false, false, true, false]);
+        let note = turns(Rank::from(2usize), &hosts, &[0, 0, 0, 1, 1, 1].map(Seat::Gpu));
+        assert!(
+            note.expect("three")
+                .starts_with("3 workers share cuda:1 by turns (hint: NVIDIA")
+        );
+        assert_eq!(turns(Rank::SERVER, &hosts, &[Seat::Cpu; 6]), None);
     }
 }
