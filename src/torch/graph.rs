@@ -36,11 +36,11 @@ const RELAXED: c_int = 2;
 const ACTIVE: c_int = 1;
 
 macro_rules! calls {
-    ($($(#[$about:meta])* $name:ident: fn($($kind:ty),*) $(-> $result:ty)? = $symbol:literal;)*) => {
+    ($($name:ident: fn($($kind:ty),*) $(-> $result:ty)? = $symbol:literal;)*) => {
         /// What is called of CUDA's runtime and of libtorch 2.11.
         #[derive(Clone, Copy)]
         struct Calls {
-            $($(#[$about])* $name: unsafe extern "C" fn($($kind),*) $(-> $result)?,)*
+            $($name: unsafe extern "C" fn($($kind),*) $(-> $result)?,)*
         }
 
         impl Calls {

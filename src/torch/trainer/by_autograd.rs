@@ -80,15 +80,9 @@ impl TorchTrainer {
                 None => compute(batch, noise),
                 Some(recorder) => {
                     let slope = recorder.slope(batch, noise, &compute);
-                    let (loss, gradient) = slope.map_err(TrainError::Failed)?;
-                    (
-                        loss,
-                        if is_kept {
-                            gradient.iter().map(Tensor::copy).collect()
-                        } else {
-                            gradient
-                        },
-                    )
+                    let (loss, lent) = slope.map_err(TrainError::Failed)?;
+                    let kept = || lent.iter().map(Tensor::copy).collect();
+                    (loss, if is_kept { kept() } else { lent })
                 }
             };
             visit.take(&mut self.params, slope, &labels);
