@@ -39,6 +39,7 @@ site() { echo "$PWD"/.venv/lib/python3*/site-packages; }
 need_compilers() {
     command -v cargo >/dev/null || die "Rust is missing. Install it with your package manager or rustup (version 1.91 or newer)."
     command -v c++ >/dev/null || die "a C++ compiler is missing. Install g++ (Debian: apt install g++)."
+    command -v make >/dev/null || apt_install make || die "make is missing. Install it (Debian: apt install make)."
 }
 
 need_mpi() {

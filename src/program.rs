@@ -2,7 +2,7 @@
 
 use crate::cli::{self, Asked};
 use crate::commands::{self, Unheard, is_first, refuse_once, tell};
-use crate::{shelf, start, stop};
+use crate::{start, stop};
 use std::process::ExitCode;
 
 /// Runs the program as the arguments of this process say; gives its exit code. Call once, first of
@@ -11,7 +11,6 @@ pub fn main() -> ExitCode {
     // cuBLAS chooses its kernels by the size of its workspace, which a user's shell may set on one
     // host only. SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("CUBLAS_WORKSPACE_CONFIG", ":4096:8") };
-    shelf::keep_freed_memory();
     stop::remember_panics();
     match cli::asked(std::env::args_os()) {
         Asked::Help(text) => {

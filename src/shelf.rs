@@ -1,27 +1,5 @@
 //! Large vectors that are used again: what a run needs every round is allocated once.
 
-/// Lets the allocator keep what is freed, for this whole process. By default every tensor above 128
-/// KiB is mapped and given back each time, and its pages cost more than the arithmetic on them.
-/// What is larger than 32 MiB, such as a data set in the making, is still given back at once.
-pub fn keep_freed_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: sets two numbers of the allocator.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, 512 << 20);
-    }
-}
-
-/// Gives back what was freed and is kept by [`keep_freed_memory`]: after the start, which needed
-/// more than what follows.
-pub fn give_back_freed_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: moves nothing that is in use.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 use std::sync::Arc;
 
 /// Vectors of several lengths that may wait to be used again.

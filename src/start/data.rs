@@ -6,7 +6,6 @@ use crate::data::{self, Dataset, Train};
 use crate::ids::Rank;
 use crate::partition::Partition;
 use crate::plan::{Holding, Homes, Plan, PlanError, expand, housemates, shares};
-use crate::shelf::give_back_freed_memory;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
 use anyhow::{Error, Result};
@@ -112,7 +111,6 @@ fn share(
         .and_then(data::shared::offer);
     // What is offered is mapped by the first rank too, so that it keeps no second copy.
     let own = own.filter(|_| offer.is_none());
-    give_back_freed_memory();
     let path = offer.as_ref().map(|file| file.path().to_string_lossy());
     let paths = mpi.tell(&path.unwrap_or_default());
     // Whoever cannot map what the first rank offers reads for itself.
