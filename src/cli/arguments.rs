@@ -51,10 +51,9 @@ pub struct BenchArgs {
 #[derive(Args, Debug)]
 #[command(rename_all = "snake_case")]
 pub struct CheckArgs {
-    /// World size to check for: one server and N-1 workers [default: 2]
-    #[arg(long, value_name = "RANKS", value_parser = count(1),
-          default_value_t = 2, hide_default_value = true)]
-    pub np: usize,
+    /// World size to check for: one server and N-1 workers [default: 2, 1 with --workers]
+    #[arg(long, value_name = "RANKS", value_parser = count(1))]
+    pub np: Option<usize>,
     /// Folder for partition.csv (clients by classes), and partition.svg, .png and .pdf, a picture
     /// of it [default: none]
     #[arg(long, value_name = "FOLDER", value_parser = place())]

@@ -32,21 +32,17 @@ pub(super) fn read_hosts(path: &Path) -> Result<HostFile> {
     HostFile::parse(&text).with_context(|| path.display().to_string())
 }
 
-/// Workers among so many ranks: alone, a rank is server and worker.
-pub(super) fn workers_of(ranks: usize) -> usize {
-    ranks.max(2) - 1
-}
-
 /// Ranks' hosts and seats as they will be: where the mapping wants them, or here without one.
 /// Refuses what does not suit so many ranks.
 pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>, Vec<Seat>)> {
-    Plan::check_workers(config, workers_of(ranks))?;
+    Plan::check_workers(config, config.workers_of(ranks))?;
     let Some(mapping) = start::mapping(config)? else {
         return Ok((vec![Host::here(); ranks], vec![Seat::Cpu; ranks]));
     };
     let mut hosts = mapping.wanted();
     hosts.resize(ranks, Host::here());
     let seats = mapping.place(&hosts, config.device)?;
+    start::check_threads(config, &seats)?;
     Ok((hosts, seats))
 }
 

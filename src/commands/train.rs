@@ -4,8 +4,10 @@ use super::events::Events;
 use super::{refuse_once, remark, tell, verdict};
 use crate::config::{Config, Flags};
 use crate::engine::{self, EngineError, Outcome};
+use crate::event::{Recorder, State};
 use crate::ids::Rank;
 use crate::launch::{Launched, pasteable};
+use crate::plan::Plan;
 use crate::record::{self, RunFolder, Summary};
 use crate::start::{
     Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare,
@@ -14,10 +16,11 @@ use crate::start::{
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
-use crate::weights;
+use crate::weights::{self, Layout};
 use anyhow::{Error, Result};
 use std::path::Path;
 use std::process::ExitCode;
+use tch::Device;
 
 /// Trains as one rank of an MPI job, or alone.
 pub(crate) fn train(flags: Flags) -> ExitCode {
@@ -96,14 +99,34 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     }
     let saved = saved.map(|saved| (saved.state, saved.weights));
     let run = if mpi.size() == 1 {
-        let make = |rank| make_trainer(&plan, device, sharers + 1, rank);
-        engine::run_local(&plan, 1, &make, &mut recorders, saved)
+        let model = trainer.layout().clone();
+        drop(trainer);
+        alone(&plan, &model, device, sharers, &mut recorders, saved)
     } else {
         engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
     };
     // A bar is gone before anything else is said.
     drop(recorders);
     finish(mpi, run.inspect(|_| stay(mpi, together)), &folder, &plan.config)
+}
+
+/// A whole job in this process: a server, and workers on threads.
+pub(super) fn alone(
+    plan: &Plan,
+    model: &Layout,
+    device: Device,
+    sharers: usize,
+    recorder: &mut dyn Recorder,
+    saved: Option<(State, Vec<f32>)>,
+) -> Result<Outcome, EngineError> {
+    let workers = plan.config.workers_of(1);
+    let make = |rank| make_trainer(plan, device, sharers + workers, rank);
+    // On a GPU a worker's sum stays there.
+    let plan = match device.is_cuda() {
+        true => plan.clone(),
+        false => plan.clone().in_one_process(model),
+    };
+    engine::run_local(&plan, workers, &make, recorder, saved)
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.

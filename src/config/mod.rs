@@ -57,6 +57,14 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Workers of a job of so many ranks: a program that runs alone has threads for them.
+    pub fn workers_of(&self, ranks: usize) -> usize {
+        match ranks {
+            0 | 1 => self.workers as usize,
+            many => many - 1,
+        }
+    }
+
     /// The method by its name, for people: the rule for arrivals, or what the three choices are
     /// called together.
     pub fn method(&self) -> String {

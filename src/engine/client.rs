@@ -4,6 +4,7 @@
 
 mod course;
 mod evaluation;
+mod sums;
 mod training;
 
 use super::global::Global;
@@ -18,10 +19,11 @@ use crate::plan::Plan;
 use crate::schedule::Slowdown;
 use crate::train::Trainer;
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
-use crate::weights::{ExactSum, Turnout, Weights};
+use crate::weights::{Turnout, Weights};
 use course::Course;
 use std::sync::Arc;
 use std::time::Instant;
+use sums::Sums;
 
 /// A worker waits longer for the server than the server for workers, by this factor: the server
 /// also evaluates and writes.
@@ -52,14 +54,9 @@ pub fn serve<T: Transport>(
         Vec::new()
     };
     let global = Global::new(plan, trainer.layout(), initial);
-    let sums = (0..global.passes()).map(|pass| match reduce {
-        Reduce::Server => ExactSum::new(0, 1),
-        Reduce::Worker | Reduce::Allreduce => ExactSum::new(global.sections_of(pass).length(), 1),
-    });
-    let sums = sums.collect();
     let kept = kept_values(plan, trainer.layout());
     let mut worker = Worker {
-        sums,
+        sums: Sums::new(plan, &global, wire),
         keeper: Keeper::new(plan, kept, wire.rank())?,
         examined: None,
         told: Vec::new(),
@@ -92,8 +89,7 @@ struct Worker<'a, T> {
     told: Vec<f32>,
     // What the learning rate is multiplied with in it.
     rate: f64,
-    // A sum for each pass over the cohort.
-    sums: Vec<ExactSum>,
+    sums: Sums,
     // The pass that its sum belongs to.
     phase: Option<(Round, u8)>,
     course: Course,
@@ -206,7 +202,9 @@ impl<T: Transport> Worker<'_, T> {
         Phase { round, pass, .. }: Phase,
         turnout: Turnout,
     ) -> Result<(), EngineError> {
-        let (sum, wire) = (&mut self.sums[usize::from(pass)], &mut self.pulse.wire);
+        // Who takes part has sums of its own.
+        let Some(sum) = self.sums.own(pass) else { return Ok(()) };
+        let wire = &mut self.pulse.wire;
         // A trainer that holds nothing on a GPU is refused by a transport that sums there.
         let held = match wire.sums_on_devices() {
             true => self.trainer.take_held(),
@@ -231,7 +229,9 @@ impl<T: Transport> Worker<'_, T> {
     /// Empties the accumulator when a new pass begins.
     fn enter(&mut self, Phase { round, pass, total }: Phase) {
         if self.phase != Some((round, pass)) {
-            self.sums[usize::from(pass)].reset(total.samples);
+            if let Some(sum) = self.sums.own(pass) {
+                sum.reset(total.samples);
+            }
             self.phase = Some((round, pass));
             if self.reduce == Reduce::Allreduce {
                 self.told = self.global.told();

@@ -4,7 +4,9 @@
 use crate::ids::ClientId;
 use crate::message::{Content, Failure, Label, Update};
 use crate::train::TrainError;
-use crate::weights::{ExactSum, Layout, Piece, Sections, SumError, Total, Units, Weights, Who};
+use crate::weights::{
+    Accumulator, ExactSum, Layout, Piece, Sections, SumError, Total, Units, Weights, Who,
+};
 use std::sync::Arc;
 
 /// One client's part.
@@ -77,7 +79,7 @@ impl Contribution {
     /// Values that cannot enter it, or of another length than their section.
     pub fn add_to(
         &self,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
         sections: &Sections,
         total: Total,
         samples: u64,

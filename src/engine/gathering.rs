@@ -8,23 +8,30 @@ use super::phase::Phase;
 use crate::aggregate::combine::Each;
 use crate::config::OnNan;
 use crate::plan::Plan;
-use crate::weights::{ExactSum, Piece, SumError, Units};
+use crate::transport::Transport;
+use crate::weights::{ExactSum, Piece, SharedSum, SumError, Units};
+use std::sync::MutexGuard;
 
 /// What has come in.
 pub struct Gathering {
     // A sum for each pass over the cohort.
-    sums: Vec<ExactSum>,
+    sums: Vec<SharedSum>,
     each: Vec<Each>,
     sees_each: bool,
     on_nan: OnNan,
 }
 
 impl Gathering {
-    /// Nothing yet.
-    pub fn new(plan: &Plan, global: &Global) -> Gathering {
-        let sums = (0..global.passes())
-            .map(|pass| ExactSum::new(global.sections_of(pass).length(), 1))
-            .collect();
+    /// Nothing yet. Workers of the same process add to the same sums.
+    pub fn new(plan: &Plan, global: &Global, wire: &impl Transport) -> Gathering {
+        let lengths = global.lengths();
+        let own = || {
+            lengths
+                .iter()
+                .map(|&length| SharedSum::new(length))
+                .collect()
+        };
+        let sums = wire.shared_sums(&lengths).unwrap_or_else(own);
         let sees_each = plan.method.combine.is_some();
         Gathering {
             sums,
@@ -41,12 +48,12 @@ impl Gathering {
     }
 
     /// The sum of a pass.
-    pub fn sum(&mut self, pass: u8) -> &mut ExactSum {
-        &mut self.sums[usize::from(pass)]
+    pub fn sum(&self, pass: u8) -> MutexGuard<'_, ExactSum> {
+        self.sums[usize::from(pass)].lock()
     }
 
     /// Adds a worker's part; false when it is of another model.
-    pub fn merge(&mut self, pass: u8, units: &Units, global: &Global) -> bool {
+    pub fn merge(&self, pass: u8, units: &Units, global: &Global) -> bool {
         let fits = units.len() == global.sections_of(pass).length();
         if fits {
             self.sum(pass).merge(units);
@@ -71,8 +78,9 @@ impl Gathering {
             false => Change::Nothing,
         };
         let each = self.seen(&contribution, change, samples, global)?;
-        let (sections, sum) = (global.sections_of(phase.pass), self.sum(phase.pass));
-        contribution.add_to(sum, sections, phase.total, samples, &global.weights)?;
+        let (sections, mut sum) = (global.sections_of(phase.pass), self.sum(phase.pass));
+        contribution.add_to(&mut *sum, sections, phase.total, samples, &global.weights)?;
+        drop(sum);
         self.each.extend(each);
         Ok(())
     }
@@ -118,8 +126,8 @@ impl Gathering {
     }
 
     /// The sum of the training pass, and each change by client.
-    pub fn result(&mut self) -> (&mut ExactSum, &[Each]) {
+    pub fn result(&mut self) -> (MutexGuard<'_, ExactSum>, &[Each]) {
         self.each.sort_unstable_by_key(|update| update.client);
-        (self.sums.last_mut().expect("there is a pass"), &self.each)
+        (self.sums.last().expect("there is a pass").lock(), &self.each)
     }
 }

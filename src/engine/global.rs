@@ -113,6 +113,12 @@ impl Global {
         }
     }
 
+    /// Values that are summed in each pass.
+    pub fn lengths(&self) -> Vec<usize> {
+        let passes = 0..self.passes();
+        passes.map(|pass| self.sections_of(pass).length()).collect()
+    }
+
     /// What clients are told beside the model.
     pub fn told(&self) -> Vec<f32> {
         [&self.memory[0][..self.shape.told], &self.heard].concat()

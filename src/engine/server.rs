@@ -72,7 +72,7 @@ impl<'a, T: Transport> Server<'a, T> {
         let keeps = kept_values(plan, trainer.layout());
         let mut server = Server {
             post: Post::new(states(plan, keeps, recorder.keeps_at())),
-            gathering: Gathering::new(plan, &global),
+            gathering: Gathering::new(plan, &global, wire),
             global,
             selector: plan.selector()?,
             scheduler: plan.scheduler(),
@@ -263,8 +263,9 @@ impl<'a, T: Transport> Server<'a, T> {
 
     /// Stage 8: the global model moves.
     fn aggregate(&mut self, round: Round, turnout: Turnout) -> Result<(), EngineError> {
-        let (sum, each) = self.gathering.result();
-        self.global.advance(round, turnout, sum, each);
+        let (mut sum, each) = self.gathering.result();
+        self.global.advance(round, turnout, &mut sum, each);
+        drop(sum);
         finite(round, &self.global.weights)
     }
 }

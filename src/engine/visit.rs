@@ -9,7 +9,7 @@ use crate::message::Update;
 use crate::plan::Plan;
 use crate::seed::Purpose;
 use crate::train::{Task, TrainError, Trainer};
-use crate::weights::{ExactSum, Total, Weights, Who};
+use crate::weights::{Accumulator, ExactSum, Total, Weights, Who};
 use std::mem;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Visitor<'a> {
     /// Who takes the steps.
     pub trainer: &'a mut dyn Trainer,
     /// Where the change may go at once, if it is summed here.
-    pub sum: Option<&'a mut ExactSum>,
+    pub sum: Option<&'a mut dyn Accumulator>,
 }
 
 impl Visitor<'_> {
@@ -113,7 +113,7 @@ impl Visitor<'_> {
     fn train_into(
         &mut self,
         task: &Task<'_>,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
     ) -> Result<Contribution, TrainError> {
         let who = Who {
             client: task.client,

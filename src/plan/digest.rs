@@ -58,6 +58,7 @@ impl Plan {
             translation: Translation::default(),
             dispatch: DispatchMode::Planned,
             worker_slowdown: None,
+            workers: 1,
             reduce: Reduce::Server,
             collective: Collective::Auto,
             ..config

@@ -20,6 +20,13 @@ impl Plan {
         if workers > most {
             notes.push(format!("{workers} workers for {most} clients {what}: some stay idle"));
         }
+        if self.config.workers > 1 && self.config.workers != workers as i64 {
+            notes.push(format!(
+                "--workers {} has no effect: it is for a program that runs alone, and here ranks \
+                 are the workers ({workers})",
+                self.config.workers
+            ));
+        }
         if let Some(slowdown) = &self.config.worker_slowdown {
             let what = "workers are slowed down on purpose";
             notes.push(format!("{what} (--worker_slowdown {slowdown})"));

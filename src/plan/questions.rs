@@ -14,6 +14,7 @@ use crate::seed::Seed;
 use crate::select::{self, Attendance, SelectError, Selector};
 use crate::staleness::{self, Staleness};
 use crate::train::{Length, Limit, Workload};
+use crate::weights::{LARGE, Layout};
 use std::time::Duration;
 
 impl Plan {
@@ -148,6 +149,17 @@ impl Plan {
         }
     }
 
+    /// The same plan for ranks that are threads of one process: workers of a large model have no
+    /// sums, but add what each client changes to the server's. For a small one it takes longer to
+    /// tell the server of each client.
+    pub fn in_one_process(mut self, model: &Layout) -> Plan {
+        let is_large = model.length() > LARGE;
+        if is_large && self.reduce() == Reduce::Worker && self.needs_only_sums() {
+            self.config.reduce = Reduce::Server;
+        }
+        self
+    }
+
     /// The privacy budget that leaves no room for another round after so many.
     fn spent(&self, rounds: u32) -> Option<f64> {
         let privacy = self.privacy.as_ref()?;
@@ -210,6 +222,11 @@ impl Plan {
             Mode::Sync => self.config.reduce,
             Mode::Async => Reduce::Server,
         }
+    }
+
+    /// Whether a round needs no more of its clients' changes than their sum.
+    pub fn needs_only_sums(&self) -> bool {
+        self.mode() == Mode::Sync && self.method.combine.is_none()
     }
 
     /// Whether the model moves in rounds or as updates arrive.

@@ -31,7 +31,7 @@ use tch::Device;
 pub(crate) use self::log::{Speaker, level_of_flags, log_at, start_log};
 pub(crate) use folder::ServerPart;
 pub(crate) use names::resolve;
-pub(crate) use seats::mapping;
+pub(crate) use seats::{check_threads, mapping};
 pub(crate) use settle::Stop;
 pub(crate) use trainer::{make_trainer, sums};
 

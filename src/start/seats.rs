@@ -9,7 +9,7 @@ use crate::ids::{Rank, counted};
 use crate::torch;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Host, World};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use log::Level;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +24,7 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
         warn_of_lack(mapping, mpi.rank().index(), &hosts, &reason);
     }
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
+    settle(mpi, check_threads(config, &seats))?;
     if mpi.rank() == Rank::SERVER {
         // On CPUs there is little to see.
         let level = if seats.iter().any(|seat| *seat != Seat::Cpu) {
@@ -48,6 +49,19 @@ pub(super) fn place(rank: Rank, hosts: &[Host], seats: &[Seat]) -> (Device, usiz
         |&other: &usize| hosts[other].name == hosts[here].name && seats[other] == seats[here];
     let sharers = (0..hosts.len()).filter(is_here).count();
     (torch::device(seats[here]), sharers)
+}
+
+/// Threads as workers are for cores: side by side on a GPU are ranks.
+pub(crate) fn check_threads(config: &Config, seats: &[Seat]) -> Result<()> {
+    let workers = config.workers;
+    match seats {
+        [gpu @ Seat::Gpu(_)] if workers > 1 => bail!(
+            "--workers {workers} are threads for cores, and the mapping has this process on {gpu} \
+             (hint: mpirun -np {}, whose ranks may share a GPU; or --device cpu)",
+            workers + 1
+        ),
+        _ => Ok(()),
+    }
 }
 
 /// The GPU mapping of a config; none means CPU.
@@ -142,6 +156,24 @@ fn seats(mapping: Option<GpuMapping>, hosts: &[Host], choice: DeviceChoice) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn threads_are_not_put_on_a_gpu() {
+        let config = Config {
+            workers: 3,
+            ..Config::default()
+        };
+        let refusal = check_threads(&config, &[Seat::Gpu(1)]).expect_err("refused");
+        assert!(
+            refusal
+                .to_string()
+                .contains("on cuda:1 (hint: mpirun -np 4"),
+            "{refusal}"
+        );
+        assert!(check_threads(&config, &[Seat::Cpu]).is_ok());
+        assert!(check_threads(&config, &[Seat::Gpu(0), Seat::Gpu(0)]).is_ok());
+        assert!(check_threads(&Config::default(), &[Seat::Gpu(0)]).is_ok());
+    }
 
     #[test]
     fn the_first_rank_of_a_host_tells_of_workers_that_take_turns() {

@@ -22,8 +22,7 @@ use tch::Device;
 
 /// The plan as it suits the ranks and their hosts; the model suits the data.
 pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
-    // Alone, a rank is server and worker.
-    let workers = mpi.size().max(2) - 1;
+    let workers = plan.config.workers_of(mpi.size());
     settle(mpi, Plan::check_workers(&plan.config, workers).map_err(Error::from))?;
     let model = models::build(&plan.config.model, &plan.dataset.facts);
     settle(mpi, model.map_err(Error::from))?;
@@ -34,49 +33,64 @@ pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
             log::warn!("{note}");
         }
     }
-    let threads = plan.config.threads as usize;
-    let here = thread::available_parallelism().map_or(threads, usize::from);
-    let cores = Cores {
-        host: host_name(),
-        usable: here,
-        names: host::names_of_cores().unwrap_or_default(),
-    };
+    let cores = Cores::here(&plan, mpi.size() == 1);
     let all = mpi.share(&cores);
     if mpi.rank() == Rank::SERVER
-        && let Some(note) = short_of_cores(&all, threads)
+        && let Some(note) = short_of_cores(&all, cores.training)
     {
         log::warn!("{note}");
     }
-    if is_crowded(&all, threads) {
+    if is_crowded(&all) {
         return Ok(plan.crowded());
     }
     Ok(plan)
 }
 
-/// Where a rank may compute.
+/// Where a rank may compute, and by how much.
 #[derive(Default, Serialize, Deserialize)]
 struct Cores {
     host: String,
     usable: usize,
     names: BTreeSet<String>,
+    // Threads that train, and all that compute.
+    training: usize,
+    threads: usize,
 }
 
-/// Whether the ranks on the server's host have fewer cores than threads. Alone, a rank is server
-/// and worker.
-fn is_crowded(all: &[Cores], threads: usize) -> bool {
+impl Cores {
+    /// Alone, a rank is the server and all workers.
+    fn here(plan: &Plan, is_alone: bool) -> Cores {
+        let each = plan.config.threads as usize;
+        let workers = plan.config.workers as usize;
+        let (training, threads) = match is_alone {
+            true => (workers * each, (workers + 1) * each),
+            false => (each, each),
+        };
+        Cores {
+            host: host_name(),
+            usable: thread::available_parallelism().map_or(training, usize::from),
+            names: host::names_of_cores().unwrap_or_default(),
+            training,
+            threads,
+        }
+    }
+}
+
+/// Whether the ranks on the server's host have fewer cores than threads.
+fn is_crowded(all: &[Cores]) -> bool {
     let Some(server) = all.first() else { return true };
     let there = || all.iter().filter(|cores| cores.host == server.host);
     let names: BTreeSet<&String> = there().flat_map(|cores| &cores.names).collect();
-    names.len() < there().count().max(2) * threads
+    names.len() < there().map(|cores| cores.threads).sum()
 }
 
-/// A note where ranks may use fewer cores than they are to have threads.
+/// A note where ranks may use fewer cores than so many threads that train.
 fn short_of_cores(all: &[Cores], threads: usize) -> Option<String> {
     let mut usable = all.iter().map(|cores| cores.usable).enumerate();
     let (rank, cores) = usable.find(|(_, usable)| *usable < threads)?;
     let many = if cores == 1 { "" } else { "s" };
     let hint = "hint: fewer threads, or --bind-to none for mpirun";
-    let what = format!("--threads {threads}, but rank {rank} may use {cores} core{many}");
+    let what = format!("{threads} threads train, but rank {rank} may use {cores} core{many}");
     Some(format!("{what}: training is slower so ({hint})"))
 }
 
@@ -105,11 +119,15 @@ fn try_trainer(
     Ok(made.map_err(Error::msg)??)
 }
 
-/// Workers can keep what clients keep; alone, the server is one too.
+/// Workers can keep what clients keep; alone, the server is all of them.
 fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
-    let worker = if mpi.size() == 1 { Rank(1) } else { mpi.rank() };
-    if worker != Rank::SERVER {
-        engine::check_keeping(plan, trainer.layout(), worker)?;
+    let workers = match (mpi.size(), mpi.rank()) {
+        (1, _) => 1..plan.config.workers_of(1) + 1,
+        (_, Rank::SERVER) => 0..0,
+        (_, Rank(rank)) => rank as usize..rank as usize + 1,
+    };
+    for worker in workers {
+        engine::check_keeping(plan, trainer.layout(), Rank::from(worker))?;
     }
     Ok(())
 }
@@ -168,36 +186,24 @@ mod tests {
         };
         assert_eq!(short_of_cores(&all(&[2, 2]), 2), None);
         let note = short_of_cores(&all(&[4, 1, 2]), 4).expect("too few");
-        assert!(note.starts_with("--threads 4, but rank 1 may use 1 core:"), "{note}");
+        assert!(note.starts_with("4 threads train, but rank 1 may use 1 core:"), "{note}");
     }
 
     #[test]
     fn a_server_has_a_core_where_its_host_has_one_for_every_rank() {
-        let on = |host: &str, names: &[&str]| Cores {
+        let on = |host: &str, names: &[&str], threads| Cores {
             host: host.to_owned(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
+            threads,
             ..Cores::default()
         };
         // Bound to a core each, and not bound.
-        assert!(!is_crowded(&[on("a", &["0"]), on("a", &["1"])], 1));
-        assert!(!is_crowded(
-            &[
-                on("a", &["0", "1"]),
-                on("a", &["0", "1"]),
-                on("b", &["0"]),
-                on("b", &["0"])
-            ],
-            1
-        ));
-        assert!(is_crowded(
-            &[
-                on("a", &["0", "1"]),
-                on("a", &["0", "1"]),
-                on("a", &["0", "1"])
-            ],
-            1
-        ));
-        assert!(is_crowded(&[on("a", &["0", "1"]), on("a", &["0", "1"])], 2));
-        assert!(is_crowded(&[on("a", &["0"])], 1) && !is_crowded(&[on("a", &["0", "1"])], 1));
+        assert!(!is_crowded(&[on("a", &["0"], 1), on("a", &["1"], 1)]));
+        let two = || on("a", &["0", "1"], 1);
+        assert!(!is_crowded(&[two(), two(), on("b", &["0"], 1), on("b", &["0"], 1)]));
+        assert!(is_crowded(&[two(), two(), two()]));
+        assert!(is_crowded(&[on("a", &["0", "1"], 2), on("a", &["0", "1"], 2)]));
+        // Alone.
+        assert!(is_crowded(&[on("a", &["0"], 2)]) && !is_crowded(&[on("a", &["0", "1"], 2)]));
     }
 }

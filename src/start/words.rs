@@ -9,7 +9,8 @@ use crate::transport::Host;
 
 /// Lines of the data, of the model and of who trains, and of what is promised.
 pub(super) fn of_run(plan: &Plan, parameters: usize, hosts: &[Host]) -> Vec<String> {
-    let (model, places) = (model(plan, parameters), places(hosts));
+    let (model, places) =
+        (model(plan, parameters), places(hosts, plan.config.workers_of(hosts.len())));
     let [data, cohort] = [data(plan), cohort(plan)];
     let privacy = plan.privacy.as_ref();
     [
@@ -70,9 +71,8 @@ fn model(plan: &Plan, parameters: usize) -> String {
 }
 
 /// Workers and their hosts.
-fn places(hosts: &[Host]) -> String {
-    // Alone, a rank is server and worker.
-    let workers = counted(hosts.len().max(2) - 1, "worker");
+fn places(hosts: &[Host], workers: usize) -> String {
+    let workers = counted(workers, "worker");
     let mut names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();

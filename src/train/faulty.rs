@@ -6,7 +6,7 @@
 use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Held, Layout};
+use crate::weights::{Accumulator, ExactSum, Held, Layout};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Trainer for Faulty {
         &mut self,
         task: &Task<'_>,
         share: f64,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
     ) -> Result<f64, TrainError> {
         match self.strikes(task) {
             true => self

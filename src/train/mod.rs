@@ -12,7 +12,7 @@ pub mod schedule;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{ExactSum, Held, Layout, SumError, Weights};
+use crate::weights::{Accumulator, ExactSum, Held, Layout, SumError, Weights};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ pub trait Trainer {
         &mut self,
         task: &Task<'_>,
         share: f64,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
     ) -> Result<f64, TrainError> {
         self.train(task)?
             .add_to(sum, task.client, share, task.start)
@@ -234,7 +234,7 @@ impl Trained {
     /// Weights that cannot enter the sum.
     pub fn add_to(
         self,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
         client: ClientId,
         share: f64,
         start: &Weights,

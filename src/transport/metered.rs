@@ -3,7 +3,7 @@
 use super::{Delivery, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::{Held, Units};
+use crate::weights::{Held, SharedSum, Units};
 use std::time::Duration;
 
 /// A transport that knows how many bytes of content it has sent.
@@ -77,6 +77,10 @@ impl<T: Transport> Transport for Metered<T> {
             self.sent += size_of_val(mine) as u64;
         }
         self.inner.all_reduce(mine)
+    }
+
+    fn shared_sums(&self, lengths: &[usize]) -> Option<Vec<SharedSum>> {
+        self.inner.shared_sums(lengths)
     }
 
     fn sums_on_devices(&self) -> bool {

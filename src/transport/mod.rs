@@ -8,7 +8,7 @@ pub mod nccl;
 
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::{Held, Units};
+use crate::weights::{Held, SharedSum, Units};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -60,6 +60,12 @@ pub trait Transport {
         Err(TransportError::Devices {
             reason: "this transport cannot reach them".to_owned(),
         })
+    }
+
+    /// Sums of so many values that all ranks add to where they lie, where all are in one process: the
+    /// same ones for every rank.
+    fn shared_sums(&self, _lengths: &[usize]) -> Option<Vec<SharedSum>> {
+        None
     }
 
     /// What has come already, if anything: asked now and then by whoever works meanwhile.

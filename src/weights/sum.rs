@@ -6,7 +6,7 @@
 //! any order, any grouping and any number of ranks give the same bits.
 
 use super::piece::RUN;
-use super::{Piece, SumError, Units};
+use super::{Accumulator, LARGE, Piece, SumError, Units};
 use crate::ids::ClientId;
 use fedmpi_kernels::fixed::{self, SCALE};
 pub use fedmpi_kernels::fixed::{FRACTION_BITS, LIMIT};
@@ -45,10 +45,8 @@ enum Holds {
     Changes,
 }
 
-/// Parts that may wait, of so many values at most: memory for large ones is worth more than the
-/// time.
+/// Parts that may wait, unless they are large.
 const PARTS: usize = 2;
-const WAITING: usize = 1 << 20;
 
 /// Adds a run of changes to units, or takes it away; false when one of them does not fit.
 type Put = fn(&mut [i64], &[f32], &[f32], f64) -> bool;
@@ -86,7 +84,7 @@ impl ExactSum {
     /// Adds one client's weights, of which `samples` out of the total stand behind.
     ///
     /// # Errors
-    /// As [`ExactSum::add_pieces`].
+    /// As [`Accumulator::add_pieces`].
     pub fn add(
         &mut self,
         client: ClientId,
@@ -95,60 +93,6 @@ impl ExactSum {
         update: &[f32],
     ) -> Result<(), SumError> {
         self.add_share(client, self.share(samples), global, update)
-    }
-
-    /// Adds one client's change with a weight in fixed-point units; see [`ExactSum::share`].
-    ///
-    /// # Errors
-    /// As [`ExactSum::add_pieces`].
-    pub fn add_share(
-        &mut self,
-        client: ClientId,
-        share: f64,
-        global: &[f32],
-        update: &[f32],
-    ) -> Result<(), SumError> {
-        self.add_pieces(
-            client,
-            &[Piece {
-                share,
-                start: 0,
-                new: update,
-                old: Some(global),
-            }],
-        )
-    }
-
-    /// Adds all pieces of a client, or nothing.
-    ///
-    /// # Errors
-    /// Values that are not finite, out of range, or of another length; the sum is then as it was.
-    pub fn add_pieces(&mut self, client: ClientId, pieces: &[Piece<'_>]) -> Result<(), SumError> {
-        let length = self.own.len();
-        for &Piece {
-            start, new, old, ..
-        } in pieces
-        {
-            let fits = start + new.len() <= length && old.is_none_or(|old| old.len() == new.len());
-            if !fits {
-                return Err(SumError::Length {
-                    client,
-                    found: start + new.len(),
-                    wanted: length,
-                });
-            }
-        }
-        for (place, piece) in pieces.iter().enumerate() {
-            if self.put(piece, fixed::add_changes) {
-                continue;
-            }
-            // Integers: what was added is taken away again to the bit.
-            pieces[..=place]
-                .iter()
-                .for_each(|piece| _ = self.put(piece, fixed::take_changes));
-            return piece.check(client);
-        }
-        Ok(())
     }
 
     /// Adds a piece or takes it away, run by run; false when one of its values does not fit.
@@ -175,7 +119,7 @@ impl ExactSum {
 
     /// Adds another part of the same cohort.
     pub fn merge(&mut self, part: &Units) {
-        match self.parts.len() < PARTS && part.len() <= WAITING {
+        match self.parts.len() < PARTS && part.len() <= LARGE {
             true => self.parts.push(Arc::clone(part)),
             false => self.fold(part),
         }
@@ -238,6 +182,36 @@ impl ExactSum {
     /// `global` moved by `rate` times the summed changes.
     pub fn moved(&mut self, global: &[f32], rate: f64) -> Vec<f32> {
         fixed::moved(global, self.values(), rate)
+    }
+}
+
+impl Accumulator for ExactSum {
+    fn add_pieces(&mut self, client: ClientId, pieces: &[Piece<'_>]) -> Result<(), SumError> {
+        let length = self.own.len();
+        for &Piece {
+            start, new, old, ..
+        } in pieces
+        {
+            let fits = start + new.len() <= length && old.is_none_or(|old| old.len() == new.len());
+            if !fits {
+                return Err(SumError::Length {
+                    client,
+                    found: start + new.len(),
+                    wanted: length,
+                });
+            }
+        }
+        for (place, piece) in pieces.iter().enumerate() {
+            if self.put(piece, fixed::add_changes) {
+                continue;
+            }
+            // Integers: what was added is taken away again to the bit.
+            pieces[..=place]
+                .iter()
+                .for_each(|piece| _ = self.put(piece, fixed::take_changes));
+            return piece.check(client);
+        }
+        Ok(())
     }
 }
 

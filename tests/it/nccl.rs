@@ -13,7 +13,7 @@ use fedmpi::torch::TorchTrainer;
 use fedmpi::train::{Task, TrainError, Trained, Trainer};
 use fedmpi::transport::mpi::Mpi;
 use fedmpi::transport::{Metered, World, nccl};
-use fedmpi::weights::{ExactSum, Held, Layout, hash};
+use fedmpi::weights::{Accumulator, ExactSum, Held, Layout, hash};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Trainer for Holding {
         &mut self,
         task: &Task<'_>,
         share: f64,
-        _: &mut ExactSum,
+        _: &mut dyn Accumulator,
     ) -> Result<f64, TrainError> {
         let trained = self.inner.train(task)?;
         let loss = trained.loss;

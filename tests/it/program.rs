@@ -1,5 +1,6 @@
 //! The real program under `mpirun`: the main job, its files, the scripts' flags.
 
+mod alone;
 mod commands;
 
 use crate::support::{Finished, Job, generated_mnist, mnist};

@@ -23,7 +23,7 @@
 //! ```
 
 use super::{Arrival, Arrivals, Buffer};
-use crate::weights::{ExactSum, SumError};
+use crate::weights::{Accumulator, ExactSum, SumError};
 
 /// `w <- w + lr / K sum_i s_i (w_i - w_start_i)`.
 pub struct FedBuff {

@@ -20,8 +20,12 @@ pub(super) fn of(ranks: usize, checked: impl Iterator<Item = OsString>) -> Strin
             None => flags.push(word),
         }
     }
-    let start = ["mpirun", "-np", &ranks.to_string(), "fedmpi"].map(OsString::from);
-    pasteable(start.into_iter().chain(flags))
+    let ranks = ranks.to_string();
+    let start = match ranks.as_str() {
+        "1" => vec!["fedmpi"],
+        many => vec!["mpirun", "-np", many, "fedmpi"],
+    };
+    pasteable(start.into_iter().map(OsString::from).chain(flags))
 }
 
 /// Whether a flag of `check` itself has its value with it; nothing for other words.
@@ -48,6 +52,8 @@ mod tests {
         let command = |line: &str| of(5, line.split(' ').map(OsString::from));
         assert_eq!(command("--np 5 --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
         assert_eq!(command("--full --lr 0.1"), "mpirun -np 5 fedmpi --lr 0.1");
+        let alone = of(1, ["--workers", "4"].map(OsString::from).into_iter());
+        assert_eq!(alone, "fedmpi --workers 4");
         let quoted = "mpirun -np 5 fedmpi --update 'clip;topk' --dataset mnist";
         assert_eq!(
             command("-np 5 --update clip;topk --partition-report=x --dataset mnist"),

@@ -96,7 +96,7 @@ impl Measured {
             samples,
             seconds,
         } = self;
-        let workers = seats.len().max(2) - 1;
+        let workers = plan.config.workers_of(seats.len());
         let a_sample = seconds / (*samples).max(1) as f64;
         let time = match plan.mode() {
             Mode::Sync => rounds_take(plan, a_sample, workers),

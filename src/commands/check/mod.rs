@@ -7,7 +7,6 @@ mod estimate;
 mod full;
 mod words;
 
-use super::places::workers_of;
 use super::{partition, places, say};
 use crate::cli::CheckArgs;
 use crate::config::{Config, Residency, wrapped};
@@ -27,7 +26,10 @@ pub(super) fn run(arguments: &CheckArgs) -> Result<()> {
         say(format_args!("{}\n\n", config.translation.table()))?;
     }
     check_config(&config)?;
-    let layout = Layout::of(&config, arguments.np)?;
+    // Several threads are workers of a program that runs alone.
+    let usual = if config.workers > 1 { 1 } else { 2 };
+    let ranks = arguments.np.unwrap_or(usual);
+    let layout = Layout::of(&config, ranks)?;
     match config.data_residency {
         Residency::Local => without_data(arguments, &config, &layout),
         Residency::Shared => with_data(arguments, config, &layout),
@@ -72,7 +74,7 @@ fn with_data(arguments: &CheckArgs, config: Config, layout: &Layout) -> Result<(
     let plan = places::plan_here(config)?;
     let model = torch::layout(&plan)?;
     plan.check_cover(&model)?;
-    let workers = workers_of(arguments.np);
+    let workers = plan.config.workers_of(layout.seats.len());
     let job = Job {
         config: &plan.config,
         known: Some(Known {
@@ -96,7 +98,7 @@ fn with_data(arguments: &CheckArgs, config: Config, layout: &Layout) -> Result<(
     say(format_args!(
         "\n{}\n\nok: {}",
         estimate::estimate(&plan, &layout.seats),
-        command::of(arguments.np, env::args_os().skip(2))
+        command::of(layout.seats.len(), env::args_os().skip(2))
     ))
 }
 

@@ -188,7 +188,8 @@ impl Job<'_> {
         let gpus = on_gpus.count();
         let ranks = self.seats.len();
         let who = match ranks {
-            1 => "1 rank, server and worker".to_owned(),
+            1 if self.config.workers == 1 => "1 rank, server and worker".to_owned(),
+            1 => format!("1 rank, a server and {} workers as threads", self.config.workers),
             _ => format!("{ranks} ranks, a server and {}", counted(ranks - 1, "worker")),
         };
         let is_auto = self.config.device == DeviceChoice::Auto;

@@ -6,14 +6,13 @@ mod receipt;
 mod witness;
 
 use super::rehearsal::{rehearsing, write_json};
-use super::train::{stay, wire, without_server};
+use super::train::{alone, stay, wire, without_server};
 use super::{flags_of_run, tell};
 use crate::cli::VerifyArgs;
 use crate::engine::{self, EngineError};
-use crate::ids::Rank;
 use crate::plan::Plan;
 use crate::record::{self, Environment, Whole};
-use crate::start::{Ready, make_trainer, sums};
+use crate::start::{Ready, sums};
 use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
@@ -59,7 +58,7 @@ fn verify(
         };
         let again = Again {
             rounds,
-            workers: mpi.size().max(2) - 1,
+            workers: ready.plan.config.workers_of(mpi.size()),
             now,
         };
         let receipt = Receipt::of(evidence, &ready.plan, again, &whole);
@@ -115,8 +114,7 @@ fn lead(
     let saved = evidence.saved(plan, stretch)?;
     let mut witness = Witness::new(evidence, stretch)?;
     if mpi.size() == 1 {
-        let make = |rank: Rank| make_trainer(plan, *device, *sharers + 1, rank);
-        engine::run_local(plan, 1, &make, &mut witness, saved)?;
+        alone(plan, trainer.layout(), *device, *sharers, &mut witness, saved)?;
     } else {
         engine::run(plan, &mut wire(mpi, sums), trainer.as_mut(), &mut witness, saved)?;
     }

@@ -75,18 +75,17 @@ impl<T: Transport> Worker<'_, T> {
 
     /// The end of a worker's part of a pass, with its sum where that travels.
     fn hand_over(&mut self, phase: Phase, mut part: Part) -> Result<(), EngineError> {
-        let sum = &mut self.sums[usize::from(phase.pass)];
-        if !self.pulse.wire.sums_on_devices() {
-            self.trainer.hand_over(sum);
-        }
-        let content = match self.reduce {
-            Reduce::Worker => {
+        let mut content = Content::nothing();
+        if let Some(sum) = self.sums.own(phase.pass) {
+            if !self.pulse.wire.sums_on_devices() {
+                self.trainer.hand_over(sum);
+            }
+            if self.reduce == Reduce::Worker {
                 // Should more follow in this pass, it is another sum.
                 self.phase = None;
-                Content::nothing().with_units(Label::Units, Arc::clone(sum.units()))
+                content = content.with_units(Label::Units, Arc::clone(sum.units()));
             }
-            Reduce::Server | Reduce::Allreduce => Content::nothing(),
-        };
+        }
         part.last = true;
         self.tell_trained(phase, part, content)
     }
@@ -111,9 +110,8 @@ impl<T: Transport> Worker<'_, T> {
         let samples = self.plan.samples(errand.client);
         let kept = self.keeper.of(errand, content)?;
         let mut contribution = self.train(phase, errand.client, kept, errand.kept.is_fresh())?;
-        if self.reduce != Reduce::Server {
+        if let Some(sum) = self.sums.of(phase.pass) {
             let sections = self.global.sections_of(phase.pass);
-            let sum = &mut self.sums[usize::from(phase.pass)];
             contribution.add_to(sum, sections, phase.total, samples, &self.global.weights)?;
             contribution = Contribution {
                 change: Change::Nothing,
@@ -151,7 +149,7 @@ impl<T: Transport> Worker<'_, T> {
             told: &self.told,
             trainer: &mut *self.trainer,
             // Sums are made here, unless updates are to be sent.
-            sum: (self.reduce != Reduce::Server).then(|| &mut self.sums[usize::from(pass)]),
+            sum: self.sums.of(pass),
         };
         let trained = stop::catch(|| match self.global.is_before(pass) {
             true => visitor.survey(task, &mut kept, fresh),

@@ -48,7 +48,7 @@ impl<T: Transport> Server<'_, T> {
                     surveyed,
                 });
             }
-            self.global.hear(turnout, self.gathering.sum(pass));
+            self.global.hear(turnout, &mut self.gathering.sum(pass));
             surveyed += returned.bits();
             cohort.retain(|job| {
                 left_out
@@ -290,7 +290,7 @@ impl<T: Transport> Server<'_, T> {
         for rank in self.link.workers.clone() {
             self.link.send(rank, &order, Content::nothing())?;
         }
-        let sum = self.gathering.sum(pass);
+        let mut sum = self.gathering.sum(pass);
         match self.link.wire.all_reduce(sum.units()) {
             Ok(reduced) => {
                 self.post.summed +=

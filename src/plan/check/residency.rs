@@ -26,6 +26,9 @@ fn check_local(config: &Config) -> Result<(), PlanError> {
     let hint = "with --data_residency local clients are trained where their data is \
                 (hint: --dispatch planned)";
     require("dispatch", flag_name(&config.dispatch), planned, hint)?;
+    let hint = "with --data_residency local workers are ranks with data of their own \
+                (hint: mpirun)";
+    require("workers", config.workers, config.workers == 1, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset.name != data::GENERATED, hint)?;
     check_unsaid("partition_load", &config.partition_load)?;

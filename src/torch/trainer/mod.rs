@@ -22,7 +22,7 @@ use crate::torch::sum::DeviceSum;
 use crate::torch::task::is_steady;
 use crate::train::optimizer::{Optimizer, make};
 use crate::train::{Drift, Frozen, Gradient, Reach, Task, TrainError, Trained, Trainer};
-use crate::weights::{ExactSum, Held, Layout};
+use crate::weights::{Accumulator, ExactSum, Held, Layout};
 use evaluation::evaluated_at_once;
 use network::network;
 use std::ops::Range;
@@ -208,7 +208,7 @@ impl Trainer for TorchTrainer {
         &mut self,
         task: &Task<'_>,
         share: f64,
-        sum: &mut ExactSum,
+        sum: &mut dyn Accumulator,
     ) -> Result<f64, TrainError> {
         if self.held.is_none() && self.descends(task) {
             return self

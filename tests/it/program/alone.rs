@@ -1,0 +1,89 @@
+//! The program without a launcher: a server, and workers on threads.
+
+use super::*;
+
+/// A model that is large enough for workers to add to the server's sum.
+const LARGE: &str = "--model mlp --hidden 1100,1000 --local_steps 1 --client_num_per_round 6";
+
+fn alone(flags: &str, folder: &Path) -> Finished {
+    let words = flags.split_whitespace();
+    let command = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
+        .args(words)
+        .arg("--out_dir")
+        .arg(folder)
+        .output();
+    Finished::of(command.expect("starts"))
+}
+
+#[test]
+fn threads_give_the_model_that_ranks_give() {
+    let parent = tempfile::tempdir().expect("a folder");
+    for (name, flags) in [
+        ("small", String::new()),
+        ("large", LARGE.to_owned()),
+        ("said", format!("{LARGE} --algorithm scaffold")),
+        ("pull", format!("{LARGE} --dispatch pull --update clip:norm=0.01")),
+        ("seen", format!("{LARGE} --combine median --reduce server")),
+        ("together", format!("{LARGE} --reduce allreduce")),
+    ] {
+        let flags = format!("{flags} --comm_round 2");
+        let folder = |who: &str| parent.path().join(format!("{name}-{who}"));
+        let wanted = Job::ranks(3)
+            .with(&flags)
+            .path("--out_dir", &folder("ranks"))
+            .run();
+        let wanted = wanted.succeeded().model_hash().to_owned();
+        for workers in [1, 4] {
+            let folder = folder(&workers.to_string());
+            let finished = alone(&format!("{flags} --workers {workers}"), &folder);
+            assert_eq!(finished.succeeded().model_hash(), wanted, "{name} on {workers}");
+            assert_eq!(summary(&folder).ranks.len(), 1 + workers, "{name} on {workers}");
+        }
+    }
+}
+
+#[test]
+fn a_run_goes_on_with_threads_instead_of_ranks_and_back() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let (whole, parts) = (parent.path().join("whole"), parent.path().join("parts"));
+    let wanted = alone(&format!("{LARGE} --comm_round 3 --workers 2"), &whole);
+    let wanted = wanted.succeeded().model_hash().to_owned();
+    alone(&format!("{LARGE} --comm_round 1 --workers 3"), &parts).succeeded();
+    let resumed = |ranks: usize, rounds: &str| {
+        let job = Job::ranks(ranks).with(&format!("--comm_round {rounds}"));
+        job.path("--resume", &parts).run()
+    };
+    let between = resumed(3, "2");
+    assert!(between.stderr.contains("--workers 3 has no effect"), "{}", between.stderr);
+    between.succeeded();
+    assert_eq!(resumed(1, "3").succeeded().model_hash(), wanted);
+}
+
+#[test]
+fn threads_where_they_make_no_sense_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (flags, wanted) in [
+        ("--workers 0", "--workers"),
+        ("--workers 2 --data_residency local --dataset mnist", "(hint: mpirun)"),
+        ("--workers 2 --dispatch one_per_worker", "is 10, but there are 2 workers"),
+    ] {
+        let refused = alone(flags, folder.path());
+        assert_eq!(refused.code, Some(2), "{flags}: {}", refused.stderr);
+        assert!(refused.stderr.contains(wanted), "{flags}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn check_knows_threads() {
+    let checked = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
+        .args(["check", "--workers", "4"])
+        .output();
+    let checked = Finished::of(checked.expect("starts")).succeeded();
+    for wanted in [
+        "a server and 4 workers as threads",
+        "on 4 workers",
+        "ok: fedmpi --workers 4",
+    ] {
+        assert!(checked.stdout.contains(wanted), "{wanted}: {}", checked.stdout);
+    }
+}
