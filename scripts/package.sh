@@ -121,6 +121,9 @@ place_licences() {
         [ -d "$found" ] || continue
         mkdir -p "$folder/share/licenses" && cp -r "$found" "$folder/share/licenses/$(basename "$(dirname "$found")" .dist-info)"
     done
+    # jemalloc's own, which is not its crate's.
+    found=$(cargo metadata --locked --format-version 1 | grep -o '"manifest_path":"[^"]*tikv-jemalloc-sys[^"]*"' | cut -d'"' -f4)
+    install -D -m 644 "$(dirname "$found")/jemalloc/COPYING" "$folder/share/licenses/jemalloc/COPYING"
     cargo tree --locked -e normal --prefix none --format '{p}: {l}' | sed 's/ ([^)]*)//g' | sort -u >"$folder/share/licenses/crates.txt"
 }
 

@@ -75,14 +75,9 @@ const FLAGS: &[(&[&str], &str)] = &[
         "weights come by `--init_from FILE`, a run goes on by `--resume FOLDER`",
     ),
     (
-        &[
-            "num_workers",
-            "workers",
-            "worker_count",
-            "n_workers",
-            "nproc_per_node",
-        ],
-        "workers are ranks: `mpirun -np 5 fedmpi ...` has a server and four",
+        &["num_workers", "worker_count", "n_workers", "nproc_per_node"],
+        "workers are ranks: `mpirun -np 5 fedmpi ...` has a server and four; `fedmpi --workers 4` \
+         has four threads",
     ),
     (
         &["gpu", "gpus", "num_gpus", "cuda", "use_cuda", "gpu_id"],

@@ -26,6 +26,11 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
     let training = last_wins(&arguments.training);
     let config = checked(&training, arguments.np)?;
     let (program, folder) = program(training, &config, arguments.dry_run)?;
+    let mut options = arguments.start.mpirun_option;
+    // Workers on threads want more than the one core that their rank would be bound to.
+    if arguments.np == 1 && config.workers > 1 && options.is_empty() {
+        options.extend(launcher.unbound().iter().map(|&word| word.to_owned()));
+    }
     let job = Job {
         launcher,
         ranks: arguments.np,
@@ -34,7 +39,7 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
         tag_output: arguments.start.tag_output,
         survive: arguments.start.survive,
         interface: arguments.start.interface,
-        options: arguments.start.mpirun_option,
+        options,
         program,
     };
     let command = pasteable(job.command(shown(&job, arguments.start.hostfile.as_deref())));
@@ -82,9 +87,10 @@ fn program(
 
 /// Ranks, hosts and devices as they will be.
 fn ranks(job: &Job, config: &Config) -> Result<String> {
+    let workers = config.workers_of(job.ranks);
     if start::mapping(config)?.is_some() {
         let (hosts, seats) = places::planned_seats(config, job.ranks)?;
-        return Ok(seats_table(&hosts, &seats));
+        return Ok(seats_table(&hosts, &seats, workers));
     }
     let Some(places) = job.places() else {
         return Ok(format!("{}, where the launcher puts them", counted(job.ranks, "rank")));
@@ -94,5 +100,5 @@ fn ranks(job: &Job, config: &Config) -> Result<String> {
         ..Host::default()
     });
     let hosts: Vec<Host> = hosts.collect();
-    Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks]))
+    Ok(seats_table(&hosts, &vec![Seat::Cpu; job.ranks], workers))
 }

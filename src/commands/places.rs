@@ -42,7 +42,7 @@ pub(super) fn planned_seats(config: &Config, ranks: usize) -> Result<(Vec<Host>,
     let mut hosts = mapping.wanted();
     hosts.resize(ranks, Host::here());
     let seats = mapping.place(&hosts, config.device)?;
-    start::check_threads(config, &seats)?;
+    start::check_workers(config, &seats)?;
     Ok((hosts, seats))
 }
 

@@ -10,8 +10,8 @@ use crate::launch::{Launched, pasteable};
 use crate::plan::Plan;
 use crate::record::{self, RunFolder, Summary};
 use crate::start::{
-    Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer, prepare,
-    start_log, sums,
+    Place, Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer,
+    prepare, start_log, sums,
 };
 use crate::stop::{self, exit};
 use crate::transport::mpi::{Mpi, Wire};
@@ -20,7 +20,6 @@ use crate::weights::{self, Layout};
 use anyhow::{Error, Result};
 use std::path::Path;
 use std::process::ExitCode;
-use tch::Device;
 
 /// Trains as one rank of an MPI job, or alone.
 pub(crate) fn train(flags: Flags) -> ExitCode {
@@ -76,12 +75,11 @@ fn refusal_of_all(flags: &Flags) -> Option<Error> {
 fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     let Ready {
         plan,
-        device,
-        sharers,
+        place,
         mut trainer,
         server,
     } = ready;
-    let sums = sums(mpi, &plan, device);
+    let sums = sums(mpi, &plan, place);
     let together = matches!(sums, Sums::Devices(_));
     let Some(ServerPart {
         folder,
@@ -101,7 +99,7 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
     let run = if mpi.size() == 1 {
         let model = trainer.layout().clone();
         drop(trainer);
-        alone(&plan, &model, device, sharers, &mut recorders, saved)
+        alone(&plan, &model, place, &mut recorders, saved)
     } else {
         engine::run(&plan, &mut wire(mpi, sums), trainer.as_mut(), &mut recorders, saved)
     };
@@ -114,17 +112,21 @@ fn work(mpi: &Mpi, ready: Ready) -> Result<()> {
 pub(super) fn alone(
     plan: &Plan,
     model: &Layout,
-    device: Device,
-    sharers: usize,
+    place: Place,
     recorder: &mut dyn Recorder,
     saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
     let workers = plan.config.workers_of(1);
-    let make = |rank| make_trainer(plan, device, sharers + workers, rank);
+    let place = Place {
+        sharers: place.sharers + workers,
+        ..place
+    };
+    let make = |rank| make_trainer(plan, place, rank);
     // On a GPU a worker's sum stays there.
-    let plan = match device.is_cuda() {
-        true => plan.clone(),
-        false => plan.clone().in_one_process(model),
+    let plan = if place.device.is_cuda() {
+        plan.clone()
+    } else {
+        plan.clone().in_one_process(model)
     };
     engine::run_local(&plan, workers, &make, recorder, saved)
 }

@@ -2,9 +2,9 @@
 //! after another from the same weights, and adds their updates up or sends each on. It knows its
 //! data already; orders carry client ids only. It holds one model, one accumulator, one trainer.
 
+mod accumulators;
 mod course;
 mod evaluation;
-mod sums;
 mod training;
 
 use super::global::Global;
@@ -20,10 +20,10 @@ use crate::schedule::Slowdown;
 use crate::train::Trainer;
 use crate::transport::{Delivery, Metered, Transport, TransportError, host_name};
 use crate::weights::{Turnout, Weights};
+use accumulators::Accumulators;
 use course::Course;
 use std::sync::Arc;
 use std::time::Instant;
-use sums::Sums;
 
 /// A worker waits longer for the server than the server for workers, by this factor: the server
 /// also evaluates and writes.
@@ -56,7 +56,7 @@ pub fn serve<T: Transport>(
     let global = Global::new(plan, trainer.layout(), initial);
     let kept = kept_values(plan, trainer.layout());
     let mut worker = Worker {
-        sums: Sums::new(plan, &global, wire),
+        sums: Accumulators::new(plan, &global, wire),
         keeper: Keeper::new(plan, kept, wire.rank())?,
         examined: None,
         told: Vec::new(),
@@ -89,7 +89,7 @@ struct Worker<'a, T> {
     told: Vec<f32>,
     // What the learning rate is multiplied with in it.
     rate: f64,
-    sums: Sums,
+    sums: Accumulators,
     // The pass that its sum belongs to.
     phase: Option<(Round, u8)>,
     course: Course,

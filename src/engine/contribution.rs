@@ -72,6 +72,11 @@ impl Contribution {
         })
     }
 
+    /// Whether there is nothing to be added, or nothing any more.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.change, Change::Nothing) && self.said.is_empty()
+    }
+
     /// Adds everything to a sum, or nothing. In a pass before training there is no change, and what
     /// is said comes first.
     ///

@@ -8,8 +8,8 @@ use super::phase::Phase;
 use crate::aggregate::combine::Each;
 use crate::config::OnNan;
 use crate::plan::Plan;
-use crate::transport::Transport;
-use crate::weights::{ExactSum, Piece, SharedSum, SumError, Units};
+use crate::transport::{SharedSum, Transport};
+use crate::weights::{Accumulator, ExactSum, Piece, SumError, Units};
 use std::sync::MutexGuard;
 
 /// What has come in.
@@ -25,13 +25,8 @@ impl Gathering {
     /// Nothing yet. Workers of the same process add to the same sums.
     pub fn new(plan: &Plan, global: &Global, wire: &impl Transport) -> Gathering {
         let lengths = global.lengths();
-        let own = || {
-            lengths
-                .iter()
-                .map(|&length| SharedSum::new(length))
-                .collect()
-        };
-        let sums = wire.shared_sums(&lengths).unwrap_or_else(own);
+        let shared = wire.shared_sums(&lengths);
+        let sums = shared.unwrap_or_else(|| SharedSum::of(&lengths));
         let sees_each = plan.method.combine.is_some();
         Gathering {
             sums,
@@ -78,9 +73,11 @@ impl Gathering {
             false => Change::Nothing,
         };
         let each = self.seen(&contribution, change, samples, global)?;
-        let (sections, mut sum) = (global.sections_of(phase.pass), self.sum(phase.pass));
-        contribution.add_to(&mut *sum, sections, phase.total, samples, &global.weights)?;
-        drop(sum);
+        // Else the server would wait for workers that add to it.
+        if !contribution.is_empty() {
+            let (sections, mut sum) = (global.sections_of(phase.pass), self.sum(phase.pass));
+            contribution.add_to(&mut *sum, sections, phase.total, samples, &global.weights)?;
+        }
         self.each.extend(each);
         Ok(())
     }

@@ -26,21 +26,18 @@ use crate::transport::mpi::{Mpi, library_version};
 use anyhow::{Result, ensure};
 use folder::Past;
 use settle::{same_build, settle, unless_finished};
-use tch::Device;
 
 pub(crate) use self::log::{Speaker, level_of_flags, log_at, start_log};
 pub(crate) use folder::ServerPart;
 pub(crate) use names::resolve;
-pub(crate) use seats::{check_threads, mapping};
+pub(crate) use seats::{Place, check_workers, mapping};
 pub(crate) use settle::Stop;
 pub(crate) use trainer::{make_trainer, sums};
 
 /// Everything a rank needs to train.
 pub(crate) struct Ready {
     pub(crate) plan: Plan,
-    pub(crate) device: Device,
-    /// Ranks that compute there.
-    pub(crate) sharers: usize,
+    pub(crate) place: Place,
     pub(crate) trainer: Box<dyn Trainer>,
     pub(crate) server: Option<ServerPart>,
 }
@@ -61,8 +58,8 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let folder = settle(mpi, is_server.then(|| folder::claim(&plan)).transpose())?;
     // Before anything is written: a run that cannot go on stays as it is.
     let saved = saved(mpi, &plan)?;
-    let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
-    let trainer = trainer::settled(mpi, &plan, device, sharers)?;
+    let place = seats::place(mpi.rank(), &hosts, &seats);
+    let trainer = trainer::settled(mpi, &plan, place)?;
     if is_server {
         for line in words::of_run(&plan, trainer.layout().parameters(), &hosts) {
             ::log::info!("{line}");
@@ -83,8 +80,7 @@ pub(crate) fn prepare(mpi: &Mpi, launched: Launched, flags: &Flags) -> Result<Re
     let server = settle(mpi, server.transpose())?;
     Ok(Ready {
         plan,
-        device,
-        sharers,
+        place,
         trainer,
         server,
     })
@@ -119,14 +115,13 @@ pub(crate) fn rehearse<T>(
     let plan = trainer::fitted(mpi, data::plan(mpi, &hosts, config)?)?;
     let is_server = mpi.rank() == Rank::SERVER;
     let found = settle(mpi, is_server.then(|| look(&plan)).transpose())?;
-    let (device, sharers) = seats::place(mpi.rank(), &hosts, &seats);
-    let trainer = trainer::settled(mpi, &plan, device, sharers)?;
+    let place = seats::place(mpi.rank(), &hosts, &seats);
+    let trainer = trainer::settled(mpi, &plan, place)?;
     let environment = environment::gather(mpi, &hosts, &seats);
     Ok((
         Ready {
             plan,
-            device,
-            sharers,
+            place,
             trainer,
             server: None,
         },

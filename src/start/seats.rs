@@ -24,7 +24,7 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
         warn_of_lack(mapping, mpi.rank().index(), &hosts, &reason);
     }
     let seats = settle(mpi, seats(mapping, &hosts, config.device))?;
-    settle(mpi, check_threads(config, &seats))?;
+    settle(mpi, check_workers(config, &seats))?;
     if mpi.rank() == Rank::SERVER {
         // On CPUs there is little to see.
         let level = if seats.iter().any(|seat| *seat != Seat::Cpu) {
@@ -32,7 +32,8 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
         } else {
             Level::Debug
         };
-        log::log!(level, "{}\n{}", counted(mpi.size(), "rank"), seats_table(&hosts, &seats));
+        let table = seats_table(&hosts, &seats, config.workers_of(mpi.size()));
+        log::log!(level, "{}\n{table}", counted(mpi.size(), "rank"));
     }
     if let Some(note) = turns(mpi.rank(), &hosts, &seats)
         && !host::shares_gpus()
@@ -42,22 +43,43 @@ pub(super) fn take(mpi: &Mpi, config: &Config) -> Result<(Vec<Host>, Vec<Seat>),
     Ok((hosts, seats))
 }
 
-/// A rank's device, and how many ranks compute there.
-pub(super) fn place(rank: Rank, hosts: &[Host], seats: &[Seat]) -> (Device, usize) {
+/// Where a rank computes.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) device: Device,
+    /// Ranks that compute there.
+    pub(crate) sharers: usize,
+}
+
+impl Place {
+    /// On the CPU, by itself.
+    pub(crate) const fn cpu() -> Place {
+        Place {
+            device: Device::Cpu,
+            sharers: 1,
+        }
+    }
+}
+
+/// Where a rank is among all.
+pub(super) fn place(rank: Rank, hosts: &[Host], seats: &[Seat]) -> Place {
     let here = rank.index();
     let is_here =
         |&other: &usize| hosts[other].name == hosts[here].name && seats[other] == seats[here];
     let sharers = (0..hosts.len()).filter(is_here).count();
-    (torch::device(seats[here]), sharers)
+    Place {
+        device: torch::device(seats[here]),
+        sharers,
+    }
 }
 
 /// Threads as workers are for cores: side by side on a GPU are ranks.
-pub(crate) fn check_threads(config: &Config, seats: &[Seat]) -> Result<()> {
+pub(crate) fn check_workers(config: &Config, seats: &[Seat]) -> Result<()> {
     let workers = config.workers;
     match seats {
         [gpu @ Seat::Gpu(_)] if workers > 1 => bail!(
             "--workers {workers} are threads for cores, and the mapping has this process on {gpu} \
-             (hint: mpirun -np {}, whose ranks may share a GPU; or --device cpu)",
+             (hint: mpirun -np {}, whose ranks may share a GPU, or --device cpu)",
             workers + 1
         ),
         _ => Ok(()),
@@ -163,16 +185,16 @@ mod tests {
             workers: 3,
             ..Config::default()
         };
-        let refusal = check_threads(&config, &[Seat::Gpu(1)]).expect_err("refused");
+        let refusal = check_workers(&config, &[Seat::Gpu(1)]).expect_err("refused");
         assert!(
             refusal
                 .to_string()
                 .contains("on cuda:1 (hint: mpirun -np 4"),
             "{refusal}"
         );
-        assert!(check_threads(&config, &[Seat::Cpu]).is_ok());
-        assert!(check_threads(&config, &[Seat::Gpu(0), Seat::Gpu(0)]).is_ok());
-        assert!(check_threads(&Config::default(), &[Seat::Gpu(0)]).is_ok());
+        assert!(check_workers(&config, &[Seat::Cpu]).is_ok());
+        assert!(check_workers(&config, &[Seat::Gpu(0), Seat::Gpu(0)]).is_ok());
+        assert!(check_workers(&Config::default(), &[Seat::Gpu(0)]).is_ok());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The model, who trains it, and where sums are made.
 
+use super::seats::Place;
 use super::settle::{Stop, settle};
 use crate::config::Collective;
 use crate::engine;
 use crate::host;
-use crate::ids::Rank;
+use crate::ids::{Rank, counted};
 use crate::message::Reduce;
 use crate::models;
 use crate::plan::Plan;
@@ -33,10 +34,9 @@ pub(super) fn fitted(mpi: &Mpi, plan: Plan) -> Result<Plan, Stop> {
             log::warn!("{note}");
         }
     }
-    let cores = Cores::here(&plan, mpi.size() == 1);
-    let all = mpi.share(&cores);
+    let all = mpi.share(&Cores::here(&plan, mpi.size() == 1));
     if mpi.rank() == Rank::SERVER
-        && let Some(note) = short_of_cores(&all, cores.training)
+        && let Some(note) = short_of_cores(&all)
     {
         log::warn!("{note}");
     }
@@ -62,9 +62,10 @@ impl Cores {
     fn here(plan: &Plan, is_alone: bool) -> Cores {
         let each = plan.config.threads as usize;
         let workers = plan.config.workers as usize;
-        let (training, threads) = match is_alone {
-            true => (workers * each, (workers + 1) * each),
-            false => (each, each),
+        let (training, threads) = if is_alone {
+            (workers * each, (workers + 1) * each)
+        } else {
+            (each, each)
         };
         Cores {
             host: host_name(),
@@ -84,24 +85,19 @@ fn is_crowded(all: &[Cores]) -> bool {
     names.len() < there().map(|cores| cores.threads).sum()
 }
 
-/// A note where ranks may use fewer cores than so many threads that train.
-fn short_of_cores(all: &[Cores], threads: usize) -> Option<String> {
-    let mut usable = all.iter().map(|cores| cores.usable).enumerate();
-    let (rank, cores) = usable.find(|(_, usable)| *usable < threads)?;
-    let many = if cores == 1 { "" } else { "s" };
-    let hint = "hint: fewer threads, or --bind-to none for mpirun";
-    let what = format!("{threads} threads train, but rank {rank} may use {cores} core{many}");
+/// A note where a rank may use fewer cores than it has threads that train.
+fn short_of_cores(all: &[Cores]) -> Option<String> {
+    let mut ranks = all.iter().enumerate();
+    let (rank, short) = ranks.find(|(_, cores)| cores.usable < cores.training)?;
+    let cores = counted(short.usable, "core");
+    let hint = "hint: fewer --workers or --threads, or --bind-to none for mpirun";
+    let what = format!("{} threads train, but rank {rank} may use {cores}", short.training);
     Some(format!("{what}: training is slower so ({hint})"))
 }
 
 /// The trainer of this rank, once every rank has its own and can keep what clients keep.
-pub(super) fn settled(
-    mpi: &Mpi,
-    plan: &Plan,
-    device: Device,
-    sharers: usize,
-) -> Result<Box<dyn Trainer>, Stop> {
-    let trainer = settle(mpi, try_trainer(plan, device, sharers, mpi.rank()))?;
+pub(super) fn settled(mpi: &Mpi, plan: &Plan, place: Place) -> Result<Box<dyn Trainer>, Stop> {
+    let trainer = settle(mpi, try_trainer(plan, place, mpi.rank()))?;
     settle(mpi, plan.check_cover(trainer.layout()).map_err(Error::from))?;
     settle(mpi, check_keeping(mpi, plan, trainer.as_ref()))?;
     Ok(trainer)
@@ -109,13 +105,8 @@ pub(super) fn settled(
 
 /// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others
 /// waiting in what comes next.
-fn try_trainer(
-    plan: &Plan,
-    device: Device,
-    sharers: usize,
-    rank: Rank,
-) -> Result<Box<dyn Trainer>> {
-    let made = stop::catch(|| make_trainer(plan, device, sharers, rank));
+fn try_trainer(plan: &Plan, place: Place, rank: Rank) -> Result<Box<dyn Trainer>> {
+    let made = stop::catch(|| make_trainer(plan, place, rank));
     Ok(made.map_err(Error::msg)??)
 }
 
@@ -135,16 +126,15 @@ fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
 /// The trainer that the plan asks for.
 pub(crate) fn make_trainer(
     plan: &Plan,
-    device: Device,
-    sharers: usize,
+    place: Place,
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
-    let trainer =
-        TorchTrainer::new(plan, device).map_err(|error| TrainError::Failed(error.to_string()))?;
+    let trainer = TorchTrainer::new(plan, place.device)
+        .map_err(|error| TrainError::Failed(error.to_string()))?;
     if let Some(note) = trainer.note().filter(|_| rank == Rank::SERVER) {
         log::warn!("{note}");
     }
-    let trainer = Box::new(trainer.shared_by(sharers));
+    let trainer = Box::new(trainer.shared_by(place.sharers));
     if plan.config.dry_train {
         return Ok(Box::new(Dry(trainer)));
     }
@@ -152,14 +142,14 @@ pub(crate) fn make_trainer(
 }
 
 /// Where collective sums are made. All ranks settle it together.
-pub(crate) fn sums(mpi: &Mpi, plan: &Plan, device: Device) -> Sums {
+pub(crate) fn sums(mpi: &Mpi, plan: &Plan, place: Place) -> Sums {
     if plan.reduce() != Reduce::Allreduce
         || plan.config.collective == Collective::Mpi
         || mpi.size() == 1
     {
         return Sums::Hosts;
     }
-    let gpu = match device {
+    let gpu = match place.device {
         Device::Cuda(index) => Some(index),
         _ => None,
     };
@@ -175,17 +165,16 @@ mod tests {
 
     #[test]
     fn the_lowest_rank_with_too_few_cores_is_named() {
-        let all = |usable: &[usize]| {
-            usable
-                .iter()
-                .map(|&usable| Cores {
-                    usable,
-                    ..Cores::default()
-                })
-                .collect::<Vec<_>>()
+        let note = |training, usable: &[usize]| {
+            let all = usable.iter().map(|&usable| Cores {
+                usable,
+                training,
+                ..Cores::default()
+            });
+            short_of_cores(&all.collect::<Vec<_>>())
         };
-        assert_eq!(short_of_cores(&all(&[2, 2]), 2), None);
-        let note = short_of_cores(&all(&[4, 1, 2]), 4).expect("too few");
+        assert_eq!(note(2, &[2, 2]), None);
+        let note = note(4, &[4, 1, 2]).expect("too few");
         assert!(note.starts_with("4 threads train, but rank 1 may use 1 core:"), "{note}");
     }
 

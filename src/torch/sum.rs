@@ -6,7 +6,7 @@ use super::params::Params;
 use crate::ids::ClientId;
 use crate::shelf::Shelf;
 use crate::train::TrainError;
-use crate::weights::{ExactSum, Held, LIMIT, Piece, Weights};
+use crate::weights::{Accumulator, Held, LIMIT, Piece, Weights};
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -85,7 +85,7 @@ impl DeviceSum {
     }
 
     /// Moves everything that was added to `sum`.
-    pub fn hand_over(&mut self, sum: &mut ExactSum) {
+    pub fn hand_over(&mut self, sum: &mut dyn Accumulator) {
         if let Some(units) = self.units.as_ref().filter(|_| self.holds) {
             sum.merge(
                 &self
@@ -116,7 +116,7 @@ impl DeviceSum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::Layout;
+    use crate::weights::{ExactSum, Layout};
 
     #[test]
     fn the_sum_on_a_device_is_the_sum_on_the_host() {

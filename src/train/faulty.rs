@@ -6,7 +6,7 @@
 use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
 use crate::ids::{ClientId, Rank, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Accumulator, ExactSum, Held, Layout};
+use crate::weights::{Accumulator, Held, Layout};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -111,7 +111,7 @@ impl Trainer for Faulty {
         }
     }
 
-    fn hand_over(&mut self, sum: &mut ExactSum) {
+    fn hand_over(&mut self, sum: &mut dyn Accumulator) {
         self.inner.hand_over(sum);
     }
 

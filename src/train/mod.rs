@@ -12,7 +12,7 @@ pub mod schedule;
 
 use crate::ids::{ClientId, Round};
 use crate::metrics::Metrics;
-use crate::weights::{Accumulator, ExactSum, Held, Layout, SumError, Weights};
+use crate::weights::{Accumulator, Held, Layout, SumError, Weights};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub trait Trainer {
     }
 
     /// Adds what was held back to `sum`. Most trainers hold nothing back.
-    fn hand_over(&mut self, _sum: &mut ExactSum) {}
+    fn hand_over(&mut self, _sum: &mut dyn Accumulator) {}
 
     /// What was held back on a device, zeros if nothing was, for whoever sums it up there; the
     /// trainer counts it as handed over. `None` when nothing is ever held on a device.

@@ -1,11 +1,11 @@
 //! Ranks as threads of one process. Moves the same encoded heads as MPI; numbers change hands
 //! without a copy.
 
-use super::{Delivery, Transport, TransportError};
+use super::{Delivery, SharedSum, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
 use crate::stop;
-use crate::weights::{SharedSum, Units};
+use crate::weights::Units;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub struct Local {
     patience: Option<Duration>,
 }
 
-/// The ends of a job of `size` ranks, by rank.
+/// The ends of one job of `size` ranks, by rank.
 pub fn ranks(size: usize) -> Vec<Local> {
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..size).map(|_| channel()).unzip();
     let meeting = Arc::new(Meeting::new(size));
@@ -186,13 +186,8 @@ impl Transport for Local {
     }
 
     fn shared_sums(&self, lengths: &[usize]) -> Option<Vec<SharedSum>> {
-        let fresh = || {
-            lengths
-                .iter()
-                .map(|&length| SharedSum::new(length))
-                .collect()
-        };
-        Some(self.meeting.shared.get_or_init(fresh).clone())
+        let shared = self.meeting.shared.get_or_init(|| SharedSum::of(lengths));
+        Some(shared.clone())
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {

@@ -1,9 +1,9 @@
 //! Counts what is sent, for any transport.
 
-use super::{Delivery, Transport, TransportError};
+use super::{Delivery, SharedSum, Transport, TransportError};
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::{Held, SharedSum, Units};
+use crate::weights::{Held, Units};
 use std::time::Duration;
 
 /// A transport that knows how many bytes of content it has sent.

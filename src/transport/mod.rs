@@ -5,15 +5,17 @@ mod metered;
 #[cfg(feature = "mpi")]
 pub mod mpi;
 pub mod nccl;
+mod shared;
 
 use crate::ids::Rank;
 use crate::message::Frame;
-use crate::weights::{Held, SharedSum, Units};
+use crate::weights::{Held, Units};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::net::IpAddr;
 use std::time::Duration;
 
 pub use metered::Metered;
+pub use shared::SharedSum;
 
 /// Moves frames between ranks.
 ///
@@ -62,8 +64,10 @@ pub trait Transport {
         })
     }
 
-    /// Sums of so many values that all ranks add to where they lie, where all are in one process: the
-    /// same ones for every rank.
+    /// Sums of so many values that all ranks add to where they lie, if all are in one process.
+    ///
+    /// Law: whoever has them has those that the server has. And only when the server is gone a send
+    /// to it fails: what was added and not told of would be added again.
     fn shared_sums(&self, _lengths: &[usize]) -> Option<Vec<SharedSum>> {
         None
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use accumulator::{Accumulator, SharedSum};
+pub use accumulator::Accumulator;
 pub use fault::SumError;
 pub use piece::Piece;
 pub use section::{Section, Sections, Total, Turnout, Weigh, Who};
@@ -22,8 +22,7 @@ pub type Weights = Arc<Vec<f32>>;
 /// A flat vector of fixed-point changes, as [`ExactSum`] adds them.
 pub type Units = Arc<Vec<i64>>;
 
-/// Values of a vector from which on the memory for another one is worth more than the time that it
-/// saves.
+/// The memory for another vector of more values than this is worth more than the time that it saves.
 pub const LARGE: usize = 1 << 20;
 
 /// Fixed-point changes in the memory of a device. Whoever holds them keeps them there until they

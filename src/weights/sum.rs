@@ -117,14 +117,6 @@ impl ExactSum {
         sound
     }
 
-    /// Adds another part of the same cohort.
-    pub fn merge(&mut self, part: &Units) {
-        match self.parts.len() < PARTS && part.len() <= LARGE {
-            true => self.parts.push(Arc::clone(part)),
-            false => self.fold(part),
-        }
-    }
-
     /// The own vector, to be written; a fresh one when a receiver still holds the last.
     fn writable(&mut self) -> &mut [i64] {
         if Arc::get_mut(&mut self.own).is_none() {
@@ -212,6 +204,14 @@ impl Accumulator for ExactSum {
             return piece.check(client);
         }
         Ok(())
+    }
+
+    fn merge(&mut self, part: &Units) {
+        if self.parts.len() < PARTS && part.len() <= LARGE {
+            self.parts.push(Arc::clone(part));
+        } else {
+            self.fold(part);
+        }
     }
 }
 

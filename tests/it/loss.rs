@@ -7,14 +7,14 @@ use fedmpi::config::{Config, Mode};
 use fedmpi::engine::{EngineError, Outcome, run, serve};
 use fedmpi::event::Event;
 use fedmpi::ids::{ClientId, Rank, Round};
-use fedmpi::message::Frame;
+use fedmpi::message::{Frame, Reduce};
 use fedmpi::metrics::Metrics;
 use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::schedule::DispatchMode;
 use fedmpi::train::{Quadratic, Task, TrainError, Trained, Trainer};
 use fedmpi::transport::local::{Local, ranks};
-use fedmpi::transport::{Delivery, Metered, Transport, TransportError};
+use fedmpi::transport::{Delivery, Metered, SharedSum, Transport, TransportError};
 use fedmpi::weights::{Layout, Units};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use std::time::Duration;
 struct Mortal {
     inner: Local,
     calls: u32,
+    // Whether it adds to the server's sum; then what it says always arrives.
+    shares: bool,
 }
 
 impl Mortal {
@@ -48,13 +50,19 @@ impl Transport for Mortal {
     }
 
     fn send(&mut self, to: Rank, frame: Frame) -> Result<(), TransportError> {
-        self.live()?;
+        if !self.shares {
+            self.live()?;
+        }
         self.inner.send(to, frame)
     }
 
     fn recv(&mut self) -> Result<Delivery, TransportError> {
         self.live()?;
         self.inner.recv()
+    }
+
+    fn shared_sums(&self, lengths: &[usize]) -> Option<Vec<SharedSum>> {
+        self.inner.shared_sums(lengths).filter(|_| self.shares)
     }
 
     fn all_reduce(&mut self, mine: &[i64]) -> Result<Units, TransportError> {
@@ -73,6 +81,16 @@ pub fn with_deaths(
     workers: usize,
     deaths: &[(u32, u32)],
 ) -> (Result<Outcome, EngineError>, Memory) {
+    with_deaths_of(plan, workers, deaths, false)
+}
+
+/// The same, of ranks that may add to the server's sum.
+fn with_deaths_of(
+    plan: &Plan,
+    workers: usize,
+    deaths: &[(u32, u32)],
+    shares: bool,
+) -> (Result<Outcome, EngineError>, Memory) {
     let deaths: BTreeMap<u32, u32> = deaths.iter().copied().collect();
     let mut ends = ranks(workers + 1).into_iter();
     let server = ends.next().expect("the server's end");
@@ -80,7 +98,11 @@ pub fn with_deaths(
     let outcome = thread::scope(|scope| {
         for inner in ends {
             let calls = deaths.get(&inner.rank().0).copied().unwrap_or(u32::MAX);
-            let worker = Mortal { inner, calls };
+            let worker = Mortal {
+                inner,
+                calls,
+                shares,
+            };
             scope.spawn(move || {
                 _ = serve(plan, &mut Metered::new(worker), &mut Quadratic::new(3, 0.5))
             });
@@ -108,6 +130,23 @@ fn one_worker_of_three_may_go_at_any_moment() {
         let (plan, mut seen) = (plan(config.clone()), 0);
         for calls in HELLO..16 {
             let (outcome, memory) = with_deaths(&plan, 3, &[(2, calls)]);
+            assert!(outcome.expect("goes on") == wanted, "{config:?} after {calls} calls");
+            seen += losses(&memory);
+        }
+        assert!(seen > 3, "{config:?}: {seen} losses were noticed before the end");
+    }
+}
+
+#[test]
+fn who_adds_to_the_servers_sum_may_go_between_two_orders() {
+    let wanted = quadratic(&plan(small()), 1).0;
+    for config in modes(&small()) {
+        if config.reduce != Reduce::Server {
+            continue;
+        }
+        let (plan, mut seen) = (plan(config.clone()), 0);
+        for calls in 0..8 {
+            let (outcome, memory) = with_deaths_of(&plan, 3, &[(2, calls), (3, 2 * calls)], true);
             assert!(outcome.expect("goes on") == wanted, "{config:?} after {calls} calls");
             seen += losses(&memory);
         }

@@ -63,7 +63,7 @@ impl Trainer for Holding {
         Ok(loss)
     }
 
-    fn hand_over(&mut self, sum: &mut ExactSum) {
+    fn hand_over(&mut self, sum: &mut dyn Accumulator) {
         sum.merge(self.sum.units());
         self.sum.reset(1);
     }
@@ -193,6 +193,23 @@ fn sums_over_gpus_have_the_bits_of_sums_over_hosts() {
         let finished = ranks(seats, Some(libraries()), "").succeeded();
         said_once(&finished, &format!("NCCL 2.28.9, GPUs: {}", seats.split(',').count() - 1));
         assert_eq!(finished.model_hash(), wanted, "{seats}");
+    }
+}
+
+#[test]
+fn what_is_held_back_enters_every_kind_of_sum() {
+    let wanted = alone();
+    for reduce in [Reduce::Server, Reduce::Worker, Reduce::Allreduce] {
+        let plan = plan(Config {
+            reduce,
+            ..job().config
+        });
+        let make = |_| Ok(Box::new(Holding::new(&plan)) as Box<dyn Trainer>);
+        for workers in [1, 3] {
+            let outcome = run_local(&plan, workers, &make, &mut Memory::default(), None);
+            let weights = outcome.expect("a sound run").weights;
+            assert_eq!(hash(&weights), wanted, "{reduce:?} on {workers}");
+        }
     }
 }
 

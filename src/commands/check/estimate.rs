@@ -8,10 +8,10 @@ use crate::hosts::Seat;
 use crate::ids::{ClientId, Rank, Round, counted};
 use crate::partition::Partition;
 use crate::plan::{Plan, passed};
-use crate::start::make_trainer;
+use crate::start::{Place, make_trainer};
+use crate::stop;
 use crate::train::{Task, Trainer};
 use crate::weights::Weights;
-use crate::{stop, torch};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -71,9 +71,8 @@ fn with_enough_of(plan: &Plan, client: ClientId) -> Plan {
 
 /// Trains the only client; again if that was short, since the first time takes longer.
 fn seconds_of(alone: &Plan) -> Result<f64, String> {
-    let cpu = torch::device(Seat::Cpu);
-    let mut trainer =
-        make_trainer(alone, cpu, 1, Rank::SERVER).map_err(|error| error.to_string())?;
+    let trainer = make_trainer(alone, Place::cpu(), Rank::SERVER);
+    let mut trainer = trainer.map_err(|error| error.to_string())?;
     let start = Arc::new(trainer.initial());
     let first = one_training(trainer.as_mut(), &start)?;
     if first >= LONG {

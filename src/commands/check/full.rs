@@ -3,12 +3,11 @@
 
 use super::estimate::human;
 use crate::engine::peak_rss_mib;
-use crate::hosts::Seat;
 use crate::ids::{ClientId, Rank, Round, counted};
 use crate::plan::Plan;
-use crate::start::make_trainer;
+use crate::start::{Place, make_trainer};
+use crate::stop;
 use crate::train::Task;
-use crate::{stop, torch};
 use anyhow::{Context, Error, Result};
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,7 +23,7 @@ pub(super) fn rehearsed(plan: &Plan, workers: usize) -> Result<String> {
 fn rehearse(plan: &Plan, workers: usize) -> Result<String> {
     let mut short = plan.clone();
     (short.config.threads, short.config.local_steps) = (1, Some(1));
-    let mut trainer = make_trainer(&short, torch::device(Seat::Cpu), 1, Rank::SERVER)?;
+    let mut trainer = make_trainer(&short, Place::cpu(), Rank::SERVER)?;
     let start = Arc::new(trainer.initial());
     let clients = of_all_sizes(plan, workers);
     let mut told = Vec::new();

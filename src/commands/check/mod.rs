@@ -47,7 +47,8 @@ struct Layout {
 impl Layout {
     fn of(config: &Config, ranks: usize) -> Result<Layout> {
         let (hosts, seats) = places::planned_seats(config, ranks)?;
-        let text = format!("{}\n\n{}", differing(config)?, seats_table(&hosts, &seats));
+        let table = seats_table(&hosts, &seats, config.workers_of(ranks));
+        let text = format!("{}\n\n{table}", differing(config)?);
         Ok(Layout { hosts, seats, text })
     }
 }

@@ -102,11 +102,11 @@ fn evaluate(
 fn together(mpi: &Mpi, ready: &mut Ready, weights: Option<&Weights>) -> Result<Option<Metrics>> {
     let Ready {
         plan,
-        device,
+        place,
         trainer,
         ..
     } = ready;
-    let sums = sums(mpi, plan, *device);
+    let sums = sums(mpi, plan, *place);
     let shared = matches!(sums, Sums::Devices(_));
     let Some(weights) = weights else {
         let served = engine::serve(plan, &mut wire(mpi, sums), trainer.as_mut());
@@ -143,7 +143,7 @@ fn classes(ready: &Ready, weights: &Weights) -> Result<Vec<Class>> {
     let names = dataset.about.classes.clone();
     plan.config.feature_noise = 0.0;
     (plan.dataset, plan.partition) = (Arc::new(dataset), Arc::new(Partition::new(&lists)));
-    let mut trainer = make_trainer(&plan, ready.device, ready.sharers, Rank::SERVER)?;
+    let mut trainer = make_trainer(&plan, ready.place, Rank::SERVER)?;
     let mut found = Vec::new();
     for (number, list) in lists.iter().enumerate() {
         if list.is_empty() {

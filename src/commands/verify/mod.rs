@@ -82,7 +82,7 @@ fn train(
     evidence: Option<&Evidence>,
     stretch: Stretch,
 ) -> Result<Vec<Finding>> {
-    let sums = sums(mpi, &ready.plan, ready.device);
+    let sums = sums(mpi, &ready.plan, ready.place);
     let together = matches!(sums, Sums::Devices(_));
     if let Some(evidence) = evidence {
         let found = lead(mpi, ready, evidence, stretch, sums)?;
@@ -106,15 +106,14 @@ fn lead(
 ) -> Result<Vec<Finding>, EngineError> {
     let Ready {
         plan,
-        device,
-        sharers,
+        place,
         trainer,
         ..
     } = ready;
     let saved = evidence.saved(plan, stretch)?;
     let mut witness = Witness::new(evidence, stretch)?;
     if mpi.size() == 1 {
-        alone(plan, trainer.layout(), *device, *sharers, &mut witness, saved)?;
+        alone(plan, trainer.layout(), *place, &mut witness, saved)?;
     } else {
         engine::run(plan, &mut wire(mpi, sums), trainer.as_mut(), &mut witness, saved)?;
     }

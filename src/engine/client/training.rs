@@ -100,7 +100,7 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     /// What a client contributes; it has entered the sum unless it is to be sent. Whatever goes
-    /// wrong leaves the sum and what the client keeps as they were.
+    /// wrong in its training leaves the sum and what it keeps as they were.
     fn contribute(
         &mut self,
         phase: Phase,
@@ -113,6 +113,10 @@ impl<T: Transport> Worker<'_, T> {
         if let Some(sum) = self.sums.of(phase.pass) {
             let sections = self.global.sections_of(phase.pass);
             contribution.add_to(sum, sections, phase.total, samples, &self.global.weights)?;
+            // The server needs no more than to hear of it.
+            if let Some(sum) = self.sums.shared(phase.pass) {
+                self.trainer.hand_over(sum);
+            }
             contribution = Contribution {
                 change: Change::Nothing,
                 said: Vec::new(),

@@ -22,8 +22,8 @@ impl Display for Seat {
     }
 }
 
-/// One line per rank: rank, role, host, device. Alone, a rank has its worker in the same process.
-pub fn seats_table(hosts: &[Host], seats: &[Seat]) -> String {
+/// One line per rank: rank, role, host, device. Alone, a rank has all workers in its process.
+pub fn seats_table(hosts: &[Host], seats: &[Seat], workers: usize) -> String {
     let mut table = format!("{:<6}{:<8}{:<28}{}", "rank", "role", "host", "device");
     for (rank, (host, seat)) in hosts.iter().zip(seats).enumerate() {
         let is_server = Rank::from(rank) == Rank::SERVER;
@@ -31,7 +31,11 @@ pub fn seats_table(hosts: &[Host], seats: &[Seat]) -> String {
         let _ = write!(table, "\n{rank:<6}{role:<8}{:<28}{seat}", host.name);
     }
     if let ([host], [seat]) = (hosts, seats) {
-        let line = format!("{:<6}{:<8}{:<28}{seat}", "", "worker", host.name);
+        let ranks = match workers {
+            1 => "1".to_owned(),
+            many => format!("1-{many}"),
+        };
+        let line = format!("{ranks:<6}{:<8}{:<28}{seat}", "worker", host.name);
         let _ = write!(table, "\n{line}, in the same process");
     }
     table
@@ -51,11 +55,13 @@ mod tests {
 
     #[test]
     fn alone_a_rank_has_a_worker_too() {
-        let table = seats_table(&[host("a")], &[Seat::Cpu]);
+        let table = seats_table(&[host("a")], &[Seat::Cpu], 1);
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<String> = table.lines().skip(1).map(words).collect();
-        assert_eq!(lines, ["0 server a cpu", "worker a cpu, in the same process"]);
-        let table = seats_table(&[host("a"), host("a")], &[Seat::Cpu; 2]);
+        assert_eq!(lines, ["0 server a cpu", "1 worker a cpu, in the same process"]);
+        let table = seats_table(&[host("a")], &[Seat::Cpu], 4);
+        assert!(table.contains("\n1-4   worker  a"), "{table}");
+        let table = seats_table(&[host("a"), host("a")], &[Seat::Cpu; 2], 1);
         assert_eq!(table.lines().count(), 3);
     }
 }

@@ -37,12 +37,12 @@ pub enum PlanError {
     #[error(
         "--dispatch one_per_worker trains each client of a round on a worker of its own: \
          --client_num_per_round is {cohort}, but there are {workers} workers (hint: mpirun -np {}, \
-         or --dispatch planned)", cohort + 1
+         --workers {cohort} without it, or --dispatch planned)", cohort + 1
     )]
     OnePerWorker {
         /// Clients in a round.
         cohort: usize,
-        /// Ranks but the server.
+        /// Ranks but the server, or threads.
         workers: usize,
     },
     /// A schedule of learning rates that cannot be used.

@@ -27,7 +27,7 @@ fn check_local(config: &Config) -> Result<(), PlanError> {
                 (hint: --dispatch planned)";
     require("dispatch", flag_name(&config.dispatch), planned, hint)?;
     let hint = "with --data_residency local workers are ranks with data of their own \
-                (hint: mpirun)";
+                (hint: mpirun, and leave it out)";
     require("workers", config.workers, config.workers == 1, hint)?;
     let hint = "it is generated alike on every rank (hint: --data_residency is for data in files)";
     require("dataset", &config.dataset, config.dataset.name != data::GENERATED, hint)?;

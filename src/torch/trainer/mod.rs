@@ -22,7 +22,7 @@ use crate::torch::sum::DeviceSum;
 use crate::torch::task::is_steady;
 use crate::train::optimizer::{Optimizer, make};
 use crate::train::{Drift, Frozen, Gradient, Reach, Task, TrainError, Trained, Trainer};
-use crate::weights::{Accumulator, ExactSum, Held, Layout};
+use crate::weights::{Accumulator, Held, Layout};
 use evaluation::evaluated_at_once;
 use network::network;
 use std::ops::Range;
@@ -223,7 +223,7 @@ impl Trainer for TorchTrainer {
         Ok(loss)
     }
 
-    fn hand_over(&mut self, sum: &mut ExactSum) {
+    fn hand_over(&mut self, sum: &mut dyn Accumulator) {
         if let Some(held) = &mut self.held {
             held.hand_over(sum);
         }

@@ -19,6 +19,7 @@ class Fedmpi(CargoPackage):
 
     depends_on("c", type="build")
     depends_on("cxx", type="build")
+    depends_on("gmake", type="build")
     depends_on("rust@1.91:", type="build")
     # bindgen reads mpi.h with libclang.
     depends_on("llvm+clang", type="build")
