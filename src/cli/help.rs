@@ -27,8 +27,7 @@ const COMMANDS: &str = "new check launch watch report sweep doctor list";
 const HEAD: &str = "\
 Federated learning over MPI: rank 0 is the server, every other rank a worker.
 
-Usage: mpirun -np 3 fedmpi [FLAGS]      trains
-       fedmpi --workers 2 [FLAGS]       the same in one process
+Usage: mpirun -np 3 fedmpi [FLAGS]      trains (fedmpi --workers 2: no mpirun)
        fedmpi launch -np 3 -- [FLAGS]   the same, started again when it fails
 ";
 

@@ -50,6 +50,8 @@ fn what_was_not_chosen_does_not_travel() {
         let config = Config {
             update,
             reduce: Reduce::Server,
+            // Of which each change is seen by itself: else threads add to the server's sum.
+            combine: Some("median".into()),
             scheduler: "round_robin".into(),
             ..small()
         };

@@ -64,7 +64,7 @@ fn threads_where_they_make_no_sense_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     for (flags, wanted) in [
         ("--workers 0", "--workers"),
-        ("--workers 2 --data_residency local --dataset mnist", "(hint: mpirun)"),
+        ("--workers 2 --data_residency local --dataset mnist", "(hint: mpirun, and leave it out)"),
         ("--workers 2 --dispatch one_per_worker", "is 10, but there are 2 workers"),
     ] {
         let refused = alone(flags, folder.path());
