@@ -40,11 +40,8 @@ pub use event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing, S
 pub use metrics::{Metrics, Target};
 pub use record::{Memory, Summary};
 
-// jemalloc takes the place of malloc in all of the process. libtorch asks it for a step's tensors
-// and frees them again, on each thread, of which glibc's keeps more. Programs with an allocator of
-// their own, and libraries that are loaded into others, leave the feature out.
 #[cfg(feature = "jemalloc")]
-use tikv_jemallocator as _;
+mod allocator;
 
 // Doors for the tests and benchmarks of this crate.
 #[doc(hidden)]

@@ -1,9 +1,10 @@
 //! A model's parameters: one flat tensor, and a view of it for each parameter.
 
 use super::device::overwrite;
-use crate::weights::{Layout, Slot};
+use crate::weights::{LARGE, Layout, Slot};
+use rustix::mm::{Advice, madvise};
 use std::borrow::Cow;
-use std::slice;
+use std::{ptr, slice};
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 /// Values of tensors that are stepped together on the CPU, where to launch much work takes little
@@ -107,6 +108,24 @@ impl Params {
     /// Takes over flat weights.
     pub fn load(&mut self, weights: &[f32]) {
         overwrite(&mut self.flat, weights);
+    }
+
+    /// Gives the memory of large values on the CPU back to the system. They are zeros until others
+    /// are loaded.
+    pub fn unload(&mut self) {
+        if self.flat.device().is_cuda() || self.flat.numel() <= LARGE {
+            return;
+        }
+        let page = rustix::param::page_size();
+        let start = self.flat.data_ptr() as usize;
+        let end = start + self.flat.numel() * size_of::<f32>();
+        let (first, last) = (start.next_multiple_of(page), end / page * page);
+        let place = ptr::with_exposed_provenance_mut(first);
+        // SAFETY: whole pages of values that nobody reads before they are loaded again.
+        let given = unsafe { madvise(place, last - first, Advice::LinuxDontNeed) };
+        if let Err(error) = given {
+            log::debug!("the model's memory is kept: {error}");
+        }
     }
 
     /// Takes over flat weights that are on the device already.
@@ -218,6 +237,26 @@ mod tests {
         let sum: f32 = weights.iter().sum();
         assert_eq!(sum, 6.0 + 32.0 + 6.0 * wide as f32 + 12.0 * wide as f32 + 25.0);
         assert_eq!(params.views()[1].double_value(&[15]), 2.0);
+    }
+
+    #[test]
+    fn what_is_unloaded_is_zeros_until_it_is_loaded() {
+        let mut layout = Layout::default();
+        layout.push("a", &[LARGE + 4096]);
+        let mut params = Params::new(&layout, 1, Device::Cpu).expect("room");
+        let weights: Vec<f32> = (0..layout.length())
+            .map(|place| place as f32 + 1.0)
+            .collect();
+        params.load(&weights);
+        params.unload();
+        let zeros = params
+            .values()
+            .iter()
+            .filter(|value| **value == 0.0)
+            .count();
+        assert!(zeros >= LARGE, "{zeros}");
+        params.load(&weights);
+        assert!(*params.values() == *weights);
     }
 
     #[test]

@@ -51,7 +51,15 @@ impl TorchTrainer {
                 .map_err(|error| no_room(device, order.len(), error))?;
             metrics.add(&score(self.network.as_ref(), &self.params, &facts.task, &rows));
         }
+        self.rest();
         Ok(metrics)
+    }
+
+    /// Whoever never trains, such as the server, needs its model's memory only now and then.
+    fn rest(&mut self) {
+        if self.train.is_none() {
+            self.params.unload();
+        }
     }
 
     /// Metrics of what a client trains on.
@@ -70,6 +78,7 @@ impl TorchTrainer {
             let learned = &plan.dataset.facts.task;
             metrics.add(&score(self.network.as_ref(), &self.params, learned, &rows));
         }
+        self.rest();
         Ok(metrics)
     }
 }

@@ -82,8 +82,9 @@ impl TorchTrainer {
         if on_gpu {
             exact();
         }
-        let params = Params::new(&layout, network.trained(), device)
+        let mut params = Params::new(&layout, network.trained(), device)
             .map_err(|error| unusable(device, first_line(error)))?;
+        params.unload();
         Ok(TorchTrainer {
             params,
             optimizer,
