@@ -1,5 +1,6 @@
 //! A round on a device: its weights come once, the partial sum leaves once, however many clients
-//! are trained between. The arithmetic is that of [`ExactSum`], bit for bit.
+//! are trained between. The arithmetic is that of [`ExactSum`](crate::weights::ExactSum), bit for
+//! bit.
 
 use super::device::overwrite;
 use super::params::Params;
