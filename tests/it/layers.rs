@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// From the vocabulary upwards; modules of one floor may use each other, but not in circles.
 const LAYERS: &[&[&str]] = &[
     &[
+        "allocator",
         "ids",
         "files",
         "number",
