@@ -55,7 +55,7 @@ ours() { # MODEL COMMAND ...: seconds a round, MiB
     shift
     # shellcheck disable=SC2046
     peak "$@" --data_dir "$out" $(flags "$model") --partition_method homo --client_num_in_total 100 --comm_round "$rounds" \
-        --lr 0.1 --frequency_of_the_test "$rounds" --out_dir "$out/run" --overwrite >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
+        --lr 0.1 --frequency_of_the_test "$rounds" --out_dir "$out/run" --overwrite >"$out/log" 2>&1 || { cat "$out/log" >&2; exit 1; }
     echo "$(column | median) $(cat "$out/peak")"
 }
 
@@ -65,8 +65,10 @@ for model; do
     theirs=$(peak "$python" scripts/bench_pytorch.py "$out" "$model" 100 "$cohort" 2 "$rounds" | grep -o '[0-9.]* s per' | cut -d' ' -f1)
     their_peak=$(cat "$out/peak")
     # shellcheck disable=SC2046
-    read -r ranks ranks_peak <<<"$(ours "$model" mpirun $(oversubscribe) -np 3 target/release/fedmpi)"
-    read -r threads threads_peak <<<"$(ours "$model" target/release/fedmpi --workers 2)"
+    found=$(ours "$model" mpirun $(oversubscribe) -np 3 target/release/fedmpi)
+    read -r ranks ranks_peak <<<"$found"
+    found=$(ours "$model" target/release/fedmpi --workers 2)
+    read -r threads threads_peak <<<"$found"
     awk -v n="$model" -v a="$theirs" -v r="$ranks" -v t="$threads" -v p="$their_peak" -v q="$ranks_peak" -v s="$threads_peak" \
         'BEGIN { printf "%-10s%10.3f%10.3f%10.3f%8.2f%8.2f | %12d%10d%8.2f%10d%8.2f\n",
                  n, a, r, t, a / r, a / t, p, q, q / p, s, s / p }'

@@ -35,13 +35,10 @@ pub use algorithm::{Algorithm, Mean, Moving, Outcome as Yield, Shape, Visit};
 pub use update::Chain;
 pub use weights::{Layout, Section, Sections, Weigh, Weights};
 
-pub use engine::{EngineError, MakeTrainer, Outcome, Server, run, run_local, serve};
+pub use engine::{EngineError, Outcome, Server, run, run_local, serve};
 pub use event::{Event, RankReport, RecordError, Recorder, RoundDone, Standing, State};
 pub use metrics::{Metrics, Target};
 pub use record::{Memory, Summary};
-
-#[cfg(feature = "jemalloc")]
-mod allocator;
 
 // Doors for the tests and benchmarks of this crate.
 #[doc(hidden)]

@@ -28,7 +28,8 @@ pub(super) fn run(arguments: LaunchArgs) -> Result<u8> {
     let (program, folder) = program(training, &config, arguments.dry_run)?;
     let mut options = arguments.start.mpirun_option;
     // Workers on threads want more than the one core that their rank would be bound to.
-    if arguments.np == 1 && config.workers > 1 && options.is_empty() {
+    let binds = |option: &String| option.contains("bind") || option.contains("PIN");
+    if arguments.np == 1 && config.workers > 1 && !options.iter().any(binds) {
         options.extend(launcher.unbound().iter().map(|&word| word.to_owned()));
     }
     let job = Job {

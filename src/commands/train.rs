@@ -14,6 +14,7 @@ use crate::start::{
     prepare, start_log, sums,
 };
 use crate::stop::{self, exit};
+use crate::train::{TrainError, Trainer};
 use crate::transport::mpi::{Mpi, Wire};
 use crate::transport::{Metered, Sums, TransportError, World};
 use crate::weights::{self, Layout};
@@ -116,19 +117,27 @@ pub(super) fn alone(
     recorder: &mut dyn Recorder,
     saved: Option<(State, Vec<f32>)>,
 ) -> Result<Outcome, EngineError> {
-    let workers = plan.config.workers_of(1);
-    let place = Place {
-        sharers: place.sharers + workers,
-        ..place
-    };
-    let make = |rank| make_trainer(plan, place, rank);
+    let (workers, make) = on_threads(plan, place);
     // On a GPU a worker's sum stays there.
     let plan = if place.device.is_cuda() {
         plan.clone()
     } else {
         plan.clone().in_one_process(model)
     };
-    engine::run_local(&plan, workers, &make, recorder, saved)
+    engine::run_local(&plan, workers, make, recorder, saved)
+}
+
+/// How many workers a process has that is alone, and what makes their trainers and the server's.
+pub(super) fn on_threads(
+    plan: &Plan,
+    place: Place,
+) -> (usize, impl Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> + use<>) {
+    let (plan, workers) = (plan.clone(), plan.config.workers_of(1));
+    let place = Place {
+        sharers: place.sharers + workers,
+        ..place
+    };
+    (workers, move |rank| make_trainer(&plan, place, rank))
 }
 
 /// The transport of one run; it is dropped before anybody waits for the others.

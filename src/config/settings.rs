@@ -189,7 +189,7 @@ settings! {
     gpu_mapping_key: String = "mapping_default".into(), "NAME", "mapping_default", Range::ANY, "Which mapping of the file";
     gpu_util_parse: Option<String> = None, "TEXT", "none", Range::ANY, "The mapping in one line, `host1:0,1,1;host2:2`: processes per GPU; wins over the file";
     device: DeviceChoice = DeviceChoice::Auto, "cpu|auto|mapped", "auto", Range::ANY, "cpu ignores the mapping; auto follows it, on CPU where a host has no GPU; mapped insists on it";
-    workers: i64 = 1, "WORKERS", "1", Range::between(1.0, 1024.0), "Workers of a program that runs alone: threads of its process, which share libtorch, data and sum; under mpirun ranks are the workers";
+    workers: i64 = 1, "WORKERS", "1", Range::between(1.0, 1024.0), "Workers of a program that runs alone: threads of its process, which share libtorch, data and the sum of large models; under mpirun ranks are the workers";
     threads: i64 = 1, "THREADS", "1", Range::between(1.0, 1024.0), "Torch threads per worker; part of what makes results reproducible";
     log_dir: Option<PathBuf> = None, "FOLDER", "none", Range::ANY, "Write what each rank logs to `rank-N.log` in this folder too, on its own host; `{rank}` and `{host}` as in --data_dir";
     progress: Progress = Progress::Auto, "auto|bar|lines|none", "auto", Range::ANY, "How rounds are shown: a bar with few lines where there is a terminal, else a line a second at most; none shows warnings and the result";

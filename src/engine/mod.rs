@@ -38,7 +38,7 @@ use keeper::Keeper;
 pub use client::serve;
 pub use error::EngineError;
 pub use evaluation::evaluate;
-pub use in_process::{MakeTrainer, run_local};
+pub use in_process::{evaluate_local, run_local};
 pub use run::{Outcome, run};
 pub use server::Server;
 

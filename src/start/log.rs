@@ -15,6 +15,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 
 /// Who logs.
 #[derive(Clone, Copy, Debug)]
@@ -157,13 +158,21 @@ impl Lines {
 
     /// Whose words they are; the server's are not named unless it counts.
     fn named(&self, server_too: bool) -> String {
-        match &self.who {
-            Some((rank, host)) if server_too || *rank != Rank::SERVER => {
-                format!(" rank {rank} on {host}:")
-            }
-            _ => String::new(),
+        let Some((rank, host)) = &self.who else { return String::new() };
+        let rank = rank_of_thread().unwrap_or(*rank);
+        if server_too || rank != Rank::SERVER {
+            format!(" rank {rank} on {host}:")
+        } else {
+            String::new()
         }
     }
+}
+
+/// Which worker this thread is, where workers are threads: its name tells.
+fn rank_of_thread() -> Option<Rank> {
+    let thread = thread::current();
+    let number = thread.name()?.strip_prefix("rank ")?;
+    number.parse().ok().map(Rank)
 }
 
 /// A bold colour, where colours are wanted.
@@ -202,6 +211,17 @@ mod tests {
                 .in_full(Level::Warn, "x")
                 .ends_with("Z WARN  rank 0 on h: x\n")
         );
+    }
+
+    #[test]
+    fn threads_of_workers_are_named_by_their_rank() {
+        let lines = Lines {
+            filter: Builder::new().build(),
+            who: Some((Rank::SERVER, "h".to_owned())),
+        };
+        let worker = thread::Builder::new().name("rank 3".to_owned());
+        let told = worker.spawn(move || lines.named(false)).expect("a thread");
+        assert_eq!(told.join().expect("no panic"), " rank 3 on h:");
     }
 
     #[test]

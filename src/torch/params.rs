@@ -110,8 +110,8 @@ impl Params {
         overwrite(&mut self.flat, weights);
     }
 
-    /// Gives the memory of large values on the CPU back to the system. They are zeros until others
-    /// are loaded.
+    /// Gives the memory of large values on the CPU back to the system. Nobody may read them until
+    /// others are loaded.
     pub fn unload(&mut self) {
         if self.flat.device().is_cuda() || self.flat.numel() <= LARGE {
             return;

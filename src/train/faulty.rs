@@ -1,6 +1,6 @@
 //! Faults on purpose, to see that they are handled: `FEDMPI_FAULT=panic:ROUND:CLIENT` makes the
-//! training of one client panic, `nan:ROUND:CLIENT` makes its weights NaN, `make:RANK` makes a rank
-//! panic that makes its trainer. Rounds count from 1; without rounds they are trainings. For tests
+//! training of one client panic, `nan:ROUND:CLIENT` makes its weights NaN, `hang:ROUND:CLIENT` lets it
+//! never end, `make:RANK` makes a rank panic that makes its trainer. Rounds count from 1; without rounds they are trainings. For tests
 //! of a cluster's job control; never set otherwise.
 
 use super::{Frozen, Gradient, Task, TrainError, Trained, Trainer};
@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::weights::{Accumulator, Held, Layout};
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread;
 
 /// The environment variable that asks for a fault.
 pub const VARIABLE: &str = "FEDMPI_FAULT";
@@ -25,11 +26,12 @@ pub struct Faulty {
 enum Fault {
     Panic,
     Nan,
+    Hang,
 }
 
 impl Faulty {
-    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT` or `nan:ROUND:CLIENT`; any other wish is
-    /// ignored.
+    /// Wraps `inner` when `wish` is `panic:ROUND:CLIENT`, `nan:ROUND:CLIENT` or
+    /// `hang:ROUND:CLIENT`; any other wish is ignored.
     pub fn wrap(inner: Box<dyn Trainer>, wish: Option<&str>) -> Box<dyn Trainer> {
         match wish.and_then(parse) {
             Some((fault, round, client)) => Box::new(Faulty {
@@ -55,6 +57,9 @@ impl Faulty {
     fn strikes(&self, task: &Task<'_>) -> bool {
         let strikes = (task.round, task.client) == (self.round, self.client);
         assert!(!(strikes && self.fault == Fault::Panic), "fault asked for by {VARIABLE}");
+        while strikes && self.fault == Fault::Hang {
+            thread::park();
+        }
         strikes
     }
 }
@@ -64,6 +69,7 @@ fn parse(wish: &str) -> Option<(Fault, Round, ClientId)> {
     let fault = match fault {
         "panic" => Fault::Panic,
         "nan" => Fault::Nan,
+        "hang" => Fault::Hang,
         _ => return None,
     };
     let (round, client) = place.split_once(':')?;

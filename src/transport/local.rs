@@ -155,13 +155,15 @@ impl Transport for Local {
     fn recv(&mut self) -> Result<Delivery, TransportError> {
         let began = Instant::now();
         loop {
+            // Before it waits, since reports may come all the time.
+            if let Some(delivery) = self.glance()? {
+                return Ok(delivery);
+            }
+            if self.rank == Rank::SERVER && stop::end_wanted() {
+                return Ok(Delivery::EndWanted);
+            }
             match self.inbox.recv_timeout(GLANCE) {
                 Ok(delivery) => return Ok(delivery),
-                Err(RecvTimeoutError::Timeout)
-                    if self.rank == Rank::SERVER && stop::end_wanted() =>
-                {
-                    return Ok(Delivery::EndWanted);
-                }
                 Err(RecvTimeoutError::Timeout)
                     if self.patience.is_some_and(|all| began.elapsed() > all / 4) =>
                 {

@@ -2,7 +2,7 @@
 
 use crate::ids::ClientId;
 use crate::weights::{Accumulator, ExactSum, Piece, SumError, Units};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A sum that all ranks of a process add to, each client's change as a whole.
 #[derive(Clone, Debug)]
@@ -18,8 +18,11 @@ impl SharedSum {
     }
 
     /// The sum itself, while nobody else adds to it.
+    ///
+    /// # Panics
+    /// When another thread has, while it added: nobody knows what the sum is then.
     pub fn lock(&self) -> MutexGuard<'_, ExactSum> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().expect("all changes were added as a whole")
     }
 }
 

@@ -50,9 +50,10 @@ fn walk(config: Config, rate: f32, bowl: fn(ClientId) -> Bowl) -> Vec<f32> {
         }
     }
     let mut models = Models::default();
-    let make =
-        |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(1, rate).with(bowl))) };
-    run_local(&plan(config), 2, &make, &mut models, None).expect("sound");
+    let make = move |_| -> Result<Box<dyn Trainer>, _> {
+        Ok(Box::new(Quadratic::new(1, rate).with(bowl)))
+    };
+    run_local(&plan(config), 2, make, &mut models, None).expect("sound");
     models.0
 }
 
@@ -256,7 +257,7 @@ fn every_method_goes_on_after_any_round_in_another_mode() {
             }
         };
         let mut whole = saves("whole");
-        let wanted = run_local(&plan(method.clone()), 2, &make, &mut whole, None).expect("sound");
+        let wanted = run_local(&plan(method.clone()), 2, make, &mut whole, None).expect("sound");
         for (turn, (state, weights)) in whole.states.into_iter().enumerate() {
             // Resuming is told by the setting; the folder is that of the recorder.
             let there = Some(parent.path().to_owned());
@@ -268,7 +269,7 @@ fn every_method_goes_on_after_any_round_in_another_mode() {
             let mut rest = saves(&format!("rest{turn}"));
             fs::copy(parent.path().join("whole/kept.bin"), rest.folder.join("kept.bin")).ok();
             let outcome =
-                run_local(&plan(config.clone()), 3, &make, &mut rest, Some((state, weights)));
+                run_local(&plan(config.clone()), 3, make, &mut rest, Some((state, weights)));
             assert!(
                 outcome.expect("goes on") == wanted,
                 "{} from round {}",
@@ -306,7 +307,7 @@ fn a_run_that_falls_back_goes_on_from_its_best_model_after_a_resume_too() {
         states: Vec::new(),
     };
     let mut whole = saves();
-    let wanted = run_local(&plan(config.clone()), 2, &make, &mut whole, None).expect("sound");
+    let wanted = run_local(&plan(config.clone()), 2, make, &mut whole, None).expect("sound");
     assert!(wanted.weights == best.weights && wanted.test == best.test && wanted.rounds == 5);
     assert_eq!(
         whole.states[2].0.memory.len(),
@@ -321,7 +322,7 @@ fn a_run_that_falls_back_goes_on_from_its_best_model_after_a_resume_too() {
         assert!(quadratic(&plan(config.clone()), 3).0 == wanted);
         for (state, weights) in whole.states.clone() {
             let outcome =
-                run_local(&plan(config.clone()), 3, &make, &mut saves(), Some((state, weights)));
+                run_local(&plan(config.clone()), 3, make, &mut saves(), Some((state, weights)));
             assert!(outcome.expect("goes on") == wanted);
         }
     }

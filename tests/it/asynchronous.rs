@@ -103,11 +103,11 @@ fn every_rule_goes_on_from_any_move_with_the_same_bits() {
                 ..asynchronous(small())
             });
             let mut whole = Saves::default();
-            let wanted = run_local(&plan, 2, &make, &mut whole, None).expect("sound");
+            let wanted = run_local(&plan, 2, make, &mut whole, None).expect("sound");
             for (state, weights) in whole.states {
                 let (rounds, mut rest) = (state.rounds as usize, Saves::default());
                 let outcome =
-                    run_local(&plan, 3, &make, &mut rest, Some((state, weights))).expect("goes on");
+                    run_local(&plan, 3, make, &mut rest, Some((state, weights))).expect("goes on");
                 assert!(outcome == wanted, "{} {selection} from move {rounds}", entry.name);
                 let (all, later) = (lines(&whole.memory), lines(&rest.memory));
                 assert_eq!(
@@ -142,10 +142,10 @@ fn a_worker_trains_one_client_at_a_time_and_later_when_the_run_goes_on() {
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
     let plan = plan(asynchronous(small()));
     let (mut whole, mut rest) = (Saves::default(), Saves::default());
-    run_local(&plan, 2, &make, &mut whole, None).expect("sound");
+    run_local(&plan, 2, make, &mut whole, None).expect("sound");
     let (state, weights) = whole.states.swap_remove(5);
     let before = state.taken;
-    run_local(&plan, 2, &make, &mut rest, Some((state, weights))).expect("goes on");
+    run_local(&plan, 2, make, &mut rest, Some((state, weights))).expect("goes on");
     for spans in [&whole.memory, &rest.memory].map(spans) {
         assert!(
             spans
@@ -243,8 +243,8 @@ fn a_full_buffer_without_staleness_is_a_synchronous_round() {
         ..even
     });
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(40, 0.3))) };
-    let (synchronous, rounds) = run_with(&rounds, 2, &make).expect("sound");
-    let (buffered, moves) = run_with(&buffer, 2, &make).expect("sound");
+    let (synchronous, rounds) = run_with(&rounds, 2, make).expect("sound");
+    let (buffered, moves) = run_with(&buffer, 2, make).expect("sound");
     assert!(
         arrivals(&moves)
             .iter()

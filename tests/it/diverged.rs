@@ -61,7 +61,7 @@ fn run(plan: &Plan, workers: usize) -> Result<(Outcome, Memory), EngineError> {
     let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
         Ok(Box::new(Broken(Quadratic::new(3, 0.5), some)))
     };
-    run_with(plan, workers, &make)
+    run_with(plan, workers, make)
 }
 
 fn all() -> Config {
@@ -196,7 +196,7 @@ fn a_round_of_broken_clients_alone_leaves_the_model_as_it_is() {
     let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
         Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
     };
-    let (outcome, memory) = run_with(&plan, 2, &make).expect("goes on");
+    let (outcome, memory) = run_with(&plan, 2, make).expect("goes on");
     assert!(outcome.weights.iter().all(|weight| *weight == 0.0));
     assert_eq!(
         memory
@@ -257,7 +257,7 @@ fn without_rounds_nobody_waits_for_ever() {
     let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
         Ok(Box::new(Broken(Quadratic::new(3, 0.5), |_| Some(f32::NAN))))
     };
-    let error = run_with(&plan, 2, &make)
+    let error = run_with(&plan, 2, make)
         .map(|_| ())
         .expect_err("ends")
         .to_string();

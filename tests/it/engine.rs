@@ -132,7 +132,7 @@ fn a_panic_in_training_names_rank_client_and_round() {
         let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
             Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:2:7")))
         };
-        let error = run_with(&plan, workers, &make)
+        let error = run_with(&plan, workers, make)
             .map(|_| ())
             .expect_err("a fault");
         let EngineError::Training {
@@ -156,7 +156,7 @@ fn what_keeps_the_last_worker_from_training_is_told() {
         Rank::SERVER => Ok(Box::new(Quadratic::new(3, 0.5)) as Box<dyn Trainer>),
         _ => Err(TrainError::Failed("no room on cuda:0".to_owned())),
     };
-    let error = run_with(&plan, 1, &make)
+    let error = run_with(&plan, 1, make)
         .map(|_| ())
         .expect_err("a fault")
         .to_string();
@@ -164,11 +164,44 @@ fn what_keeps_the_last_worker_from_training_is_told() {
 }
 
 #[test]
+fn a_worker_that_cannot_work_ends_the_run_before_it_begins() {
+    let make = |rank: Rank| match rank {
+        Rank(2) => panic!("no room on cuda:1"),
+        _ => Ok(Box::new(Quadratic::new(3, 0.5)) as Box<dyn Trainer>),
+    };
+    let error = run_with(&plan(small()), 3, make)
+        .map(|_| ())
+        .expect_err("a fault");
+    assert!(error.to_string().starts_with("rank 2 cannot work: "), "{error}");
+}
+
+#[test]
+fn nobody_waits_for_a_thread_that_hangs() {
+    let plan = plan(Config {
+        client_num_per_round: 12,
+        round_timeout: Some(0.5),
+        ..small()
+    });
+    for workers in [1, 3] {
+        let make = |_: Rank| -> Result<Box<dyn Trainer>, _> {
+            Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("hang:2:7")))
+        };
+        let error = run_with(&plan, workers, make)
+            .map(|_| ())
+            .expect_err("a fault");
+        let EngineError::Silence { outstanding, .. } = &error else {
+            panic!("{error}")
+        };
+        assert!(outstanding.starts_with("rank ") && !outstanding.contains(';'), "{error}");
+    }
+}
+
+#[test]
 fn diverged_training_names_the_client() {
     let plan = plan(small());
     let make =
         |_: Rank| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, f32::INFINITY))) };
-    let error = run_with(&plan, 2, &make).map(|_| ()).expect_err("a fault");
+    let error = run_with(&plan, 2, make).map(|_| ()).expect_err("a fault");
     assert!(error.to_string().contains("lower --lr"), "{error}");
 }
 

@@ -85,7 +85,7 @@ fn run(
     saved: Option<(State, Vec<f32>)>,
 ) -> (Result<Outcome, EngineError>, Saves) {
     let [training, piece] = [training, piece].map(Duration::from_millis);
-    let make = |_: Rank| -> Result<Box<dyn Trainer>, TrainError> {
+    let make = move |_: Rank| -> Result<Box<dyn Trainer>, TrainError> {
         Ok(Box::new(Paced {
             inner: Quadratic::new(3, 0.5),
             training,
@@ -94,7 +94,7 @@ fn run(
         }))
     };
     let mut saves = Saves::default();
-    let outcome = run_local(plan, workers, &make, &mut saves, saved);
+    let outcome = run_local(plan, workers, make, &mut saves, saved);
     (outcome, saves)
 }
 

@@ -249,7 +249,7 @@ fn slowly(
             ended: Arc::default(),
         }))
     };
-    run_with(&plan(config.clone()), workers, &make).map(|(outcome, _)| outcome)
+    run_with(&plan(config.clone()), workers, make).map(|(outcome, _)| outcome)
 }
 
 #[test]
@@ -318,15 +318,16 @@ fn nobody_waits_for_trainings_beyond_the_last_move() {
         ..small()
     };
     let ended = Arc::new(AtomicU32::new(0));
-    let make = |_| -> Result<Box<dyn Trainer>, _> {
+    let counter = Arc::clone(&ended);
+    let make = move |_| -> Result<Box<dyn Trainer>, _> {
         Ok(Box::new(Slow {
             inner: Quadratic::new(3, 0.5),
             steps,
             says_so: true,
-            ended: Arc::clone(&ended),
+            ended: Arc::clone(&counter),
         }))
     };
-    let (outcome, memory) = run_with(&plan(config), 2, &make).expect("a sound run");
+    let (outcome, memory) = run_with(&plan(config), 2, make).expect("a sound run");
     assert_eq!((outcome.rounds, ended.load(Ordering::Relaxed)), (3, 3));
     assert!(
         matches!(memory.events.last(), Some(Event::Finished { ranks, .. }) if ranks.len() == 3)

@@ -132,7 +132,7 @@ fn a_fault_ends_every_mode() {
         let make = |_| -> Result<Box<dyn Trainer>, _> {
             Ok(Faulty::wrap(Box::new(Quadratic::new(3, 0.5)), Some("panic:2:7")))
         };
-        let error = run_with(&plan(config.clone()), 3, &make)
+        let error = run_with(&plan(config.clone()), 3, make)
             .map(|_| ())
             .expect_err("a fault");
         assert!(matches!(error, EngineError::Training { .. }), "{}: {error}", name(&config));

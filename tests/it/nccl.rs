@@ -167,11 +167,12 @@ fn ranks(seats: &str, with: Option<&Path>, wish: &str) -> Finished {
 /// The same rounds on one worker, in this process.
 fn alone() -> String {
     let plan = job();
-    let make = |_| {
-        Ok(Box::new(TorchTrainer::new(&plan, Device::Cpu).expect("a model")) as Box<dyn Trainer>)
+    let own = plan.clone();
+    let make = move |_| {
+        Ok(Box::new(TorchTrainer::new(&own, Device::Cpu).expect("a model")) as Box<dyn Trainer>)
     };
     hash(
-        &run_local(&plan, 1, &make, &mut Memory::default(), None)
+        &run_local(&plan, 1, make, &mut Memory::default(), None)
             .expect("a sound run")
             .weights,
     )
@@ -204,9 +205,10 @@ fn what_is_held_back_enters_every_kind_of_sum() {
             reduce,
             ..job().config
         });
-        let make = |_| Ok(Box::new(Holding::new(&plan)) as Box<dyn Trainer>);
         for workers in [1, 3] {
-            let outcome = run_local(&plan, workers, &make, &mut Memory::default(), None);
+            let own = plan.clone();
+            let make = move |_| Ok(Box::new(Holding::new(&own)) as Box<dyn Trainer>);
+            let outcome = run_local(&plan, workers, make, &mut Memory::default(), None);
             let weights = outcome.expect("a sound run").weights;
             assert_eq!(hash(&weights), wanted, "{reduce:?} on {workers}");
         }

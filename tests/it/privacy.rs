@@ -68,7 +68,7 @@ fn noise_comes_in_every_round_and_has_its_size() {
     };
     let plan = plan(config);
     let make = |_| Ok(Box::new(Dry(Box::new(Quadratic::new(64, 0.5)))) as Box<_>);
-    let (outcome, memory) = run_with(&plan, 2, &make).expect("a sound run");
+    let (outcome, memory) = run_with(&plan, 2, make).expect("a sound run");
     let start = Quadratic::new(64, 0.5);
     let start = fedmpi::train::Trainer::initial(&mut { start });
     let square: f64 = outcome

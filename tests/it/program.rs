@@ -3,12 +3,15 @@
 mod alone;
 mod commands;
 
-use crate::support::{Finished, Job, generated_mnist, mnist};
+use crate::support::{Finished, Job, generated_mnist, has_checkpoint, mnist};
+use fedmpi::event::Standing;
 use fedmpi::record::Summary;
 use std::fs;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 fn summary(folder: &Path) -> Summary {
     let text = fs::read_to_string(folder.join("summary.json")).expect("a summary");

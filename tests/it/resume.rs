@@ -340,7 +340,7 @@ fn memory_of_large_models_is_read_back() {
     let plan = plan(config);
     let mut checkpoints =
         Checkpoints::create(folder.path().join("checkpoints"), &plan).expect("writable");
-    let wanted = run_local(&plan, 1, &make, &mut checkpoints, None).expect("sound");
+    let wanted = run_local(&plan, 1, make, &mut checkpoints, None).expect("sound");
     let saved = checkpoint::newest(&folder.path().join("checkpoints"), &plan).expect("whole");
     assert_eq!((saved.state.rounds, saved.state.memory[1].len()), (2, 6_000_001));
     assert!(saved.weights == wanted.weights);

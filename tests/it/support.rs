@@ -4,6 +4,7 @@ use fedmpi::config::Config;
 use fedmpi::data::write_idx;
 use fedmpi::engine::{EngineError, Outcome, run_local};
 use fedmpi::event::{Event, RecordError, Recorder, State};
+use fedmpi::ids::Rank;
 use fedmpi::plan::Plan;
 use fedmpi::record::Memory;
 use fedmpi::torch::TorchTrainer;
@@ -118,8 +119,9 @@ impl Recorder for Saves {
 
 /// Trains in one process with libtorch.
 pub fn train(plan: &Plan, workers: usize) -> (Outcome, Memory) {
-    run_with(plan, workers, &|_| {
-        let trainer = TorchTrainer::new(plan, Device::Cpu)
+    let own = plan.clone();
+    run_with(plan, workers, move |_| {
+        let trainer = TorchTrainer::new(&own, Device::Cpu)
             .map_err(|error| TrainError::Failed(error.to_string()))?;
         Ok(Box::new(trainer))
     })
@@ -128,13 +130,13 @@ pub fn train(plan: &Plan, workers: usize) -> (Outcome, Memory) {
 
 /// Runs the engine in one process over the closed-form trainer.
 pub fn quadratic(plan: &Plan, workers: usize) -> (Outcome, Memory) {
-    run_with(plan, workers, &|_| Ok(Box::new(Quadratic::new(3, 0.5)))).expect("a sound run")
+    run_with(plan, workers, |_| Ok(Box::new(Quadratic::new(3, 0.5)))).expect("a sound run")
 }
 
 pub fn run_with(
     plan: &Plan,
     workers: usize,
-    make: &(dyn Fn(fedmpi::ids::Rank) -> Result<Box<dyn Trainer>, TrainError> + Sync),
+    make: impl Fn(Rank) -> Result<Box<dyn Trainer>, TrainError> + Send + Sync + 'static,
 ) -> Result<(Outcome, Memory), EngineError> {
     let mut memory = Memory::default();
     let recorder: &mut dyn Recorder = &mut memory;
@@ -157,6 +159,12 @@ impl Job {
     /// `mpirun -np ranks fedmpi`.
     pub fn ranks(ranks: usize) -> Job {
         Job::launch(&["-np", &ranks.to_string()])
+    }
+
+    /// `fedmpi`, without a launcher.
+    pub fn alone() -> Job {
+        let command = Command::new(env!("CARGO_BIN_EXE_fedmpi"));
+        Job { command }
     }
 
     /// `mpirun -np ranks EXAMPLE`, one of the programs in `examples/`.

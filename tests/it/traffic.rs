@@ -57,7 +57,7 @@ fn what_was_not_chosen_does_not_travel() {
         };
         let plan = plan(config);
         let make = |_| Ok(Box::new(Quadratic::new(WIDTH, 0.5)) as Box<dyn Trainer>);
-        let (_, memory) = run_with(&plan, 2, &make).expect("a sound run");
+        let (_, memory) = run_with(&plan, 2, make).expect("a sound run");
         memory.rounds().map(|done| done.cluster_bytes).sum::<u64>()
     });
     // In three rounds five clients each send a tenth of the values with their places, or all.

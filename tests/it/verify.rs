@@ -315,7 +315,7 @@ fn recorded(config: &Config, workers: usize, folder: &Path) -> f64 {
     };
     let journal = Journal::create(folder.join("journal.jsonl")).expect("writable");
     let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
-    run_local(&plan(config.clone()), workers, &make, &mut recorders, None).expect("a sound run");
+    run_local(&plan(config.clone()), workers, make, &mut recorders, None).expect("a sound run");
     let history = History::read(folder).expect("there");
     history.rounds.iter().map(|done| done.seconds).sum::<f64>() / history.rounds.len() as f64
 }

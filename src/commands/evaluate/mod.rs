@@ -5,7 +5,7 @@ mod found;
 mod model;
 
 use super::rehearsal::{rehearsing, write_json};
-use super::train::{stay, wire, without_server};
+use super::train::{on_threads, stay, wire, without_server};
 use super::{flags_of_run, tell};
 use crate::cli::EvaluateArgs;
 use crate::config::Flags;
@@ -22,7 +22,7 @@ use crate::stop::exit;
 use crate::transport::mpi::Mpi;
 use crate::transport::{Sums, World};
 use crate::weights::{self, Weights};
-use anyhow::{Error, Result, bail};
+use anyhow::{Result, bail};
 use found::{Class, Found, named};
 use model::Model;
 use std::ffi::OsString;
@@ -115,14 +115,14 @@ fn together(mpi: &Mpi, ready: &mut Ready, weights: Option<&Weights>) -> Result<O
             .or_else(|fault| without_server(mpi, fault))?;
         return Ok(None);
     };
-    if mpi.size() == 1 {
-        let metrics = trainer.evaluate(weights);
-        return Ok(Some(metrics.map_err(|error| Error::msg(error.to_string()))?));
-    }
     // Nobody records what happens.
     let mut nobody: Vec<Box<dyn Recorder>> = Vec::new();
-    let metrics =
-        engine::evaluate(plan, &mut wire(mpi, sums), trainer.as_mut(), weights, &mut nobody)?;
+    let metrics = if mpi.size() == 1 {
+        let (workers, make) = on_threads(plan, *place);
+        engine::evaluate_local(plan, workers, make, weights, &mut nobody)?
+    } else {
+        engine::evaluate(plan, &mut wire(mpi, sums), trainer.as_mut(), weights, &mut nobody)?
+    };
     stay(mpi, shared);
     Ok(Some(metrics))
 }

@@ -51,15 +51,11 @@ impl TorchTrainer {
                 .map_err(|error| no_room(device, order.len(), error))?;
             metrics.add(&score(self.network.as_ref(), &self.params, &facts.task, &rows));
         }
-        self.rest();
-        Ok(metrics)
-    }
-
-    /// Whoever never trains, such as the server, needs its model's memory only now and then.
-    fn rest(&mut self) {
+        // Only who trains by autograd needs the model's memory between evaluations.
         if self.train.is_none() {
             self.params.unload();
         }
+        Ok(metrics)
     }
 
     /// Metrics of what a client trains on.
@@ -78,7 +74,6 @@ impl TorchTrainer {
             let learned = &plan.dataset.facts.task;
             metrics.add(&score(self.network.as_ref(), &self.params, learned, &rows));
         }
-        self.rest();
         Ok(metrics)
     }
 }

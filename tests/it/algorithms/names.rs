@@ -75,7 +75,7 @@ fn an_empty_round_moves_no_server_step() {
         ..small()
     };
     let make = |_| -> Result<Box<dyn Trainer>, _> { Ok(Box::new(Quadratic::new(3, 0.5))) };
-    let (outcome, memory): (_, Memory) = run_with(&plan(config), 2, &make).expect("sound");
+    let (outcome, memory): (_, Memory) = run_with(&plan(config), 2, make).expect("sound");
     assert!(
         outcome.weights.iter().all(|&weight| weight == 0.0)
             && memory.rounds().all(|done| done.clients == 0)

@@ -6,13 +6,7 @@ use super::*;
 const LARGE: &str = "--model mlp --hidden 1100,1000 --local_steps 1 --client_num_per_round 6";
 
 fn alone(flags: &str, folder: &Path) -> Finished {
-    let words = flags.split_whitespace();
-    let command = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
-        .args(words)
-        .arg("--out_dir")
-        .arg(folder)
-        .output();
-    Finished::of(command.expect("starts"))
+    Job::alone().with(flags).path("--out_dir", folder).run()
 }
 
 #[test]
@@ -74,11 +68,55 @@ fn threads_where_they_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_thread_that_hangs_ends_the_run_and_is_named() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("run");
+    let job =
+        Job::alone().with("--workers 2 --comm_round 3 --round_timeout 1 --checkpoint_every 1");
+    let all = job.with("--client_num_in_total 12 --client_num_per_round 12");
+    let hung = all
+        .path("--out_dir", &folder)
+        .env("FEDMPI_FAULT", "hang:3:7")
+        .run();
+    assert_eq!(hung.code, Some(1), "{}", hung.stderr);
+    assert!(hung.stderr.contains("no sign of life for 1 s: rank "), "{}", hung.stderr);
+    let summary = summary(&folder);
+    assert_eq!((summary.state, summary.rounds), (Standing::Failed, 2));
+    let resumed = Job::alone().path("--resume", &folder).run().succeeded();
+    let whole = alone(
+        "--comm_round 3 --client_num_in_total 12 --client_num_per_round 12",
+        &parent.path().join("whole"),
+    );
+    assert_eq!(resumed.model_hash(), whole.succeeded().model_hash());
+}
+
+#[test]
+fn a_signal_is_followed_at_once_whatever_threads_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().join("run");
+    let job = Job::alone().with("--workers 2 --comm_round 3 --checkpoint_every 1");
+    let all = job.with("--client_num_in_total 12 --client_num_per_round 12");
+    let mut job = all
+        .path("--out_dir", &folder)
+        .env("FEDMPI_FAULT", "hang:2:7")
+        .start();
+    let began = Instant::now();
+    while !has_checkpoint(&folder) {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint came");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let kill = Command::new("kill")
+        .arg("-TERM")
+        .arg(job.id().to_string())
+        .status();
+    assert!(kill.expect("kill runs").success());
+    assert_eq!(job.wait().expect("ends").code(), Some(3));
+    assert_eq!(summary(&folder).state, Standing::Stopped);
+}
+
+#[test]
 fn check_knows_threads() {
-    let checked = Command::new(env!("CARGO_BIN_EXE_fedmpi"))
-        .args(["check", "--workers", "4"])
-        .output();
-    let checked = Finished::of(checked.expect("starts")).succeeded();
+    let checked = Job::alone().with("check --workers 4").run().succeeded();
     for wanted in [
         "a server and 4 workers as threads",
         "on 4 workers",
