@@ -1,7 +1,7 @@
 //! From a choice to a model that is ready to be trained: made for the data, started from a file,
 //! and cut down to what is trained of it.
 
-use super::pretrained::Pretrained;
+use super::pretrained::Tensors;
 use super::tuned::Tuned;
 use super::{KIND, ModelError, Network, Start};
 use crate::part::{AnyKind, Choice};
@@ -32,17 +32,18 @@ pub fn make(
 ) -> Result<(Box<dyn Network>, Option<String>), ModelError> {
     let (model, network) = (KIND.described(&choice.name)?.name, build(choice, facts)?);
     let unfit = |unfit| ModelError::Unfit { model, unfit };
-    let (network, note) = match start.from {
-        Some(path) => {
-            let (started, note) = Pretrained::new(network, path).map_err(unfit)?;
-            (Box::new(started) as Box<dyn Network>, note)
-        }
-        None => (network, None),
+    let mut tensors = start.from.map(Tensors::open).transpose().map_err(unfit)?;
+    let mut network = match &mut tensors {
+        Some(tensors) => Box::new(tensors.start(network).map_err(unfit)?) as Box<dyn Network>,
+        None => network,
     };
-    if start.trained.is_all() {
-        return Ok((network, note));
+    if !start.trained.is_all() {
+        let stream = &mut start.seed.stream(Purpose::Initial);
+        let mut tuned = Tuned::new(network, start.trained, stream, start.device).map_err(unfit)?;
+        if let Some(tensors) = &mut tensors {
+            tuned.take_over(tensors).map_err(unfit)?;
+        }
+        network = Box::new(tuned);
     }
-    let stream = &mut start.seed.stream(Purpose::Initial);
-    let tuned = Tuned::new(network, start.trained, stream, start.device).map_err(unfit)?;
-    Ok((Box::new(tuned), note))
+    Ok((network, tensors.and_then(|tensors| tensors.note())))
 }

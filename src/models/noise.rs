@@ -4,7 +4,7 @@
 
 use crate::seed::Stream;
 use rand::RngCore;
-use std::vec;
+use std::{mem, vec};
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// The randomness inside a model while one client trains.
@@ -12,6 +12,8 @@ pub struct Noise {
     source: Source,
     // The bytes that were handed out, while they are to be remembered.
     handed: Option<Vec<Tensor>>,
+    // Whether nobody has asked for anything.
+    fresh: bool,
 }
 
 enum Source {
@@ -28,6 +30,7 @@ impl Noise {
         Noise {
             source,
             handed: None,
+            fresh: true,
         }
     }
 
@@ -61,6 +64,11 @@ impl Noise {
             let drawn = self.drawn(&bytes.size());
             no_grad(|| bytes.copy_(&drawn));
         }
+    }
+
+    /// Whether a client begins, which is said once.
+    pub fn begins(&mut self) -> bool {
+        mem::take(&mut self.fresh)
     }
 
     /// A seed for another generator.

@@ -8,9 +8,20 @@ use crate::weights::Layout;
 use half::{bf16, f16};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tch::Tensor;
+
+/// Tensors of a file, and what became of them.
+pub struct Tensors {
+    path: PathBuf,
+    map: Rc<Mmap>,
+    taken: BTreeSet<String>,
+    // What the model has besides, and what has another shape there.
+    missing: Vec<String>,
+    other: Vec<String>,
+}
 
 /// A network whose parameters start as they are stored, where they are stored.
 pub struct Pretrained {
@@ -18,15 +29,12 @@ pub struct Pretrained {
     parameters: Vec<Parameter>,
 }
 
-impl Pretrained {
-    /// The network with what is found of it in the file; and, in words, what did not match.
+impl Tensors {
+    /// The tensors of a file.
     ///
     /// # Errors
-    /// A file that cannot be read, or has nothing of the model.
-    pub fn new(
-        network: Box<dyn Network>,
-        path: &Path,
-    ) -> Result<(Pretrained, Option<String>), Unfit> {
+    /// A file that cannot be read.
+    pub fn open(path: &Path) -> Result<Tensors, Unfit> {
         let fault = |reason: String| Unfit::File {
             path: path.to_owned(),
             reason,
@@ -34,63 +42,151 @@ impl Pretrained {
         let file = files::open(path).map_err(|error| fault(error.to_string()))?;
         // SAFETY: a file of the user's, which is read while the model is made, and not written by
         // this program.
-        let map = Rc::new(unsafe { Mmap::map(&file) }.map_err(|error| fault(error.to_string()))?);
-        let tensors = SafeTensors::deserialize(&map)
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| fault(error.to_string()))?;
+        SafeTensors::deserialize(&map)
             .map_err(|error| fault(format!("no safetensors: {error}")))?;
+        Ok(Tensors {
+            path: path.to_owned(),
+            map: Rc::new(map),
+            taken: BTreeSet::new(),
+            missing: Vec::new(),
+            other: Vec::new(),
+        })
+    }
+
+    /// The network with what is found of it in the file.
+    ///
+    /// # Errors
+    /// A file that has nothing of the model.
+    pub fn start(&mut self, network: Box<dyn Network>) -> Result<Pretrained, Unfit> {
         let mut parameters = network.parameters().to_vec();
-        let mut missing = Vec::new();
         for parameter in &mut parameters {
-            match found(&tensors, parameter, &map).map_err(fault)? {
-                Some(initial) => parameter.initial = initial,
-                None => missing.push(parameter.name.clone()),
+            if !self.fill(parameter)? {
+                self.missing.push(parameter.name.clone());
             }
         }
-        if missing.len() == parameters.len() {
-            let (theirs, ours) = (some(tensors.names().into_iter()), some(missing.iter()));
-            return Err(fault(format!(
-                "nothing in it is a tensor of the model: it has {theirs}, the model {ours}"
-            )));
+        if self.taken.is_empty() {
+            let tensors = self.all();
+            let (theirs, ours) = (some(tensors.names().into_iter()), some(self.missing.iter()));
+            let what = format!("it has {theirs}, the model {ours}");
+            let what = match self.other.first() {
+                Some(other) => format!("{other}; {what}"),
+                None => what,
+            };
+            return Err(self.fault(format!("nothing in it is a tensor of the model: {what}")));
         }
-        let is_ours =
-            |name: &&&String| parameters.iter().any(|parameter| parameter.name == ***name);
-        let idle: Vec<&String> = tensors
-            .names()
-            .iter()
-            .filter(|name| !is_ours(name))
-            .copied()
+        Ok(Pretrained {
+            network,
+            parameters,
+        })
+    }
+
+    /// Has a parameter start as it is stored; tells whether it is.
+    ///
+    /// # Errors
+    /// What is stored is of a kind that is not read, or not finite.
+    pub fn fill(&mut self, parameter: &mut Parameter) -> Result<bool, Unfit> {
+        let map = Rc::clone(&self.map);
+        let tensors = all(&map);
+        let found = names_of(&parameter.name)
+            .into_iter()
+            .find_map(|name| Some((tensors.tensor(&name).ok()?, name)));
+        let Some((tensor, name)) = found else { return Ok(false) };
+        let kind = tensor.dtype();
+        if tensor.shape() != parameter.shape {
+            let (theirs, ours) = (tensor.shape(), &parameter.shape);
+            self.other
+                .push(format!("{name} is {theirs:?} there, and {ours:?} in the model"));
+            return Ok(false);
+        }
+        if ![Dtype::F32, Dtype::F16, Dtype::BF16].contains(&kind) {
+            return Err(self
+                .fault(format!("{name} holds {kind:?}, where floats of 16 or 32 bits are read")));
+        }
+        let mut value = [0.0];
+        let sound = tensor.data().chunks_exact(kind.size()).all(|bytes| {
+            read(bytes, kind, &mut value);
+            value[0].is_finite()
+        });
+        if !sound {
+            return Err(self.fault(format!("{name} holds values that are not finite")));
+        }
+        let start = tensor.data().as_ptr() as usize - map.as_ptr() as usize;
+        let place = start..start + tensor.data().len();
+        let stored = Rc::clone(&map);
+        parameter.initial = Initial::Stored(Stored::new(move |values| {
+            read(&stored[place.clone()], kind, values);
+        }));
+        self.taken.insert(name);
+        Ok(true)
+    }
+
+    /// In words, what did not match.
+    pub fn note(&self) -> Option<String> {
+        let tensors = self.all();
+        let mut idle: Vec<String> = tensors.names().into_iter().map(String::from).collect();
+        idle.retain(|name| {
+            let is_told = |told: &String| told.starts_with(&format!("{name} is "));
+            !self.taken.contains(name) && !self.other.iter().any(is_told)
+        });
+        for name in &self.missing {
+            log::debug!("--init_from: {name} starts anew");
+        }
+        for name in &idle {
+            log::debug!("--init_from: {name} is not the model's");
+        }
+        let adapted = idle.iter().any(|name| name.contains(".lora_"));
+        let hint = " (hint: --lora as in the run that made it takes its adapters over)";
+        let absent = format!(
+            "{} of the model start anew: {}",
+            self.missing.len(),
+            some(self.missing.iter())
+        );
+        let left = format!("{} of the file are not the model's: {}", idle.len(), some(idle.iter()));
+        let parts = [
+            (self.missing.len(), absent),
+            (self.other.len(), some(self.other.iter())),
+            (idle.len(), left),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, text)| text)
             .collect();
-        let note = unmatched(path, &missing, &idle);
-        Ok((
-            Pretrained {
-                network,
-                parameters,
-            },
-            note,
-        ))
+        let hint = if adapted { hint } else { "" };
+        let told = format!("--init_from {}: {}{hint}", self.path.display(), parts.join("; "));
+        (!parts.is_empty()).then_some(told)
+    }
+
+    fn all(&self) -> SafeTensors<'_> {
+        all(&self.map)
+    }
+
+    fn fault(&self, reason: String) -> Unfit {
+        Unfit::File {
+            path: self.path.clone(),
+            reason,
+        }
     }
 }
 
-/// What a parameter starts as, if the file has it.
-fn found(
-    tensors: &SafeTensors<'_>,
-    parameter: &Parameter,
-    map: &Rc<Mmap>,
-) -> Result<Option<Initial>, String> {
-    let Ok(tensor) = tensors.tensor(&parameter.name) else { return Ok(None) };
-    let (name, kind) = (&parameter.name, tensor.dtype());
-    if tensor.shape() != parameter.shape {
-        return Err(format!(
-            "{name} is {:?} there, and {:?} in the model",
-            tensor.shape(),
-            parameter.shape
-        ));
-    }
-    if ![Dtype::F32, Dtype::F16, Dtype::BF16].contains(&kind) {
-        return Err(format!("{name} holds {kind:?}, where floats of 16 or 32 bits are read"));
-    }
-    let start = tensor.data().as_ptr() as usize - map.as_ptr() as usize;
-    let (map, place) = (Rc::clone(map), start..start + tensor.data().len());
-    Ok(Some(Initial::Stored(Stored::new(move |values| read(&map[place.clone()], kind, values)))))
+fn all(map: &Mmap) -> SafeTensors<'_> {
+    SafeTensors::deserialize(map).expect("it was read before")
+}
+
+/// What a tensor may be called: its name, or what Hugging Face's files of BERT say for it, of which
+/// older ones call norms otherwise and those without a head leave out the first word.
+fn names_of(name: &str) -> Vec<String> {
+    let mut names = vec![name.to_owned()];
+    names.extend(name.strip_prefix("bert.").map(str::to_owned));
+    let older = |name: &String| {
+        let (norm, kind) = name.rsplit_once(".LayerNorm.")?;
+        let kind = if kind == "weight" { "gamma" } else { "beta" };
+        Some(format!("{norm}.LayerNorm.{kind}"))
+    };
+    let older: Vec<String> = names.iter().filter_map(older).collect();
+    names.extend(older);
+    names
 }
 
 /// Floats of 16 or 32 bits, least byte first.
@@ -103,17 +199,6 @@ fn read(bytes: &[u8], kind: Dtype, values: &mut [f32]) {
             _ => unreachable!("chunks have the size of a float"),
         };
     }
-}
-
-fn unmatched(path: &Path, missing: &[String], idle: &[&String]) -> Option<String> {
-    let absent = format!("{} of the model start anew: {}", missing.len(), some(missing.iter()));
-    let left = format!("{} of the file are not the model's: {}", idle.len(), some(idle.iter()));
-    let parts: Vec<String> = [(missing.len(), absent), (idle.len(), left)]
-        .into_iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(_, text)| text)
-        .collect();
-    (!parts.is_empty()).then(|| format!("--init_from {}: {}", path.display(), parts.join("; ")))
 }
 
 /// A few names, and how many more.
@@ -251,6 +336,36 @@ mod tests {
     }
 
     #[test]
+    fn a_tensor_of_another_shape_starts_anew_and_is_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let network = crate::models::build(&"lr".into(), &Facts::classes(&[6], 3)).expect("fits");
+        let known = layout(network.as_ref());
+        let [weight, offset] = [0, 1].map(|place| known.slots()[place].name.clone());
+        let path = file(folder.path(), Dtype::F32, 0, &[(&weight, &[3, 6]), (&offset, &[5])]);
+        let note = started(&path).expect("some fits").1.expect("some does not");
+        for wanted in [
+            format!("1 of the model start anew: {offset}"),
+            format!("{offset} is [5] there, and [3] in the model"),
+        ] {
+            assert!(note.contains(&wanted) && !note.contains("of the file"), "{note}");
+        }
+    }
+
+    #[test]
+    fn names_of_older_and_bare_files_are_known() {
+        assert_eq!(
+            names_of("bert.embeddings.LayerNorm.bias"),
+            [
+                "bert.embeddings.LayerNorm.bias",
+                "embeddings.LayerNorm.bias",
+                "bert.embeddings.LayerNorm.beta",
+                "embeddings.LayerNorm.beta",
+            ]
+        );
+        assert_eq!(names_of("fc.weight"), ["fc.weight"]);
+    }
+
+    #[test]
     fn files_that_do_not_fit_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
         let refused = |kind, tensors: &[(&str, &[usize])]| {
@@ -272,6 +387,8 @@ mod tests {
             refused(Dtype::F32, &[(&weight, &[6, 3])])
                 .contains("[6, 3] there, and [3, 6] in the model")
         );
+        let path = file(folder.path(), Dtype::F32, 0xff, &[(&weight, &[3, 6])]);
+        assert!(started(&path).expect_err("refused").contains("not finite"));
         assert!(refused(Dtype::I64, &[(&weight, &[3, 6])]).contains("holds I64"));
         assert!(
             started(&folder.path().join("none"))

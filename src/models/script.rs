@@ -41,7 +41,11 @@ impl Script {
             reason,
         };
         let bytes = files::bytes(path).map_err(|error| fault(error.to_string()))?;
-        let module = Module::load(&bytes).map_err(|error| fault(error.to_string()))?;
+        let module = Module::load(&bytes).map_err(|error| {
+            fault(format!(
+                "{error} (hint: fedmpi.export in Python makes it, or torch.jit.script(module).save)"
+            ))
+        })?;
         let tensors = module.tensors().map_err(|error| fault(error.to_string()))?;
         let made = Scripted::new(module, tensors, path).map_err(fault)?;
         made.try_out(facts).map_err(fault)?;
@@ -50,17 +54,20 @@ impl Script {
 }
 
 impl Scripted {
-    /// The trained parameters come first, then what is only kept; whole numbers are constants of
-    /// the module.
+    /// The trained parameters come first, then what is only kept.
     fn new(module: Module, tensors: Vec<Named>, path: &Path) -> Result<Scripted, String> {
-        let floats = tensors
-            .into_iter()
-            .filter(|named| named.parameter || named.tensor.is_floating_point());
-        let (trained, kept): (Vec<_>, Vec<_>) = floats.partition(is_trained);
+        let (trained, kept): (Vec<_>, Vec<_>) = tensors.into_iter().partition(is_trained);
         let (mut own, mut tied) = (Vec::<Named>::new(), Vec::new());
         for named in trained.into_iter().chain(kept) {
-            match own.iter().position(|known| is_same(known, &named)) {
-                Some(place) => tied.push((place, named.name)),
+            match own.iter().position(|known| shares(known, &named)) {
+                Some(place) if is_same(&own[place], &named) => tied.push((place, named.name)),
+                Some(place) => {
+                    return Err(format!(
+                        "{} and {} share values in different orders, which only tensors that are \
+                         alike can (hint: .clone() one before it is saved)",
+                        own[place].name, named.name
+                    ));
+                }
                 None => own.push(named),
             }
         }
@@ -99,8 +106,15 @@ impl Scripted {
         let batch = Tensor::zeros(&sizes[..], (kind, Device::Cpu));
         let wanted = wanted(facts);
         for training in [None, Some(0)] {
-            let given = no_grad(|| self.module.forward(&batch, training))
-                .map_err(|error| error.to_string())?;
+            let given = no_grad(|| self.module.forward(&batch, training)).map_err(|error| {
+                let error = error.to_string();
+                let hint = if error.contains("Expected Tensor but got") {
+                    " (hint: one tensor is expected; wrap it in a module that returns the logits)"
+                } else {
+                    ""
+                };
+                format!("of inputs {sizes:?}: {error}{hint}")
+            })?;
             if given.size() != wanted {
                 return Err(format!(
                     "of inputs {sizes:?} it makes {:?}, where {wanted:?} is learned from",
@@ -130,10 +144,15 @@ fn is_trained(named: &Named) -> bool {
     named.parameter && named.tensor.requires_grad()
 }
 
-/// Whether two names stand for one tensor.
+/// Whether two names stand for values in one place.
+fn shares(one: &Named, other: &Named) -> bool {
+    one.tensor.numel() > 0 && one.tensor.data_ptr() == other.tensor.data_ptr()
+}
+
+/// Whether they stand for one tensor, too.
 fn is_same(one: &Named, other: &Named) -> bool {
     let (one, other) = (&one.tensor, &other.tensor);
-    one.numel() > 0 && one.data_ptr() == other.data_ptr() && one.size() == other.size()
+    one.size() == other.size() && one.stride() == other.stride()
 }
 
 /// Shape of what comes out for two samples.
@@ -176,9 +195,21 @@ impl Network for Scripted {
         self.trained
     }
 
-    fn forward(&self, parameters: &[Tensor], batch: &Tensor, noise: Option<&mut Noise>) -> Tensor {
-        let given = self
-            .set(parameters)
+    fn forward(
+        &self,
+        parameters: &[Tensor],
+        batch: &Tensor,
+        mut noise: Option<&mut Noise>,
+    ) -> Tensor {
+        // What a client has changed of the module ends with it.
+        let begins = noise.as_mut().is_none_or(|noise| noise.begins());
+        let ready = if begins {
+            self.module.reset(batch)
+        } else {
+            Ok(())
+        };
+        let given = ready
+            .and_then(|()| self.set(parameters))
             .and_then(|()| self.module.forward(batch, noise.map(Noise::seed)));
         given.unwrap_or_else(|fault| panic!("{} cannot compute: {fault}", self.path.display()))
     }

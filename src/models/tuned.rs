@@ -3,6 +3,7 @@
 //! stand beside frozen matrices: `W + (alpha / rank) B A`, `A` of shape `[rank, inputs]`, `B` of
 //! `[outputs, rank]`. `B` starts with zeros, `A` uniform within `1 / sqrt(inputs)`.
 
+use super::pretrained::Tensors;
 use super::{Network, Noise, Parameter, Unfit, filled, initial, layout, named, uniform};
 use crate::seed::Stream;
 use crate::tuning::{Lora, Pattern};
@@ -106,6 +107,20 @@ impl Tuned {
         }
         check(&tuned, &all[..count], by)?;
         Ok(tuned)
+    }
+
+    /// Adapters go on from those that are stored, if any are.
+    ///
+    /// # Errors
+    /// As those of [`Tensors::fill`].
+    pub fn take_over(&mut self, tensors: &mut Tensors) -> Result<(), Unfit> {
+        for place in &self.places {
+            if let Place::Adapted { down, up, .. } = place {
+                tensors.fill(&mut self.parameters[*down])?;
+                tensors.fill(&mut self.parameters[*up])?;
+            }
+        }
+        Ok(())
     }
 
     fn push(&mut self, parameter: Parameter) -> usize {

@@ -76,8 +76,17 @@ pub fn gradients(
 ) -> (Tensor, Vec<Tensor>) {
     let (outputs, targets) = answers(network, task, parameters, [inputs, targets], noise);
     let loss = loss(task, &outputs, &targets);
-    let gradients = Tensor::run_backward(&[&loss], &parameters[..network.trained()], false, false);
-    (loss.detach(), gradients)
+    let trained = &parameters[..network.trained()];
+    let slopes = Tensor::run_backward(&[&loss], trained, false, false);
+    // What a module of a user's does not compute with has none.
+    let gradients = slopes.into_iter().zip(trained).map(|(slope, tensor)| {
+        if slope.defined() {
+            slope
+        } else {
+            tensor.zeros_like().detach()
+        }
+    });
+    (loss.detach(), gradients.collect())
 }
 
 /// How many of a batch's targets count in its loss.

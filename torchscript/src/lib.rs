@@ -42,6 +42,7 @@ unsafe extern "C" {
     fn fedmpi_script_free(module: *mut c_void);
     fn fedmpi_script_tensors(module: *mut c_void, to: *mut c_void, tell: Tell) -> Text;
     fn fedmpi_script_set(module: *mut c_void, path: *const c_char, tensor: *const c_void) -> Text;
+    fn fedmpi_script_reset(module: *mut c_void, beside: *const c_void) -> Text;
     fn fedmpi_script_forward(
         module: *mut c_void,
         input: *const c_void,
@@ -64,7 +65,8 @@ impl Module {
         Ok(Module(module))
     }
 
-    /// Its parameters and buffers, in the module's order.
+    /// Its parameters, and the buffers that training moves, in the module's order. Whole numbers, and
+    /// what is not finite, are constants.
     ///
     /// # Errors
     /// What libtorch says.
@@ -106,13 +108,23 @@ impl Module {
         said(unsafe { fedmpi_script_set(self.0, path.as_ptr(), tensor.as_ptr().cast()) })
     }
 
+    /// Whatever it has changed of itself besides [`Module::tensors`], such as how often it was
+    /// called, is as it was saved again, on the device of this tensor.
+    ///
+    /// # Errors
+    /// What libtorch says.
+    pub fn reset(&self, beside: &Tensor) -> Result<(), Fault> {
+        // SAFETY: the pointers are read only during the call.
+        said(unsafe { fedmpi_script_reset(self.0, beside.as_ptr().cast()) })
+    }
+
     /// What it gives for a batch: as in training, random numbers drawn from the seed, or as it is
-    /// used.
+    /// used, where they are always the same.
     ///
     /// # Errors
     /// What libtorch says of inputs that it does not take, and of outputs that are no tensor.
     pub fn forward(&self, input: &Tensor, training: Option<u64>) -> Result<Tensor, Fault> {
-        let _alone = training.map(|_| DRAWING.lock().unwrap_or_else(PoisonError::into_inner));
+        let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut output = ptr::null_mut();
         let (input, seed) = (input.as_ptr().cast(), training.unwrap_or_default());
         // SAFETY: the output is ours once nothing is said.

@@ -4,10 +4,72 @@
 #include <ATen/Version.h>
 #include <torch/script.h>
 #include <cstring>
+#include <map>
 
+using c10::IValue;
+using torch::Tensor;
 using torch::jit::Module;
 
 namespace {
+// Whether two tensors are the same values in the same order, in one place.
+bool same(const Tensor &one, const Tensor &other) {
+    return one.is_alias_of(other) && one.data_ptr() == other.data_ptr() && one.sizes() == other.sizes() && one.strides() == other.strides();
+}
+
+// Parameters, and buffers that training moves: a mask of infinities is a constant.
+bool is_given(const Tensor &tensor, bool parameter) {
+    return parameter || (tensor.is_floating_point() && tensor.isfinite().all().item<bool>());
+}
+
+// A module, with tensors of the caller. What else is in it is as it was saved whenever the caller says so.
+struct Script {
+    Module module;
+    std::vector<std::pair<std::string, Tensor>> parameters, buffers;
+    // Places in lists that hold such a tensor too, as those of an LSTM do.
+    std::multimap<std::string, std::pair<c10::List<Tensor>, size_t>> listed;
+    // All else: whole numbers, lists, constants.
+    std::vector<std::tuple<Module, std::string, IValue>> kept;
+
+    explicit Script(Module loaded) : module(std::move(loaded)) {
+        for (const auto &named : module.named_parameters())
+            parameters.emplace_back(named.name, named.value);
+        for (const auto &named : module.named_buffers())
+            if (is_given(named.value, false))
+                buffers.emplace_back(named.name, named.value);
+        for (const auto &part : module.modules())
+            for (const auto &named : part.named_attributes(false))
+                sort(part, named.name, named.value);
+    }
+
+    void sort(const Module &part, const std::string &name, const IValue &value) {
+        if (value.isTensor() && !names(value.toTensor()).empty())
+            return;
+        bool list = false;
+        if (value.isTensorList()) {
+            auto tensors = value.toTensorList();
+            for (size_t place = 0; place < tensors.size(); place++)
+                for (const auto &given : names(tensors.get(place))) {
+                    listed.emplace(given, std::make_pair(tensors, place));
+                    list = true;
+                }
+        }
+        bool plain = value.isTensor() || value.isInt() || value.isDouble() || value.isBool() || value.isNone() || value.isString() ||
+                     value.isList() || value.isTuple() || value.isGenericDict();
+        if (plain && !list && name != "training")
+            kept.emplace_back(part, name, value.deepcopy());
+    }
+
+    // The names of a tensor of the caller's.
+    std::vector<std::string> names(const Tensor &tensor) const {
+        std::vector<std::string> all;
+        for (const auto *some : {&parameters, &buffers})
+            for (const auto &[name, given] : *some)
+                if (tensor.defined() && same(given, tensor))
+                    all.push_back(name);
+        return all;
+    }
+};
+
 // The error of what was done, or none.
 template <typename F> char *caught(F &&act) {
     try {
@@ -32,41 +94,56 @@ std::pair<Module, std::string> owner(const Module &module, const std::string &pa
 
 extern "C" {
 
-char *fedmpi_script_load(const char *bytes, size_t length, Module **into) {
+char *fedmpi_script_load(const char *bytes, size_t length, Script **into) {
     return caught([&] {
         std::istringstream stream(std::string(bytes, length));
-        *into = new Module(torch::jit::load(stream, torch::kCPU));
+        *into = new Script(torch::jit::load(stream, torch::kCPU));
     });
 }
 
-void fedmpi_script_free(Module *module) { delete module; }
+void fedmpi_script_free(Script *script) { delete script; }
 
-// Tells the name of each parameter, then of each buffer, with a tensor that the listener owns.
-char *fedmpi_script_tensors(Module *module, void *to, void (*tell)(void *, const char *, torch::Tensor *, bool)) {
+// Tells the name of each parameter, then of each buffer that training moves, with a tensor that the listener owns.
+char *fedmpi_script_tensors(Script *script, void *to, void (*tell)(void *, const char *, Tensor *, bool)) {
     return caught([&] {
-        for (const auto &named : module->named_parameters())
-            tell(to, named.name.c_str(), new torch::Tensor(named.value), true);
-        for (const auto &named : module->named_buffers())
-            tell(to, named.name.c_str(), new torch::Tensor(named.value), false);
+        for (const auto &[name, tensor] : script->parameters)
+            tell(to, name.c_str(), new Tensor(tensor), true);
+        for (const auto &[name, tensor] : script->buffers)
+            tell(to, name.c_str(), new Tensor(tensor), false);
     });
 }
 
-char *fedmpi_script_set(Module *module, const char *path, torch::Tensor *tensor) {
+char *fedmpi_script_set(Script *script, const char *path, Tensor *tensor) {
     return caught([&] {
-        auto [at, name] = owner(*module, path);
+        auto [at, name] = owner(script->module, path);
         at.setattr(name, *tensor);
+        auto [first, end] = script->listed.equal_range(path);
+        for (auto place = first; place != end; ++place)
+            place->second.first.set(place->second.second, *tensor);
+    });
+}
+
+// Single values stay on the host, where they are asked for.
+char *fedmpi_script_reset(Script *script, Tensor *beside) {
+    return caught([&] {
+        for (const auto &[at, name, value] : script->kept) {
+            Module part = at;
+            if (value.isTensor() && value.toTensor().defined() && value.toTensor().dim() > 0)
+                part.setattr(name, value.toTensor().to(beside->device(), value.toTensor().scalar_type(), false, true));
+            else
+                part.setattr(name, value.deepcopy());
+        }
     });
 }
 
 // Computes in training or as it is used; random numbers come from the seed.
-char *fedmpi_script_forward(Module *module, torch::Tensor *input, bool training, uint64_t seed, torch::Tensor **output) {
+char *fedmpi_script_forward(Script *script, Tensor *input, bool training, uint64_t seed, Tensor **output) {
     return caught([&] {
-        module->train(training);
-        if (training)
-            torch::manual_seed(seed);
+        script->module.train(training);
+        torch::manual_seed(seed);
         // What is run must not depend on how often it ran before.
         torch::jit::setGraphExecutorOptimize(false);
-        *output = new torch::Tensor(module->forward({*input}).toTensor());
+        *output = new Tensor(script->module.forward({*input}).toTensor());
     });
 }
 
