@@ -1,12 +1,12 @@
 # Sourced by the other scripts: where things are, once setup.sh has run.
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-[ -f .venv/env.sh ] && . .venv/env.sh
+fedmpi_root=$(cd "$(dirname "${BASH_SOURCE[0]:-$0}")/.." && pwd)
+[ -f "$fedmpi_root/.venv/env.sh" ] && . "$fedmpi_root/.venv/env.sh"
 # What is built is looked for there. An unpacked package (scripts/package.sh) has its program and MPI already.
-export CARGO_TARGET_DIR=$PWD/target
-fedmpi=$PWD/target/release/fedmpi
-if [ -x libexec/fedmpi ]; then
-    fedmpi=$PWD/bin/fedmpi
-    [ ! -d mpi/bin ] || PATH=$PWD/mpi/bin:$PATH
+export CARGO_TARGET_DIR=$fedmpi_root/target
+fedmpi=$fedmpi_root/target/release/fedmpi
+if [ -x "$fedmpi_root/libexec/fedmpi" ]; then
+    fedmpi=$fedmpi_root/bin/fedmpi
+    [ ! -d "$fedmpi_root/mpi/bin" ] || PATH=$fedmpi_root/mpi/bin:$PATH
 fi
 # Open MPI refuses to run as root unless told twice; harmless elsewhere.
 if [ "$(id -u)" = 0 ]; then

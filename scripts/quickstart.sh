@@ -17,8 +17,8 @@ else
     meaning="Accuracy is the share of test points that the model puts in the right one of 10 classes: guessing hits 10 % of them."
     better="./scripts/quickstart.sh --algorithm scaffold       # another method"
 fi
-# shellcheck disable=SC2046
-mpirun $(oversubscribe) -np 3 -hostfile "$(host_file)" target/release/fedmpi "$@"
+# Of a flag that comes twice the last counts.
+target/release/fedmpi launch -np 3 --hostfile "$(host_file)" -- "$@"
 cat <<END
 
 $meaning

@@ -43,7 +43,13 @@ impl Algorithm for QFedAvg {
             .map(|(w, y)| (f64::from(*y) - f64::from(*w)).powi(2))
             .sum();
         outcome.weight = loss.powf(self.q);
-        let bend = self.q * loss.powf(self.q - 1.0) * square / outcome.trained.rate;
+        // Whoever is trained at no rate has not moved.
+        let curvature = if square > 0.0 {
+            square / outcome.trained.rate
+        } else {
+            0.0
+        };
+        let bend = self.q * loss.powf(self.q - 1.0) * curvature;
         outcome.said[0][0] = (bend + outcome.weight) as f32;
         Ok(())
     }

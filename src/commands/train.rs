@@ -7,7 +7,7 @@ use crate::engine::{self, EngineError, Outcome};
 use crate::event::{Recorder, State};
 use crate::ids::Rank;
 use crate::launch::{Launched, pasteable};
-use crate::plan::Plan;
+use crate::plan::{Plan, follows_length};
 use crate::record::{self, RunFolder, Summary};
 use crate::start::{
     Place, Ready, ServerPart, Speaker, Stop, check_config, level_of_flags, log_at, make_trainer,
@@ -203,7 +203,9 @@ fn tell_result(outcome: Outcome, folder: &Path, config: &Config, ranks: usize) {
         .iter()
         .for_each(tell);
     if !config.quiet {
-        verdict::next(&summary, folder, ranks).iter().for_each(tell);
+        verdict::next(&summary, folder, ranks, !follows_length(config))
+            .iter()
+            .for_each(tell);
     }
 }
 

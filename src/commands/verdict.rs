@@ -22,14 +22,15 @@ pub(super) fn lines(summary: &Summary, folder: &Path, planned: u32) -> Vec<Strin
     lines
 }
 
-/// What may be done next.
-pub(super) fn next(summary: &Summary, folder: &Path, ranks: usize) -> Vec<String> {
+/// What may be done next; nothing more is trained where a rate has come to its end.
+pub(super) fn next(summary: &Summary, folder: &Path, ranks: usize, grows: bool) -> Vec<String> {
     let program = program();
     let report = pasteable([program.as_os_str(), "report".as_ref(), folder.as_os_str()]);
-    vec![
-        format!("next: {report}"),
-        format!("      {}", more(&program, summary, folder, ranks)),
-    ]
+    let mut lines = vec![format!("next: {report}")];
+    if grows {
+        lines.push(format!("      {}", more(&program, summary, folder, ranks)));
+    }
+    lines
 }
 
 /// How this program is started: by its name where a shell finds it by that.

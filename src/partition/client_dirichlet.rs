@@ -3,6 +3,7 @@
 //! Dirichlet(alpha, ..., alpha). Then a client with room left is drawn, a class by its prior among
 //! those that have samples left, and it gets one of them.
 
+use super::dirichlet::ALPHA;
 use super::sizes::{amounts, dirichlet, lognormal};
 use super::{Partition, PartitionError, Partitioner, Pool, Sees, by_class, enough};
 use crate::part;
@@ -14,7 +15,7 @@ use rand::seq::SliceRandom;
 part! {
     /// Its settings.
     pub Within {
-        partition_alpha: f64 = "0.5", "NUMBER", Range::POSITIVE, "concentration of the Dirichlet draw: small is skewed";
+        partition_alpha: f64 = "0.5", "NUMBER", ALPHA, "concentration of the Dirichlet draw: small is skewed";
         unbalance_sgm: f64 = "0", "SIGMA", Range::between(0.0, 10.0), "spread of the logarithm of clients' amounts; 0 makes them equal";
     }
 }

@@ -11,13 +11,15 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_distr::Gamma;
 
-/// Samples that each client must have, as in FedML.
-pub(super) const LEAST: usize = 10;
+/// Concentrations; beyond them all clients get the same.
+pub(super) const ALPHA: Range = Range::between(1e-9, 1e9);
 
 part! {
     /// What proportions are drawn from.
     pub Prior {
-        partition_alpha: f64 = "0.5", "NUMBER", Range::POSITIVE, "concentration of the Dirichlet draw: small is skewed";
+        partition_alpha: f64 = "0.5", "NUMBER", ALPHA, "concentration of the Dirichlet draw: small is skewed";
+        min_require_size: u32 = "10", "SAMPLES", Range::COUNT_OR_NONE,
+            "samples that each client must have: draws are repeated until it is so";
     }
 }
 
@@ -29,13 +31,20 @@ pub struct Hetero {
     pub prior: Prior,
 }
 
+impl Prior {
+    /// Samples that each client must have.
+    pub fn least(&self) -> usize {
+        self.min_require_size as usize
+    }
+}
+
 impl Hetero {
     /// So many draws gave somebody too little.
     fn unlucky(&self, attempts: usize) -> PartitionError {
         PartitionError::Unlucky {
             alpha: self.prior.partition_alpha,
             clients: self.clients,
-            least: LEAST,
+            least: self.prior.least(),
             attempts,
         }
     }
@@ -48,12 +57,13 @@ impl Partitioner for Hetero {
 
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
-        enough(pool.labels.len(), clients, LEAST)?;
+        let least = self.prior.least();
+        enough(pool.labels.len(), clients, least)?;
         let gamma = Gamma::new(alpha, 1.0).map_err(|_| self.unlucky(0))?;
         let by_class = by_class(pool);
         for _ in 0..ATTEMPTS {
             let mut lists = attempt(&by_class, clients, pool.labels.len(), gamma, stream);
-            if lists.iter().all(|list| list.len() >= LEAST) {
+            if lists.iter().all(|list| list.len() >= least) {
                 lists.iter_mut().for_each(|list| list.shuffle(stream));
                 return Ok(Partition::new(&lists));
             }
@@ -115,6 +125,7 @@ mod tests {
             clients,
             prior: Prior {
                 partition_alpha: alpha,
+                min_require_size: 10,
             },
         }
         .split(&pool, &mut Seed(1).stream(Purpose::Partition))
@@ -125,7 +136,7 @@ mod tests {
         let partition = split(20, 0.5).expect("divisible");
         let lists = partition.lists();
         assert_eq!(lists.iter().map(|list| list.len()).sum::<usize>(), 2000);
-        assert!(lists.iter().all(|list| list.len() >= LEAST));
+        assert!(lists.iter().all(|list| list.len() >= 10));
     }
 
     #[test]
@@ -154,6 +165,6 @@ mod tests {
                 ..
             })
         ));
-        assert!(matches!(split(201, 0.5), Err(PartitionError::TooFewSamples { least: LEAST, .. })));
+        assert!(matches!(split(201, 0.5), Err(PartitionError::TooFewSamples { least: 10, .. })));
     }
 }

@@ -20,7 +20,8 @@ pub enum PartitionError {
     /// Random draws kept failing.
     #[error(
         "no Dirichlet({alpha}) draw gave every one of {clients} clients {least} samples in \
-         {attempts} attempts (hint: raise --partition_alpha or lower --client_num_in_total)"
+         {attempts} attempts (hint: raise --partition_alpha, or lower --client_num_in_total or \
+         --min_require_size)"
     )]
     Unlucky {
         /// Concentration.

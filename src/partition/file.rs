@@ -21,8 +21,8 @@ impl Partition {
     /// A file that cannot be read, or one that does not fit the data or the number of clients.
     pub fn load(path: &Path, samples: usize, clients: usize) -> Result<Partition, PartitionError> {
         let bytes = files::bytes(path).map_err(|error| fault(path, error.to_string()))?;
-        if is_pickle(&bytes) {
-            return Err(fault(path, of_pickle(path)));
+        if let Some(load) = pickle(&bytes) {
+            return Err(fault(path, of_pickle(path, load)));
         }
         let text = String::from_utf8_lossy(&bytes);
         Partition::parse(text.trim_start_matches('\u{feff}'), samples, clients)
@@ -77,18 +77,26 @@ pub(super) fn check(lists: &[Vec<u32>], samples: usize) -> Result<(), (usize, St
     Ok(())
 }
 
-/// Whether Python's pickle (from protocol 2 on) or torch.save wrote this.
-pub(super) fn is_pickle(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x80, 2..=5, ..]) || bytes.starts_with(b"PK\x03\x04")
+/// Of the bytes of a pickle, also of one that torch.save wrote, how Python reads it.
+pub(super) fn pickle(bytes: &[u8]) -> Option<&'static str> {
+    // From protocol 2 on; and lists and mappings of those before.
+    let begins = |words: &[&[u8]]| words.iter().any(|word| bytes.starts_with(word));
+    if begins(&[b"PK\x03\x04"]) {
+        Some("import json, torch, sys; owned = torch.load(sys.argv[1], weights_only=False)")
+    } else if matches!(bytes, [0x80, 2..=5, ..]) || begins(&[b"(lp", b"(dp", b"]q", b"}q"]) {
+        Some("import json, pickle, sys; owned = pickle.load(open(sys.argv[1], 'rb'))")
+    } else {
+        None
+    }
 }
 
 /// Why a pickle is not read, and how FedLab's partitions, a list of samples for each client, come
 /// out of one.
-pub(super) fn of_pickle(path: &Path) -> String {
+pub(super) fn of_pickle(path: &Path, load: &str) -> String {
     let json = path.with_extension("json");
     format!(
         "it is a pickle, which may run any code (hint: make JSON of it once, by python3 -c \
-         \"import json, pickle, sys; owned = pickle.load(open(sys.argv[1], 'rb')); \
+         \"{load}; \
          json.dump([[int(i) for i in owned[c]] for c in sorted(owned)], open(sys.argv[2], 'w'))\" \
          {} {} and name that by --partition_load)",
         quoted(path),
@@ -121,15 +129,16 @@ mod tests {
     fn pickles_are_refused_with_the_way_out() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mnist iid.pkl");
-        for bytes in [&b"\x80\x04\x95"[..], b"PK\x03\x04"] {
+        for (bytes, load) in [
+            (&b"\x80\x04\x95"[..], "pickle.load("),
+            (b"(lp0\n", "pickle.load("),
+            (b"PK\x03\x04", "torch.load("),
+        ] {
             fs::write(&path, bytes).expect("writable");
             let refused = Partition::load(&path, 3, 2)
                 .expect_err("refused")
                 .to_string();
-            assert!(
-                refused.contains("it is a pickle") && refused.contains("mnist iid.json'"),
-                "{refused}"
-            );
+            assert!(refused.contains(load) && refused.contains("mnist iid.json'"), "{refused}");
         }
     }
 

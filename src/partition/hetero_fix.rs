@@ -2,7 +2,7 @@
 //! client 3, the numbers of its samples follow with commas, `]` ends it; JSON of the same content
 //! is read too.
 
-use super::file::{check, fault, is_pickle, of_pickle};
+use super::file::{check, fault, of_pickle, pickle};
 use super::{Partition, PartitionError, Partitioner, Pool};
 use crate::files;
 use crate::part;
@@ -36,8 +36,8 @@ impl Partitioner for Fixed {
         let bytes = files::bytes(path).map_err(|error| {
             fault(path, format!("{error} (hint: --partition_file names it, on every host)"))
         })?;
-        if is_pickle(&bytes) {
-            return Err(fault(path, of_pickle(path)));
+        if let Some(load) = pickle(&bytes) {
+            return Err(fault(path, of_pickle(path, load)));
         }
         let text = String::from_utf8(bytes).map_err(|error| fault(path, error.to_string()))?;
         parse(&text, pool.count, self.clients).map_err(|reason| fault(path, reason))

@@ -104,7 +104,7 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
     .also(&["iid"]),
     Entry::<Build>::new(
         HETERO,
-        "each class divided by a Dirichlet draw, at least 10 samples per client",
+        "each class divided by a Dirichlet draw, at least --min_require_size samples per client",
         |values, clients| {
             Box::new(dirichlet::Hetero {
                 clients,
@@ -112,7 +112,7 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
             })
         },
     )
-    .also(&["dirichlet", "lda"])
+    .also(&["dirichlet", "lda", "noniid-labeldir"])
     .with(dirichlet::Prior::PARAMS),
     Entry::<Build>::new(
         "client_dirichlet",
@@ -157,11 +157,10 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
             })
         },
     )
-    .also(&["unbalance"])
     .with(lognormal::Spread::PARAMS),
     Entry::<Build>::new(
         "quantity",
-        "IID samples in unequal amounts, by a Dirichlet draw, at least 10 per client",
+        "IID samples in unequal amounts, by a Dirichlet draw, at least --min_require_size per client",
         |values, clients| {
             Box::new(quantity::Quantity {
                 clients,
@@ -169,7 +168,7 @@ pub const PARTITIONERS: &[Entry<Build>] = &[
             })
         },
     )
-    .also(&["iid-diff-quantity"])
+    .also(&["unbalance", "iid-diff-quantity"])
     .with(dirichlet::Prior::PARAMS),
     Entry::<Build>::new(
         "leaf_power_law",

@@ -1,7 +1,7 @@
 //! `quantity`: IID samples in amounts by one Dirichlet draw over clients (Li et al. 2022, quantity
 //! skew; FedLab's `dirichlet_unbalance_split`), which is repeated until every client has enough.
 
-use super::dirichlet::{LEAST, Prior};
+use super::dirichlet::Prior;
 use super::sizes::{ATTEMPTS, amounts, cut, dirichlet};
 use super::{Partition, PartitionError, Partitioner, Pool, shuffled};
 use crate::seed::Stream;
@@ -17,16 +17,17 @@ pub struct Quantity {
 impl Partitioner for Quantity {
     fn split(&self, pool: &Pool<'_>, stream: &mut Stream) -> Result<Partition, PartitionError> {
         let (clients, alpha) = (self.clients, self.prior.partition_alpha);
-        let order = shuffled(pool, clients, LEAST, stream)?;
+        let least = self.prior.least();
+        let order = shuffled(pool, clients, least, stream)?;
         let mut draws =
             (0..ATTEMPTS).map(|_| amounts(order.len(), &dirichlet(clients, alpha, stream), 0));
-        let drawn = draws.find(|amounts| amounts.iter().all(|amount| *amount >= LEAST));
+        let drawn = draws.find(|amounts| amounts.iter().all(|amount| *amount >= least));
         match drawn {
             Some(amounts) => Ok(Partition::new(&cut(&order, &amounts))),
             None => Err(PartitionError::Unlucky {
                 alpha,
                 clients,
-                least: LEAST,
+                least,
                 attempts: ATTEMPTS,
             }),
         }
@@ -47,7 +48,10 @@ mod tests {
         };
         let quantity = Quantity {
             clients,
-            prior: Prior { partition_alpha },
+            prior: Prior {
+                partition_alpha,
+                min_require_size: 10,
+            },
         };
         let partition = quantity.split(&pool, &mut Seed(2).stream(Purpose::Partition))?;
         Ok(partition.lists().iter().map(|list| list.len()).collect())
@@ -67,9 +71,6 @@ mod tests {
                 ..
             })
         ));
-        assert!(matches!(
-            sizes(1001, 0.5),
-            Err(PartitionError::TooFewSamples { least: LEAST, .. })
-        ));
+        assert!(matches!(sizes(1001, 0.5), Err(PartitionError::TooFewSamples { least: 10, .. })));
     }
 }

@@ -88,8 +88,13 @@ impl Plan {
 
     /// What [`Plan::lasting_digest`] is made of; see [`differences`].
     pub fn lasting_text(&self) -> String {
+        let comm_round = if follows_length(&self.config) {
+            self.config.comm_round
+        } else {
+            0
+        };
         let config = Config {
-            comm_round: 0,
+            comm_round,
             frequency_of_the_test: 0,
             first_test: None,
             ci: 0,
@@ -104,6 +109,16 @@ impl Plan {
         };
         self.text_of(config)
     }
+}
+
+/// Whether what is done in a round depends on how many there are, so that a run cannot be made
+/// longer.
+pub fn follows_length(config: &Config) -> bool {
+    let schedules = [&config.lr_schedule, &config.server_lr_schedule];
+    schedules
+        .into_iter()
+        .filter_map(|schedule| rates::make(schedule).ok())
+        .any(|rate| rate.follows_length())
 }
 
 /// Numbers or words as JSON has them, in a line for a fingerprint: the same whoever compiled it.

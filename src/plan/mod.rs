@@ -27,7 +27,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use check::{PlanError, flag_name};
-pub use digest::{OTHER_DATA, differences, settings_in};
+pub use digest::{OTHER_DATA, differences, follows_length, settings_in};
 pub use homes::{Holding, Home, Homes, HomesError, expand, housemates, shares};
 pub use method::Method;
 pub use questions::{arrivals, passed, scheduler, selection};

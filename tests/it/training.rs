@@ -314,6 +314,26 @@ fn a_run_goes_on_with_its_rates_and_steps() {
 }
 
 #[test]
+fn a_rate_that_falls_over_all_rounds_has_so_many() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |name: &str, flags: &str| {
+        let job = Job::ranks(2).path("--out_dir", &folder.path().join(name));
+        job.with(flags).run().succeeded().model_hash().to_owned()
+    };
+    let resumed = |name: &str| {
+        let job = Job::ranks(2).path("--resume", &folder.path().join(name));
+        job.with("--comm_round 4").run()
+    };
+    run("all", "--comm_round 2 --lr_schedule cosine");
+    let refused = resumed("all");
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("comm_round is 4, and was 2"), "{}", refused.stderr);
+    run("own", "--comm_round 2 --lr_schedule cosine:decay_rounds=4");
+    let wanted = run("whole", "--comm_round 4 --lr_schedule cosine:decay_rounds=4");
+    assert_eq!(resumed("own").succeeded().model_hash(), wanted);
+}
+
+#[test]
 fn what_does_not_suit_each_other_is_refused() {
     use fedmpi::plan::Plan;
     let refused = |config: Config| Plan::check(&config).expect_err("refused").to_string();

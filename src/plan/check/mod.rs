@@ -55,7 +55,9 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
 fn check_cohort(config: &Config) -> Result<(), PlanError> {
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let fits = clients <= 0 || cohort <= clients || config.mode == Mode::Async;
-    let hint = format!("there are {clients} clients in total (hint: raise --client_num_in_total)");
+    let hint = format!(
+        "there are {clients} clients in total (hint: --client_num_per_round {clients}, or more clients)"
+    );
     require("client_num_per_round", cohort, fits, &hint)
 }
 

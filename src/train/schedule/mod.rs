@@ -19,6 +19,7 @@ pub struct Rate {
     // In a round, of so many that are planned.
     factor: Arc<dyn Fn(u32, u32) -> f64 + Send + Sync>,
     listed: Arc<Vec<f64>>,
+    by_length: bool,
 }
 
 impl Rate {
@@ -26,7 +27,21 @@ impl Rate {
         Rate {
             factor: Arc::new(factor),
             listed: Arc::default(),
+            by_length: false,
         }
+    }
+
+    /// The same, which depends on how many rounds are planned.
+    fn by_length(self) -> Rate {
+        Rate {
+            by_length: true,
+            ..self
+        }
+    }
+
+    /// Whether it depends on how many rounds are planned.
+    pub fn follows_length(&self) -> bool {
+        self.by_length
     }
 
     /// The factor in a round, of so many that are planned.
