@@ -35,6 +35,12 @@ fn fault(path: &Path, reason: impl Into<String>) -> DataError {
     }
 }
 
+/// Warns of what is no fault, and keeps it for `data.json`.
+fn tell(notes: &mut Vec<String>, note: String) {
+    log::warn!("{note}");
+    notes.push(note);
+}
+
 /// The files of a folder whose names end so, by name.
 fn files_of(folder: &Path, ends: &[&str]) -> Result<Vec<PathBuf>, DataError> {
     let mut paths = inside(folder)?;

@@ -1,14 +1,18 @@
 //! From rows to a data set: a share is set aside for testing where there is no test file, rows are
 //! put together by users, and numbers are standardised by what is trained on.
 
-use super::fault;
 use super::named::Named;
 use super::standard::{self, Wanted};
+use super::{fault, tell};
 use crate::data::{About, DataError, Dataset, Samples, Train};
 use crate::seed::{Purpose, Seed};
-use crate::task::Facts;
+use crate::task::{Facts, Task};
 use rand::seq::SliceRandom;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+/// How many classes a note names.
+const MOST_TOLD: usize = 9;
 
 /// Rows of one file, or of several that belong together.
 #[derive(Debug, Default)]
@@ -82,6 +86,10 @@ impl Raw {
         } = self;
         let fault = |reason: &str| fault(&place, reason);
         let here = train.is_some();
+        if let (Some(train), Some(test)) = (&train, &test) {
+            let unseen = unseen(&facts, &about.classes, train, test);
+            unseen.map(|note| tell(&mut about.notes, note));
+        }
         let (train, test) = how.parts(train, test).map_err(fault)?;
         if test.samples.is_empty() || (here && train.samples.is_empty()) {
             return Err(fault(
@@ -112,6 +120,23 @@ impl Raw {
             ..Dataset::default()
         })
     }
+}
+
+/// Classes that a test file has and the training data has not, in words.
+fn unseen(facts: &Facts, names: &[String], train: &Rows, test: &Rows) -> Option<String> {
+    let Task::Classes(_) = facts.task else { return None };
+    let classes = |rows: &Rows| Some(BTreeSet::from_iter(rows.samples.targets.classes()?.to_vec()));
+    let unseen = &classes(test)? - &classes(train)?;
+    let named = |class: &u32| {
+        names
+            .get(*class as usize)
+            .cloned()
+            .unwrap_or(class.to_string())
+    };
+    let told: Vec<String> = unseen.iter().take(MOST_TOLD).map(named).collect();
+    let (told, count) = (told.join(", "), unseen.len());
+    (count > 0)
+        .then(|| format!("{count} classes of the test file are of no row to train on: {told}"))
 }
 
 impl Finish<'_> {
