@@ -201,6 +201,7 @@ fn together(
         facts: meaning.facts,
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     })
@@ -331,7 +332,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let x = ("x", Dtype::U8, &[2, 1][..], &[1u8, 2][..]);
         let y = |bytes: &'static [u8]| ("y", Dtype::U8, &[2][..], bytes);
-        std::fs::write(folder.path().join("train.npz"), words_npz()).expect("writable");
+        std::fs::write(folder.path().join("train.npz"), crate::data::own::npz::tests::words())
+            .expect("writable");
         write(&folder.path().join("test.safetensors"), &[x, y(&[0, 1])]);
         let fault = dataset(folder.path(), "arrays")
             .expect_err("two kinds")
@@ -346,23 +348,6 @@ mod tests {
         write(&folder.path().join("test.safetensors"), &[x, y(&[2, 1])]);
         let set = dataset(folder.path(), "arrays").expect("sound");
         assert_eq!(set.about.notes, ["1 classes of the test file are of no row to train on: 2"]);
-    }
-
-    /// `x` of two bytes, and `y` of two words.
-    fn words_npz() -> Vec<u8> {
-        let array = |kind: &str, bytes: &[u8]| {
-            let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (2,), }}\n");
-            let length = (text.len() as u16).to_le_bytes();
-            [b"\x93NUMPY\x01\x00", &length[..], text.as_bytes(), bytes].concat()
-        };
-        let mut archive = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-        for (name, kind, bytes) in [("x.npy", "|u1", &b"12"[..]), ("y.npy", "|S1", b"ab")] {
-            archive
-                .start_file(name, npyz::zip::write::FileOptions::default())
-                .expect("in memory");
-            std::io::Write::write_all(&mut archive, &array(kind, bytes)).expect("in memory");
-        }
-        archive.finish().expect("in memory").into_inner()
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
 use super::table::{self, Cells, Table};
+use super::taken::Taken;
 use super::{cached, fault, files_of, has_end, inside};
 use crate::data::decode::Form;
 use crate::data::{About, Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard};
@@ -67,6 +68,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         facts,
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     };
@@ -158,7 +160,7 @@ fn folders(folder: &Path) -> Result<Listed, DataError> {
 
 /// A list of files, beside them.
 fn list(path: &Path) -> Result<Listed, String> {
-    let table = table::csv(path)?;
+    let table = table::csv(path, &taken)?;
     let names = whole(&table, "file")?.words();
     let mut known = BTreeSet::new();
     for (row, name) in (1..).zip(names.rows()) {
@@ -187,6 +189,15 @@ fn list(path: &Path) -> Result<Listed, String> {
         labels: whole(&table, "label")?.clone(),
         users,
     })
+}
+
+/// How the columns of a list are taken.
+fn taken(name: &str) -> Taken {
+    match name {
+        "file" | "user" => Taken::Names,
+        "label" => Taken::Classes,
+        _ => Taken::Not,
+    }
 }
 
 /// A column of which no cell is missing.

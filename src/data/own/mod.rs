@@ -19,6 +19,7 @@ mod said;
 mod standard;
 mod table;
 pub mod tables;
+mod taken;
 mod tensors;
 pub mod text;
 mod vocabulary;

@@ -54,6 +54,8 @@ pub struct Raw {
     pub about: About,
     /// Which numbers of an input are to be standardised; all when empty.
     pub measured: Vec<bool>,
+    /// Whether numbers that are missing become means, which a model's user must know.
+    pub fills: bool,
     /// What is trained on; none where only test data was asked for.
     pub train: Option<Rows>,
     /// What is tested on, if it has a file of its own.
@@ -81,6 +83,7 @@ impl Raw {
             facts,
             mut about,
             measured,
+            fills,
             train,
             test,
         } = self;
@@ -99,8 +102,11 @@ impl Raw {
         let (mut train, owners) = by_users(train, &mut about);
         let mut test = test.samples;
         let known = here.then_some(&train.inputs);
-        let means = standard::gaps(&[&train.inputs, &test.inputs], known);
+        let means = standard::gaps(&[&train.inputs, &test.inputs], known, fills);
         if let Some(means) = means.map_err(|reason| fault(&reason))? {
+            about
+                .notes
+                .push(means_of(&about.features, &means, &measured));
             train.inputs = standard::filled(&train.inputs, &means);
             test.inputs = standard::filled(&test.inputs, &means);
         }
@@ -120,6 +126,18 @@ impl Raw {
             ..Dataset::default()
         })
     }
+}
+
+/// What missing numbers become, in words.
+fn means_of(names: &[String], means: &[f32], measured: &[bool]) -> String {
+    let figures: Vec<String> = names
+        .iter()
+        .zip(means)
+        .zip(measured)
+        .filter(|(_, is_measured)| **is_measured)
+        .map(|((name, mean), _)| format!("{name}={mean}"))
+        .collect();
+    format!("missing numbers become the means of the training data: {}", figures.join(", "))
 }
 
 /// Classes that a test file has and the training data has not, in words.
@@ -209,6 +227,7 @@ mod tests {
             facts: Facts::classes(&[1], 9),
             about: About::default(),
             measured: vec![],
+            fills: false,
             train,
             test,
         };

@@ -71,6 +71,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         facts: facts(text.length, vocabulary.names().len()),
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     };
