@@ -332,8 +332,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let x = ("x", Dtype::U8, &[2, 1][..], &[1u8, 2][..]);
         let y = |bytes: &'static [u8]| ("y", Dtype::U8, &[2][..], bytes);
-        std::fs::write(folder.path().join("train.npz"), crate::data::own::npz::tests::words())
-            .expect("writable");
+        std::fs::write(folder.path().join("train.npz"), npz::tests::words()).expect("writable");
         write(&folder.path().join("test.safetensors"), &[x, y(&[0, 1])]);
         let fault = dataset(folder.path(), "arrays")
             .expect_err("two kinds")
