@@ -142,10 +142,13 @@ fn passages(folder: &Path, owners: Owners, notes: &mut Vec<String>) -> Result<Pa
         }
         let own = owners.passages(&path, &text);
         if own.iter().all(|(_, text)| text.trim().is_empty()) {
-            return Err(fault(
-                &path,
-                "it has no text of any user (hint: remove it, or another setting of users)",
-            ));
+            let hint = match owners {
+                Owners::Roles => "a role is a line of its own, `**NAME**` or `NAME:`",
+                _ => "remove it",
+            };
+            let reason =
+                format!("it has no text of any user (hint: {hint}, or another setting of users)");
+            return Err(fault(&path, reason));
         }
         all.extend(own);
     }
@@ -256,6 +259,8 @@ mod tests {
         assert_eq!(set.expect("sound").about.vocabulary, ["<unknown>", "\n", "a", "b"]);
         let play = "HAMLET:\nTo be, or not to be.\nOPHELIA: My lord.\n";
         let set = dataset(&[("a.txt", play)], "text:length=4,users=role").expect("sound");
+        let none = dataset(&[("a.txt", "HAM: To be.\n")], "text:users=role");
+        assert!(none.is_err_and(|fault| fault.contains("hint: a role is a line of its own")));
         let told = &set.about.notes[1];
         assert!(told.contains("a.txt: 1 lines are `NAME: speech`"), "{told}");
     }
