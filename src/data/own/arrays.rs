@@ -6,7 +6,7 @@
 //! | `y` | its target |
 //! | `users` | whose it is, as numbers or words; may be left out |
 
-use super::array::Array;
+use super::array::{Array, Cells};
 use super::learn::{self, Meaning};
 use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
@@ -145,6 +145,10 @@ fn as_many(name: &str, array: &Array, x: &Array) -> Result<(), String> {
 
 fn owners(users: &Array) -> Result<Named, String> {
     match users.row_shape().iter().product() {
+        1 if matches!(users.cells, Cells::Floats(_) | Cells::Flags(_)) => Err(format!(
+            "`users` holds {} (hint: integers or words, as users.astype(\"int64\") makes them)",
+            users.kind()
+        )),
         1 => users.texts().into_iter().collect::<Named>().into_users(),
         width => Err(format!("`users` has {width} values a row (hint: one user for each row)")),
     }
@@ -167,6 +171,18 @@ fn together(
         );
         return Err(fault(&other.path, reason));
     }
+    if let Some(other) = there
+        .iter()
+        .find(|other| has_words(other) != has_words(first))
+    {
+        let reason = format!(
+            "`y` holds {}, in {} {} (hint: words in both, or integers from 0 in both)",
+            other.targets.kind(),
+            first.path.display(),
+            first.targets.kind()
+        );
+        return Err(fault(&other.path, reason));
+    }
     let largest = there
         .iter()
         .filter_map(|opened| opened.inputs.largest())
@@ -185,9 +201,15 @@ fn together(
         facts: meaning.facts,
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     })
+}
+
+/// Whether targets are words.
+fn has_words(opened: &Opened) -> bool {
+    matches!(opened.targets.cells, Cells::Texts(_))
 }
 
 fn rows(opened: Opened, meaning: &Meaning) -> Result<Rows, DataError> {
@@ -303,6 +325,46 @@ mod tests {
             refused(&[x, y], "arrays:inputs=tokens,task=next,classes=2")
                 .contains("`x` holds token 2")
         );
+    }
+
+    #[test]
+    fn targets_of_two_kinds_are_refused_and_unseen_ones_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let x = ("x", Dtype::U8, &[2, 1][..], &[1u8, 2][..]);
+        let y = |bytes: &'static [u8]| ("y", Dtype::U8, &[2][..], bytes);
+        std::fs::write(folder.path().join("train.npz"), npz::tests::words()).expect("writable");
+        write(&folder.path().join("test.safetensors"), &[x, y(&[0, 1])]);
+        let fault = dataset(folder.path(), "arrays")
+            .expect_err("two kinds")
+            .to_string();
+        assert!(
+            fault.contains("test.safetensors: `y` holds uint8, in ")
+                && fault.contains("train.npz strings (hint: words in both"),
+            "{fault}"
+        );
+        std::fs::remove_file(folder.path().join("train.npz")).expect("there");
+        write(&folder.path().join("train.safetensors"), &[x, y(&[0, 1])]);
+        write(&folder.path().join("test.safetensors"), &[x, y(&[2, 1])]);
+        let set = dataset(folder.path(), "arrays").expect("sound");
+        assert_eq!(set.about.notes, ["1 classes of the test file are of no row to train on: 2"]);
+    }
+
+    #[test]
+    fn users_are_integers_or_words() {
+        let arrays = |kind, users: &'static [u8]| {
+            let x = ("x", Dtype::U8, &[2, 1][..], &[1u8, 2][..]);
+            refused(
+                &[
+                    x,
+                    ("y", Dtype::U8, &[2], &[0, 1]),
+                    ("users", kind, &[2], users),
+                ],
+                "arrays",
+            )
+        };
+        let fault = arrays(Dtype::F32, &[0, 0, 0xc0, 0x7f, 0, 0, 0, 0]);
+        assert!(fault.contains("`users` holds floats (hint: integers or words"), "{fault}");
+        assert!(arrays(Dtype::BOOL, &[0, 1]).contains("`users` holds bool"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::time::UNIX_EPOCH;
 
 const PIXELS: &str = "pixels";
 const KEY: &str = "key";
+/// How pictures are decoded: another word where that changes, so that older pixels are not used.
+const WAY: &str = "upright, on black";
 
 /// The pixels of pictures, one after another.
 ///
@@ -29,7 +31,7 @@ pub fn pixels(
     if let Some(pixels) = read(&kept, &key) {
         return Ok(pixels);
     }
-    let decoded = decode::pictures(pictures, form)?;
+    let decoded = decode::upright_pictures(pictures, form)?;
     let pixels = decoded
         .into_iter()
         .map(|planes| planes.bytes)
@@ -45,7 +47,7 @@ pub fn pixels(
 /// What pictures are: it changes when one of them does.
 fn key(pictures: &[PathBuf], form: Form) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(format!("{form:?}").as_bytes());
+    hasher.update(format!("{WAY} {form:?}").as_bytes());
     for picture in pictures {
         let facts = fs::metadata(picture).ok();
         let changed = facts

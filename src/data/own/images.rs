@@ -7,7 +7,8 @@ use super::named::Named;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
 use super::table::{self, Cells, Table};
-use super::{cached, fault, files_of, has_end, inside};
+use super::taken::Taken;
+use super::{cached, fault, files_of, has_end, inside, is_hidden, tell};
 use crate::data::decode::Form;
 use crate::data::{About, Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard};
 use crate::part;
@@ -35,6 +36,8 @@ pub struct Listed {
     pub files: Vec<PathBuf>,
     labels: Cells,
     users: Option<Named>,
+    /// What was left out, in words.
+    notes: Vec<String>,
 }
 
 /// Reads the pictures of a folder.
@@ -54,12 +57,18 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         .map(|listed| &listed.labels)
         .collect();
     let classes = distinct(&labels);
+    let notes = train
+        .iter()
+        .chain(&test)
+        .flat_map(|listed| listed.notes.clone())
+        .collect();
     let rows = |listed, part| rows(source.folder, part, listed, form, &classes);
     let train = train.map(|listed| rows(listed, "train")).transpose()?;
     let test = test.map(|listed| rows(listed, "test")).transpose()?;
     let facts = Facts::classes(&[channels, images.side, images.side], classes.len());
     let about = About {
         classes,
+        notes,
         ..About::default()
     };
     let raw = Raw {
@@ -67,6 +76,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         facts,
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     };
@@ -90,15 +100,16 @@ fn listed(source: &Source<'_>) -> Result<(Option<Listed>, Option<Listed>), DataE
     Ok((train, test.map(Place::read).transpose()?))
 }
 
-/// The folders `train` and `test`; all of it is to train on without the first.
+/// The folders `train` and `test`; all but the second is to train on without the first.
 fn folders_in(folder: &Path) -> (Option<Place>, Option<Place>) {
     let [train, test] = ["train", "test"].map(|name| folder.join(name));
+    let tested = test.is_dir().then(|| Place::Folders(test.clone(), None));
     let train = if train.is_dir() {
-        train
+        Place::Folders(train, None)
     } else {
-        folder.to_owned()
+        Place::Folders(folder.to_owned(), Some(test))
     };
-    (Some(Place::Folders(train)), test.is_dir().then_some(Place::Folders(test)))
+    (Some(train), tested)
 }
 
 /// The lists `train` and `test`; the first of other names is to train on without the former.
@@ -112,53 +123,68 @@ fn lists_among(lists: &[PathBuf]) -> (Option<Place>, Option<Place>) {
 
 /// Where it is said which pictures there are.
 enum Place {
-    Folders(PathBuf),
+    /// Folders of classes in one, except this of them.
+    Folders(PathBuf, Option<PathBuf>),
     List(PathBuf),
 }
 
 impl Place {
     fn read(self) -> Result<Listed, DataError> {
         match self {
-            Place::Folders(folder) => folders(&folder),
+            Place::Folders(folder, except) => folders(&folder, except.as_deref()),
             Place::List(path) => list(&path).map_err(|reason| fault(&path, reason)),
         }
     }
 }
 
-/// A folder for each class.
-fn folders(folder: &Path) -> Result<Listed, DataError> {
+/// A folder for each class, but none of the folder `except`.
+fn folders(folder: &Path, except: Option<&Path>) -> Result<Listed, DataError> {
     let mut classes = inside(folder)?;
-    classes.retain(|path| path.is_dir());
-    let (mut files, mut labels) = (Vec::new(), Named::default());
+    classes.retain(|path| path.is_dir() && !is_hidden(path) && except != Some(path));
+    let (mut files, mut labels, mut notes) = (Vec::new(), Named::default(), Vec::new());
     for class in &classes {
-        let own = files_of(class, ENDS)?;
-        if own.is_empty() {
-            return Err(fault(
-                class,
-                "there is no .png or .jpg file of this class (hint: remove the folder, or fill it)",
-            ));
-        }
         let name = class.file_name().unwrap_or_default().to_string_lossy();
+        let (own, others): (Vec<_>, Vec<_>) = inside(class)?
+            .into_iter()
+            .filter(|path| !is_hidden(path))
+            .partition(|path| has_end(path, ENDS));
+        let others = others.first().map(|other| {
+            let other = other.file_name().unwrap_or_default().display();
+            format!("{} others, such as `{other}`", others.len())
+        });
+        if own.is_empty() {
+            let but = others.map_or(String::new(), |others| format!(", but {others}"));
+            let hint = "hint: remove the folder, or fill it";
+            let reason = format!("there is no .png or .jpg file of this class{but} ({hint})");
+            return Err(fault(class, reason));
+        }
+        if let Some(others) = others {
+            let place = class.display();
+            let note = format!("{place}: {others}, are no .png or .jpg files and left out");
+            tell(&mut notes, note);
+        }
         own.iter().for_each(|_| labels.push(&name));
         files.extend(own);
     }
     if files.is_empty() {
-        return Err(fault(
-            folder,
-            "there are no pictures \
-             (hint: a folder for each class, or a CSV of file, label and user)",
-        ));
+        let reason = match files_of(folder, ENDS)?.is_empty() {
+            true => "there are no pictures",
+            false => "its pictures lie in no folder of a class",
+        };
+        let hint = "hint: a folder for each class, or a CSV of file, label and user";
+        return Err(fault(folder, format!("{reason} ({hint})")));
     }
     Ok(Listed {
         files,
         labels: Cells::Words(labels),
         users: None,
+        notes,
     })
 }
 
 /// A list of files, beside them.
 fn list(path: &Path) -> Result<Listed, String> {
-    let table = table::csv(path)?;
+    let table = table::csv(path, &taken)?;
     let names = whole(&table, "file")?.words();
     let mut known = BTreeSet::new();
     for (row, name) in (1..).zip(names.rows()) {
@@ -186,7 +212,17 @@ fn list(path: &Path) -> Result<Listed, String> {
         files,
         labels: whole(&table, "label")?.clone(),
         users,
+        notes: Vec::new(),
     })
+}
+
+/// How the columns of a list are taken.
+fn taken(name: &str) -> Taken {
+    match name {
+        "file" | "user" => Taken::Names,
+        "label" => Taken::Classes,
+        _ => Taken::Not,
+    }
 }
 
 /// A column of which no cell is missing.
@@ -286,6 +322,43 @@ mod tests {
                 .expect_err("an empty class")
                 .contains("cow: there is no .png")
         );
+    }
+
+    #[test]
+    fn hidden_folders_are_no_classes_and_other_files_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        for name in [
+            "cat/a.png",
+            "cat/b.png",
+            "dog/c.png",
+            "test/cat/e.png",
+            "test/dog/f.png",
+        ] {
+            picture(&path(name), 9);
+        }
+        for name in [".checkpoints", "__MACOSX"] {
+            fs::create_dir(path(name)).expect("writable");
+        }
+        fs::write(path("dog/z.webp"), "RIFF").expect("writable");
+        let set = dataset(folder.path()).expect("sound");
+        assert_eq!((set.about.classes.join(" "), set.train.count()), ("cat dog".to_owned(), 3));
+        let note = set.about.notes.join("\n");
+        assert!(
+            note.ends_with(
+                "dog: 1 others, such as `z.webp`, are no .png or .jpg files and left out"
+            ),
+            "{note}"
+        );
+        fs::remove_file(path("dog/c.png")).expect("there");
+        let empty = dataset(folder.path()).expect_err("no picture of a dog");
+        assert!(empty.contains("of this class, but 1 others, such as `z.webp` (hint:"), "{empty}");
+        ["dog", "test"]
+            .iter()
+            .for_each(|name| fs::remove_dir_all(path(name)).expect("there"));
+        picture(&path("test/e.png"), 9);
+        let loose = dataset(folder.path()).expect_err("no class");
+        assert!(loose.contains("test: its pictures lie in no folder of a class"), "{loose}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod said;
 mod standard;
 mod table;
 pub mod tables;
+mod taken;
 mod tensors;
 pub mod text;
 mod vocabulary;
@@ -33,6 +34,12 @@ fn fault(path: &Path, reason: impl Into<String>) -> DataError {
         path: path.to_owned(),
         reason: reason.into(),
     }
+}
+
+/// Warns of what is no fault, and keeps it for `data.json`.
+fn tell(notes: &mut Vec<String>, note: String) {
+    log::warn!("{note}");
+    notes.push(note);
 }
 
 /// The files of a folder whose names end so, by name.
@@ -53,11 +60,17 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
+/// Whether a file or folder is none of a user's: it is hidden, or what macOS puts into archives.
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') || name == "__MACOSX"
+}
+
 /// Whether a file's name ends so, whatever the case; hidden files never do.
 fn has_end(path: &Path, ends: &[&str]) -> bool {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().to_ascii_lowercase())
         .unwrap_or_default();
-    !name.starts_with('.') && ends.iter().any(|end| name.ends_with(end))
+    !is_hidden(path) && ends.iter().any(|end| name.ends_with(end))
 }

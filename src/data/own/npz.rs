@@ -152,7 +152,7 @@ fn plain_kind(plain: &TypeStr) -> Option<Kind> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::data::own::array::Cells;
 
@@ -166,6 +166,19 @@ mod tests {
             bytes,
         ]
         .concat()
+    }
+
+    /// A file with an `x` of two bytes and a `y` of two words.
+    pub fn words() -> Vec<u8> {
+        let mut archive = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, kind, bytes) in [("x.npy", "|u1", b"12"), ("y.npy", "|S1", b"ab")] {
+            archive
+                .start_file(name, Default::default())
+                .expect("in memory");
+            let array = written(kind, "(2,)", bytes);
+            std::io::Write::write_all(&mut archive, &array).expect("in memory");
+        }
+        archive.finish().expect("in memory").into_inner()
     }
 
     fn refused(kind: &str, shape: &str, bytes: &[u8]) -> String {

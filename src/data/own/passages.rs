@@ -1,6 +1,7 @@
 //! Whose text is whose: by files, by lines, or by the roles of a play.
 
 use crate::part::words;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 words! {
@@ -37,6 +38,34 @@ impl Owners {
                 .collect(),
         }
     }
+}
+
+impl Owners {
+    /// Where roles are sought: how many lines are `NAME: speech`, which belongs to no such role.
+    /// A name in capitals is one, and what begins three lines or more.
+    pub fn misread(self, text: &str) -> usize {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        if self == Owners::Roles {
+            for name in text.lines().filter_map(named) {
+                *counts.entry(name).or_default() += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .filter(|(name, count)| *count >= FEW || name.to_uppercase() == *name)
+            .map(|(_, count)| count)
+            .sum()
+    }
+}
+
+/// Fewer lines may begin like this by chance.
+const FEW: usize = 3;
+
+/// The name of a line that is `NAME: speech`.
+fn named(line: &str) -> Option<&str> {
+    let (name, said) = line.split_once(": ")?;
+    let is_role = !said.trim().is_empty() && role(&line[..=name.len()]).is_some();
+    is_role.then_some(name)
 }
 
 /// What each role says, in the order in which they first speak. A role is a line of its own,
@@ -110,6 +139,12 @@ mod tests {
             plain,
             [("hamlet/First Citizen".to_owned(), "Before we proceed:\nhear me.\n".to_owned())]
         );
+    }
+
+    #[test]
+    fn names_with_speech_behind_them_are_counted() {
+        let text = "HAM: To be.\nSir: nay.\nHORATIO:\nHail\nRomeo: a\nRomeo: b\nRomeo: c\n";
+        assert_eq!((Owners::Roles.misread(text), Owners::Files.misread(text)), (4, 0));
     }
 
     #[test]

@@ -1,14 +1,18 @@
 //! From rows to a data set: a share is set aside for testing where there is no test file, rows are
 //! put together by users, and numbers are standardised by what is trained on.
 
-use super::fault;
 use super::named::Named;
 use super::standard::{self, Wanted};
+use super::{fault, tell};
 use crate::data::{About, DataError, Dataset, Samples, Train};
 use crate::seed::{Purpose, Seed};
-use crate::task::Facts;
+use crate::task::{Facts, Task};
 use rand::seq::SliceRandom;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+
+/// How many classes a note names.
+const MOST_TOLD: usize = 9;
 
 /// Rows of one file, or of several that belong together.
 #[derive(Debug, Default)]
@@ -50,6 +54,8 @@ pub struct Raw {
     pub about: About,
     /// Which numbers of an input are to be standardised; all when empty.
     pub measured: Vec<bool>,
+    /// Whether numbers that are missing become means, which a model's user must know.
+    pub fills: bool,
     /// What is trained on; none where only test data was asked for.
     pub train: Option<Rows>,
     /// What is tested on, if it has a file of its own.
@@ -77,11 +83,16 @@ impl Raw {
             facts,
             mut about,
             measured,
+            fills,
             train,
             test,
         } = self;
         let fault = |reason: &str| fault(&place, reason);
         let here = train.is_some();
+        if let (Some(train), Some(test)) = (&train, &test) {
+            let unseen = unseen(&facts, &about.classes, train, test);
+            unseen.map(|note| tell(&mut about.notes, note));
+        }
         let (train, test) = how.parts(train, test).map_err(fault)?;
         if test.samples.is_empty() || (here && train.samples.is_empty()) {
             return Err(fault(
@@ -91,8 +102,11 @@ impl Raw {
         let (mut train, owners) = by_users(train, &mut about);
         let mut test = test.samples;
         let known = here.then_some(&train.inputs);
-        let means = standard::gaps(&[&train.inputs, &test.inputs], known);
+        let means = standard::gaps(&[&train.inputs, &test.inputs], known, fills);
         if let Some(means) = means.map_err(|reason| fault(&reason))? {
+            about
+                .notes
+                .push(means_of(&about.features, &means, &measured));
             train.inputs = standard::filled(&train.inputs, &means);
             test.inputs = standard::filled(&test.inputs, &means);
         }
@@ -112,6 +126,35 @@ impl Raw {
             ..Dataset::default()
         })
     }
+}
+
+/// What missing numbers become, in words.
+fn means_of(names: &[String], means: &[f32], measured: &[bool]) -> String {
+    let figures: Vec<String> = names
+        .iter()
+        .zip(means)
+        .zip(measured)
+        .filter(|(_, is_measured)| **is_measured)
+        .map(|((name, mean), _)| format!("{name}={mean}"))
+        .collect();
+    format!("missing numbers become the means of the training data: {}", figures.join(", "))
+}
+
+/// Classes that a test file has and the training data has not, in words.
+fn unseen(facts: &Facts, names: &[String], train: &Rows, test: &Rows) -> Option<String> {
+    let Task::Classes(_) = facts.task else { return None };
+    let classes = |rows: &Rows| Some(BTreeSet::from_iter(rows.samples.targets.classes()?.to_vec()));
+    let unseen = &classes(test)? - &classes(train)?;
+    let named = |class: &u32| {
+        names
+            .get(*class as usize)
+            .cloned()
+            .unwrap_or(class.to_string())
+    };
+    let told: Vec<String> = unseen.iter().take(MOST_TOLD).map(named).collect();
+    let (told, count) = (told.join(", "), unseen.len());
+    (count > 0)
+        .then(|| format!("{count} classes of the test file are of no row to train on: {told}"))
 }
 
 impl Finish<'_> {
@@ -184,6 +227,7 @@ mod tests {
             facts: Facts::classes(&[1], 9),
             about: About::default(),
             measured: vec![],
+            fills: false,
             train,
             test,
         };

@@ -137,12 +137,18 @@ fn only(mut figures: Vec<Channel>, which: &[bool]) -> Standard {
     Standard::new(figures)
 }
 
-/// The means of the training data, where any of these columns has numbers that are missing.
+/// The means of the training data, where any of these columns has numbers that are missing; where
+/// they are `wanted`, also without, if the data is here.
 ///
 /// # Errors
 /// The training data is not here.
-pub fn gaps(columns: &[&Column], train: Option<&Column>) -> Result<Option<Vec<f32>>, String> {
-    if !columns.iter().any(|column| has_gaps(column)) {
+pub fn gaps(
+    columns: &[&Column],
+    train: Option<&Column>,
+    wanted: bool,
+) -> Result<Option<Vec<f32>>, String> {
+    let has_gaps = columns.iter().any(|column| has_gaps(column));
+    if !has_gaps && (!wanted || train.is_none()) {
         return Ok(None);
     }
     let train = train.ok_or(
@@ -226,13 +232,13 @@ mod tests {
             Column::floats(vec![1.0, 1.0, f32::NAN, 0.0, 3.0, 1.0], 2),
             Column::floats(vec![f32::NAN, 0.0], 2),
         );
-        let means = gaps(&[&train, &test], Some(&train))
+        let means = gaps(&[&train, &test], Some(&train), false)
             .expect("here")
             .expect("gaps");
         assert_eq!(filled(&train, &means), Column::floats(vec![1.0, 1.0, 2.0, 0.0, 3.0, 1.0], 2));
         assert_eq!(filled(&test, &means), Column::floats(vec![2.0, 0.0], 2));
         assert!(
-            gaps(&[&train], None)
+            gaps(&[&train], None, false)
                 .expect_err("not here")
                 .contains("missing=zero")
         );

@@ -2,6 +2,7 @@
 //! the words that programs write there.
 
 use super::named::Named;
+use super::taken::{Seen, Take, Taken};
 use crate::files;
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::BTreeSet;
@@ -30,6 +31,8 @@ pub struct Field {
 pub struct Table {
     /// In the order of the file.
     pub fields: Vec<Field>,
+    /// What columns are called that were not read.
+    pub unread: Vec<String>,
     /// How many rows there are.
     pub rows: usize,
 }
@@ -47,7 +50,7 @@ pub fn trimmed(cell: &str) -> &str {
 }
 
 /// A cell as a finite number, NaN when it is missing; none when it is a word.
-fn number(cell: &str) -> Option<f64> {
+pub fn number(cell: &str) -> Option<f64> {
     match trimmed(cell) {
         "" => Some(f64::NAN),
         text => text.parse().ok().filter(|number: &f64| number.is_finite()),
@@ -55,14 +58,6 @@ fn number(cell: &str) -> Option<f64> {
 }
 
 impl Cells {
-    /// None yet, of numbers or of words.
-    fn empty(are_numbers: bool) -> Cells {
-        match are_numbers {
-            true => Cells::Numbers(Vec::new()),
-            false => Cells::Words(Named::default()),
-        }
-    }
-
     /// The cells of these rows.
     pub fn pick(&self, rows: &[u32]) -> Cells {
         match self {
@@ -91,7 +86,8 @@ impl Cells {
     }
 }
 
-fn word(number: f64) -> String {
+/// A number as a word; nothing of what is missing.
+pub fn word(number: f64) -> String {
     if number.is_nan() {
         String::new()
     } else {
@@ -105,7 +101,8 @@ impl Table {
     /// # Errors
     /// There is none; the columns that there are.
     pub fn field(&self, name: &str) -> Result<&Field, String> {
-        let names = self.fields.iter().map(|field| field.name.as_str());
+        let read = self.fields.iter().map(|field| field.name.as_str());
+        let names = read.chain(self.unread.iter().map(String::as_str));
         let unknown =
             || format!("there is no column `{name}` (hint: {})", crate::part::suggest(name, names));
         self.fields
@@ -122,6 +119,7 @@ impl Table {
         };
         Table {
             fields: self.fields.iter().map(only).collect(),
+            unread: self.unread.clone(),
             rows: rows.len(),
         }
     }
@@ -133,9 +131,9 @@ impl Table {
 /// A name that is empty or comes twice; no rows.
 pub fn checked(table: Table) -> Result<Table, String> {
     let mut names = BTreeSet::new();
-    for field in &table.fields {
-        if field.name.trim().is_empty() || !names.insert(&field.name) {
-            let name = &field.name;
+    let read = table.fields.iter().map(|field| &field.name);
+    for name in read.chain(&table.unread) {
+        if name.trim().is_empty() || !names.insert(name) {
             return Err(format!(
                 "a column is called `{name}` (hint: the first line names columns, each otherwise)"
             ));
@@ -151,11 +149,11 @@ pub fn checked(table: Table) -> Result<Table, String> {
 }
 
 /// Reads a CSV file. The first line names columns; `,`, `;` or tabs stand between cells; a column
-/// is of numbers when all of its cells are that or missing.
+/// is of numbers when all of its cells are that or missing, and none is a code that matters.
 ///
 /// # Errors
 /// What is wrong with the file, with the line.
-pub fn csv(path: &Path) -> Result<Table, String> {
+pub fn csv(path: &Path, take: Take<'_>) -> Result<Table, String> {
     let text = files::bytes(path).map_err(|error| error.to_string())?;
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
     let first = text.split(|&byte| byte == b'\n').next().unwrap_or_default();
@@ -164,35 +162,46 @@ pub fn csv(path: &Path) -> Result<Table, String> {
         .find(|separator| first.contains(separator))
         .unwrap_or(b',');
     let reader = || ReaderBuilder::new().delimiter(separator).from_reader(text);
-    let names = reader().headers().map_err(torn)?.clone();
-    let mut are_numbers = vec![true; names.len()];
-    walk(reader(), |place, cell| are_numbers[place] &= number(cell).is_some())?;
-    let mut columns: Vec<Cells> = are_numbers.into_iter().map(Cells::empty).collect();
-    let rows = walk(reader(), |place, cell| match &mut columns[place] {
-        Cells::Numbers(numbers) => numbers.push(number(cell).unwrap_or(f64::NAN)),
-        Cells::Words(words) => words.push(trimmed(cell)),
+    let headers = reader().headers().map_err(torn)?.clone();
+    let names: Vec<&str> = headers.iter().map(str::trim).collect();
+    let mut seen: Vec<Seen> = names.iter().map(|_| Seen::default()).collect();
+    walk(reader(), |place, line, cell| seen[place].add(line, cell))?;
+    let mut columns: Vec<Option<Cells>> = Vec::new();
+    for (name, seen) in names.iter().zip(&seen) {
+        let taken = take(name);
+        let is_read = taken != Taken::Not;
+        columns.push(is_read.then(|| seen.cells(name, taken)).transpose()?);
+    }
+    let rows = walk(reader(), |place, _, cell| match &mut columns[place] {
+        Some(Cells::Numbers(numbers)) => numbers.push(number(cell).unwrap_or(f64::NAN)),
+        Some(Cells::Words(words)) => words.push(trimmed(cell)),
+        None => {}
     })?;
-    let named = names.iter().zip(columns).map(|(name, cells)| Field {
-        name: name.trim().to_owned(),
-        cells,
-    });
-    checked(Table {
-        fields: named.collect(),
+    let mut table = Table {
         rows,
-    })
+        ..Table::default()
+    };
+    for (name, cells) in names.into_iter().zip(columns) {
+        let name = name.to_owned();
+        match cells {
+            Some(cells) => table.fields.push(Field { name, cells }),
+            None => table.unread.push(name),
+        }
+    }
+    checked(table)
 }
 
-/// Visits all cells with the number of their column, and counts rows.
+/// Visits all cells with the number of their column and their line, and counts rows.
 fn walk(
     mut reader: csv::Reader<&[u8]>,
-    mut visit: impl FnMut(usize, &str),
+    mut visit: impl FnMut(usize, u64, &str),
 ) -> Result<usize, String> {
     let (mut record, mut rows) = (StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(torn)? {
-        record
-            .iter()
-            .enumerate()
-            .for_each(|(place, cell)| visit(place, cell));
+        let line = record.position().map_or(0, csv::Position::line);
+        for (place, cell) in record.iter().enumerate() {
+            visit(place, line, cell);
+        }
         rows += 1;
     }
     Ok(rows)
@@ -210,10 +219,39 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> Result<Table, String> {
+        taken(text, &|_| Taken::Input)
+    }
+
+    fn taken(text: &[u8], take: Take<'_>) -> Result<Table, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("train.csv");
         std::fs::write(&path, text).expect("writable");
-        csv(&path)
+        csv(&path, take)
+    }
+
+    #[test]
+    fn names_are_what_is_written_and_left_out_columns_are_not_read() {
+        let take = |name: &str| match name {
+            "user" => Taken::Names,
+            "out" => Taken::Not,
+            _ => Taken::Input,
+        };
+        let text = b"user,out,n\n9007199254740993,1,007\n9007199254740994,x,7\n7.0,2,\n";
+        let table = taken(text, &take).expect("well-formed");
+        let users = &table.field("user").expect("there").cells;
+        assert_eq!(
+            users.words().rows().collect::<Vec<_>>(),
+            ["9007199254740993", "9007199254740994", "7.0"]
+        );
+        assert_eq!((table.unread.join(" "), table.fields.len()), ("out".to_owned(), 2));
+        assert!(
+            table
+                .field("outt")
+                .expect_err("unknown")
+                .contains("did you mean `out`?")
+        );
+        let bad = read(b"a\n1\n\n2\ninf\n").expect_err("refused");
+        assert!(bad.contains("column `a` holds `inf` in line 5"), "{bad}");
     }
 
     #[test]
@@ -229,7 +267,7 @@ mod tests {
             (words.words().rows().collect::<Vec<_>>(), words.missing()),
             (vec!["Male", "", "a,b"], vec![1])
         );
-        assert_eq!(read(b"a;b\n1,5;2\n").expect("semicolons").fields.len(), 2);
+        assert_eq!(read(b"a;b\n1.5;2\n").expect("semicolons").fields.len(), 2);
         assert!(
             table
                 .field("agee")

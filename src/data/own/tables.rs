@@ -3,8 +3,9 @@
 use super::encode::{Encoder, Missing, Roles, Target};
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
-use super::table::{self, Table};
-use super::{fault, files_of, parquet};
+use super::table::{self, Cells, Field, Table};
+use super::taken::Take;
+use super::{fault, files_of, parquet, tell};
 use crate::data::{About, DataError, Dataset, Source};
 use crate::part;
 use crate::part::{Part, Range, Values};
@@ -27,7 +28,7 @@ part! {
 /// A form of tables: the end of file names, and how one is read.
 struct Form {
     end: &'static str,
-    read: fn(&Path) -> Result<Table, String>,
+    read: fn(&Path, Take<'_>) -> Result<Table, String>,
 }
 
 const CSV: Form = Form {
@@ -42,8 +43,8 @@ const PARQUET: Form = Form {
 
 impl Form {
     /// A file's table, beside its path.
-    fn table(&self, path: PathBuf) -> Result<(PathBuf, Table), DataError> {
-        match (self.read)(&path) {
+    fn table(&self, path: PathBuf, roles: &Roles) -> Result<(PathBuf, Table), DataError> {
+        match (self.read)(&path, &|name| roles.taken(name)) {
             Ok(table) => Ok((path, table)),
             Err(reason) => Err(fault(&path, reason)),
         }
@@ -93,9 +94,9 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     let (train, test) = paths(source.folder, form.end)?;
     let train = match source.test_only {
         true => None,
-        false => Some(form.table(train)?),
+        false => Some(form.table(train, &roles)?),
     };
-    let test = test.map(|path| form.table(path)).transpose()?;
+    let test = test.map(|path| form.table(path, &roles)).transpose()?;
     let Some((path, known)) = train.as_ref().or(test.as_ref()) else {
         return Err(fault(
             source.folder,
@@ -114,8 +115,15 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
         ));
     }
     let other = test.as_ref().map(|(_, table)| table);
+    if let (Some(train), Some(test)) = (&train, &test) {
+        alike(&roles, train, test).map_err(|reason| fault(&test.0, reason))?;
+    }
+    let mut notes = vec![format!("missing={}", roles.missing.word())];
+    for (path, table) in train.iter().chain(&test) {
+        rest(path, table, &roles).map(|note| tell(&mut notes, note));
+    }
+    let fills = roles.missing == Missing::Mean;
     let encoder = Encoder::new(roles, known, other).map_err(|reason| fault(path, reason))?;
-    let mut notes = Vec::new();
     let mut rows = |table| encoded(&encoder, table, &mut notes);
     let train = train.as_ref().map(&mut rows).transpose()?;
     let test = test.as_ref().map(&mut rows).transpose()?;
@@ -130,8 +138,52 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
         facts: encoder.facts(),
         about,
         measured: encoder.measured(),
+        fills,
         train,
         test,
+    })
+}
+
+/// Refuses targets of a test table that are not there or of another kind than those of training.
+fn alike(roles: &Roles, train: &(PathBuf, Table), test: &(PathBuf, Table)) -> Result<(), String> {
+    // Where it is the training table that has none, that is told later.
+    let Ok(known) = train.1.field(&roles.label) else { return Ok(()) };
+    let field = test.1.field(&roles.label)?;
+    let (wanted, found) = (kind(known), kind(field));
+    if wanted == found || roles.task == Target::Classes {
+        return Ok(());
+    }
+    let words = field.cells.words();
+    let first = words.rows().enumerate().find(|(_, word)| !word.is_empty());
+    match first {
+        Some((row, word)) => Err(format!(
+            "column `{}` holds {found}, such as `{word}` in row {}, in {} {wanted} \
+             (hint: the same in both, or task=classes)",
+            field.name,
+            row + 1,
+            train.0.display()
+        )),
+        None => Ok(()),
+    }
+}
+
+fn kind(field: &Field) -> &'static str {
+    match field.cells {
+        Cells::Numbers(_) => "numbers",
+        Cells::Words(_) => "words",
+    }
+}
+
+/// What was left out of a table though nobody said so, in words.
+fn rest(path: &Path, table: &Table, roles: &Roles) -> Option<String> {
+    let is_unsaid = |name: &&String| !roles.leave_out.contains(*name);
+    let names: Vec<String> = table.unread.iter().filter(is_unsaid).cloned().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "column {} of {} is left out: pandas keeps the names of rows there",
+            names.join(", "),
+            path.file_name().unwrap_or_default().display()
+        )
     })
 }
 
@@ -227,7 +279,47 @@ mod tests {
         assert_eq!((values[3], &values[9..]), (0.0, &[0.0, 0.0, 0.0][..]));
         let rest =
             read(&files, "csv:label=ill,user=site,leave_out=id,missing=drop").expect("sound");
-        assert_eq!((rest.train.count(), rest.about.notes.len()), (2, 1));
+        assert_eq!((rest.train.count(), rest.about.notes.len()), (2, 2));
+        // What a model's user must do about missing numbers.
+        assert_eq!(
+            set.about.notes,
+            [
+                "missing=mean",
+                "missing numbers become the means of the training data: age=50"
+            ]
+        );
+        assert_eq!(rest.about.notes[0], "missing=drop");
+    }
+
+    #[test]
+    fn users_are_the_words_that_are_written() {
+        let text = "a,y,u\n1,0,007\n2,1,7\n3,0,07\n4,1,7.0\n5,0,9007199254740993\n\
+                    6,1,9007199254740992\n";
+        let set = read(&[("train.csv", text), ("test.csv", text)], "csv:label=y,user=u");
+        assert_eq!(
+            set.expect("sound").about.owners.join(" "),
+            "007 7 07 7.0 9007199254740993 9007199254740992"
+        );
+        let codes = "a,y\n1,01\n2,1\n";
+        let set = read(&[("train.csv", codes), ("test.csv", codes)], "csv:label=y");
+        assert_eq!(set.expect("sound").about.classes, ["01", "1"]);
+    }
+
+    #[test]
+    fn faults_of_a_test_table_name_it_and_the_row() {
+        let train = ("train.csv", "a,y\n1,0\n2,1\n");
+        let refused =
+            |test: &str| read(&[train, ("test.csv", test)], "csv:label=y").expect_err("refused");
+        let none = refused("a\n1\n");
+        assert!(none.contains("test.csv: there is no column `y`"), "{none}");
+        let word = refused("a,y\n1,0\noops,1\n");
+        assert!(word.contains("test.csv: column `a` holds `oops` in row 2"), "{word}");
+        let kinds = refused("a,y\n1,no\n1,yes\n");
+        assert!(
+            kinds.contains("test.csv: column `y` holds words, such as `no` in row 1, in ")
+                && kinds.contains("train.csv numbers (hint:"),
+            "{kinds}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::passages::Owners;
 use super::rows::{Finish, Raw, Rows};
 use super::standard::Wanted;
 use super::vocabulary::{Unit, Vocabulary};
-use super::{fault, files_of};
+use super::{fault, files_of, tell};
 use crate::data::{About, Column, DataError, Dataset, Samples, Source};
 use crate::part::{Part, Range, Values};
 use crate::task::{Facts, Input, Task};
@@ -38,11 +38,13 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let text = Text::read(values);
     let (unit, owners) = (text.unit, text.users);
     let (train, test) = folders(source.folder);
+    let mut notes = vec![format!("unit={}", unit.word())];
+    let mut passages = |folder: &Path| passages(folder, owners, &mut notes);
     let train = match source.test_only {
         true => None,
-        false => Some(passages(&train, owners)?),
+        false => Some(passages(&train)?),
     };
-    let test = test.map(|folder| passages(&folder, owners)).transpose()?;
+    let test = test.map(|folder| passages(&folder)).transpose()?;
     let known = train.iter().chain(&test).take(1).flatten();
     let known: Vec<&str> = known.map(|(_, text)| text.as_str()).collect();
     let vocabulary = match &text.vocabulary {
@@ -51,6 +53,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     };
     let mut about = About {
         vocabulary: vocabulary.names().to_vec(),
+        notes,
         ..About::default()
     };
     let cut = Cut {
@@ -71,6 +74,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
         facts: facts(text.length, vocabulary.names().len()),
         about,
         measured: vec![],
+        fills: false,
         train,
         test,
     };
@@ -106,7 +110,7 @@ fn folders(folder: &Path) -> (PathBuf, Option<PathBuf>) {
 }
 
 /// The texts of a folder by their owners.
-fn passages(folder: &Path, owners: Owners) -> Result<Passages, DataError> {
+fn passages(folder: &Path, owners: Owners, notes: &mut Vec<String>) -> Result<Passages, DataError> {
     let paths = files_of(folder, ENDS)?;
     if paths.is_empty() {
         return Err(fault(
@@ -125,12 +129,26 @@ fn passages(folder: &Path, owners: Owners) -> Result<Passages, DataError> {
         }
         let text = files::text(&path)
             .map_err(|error| fault(&path, format!("{error} (hint: plain text in UTF-8)")))?;
+        // Lines end alike, whichever system wrote them.
+        let text = text.replace("\r\n", "\n");
+        let misread = owners.misread(&text);
+        if misread > 0 {
+            let note = format!(
+                "{}: {misread} lines are `NAME: speech`, and belong to whoever spoke before \
+                 (hint: a role's name is a line of its own)",
+                path.display()
+            );
+            tell(notes, note);
+        }
         let own = owners.passages(&path, &text);
         if own.iter().all(|(_, text)| text.trim().is_empty()) {
-            return Err(fault(
-                &path,
-                "it has no text of any user (hint: remove it, or another setting of users)",
-            ));
+            let hint = match owners {
+                Owners::Roles => "a role is a line of its own, `**NAME**` or `NAME:`",
+                _ => "remove it",
+            };
+            let reason =
+                format!("it has no text of any user (hint: {hint}, or another setting of users)");
+            return Err(fault(&path, reason));
         }
         all.extend(own);
     }
@@ -219,7 +237,13 @@ mod tests {
         );
         assert_eq!(set.test.targets, Column::integers(vec![1, 2, 0], 3));
         assert_eq!((set.about.owners.join(" "), set.owners), ("a".to_owned(), Some(vec![0, 2])));
-        assert_eq!(set.about.notes, ["1 users are left out: they have less than 4 tokens"]);
+        assert_eq!(
+            set.about.notes,
+            [
+                "unit=characters",
+                "1 users are left out: they have less than 4 tokens"
+            ]
+        );
         assert_eq!(
             set.facts.task,
             Task::Next {
@@ -227,6 +251,18 @@ mod tests {
                 ignore: Some(0)
             }
         );
+    }
+
+    #[test]
+    fn lines_end_alike_and_speech_behind_a_name_is_told() {
+        let set = dataset(&[("a.txt", "ab\r\nab\r\nab")], "text:length=1,users=nobody");
+        assert_eq!(set.expect("sound").about.vocabulary, ["<unknown>", "\n", "a", "b"]);
+        let play = "HAMLET:\nTo be, or not to be.\nOPHELIA: My lord.\n";
+        let set = dataset(&[("a.txt", play)], "text:length=4,users=role").expect("sound");
+        let none = dataset(&[("a.txt", "HAM: To be.\n")], "text:users=role");
+        assert!(none.is_err_and(|fault| fault.contains("hint: a role is a line of its own")));
+        let told = &set.about.notes[1];
+        assert!(told.contains("a.txt: 1 lines are `NAME: speech`"), "{told}");
     }
 
     #[test]

@@ -57,10 +57,12 @@ impl Feature {
             }
             (Feature::Number(name), Cells::Words(words)) => {
                 let is_word = |word: &&str| !word.is_empty() && word.parse::<f64>().is_err();
-                let word = words.rows().find(is_word).unwrap_or_default();
+                let found = words.rows().enumerate().find(|(_, word)| is_word(word));
+                let (row, word) = found.unwrap_or_default();
                 Err(format!(
-                    "column `{name}` holds `{word}`, in training numbers \
-                     (hint: a number, or leave_out={name})"
+                    "column `{name}` holds `{word}` in row {}, in training numbers \
+                     (hint: a number, or leave_out={name})",
+                    row + 1
                 ))
             }
             (Feature::Category(_, categories), cells) => {
@@ -103,7 +105,7 @@ mod tests {
             let field = field("age", cells);
             age.numbers(&field.cells, 0.0).expect_err("refused")
         };
-        assert!(refused("50 old 70").contains("`age` holds `old`, in training numbers"));
+        assert!(refused("50 old 70").contains("`age` holds `old` in row 2, in training numbers"));
         assert!(refused("50 1e39 70").contains("`age` holds 1e39, beyond 32-bit floats"));
     }
 

@@ -30,7 +30,9 @@ impl Encoder {
     /// Columns that there are not; a target of which cannot be told what it is; no inputs.
     pub fn new(roles: Roles, train: &Table, test: Option<&Table>) -> Result<Encoder, String> {
         for name in roles.named() {
-            train.field(name)?;
+            if !train.unread.contains(name) {
+                train.field(name)?;
+            }
         }
         let others = [&roles.label, &roles.user];
         let inputs = train.fields.iter().filter(|field| {
@@ -190,6 +192,7 @@ mod tests {
                 .iter()
                 .map(|(name, cells)| field(name, cells))
                 .collect(),
+            unread: vec![],
             rows: 3,
         }
     }

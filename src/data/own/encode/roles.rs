@@ -1,5 +1,6 @@
 //! What a user says of a table: which column is what, and what becomes of missing cells.
 
+use crate::data::own::taken::Taken;
 use crate::part::words;
 
 /// What a user says of a table.
@@ -27,6 +28,25 @@ impl Roles {
         self.leave_out.iter().chain(&self.categorical).chain(rest)
     }
 
+    /// How a column is taken.
+    pub fn taken(&self, name: &str) -> Taken {
+        let is_among = |names: &[String]| names.iter().any(|other| other == name);
+        if self.user == name {
+            Taken::Names
+        } else if self.label == name {
+            match self.task {
+                Target::Classes => Taken::Classes,
+                Target::Detect | Target::Values => Taken::Target,
+            }
+        } else if is_among(&self.leave_out) {
+            Taken::Not
+        } else if is_among(&self.categorical) {
+            Taken::Classes
+        } else {
+            Taken::Input
+        }
+    }
+
     /// Columns without whose cells a row is nothing: the target's, and the users' if there is one.
     pub(super) fn needed(&self) -> impl Iterator<Item = &String> {
         let names = [&self.label, &self.user].into_iter();
@@ -45,6 +65,18 @@ words! {
         Classes = "classes";
         /// Numbers.
         Values = "values";
+    }
+}
+
+impl Missing {
+    /// As users write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Missing::Refuse => "refuse",
+            Missing::Drop => "drop",
+            Missing::Zero => "zero",
+            Missing::Mean => "mean",
+        }
     }
 }
 

@@ -126,7 +126,7 @@ fn detected(y: &Array, is_text: bool) -> Result<Learned, String> {
             y.kind()
         )),
         (_, false) => Err("one target for a row of tokens may be a class or the next token \
-                           (hint: task=classes or task=next)"
+                           (hint: task=classes or task=next; inputs=numbers if x has no tokens)"
             .to_owned()),
     }
 }

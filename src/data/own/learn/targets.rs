@@ -52,10 +52,20 @@ fn sets(y: &Array, count: usize) -> Result<Column, String> {
 
 /// Words as the places of their names.
 fn named(y: &Array, names: &[String], count: usize) -> Result<Column, String> {
-    let place = |name: String| names.binary_search(&name).unwrap_or_default() as i64;
+    let mut places = Vec::with_capacity(y.rows());
+    for (row, name) in y.texts().into_iter().enumerate() {
+        let place = names.binary_search(&name).map_err(|_| {
+            format!(
+                "`y` holds {} such as `{name}` in row {row}, elsewhere words \
+                 (hint: words in all files, or integers from 0)",
+                y.kind()
+            )
+        })?;
+        places.push(place as i64);
+    }
     let places = Array {
         shape: y.shape.clone(),
-        cells: Cells::Integers(y.texts().into_iter().map(place).collect()),
+        cells: Cells::Integers(places),
     };
     classes(&places, count, None)
 }
@@ -73,11 +83,12 @@ fn classes(y: &Array, count: usize, ignore: Option<u32>) -> Result<Column, Strin
         most = most.max(i64::from(ignore) + 1);
     }
     let last = count.saturating_sub(1);
-    let fault = |row, value| {
-        format!(
-            "`y` holds {value} in row {row}, which is none of 0 to {last} \
-             (hint: classes=N says how many)"
-        )
+    let fault = |row, value: i64| {
+        let hint = match value {
+            ..0 => "count classes from 0: of -1 and 1 write (y + 1) // 2; or write them as words",
+            _ => "classes=N says how many",
+        };
+        format!("`y` holds {value} in row {row}, which is none of 0 to {last} (hint: {hint})")
     };
     let width = width(y);
     Ok(Column::integers(bounded(&values, width, 0..most, fault)?, width))
@@ -109,6 +120,11 @@ mod tests {
             (&Task::Classes(2), "cat dog".to_owned())
         );
         assert_eq!(targets(&y, &meaning).expect("known"), Column::integers(vec![1, 0, 1], 1));
+        let fault = targets(&integers(&[2], &[0, 1]), &meaning).expect_err("no words");
+        assert!(
+            fault.starts_with("`y` holds integers such as `0` in row 0, elsewhere words (hint:"),
+            "{fault}"
+        );
     }
 
     #[test]
@@ -124,5 +140,7 @@ mod tests {
             fault.starts_with("`y` holds 2 in row 1, which is none of 0 to 1 (hint:"),
             "{fault}"
         );
+        let signs = targets(&integers(&[2], &[1, -1]), &meaning).expect_err("signs");
+        assert!(signs.contains("-1 in row 1") && signs.contains("(y + 1) // 2"), "{signs}");
     }
 }
