@@ -9,6 +9,7 @@
 //! Users come in the order of `users`. `num_samples` may be longer than that, and is not looked at:
 //! the samples are counted.
 
+mod form;
 mod nested;
 mod numbers;
 mod pieces;
@@ -18,7 +19,7 @@ mod tokens;
 
 use super::DataError;
 use super::h5::Node;
-use super::places::found;
+use super::places;
 use crate::files;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -107,9 +108,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OfUser<T> {
 }
 
 /// A file of a set: what is named, with the ending that is there.
-fn file(folder: &Path, name: &str) -> PathBuf {
+fn file(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     let [hdf5, json, text] = ["hdf5", "json", "txt"].map(|end| format!("{name}.{end}"));
-    found(folder, &[name, &hdf5, &json, &text])
+    places::file(folder, &[name, &hdf5, &json, &text])
 }
 
 /// What is wrong with a file's content, and a remedy.

@@ -4,12 +4,11 @@
 //! Pictures are grey (`[height, width]`) or have one or three colours, first or last. Whole numbers
 //! from 0 to 255 stay bytes; if both files have none above 1, or with fractions, they are floats.
 
+use super::form::{Form, Look};
 use super::nested::Nested;
 use super::{Blob, Json, Labels, Own, fault, file, once};
 use crate::data::h5::Node;
-use crate::data::{
-    About, Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train,
-};
+use crate::data::{About, Augment, Column, DataError, Dataset, Samples, Source, Train};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -40,8 +39,8 @@ struct Rows {
 impl Numbered {
     /// Reads both files.
     pub fn dataset(&self, source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-        let [train_path, test_path] =
-            [&self.train_file, &self.test_file].map(|name| file(source.folder, name));
+        let train_path = file(source.folder, &self.train_file)?;
+        let test_path = file(source.folder, &self.test_file)?;
         let (train, test) = (Rows::read(&train_path)?, Rows::read(&test_path)?);
         if train.shape != test.shape {
             let reason = format!(
@@ -60,7 +59,7 @@ impl Numbered {
             return Err(fault(&train_path, reason, "leave them out"));
         }
         let owners = (!source.test_only).then(|| train.starts.clone());
-        let look = form.look([&train, &test], &augment, &train_path)?;
+        let look = form.look([&train.values, &test.values], &augment, &train_path)?;
         let train = if source.test_only {
             Samples::default()
         } else {
@@ -77,7 +76,10 @@ impl Numbered {
             },
             ..Dataset::default()
         }
-        .changed(augment))
+        .changed(match look.of_floats() {
+            Some(standard) => augment.on(0.0, &standard),
+            None => augment,
+        }))
     }
 
     /// How many classes there are.
@@ -96,111 +98,11 @@ impl Numbered {
     }
 }
 
-/// How the numbers of a sample lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
-    /// Pixels of so many colours side by side.
-    Pixels(usize),
-    /// Planes of so many colours, one after another.
-    Planes(usize),
-    /// No picture.
-    Numbers,
-}
-
-impl Form {
-    fn of(shape: &[usize]) -> Form {
-        match *shape {
-            [_, _, colours @ (1 | 3)] => Form::Pixels(colours),
-            [colours @ (1 | 3), _, _] => Form::Planes(colours),
-            [_, _] => Form::Planes(1),
-            _ => Form::Numbers,
-        }
-    }
-
-    /// The shape of a sample as models take it: channels first.
-    fn shape(self, shape: &[usize]) -> Vec<usize> {
-        match (self, shape) {
-            (Form::Pixels(colours), &[height, width, _]) => vec![colours, height, width],
-            (Form::Planes(1), &[height, width]) => vec![1, height, width],
-            (Form::Numbers, &[length]) => vec![1, length],
-            _ => shape.to_vec(),
-        }
-    }
-
-    /// How numbers of both files become values, or why they cannot.
-    fn look(self, parts: [&Rows; 2], augment: &Augment, path: &Path) -> Result<Look, DataError> {
-        let colours = match self {
-            Form::Numbers => return Ok(Look::Kept),
-            Form::Pixels(colours) | Form::Planes(colours) => colours,
-        };
-        let standard = match colours {
-            1 => augment.standard([0.5], [0.5]),
-            _ => augment.standard([0.5; 3], [0.5; 3]),
-        };
-        let all = || parts.into_iter().flat_map(|rows| &rows.values);
-        let (least, most) = all().fold((f32::MAX, f32::MIN), |(least, most), &value| {
-            (least.min(value), most.max(value))
-        });
-        match () {
-            () if least >= 0.0 && most <= 1.0 => Ok(Look::Floats(standard, 1.0)),
-            () if least < 0.0 || most > 255.0 => {
-                if augment.normalise {
-                    let reason =
-                        format!("pixels are from {least} to {most}, not 0 to 255 or 0 to 1");
-                    return Err(fault(path, reason, "normalise=false takes them as they are"));
-                }
-                Ok(Look::Kept)
-            }
-            () if all().all(|value| value.fract() == 0.0) => Ok(Look::Bytes(standard)),
-            () => Ok(Look::Floats(standard, 255.0)),
-        }
-    }
-}
-
-/// What becomes of numbers.
-#[derive(Clone, Debug, PartialEq)]
-enum Look {
-    /// Nothing.
-    Kept,
-    /// They are bytes.
-    Bytes(Standard),
-    /// They have fractions: divided by this they are from 0 to 1.
-    Floats(Standard, f32),
-}
-
-impl Look {
-    /// What is said of it; bytes say it themselves.
-    fn of_floats(&self) -> Option<Standard> {
-        match self {
-            Look::Floats(standard, _) => Some(standard.clone()),
-            _ => None,
-        }
-    }
-}
-
 impl Rows {
     fn samples(self, form: Form, look: &Look) -> Samples {
         let width = self.shape.iter().product();
-        let numbers = match look {
-            Look::Bytes(standard) => {
-                let bytes: Vec<u8> = self.values.iter().map(|&value| value as u8).collect();
-                Column::new(Numbers::Bytes(bytes.into(), standard.clone()), width)
-            }
-            Look::Floats(_, unit) => {
-                Column::floats(self.values.iter().map(|value| value / unit).collect(), width)
-            }
-            Look::Kept => Column::floats(self.values, width),
-        };
-        let turned = match form {
-            Form::Pixels(colours) if colours > 1 => numbers.channels_first(colours),
-            _ => numbers,
-        };
-        let inputs = match look {
-            Look::Floats(standard, _) => turned.standardised(standard),
-            _ => turned,
-        };
         Samples {
-            inputs,
+            inputs: look.column(self.values, width, form),
             targets: Column::integers(self.classes, 1),
         }
     }
@@ -376,6 +278,12 @@ mod tests {
         assert_eq!(shape("[[[-1, 0.5]]]", false).1, [-1.0, 0.5]);
         // Rows are no pictures.
         assert_eq!(shape("[[-1, 300]]", true), (vec![1, 2], vec![-1.0, 300.0]));
+        // Black is what comes in where a picture moves.
+        let black = set(ones, normalised(true))
+            .expect("sound")
+            .augment
+            .background;
+        assert_eq!(black, [-1.0]);
         let flipped = Augment {
             flip: true,
             ..normalised(true)

@@ -49,7 +49,10 @@ struct Rows {
 impl Texts {
     /// Reads both files.
     pub fn dataset(&self, source: &Source<'_>) -> Result<Dataset, DataError> {
-        let paths = [&self.train_file, &self.test_file].map(|name| file(source.folder, name));
+        let paths = [
+            file(source.folder, &self.train_file)?,
+            file(source.folder, &self.test_file)?,
+        ];
         let (train, test) = (Said::read(&paths[0])?, Said::read(&paths[1])?);
         let tokens = self.tokens([&train, &test], &paths)?;
         let (task, length) = (self.task(&tokens), self.length);
