@@ -44,13 +44,7 @@ pub(super) fn read_file(
     name: &str,
     rank: usize,
 ) -> Result<(PathBuf, Idx), DataError> {
-    let plain = folder.join(name);
-    let packed = folder.join(format!("{name}.gz"));
-    let path = if !plain.exists() && packed.exists() {
-        packed
-    } else {
-        plain
-    };
+    let path = path_of(folder, name).unwrap_or_else(|| folder.join(name));
     let file = files::open(&path).map_err(DataError::unread(&path))?;
     let reader = BufReader::new(file);
     let parsed = match path.extension().is_some_and(|extension| extension == "gz") {
@@ -62,6 +56,16 @@ pub(super) fn read_file(
         Err(Unread::Format(reason)) => Err(DataError::Format { path, reason }),
         Err(Unread::NoMemory(values)) => Err(DataError::NoMemory { path, values }),
     }
+}
+
+/// The file of this name, packed or not; Kaggle has a dot in the place of the second stroke.
+pub(super) fn path_of(folder: &Path, name: &str) -> Option<PathBuf> {
+    let dotted = name.replace("-idx", ".idx");
+    [name, &dotted]
+        .iter()
+        .flat_map(|name| [(*name).to_owned(), format!("{name}.gz")])
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
 }
 
 /// Why an array could not be read.
@@ -195,6 +199,17 @@ mod tests {
                 values: vec![1, 2, 3, 4]
             }
         );
+    }
+
+    #[test]
+    fn kaggles_names_are_known_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = "train-labels-idx1-ubyte";
+        assert_eq!(path_of(folder.path(), name), None);
+        let dotted = folder.path().join("train-labels.idx1-ubyte");
+        std::fs::write(&dotted, bytes(&[1], &[7])).expect("writable");
+        let (path, idx) = read_file(folder.path(), name, 1).expect("well-formed");
+        assert_eq!((path, idx.values), (dotted, vec![7]));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! MNIST, and sets whose files are called as its are: which files each has, and what their labels
 //! and pixels mean.
 
-use super::idx::read_file;
-use super::places::found;
+use super::idx::{path_of, read_file};
+use super::places::holder;
 use super::{Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// MNIST, standardised by the mean and deviation of its training pixels.
 pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
@@ -106,7 +106,7 @@ impl Files<'_> {
         augment: Augment,
     ) -> Result<Dataset, DataError> {
         let pixels = &augment.standard([pixels[0]], [pixels[1]]);
-        let folder = found(source.folder, &[&format!("{}/raw", self.folder), "raw", ""]);
+        let folder = self.found(source.folder)?;
         let train = match source.test_only {
             true => None,
             false => Some(self.pair(&folder, self.train, pixels)?),
@@ -125,6 +125,23 @@ impl Files<'_> {
             ..Dataset::default()
         };
         Ok(set.changed(augment))
+    }
+
+    /// The folder that has one of the files: the one that is named, or where torchvision, FedML and
+    /// NIST's archive put them below it.
+    fn found(&self, folder: &Path) -> Result<PathBuf, DataError> {
+        let own = self.folder;
+        let [raw, packed] = ["raw", "raw/gzip"].map(|inner| format!("{own}/{inner}"));
+        let images = [self.train, self.test].map(|part| format!("{part}-images-idx3-ubyte"));
+        let has = |folder: &Path| images.iter().any(|name| path_of(folder, name).is_some());
+        let places = [&raw, &packed, own, "raw", "gzip", ""];
+        holder(folder, &places, &images[0], has).map_err(|error| match error {
+            DataError::Read { path, reason } if own == "MNIST" && has_leaf(folder) => {
+                let reason = format!("{reason}; FedML's JSON is, which is --dataset mnist-leaf");
+                DataError::Read { path, reason }
+            }
+            error => error,
+        })
     }
 
     /// Reads images and their labels; gives the shape of an image too.
@@ -175,9 +192,50 @@ impl Files<'_> {
     }
 }
 
+/// Whether FedML's MNIST lies there.
+fn has_leaf(folder: &Path) -> bool {
+    ["", "MNIST"]
+        .iter()
+        .any(|inner| super::leaf::is_here(&folder.join(inner)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::write_idx;
+    use crate::seed::Seed;
+
+    #[test]
+    fn empty_folders_hide_nothing_and_what_is_missing_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        std::fs::create_dir_all(folder.join("MNIST/raw")).expect("writable");
+        let read = || {
+            let source = Source {
+                folder,
+                clients: 1,
+                seed: Seed(0),
+                test_only: false,
+            };
+            mnist(&source, Augment::default()).map_err(|error| error.to_string())
+        };
+        let refused = read().expect_err("refused");
+        assert!(refused.contains("nor below MNIST/raw, MNIST/raw/gzip, MNIST"), "{refused}");
+        std::fs::create_dir_all(folder.join("MNIST/test")).expect("writable");
+        std::fs::write(folder.join("MNIST/test/all.json"), "{}").expect("writable");
+        assert!(
+            read()
+                .expect_err("refused")
+                .contains("--dataset mnist-leaf")
+        );
+        for part in ["train", "t10k"] {
+            let [images, labels] =
+                ["images-idx3", "labels-idx1"].map(|kind| format!("{part}-{kind}-ubyte"));
+            write_idx(&folder.join(images), &[1, 2, 2], &[0; 4]).expect("writable");
+            write_idx(&folder.join(labels), &[1], &[9]).expect("writable");
+        }
+        assert_eq!(read().expect("sound").test.targets.classes(), Some(&[9][..]));
+    }
 
     #[test]
     fn letters_count_from_one_and_others_from_zero() {

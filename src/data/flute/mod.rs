@@ -4,22 +4,30 @@
 //! * `user_data.USER`, directly the list of samples: its pictures in JSON, and its texts for masked
 //!   words, which are JSON in a file that is called `.txt`.
 //!
+//! A user of one sample may have its label without a list, as `semisupervision` writes it.
+//!
 //! Users come in the order of `users`. `num_samples` may be longer than that, and is not looked at:
 //! the samples are counted.
 
+mod form;
 mod nested;
 mod numbers;
+mod pieces;
+mod sentences;
 mod texts;
+mod tokens;
 
 use super::DataError;
 use super::h5::Node;
-use super::places::found;
+use super::places;
 use crate::files;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::fmt::Display;
 use std::io::Read;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -42,7 +50,27 @@ struct Json<T> {
     users: Vec<String>,
     user_data: BTreeMap<String, Own<T>>,
     #[serde(default)]
-    user_data_label: BTreeMap<String, Vec<f64>>,
+    user_data_label: BTreeMap<String, Labels>,
+}
+
+/// A user's labels, or the only one.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a user's labels are none: they must be a number or a list of them"
+)]
+enum Labels {
+    One(f64),
+    Each(Vec<f64>),
+}
+
+impl Labels {
+    fn all(self) -> Vec<f64> {
+        match self {
+            Labels::One(label) => vec![label],
+            Labels::Each(labels) => labels,
+        }
+    }
 }
 
 /// A user's samples, which are under `x` or there directly.
@@ -80,15 +108,28 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OfUser<T> {
 }
 
 /// A file of a set: what is named, with the ending that is there.
-fn file(folder: &Path, name: &str) -> PathBuf {
+fn file(folder: &Path, name: &str) -> Result<PathBuf, DataError> {
     let [hdf5, json, text] = ["hdf5", "json", "txt"].map(|end| format!("{name}.{end}"));
-    found(folder, &[name, &hdf5, &json, &text])
+    places::file(folder, &[name, &hdf5, &json, &text])
 }
 
-fn fault(path: &Path, reason: String) -> DataError {
-    DataError::Format {
+/// What is wrong with a file's content, and a remedy.
+fn fault(path: &Path, reason: impl Display, hint: &str) -> DataError {
+    DataError::Own {
         path: path.to_owned(),
-        reason,
+        reason: format!("{reason} (hint: {hint})"),
+    }
+}
+
+/// JSON of another form is not mended by fetching it again; torn JSON is.
+fn unfit(path: &Path, error: &serde_json::Error) -> DataError {
+    match error.classify() {
+        Category::Data => fault(
+            path,
+            error,
+            "docs/data.md says which form FLUTE's files have; --dataset says what is in them",
+        ),
+        _ => DataError::damaged(path, error.to_string()),
     }
 }
 
@@ -103,8 +144,7 @@ impl<T: DeserializeOwned> Blob<T> {
             return Ok(Blob::Hdf5(Node::open(path)?));
         }
         let bytes = files::bytes(path).map_err(DataError::unread(path))?;
-        let json =
-            serde_json::from_slice(&bytes).map_err(|error| fault(path, error.to_string()))?;
+        let json = serde_json::from_slice(&bytes).map_err(|error| unfit(path, &error))?;
         Ok(Blob::Json(json))
     }
 }
@@ -113,8 +153,14 @@ impl<T: DeserializeOwned> Blob<T> {
 fn once(users: &[String], path: &Path) -> Result<(), DataError> {
     let mut seen = BTreeSet::new();
     match users.iter().find(|user| !seen.insert(*user)) {
-        Some(user) => Err(fault(path, format!("user `{user}` comes twice"))),
-        None if users.is_empty() => Err(fault(path, "it has no users".to_owned())),
+        Some(user) => Err(fault(
+            path,
+            format!("user `{user}` comes twice"),
+            "each of `users` has a name of its own",
+        )),
+        None if users.is_empty() => {
+            Err(fault(path, "it has no users", "`users` is the list of their names"))
+        }
         None => Ok(()),
     }
 }

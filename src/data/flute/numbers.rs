@@ -1,11 +1,14 @@
-//! Numbers and their classes: pictures of any size with three colours last, which become planes of
-//! bytes, and rows of numbers such as heart beats, a channel each. In HDF5 numbers may be texts.
+//! Numbers and their classes: pictures of any size, and rows of numbers such as heart beats, a
+//! channel each. In HDF5 numbers may be texts.
+//!
+//! Pictures are grey (`[height, width]`) or have one or three colours, first or last. Whole numbers
+//! from 0 to 255 stay bytes; if both files have none above 1, or with fractions, they are floats.
 
+use super::form::{Form, Look};
 use super::nested::Nested;
-use super::{Blob, Json, Own, fault, file, once};
+use super::{Blob, Json, Labels, Own, fault, file, once};
 use crate::data::h5::Node;
-use crate::data::pictures::planes;
-use crate::data::{Augment, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
+use crate::data::{About, Augment, Column, DataError, Dataset, Samples, Source, Train};
 use crate::part;
 use crate::part::Range;
 use crate::task::Facts;
@@ -20,6 +23,9 @@ part! {
     }
 }
 
+/// What each user must have.
+const ALIKE: &str = "every user has samples of one shape, numbers, and a class from 0 for each";
+
 /// What a file comes to.
 #[derive(Debug, Default, PartialEq)]
 struct Rows {
@@ -33,8 +39,8 @@ struct Rows {
 impl Numbered {
     /// Reads both files.
     pub fn dataset(&self, source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-        let [train_path, test_path] =
-            [&self.train_file, &self.test_file].map(|name| file(source.folder, name));
+        let train_path = file(source.folder, &self.train_file)?;
+        let test_path = file(source.folder, &self.test_file)?;
         let (train, test) = (Rows::read(&train_path)?, Rows::read(&test_path)?);
         if train.shape != test.shape {
             let reason = format!(
@@ -43,87 +49,62 @@ impl Numbered {
                 train.shape,
                 train_path.display()
             );
-            return Err(fault(&test_path, reason));
+            return Err(fault(&test_path, reason, "both files hold samples of one shape"));
         }
-        let largest = train
-            .classes
-            .iter()
-            .chain(&test.classes)
-            .copied()
-            .max()
-            .unwrap_or_default();
-        let classes = if self.classes > 0 {
-            self.classes
-        } else {
-            largest as usize + 1
-        };
-        if largest as usize >= classes {
-            return Err(fault(
-                &train_path,
-                format!("class {largest} is none of {classes}, here or in the test file"),
-            ));
+        let classes = self.classes_of([&train, &test], &train_path)?;
+        let form = Form::of(&test.shape);
+        let shape = form.shape(&test.shape);
+        if shape.len() != 3 && !augment.is_none() {
+            let reason = format!("crop, flip and cutout are of pictures; a sample is {shape:?}");
+            return Err(fault(&train_path, reason, "leave them out"));
         }
-        let shape = facing(&test.shape);
         let owners = (!source.test_only).then(|| train.starts.clone());
-        let standard = augment.standard([0.5; 3], [0.5; 3]);
+        let look = form.look([&train.values, &test.values], &augment, &train_path)?;
         let train = if source.test_only {
             Samples::default()
         } else {
-            train.samples(&standard, &train_path)?
+            train.samples(form, &look)
         };
-        let (facts, test) = (Facts::classes(&shape, classes), test.samples(&standard, &test_path)?);
         Ok(Dataset {
-            facts,
+            facts: Facts::classes(&shape, classes),
             train: Train::Stored(train),
-            test,
+            test: test.samples(form, &look),
             owners,
+            about: About {
+                standard: look.of_floats(),
+                ..About::default()
+            },
             ..Dataset::default()
         }
-        .changed(augment))
+        .changed(match look.of_floats() {
+            Some(standard) => augment.on(0.0, &standard),
+            None => augment,
+        }))
     }
-}
 
-/// Whether a sample is pixels of three colours side by side.
-fn is_picture(shape: &[usize]) -> bool {
-    matches!(shape, &[_, _, 3])
-}
-
-/// The shape of a sample as models take it: channels first.
-fn facing(shape: &[usize]) -> Vec<usize> {
-    match *shape {
-        [height, width, 3] => vec![3, height, width],
-        [length] => vec![1, length],
-        _ => shape.to_vec(),
-    }
-}
-
-fn byte(value: &f32) -> Option<u8> {
-    match value {
-        0.0..=255.0 => Some(value.round() as u8),
-        _ => None,
+    /// How many classes there are.
+    fn classes_of(&self, parts: [&Rows; 2], path: &Path) -> Result<usize, DataError> {
+        let all = parts.iter().flat_map(|rows| &rows.classes);
+        let largest = all.copied().max().unwrap_or_default() as usize;
+        match self.classes {
+            0 => Ok(largest + 1),
+            classes if largest >= classes => Err(fault(
+                path,
+                format!("class {largest} is none of {classes}, here or in the test file"),
+                &format!("classes={} or more", largest + 1),
+            )),
+            classes => Ok(classes),
+        }
     }
 }
 
 impl Rows {
-    fn samples(self, standard: &Standard, path: &Path) -> Result<Samples, DataError> {
+    fn samples(self, form: Form, look: &Look) -> Samples {
         let width = self.shape.iter().product();
-        let targets = Column::integers(self.classes, 1);
-        if !is_picture(&self.shape) {
-            return Ok(Samples {
-                inputs: Column::floats(self.values, width),
-                targets,
-            });
+        Samples {
+            inputs: look.column(self.values, width, form),
+            targets: Column::integers(self.classes, 1),
         }
-        let bytes: Option<Vec<u8>> = self.values.iter().map(byte).collect();
-        let bytes = bytes.ok_or_else(|| fault(path, "a pixel is not from 0 to 255".to_owned()))?;
-        let turned: Vec<u8> = bytes
-            .chunks_exact(width)
-            .flat_map(|row| planes(row, 3))
-            .collect();
-        Ok(Samples {
-            inputs: Column::new(Numbers::Bytes(turned.into(), standard.clone()), width),
-            targets,
-        })
     }
 
     fn read(path: &Path) -> Result<Rows, DataError> {
@@ -142,13 +123,14 @@ impl Rows {
         once(&json.users, path)?;
         for user in std::mem::take(&mut json.users) {
             let own = json.user_data.remove(&user);
-            let (Some(Own(Nested { shape, values })), Some(labels)) =
-                (own, json.user_data_label.remove(&user))
-            else {
-                return Err(fault(path, format!("user `{user}` has no data or no labels")));
+            let labels = json.user_data_label.remove(&user).map(Labels::all);
+            let (Some(Own(Nested { shape, values })), Some(labels)) = (own, labels) else {
+                let reason = format!("user `{user}` has no data or no labels");
+                let hint = "every one of `users` stands in `user_data` and `user_data_label`";
+                return Err(fault(path, reason, hint));
             };
             self.add(&user, shape.get(1..).unwrap_or_default(), &values, &labels)
-                .map_err(|reason| fault(path, reason))?;
+                .map_err(|reason| fault(path, reason, ALIKE))?;
         }
         Ok(())
     }
@@ -168,7 +150,7 @@ impl Rows {
             let shape = samples.shape();
             let values = samples.floats()?;
             self.add(&user, shape.get(1..).unwrap_or_default(), &values, &labels)
-                .map_err(|reason| fault(path, reason))?;
+                .map_err(|reason| fault(path, reason, ALIKE))?;
         }
         Ok(())
     }
@@ -210,6 +192,7 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seed::Seed;
 
     fn read(text: &str) -> Result<Rows, String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
@@ -231,6 +214,85 @@ mod tests {
         assert_eq!(read(&under).as_ref(), Ok(&wanted));
         let direct = blob(r#"{"a": [[1, 2], [3, 4]], "b": [[5, 6]]}"#);
         assert_eq!(read(&direct), Ok(wanted));
+    }
+
+    /// The set of one user's samples, the same in both files.
+    fn set(samples: &str, augment: Augment) -> Result<Dataset, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = format!(
+            r#"{{"users": ["a"], "user_data": {{"a": {samples}}}, "user_data_label": {{"a": 1}}}}"#
+        );
+        for name in ["train_data.json", "test_data.json"] {
+            std::fs::write(folder.path().join(name), &text).expect("writable");
+        }
+        let source = Source {
+            folder: folder.path(),
+            clients: 1,
+            seed: Seed(0),
+            test_only: false,
+        };
+        let settings = Numbered {
+            train_file: "train_data".to_owned(),
+            test_file: "test_data".to_owned(),
+            classes: 0,
+        };
+        let set = settings.dataset(&source, augment);
+        set.map_err(|error| error.to_string())
+    }
+
+    fn normalised(normalise: bool) -> Augment {
+        Augment {
+            normalise,
+            ..Augment::default()
+        }
+    }
+
+    #[test]
+    fn pictures_keep_fractions_and_are_normalised_however_they_lie() {
+        let shape = |samples: &str, normalise: bool| {
+            let set = set(samples, normalised(normalise)).expect("sound");
+            let mut floats = Vec::new();
+            set.test.inputs.gather_floats(&[0], &mut floats);
+            (set.facts.shape, floats)
+        };
+        let (ones, bytes) = ("[[[0.25, 1], [0, 0.5]]]", "[[[51, 255], [0, 102]]]");
+        // The bare label counts too: there is one sample.
+        assert_eq!(shape(ones, true), (vec![1, 2, 2], vec![-0.5, 1.0, -1.0, 0.0]));
+        assert_eq!(shape(ones, false).1, [0.25, 1.0, 0.0, 0.5]);
+        assert_eq!(shape("[[[63.75, 255], [0, 127.5]]]", true).1, [-0.5, 1.0, -1.0, 0.0]);
+        let (grey, found) = shape(bytes, false);
+        let near = |one: f32, other: f32| (one - other).abs() < 1e-6;
+        assert!(
+            found
+                .iter()
+                .zip([0.2, 1.0, 0.0, 0.4])
+                .all(|(&one, other)| near(one, other))
+        );
+        assert_eq!(grey, [1, 2, 2]);
+        let last = shape("[[[[0, 0.5, 1]], [[0.25, 0.75, 1]]]]", true);
+        assert_eq!(last, (vec![3, 2, 1], vec![-1.0, -0.5, 0.0, 0.5, 1.0, 1.0]));
+        let first = shape("[[[[0, 0.25]], [[0.5, 0.75]], [[1, 1]]]]", true);
+        assert_eq!(first, (vec![3, 1, 2], last.1));
+        let refused = set("[[[-1, 0.5]]]", normalised(true)).expect_err("refused");
+        assert!(refused.contains("pixels are from -1 to 0.5"), "{refused}");
+        assert_eq!(shape("[[[-1, 0.5]]]", false).1, [-1.0, 0.5]);
+        // Rows are no pictures.
+        assert_eq!(shape("[[-1, 300]]", true), (vec![1, 2], vec![-1.0, 300.0]));
+        // Black is what comes in where a picture moves.
+        let black = set(ones, normalised(true))
+            .expect("sound")
+            .augment
+            .background;
+        assert_eq!(black, [-1.0]);
+        let flipped = Augment {
+            flip: true,
+            ..normalised(true)
+        };
+        assert!(
+            set("[[1, 2]]", flipped)
+                .expect_err("refused")
+                .contains("are of pictures")
+        );
     }
 
     #[test]

@@ -1,24 +1,19 @@
-//! Texts: sentences, or lists of words that were split before, or of sentences. The next of each
-//! word is learned (FLUTE's `nlg_gru`), or hidden ones (`mlm_bert`). Tokens: 0 padding, 1 unknown,
-//! 2 begin, 3 end, then words, the most frequent first; where words are hidden, the mask after
-//! them.
+//! Texts: the next of each word is learned (FLUTE's `nlg_gru`), or hidden ones (`mlm_bert`). What
+//! users say is in `sentences`, which tokens that becomes in `tokens`.
+//!
+//! A sentence is a row, and longer ones are cut. Lists of sentences, as `mlm_bert` has them, are
+//! joined where words are hidden: all that a user says comes one after another, cut in rows, of
+//! which the last is padded.
 
-use super::{Blob, Json, Own, fault, file, once};
-use crate::data::h5::Node;
-use crate::data::words::{Words, padded, split};
+use super::sentences::{Said, Sentence};
+use super::tokens::Tokens;
+use super::{fault, file};
+use crate::data::words::{Words, padded};
 use crate::data::{About, Column, DataError, Dataset, Samples, Source, Train};
 use crate::part;
 use crate::part::{Range, words};
 use crate::task::{Facts, Hiding, Input, Task};
-use serde::Deserialize;
 use std::path::{Path, PathBuf};
-
-const PADDING: u32 = 0;
-const UNKNOWN: u32 = 1;
-const BEGIN: u32 = 2;
-const END: u32 = 3;
-/// Tokens before the first word.
-const BEFORE: u32 = 4;
 
 words! {
     /// What is learned of a row.
@@ -43,175 +38,184 @@ part! {
     }
 }
 
-/// A sentence, as people say it or in words.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Sentence {
-    Text(String),
-    Words(Vec<String>),
-}
-
-impl Sentence {
-    fn words(self) -> Vec<String> {
-        match self {
-            Sentence::Text(text) => split(&text),
-            Sentence::Words(words) => words.into_iter().flat_map(apart).collect(),
-        }
-    }
-}
-
-/// A word as it is; a sentence in words.
-fn apart(text: String) -> Vec<String> {
-    if text.contains(char::is_whitespace) {
-        split(&text)
-    } else {
-        vec![text]
-    }
-}
-
-/// Sentences of users, and where each one's begin.
-#[derive(Debug, Default, PartialEq)]
-struct Said {
-    sentences: Vec<Vec<String>>,
+/// Rows of both kinds, and where each user's begin.
+#[derive(Debug, Default)]
+struct Rows {
+    inputs: Vec<u32>,
+    targets: Vec<u32>,
     starts: Vec<usize>,
 }
 
 impl Texts {
     /// Reads both files.
     pub fn dataset(&self, source: &Source<'_>) -> Result<Dataset, DataError> {
-        let train = Said::read(&file(source.folder, &self.train_file))?;
-        let test = Said::read(&file(source.folder, &self.test_file))?;
-        let words = match &self.vocabulary {
-            Some(path) => Words::read(path, self.words)?,
-            None => {
-                Words::counted(train.sentences.iter().flatten().map(String::as_str), self.words)
-            }
+        let paths = [
+            file(source.folder, &self.train_file)?,
+            file(source.folder, &self.test_file)?,
+        ];
+        let (train, test) = (Said::read(&paths[0])?, Said::read(&paths[1])?);
+        let tokens = self.tokens([&train, &test], &paths)?;
+        let (task, length) = (self.task(&tokens), self.length);
+        let facts = Facts {
+            shape: vec![length],
+            task,
+            input: Input::Tokens,
+            targets: length,
         };
+        let rows = |said: &Said, path: &Path| {
+            self.rows(said, &tokens, facts.task.ignored().unwrap_or_default())
+                .map_err(|(reason, hint)| fault(path, reason, hint))
+        };
+        let (train, test) = (rows(&train, &paths[0])?, rows(&test, &paths[1])?);
         let owners = (!source.test_only).then(|| train.starts.clone());
         let train = if source.test_only {
             Samples::default()
         } else {
-            self.samples(&train, &words)
+            train.samples(length)
         };
-        let task = self.task(words.len() + BEFORE as usize);
-        let facts = Facts {
-            shape: vec![self.length],
-            task,
-            input: Input::Tokens,
-            targets: self.length,
-        };
-        let test = self.samples(&test, &words);
-        let vocabulary = words.after(&["<pad>", "<unknown>", "<begin>", "<end>"]);
         let about = About {
-            vocabulary,
+            vocabulary: tokens.names,
             ..About::default()
         };
         Ok(Dataset {
             facts,
             train: Train::Stored(train),
-            test,
+            test: test.samples(length),
             owners,
             about,
             ..Dataset::default()
         })
     }
 
-    /// What is learned with so many words and tokens before them.
-    fn task(&self, count: usize) -> Task {
-        match self.learn {
-            Learn::Next => Task::Next {
-                vocabulary: count,
-                ignore: Some(PADDING),
-            },
-            Learn::Hidden => {
-                let hiding = Some(Hiding {
-                    mask: count as u32,
-                    share: self.hide,
-                });
-                Task::Masked {
-                    vocabulary: count + 1,
-                    ignore: PADDING,
-                    hiding,
-                    padding: Some(PADDING),
-                }
+    /// Which tokens there are.
+    fn tokens(&self, said: [&Said; 2], paths: &[PathBuf; 2]) -> Result<Tokens, DataError> {
+        let is_encoded = said.map(Said::is_encoded);
+        let tokens = match &self.vocabulary {
+            Some(path) => Tokens::read(path, self.words)?,
+            None if is_encoded == [true; 2] => Tokens::encoded(self.words),
+            None if is_encoded == [false; 2] => {
+                let words = said[0].words();
+                Tokens::counted(&Words::counted(words.iter().map(String::as_str), self.words))
             }
+            None => {
+                let [one, other] = paths;
+                let reason =
+                    format!("numbers of words stand beside words, here or in {}", other.display());
+                return Err(fault(one, reason, "vocabulary=FILE says which word each number is"));
+            }
+        };
+        Ok(match self.learn {
+            Learn::Next => tokens,
+            Learn::Hidden => tokens.for_hiding(),
+        })
+    }
+
+    /// What is learned of these tokens. Where none is padding, nothing is asked for by a number
+    /// that no token has.
+    fn task(&self, tokens: &Tokens) -> Task {
+        let vocabulary = tokens.count;
+        match (self.learn, tokens.padding, tokens.mask) {
+            (Learn::Hidden, Some(padding), Some(mask)) => Task::Masked {
+                vocabulary,
+                ignore: padding,
+                hiding: Some(Hiding {
+                    mask,
+                    share: self.hide,
+                }),
+                padding: Some(padding),
+            },
+            (_, padding, _) => Task::Next {
+                vocabulary,
+                ignore: Some(padding.unwrap_or(vocabulary as u32)),
+            },
         }
     }
 
-    fn samples(&self, said: &Said, words: &Words) -> Samples {
-        let (mut inputs, mut targets) = (Vec::new(), Vec::new());
-        for sentence in &said.sentences {
-            let places = sentence
-                .iter()
-                .map(|word| words.place(word).map_or(UNKNOWN, |place| place + BEFORE));
-            let row: Vec<u32> = [BEGIN].into_iter().chain(places).chain([END]).collect();
-            let row = padded(row, self.length + 1, PADDING);
-            inputs.extend(&row[..self.length]);
-            match self.learn {
-                Learn::Next => targets.extend(&row[1..]),
-                // Only words are hidden.
-                Learn::Hidden => {
-                    let word = |&token: &u32| if token < BEFORE { PADDING } else { token };
-                    targets.extend(row[..self.length].iter().map(word));
+    /// What everybody says in rows; else what is wrong, and a remedy.
+    fn rows(&self, said: &Said, tokens: &Tokens, ignore: u32) -> Result<Rows, Fault> {
+        let mut rows = Rows {
+            starts: vec![0],
+            ..Rows::default()
+        };
+        for (user, sentences) in &said.users {
+            let (mut joined, before) = (Vec::new(), rows.targets.len());
+            for (place, sentence) in sentences.iter().enumerate() {
+                let each = tokens_of(sentence, tokens)
+                    .map_err(|(reason, hint)| {
+                        (format!("user `{user}`, sentence {place}: {reason}"), hint)
+                    })?
+                    .into_iter()
+                    .filter(|row| !row.is_empty())
+                    .map(|row| tokens.framed(row));
+                match (self.learn, sentence) {
+                    (Learn::Hidden, Sentence::Several(_)) => joined.extend(each.flatten()),
+                    _ => each.for_each(|row| self.add(&row, tokens, ignore, &mut rows)),
                 }
             }
+            for row in joined.chunks(self.length) {
+                self.add(row, tokens, ignore, &mut rows);
+            }
+            if rows.targets.len() == before {
+                let hint = "leave out users who say nothing";
+                return Err((format!("user `{user}` has no sentences"), hint));
+            }
+            rows.starts.push(rows.targets.len() / self.length);
         }
-        Samples {
-            inputs: Column::integers(inputs, self.length),
-            targets: Column::integers(targets, self.length),
-        }
+        Ok(rows)
+    }
+
+    /// Adds a row: its tokens, and what is to be learned at each place.
+    fn add(&self, row: &[u32], tokens: &Tokens, ignore: u32, rows: &mut Rows) {
+        // With a begin there is a word more to be learned than there are before one.
+        let most = self.length + usize::from(tokens.begin.is_some());
+        let row = &row[..row.len().min(most)];
+        let inputs = &row[..row.len().min(self.length)];
+        let filling = tokens.padding.unwrap_or(tokens.unknown);
+        rows.inputs
+            .extend(padded(inputs.to_vec(), self.length, filling));
+        let targets = match self.learn {
+            Learn::Next => row.get(1..).unwrap_or_default().to_vec(),
+            // Only words are hidden.
+            Learn::Hidden => inputs
+                .iter()
+                .map(|&token| if tokens.is_word(token) { token } else { ignore })
+                .collect(),
+        };
+        rows.targets.extend(padded(targets, self.length, ignore));
     }
 }
 
-impl Said {
-    fn read(path: &Path) -> Result<Said, DataError> {
-        let mut said = Said {
-            starts: vec![0],
-            ..Said::default()
-        };
-        match Blob::<Vec<Sentence>>::open(path)? {
-            Blob::Json(json) => said.add_json(json, path)?,
-            Blob::Hdf5(root) => said.add_hdf5(&root, path)?,
-        }
-        Ok(said)
-    }
+/// What is wrong, and a remedy.
+type Fault = (String, &'static str);
 
-    fn add_json(&mut self, mut json: Json<Vec<Sentence>>, path: &Path) -> Result<(), DataError> {
-        once(&json.users, path)?;
-        for user in std::mem::take(&mut json.users) {
-            let Some(Own(sentences)) = json.user_data.remove(&user) else {
-                return Err(fault(path, format!("user `{user}` has no data")));
-            };
-            self.add(&user, sentences.into_iter().map(Sentence::words), path)?;
+/// The tokens of each sentence.
+fn tokens_of(sentence: &Sentence, tokens: &Tokens) -> Result<Vec<Vec<u32>>, Fault> {
+    let one = match sentence {
+        Sentence::Several(texts) => {
+            return Ok(texts.iter().map(|text| tokens.of_text(text)).collect());
         }
-        Ok(())
-    }
+        Sentence::Text(text) => tokens.of_text(text),
+        Sentence::Words(words) => tokens.of_words(words),
+        Sentence::Encoded(numbers) => {
+            if let Some(number) = numbers
+                .iter()
+                .find(|&&number| number as usize >= tokens.count)
+            {
+                let reason = format!("number {number} is none of the {} words", tokens.count);
+                return Err((reason, "words=N says how many there are, or vocabulary=FILE"));
+            }
+            numbers.clone()
+        }
+    };
+    Ok(vec![one])
+}
 
-    fn add_hdf5(&mut self, root: &Node, path: &Path) -> Result<(), DataError> {
-        let users = root.array("users")?.texts()?;
-        once(&users, path)?;
-        let data = root.group("user_data")?;
-        for user in users {
-            let sentences = data.group(&user)?.array("x")?.texts()?;
-            self.add(&user, sentences.iter().map(|text| split(text)), path)?;
+impl Rows {
+    fn samples(self, length: usize) -> Samples {
+        Samples {
+            inputs: Column::integers(self.inputs, length),
+            targets: Column::integers(self.targets, length),
         }
-        Ok(())
-    }
-
-    /// Adds a user's sentences; empty ones teach nothing.
-    fn add(
-        &mut self,
-        user: &str,
-        sentences: impl Iterator<Item = Vec<String>>,
-        path: &Path,
-    ) -> Result<(), DataError> {
-        self.sentences
-            .extend(sentences.filter(|sentence| !sentence.is_empty()));
-        if self.starts.last() == Some(&self.sentences.len()) {
-            return Err(fault(path, format!("user `{user}` has no sentences")));
-        }
-        self.starts.push(self.sentences.len());
-        Ok(())
     }
 }
 
@@ -220,21 +224,34 @@ mod tests {
     use super::*;
     use crate::seed::Seed;
 
-    #[test]
-    fn sentences_and_words_become_rows_of_tokens() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let train = r#"{"users": ["u"], "num_samples": [2], "user_data": {"u": {"x": ["the cat", "the"]}}}"#;
-        let test = r#"{"users": ["v"], "user_data": {"v": [["the", "dog"], []]}}"#;
-        std::fs::write(folder.path().join("train_data.json"), train).expect("writable");
-        std::fs::write(folder.path().join("test_data.txt"), test).expect("writable");
-        let texts = |words| Texts {
+    fn texts(length: usize) -> Texts {
+        Texts {
             learn: Learn::Next,
             hide: 0.15,
             train_file: "train_data".to_owned(),
             test_file: "test_data".to_owned(),
-            length: 3,
-            words,
+            length,
+            words: 10,
             vocabulary: None,
+        }
+    }
+
+    /// The set of what one user says in both files.
+    fn read(texts: &Texts, train: &str, test: &str) -> Result<Dataset, String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, said) in [("train_data.json", train), ("test_data.txt", test)] {
+            let text =
+                format!(r#"{{"users": ["u"], "num_samples": [2], "user_data": {{"u": {said}}}}}"#);
+            std::fs::write(folder.path().join(name), text).expect("writable");
+        }
+        let vocabulary = texts.vocabulary.as_ref().map(|words| {
+            let path = folder.path().join("vocabulary");
+            std::fs::write(&path, words.to_string_lossy().as_bytes()).expect("writable");
+            path
+        });
+        let texts = Texts {
+            vocabulary,
+            ..texts.clone()
         };
         let source = Source {
             folder: folder.path(),
@@ -242,23 +259,31 @@ mod tests {
             seed: Seed(0),
             test_only: false,
         };
-        let set = texts(10).dataset(&source).expect("sound");
+        texts.dataset(&source).map_err(|error| error.to_string())
+    }
+
+    fn train(set: &Dataset) -> (Column, Column) {
         let Train::Stored(train) = &set.train else { panic!("stored") };
-        assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
-        assert_eq!(train.targets, Column::integers(vec![4, 5, 3, 4, 3, 0], 3));
+        (train.inputs.clone(), train.targets.clone())
+    }
+
+    #[test]
+    fn sentences_and_words_become_rows_of_tokens() {
+        let (said, tested) = (r#"{"x": ["the cat", "the"]}"#, r#"[["the", "dog"], []]"#);
+        let set = read(&texts(3), said, tested).expect("sound");
+        let inputs = Column::integers(vec![2, 4, 5, 2, 4, 3], 3);
+        let targets = Column::integers(vec![4, 5, 3, 4, 3, 0], 3);
+        assert_eq!(train(&set), (inputs.clone(), targets));
         assert_eq!(
             (set.test.targets, set.facts.task.outputs()),
             (Column::integers(vec![4, 1, 3], 3), 6)
         );
         let hidden = Texts {
             learn: Learn::Hidden,
-            ..texts(10)
-        }
-        .dataset(&source)
-        .expect("sound");
-        let Train::Stored(train) = &hidden.train else { panic!("stored") };
-        assert_eq!(train.inputs, Column::integers(vec![2, 4, 5, 2, 4, 3], 3));
-        assert_eq!(train.targets, Column::integers(vec![0, 4, 5, 0, 4, 0], 3));
+            ..texts(3)
+        };
+        let hidden = read(&hidden, said, tested).expect("sound");
+        assert_eq!(train(&hidden), (inputs, Column::integers(vec![0, 4, 5, 0, 4, 0], 3)));
         let hiding = Some(Hiding {
             mask: 6,
             share: 0.15,
@@ -272,15 +297,90 @@ mod tests {
                 padding: Some(0)
             }
         );
-        assert_eq!(apart("How are you".to_owned()), ["how", "are", "you"]);
+        let few = Texts {
+            words: 1,
+            ..texts(3)
+        };
         assert_eq!(
-            texts(1)
-                .dataset(&source)
+            read(&few, said, tested)
                 .expect("sound")
                 .facts
                 .task
                 .outputs(),
             5
         );
+    }
+
+    #[test]
+    fn nothing_of_a_list_of_sentences_is_lost() {
+        let hidden = Texts {
+            learn: Learn::Hidden,
+            ..texts(4)
+        };
+        let said = r#"[["a b", "b a a"], ["b a"]]"#;
+        let set = read(&hidden, said, said).expect("sound");
+        // 2 begins, 3 ends, 4 is `a`, 5 `b`.
+        let inputs = vec![2, 4, 5, 3, 2, 5, 4, 4, 3, 2, 5, 4, 3, 0, 0, 0];
+        let targets = vec![0, 4, 5, 0, 0, 5, 4, 4, 0, 0, 5, 4, 0, 0, 0, 0];
+        assert_eq!(train(&set), (Column::integers(inputs, 4), Column::integers(targets, 4)));
+        assert_eq!(set.owners, Some(vec![0, 4]));
+        // Of the next word each sentence is a row of its own.
+        assert_eq!(read(&texts(4), said, said).expect("sound").owners, Some(vec![0, 3]));
+    }
+
+    #[test]
+    fn tokens_are_flutes_with_its_vocabulary_and_in_its_encoded_files() {
+        let given = Texts {
+            vocabulary: Some("<OOV>\nI\nam\nok".into()),
+            ..texts(4)
+        };
+        let said = r#"{"x": ["I am OK now yes", "ok I"]}"#;
+        let set = read(&given, said, said).expect("sound");
+        // A sentence has four words, as FLUTE cuts it; 4 is no token and not asked for.
+        let wanted = (
+            Column::integers(vec![1, 2, 3, 0, 3, 1, 0, 0], 4),
+            Column::integers(vec![2, 3, 0, 4, 1, 4, 4, 4], 4),
+        );
+        assert_eq!(train(&set), wanted);
+        assert_eq!((set.facts.task.outputs(), set.facts.task.ignored()), (4, Some(4)));
+        let encoded = Texts {
+            words: 4,
+            ..texts(4)
+        };
+        let said = r#"{"x": [[1, 2, 3, 0, 0], [3, 1]]}"#;
+        assert_eq!(train(&read(&encoded, said, said).expect("sound")), wanted);
+        let refused = read(&encoded, said, r#"{"x": [[1, 4]]}"#).expect_err("refused");
+        assert!(refused.contains("user `u`, sentence 0: number 4 is none of the 4 words (hint:"));
+        let refused = read(&encoded, said, r#"{"x": ["I am"]}"#).expect_err("refused");
+        assert!(refused.contains("numbers of words stand beside words"), "{refused}");
+    }
+
+    #[test]
+    fn a_bert_vocabulary_keeps_its_numbers_and_hides_words_alone() {
+        let bert = Texts {
+            vocabulary: Some("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nrun\n##s\nhe\n.".into()),
+            learn: Learn::Hidden,
+            words: 2,
+            ..texts(8)
+        };
+        let said = r#"[["He runs.", "he?"]]"#;
+        let set = read(&bert, said, said).expect("sound");
+        let inputs = vec![2, 7, 5, 6, 8, 3, 2, 7, 1, 3, 0, 0, 0, 0, 0, 0];
+        let targets = vec![0, 7, 5, 6, 8, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(train(&set), (Column::integers(inputs, 8), Column::integers(targets, 8)));
+        let hiding = Some(Hiding {
+            mask: 4,
+            share: 0.15,
+        });
+        assert_eq!(
+            set.facts.task,
+            Task::Masked {
+                vocabulary: 9,
+                ignore: 0,
+                hiding,
+                padding: Some(0)
+            }
+        );
+        assert_eq!(set.about.vocabulary.len(), 9);
     }
 }

@@ -1,8 +1,8 @@
 //! Images: characters as the files have them, faces from files beside.
 
-use super::{Part, class, read};
+use super::{Part, class, folders, place, read};
 use crate::data::decode::{self, Form};
-use crate::data::pictures::{INK, Pictures};
+use crate::data::pictures::{INK, PAPER, Pictures};
 use crate::data::places::found;
 use crate::data::{Augment, DataError, Dataset, Samples, Source, Standard, Train};
 use crate::task::Facts;
@@ -19,14 +19,17 @@ const FACE: usize = 84;
 
 /// FEMNIST: images of 28x28 from 0 (ink) to 1 (paper), as LEAF has them, and 62 classes.
 pub fn femnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    let standard = augment.normalise.then(|| augment.standard(INK.0, INK.1));
-    characters(source, source.folder, CHARACTERS, standard.as_ref()).map(|set| set.changed(augment))
+    let figures = augment.standard(INK.0, INK.1);
+    let standard = augment.normalise.then(|| figures.clone());
+    let augment = augment.on(PAPER, &figures);
+    let folder = place(source.folder, &folders(&["femnist", "FEMNIST"]))?;
+    characters(source, &folder, CHARACTERS, standard.as_ref()).map(|set| set.changed(augment))
 }
 
 /// FedML's MNIST: standardised already, pixel by pixel, in the folder `MNIST` or the one that is
 /// named.
 pub fn mnist(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    let folder = found(source.folder, &["MNIST", ""]);
+    let folder = place(source.folder, &["MNIST", "", "mnist"].map(str::to_owned))?;
     characters(source, &folder, DIGITS, None).map(|set| set.changed(augment))
 }
 
@@ -68,8 +71,9 @@ fn character(x: Vec<f32>, y: f64, classes: usize) -> Result<Vec<(Vec<f32>, u32)>
 /// `raw/img_align_celeba`.
 pub fn celeba(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
     let face = |name: String, y: f64| Ok(vec![(name, class(y, 2)?)]);
-    let parts = read(source.folder, source.test_only, face)?;
-    let raw = found(source.folder, &["raw/img_align_celeba", "data/raw/img_align_celeba"]);
+    let folder = place(source.folder, &folders(&["celeba"]))?;
+    let parts = read(&folder, source.test_only, face)?;
+    let raw = found(&folder, &["raw/img_align_celeba", "data/raw/img_align_celeba"]);
     let standard = if augment.normalise {
         Standard::one(0.5, 0.5)
     } else {

@@ -6,10 +6,11 @@ mod images;
 mod numbers;
 mod texts;
 
-use super::places::found;
+use super::places::holder;
 use super::{Column, DataError, Samples, Source};
 use crate::files as door;
 use serde::Deserialize;
+use serde_json::error::Category;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,30 @@ impl<S> Default for Part<S> {
     }
 }
 
+/// Folders of a set that may have `train` and `test`: the one that is named, LEAF's `data` in it,
+/// and the set's own folder below a common one.
+fn folders<N: std::fmt::Display>(names: &[N]) -> Vec<String> {
+    let own = names
+        .iter()
+        .flat_map(|name| [name.to_string(), format!("{name}/data")]);
+    ["", "data"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(own)
+        .collect()
+}
+
+/// Whether a folder has such files.
+pub fn is_here(folder: &Path) -> bool {
+    files(&folder.join("test")).is_ok()
+}
+
+/// The first of these places that has test files.
+fn place(folder: &Path, places: &[String]) -> Result<PathBuf, DataError> {
+    let places: Vec<&str> = places.iter().map(String::as_str).collect();
+    holder(folder, &places, "test/*.json", is_here)
+}
+
 /// Reads both folders, or only the test one. `samples` makes samples of an x and a y, or says what
 /// is wrong.
 fn read<X, Y, S>(
@@ -63,13 +88,11 @@ fn read<X, Y, S>(
 where
     File<X, Y>: for<'de> Deserialize<'de>,
 {
-    // LEAF's own folders have them in `data`.
-    let place = found(folder, &["test", "data/test"]);
-    let test = Part::read(&place, &samples)?;
+    let test = Part::read(&folder.join("test"), &samples)?;
     let train = if test_only {
         Part::default()
     } else {
-        Part::read(&place.with_file_name("train"), &samples)?
+        Part::read(&folder.join("train"), &samples)?
     };
     Ok(Parts { train, test })
 }
@@ -99,15 +122,24 @@ impl<S> Part<S> {
     where
         File<X, Y>: for<'de> Deserialize<'de>,
     {
-        let fault = |reason| DataError::damaged(path, reason);
+        let fault = |reason: String| DataError::Own {
+            path: path.to_owned(),
+            reason: format!(
+                "{reason} (hint: --dataset names another set, or the file is of another form; \
+                 docs/data.md says which files each has)"
+            ),
+        };
         let bytes = door::bytes(path).map_err(DataError::unread(path))?;
         let mut file: File<X, Y> =
-            serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
+            serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+                Category::Data => fault(error.to_string()),
+                _ => DataError::damaged(path, error.to_string()),
+            })?;
         for user in file.users {
             let own = file
                 .user_data
                 .remove(&user)
-                .ok_or(fault(format!("user `{user}` has no data")))?;
+                .ok_or_else(|| fault(format!("user `{user}` has no data")))?;
             let (x_count, y_count) = (own.x.len(), own.y.len());
             if x_count == 0 || x_count != y_count {
                 return Err(fault(format!("user `{user}` has {x_count} x and {y_count} y")));
@@ -178,4 +210,38 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
         });
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_lie_in_the_folder_or_where_leaf_and_fedml_put_them() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path();
+        let places = folders(&["femnist"]);
+        let refused = place(root, &places).expect_err("refused").to_string();
+        assert!(refused.contains("nor below data, femnist or femnist/data of"), "{refused}");
+        let last_wins = ["femnist/data", "femnist", "data", ""];
+        // An empty folder hides nothing.
+        fs::create_dir_all(root.join("test")).expect("writable");
+        for inner in last_wins {
+            let folder = root.join(inner);
+            fs::create_dir_all(folder.join("test")).expect("writable");
+            fs::write(folder.join("test/all.json"), "[]").expect("writable");
+            let found = place(root, &places).expect("there");
+            assert_eq!(found.canonicalize().ok(), folder.canonicalize().ok());
+        }
+        let read = |text: &str| {
+            fs::write(root.join("test/all.json"), text).expect("writable");
+            let sample = |x: f32, y: f64| Ok(vec![(x, class(y, 2)?)]);
+            let parts: Result<Parts<(f32, u32)>, DataError> = read(root, true, sample);
+            parts.map(|_| ()).expect_err("refused").to_string()
+        };
+        assert!(read("{\"users\": [").contains("fetch the file again"));
+        assert!(!read("[1]").contains("fetch the file again"));
+        let wrong = read(r#"{"users": ["a"], "user_data": {"a": {"x": [1], "y": [2]}}}"#);
+        assert!(wrong.contains("class 2 is none of 0 to 1 (hint: --dataset"), "{wrong}");
+    }
 }

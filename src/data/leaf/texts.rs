@@ -1,6 +1,6 @@
 //! Texts: the next character of a play, whether a message is glad, the next word of a comment.
 
-use super::{Part, Parts, class, read};
+use super::{Part, Parts, class, folders, read};
 use crate::data::words::{Words, split};
 use crate::data::{About, Column, DataError, Dataset, Numbers, Samples, Source, Standard, Train};
 use crate::part;
@@ -69,7 +69,8 @@ fn samples(rows: Vec<Row>, length: usize, targets: usize) -> Samples {
 
 /// Shakespeare: the next character after each row of 80.
 pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
-    let parts = read(source.folder, source.test_only, line)?;
+    let folder = super::place(source.folder, &folders(&["shakespeare"]))?;
+    let parts = read(&folder, source.test_only, line)?;
     let owners = parts.owners();
     let task = Task::Next {
         vocabulary: ALPHABET.chars().count(),
@@ -125,7 +126,8 @@ part! {
 /// (LEAF's bag of words).
 pub fn sent140(source: &Source<'_>, counts: &Counts) -> Result<Dataset, DataError> {
     // The words are those of what is trained on, whatever is wanted.
-    let parts: Parts<Message> = read(source.folder, false, message)?;
+    let folder = super::place(source.folder, &folders(&["sent140"]))?;
+    let parts: Parts<Message> = read(&folder, false, message)?;
     let said = parts.train.samples.iter().flat_map(|(words, _)| words);
     let known = Known {
         words: counts.words,
@@ -187,7 +189,8 @@ struct Following {
 /// Reddit: the next of each of ten words, by who wrote them.
 pub fn reddit(source: &Source<'_>, known: &Known) -> Result<Dataset, DataError> {
     // The words are those of what is trained on, whatever is wanted.
-    let parts: Parts<Comment> = read(source.folder, false, comment)?;
+    let folder = super::place(source.folder, &folders(&["reddit"]))?;
+    let parts: Parts<Comment> = read(&folder, false, comment)?;
     let said = parts.train.samples.iter().flat_map(|(row, _)| row);
     let words = known.of(said.map(String::as_str))?;
     let parts = parts.wanted(source);

@@ -7,15 +7,14 @@
 
 use crate::data::{Column, Numbers, Standard};
 use crate::part;
-use crate::part::{Range, Values};
+use crate::part::{Param, Part, Range, Values};
 use crate::seed::Stream;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 part! {
     /// Settings of sets of pictures.
-    #[derive(Default, Serialize, Deserialize)]
-    pub Augment {
+    pub Changes {
         crop: usize = "0", "PIXELS", Range::between(0.0, 64.0), "training pictures move by so many pixels at most; black comes in";
         flip: bool = "false", "", Range::ANY, "mirror every other training picture, by chance";
         cutout: usize = "0", "PIXELS", Range::between(0.0, 256.0), "a square of this side is blotted out of each training picture";
@@ -23,7 +22,55 @@ part! {
     }
 }
 
+/// What is done to pictures in training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Augment {
+    /// Pixels that a picture moves by at most.
+    pub crop: usize,
+    /// Whether every other picture is mirrored.
+    pub flip: bool,
+    /// The side of the square that is blotted out.
+    pub cutout: usize,
+    /// Whether values are standardised by the set's own figures.
+    pub normalise: bool,
+    /// What comes in where a picture is moved away, for all channels or each; where nothing is
+    /// said, what the byte 0 becomes, and 0 among floats.
+    #[serde(default)]
+    pub background: Vec<f32>,
+}
+
+impl Part for Augment {
+    const PARAMS: &'static [Param] = Changes::PARAMS;
+
+    fn read(values: &Values) -> Augment {
+        let Changes {
+            crop,
+            flip,
+            cutout,
+            normalise,
+        } = Changes::read(values);
+        Augment {
+            crop,
+            flip,
+            cutout,
+            normalise,
+            background: Vec::new(),
+        }
+    }
+}
+
 impl Augment {
+    /// The same with this in the background, a value from 0 to 1 before it is standardised.
+    pub fn on(self, value: f32, standard: &Standard) -> Augment {
+        let channels = standard.channels().iter();
+        Augment {
+            background: channels
+                .map(|channel| (value - channel.mean) / channel.deviation)
+                .collect(),
+            ..self
+        }
+    }
+
     /// How bytes become values: by these means and deviations of each channel, or from 0 to 1.
     pub fn standard<const CHANNELS: usize>(
         &self,
@@ -44,7 +91,7 @@ impl Augment {
             crop,
             flip: values.get("flip"),
             cutout,
-            normalise: false,
+            ..Augment::default()
         }
     }
 
@@ -82,6 +129,7 @@ impl Look {
     ) -> Option<Look> {
         let &[channels, height, width] = shape else { return None };
         let black = match column.numbers() {
+            _ if !augment.background.is_empty() => augment.background.clone(),
             Numbers::Bytes(_, standard) => standard.black(),
             Numbers::Floats(_) | Numbers::Integers(_) => vec![0.0],
         };
@@ -208,7 +256,7 @@ mod tests {
             crop: 1,
             flip: true,
             cutout: 1,
-            normalise: true,
+            ..Augment::default()
         };
         let together = seen(all.clone(), 3, &[7, 8, 9, 10]);
         assert_eq!(together[18..36], seen(all.clone(), 3, &[8]));
@@ -257,6 +305,22 @@ mod tests {
             .expect("among so many");
         assert_eq!(moved[..9], [-1.0, -1.0, -1.0, -1.0, 1.0, 2.0, -1.0, 4.0, 5.0]);
         assert_eq!(moved[9..13], [-1.0, -1.0, -1.0, -1.0]);
+    }
+
+    #[test]
+    fn paper_comes_in_where_it_is_the_background() {
+        let standard = Standard::each([0.5, 0.25], [0.5, 0.25]);
+        let moved = Augment {
+            crop: 1,
+            ..Augment::default()
+        };
+        let rows = seen(moved.on(1.0, &standard), 0, &(0..100).collect::<Vec<_>>());
+        let moved = rows
+            .chunks(18)
+            .find(|row| row[4] == 1.0)
+            .expect("among so many");
+        assert_eq!(moved[..9], [1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 4.0, 5.0]);
+        assert_eq!(moved[9..13], [3.0; 4]);
     }
 
     #[test]

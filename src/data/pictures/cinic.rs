@@ -3,7 +3,7 @@
 
 use super::{Augment, Pictures};
 use crate::data::decode::{self, Form};
-use crate::data::places::found;
+use crate::data::places::holder;
 use crate::data::{About, DataError, Dataset, Source, Train};
 use crate::task::Facts;
 use std::fs;
@@ -15,7 +15,8 @@ const WIDTH: usize = 3 * SIDE * SIDE;
 /// Ten classes, in the order of their folders' names, standardised by the means and deviations of
 /// its training pixels.
 pub fn cinic(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataError> {
-    let folder = found(source.folder, &["CINIC-10", "cinic-10", ""]);
+    let places = ["CINIC-10", "cinic-10", "cinic10", ""];
+    let folder = holder(source.folder, &places, "test", |path| path.join("test").is_dir())?;
     let classes: Vec<String> = inside(&folder.join("test"))?
         .iter()
         .filter(|path| path.is_dir())
@@ -85,4 +86,29 @@ fn name(path: &Path) -> String {
     path.file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn an_empty_folder_hides_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Source {
+            folder: folder.path(),
+            clients: 1,
+            seed: Seed(0),
+            test_only: true,
+        };
+        let refused = || {
+            let read = cinic(&source, Augment::default());
+            read.expect_err("refused").to_string()
+        };
+        fs::create_dir_all(folder.path().join("CINIC-10")).expect("writable");
+        assert!(refused().contains("nor below CINIC-10, cinic-10 or cinic10"), "{}", refused());
+        fs::create_dir_all(folder.path().join("cinic10/test/cat")).expect("writable");
+        assert!(refused().contains("cinic10/test: it has 1 folders"), "{}", refused());
+    }
 }

@@ -17,6 +17,9 @@ pub use landmarks::Landmarks;
 /// Mean and deviation of characters that are 0 where ink is and 1 on paper, of all of FEMNIST.
 pub const INK: ([f32; 1], [f32; 1]) = ([0.9637], [0.1597]);
 
+/// What such characters stand on.
+pub const PAPER: f32 = 1.0;
+
 /// Pictures in the making.
 #[derive(Debug, Default)]
 pub struct Pictures {

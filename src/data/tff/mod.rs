@@ -8,7 +8,7 @@ mod posts;
 mod snippets;
 
 use super::h5::Node;
-use super::places::found;
+use super::places;
 use super::{DataError, Source};
 use crate::part;
 use crate::part::Range;
@@ -30,17 +30,23 @@ struct Set<'a> {
     source: &'a Source<'a>,
     // What its two files begin with, before `train.h5` and `test.h5`.
     stem: &'static str,
-    // The folder that FedML unpacks it to, with `/` at its end.
-    folder: &'static str,
+    // The folders that FedML and FLUTE unpack it to.
+    folders: &'static [&'static str],
     most_users: usize,
 }
 
 impl Set<'_> {
     /// A file of the set, wherever it lies.
-    fn file(&self, name: &str) -> PathBuf {
-        let [inner, beside] =
-            ["datasets/", ""].map(|below| format!("{}{below}{name}", self.folder));
-        found(self.source.folder, &[name, &format!("datasets/{name}"), &inner, &beside])
+    fn file(&self, name: &str) -> Result<PathBuf, DataError> {
+        let mut paths = vec![name.to_owned(), format!("datasets/{name}")];
+        for folder in self.folders {
+            paths.extend([
+                format!("{folder}/datasets/{name}"),
+                format!("{folder}/{name}"),
+            ]);
+        }
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        places::file(self.source.folder, &paths)
     }
 
     /// Visits the clients of a part. `visit` adds a client's samples and gives how many there are
@@ -51,7 +57,7 @@ impl Set<'_> {
         mut visit: impl FnMut(&Node) -> Result<usize, DataError>,
     ) -> Result<Vec<usize>, DataError> {
         let examples =
-            Node::open(&self.file(&format!("{}{part}.h5", self.stem)))?.group("examples")?;
+            Node::open(&self.file(&format!("{}{part}.h5", self.stem))?)?.group("examples")?;
         let most = if self.most_users == 0 {
             usize::MAX
         } else {

@@ -3,21 +3,26 @@
 
 use super::{Set, Users};
 use crate::data::h5::Node;
-use crate::data::pictures::{INK, Pictures, planes};
+use crate::data::pictures::{INK, PAPER, Pictures, planes};
 use crate::data::{Augment, DataError, Dataset, Source, Train};
 use crate::task::Facts;
 
 const CHARACTER: usize = 28 * 28;
 const PHOTOGRAPH: usize = 32 * 32 * 3;
 
-/// Characters, 62 classes.
+/// Characters, 62 classes; digits alone, 10 classes, where only their files are there.
 pub fn emnist(source: &Source<'_>, users: &Users, augment: Augment) -> Result<Dataset, DataError> {
-    let set = Set {
+    let mut set = Set {
         source,
         stem: "fed_emnist_",
-        folder: "FederatedEMNIST/",
+        folders: &["FederatedEMNIST", "femnist", "fed_emnist"],
         most_users: users.most_users,
     };
+    let mut classes = 62;
+    let is_there = |name: &str| set.file(name).is_ok();
+    if !is_there("fed_emnist_test.h5") && is_there("fed_emnist_digitsonly_test.h5") {
+        (set.stem, classes) = ("fed_emnist_digitsonly_", 10);
+    }
     let (train, owners, test) = set.parts(|client, pictures: &mut Pictures| {
         let pixels = client.array("pixels")?.floats()?;
         if let Some(shade) = pixels.iter().find(|shade| !(0.0..=1.0).contains(*shade)) {
@@ -27,11 +32,13 @@ pub fn emnist(source: &Source<'_>, users: &Users, augment: Augment) -> Result<Da
             .iter()
             .map(|shade| (shade * 255.0).round() as u8)
             .collect();
-        add(client, &shades, CHARACTER, 62, pictures, <[u8]>::to_vec)
+        add(client, &shades, CHARACTER, classes, pictures, <[u8]>::to_vec)
     })?;
     let standard = augment.standard(INK.0, INK.1);
+    let augment = augment.on(PAPER, &standard);
     let samples = |pictures: Pictures| pictures.samples(CHARACTER, standard.clone());
-    let (train, facts) = (Train::Stored(samples(train)), Facts::classes(&[1, 28, 28], 62));
+    let facts = Facts::classes(&[1, 28, 28], classes as usize);
+    let train = Train::Stored(samples(train));
     Ok(Dataset {
         facts,
         train,
@@ -47,7 +54,7 @@ pub fn cifar100(source: &Source<'_>, augment: Augment) -> Result<Dataset, DataEr
     let set = Set {
         source,
         stem: "fed_cifar100_",
-        folder: "fed_cifar100/",
+        folders: &["fed_cifar100"],
         most_users: 0,
     };
     let (train, owners, test) = set.parts(|client, pictures: &mut Pictures| {
@@ -99,4 +106,37 @@ fn add(
         pictures.push(&turned(pixels), label as u32);
     }
     Ok(pictures.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn digits_alone_are_read_where_there_is_nothing_else_and_flutes_folder_is_known() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = Source {
+            folder: folder.path(),
+            clients: 1,
+            seed: Seed(0),
+            test_only: true,
+        };
+        let read = || {
+            let set = emnist(&source, &Users { most_users: 0 }, Augment::default());
+            set.expect_err("refused").to_string()
+        };
+        let places = "fed_emnist_test.h5: no such file, nor is datasets/fed_emnist_test.h5";
+        assert!(read().contains(places), "{}", read());
+        // Files that are found and no HDF5 are named.
+        for name in [
+            "fed_emnist_digitsonly_test.h5",
+            "femnist/fed_emnist_test.h5",
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+            std::fs::write(&path, "none").expect("writable");
+            assert!(read().contains(name), "{}", read());
+        }
+    }
 }

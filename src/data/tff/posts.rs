@@ -29,7 +29,7 @@ fn set<'a>(source: &'a Source<'a>, posts: &Posts) -> Set<'a> {
     Set {
         source,
         stem: "stackoverflow_",
-        folder: "stackoverflow/",
+        folders: &["stackoverflow"],
         most_users: posts.most_users,
     }
 }
@@ -90,7 +90,7 @@ impl Rows<f32, f32> {
 /// The next word of each: padding 0, words from 1, then begin, end and unknown.
 pub fn next_words(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     let set = set(source, posts);
-    let words = Words::read(&set.file("stackoverflow.word_count"), posts.words)?;
+    let words = Words::read(&set.file("stackoverflow.word_count")?, posts.words)?;
     let (train, owners, test) = set.parts(|client: &Node, rows: &mut Rows<u32, u32>| {
         for sentence in client.array("tokens")?.texts()? {
             let row = tokens(&sentence, &words);
@@ -138,7 +138,7 @@ fn tokens(sentence: &str, words: &Words) -> Vec<u32> {
 /// ones count too.
 pub fn tags(source: &Source<'_>, posts: &Posts) -> Result<Dataset, DataError> {
     let set = set(source, posts);
-    let words = Words::read(&set.file("stackoverflow.word_count"), posts.words)?;
+    let words = Words::read(&set.file("stackoverflow.word_count")?, posts.words)?;
     let tags = tags_of(&set, posts.tags)?;
     let (width, labels) = (words.len(), tags.len());
     let (train, owners, test) = set.parts(|client: &Node, rows: &mut Rows<f32, f32>| {
@@ -175,7 +175,7 @@ fn marked(width: usize, places: impl Iterator<Item = u32>, weight: f32) -> Vec<f
 
 /// The first tags of the file: one JSON object of counts, in this order.
 fn tags_of(set: &Set<'_>, most: usize) -> Result<Words, DataError> {
-    let path = set.file("stackoverflow.tag_count");
+    let path = set.file("stackoverflow.tag_count")?;
     let text = files::text(&path).map_err(DataError::unread(&path))?;
     let counts: Map<String, Value> = serde_json::from_str(&text)
         .map_err(|error| DataError::damaged(&path, error.to_string()))?;

@@ -29,7 +29,7 @@ pub fn shakespeare(source: &Source<'_>) -> Result<Dataset, DataError> {
     let set = Set {
         source,
         stem: "shakespeare_",
-        folder: "fed_shakespeare/",
+        folders: &["fed_shakespeare"],
         most_users: 0,
     };
     let (train, owners, test) = set.parts(|client, rows: &mut Rows| {
