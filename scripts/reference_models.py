@@ -61,7 +61,7 @@ def images(shape, classes):
 
 def tokens(length, vocabulary, task, each=True):
     """Rows of tokens; of the last one, or of each, a token is learned. Targets that are 0 are not."""
-    facts = {"shape": [length], "task": task, "input": "Tokens", "targets": length if each else 1}
+    facts = {"shape": [length], "task": task, "input": "tokens", "targets": length if each else 1}
     inputs = lambda batch: below("inputs", batch * length, vocabulary).view(batch, length)
     targets = lambda batch: below("targets", batch * facts["targets"], vocabulary)
     loss = lambda outputs, y: F.cross_entropy(outputs.reshape(-1, vocabulary), y, ignore_index=0 if each else -100)
@@ -280,10 +280,13 @@ TORCHVISION = torchvision.models
 
 # Name: choice, module, data, samples.
 CASES = {
+    "lr": ("lr", lambda: sequence(flat=nn.Flatten(), linear=nn.Linear(784, 10)), MNIST, 4),
+    "lr_sigmoid": ("lr_sigmoid", lambda: sequence(flat=nn.Flatten(), linear=nn.Linear(784, 10), sigmoid=nn.Sigmoid()), MNIST, 4),
     "2nn": ("2nn", lambda: sequence(flat=nn.Flatten(), fc1=nn.Linear(784, 200), relu1=nn.ReLU(), fc2=nn.Linear(200, 200),
                                     relu2=nn.ReLU(), fc3=nn.Linear(200, 10)), MNIST, 4),
     "cnn": ("cnn", lambda: two_convolutions(1, [32, 64], 5, 2, 3136, [512], 10), MNIST, 4),
     "cnn_dropout": ("cnn_dropout", lambda: two_convolutions(1, [32, 64], 3, 0, 9216, [128], 10, True), MNIST, 4),
+    "cnn_dropout_62": ("cnn_dropout_62", lambda: two_convolutions(1, [32, 64], 3, 0, 9216, [128], 62, True), MNIST, 4),
     "cnn_pfl": ("cnn_pfl", lambda: two_convolutions(3, [32, 64], 3, 0, 12544, [128], 10, True), CIFAR, 4),
     "cnn_cifar": ("cnn_cifar", cnn_cifar, CIFAR, 4),
     "lenet": ("lenet", lambda: two_convolutions(3, [6, 16], 5, 0, 400, [120, 84], 10), CIFAR, 4),
@@ -295,12 +298,16 @@ CASES = {
     "resnet34": ("resnet34:stem=large", lambda: TORCHVISION.resnet34(num_classes=10), CIFAR, 8),
     "resnet50": ("resnet50:stem=large", lambda: TORCHVISION.resnet50(num_classes=10), CIFAR, 8),
     "resnet20": ("resnet20", lambda: narrow(resnet.BasicBlock, 3), TINY, 8),
+    "resnet32": ("resnet32", lambda: narrow(resnet.BasicBlock, 5), TINY, 8),
+    "resnet44": ("resnet44", lambda: narrow(resnet.BasicBlock, 7), TINY, 8),
     "resnet56": ("resnet56", lambda: narrow(resnet.Bottleneck, 6), TINY, 8),
     "mobilenet": ("mobilenet", mobilenet, CIFAR, 8),
     "mobilenet_v3_large": ("mobilenet_v3", lambda: TORCHVISION.mobilenet_v3_large(num_classes=10), CIFAR, 8),
     "mobilenet_v3_small": ("mobilenet_v3:size=small", lambda: TORCHVISION.mobilenet_v3_small(num_classes=10), CIFAR, 8),
     "vgg11": ("vgg11", lambda: vgg("vgg11", False), CIFAR, 4),
-    "vgg16": ("vgg16:norm=batch", lambda: vgg("vgg16", True), CIFAR, 4),
+    "vgg11_large": ("vgg11:head=large", lambda: TORCHVISION.vgg11(num_classes=10), CIFAR, 1),
+    "vgg16": ("vgg16", lambda: vgg("vgg16", False), CIFAR, 4),
+    "vgg16_batch": ("vgg16:norm=batch", lambda: vgg("vgg16", True), CIFAR, 4),
     "efficientnet_b0": ("efficientnet_b0", lambda: TORCHVISION.efficientnet_b0(num_classes=10), CIFAR, 8),
     "mlp": ("mlp:hidden=30,20,activation=tanh", lambda: mlp(nn.Tanh, 784, 30, 20, 10), MNIST, 4),
     "mlp_gelu": ("mlp:hidden=30,activation=gelu", lambda: mlp(nn.GELU, 784, 30, 10), MNIST, 4),
@@ -313,6 +320,9 @@ CASES = {
     "transformer_lm": ("transformer_lm", lambda: Causal(50, 96, 8, 1536, 3), next_tokens(9, 50), 3),
     "bert_tiny": ("bert", lambda: Bert(50, 2, 128, 2), hidden_tokens(9, 50), 8),
     "bert_mini": ("bert:size=mini,places=512", lambda: Bert(50, 4, 256, 4), hidden_tokens(20, 50), 4),
+    "bert_small": ("bert:size=small", lambda: Bert(50, 4, 512, 8), hidden_tokens(9, 50), 4),
+    "bert_medium": ("bert:size=medium", lambda: Bert(50, 8, 512, 8), hidden_tokens(9, 50), 2),
+    "bert_base": ("bert:size=base", lambda: Bert(50, 12, 768, 12), hidden_tokens(6, 50), 2),
     "ecg_cnn": ("ecg_cnn", lambda: Beats(False), BEATS, 8),
     "ecg_cnn_flute": ("ecg_cnn:softmax=true", lambda: Beats(True), BEATS, 8),
 }

@@ -14,13 +14,16 @@ unset RUST_LOG FEDMPI_FAULT SLURM_JOB_NODELIST PBS_NODEFILE LSB_DJOB_HOSTFILE PE
 # Jobs of Open MPI 4 that start while others end race for this folder; one that is never empty stays.
 mkdir -p -m 700 "${TMPDIR:-/tmp}/ompi.$(uname -n | cut -d. -f1).$(id -u)/keep"
 cargo test --release --locked --workspace "$@"
-# The Python package, by a Python that has what it needs, or by a small one of its own without torch, whose tests it skips.
+# The Python package, by a Python that has what it needs, or by a small one of its own with the torch of set-up. Without that
+# its tests of torch are skipped.
 python=${PYTHON:-python3}
 if ! "$python" -c 'import numpy, pandas, pytest, tensorboard, yaml' 2>/dev/null; then
     python=$PWD/target/python/bin/python
     { [ -x "$python" ] || python3 -m venv target/python; } &&
         "$python" -m pip install -q numpy pandas pytest pyyaml safetensors tensorboard ||
         { python=; echo "test: no Python with numpy, pandas and pytest can be had; the package's tests are skipped"; }
+    [ -z "$python" ] || "$python" scripts/borrow_torch.py "${LIBTORCH:-}" ||
+        echo "test: the package's tests of torch are skipped"
 fi
 [ -z "$python" ] || PYTHON=$python python/test.sh -rs
 # The commands of README and docs, as they are written.

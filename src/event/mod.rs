@@ -90,7 +90,7 @@ pub struct Started {
     pub rounds: u32,
     /// Ranks that train.
     pub workers: usize,
-    /// Model parameters.
+    /// Parameters of the model that are trained.
     pub parameters: usize,
     /// Emulated slowdown of workers: times are then not those of the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]

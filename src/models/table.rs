@@ -203,6 +203,7 @@ pub const MODELS: &[Entry<Build>] = &[
 mod tests {
     use super::*;
     use crate::models::{build, layout};
+    use crate::part::Choice;
     use crate::task::{Input, Task};
 
     /// A choice, an image, classes, and how many values are trained and kept.
@@ -216,6 +217,7 @@ mod tests {
     const COUNTS: &[Count] = &[
         ("lr", MNIST, 10, 7_850, 0),
         ("lr", MNIST, 62, 48_670, 0),
+        ("lr_sigmoid", MNIST, 10, 7_850, 0),
         ("2nn", MNIST, 10, 199_210, 0),
         ("2nn", MNIST, 62, 209_662, 0),
         ("mlp", MNIST, 10, 89_610, 0),
@@ -284,9 +286,8 @@ mod tests {
     fn count(choice: &str, facts: &Facts) -> (usize, usize) {
         let network = build(&choice.into(), facts).unwrap_or_else(|error| panic!("{error}"));
         let layout = layout(network.as_ref());
-        let (trained, kept) = layout.slots().split_at(network.trained());
-        let sum = |slots: &[crate::weights::Slot]| slots.iter().map(|slot| slot.count()).sum();
-        (sum(trained), sum(kept))
+        let all: usize = layout.slots().iter().map(|slot| slot.count()).sum();
+        (layout.parameters(), all - layout.parameters())
     }
 
     #[test]
@@ -320,6 +321,28 @@ mod tests {
                 targets: 80,
             };
             assert_eq!(count(choice, &text), (parameters, 0), "{choice} for {vocabulary} tokens");
+        }
+    }
+
+    /// Models that are counted elsewhere, and where.
+    const ELSEWHERE: &[(&str, &str)] = &[
+        ("ecg_cnn", "above, for beats"),
+        ("script", "it has as many as its file"),
+    ];
+
+    #[test]
+    fn every_model_is_counted() {
+        let images = COUNTS.iter().map(|(choice, ..)| *choice);
+        let text = TEXT.iter().map(|(choice, ..)| *choice);
+        let elsewhere = ELSEWHERE.iter().map(|(name, _)| *name);
+        let counted: Vec<Choice> = images
+            .chain(text)
+            .chain(elsewhere)
+            .map(Choice::from)
+            .collect();
+        for entry in MODELS {
+            let is_counted = counted.iter().any(|choice| choice.name == entry.name);
+            assert!(is_counted, "{}: its number of parameters in the table of counts", entry.name);
         }
     }
 

@@ -22,6 +22,8 @@ pub struct Environment {
     pub commit: String,
     /// The server's command line, the program first.
     pub command: Vec<String>,
+    /// Where that was said, on the server's host: relative names of files start there.
+    pub directory: String,
     /// When it began, by the server's clock: RFC 3339, with the zone's offset.
     pub started: String,
     /// Where the server ran.

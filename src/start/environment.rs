@@ -37,6 +37,9 @@ fn of_server(hosts: &[Host], means: Vec<Means>) -> Environment {
         command: env::args_os()
             .map(|word| word.to_string_lossy().into_owned())
             .collect(),
+        directory: env::current_dir()
+            .map(|folder| folder.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         started: jiff::Zoned::now().strftime("%FT%T%:z").to_string(),
         host: Host::here().name,
         mpi: library_version(),
@@ -55,4 +58,15 @@ fn ranks_by_host(hosts: &[Host]) -> BTreeMap<String, usize> {
         *ranks.entry(host.name.clone()).or_default() += 1;
     }
     ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_in_which_a_run_was_started_is_known() {
+        let found = of_server(&[], vec![]).directory;
+        assert_eq!(found, env::current_dir().expect("a folder").display().to_string());
+    }
 }

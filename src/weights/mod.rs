@@ -112,9 +112,12 @@ impl Layout {
         self.length
     }
 
-    /// Number of parameters, padding excluded.
+    /// Number of parameters, as papers count them: what is trained, without padding.
     pub fn parameters(&self) -> usize {
-        self.slots.iter().map(Slot::count).sum()
+        let end = self
+            .slots
+            .partition_point(|slot| slot.offset < self.trained());
+        self.slots[..end].iter().map(Slot::count).sum()
     }
 }
 
@@ -135,5 +138,14 @@ mod tests {
         layout.push("b", &[17]);
         assert_eq!(layout.slots()[1].offset, 16);
         assert_eq!((layout.length(), layout.parameters()), (48, 32));
+    }
+
+    #[test]
+    fn what_is_only_kept_is_no_parameter() {
+        let mut layout = Layout::default();
+        layout.push("weight", &[3]);
+        layout.end_trained();
+        layout.push("running_mean", &[17]);
+        assert_eq!((layout.trained(), layout.length(), layout.parameters()), (16, 48, 3));
     }
 }
