@@ -57,8 +57,10 @@ impl Faulty {
     fn strikes(&self, task: &Task<'_>) -> bool {
         let strikes = (task.round, task.client) == (self.round, self.client);
         assert!(!(strikes && self.fault == Fault::Panic), "fault asked for by {VARIABLE}");
-        while strikes && self.fault == Fault::Hang {
-            thread::park();
+        if strikes && self.fault == Fault::Hang {
+            loop {
+                thread::park();
+            }
         }
         strikes
     }

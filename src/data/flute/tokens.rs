@@ -168,7 +168,7 @@ impl Tokens {
     /// The tokens of a text.
     pub fn of_text(&self, text: &str) -> Vec<u32> {
         match self.manner {
-            Manner::Counted => self.of_words(&split(text)),
+            Manner::Counted => self.of_words(split(text)),
             _ => self.of_words(text.split_whitespace()),
         }
     }

@@ -91,7 +91,9 @@ impl Raw {
         let here = train.is_some();
         if let (Some(train), Some(test)) = (&train, &test) {
             let unseen = unseen(&facts, &about.classes, train, test);
-            unseen.map(|note| tell(&mut about.notes, note));
+            if let Some(note) = unseen {
+                tell(&mut about.notes, note);
+            }
         }
         let (train, test) = how.parts(train, test).map_err(fault)?;
         if test.samples.is_empty() || (here && train.samples.is_empty()) {

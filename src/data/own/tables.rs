@@ -120,7 +120,9 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     }
     let mut notes = vec![format!("missing={}", roles.missing.word())];
     for (path, table) in train.iter().chain(&test) {
-        rest(path, table, &roles).map(|note| tell(&mut notes, note));
+        if let Some(note) = rest(path, table, &roles) {
+            tell(&mut notes, note);
+        }
     }
     let fills = roles.missing == Missing::Mean;
     let encoder = Encoder::new(roles, known, other).map_err(|reason| fault(path, reason))?;
