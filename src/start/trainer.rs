@@ -106,7 +106,13 @@ pub(super) fn settled(mpi: &Mpi, plan: &Plan, place: Place) -> Result<Box<dyn Tr
 /// Makes the trainer. Whoever cannot make its own, and be it by a panic, must not leave others
 /// waiting in what comes next.
 fn try_trainer(plan: &Plan, place: Place, rank: Rank) -> Result<Box<dyn Trainer>> {
-    let made = stop::catch(|| make_trainer(plan, place, rank));
+    let made = stop::catch(|| {
+        let trainer = computing(plan, place)?;
+        if let Some(note) = trainer.note().filter(|_| rank == Rank::SERVER) {
+            log::warn!("{note}");
+        }
+        Ok::<_, TrainError>(on_purpose(trainer, plan, rank))
+    });
     Ok(made.map_err(Error::msg)??)
 }
 
@@ -123,22 +129,28 @@ fn check_keeping(mpi: &Mpi, plan: &Plan, trainer: &dyn Trainer) -> Result<()> {
     Ok(())
 }
 
-/// The trainer that the plan asks for.
+/// The trainer that the plan asks for. What there is to say of it is said by [`settled`].
 pub(crate) fn make_trainer(
     plan: &Plan,
     place: Place,
     rank: Rank,
 ) -> Result<Box<dyn Trainer>, TrainError> {
-    let trainer = TorchTrainer::new(plan, place.device)
-        .map_err(|error| TrainError::Failed(error.to_string()))?;
-    if let Some(note) = trainer.note().filter(|_| rank == Rank::SERVER) {
-        log::warn!("{note}");
-    }
-    let trainer = Box::new(trainer.shared_by(place.sharers));
+    Ok(on_purpose(computing(plan, place)?, plan, rank))
+}
+
+fn computing(plan: &Plan, place: Place) -> Result<TorchTrainer, TrainError> {
+    let trainer = TorchTrainer::new(plan, place.device);
+    let trainer = trainer.map_err(|error| TrainError::Failed(error.to_string()))?;
+    Ok(trainer.shared_by(place.sharers))
+}
+
+/// A trainer that does less than it can, where that is wanted.
+fn on_purpose(trainer: TorchTrainer, plan: &Plan, rank: Rank) -> Box<dyn Trainer> {
     if plan.config.dry_train {
-        return Ok(Box::new(Dry(trainer)));
+        Box::new(Dry(Box::new(trainer)))
+    } else {
+        Faulty::from_environment(Box::new(trainer), rank)
     }
-    Ok(Faulty::from_environment(trainer, rank))
 }
 
 /// Where collective sums are made. All ranks settle it together.
