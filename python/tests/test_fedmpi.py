@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -316,3 +317,80 @@ def test_modules_that_answer_by_something_else_are_refused(tmp_path):
     with pytest.raises(ValueError, match="must be one tensor"):
         fedmpi.export(Pair(2, 2), torch.zeros(2, 2), tmp_path / "model.pt")
     assert not (tmp_path / "model.pt").exists()
+
+
+@needs_program
+def test_a_module_learns_as_the_native_model_of_its_weights(tmp_path):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("pandas")
+    save_file = pytest.importorskip("safetensors.torch").save_file
+    random = np.random.default_rng(4)
+    for name in ["train", "test"]:
+        fedmpi.save_dataset(tmp_path / f"{name}.npz", random.random((80, 1, 28, 28), np.float32), np.arange(80) % 10)
+    nn = torch.nn
+    torch.manual_seed(1)
+    layers = {"conv1": nn.Conv2d(1, 6, 5), "act1": nn.ReLU(), "pool1": nn.MaxPool2d(2), "conv2": nn.Conv2d(6, 16, 5),
+              "act2": nn.ReLU(), "pool2": nn.MaxPool2d(2), "flat": nn.Flatten(), "fc1": nn.Linear(256, 120),
+              "act3": nn.ReLU(), "fc2": nn.Linear(120, 84), "act4": nn.ReLU(), "fc3": nn.Linear(84, 10)}
+    module = nn.Sequential(OrderedDict(layers))
+    save_file(module.state_dict(), tmp_path / "start.safetensors")
+    fedmpi.export(module, torch.zeros(2, 1, 28, 28), tmp_path / "lenet.pt")
+    flags = ["--dataset", "arrays:standardise=none", "--partition_method", "homo", "--client_num_in_total", 2,
+             "--client_num_per_round", 2, "--local_steps", 1, "--comm_round", 20, "--lr", 0.1]
+    runs = {}
+    for name, start in {"lenet": ["--init_from", tmp_path / "start.safetensors"], "script:lenet.pt": []}.items():
+        out_dir = tmp_path / name.split(":")[0]
+        code, said = train(tmp_path, *flags, *start, "--model", name, "--out_dir", out_dir)
+        assert code == 0, said
+        runs[name] = fedmpi.load_run(out_dir)
+    ours, theirs = (run.metrics["train_loss"].to_numpy() for run in runs.values())
+    assert len(ours) == 20 and ours[0] > ours[-1]
+    assert np.abs(ours - theirs).max() < 1e-4
+    hashes = set()
+    for workers in [1, 2, 3]:
+        out_dir = tmp_path / f"on-{workers}"
+        code, said = train(tmp_path, *flags, "--model", "script:lenet.pt", "--workers", workers, "--out_dir", out_dir)
+        assert code == 0, said
+        hashes.add(fedmpi.load_run(out_dir).summary["model_hash"])
+    assert hashes == {runs["script:lenet.pt"].summary["model_hash"]}
+
+
+@needs_program
+def test_a_bert_of_transformers_learns_hidden_tokens(tmp_path):
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("pandas")
+    words = "the quick brown fox jumps over a lazy dog while many other animals sleep".split()
+    lines = [" ".join(words[(place + step) % len(words)] for step in range(12)) for place in range(200)]
+    users = {f"u{user}": {"x": lines[user::10]} for user in range(10)}
+    blob = {"users": [*users], "num_samples": [20] * 10, "user_data": users}
+    for name in ["train_data.json", "test_data.json"]:
+        (tmp_path / name).write_text(json.dumps(blob))
+    flags = ["--dataset", "flute_text:learn=hidden,length=12", "--client_num_in_total", 10, "--partition_method", "natural",
+             "--client_num_per_round", 5, "--lr", 0.5, "--epochs", 2, "--comm_round", 8]
+    code, said = train(tmp_path, *flags[:-1], 1, "--model", "bert:size=tiny", "--out_dir", tmp_path / "native")
+    assert code == 0, said
+    data = fedmpi.load_run(tmp_path / "native").data
+
+    class Logits(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            config = transformers.BertConfig(vocab_size=data["outputs"], hidden_size=32, num_hidden_layers=2,
+                                             num_attention_heads=2, intermediate_size=64, max_position_embeddings=32)
+            self.model = transformers.BertForMaskedLM(config)
+
+        def forward(self, tokens):
+            return self.model(tokens).logits
+
+    torch.manual_seed(2)
+    example = torch.zeros(2, *data["shape"], dtype=torch.int64)
+    fedmpi.export(Logits(), example, tmp_path / "bert.pt", how="trace")
+    hashes, losses = set(), None
+    for workers in [1, 2]:
+        out_dir = tmp_path / f"on-{workers}"
+        code, said = train(tmp_path, *flags, "--model", "script:bert.pt", "--workers", workers, "--out_dir", out_dir)
+        assert code == 0, said
+        run = fedmpi.load_run(out_dir)
+        hashes.add(run.summary["model_hash"])
+        losses = run.metrics["train_loss"].to_numpy()
+    assert len(hashes) == 1 and losses[-1] < losses[0]

@@ -221,6 +221,8 @@ mod tests {
     use crate::models::tests::choice;
     use crate::models::{build, initial, layout};
     use crate::seed::{Purpose, Seed};
+    use crate::torch::params::Params;
+    use crate::torch::task::gradients;
 
     fn module() -> Box<dyn Network> {
         build(&choice("script"), &Facts::classes(&[1, 28, 28], 10)).expect("fits")
@@ -261,6 +263,52 @@ mod tests {
         let pass = |seed: u64| module.forward(&tensors, &batch, Some(&mut noise(seed)));
         assert!(pass(5).equal(&pass(5)) && !pass(5).equal(&pass(6)));
         let used = || module.forward(&tensors, &batch, None);
+        assert!(used().equal(&used()));
+    }
+
+    #[test]
+    fn what_changes_while_it_computes_is_as_saved_when_a_client_begins() {
+        let file = concat!("script:", env!("CARGO_MANIFEST_DIR"), "/tests/data/stateful.pt");
+        let facts = Facts::classes(&[1, 28, 28], 10);
+        let module = build(&file.into(), &facts).expect("fits");
+        let names: Vec<&str> = module
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.name.as_str())
+            .collect();
+        assert!(!names.contains(&"mask") && !names.contains(&"batches"), "{names:?}");
+        let layout = layout(module.as_ref());
+        let mut params = Params::new(&layout, module.trained(), Device::Cpu).expect("room");
+        let start = initial(module.as_ref(), &layout, &mut Seed(1).stream(Purpose::Initial));
+        let pixels = Tensor::arange(3 * 784, (Kind::Float, Device::Cpu)).sin();
+        let batch = pixels.view([3, 1, 28, 28]);
+        let labels = Tensor::from_slice(&[1i64, 2, 3]);
+        let mut client = || {
+            params.load(&start);
+            let mut noise = Noise::new(Seed(5).stream(Purpose::Model));
+            let mut pass = || {
+                let noise = Some(&mut noise);
+                gradients(module.as_ref(), &facts.task, params.views(), &batch, &labels, noise)
+            };
+            [pass(), pass()]
+        };
+        let (first, again) = (client(), client());
+        for (one, other) in first.iter().zip(&again) {
+            assert!(one.0.equal(&other.0));
+            assert!(
+                one.1
+                    .iter()
+                    .zip(&other.1)
+                    .all(|(one, other)| one.equal(other))
+            );
+        }
+        // Within a client it counts.
+        assert!(!first[0].0.equal(&first[1].0));
+        for (name, slope) in names.iter().zip(&first[0].1) {
+            let moves = slope.abs().max().double_value(&[]) > 0.0;
+            assert_eq!(moves, !name.starts_with("unused"), "{name}");
+        }
+        let used = || module.forward(params.views(), &batch, None);
         assert!(used().equal(&used()));
     }
 

@@ -6,6 +6,7 @@ use fedmpi::data::{Dataset, Samples, Train};
 use fedmpi::models::{KIND, MODELS, build, layout};
 use fedmpi::part::Choice;
 use fedmpi::plan::Plan;
+use fedmpi::record::Memory;
 use fedmpi::task::{Facts, Hiding, Task};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,6 +42,28 @@ fn every_model_and_optimizer_is_bit_identical_for_any_number_of_workers() {
         }
     }
     assert!(tried > 30, "{tried}");
+}
+
+#[test]
+fn what_a_module_keeps_to_itself_ends_with_a_client() {
+    let config = Config {
+        model: "script:tests/data/stateful.pt".into(),
+        dataset: "mnist".into(),
+        data_dir: generated_mnist(),
+        client_num_in_total: 50,
+        client_num_per_round: 5,
+        comm_round: 2,
+        partition_method: "homo".into(),
+        ..Config::default()
+    };
+    let plan = plan(config);
+    let (alone, memory) = train(&plan, 1);
+    let metrics =
+        |memory: &Memory| -> Vec<_> { memory.rounds().map(|done| done.test.clone()).collect() };
+    for workers in [2, 4] {
+        let (other, others) = train(&plan, workers);
+        assert!(other == alone && metrics(&others) == metrics(&memory), "{workers}");
+    }
 }
 
 /// A model of text with few units.

@@ -3,7 +3,7 @@
 //! order of the files; all must come to the same users in both folders, as LEAF itself demands.
 
 mod images;
-mod numbers;
+mod synthetic;
 mod texts;
 
 use super::places::holder;
@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use images::{celeba, femnist, mnist};
-pub use numbers::Synthetic;
+pub use synthetic::Synthetic;
 pub use texts::{Counts, Known, reddit, sent140, shakespeare};
 
 /// A file as it lies there.

@@ -131,6 +131,17 @@ fn a_partition_made_beforehand_is_that_of_the_training() {
     assert!(again.stderr.contains("is there already"), "{}", again.stderr);
 }
 
+/// What jemalloc itself says, if it is there.
+#[test]
+fn memory_is_that_of_jemalloc_with_settings_of_ours() {
+    let version = Job::alone()
+        .with("--version")
+        .env("MALLOC_CONF", "confirm_conf:true")
+        .run()
+        .succeeded();
+    assert!(version.stderr.contains("dirty_decay_ms:1000"), "{}", version.stderr);
+}
+
 #[test]
 fn what_a_command_says_is_said_once_under_mpirun() {
     for (arguments, words) in [
