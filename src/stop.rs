@@ -40,12 +40,12 @@ pub fn remember_panics() {
     }));
 }
 
-/// Leaves work that nobody waits for: [`catch`] gives it as a reason.
+/// Leaves work that cannot or need not go on: [`catch`] gives the reason as it is.
 ///
 /// # Panics
 /// That is how it leaves.
-pub fn leave() -> ! {
-    panic::resume_unwind(Box::new("nobody waits for it any more"))
+pub fn leave(reason: impl Into<String>) -> ! {
+    panic::resume_unwind(Box::new(reason.into()))
 }
 
 /// Runs `work`; a panic comes back as its message.
@@ -137,7 +137,7 @@ mod tests {
                 .contains("client data is odd")
         );
         assert_eq!(catch(|| 3), Ok(3));
-        assert_eq!(catch(|| -> u8 { leave() }), Err("nobody waits for it any more".to_owned()));
+        assert_eq!(catch(|| -> u8 { leave("enough") }), Err("enough".to_owned()));
     }
 
     #[test]

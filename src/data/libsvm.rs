@@ -91,7 +91,12 @@ impl LibSvm {
             facts: Facts::classes(&[width], labels.len()),
             train: Train::Stored(train),
             test,
+            // Places that hold parts of the data must agree on both.
             about: About {
+                features: (first..first + width)
+                    .map(|place| place.to_string())
+                    .collect(),
+                classes: labels.iter().map(|label| label.to_string()).collect(),
                 notes,
                 ..About::default()
             },

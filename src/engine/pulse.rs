@@ -100,7 +100,7 @@ impl<'a, T: Transport> Pulse<'a, T> {
             self.looked = Instant::now();
             self.take_in();
             if self.over || self.wire.is_gone(Rank::SERVER) {
-                stop::leave();
+                stop::leave("nobody waits for it any more");
             }
         }
         // A server that is gone is noticed by the next report.

@@ -21,6 +21,8 @@ pub struct Tensors {
     // What the model has besides, and what has another shape there.
     missing: Vec<String>,
     other: Vec<String>,
+    // What adapters that were taken over are scaled by now.
+    scale: Option<f64>,
 }
 
 /// A network whose parameters start as they are stored, where they are stored.
@@ -51,6 +53,7 @@ impl Tensors {
             taken: BTreeSet::new(),
             missing: Vec::new(),
             other: Vec::new(),
+            scale: None,
         })
     }
 
@@ -121,6 +124,32 @@ impl Tensors {
         Ok(true)
     }
 
+    /// Has both matrices of an adapter start as they are stored, if they are. What they are scaled
+    /// by is not in the file.
+    ///
+    /// # Errors
+    /// As those of [`Tensors::fill`].
+    pub fn fill_adapter(
+        &mut self,
+        parameters: &mut [Parameter],
+        pair: [usize; 2],
+        scale: f64,
+    ) -> Result<(), Unfit> {
+        let [down, up] = pair;
+        match [
+            self.fill(&mut parameters[down])?,
+            self.fill(&mut parameters[up])?,
+        ] {
+            [true, true] => self.scale = Some(scale),
+            [false, false] => {}
+            [has_down, _] => {
+                let other = if has_down { up } else { down };
+                self.missing.push(parameters[other].name.clone());
+            }
+        }
+        Ok(())
+    }
+
     /// In words, what did not match.
     pub fn note(&self) -> Option<String> {
         let tensors = self.all();
@@ -148,11 +177,11 @@ impl Tensors {
             (self.other.len(), some(self.other.iter())),
             (idle.len(), left),
         ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(_, text)| text)
-            .collect();
+        let told = parts.into_iter().filter(|(count, _)| *count > 0);
+        let mut parts: Vec<String> = told.map(|(_, text)| text).collect();
+        parts.extend(self.scale.map(|scale| {
+            format!("adapters go on with alpha / rank = {scale}, which the file does not hold")
+        }));
         let hint = if adapted { hint } else { "" };
         let told = format!("--init_from {}: {}{hint}", self.path.display(), parts.join("; "));
         (!parts.is_empty()).then_some(told)

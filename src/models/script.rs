@@ -7,6 +7,7 @@ use super::{Network, Noise, Parameter, Unfit};
 use crate::files;
 use crate::part;
 use crate::part::Range;
+use crate::stop;
 use crate::task::{Facts, Input, Task};
 use fedmpi_torchscript::{Fault, Module, Named};
 use std::path::{Path, PathBuf};
@@ -42,9 +43,13 @@ impl Script {
         };
         let bytes = files::bytes(path).map_err(|error| fault(error.to_string()))?;
         let module = Module::load(&bytes).map_err(|error| {
-            fault(format!(
-                "{error} (hint: fedmpi.export in Python makes it, or torch.jit.script(module).save)"
-            ))
+            let error = error.to_string();
+            let hint = "(hint: fedmpi.export in Python makes it, or torch.jit.script(module).save)";
+            fault(if error.contains("(hint: ") {
+                error
+            } else {
+                format!("{error} {hint}")
+            })
         })?;
         let tensors = module.tensors().map_err(|error| fault(error.to_string()))?;
         let made = Scripted::new(module, tensors, path).map_err(fault)?;
@@ -106,7 +111,10 @@ impl Scripted {
         let batch = Tensor::zeros(&sizes[..], (kind, Device::Cpu));
         let wanted = wanted(facts);
         for training in [None, Some(0)] {
-            let given = no_grad(|| self.module.forward(&batch, training)).map_err(|error| {
+            let computed = self.module.reset(&batch);
+            let computed =
+                computed.and_then(|()| no_grad(|| self.module.forward(&batch, training)));
+            let given = computed.map_err(|error| {
                 let error = error.to_string();
                 let hint = if error.contains("Expected Tensor but got") {
                     " (hint: one tensor is expected; wrap it in a module that returns the logits)"
@@ -211,7 +219,10 @@ impl Network for Scripted {
         let given = ready
             .and_then(|()| self.set(parameters))
             .and_then(|()| self.module.forward(batch, noise.map(Noise::seed)));
-        given.unwrap_or_else(|fault| panic!("{} cannot compute: {fault}", self.path.display()))
+        given.unwrap_or_else(|fault| {
+            let (path, sizes) = (self.path.display(), batch.size());
+            stop::leave(format!("{path} cannot compute with a batch of {sizes:?}: {fault}"))
+        })
     }
 }
 
@@ -328,5 +339,16 @@ mod tests {
         assert!(more.contains("it makes [2, 10], where [2, 11] is learned from"), "{more}");
         let flat = refused(&module, &Facts::classes(&[60], 10));
         assert!(flat.contains("module.pt") && flat.contains("Error"), "{flat}");
+        let module = build(&module.as_str().into(), &images).expect("fits");
+        let batch = Tensor::ones([3, 7], (Kind::Float, Device::Cpu));
+        let tensor = |parameter: &Parameter| {
+            let shape: Vec<i64> = parameter.shape.iter().map(|&size| size as i64).collect();
+            Tensor::zeros(&shape[..], (Kind::Float, Device::Cpu))
+        };
+        let tensors: Vec<Tensor> = module.parameters().iter().map(tensor).collect();
+        let pass = || module.forward(&tensors, &batch, None);
+        let fault = stop::catch(pass).expect_err("no such input");
+        let wanted = "module.pt cannot compute with a batch of [3, 7]: ";
+        assert!(fault.contains(wanted) && !fault.contains("panicked"), "{fault}");
     }
 }

@@ -116,8 +116,7 @@ impl Tuned {
     pub fn take_over(&mut self, tensors: &mut Tensors) -> Result<(), Unfit> {
         for place in &self.places {
             if let Place::Adapted { down, up, .. } = place {
-                tensors.fill(&mut self.parameters[*down])?;
-                tensors.fill(&mut self.parameters[*up])?;
+                tensors.fill_adapter(&mut self.parameters, [*down, *up], self.scale)?;
             }
         }
         Ok(())

@@ -11,9 +11,14 @@ using torch::Tensor;
 using torch::jit::Module;
 
 namespace {
-// Whether two tensors are the same values in the same order, in one place.
+// Whether two tensors have their values in one place.
+bool share(const Tensor &one, const Tensor &other) {
+    return one.defined() && other.defined() && one.has_storage() && other.has_storage() && one.is_alias_of(other);
+}
+
+// Whether they are the same values in the same order, too.
 bool same(const Tensor &one, const Tensor &other) {
-    return one.is_alias_of(other) && one.data_ptr() == other.data_ptr() && one.sizes() == other.sizes() && one.strides() == other.strides();
+    return share(one, other) && one.data_ptr() == other.data_ptr() && one.sizes() == other.sizes() && one.strides() == other.strides();
 }
 
 // Parameters, and buffers that training moves: a mask of infinities is a constant.
@@ -42,21 +47,43 @@ struct Script {
     }
 
     void sort(const Module &part, const std::string &name, const IValue &value) {
-        if (value.isTensor() && !names(value.toTensor()).empty())
+        if (name == "training" || value.isModule() || (value.isTensor() && !names(value.toTensor()).empty()))
             return;
-        bool list = false;
+        bool holds_given = false;
         if (value.isTensorList()) {
             auto tensors = value.toTensorList();
-            for (size_t place = 0; place < tensors.size(); place++)
-                for (const auto &given : names(tensors.get(place))) {
-                    listed.emplace(given, std::make_pair(tensors, place));
-                    list = true;
-                }
+            for (size_t place = 0; place < tensors.size(); place++) {
+                auto given = names(tensors.get(place));
+                for (const auto &each : given)
+                    listed.emplace(each, std::make_pair(tensors, place));
+                if (given.empty())
+                    refuse_hidden(name, tensors.get(place));
+                holds_given |= !given.empty();
+            }
+        } else {
+            refuse_hidden(name, value);
         }
-        bool plain = value.isTensor() || value.isInt() || value.isDouble() || value.isBool() || value.isNone() || value.isString() ||
-                     value.isList() || value.isTuple() || value.isGenericDict();
-        if (plain && !list && name != "training")
-            kept.emplace_back(part, name, value.deepcopy());
+        if (holds_given)
+            return;
+        try {
+            kept.emplace_back(part, name, value.isTuple() || value.isObject() ? value : value.deepcopy());
+        } catch (const c10::Error &) {
+            // Of a kind that libtorch does not copy, as complex numbers: it is left alone.
+        }
+    }
+
+    // A parameter that is held in another form would stay as it was saved, whatever is trained.
+    void refuse_hidden(const std::string &name, const IValue &value) const {
+        std::string hidden;
+        value.visit([&](const IValue &inner) {
+            if (inner.isTensor())
+                for (const auto &[given, tensor] : parameters)
+                    if (share(tensor, inner.toTensor()))
+                        hidden = given;
+            return inner.isModule();
+        });
+        if (!hidden.empty())
+            throw std::runtime_error("its attribute " + name + " holds " + hidden + " in another form, where training would not reach it (hint: compute with the parameter itself)");
     }
 
     // The names of a tensor of the caller's.
@@ -123,15 +150,16 @@ char *fedmpi_script_set(Script *script, const char *path, Tensor *tensor) {
     });
 }
 
-// Single values stay on the host, where they are asked for.
+// Tensors go beside another one, but for single values, which are asked for on the host. What is shared stays so.
 char *fedmpi_script_reset(Script *script, Tensor *beside) {
     return caught([&] {
+        IValue::HashIdentityIValueMap memo;
         for (const auto &[at, name, value] : script->kept) {
             Module part = at;
-            if (value.isTensor() && value.toTensor().defined() && value.toTensor().dim() > 0)
-                part.setattr(name, value.toTensor().to(beside->device(), value.toTensor().scalar_type(), false, true));
-            else
-                part.setattr(name, value.deepcopy());
+            bool single = value.isTensor() && value.toTensor().defined() && value.toTensor().dim() == 0;
+            bool fixed = value.isTuple() || value.isObject();
+            auto device = single ? std::nullopt : std::make_optional(beside->device());
+            part.setattr(name, fixed ? value : value.deepcopy(memo, device));
         }
     });
 }

@@ -70,9 +70,11 @@ impl Job<'_> {
             None => part(&self.config.partition_method),
         };
         format!(
-            "{dataset}: {} of {}, divided by {divided}; {test} more to test on",
+            "{dataset}: {} of {}, divided by {divided}; {test} more to test on; inputs {:?}, {}",
             counted(samples, "sample"),
-            counted(plan.clients(), "client")
+            counted(plan.clients(), "client"),
+            plan.dataset.facts.shape,
+            counted(plan.dataset.facts.task.outputs(), "output")
         )
     }
 

@@ -91,7 +91,15 @@ impl Texts {
     fn tokens(&self, said: [&Said; 2], paths: &[PathBuf; 2]) -> Result<Tokens, DataError> {
         let is_encoded = said.map(Said::is_encoded);
         let tokens = match &self.vocabulary {
-            Some(path) => Tokens::read(path, self.words)?,
+            Some(path) => {
+                let tokens = Tokens::read(path, self.words)?;
+                if is_encoded.contains(&true) && !tokens.are_lines() {
+                    let reason = "it does not say which word stands for those that are unknown, \
+                                  which the numbers in the data count";
+                    return Err(fault(path, reason, "the vocabulary that encoded them"));
+                }
+                tokens
+            }
             None if is_encoded == [true; 2] => Tokens::encoded(self.words),
             None if is_encoded == [false; 2] => {
                 let words = said[0].words();

@@ -104,8 +104,10 @@ impl Tokens {
                 .unwrap_or_default()
                 .to_owned()
         };
-        let words: Vec<String> = lines.iter().map(first).take(most).collect();
-        if words.iter().any(|word| UNKNOWN.contains(&word.as_str())) {
+        let words: Vec<String> = lines.iter().map(first).collect();
+        let has_unknown = words.iter().any(|word| UNKNOWN.contains(&word.as_str()));
+        let words: Vec<String> = words.into_iter().take(most).collect();
+        if has_unknown {
             let words = words.iter().map(String::as_str).collect();
             return Ok(Tokens::lines(words, Manner::Written(false)));
         }
@@ -136,6 +138,11 @@ impl Tokens {
             words,
             names,
         }
+    }
+
+    /// Whether each token is the number of a line.
+    pub fn are_lines(&self) -> bool {
+        !matches!(self.manner, Manner::Counted | Manner::Written(true))
     }
 
     /// The same with a padding and a mask, which come last where they were not there.

@@ -10,6 +10,8 @@ pub enum Taken {
     Not,
     /// Numbers if all cells are, else words.
     Input,
+    /// The same of a label.
+    Values,
     /// The same, but codes such as `007` are words.
     Target,
     /// Classes or categories, of which some may be numbers and others words; codes are words.
@@ -43,11 +45,12 @@ fn is_code(cell: &str) -> bool {
     let is_whole = digits.bytes().all(|byte| byte.is_ascii_digit());
     let begins_with_zero =
         digits.starts_with('0') && digits[1..].starts_with(|sign: char| sign.is_ascii_digit());
-    begins_with_zero
-        || is_whole
-            && digits
-                .parse()
-                .map_or(true, |number: u64| number > LARGEST_WHOLE)
+    let is_large = || {
+        digits
+            .parse()
+            .map_or(true, |number: u64| number > LARGEST_WHOLE)
+    };
+    is_whole && (begins_with_zero || is_large())
 }
 
 /// Whether a cell is a number once its comma is a point.
@@ -91,7 +94,9 @@ impl Seen {
         let are_words = match (taken, &self.first) {
             (Taken::Names, _) => true,
             (_, None) => self.has_codes && taken.keeps_codes(),
-            (Taken::Input | Taken::Target, Some((line, cell))) if self.most_are_numbers() => {
+            (Taken::Input | Taken::Values | Taken::Target, Some((line, cell)))
+                if self.most_are_numbers() =>
+            {
                 return Err(self.refused(name, taken, *line, cell));
             }
             (_, Some(_)) => true,
@@ -112,7 +117,7 @@ impl Seen {
             false => "mend the cell or leave it empty",
         };
         let setting = match taken {
-            Taken::Target => "task=classes takes words and numbers".to_owned(),
+            Taken::Values | Taken::Target => "task=classes takes words and numbers".to_owned(),
             _ => format!("categorical={name} makes all of them words"),
         };
         format!(

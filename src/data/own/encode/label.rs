@@ -32,7 +32,8 @@ impl Label {
             Target::Detect if columns.iter().any(|cells| has_fractions(cells)) => Ok(Label::Value),
             Target::Detect => {
                 let names = distinct(&columns);
-                if are_numbers && names.len() > MOST_CLASSES {
+                let is_number = |name: &String| name.parse::<f64>().is_ok();
+                if names.len() > MOST_CLASSES && names.iter().all(is_number) {
                     return Err(format!(
                         "column `{name}` holds {} whole numbers, which may be classes or values \
                          (hint: task=classes or task=values)",

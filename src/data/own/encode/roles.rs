@@ -36,7 +36,8 @@ impl Roles {
         } else if self.label == name {
             match self.task {
                 Target::Classes => Taken::Classes,
-                Target::Detect | Target::Values => Taken::Target,
+                Target::Values => Taken::Values,
+                Target::Detect => Taken::Target,
             }
         } else if is_among(&self.leave_out) {
             Taken::Not
