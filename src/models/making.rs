@@ -1,7 +1,7 @@
 //! From a choice to a model that is ready to be trained: made for the data, started from a file,
 //! and cut down to what is trained of it.
 
-use super::pretrained::Tensors;
+use super::stored::Tensors;
 use super::tuned::Tuned;
 use super::{KIND, ModelError, Network, Start};
 use crate::part::{AnyKind, Choice};

@@ -28,6 +28,7 @@ mod reference;
 mod resnet;
 mod rnn;
 mod script;
+mod stored;
 mod table;
 mod transformer_lm;
 mod tuned;

@@ -3,7 +3,7 @@
 //! stand beside frozen matrices: `W + (alpha / rank) B A`, `A` of shape `[rank, inputs]`, `B` of
 //! `[outputs, rank]`. `B` starts with zeros, `A` uniform within `1 / sqrt(inputs)`.
 
-use super::pretrained::Tensors;
+use super::stored::Tensors;
 use super::{Network, Noise, Parameter, Unfit, filled, initial, layout, named, uniform};
 use crate::seed::Stream;
 use crate::tuning::{Lora, Pattern};
