@@ -85,6 +85,8 @@ def test_an_exported_module_is_trained_and_comes_back(tmp_path):
     torch = pytest.importorskip("torch")
     saved(tmp_path, None)
     module = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    # A constant, which does not travel.
+    module.register_buffer("mask", torch.full((2, 2), float("-inf")).triu(1))
     fedmpi.export(module, torch.randn(4, 2), tmp_path / "model.pt")
     flags = ["--client_num_in_total", 3, "--client_num_per_round", 3, "--comm_round", 10, "--partition_method", "homo"]
     code, said = train(tmp_path, "--dataset", "arrays:standardise=none", "--model", f"script:{tmp_path}/model.pt", *flags)

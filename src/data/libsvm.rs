@@ -87,16 +87,16 @@ impl LibSvm {
             true => Samples::default(),
             false => samples(&train, &train_path)?,
         };
+        // Hosts that hold parts of the data must agree on both.
+        let features = (first..first + width).map(|place| place.to_string());
+        let classes = labels.iter().map(ToString::to_string);
         Ok(Dataset {
             facts: Facts::classes(&[width], labels.len()),
             train: Train::Stored(train),
             test,
-            // Places that hold parts of the data must agree on both.
             about: About {
-                features: (first..first + width)
-                    .map(|place| place.to_string())
-                    .collect(),
-                classes: labels.iter().map(|label| label.to_string()).collect(),
+                features: features.collect(),
+                classes: classes.collect(),
                 notes,
                 ..About::default()
             },
@@ -372,21 +372,13 @@ mod tests {
         assert!(set.about.notes[0].contains("no cov.t: 2 lines of cov"), "{:?}", set.about.notes);
         let missing = alone("cov", text.as_bytes(), of("cov", "cov.test")).expect_err("refused");
         assert!(missing.contains("cov.test: no such file, nor is cov.test.bz2 or"), "{missing}");
-        assert!(
-            alone("cov", b"1 1:1", of("cov", "auto"))
-                .expect_err("refused")
-                .contains("few lines")
-        );
+        let few = alone("cov", b"1 1:1", of("cov", "auto")).expect_err("refused");
+        assert!(few.contains("few lines"), "{few}");
         let mut packer = GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(text.as_bytes()).expect("in memory");
         let packed = packer.finish().expect("in memory");
-        assert_eq!(
-            alone("g.gz", &packed, of("g", "auto"))
-                .expect("sound")
-                .test
-                .len(),
-            2
-        );
+        let set = alone("g.gz", &packed, of("g", "auto")).expect("sound");
+        assert_eq!(set.test.len(), 2);
         assert_eq!(["a9a", "a9a.bz2", "x.gz"].map(named_after), ["a9a.t", "a9a.t", "x.t"]);
     }
 

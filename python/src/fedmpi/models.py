@@ -158,8 +158,8 @@ def _merged(tensors, file):
 
 
 def _is_needed(tensor, held):
-    """Counters do not travel, and a tensor of two names travels once."""
-    return tensor.is_floating_point() and tensor.data_ptr() not in held
+    """Counters and masks of infinities do not travel, and a tensor of two names travels once."""
+    return tensor.is_floating_point() and bool(tensor.isfinite().all()) and tensor.data_ptr() not in held
 
 
 def _fill(module, tensors, file):
