@@ -25,14 +25,14 @@ part! {
     /// Settings of LIBSVM's text.
     pub LibSvm {
         train_file: String = "a9a", "FILE", Range::ANY, "training file in --data_dir, plain, .bz2 or .gz";
-        test_file: String = "auto", "FILE", Range::ANY, "test file in --data_dir; auto: the training file's name with .t, else a fifth of its lines";
+        test_file: String = ".t", "FILE", Range::ANY, "test file in --data_dir; .t: the training file's name with .t, else a fifth of its lines";
         features: usize = "0", "PLACES", Range::COUNT_OR_NONE, "places of a line; 0: the largest of both files";
     }
 }
 
 /// Where there is no test file, one of so many lines is tested on.
 const ASIDE: usize = 5;
-const AUTO: &str = "auto";
+const BESIDE: &str = ".t";
 /// What a line must be.
 const FORM: &str = "a line is LABEL PLACE:VALUE PLACE:VALUE, with whole labels and growing places";
 
@@ -107,7 +107,7 @@ impl LibSvm {
     /// The test file, if there is one.
     fn test_path(&self, folder: &Path) -> Result<Option<PathBuf>, DataError> {
         match self.test_file.as_str() {
-            AUTO => Ok(found(folder, &named_after(&self.train_file)).ok()),
+            BESIDE => Ok(found(folder, &named_after(&self.train_file)).ok()),
             name => found(folder, name).map(Some),
         }
     }
@@ -367,17 +367,17 @@ mod tests {
         let text: String = (1..=10)
             .map(|place| format!("{} {place}:1\n", place % 2))
             .collect();
-        let set = alone("cov", text.as_bytes(), of("cov", "auto")).expect("sound");
+        let set = alone("cov", text.as_bytes(), of("cov", ".t")).expect("sound");
         assert_eq!((set.train.count(), set.test.len(), &set.facts.shape[..]), (8, 2, &[10][..]));
         assert!(set.about.notes[0].contains("no cov.t: 2 lines of cov"), "{:?}", set.about.notes);
         let missing = alone("cov", text.as_bytes(), of("cov", "cov.test")).expect_err("refused");
         assert!(missing.contains("cov.test: no such file, nor is cov.test.bz2 or"), "{missing}");
-        let few = alone("cov", b"1 1:1", of("cov", "auto")).expect_err("refused");
+        let few = alone("cov", b"1 1:1", of("cov", ".t")).expect_err("refused");
         assert!(few.contains("few lines"), "{few}");
         let mut packer = GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(text.as_bytes()).expect("in memory");
         let packed = packer.finish().expect("in memory");
-        let set = alone("g.gz", &packed, of("g", "auto")).expect("sound");
+        let set = alone("g.gz", &packed, of("g", ".t")).expect("sound");
         assert_eq!(set.test.len(), 2);
         assert_eq!(["a9a", "a9a.bz2", "x.gz"].map(named_after), ["a9a.t", "a9a.t", "x.t"]);
     }

@@ -55,9 +55,8 @@ pub fn all(config: &Config) -> Result<(), PlanError> {
 fn check_cohort(config: &Config) -> Result<(), PlanError> {
     let (cohort, clients) = (config.client_num_per_round, config.client_num_in_total);
     let fits = clients <= 0 || cohort <= clients || config.mode == Mode::Async;
-    let hint = format!(
-        "there are {clients} clients in total (hint: --client_num_per_round {clients}, or more clients)"
-    );
+    let hint =
+        format!("there are {clients} clients in total (hint: at most {clients}, or more clients)");
     require("client_num_per_round", cohort, fits, &hint)
 }
 
