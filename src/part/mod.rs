@@ -167,6 +167,13 @@ macro_rules! words {
         impl $crate::part::ParamType for $name {
             const KIND: $crate::part::ParamKind = $crate::part::ParamKind::Word(&[$($word),*]);
         }
+
+        /// As users write it.
+        impl std::fmt::Display for $name {
+            fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                out.write_str(match self { $($name::$variant => $word,)* })
+            }
+        }
     };
 }
 

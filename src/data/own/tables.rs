@@ -118,7 +118,7 @@ fn raw(source: &Source<'_>, form: &Form, roles: Roles) -> Result<Raw, DataError>
     if let (Some(train), Some(test)) = (&train, &test) {
         alike(&roles, train, test).map_err(|reason| fault(&test.0, reason))?;
     }
-    let mut notes = vec![format!("missing={}", roles.missing.word())];
+    let mut notes = vec![format!("missing={}", roles.missing)];
     for (path, table) in train.iter().chain(&test) {
         if let Some(note) = rest(path, table, &roles) {
             tell(&mut notes, note);

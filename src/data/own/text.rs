@@ -38,7 +38,7 @@ pub fn read(values: &Values, source: &Source<'_>) -> Result<Dataset, DataError> 
     let text = Text::read(values);
     let (unit, owners) = (text.unit, text.users);
     let (train, test) = folders(source.folder);
-    let mut notes = vec![format!("unit={}", unit.word())];
+    let mut notes = vec![format!("unit={}", unit)];
     let mut passages = |folder: &Path| passages(folder, owners, &mut notes);
     let train = match source.test_only {
         true => None,

@@ -20,14 +20,6 @@ words! {
 }
 
 impl Unit {
-    /// As users write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Unit::Characters => "characters",
-            Unit::Words => "words",
-        }
-    }
-
     /// A text in its units: of `Nay, answer me` the words are `Nay`, `,`, `answer` and `me`.
     pub fn split(self, text: &str) -> Vec<&str> {
         let letters = text

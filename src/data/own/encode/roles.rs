@@ -69,18 +69,6 @@ words! {
     }
 }
 
-impl Missing {
-    /// As users write it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Missing::Refuse => "refuse",
-            Missing::Drop => "drop",
-            Missing::Zero => "zero",
-            Missing::Mean => "mean",
-        }
-    }
-}
-
 words! {
     /// What becomes of missing cells of inputs.
     #[derive(Default)]
