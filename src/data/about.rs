@@ -4,12 +4,17 @@
 use super::{Dataset, Numbers, Samples, Standard};
 use crate::task::{Facts, Input};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a reader may say of its data; whatever it leaves out is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
     /// How floats were standardised before they came here; bytes carry it themselves.
     pub standard: Option<Standard>,
+    /// What missing numbers of an input became, by its name, where that is the mean of what is
+    /// trained on.
+    #[serde(default)]
+    pub filled: BTreeMap<String, f32>,
     /// A name for each number of an input, for tables.
     pub features: Vec<String>,
     /// A name for each class.
@@ -23,10 +28,12 @@ pub struct About {
 }
 
 impl About {
-    /// What all who train one model must agree on: everything but owners and what was left out.
+    /// What all who train one model must agree on: everything but owners, and what was left out or
+    /// filled in.
     pub fn in_common(&self) -> About {
         About {
             owners: Vec::new(),
+            filled: BTreeMap::new(),
             notes: Vec::new(),
             ..self.clone()
         }
@@ -48,6 +55,8 @@ pub struct Description<'a> {
     train: usize,
     test: usize,
     standardised: Option<Standardised>,
+    /// What stands for a missing number, before anything is standardised.
+    filled: &'a BTreeMap<String, f32>,
     #[serde(flatten)]
     names: Names<'a>,
 }
@@ -82,6 +91,7 @@ impl Dataset {
         } = &self.facts;
         let About {
             standard,
+            filled,
             features,
             classes,
             vocabulary,
@@ -102,6 +112,7 @@ impl Dataset {
             train: self.train.count(),
             test: self.test.len(),
             standardised: of_bytes.or(of_floats),
+            filled,
             names: Names {
                 features,
                 classes,

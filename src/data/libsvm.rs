@@ -269,20 +269,10 @@ fn parsed(line: &str) -> Result<(i64, Vec<(usize, f32)>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
     use bzip2::Compression;
     use bzip2::write::BzEncoder;
     use flate2::write::GzEncoder;
     use std::io::Write;
-
-    fn source(folder: &Path) -> Source<'_> {
-        Source {
-            folder,
-            clients: 2,
-            seed: Seed(0),
-            test_only: false,
-        }
-    }
 
     fn read(train: &str, test: &str, features: usize) -> Result<Dataset, String> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -293,7 +283,7 @@ mod tests {
             test_file: "a9a.t".to_owned(),
             features,
         };
-        set.dataset(&source(folder.path()))
+        set.dataset(&Source::of(folder.path()))
             .map_err(|error| error.to_string())
     }
 
@@ -326,7 +316,7 @@ mod tests {
                 test_file: test,
                 features: 0,
             }
-            .dataset(&source(folder.path()))
+            .dataset(&Source::of(folder.path()))
             .expect("sound");
             assert_eq!(
                 (set.train.count(), set.test.inputs),
@@ -341,7 +331,7 @@ mod tests {
         // What is left over from another set.
         std::fs::write(folder.path().join("a9a.t"), "7 9:1\n").expect("writable");
         settings
-            .dataset(&source(folder.path()))
+            .dataset(&Source::of(folder.path()))
             .map_err(|error| error.to_string())
     }
 

@@ -203,7 +203,6 @@ fn has_leaf(folder: &Path) -> bool {
 mod tests {
     use super::*;
     use crate::data::write_idx;
-    use crate::seed::Seed;
 
     #[test]
     fn empty_folders_hide_nothing_and_what_is_missing_is_said() {
@@ -211,12 +210,7 @@ mod tests {
         let folder = folder.path();
         std::fs::create_dir_all(folder.join("MNIST/raw")).expect("writable");
         let read = || {
-            let source = Source {
-                folder,
-                clients: 1,
-                seed: Seed(0),
-                test_only: false,
-            };
+            let source = Source::of(folder);
             mnist(&source, Augment::default()).map_err(|error| error.to_string())
         };
         let refused = read().expect_err("refused");

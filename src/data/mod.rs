@@ -181,6 +181,19 @@ pub struct Source<'a> {
     pub test_only: bool,
 }
 
+#[cfg(test)]
+impl Source<'_> {
+    /// All that is in a folder.
+    pub(crate) fn of(folder: &Path) -> Source<'_> {
+        Source {
+            folder,
+            clients: 2,
+            seed: Seed(0),
+            test_only: false,
+        }
+    }
+}
+
 /// A data set that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

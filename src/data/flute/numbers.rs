@@ -192,7 +192,6 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
 
     fn read(text: &str) -> Result<Rows, String> {
         let file = tempfile::NamedTempFile::new().expect("a file");
@@ -225,12 +224,7 @@ mod tests {
         for name in ["train_data.json", "test_data.json"] {
             std::fs::write(folder.path().join(name), &text).expect("writable");
         }
-        let source = Source {
-            folder: folder.path(),
-            clients: 1,
-            seed: Seed(0),
-            test_only: false,
-        };
+        let source = Source::of(folder.path());
         let settings = Numbered {
             train_file: "train_data".to_owned(),
             test_file: "test_data".to_owned(),

@@ -230,7 +230,6 @@ impl Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
 
     fn texts(length: usize) -> Texts {
         Texts {
@@ -261,12 +260,7 @@ mod tests {
             vocabulary,
             ..texts.clone()
         };
-        let source = Source {
-            folder: folder.path(),
-            clients: 1,
-            seed: Seed(0),
-            test_only: false,
-        };
+        let source = Source::of(folder.path());
         texts.dataset(&source).map_err(|error| error.to_string())
     }
 

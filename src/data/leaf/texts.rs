@@ -242,9 +242,7 @@ fn comments(part: Part<Comment>, words: &Words) -> Samples {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
     use std::fs;
-    use std::path::Path;
 
     fn written(train: &str, test: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
@@ -253,15 +251,6 @@ mod tests {
             fs::write(folder.path().join(name).join("all.json"), text).expect("writable");
         }
         folder
-    }
-
-    fn source(folder: &Path) -> Source<'_> {
-        Source {
-            folder,
-            clients: 2,
-            seed: Seed(0),
-            test_only: false,
-        }
     }
 
     fn text(users: &[(&str, &str, &str)]) -> String {
@@ -290,7 +279,7 @@ mod tests {
             ]),
             &text(&[("HAMLET", &row, "\"a\"")]),
         );
-        let set = shakespeare(&source(folder.path())).expect("well-formed");
+        let set = shakespeare(&Source::of(folder.path())).expect("well-formed");
         let Train::Stored(train) = &set.train else { panic!("stored") };
         assert_eq!(
             (set.owners, train.targets.classes()),
@@ -306,7 +295,7 @@ mod tests {
         let good = format!("\"{}\"", "x".repeat(80));
         let refused = |x: &str, y: &str| {
             let folder = written(&text(&[("A", x, y)]), &text(&[("A", &good, "\"a\"")]));
-            shakespeare(&source(folder.path()))
+            shakespeare(&Source::of(folder.path()))
                 .expect_err("refused")
                 .to_string()
         };
@@ -316,7 +305,7 @@ mod tests {
         assert!(refused("7", "\"a\"").contains("all.json"));
         let folder = tempfile::tempdir().expect("a folder");
         assert!(
-            shakespeare(&source(folder.path()))
+            shakespeare(&Source::of(folder.path()))
                 .expect_err("nothing there")
                 .to_string()
                 .contains("test")

@@ -106,9 +106,11 @@ impl Raw {
         let known = here.then_some(&train.inputs);
         let means = standard::gaps(&[&train.inputs, &test.inputs], known, fills);
         if let Some(means) = means.map_err(|reason| fault(&reason))? {
-            about
-                .notes
-                .push(means_of(&about.features, &means, &measured));
+            let named = about.features.iter().cloned().zip(means.iter().copied());
+            let filled = named
+                .zip(&measured)
+                .filter(|(_, is_measured)| **is_measured);
+            about.filled = filled.map(|(filled, _)| filled).collect();
             train.inputs = standard::filled(&train.inputs, &means);
             test.inputs = standard::filled(&test.inputs, &means);
         }
@@ -128,18 +130,6 @@ impl Raw {
             ..Dataset::default()
         })
     }
-}
-
-/// What missing numbers become, in words.
-fn means_of(names: &[String], means: &[f32], measured: &[bool]) -> String {
-    let figures: Vec<String> = names
-        .iter()
-        .zip(means)
-        .zip(measured)
-        .filter(|(_, is_measured)| **is_measured)
-        .map(|((name, mean), _)| format!("{name}={mean}"))
-        .collect();
-    format!("missing numbers become the means of the training data: {}", figures.join(", "))
 }
 
 /// Classes that a test file has and the training data has not, in words.

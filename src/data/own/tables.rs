@@ -283,13 +283,8 @@ mod tests {
             read(&files, "csv:label=ill,user=site,leave_out=id,missing=drop").expect("sound");
         assert_eq!((rest.train.count(), rest.about.notes.len()), (2, 2));
         // What a model's user must do about missing numbers.
-        assert_eq!(
-            set.about.notes,
-            [
-                "missing=mean",
-                "missing numbers become the means of the training data: age=50"
-            ]
-        );
+        assert_eq!(set.about.notes, ["missing=mean"]);
+        assert_eq!(set.about.filled, [("age".to_owned(), 50.0)].into());
         assert_eq!(rest.about.notes[0], "missing=drop");
     }
 

@@ -199,17 +199,7 @@ fn class_of(label: i64, row: usize, set: &Set) -> Result<u32, String> {
 mod tests {
     use super::*;
     use crate::data::Numbers;
-    use crate::seed::Seed;
     use std::fs;
-
-    fn source(folder: &Path) -> Source<'_> {
-        Source {
-            folder,
-            clients: 2,
-            seed: Seed(0),
-            test_only: false,
-        }
-    }
 
     /// Pictures of one value each: its class, and so many more.
     fn pixels(classes: &[u8]) -> Vec<Vec<u8>> {
@@ -291,7 +281,7 @@ mod tests {
                 .map(|(name, file)| (&name[..], file.clone()))
                 .collect();
             let folder = written(&files);
-            let set = ten(&source(folder.path()), Augment::default()).expect("well-formed");
+            let set = ten(&Source::of(folder.path()), Augment::default()).expect("well-formed");
             let classes = vec![0, 9, 1, 9, 2, 9, 3, 9, 4, 9];
             assert_eq!(
                 found(&set),
@@ -307,7 +297,7 @@ mod tests {
             ("cifar-100-binary/train.bin", records(&[19], &[99, 3])),
             ("cifar-100-binary/test.bin", records(&[1], &[7])),
         ]);
-        let set = hundred(&source(folder.path()), Augment::default()).expect("well-formed");
+        let set = hundred(&Source::of(folder.path()), Augment::default()).expect("well-formed");
         assert_eq!(found(&set).0, [99, 3]);
         let python = |part: &[u8]| pickled("fine_labels", part);
         let folder = written(&[
@@ -315,7 +305,7 @@ mod tests {
             ("cifar-100-python/test", python(&[0])),
         ]);
         assert_eq!(
-            found(&hundred(&source(folder.path()), Augment::default()).expect("well-formed")).0,
+            found(&hundred(&Source::of(folder.path()), Augment::default()).expect("well-formed")).0,
             [98]
         );
     }
@@ -326,7 +316,7 @@ mod tests {
         let refused = |train: Vec<u8>, name: &str| {
             let test = format!("{}/{}", name.split('/').next().expect("a folder"), "test.bin");
             let folder = written(&[(name, train), (&test, good())]);
-            hundred(&source(folder.path()), Augment::default())
+            hundred(&Source::of(folder.path()), Augment::default())
                 .expect_err("refused")
                 .to_string()
         };
@@ -343,7 +333,7 @@ mod tests {
         assert!(refused(vec![], binary).contains("no pictures"));
         let python = |bytes: Vec<u8>| {
             let folder = written(&[("test", bytes)]);
-            hundred(&source(folder.path()), Augment::default())
+            hundred(&Source::of(folder.path()), Augment::default())
                 .expect_err("refused")
                 .to_string()
         };
@@ -351,7 +341,7 @@ mod tests {
         assert!(python(whole[..whole.len() - 9].to_vec()).contains("no pickle"));
         assert!(python(pickled("labels", &[1])).contains("has no `fine_labels`"));
         let nothing = tempfile::tempdir().expect("a folder");
-        let missing = hundred(&source(nothing.path()), Augment::default())
+        let missing = hundred(&Source::of(nothing.path()), Augment::default())
             .expect_err("refused")
             .to_string();
         assert!(missing.contains("cifar-100-python/test"), "{missing}");

@@ -91,16 +91,13 @@ fn name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
 
     #[test]
     fn an_empty_folder_hides_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let source = Source {
-            folder: folder.path(),
-            clients: 1,
-            seed: Seed(0),
             test_only: true,
+            ..Source::of(folder.path())
         };
         let refused = || {
             let read = cinic(&source, Augment::default());

@@ -111,16 +111,13 @@ fn add(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seed::Seed;
 
     #[test]
     fn digits_alone_are_read_where_there_is_nothing_else_and_flutes_folder_is_known() {
         let folder = tempfile::tempdir().expect("a folder");
         let source = Source {
-            folder: folder.path(),
-            clients: 1,
-            seed: Seed(0),
             test_only: true,
+            ..Source::of(folder.path())
         };
         let read = || {
             let set = emnist(&source, &Users { most_users: 0 }, Augment::default());
